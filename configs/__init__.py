@@ -1,0 +1,1 @@
+"""Bundled configurations: `base.yaml`, and one `<task>.yaml` a task."""

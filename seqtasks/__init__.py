@@ -1,0 +1,103 @@
+"""seqtasks: the RNN laboratory for Keras.
+
+Importing it imports no Keras, so that the command line answers at once; the names
+below are imported when first used. The layers register with Keras as soon as both are
+imported, so `keras.models.load_model` knows them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.abc
+import importlib.util
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from seqtasks.cells.base import Cell, register_cell
+    from seqtasks.config import EncoderConfig
+    from seqtasks.encoder import Encoder
+    from seqtasks.image_task import ImageTask
+    from seqtasks.recurrent import Recurrent
+    from seqtasks.results import Row
+    from seqtasks.settings import setting
+    from seqtasks.task import Baseline, Task, register_task
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "Baseline": "seqtasks.task",
+    "Cell": "seqtasks.cells.base",
+    "Encoder": "seqtasks.encoder",
+    "EncoderConfig": "seqtasks.config",
+    "ImageTask": "seqtasks.image_task",
+    "Recurrent": "seqtasks.recurrent",
+    "Row": "seqtasks.results",
+    "Task": "seqtasks.task",
+    "register_cell": "seqtasks.cells.base",
+    "register_task": "seqtasks.task",
+    "setting": "seqtasks.settings",
+}
+
+__all__ = [
+    "Baseline",
+    "Cell",
+    "Encoder",
+    "EncoderConfig",
+    "ImageTask",
+    "Recurrent",
+    "Row",
+    "Task",
+    "__version__",
+    "register_cell",
+    "register_task",
+    "setting",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        value = getattr(importlib.import_module(_PUBLIC[name]), name)
+        if "keras" in sys.modules:
+            _register_with_keras()
+        return value
+    raise AttributeError(f"module 'seqtasks' has no attribute {name!r}")
+
+
+def _register_with_keras() -> None:
+    ours = [module for name, module in sys.modules.items() if name.startswith("seqtasks.")]
+    if any(getattr(module.__spec__, "_initializing", False) for module in ours):
+        return  # one of our modules is importing Keras just now; `__getattr__` does it afterwards
+    importlib.import_module("seqtasks.saved_types")
+
+
+class _AfterKeras(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Imports our layers right after Keras, whenever that is.
+
+    Keras finds classes of saved models only if they were registered; importing Keras
+    here to do so would cost the command line several seconds.
+    """
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if name != "keras":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec("keras")
+        if spec is None or spec.loader is None:
+            return None
+        self.wrapped, spec.loader = spec.loader, self
+        return spec
+
+    def create_module(self, spec: Any) -> Any:
+        return self.wrapped.create_module(spec)
+
+    def exec_module(self, module: Any) -> None:
+        module.__spec__.loader = module.__loader__ = self.wrapped
+        self.wrapped.exec_module(module)
+        _register_with_keras()
+
+
+if "keras" in sys.modules:
+    _register_with_keras()
+else:
+    sys.meta_path.insert(0, _AfterKeras())

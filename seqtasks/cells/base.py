@@ -1,0 +1,158 @@
+"""The base of every recurrent cell: equations split into `project` and `step`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import keras
+from keras import ops
+
+from seqtasks.errors import ConfigError, suggest
+from seqtasks.plugins import cells
+
+
+def register_cell(name: str, *, paper: str, year: int | None = None) -> Callable[[type[Cell]], type[Cell]]:
+    """Class decorator: makes a cell available as `encoder.cell=name`.
+
+    Args:
+        name: the name used in configurations.
+        paper: the source of the equations, a URL or a citation.
+        year: of that source.
+
+    Raises:
+        DuplicateNameError: another cell has the name.
+    """
+
+    def register(cls: type[Cell]) -> type[Cell]:
+        cls.cell_name, cls.paper, cls.year = name, paper, year
+        keras.saving.register_keras_serializable("seqtasks.cells", name)(cls)
+        summary = (inspect.getdoc(cls) or "").split("\n")[0].rstrip(".")
+        return cells.add(name, cls, cls.__module__, {"summary": summary, "paper": paper, "year": year})
+
+    return register
+
+
+class Cell(keras.layers.Layer):
+    """One step of a recurrent network.
+
+    A subclass creates its weights in `build`, and writes its equations in two parts:
+    `project`, all that does not depend on the state, for the whole sequence in one
+    matrix product; `step`, the rest. Products of a kernel with the previous state go
+    through `dot`, which is where variational dropout falls.
+
+    A cell also works alone in `keras.layers.RNN(cell)`.
+
+    Args:
+        units: width of the output and of the states.
+        kernel_initializer: of the weights that meet the input.
+        recurrent_initializer: of the weights that meet the state.
+    """
+
+    cell_name: ClassVar[str]
+    paper: ClassVar[str]
+    year: ClassVar[int | None]
+    states: ClassVar[tuple[str, ...]] = ("h",)
+
+    def __init__(
+        self,
+        units: int,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        if units < 1:
+            raise ConfigError(f"units is {units}; allowed: ≥ 1")
+        self.units = units
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
+        self._dot_mask: Any = None
+
+    @property
+    def state_size(self) -> list[int]:
+        """Widths of the states, in the order of `states`."""
+        return [self.units] * len(self.states)
+
+    @property
+    def output_size(self) -> int:
+        """Width of the output."""
+        return self.units
+
+    def project(self, x: Any) -> Any:
+        """(batch, time, features) → (batch, time, width): all that needs no state."""
+        raise NotImplementedError
+
+    def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
+        """(batch, width), states of (batch, units) → output (batch, units), new states."""
+        raise NotImplementedError
+
+    def dot(self, h: Any, kernel: Any) -> Any:
+        """`h @ kernel` for a previous state `h` of (batch, units), with variational dropout on `h`."""
+        if self._dot_mask is not None:
+            h = h * self._dot_mask
+        return ops.matmul(h, kernel)
+
+    @contextmanager
+    def variational_dropout(self, mask: Any) -> Iterator[None]:
+        """While active, `dot` multiplies the state by `mask` of (batch, units)."""
+        self._dot_mask = mask
+        try:
+            yield
+        finally:
+            self._dot_mask = None
+
+    def get_initial_state(self, batch_size: Any = None) -> list[Any]:
+        """The states before the first step, a list of (batch, units)."""
+        return [ops.zeros((batch_size, size), dtype=self.compute_dtype) for size in self.state_size]
+
+    def call(self, inputs: Any, states: Sequence[Any], training: bool = False) -> tuple[Any, list[Any]]:
+        """One step on (batch, features), as `keras.layers.RNN` calls it."""
+        p = ops.squeeze(self.project(ops.expand_dims(inputs, 1)), 1)
+        return self.step(p, states)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "recurrent_initializer": keras.initializers.serialize(self.recurrent_initializer),
+        }
+
+
+def make_cell(name: str, units: int, options: dict[str, Any] | None = None, **kwargs: Any) -> Cell:
+    """A cell from its registered name.
+
+    Args:
+        name: as in `encoder.cell`.
+        units: width.
+        options: the cell's own arguments.
+        **kwargs: arguments of `keras.layers.Layer`.
+
+    Raises:
+        UnknownNameError: no such cell.
+        ConfigError: the cell has no such option, or refuses its value.
+    """
+    cls = cells.get(name)
+    options = options or {}
+    known = cell_options(cls)
+    for key in options:
+        if key not in known:
+            raise ConfigError(f"cell {name} has no option {key!r}; {suggest(key, known, 'encoder.options.')}")
+    try:
+        return cls(units, **options, **kwargs)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"cell {name} refuses encoder.options {options}: {error}") from error
+
+
+def cell_options(cls: type[Cell]) -> dict[str, Any]:
+    """The arguments of a cell besides `units`, with their defaults."""
+    found: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        if issubclass(base, Cell):
+            for parameter in list(inspect.signature(base.__init__).parameters.values())[1:]:
+                if parameter.name != "units" and parameter.kind is not inspect.Parameter.VAR_KEYWORD:
+                    found[parameter.name] = parameter.default
+    return found

@@ -1,0 +1,48 @@
+"""The plain recurrent network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from seqtasks.cells.base import Cell, register_cell
+
+
+@register_cell("simple_rnn", paper="https://doi.org/10.1207/s15516709cog1402_1", year=1990)
+class SimpleRNN(Cell):
+    r"""Plain recurrent network, h' = tanh(x W + h U + b).
+
+    .. math:: h_t = \phi(x_t W + h_{t-1} U + b)
+
+    W is (features, units), U is (units, units), b is (units,); the weights are those of
+    `keras.layers.SimpleRNN`, in its order.
+
+    Reference: Elman, Finding structure in time, Cognitive Science 14 (1990).
+
+    Args:
+        units: width of the state.
+        activation: φ, a Keras activation such as `"tanh"` or `"relu"`.
+    """
+
+    def __init__(self, units: int, activation: Any = "tanh", **kwargs: Any):
+        super().__init__(units, **kwargs)
+        self.activation = keras.activations.get(activation)
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        n = self.units
+        self.W = self.add_weight((input_shape[-1], n), self.kernel_initializer, name="kernel")
+        self.U = self.add_weight((n, n), self.recurrent_initializer, name="recurrent_kernel")
+        self.b = self.add_weight((n,), "zeros", name="bias")
+
+    def project(self, x: Any) -> Any:
+        return x @ self.W + self.b
+
+    def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
+        (h,) = states
+        h = self.activation(p + self.dot(h, self.U))
+        return h, [h]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "activation": keras.activations.serialize(self.activation)}

@@ -1,0 +1,1 @@
+"""Where examples come from: sources, readers, the cache of decoded arrays, splits."""

@@ -1,0 +1,63 @@
+"""Batches in an order that depends on the seed, the epoch and the position alone.
+
+So a run that was killed goes on with the very batch that would have come next.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+
+from seqtasks.data.splits import Examples
+
+
+class Batches(keras.utils.PyDataset):
+    """Batches of equal-shaped examples for `keras.Model.fit`, `evaluate` and `predict`.
+
+    Pass `shuffle=False` to `fit`: the order is decided here. The last batch may be
+    smaller; no example is left out.
+
+    Args:
+        examples: what to read.
+        batch_size: rows a batch.
+        shuffle: a new order each epoch; false keeps the order of the examples.
+        seed: of the orders.
+    """
+
+    def __init__(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0):
+        super().__init__()
+        self.examples = examples
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.seed = seed
+        self.seek(0, 0)
+
+    def seek(self, epoch: int, batch: int) -> None:
+        """Goes to a batch of an epoch; the rest of that epoch then counts as one epoch."""
+        self.epoch, self.start = epoch, batch
+        self._order: np.ndarray | None = None
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Batches in a whole epoch."""
+        return math.ceil(len(self.examples) / self.batch_size)
+
+    def __len__(self) -> int:
+        return self.batches_per_epoch - self.start
+
+    def __getitem__(self, index: int) -> tuple[Any, np.ndarray]:
+        if self._order is None:
+            n = len(self.examples)
+            self._order = (
+                np.random.default_rng((self.seed, self.epoch)).permutation(n) if self.shuffle else np.arange(n)
+            )
+        begin = (self.start + index) * self.batch_size
+        chosen = self._order[begin : begin + self.batch_size]
+        inputs = {name: array[chosen] for name, array in self.examples.inputs.items()}
+        return (next(iter(inputs.values())) if len(inputs) == 1 else inputs), self.examples.targets[chosen]
+
+    def on_epoch_end(self) -> None:
+        self.seek(self.epoch + 1, 0)

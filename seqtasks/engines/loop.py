@@ -1,0 +1,60 @@
+"""The engine for any cell: inputs projected at once, then a loop of `Cell.step`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from keras import ops
+
+from seqtasks.engines.scan import scan
+
+if TYPE_CHECKING:
+    from seqtasks.cells.base import Cell
+
+
+def run(
+    cell: Cell,
+    x: Any,
+    states: Sequence[Any],
+    mask: Any = None,
+    reverse: bool = False,
+    sequences: bool = True,
+    dot_mask: Any = None,
+) -> tuple[Any, list[Any]]:
+    """Runs a cell over time.
+
+    Args:
+        cell: a built cell.
+        x: inputs, (batch, time, features).
+        states: the states before the first step, each (batch, size).
+        mask: (batch, time), true at real steps; None: all are.
+        reverse: start at the last step. Outputs keep the order of `x`.
+        sequences: return the outputs of all steps, else of the last real one.
+        dot_mask: (batch, units) factor of the state in recurrent products.
+
+    Returns:
+        Outputs (batch, time, units) or (batch, units), zero where masked, and the
+        final states.
+    """
+    p = cell.project(x)
+    xs = [ops.swapaxes(p, 0, 1)]
+    if mask is not None:
+        xs.append(ops.swapaxes(ops.expand_dims(ops.cast(mask, "bool"), -1), 0, 1))
+    n = len(states)
+
+    def body(carry: tuple[Any, ...], inputs: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
+        old = carry[:n]
+        output, new = cell.step(inputs[0], list(old))
+        if mask is not None:
+            real = inputs[1]
+            new = [ops.where(real, after, before) for after, before in zip(new, old, strict=True)]
+            output = ops.where(real, output, ops.zeros_like(output) if sequences else carry[n])
+        return tuple(new) if sequences else (*new, output), output
+
+    carry = tuple(states)
+    if not sequences:
+        carry += (ops.zeros((ops.shape(x)[0], cell.output_size), dtype=p.dtype),)
+    with cell.variational_dropout(dot_mask):
+        carry, outputs = scan(body, carry, xs, reverse, cell.output_size if sequences else None)
+    return ops.swapaxes(outputs, 0, 1) if sequences else carry[n], list(carry[:n])

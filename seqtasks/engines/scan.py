@@ -1,0 +1,89 @@
+"""A loop over the first axis with carried values, differentiable on every backend.
+
+`keras.ops.scan` needs outputs shaped like the carry on TensorFlow, and
+`keras.ops.while_loop` has no gradient on JAX, hence one short loop for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+
+Body = Callable[[tuple[Any, ...], tuple[Any, ...]], tuple[tuple[Any, ...], Any]]
+
+
+def scan(
+    body: Body, carry: tuple[Any, ...], xs: Sequence[Any], reverse: bool, width: int | None
+) -> tuple[tuple[Any, ...], Any]:
+    """Runs `carry, y = body(carry, x)` over time.
+
+    Args:
+        body: one step; y is (batch, width), or ignored if `width` is None.
+        carry: tensors of (batch, …) whose shapes stay the same.
+        xs: tensors of (time, batch, …).
+        reverse: from the last step to the first.
+        width: of the outputs; None keeps no outputs.
+
+    Returns:
+        The last carry, and the outputs (time, batch, width) in the order of `xs`, or None.
+    """
+    return _SCANS[keras.backend.backend()](body, carry, tuple(xs), reverse, width)
+
+
+def _tensorflow(
+    body: Body, carry: tuple[Any, ...], xs: tuple[Any, ...], reverse: bool, width: int | None
+) -> tuple[tuple[Any, ...], Any]:
+    import tensorflow as tf
+
+    static = xs[0].shape[0]
+    time = tf.shape(xs[0])[0] if static is None else static
+    inputs = [tf.TensorArray(x.dtype, size=time, element_shape=x.shape[1:]).unstack(x) for x in xs]
+    outputs: tuple[Any, ...] = ()
+    if width is not None:
+        outputs = (tf.TensorArray(carry[0].dtype, size=time, element_shape=(xs[0].shape[1], width)),)
+
+    def loop(t: Any, outputs: tuple[Any, ...], carry: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...], tuple[Any, ...]]:
+        i = time - 1 - t if reverse else t
+        new, y = body(carry, tuple(array.read(i) for array in inputs))
+        for before, after in zip(carry, new, strict=True):
+            after.set_shape(before.shape)
+        return t + 1, tuple(array.write(i, y) for array in outputs), new
+
+    _, outputs, carry = tf.while_loop(
+        lambda t, *_: t < time, loop, (tf.constant(0), outputs, carry), maximum_iterations=static
+    )
+    return carry, outputs[0].stack() if outputs else None
+
+
+def _jax(
+    body: Body, carry: tuple[Any, ...], xs: tuple[Any, ...], reverse: bool, width: int | None
+) -> tuple[tuple[Any, ...], Any]:
+    import jax
+
+    def step(carry: tuple[Any, ...], x: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
+        carry, y = body(carry, x)
+        return carry, None if width is None else y
+
+    return jax.lax.scan(step, carry, xs, reverse=reverse)
+
+
+def _torch(
+    body: Body, carry: tuple[Any, ...], xs: tuple[Any, ...], reverse: bool, width: int | None
+) -> tuple[tuple[Any, ...], Any]:
+    import torch
+
+    steps = range(xs[0].shape[0])
+    outputs = []
+    for i in reversed(steps) if reverse else steps:
+        carry, y = body(carry, tuple(x[i] for x in xs))
+        outputs.append(y)
+    if width is None:
+        return carry, None
+    if not outputs:
+        return carry, torch.zeros((0, xs[0].shape[1], width), dtype=carry[0].dtype, device=carry[0].device)
+    return carry, torch.stack(outputs[::-1] if reverse else outputs)
+
+
+_SCANS = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}

@@ -1,0 +1,116 @@
+"""What tasks on labelled images share: data, augmentation, prediction of PNGs, baselines, plots."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+import numpy as np
+
+from seqtasks.data import images, labelled_images
+from seqtasks.data.batching import Batches
+from seqtasks.data.sources import Source
+from seqtasks.data.splits import Splits
+from seqtasks.errors import ConfigError
+from seqtasks.metrics import classification_scores, log_softmax
+from seqtasks.plots import confusion
+from seqtasks.settings import setting
+from seqtasks.task import Baseline, Task
+
+
+@dataclass(frozen=True)
+class ImagePredictOptions:
+    """How pictures are read for prediction."""
+
+    invert: Literal["auto", "yes", "no"] = setting("auto", "dark ink on white paper: detect, or say yes or no")
+
+
+class ImageTask(Task):
+    """A label for an image; a subclass writes `model`."""
+
+    tfds = "mnist"
+    files = True
+    builtin = "digits"
+    PredictOptions = ImagePredictOptions
+
+    def load(self, source: Source, seed: int) -> Splits:
+        return labelled_images.load(source)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the images."""
+        height, width = self.spec["shape"]
+        return height, width
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the labels."""
+        return list(self.spec["classes"])
+
+    def pixels(self, augment: bool) -> tuple[Any, Any]:
+        """The input, (batch, height, width) of 0 to 255, and the same scaled to 0 to 1.
+
+        Args:
+            augment: while training, move, turn and scale each image at random: up to
+                2 pixels of 28, 10 degrees, 10 %.
+        """
+        inputs = keras.Input(self.shape, name="image", dtype="uint8")
+        x = keras.layers.Rescaling(1 / 255)(inputs)
+        if augment:
+            x = keras.layers.Reshape((*self.shape, 1))(x)
+            x = keras.layers.RandomRotation(10 / 360, fill_mode="constant")(x)
+            x = keras.layers.RandomZoom(0.1, 0.1, fill_mode="constant")(x)
+            x = keras.layers.RandomTranslation(2 / 28, 2 / 28, fill_mode="constant")(x)
+            x = keras.layers.Reshape(self.shape)(x)
+        return inputs, x
+
+    def predict(self, model: keras.Model, inputs: Sequence[str], options: ImagePredictOptions) -> list[dict[str, Any]]:
+        if not inputs:
+            raise ConfigError("no image given; name one or more: seqtasks predict RUN image.png")
+        read = [images.load_image(Path(name), self.shape, options.invert) for name in inputs]
+        logits = model.predict(np.stack([image for image, _ in read]), verbose=0)
+        rows = []
+        for name, (_, inverted), p in zip(inputs, read, np.exp(log_softmax(logits)), strict=True):
+            row = {"image": name, "answer": self.classes[int(p.argmax())], "inverted": "yes" if inverted else "no"}
+            rows.append(row | {f"P({c})": round(float(v), 4) for c, v in zip(self.classes, p, strict=True)})
+        return rows
+
+    def baseline(self, splits: Splits, seed: int) -> Iterator[Baseline]:
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.svm import SVC
+
+        x, y = _flat(splits.train.inputs["image"]), splits.train.targets
+        test = _flat(splits.test.inputs["image"])
+        for name, fitted in (
+            ("logistic regression", LogisticRegression(max_iter=200, tol=1e-3)),
+            ("SVM (RBF)", SVC(C=10, cache_size=1000)),
+        ):
+            begin = time.perf_counter()
+            fitted.fit(x, y)
+            seconds = time.perf_counter() - begin
+            if isinstance(fitted, LogisticRegression):
+                logits = np.log(np.maximum(fitted.predict_proba(test), 1e-300))
+                yield Baseline(name, classification_scores(logits, splits.test.targets), _count(fitted), seconds)
+            else:  # Platt scaling would cost five more fits: no probabilities
+                accuracy = float(np.mean(fitted.predict(test) == splits.test.targets))
+                yield Baseline(name, {"accuracy": accuracy}, _count(fitted), seconds)
+
+    def plots(self, model: keras.Model, batches: Batches) -> Iterator[tuple[str, Any]]:
+        predicted = self.logits(model, batches).argmax(axis=-1)
+        targets = batches.examples.targets
+        title = f"{self.name}: {100 * np.mean(predicted == targets):.2f} % of {len(targets):,} test images"
+        yield "confusion", confusion(targets, predicted, self.classes, title)
+
+
+def _flat(pictures: np.ndarray) -> np.ndarray:
+    return pictures.reshape(len(pictures), -1).astype(np.float32) / 255
+
+
+def _count(fitted: Any) -> int:
+    if hasattr(fitted, "support_vectors_"):
+        return int(fitted.support_vectors_.size + fitted.dual_coef_.size + fitted.intercept_.size)
+    return int(fitted.coef_.size + fitted.intercept_.size)

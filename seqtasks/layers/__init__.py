@@ -1,0 +1,1 @@
+"""Layers that tasks share, each with its mask as an argument."""

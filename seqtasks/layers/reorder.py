@@ -1,0 +1,36 @@
+"""A fixed order of the steps of a sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("seqtasks")
+class Reorder(keras.layers.Layer):
+    """Puts the steps of (batch, time, features) into a fixed order.
+
+    Args:
+        order: a permutation of the numbers from 0 to time - 1.
+    """
+
+    def __init__(self, order: Sequence[int], **kwargs: Any):
+        super().__init__(**kwargs)
+        self.order = [int(i) for i in order]
+        if sorted(self.order) != list(range(len(self.order))):
+            raise ValueError(f"order is {self.order}; allowed: a permutation of 0 … {len(self.order) - 1}")
+
+    @classmethod
+    def random(cls, steps: int, seed: int) -> Reorder:
+        """A permutation of `steps` steps that depends on the seed alone."""
+        return cls(np.random.default_rng(seed).permutation(steps).tolist())
+
+    def call(self, x: Any) -> Any:
+        return ops.take(x, ops.array(self.order, dtype="int32"), axis=1)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "order": self.order}

@@ -1,0 +1,34 @@
+"""Losses that Keras does not have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("seqtasks")
+class SmoothedCrossentropy(keras.losses.Loss):
+    """Cross-entropy of class numbers and logits with label smoothing.
+
+    The target is 1 - ε + ε/K on the true class of K, ε/K on each other class.
+
+    Reference: Szegedy et al. 2016, https://arxiv.org/abs/1512.00567
+
+    Args:
+        smoothing: ε, in [0, 1).
+    """
+
+    def __init__(self, smoothing: float, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.smoothing = smoothing
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        log_p = ops.log_softmax(y_pred, axis=-1)
+        true = ops.one_hot(ops.cast(y_true, "int32"), y_pred.shape[-1], dtype=log_p.dtype)
+        chosen = ops.sum(true * log_p, axis=-1)
+        return -((1 - self.smoothing) * chosen + self.smoothing * ops.mean(log_p, axis=-1))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "smoothing": self.smoothing}

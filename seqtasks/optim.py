@@ -1,0 +1,63 @@
+"""Optimizers and learning-rate schedules from a `TrainConfig`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from seqtasks.config import TrainConfig
+
+
+def make_optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    """The update rule with its schedule and clipping.
+
+    Args:
+        config: settings.
+        steps_per_epoch: batches an epoch, for the length of the schedule.
+    """
+    rate = make_schedule(config, steps_per_epoch)
+    # Keras's global_clipnorm scales all gradients by one factor; clipnorm would clip each alone.
+    common: dict[str, Any] = {"learning_rate": rate, "global_clipnorm": config.clip_norm}
+    if config.optimizer == "adamw":
+        return keras.optimizers.AdamW(weight_decay=config.weight_decay, **common)
+    if config.weight_decay:
+        common["weight_decay"] = config.weight_decay
+    if config.optimizer == "sgd":
+        return keras.optimizers.SGD(momentum=config.momentum, **common)
+    if config.optimizer == "rmsprop":
+        return keras.optimizers.RMSprop(**common)
+    return keras.optimizers.Adam(**common)
+
+
+def make_schedule(config: TrainConfig, steps_per_epoch: int) -> Any:
+    """A learning rate, or a Keras schedule of it over update steps."""
+    if config.schedule == "cosine":
+        warmup = round(config.warmup_epochs * steps_per_epoch)
+        total = config.epochs * steps_per_epoch
+        if warmup:
+            return keras.optimizers.schedules.CosineDecay(
+                0.0, max(1, total - warmup), warmup_target=config.learning_rate, warmup_steps=warmup
+            )
+        return keras.optimizers.schedules.CosineDecay(config.learning_rate, total)
+    if config.schedule == "exponential":
+        return keras.optimizers.schedules.ExponentialDecay(config.learning_rate, steps_per_epoch, config.decay)
+    return config.learning_rate
+
+
+def schedule_callbacks(config: TrainConfig, monitor: str, mode: str) -> list[keras.callbacks.Callback]:
+    """Keras's callbacks for `plateau` and early stopping.
+
+    Args:
+        config: settings.
+        monitor: the validation value to watch.
+        mode: `"max"` or `"min"`.
+    """
+    made: list[keras.callbacks.Callback] = []
+    if config.schedule == "plateau":
+        made.append(
+            keras.callbacks.ReduceLROnPlateau(monitor, factor=config.decay, patience=config.patience, mode=mode, min_delta=0)
+        )
+    if config.early_stopping is not None:
+        made.append(keras.callbacks.EarlyStopping(monitor, patience=config.early_stopping, mode=mode))
+    return made

@@ -1,0 +1,177 @@
+"""One cell over one sequence, in one direction, under the rules of time.
+
+- All outputs and the final states are always there.
+- A masked step copies the state through and its output is zero, on every engine; a row
+  without a real step gives zeros and its initial state.
+- State is an argument and a result: chunks with carried state equal the whole.
+- The mask is an argument; nothing is propagated behind the caller's back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import keras
+from keras import ops
+
+from seqtasks import engines
+from seqtasks.cells.base import Cell
+from seqtasks.errors import ConfigError
+
+
+@keras.saving.register_keras_serializable("seqtasks")
+class Recurrent(keras.layers.Layer):
+    """Runs a cell over time.
+
+    Args:
+        cell: what to run.
+        direction: `"forward"`, or `"backward"` from the last step to the first; the
+            outputs keep the order of the inputs.
+        engine: `"auto"`, `"keras"` or `"loop"`.
+        recurrent_dropout: rate of variational dropout on the state where it enters a
+            recurrent product: one mask a row and call, never on the carried state.
+        stateful: start each call from the final states of the last one. Training and
+            inference keep separate states, so that neither sees the other's.
+        max_batch: the most rows whose state is kept.
+
+    Raises:
+        ConfigError: a stateful backward layer; an engine that cannot run the cell.
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        direction: Literal["forward", "backward"] = "forward",
+        engine: str = "auto",
+        recurrent_dropout: float = 0.0,
+        stateful: bool = False,
+        max_batch: int = 256,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+        if direction not in ("forward", "backward"):
+            raise ConfigError(f"direction is {direction!r}; allowed: forward, backward")
+        if stateful and direction == "backward":
+            raise ConfigError(
+                "a backward layer cannot be stateful: its state comes from the future, and the next chunk "
+                "lies on the other side; use stateful=False or direction='forward'"
+            )
+        self.cell = cell
+        self.direction = direction
+        self.engine = engine
+        self.recurrent_dropout = recurrent_dropout
+        self.stateful = stateful
+        self.max_batch = max_batch
+        self.running_engine = engines.choose(engine, cell, recurrent_dropout)
+        self.seed_generator = keras.random.SeedGenerator()
+        self._kept: dict[bool, list[Any]] = {}
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        if not self.cell.built:
+            self.cell.build(input_shape)
+            self.cell.built = True
+        if self.stateful and not self._kept:
+            self._kept = {training: [self._keep(size) for size in self.cell.state_size] for training in (True, False)}
+
+    def _keep(self, size: int) -> Any:
+        return self.add_weight((self.max_batch, size), "zeros", trainable=False, name="kept_state")
+
+    def call(
+        self,
+        x: Any,
+        mask: Any = None,
+        initial_state: Sequence[Any] | None = None,
+        reset: Any = None,
+        return_sequences: bool = True,
+        training: bool = False,
+    ) -> tuple[Any, list[Any]]:
+        """Runs over time.
+
+        Args:
+            x: (batch, time, features).
+            mask: (batch, time), true at real steps; None: all are real.
+            initial_state: a list of (batch, units), one for each state of the cell;
+                None: the kept states if stateful, else the cell's initial state.
+            reset: (batch,), true for rows that start from the cell's initial state.
+            return_sequences: false returns the output of the last real step only.
+            training: dropout on; selects the kept states.
+
+        Returns:
+            Outputs (batch, time, units), or (batch, units), and the list of final
+            states (batch, units).
+
+        Raises:
+            ValueError: a mask or a state of the wrong shape.
+        """
+        self._check(x, mask, initial_state)
+        batch = ops.shape(x)[0]
+        fresh = self.cell.get_initial_state(batch)
+        states = list(initial_state) if initial_state is not None else fresh
+        if self.stateful and initial_state is None:
+            kept = self._kept[bool(training)]
+            states = [ops.slice(k, (0, 0), (batch, k.shape[1])) for k in kept]
+        states = [ops.cast(state, self.compute_dtype) for state in states]
+        if reset is not None:
+            rows = ops.expand_dims(ops.cast(reset, "bool"), -1)
+            states = [ops.where(rows, new, old) for new, old in zip(fresh, states, strict=True)]
+        outputs, final = engines.ENGINES[self.running_engine].run(
+            self.cell, x, states, mask, self.direction == "backward", return_sequences, self._dot_mask(batch, training)
+        )
+        if self.stateful:
+            for k, state in zip(self._kept[bool(training)], final, strict=True):
+                k.assign(ops.slice_update(k, (0, 0), ops.cast(state, k.dtype)))
+        return outputs, final
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
+        """None: masks are arguments here and are not passed on behind the caller's back."""
+
+    def reset_state(self, training: bool | None = None) -> None:
+        """Forgets the kept states of all rows, of training, inference or (None) both."""
+        for mode, kept in self._kept.items():
+            if training is None or mode == training:
+                for variable in kept:
+                    variable.assign(ops.zeros_like(variable))
+
+    def _dot_mask(self, batch: Any, training: bool) -> Any:
+        if not training or not self.recurrent_dropout:
+            return None
+        ones = ops.ones((batch, self.cell.units), dtype=self.compute_dtype)
+        return keras.random.dropout(ones, self.recurrent_dropout, seed=self.seed_generator)
+
+    def _check(self, x: Any, mask: Any, initial_state: Sequence[Any] | None) -> None:
+        if len(x.shape) != 3:
+            raise ValueError(f"the input has shape {tuple(x.shape)}; allowed: (batch, time, features)")
+        if mask is not None:
+            time, steps = x.shape[1], mask.shape[1] if len(mask.shape) == 2 else -1
+            if len(mask.shape) != 2 or None not in (time, steps) and time != steps:
+                raise ValueError(f"the mask has shape {tuple(mask.shape)}; allowed: (batch, time) = {tuple(x.shape[:2])}")
+        if initial_state is not None:
+            sizes = [state.shape[-1] for state in initial_state]
+            if sizes != self.cell.state_size:
+                raise ValueError(f"initial states have widths {sizes}; the cell needs {self.cell.state_size}")
+        if self.stateful and x.shape[0] is not None and x.shape[0] > self.max_batch:
+            raise ValueError(f"a batch of {x.shape[0]} rows, but state is kept for {self.max_batch}; raise max_batch")
+
+    def save_own_variables(self, store: Any) -> None:
+        """Nothing: kept states are not weights."""
+
+    def load_own_variables(self, store: Any) -> None:
+        """Nothing: kept states are not weights."""
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "cell": keras.saving.serialize_keras_object(self.cell),
+            "direction": self.direction,
+            "engine": self.engine,
+            "recurrent_dropout": self.recurrent_dropout,
+            "stateful": self.stateful,
+            "max_batch": self.max_batch,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Recurrent:
+        cell = keras.saving.deserialize_keras_object(config["cell"])
+        return cls(**{**config, "cell": cell})

@@ -1,0 +1,203 @@
+"""The run folder: what is in it, who may write to it, and whether it is finished.
+
+    run.json        task, data and versions; written first
+    config.yaml     the resolved configuration
+    status.json     training, interrupted or diverged, for `seqtasks list runs`
+    history.csv     one line an epoch
+    checkpoint.npz  where training stands; removed at the end
+    best.npz        the best weights so far; removed at the end
+    model.keras     the trained model, for inference
+    plots/          pictures
+    result.json     the row; written last, so a folder without it is no result
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from seqtasks import __version__
+from seqtasks.config import Config
+from seqtasks.errors import RunError, suggest
+from seqtasks.files import write_text
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder.
+
+    Attributes:
+        path: the folder.
+        facts: the content of `run.json`.
+    """
+
+    path: Path
+    facts: dict[str, Any]
+
+    @property
+    def finished(self) -> bool:
+        """Whether the folder holds a result."""
+        return (self.path / "result.json").is_file()
+
+    @property
+    def plugin(self) -> Path | None:
+        """The copy of the task's file, for a task that was run from a file."""
+        name = self.facts.get("plugin")
+        return self.path / name if name else None
+
+    def config_values(self) -> dict[str, Any]:
+        """The resolved configuration as nested mappings.
+
+        Raises:
+            RunError: `config.yaml` is missing or damaged.
+        """
+        path = self.path / "config.yaml"
+        try:
+            values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+            raise RunError(f"cannot read {path}: {' '.join(str(error).split())}; train again with seqtasks run") from error
+        if not isinstance(values, dict):
+            raise RunError(f"{path} holds no settings; train again with seqtasks run")
+        return values
+
+    def status(self) -> str:
+        """One phrase on where the run stands."""
+        if self.finished:
+            return "finished"
+        with contextlib.suppress(OSError, ValueError):
+            return str(json.loads((self.path / "status.json").read_text(encoding="utf-8"))["status"])
+        return "not started"
+
+    def set_status(self, status: str) -> None:
+        """Notes where the run stands."""
+        with writing(self.path):
+            write_text(self.path / "status.json", json.dumps({"status": status}) + "\n")
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Holds the folder for one process; a killed process lets go of it.
+
+        Raises:
+            RunError: another process is writing there.
+        """
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.path / ".lock")
+        try:
+            with writing(self.path):
+                lock.acquire(timeout=0)
+        except Timeout as error:
+            raise RunError(
+                f"another process is training in {self.path}; wait for it, or change a setting or --runs"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def clear(self) -> None:
+        """Removes what training wrote, to start afresh."""
+        for name in ("result.json", "checkpoint.npz", "best.npz", "history.csv", "model.keras", "status.json"):
+            (self.path / name).unlink(missing_ok=True)
+        shutil.rmtree(self.path / "plots", ignore_errors=True)
+
+
+def create(runs_dir: Path, config: Config, facts: Mapping[str, Any], identity: str, plugin: Path | None) -> Run:
+    """Makes the folder of a run, or opens it if it is there.
+
+    Args:
+        runs_dir: the folder of all runs.
+        config: resolved.
+        facts: what `run.json` stores besides the format.
+        identity: eight hex digits of `Config.identity`.
+        plugin: the task's file, for a task that is not installed.
+
+    Raises:
+        RunError: the folder cannot be written, or is of another version.
+    """
+    path = runs_dir / f"{config.task}-{config.encoder.cell}-{identity}"
+    if (path / "run.json").is_file():
+        return open_run(path)
+    facts = {"format": FORMAT, "seqtasks": __version__, **facts}
+    with writing(path):
+        path.mkdir(parents=True, exist_ok=True)
+        if plugin is not None:
+            facts["plugin"] = f"{config.task}.py"
+            write_text(path / facts["plugin"], plugin.read_text(encoding="utf-8"))
+        write_text(path / "config.yaml", yaml.safe_dump(config.to_dict(), sort_keys=False))
+        write_text(path / "run.json", json.dumps(facts, indent=1) + "\n")
+    return Run(path, facts)
+
+
+def open_run(path: Path) -> Run:
+    """Opens a run folder.
+
+    Raises:
+        RunError: it is not one, is damaged, or is of another version.
+    """
+    file = path / "run.json"
+    if not file.is_file():
+        raise RunError(f"{path} is not a run folder (no run.json); see seqtasks list runs")
+    try:
+        facts = json.loads(file.read_text(encoding="utf-8"))
+        found = facts["format"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"cannot read {file}: {error}; train again with seqtasks run") from error
+    if found != FORMAT:
+        raise RunError(
+            f"{path} has format {found}, written by seqtasks {facts.get('seqtasks')}; this is seqtasks {__version__} "
+            f"with format {FORMAT}; use that version or train again"
+        )
+    return Run(path, facts)
+
+
+def find(name: str, runs_dir: Path) -> Run:
+    """The run of that path or name.
+
+    Raises:
+        RunError: there is none; the nearest name is suggested.
+    """
+    for path in (Path(name), runs_dir / name):
+        if path.is_dir():
+            return open_run(path)
+    raise RunError(f"there is no run {name!r} here or in {runs_dir}; {suggest(Path(name).name, _names(runs_dir))}")
+
+
+def all_runs(runs_dir: Path) -> list[Run]:
+    """Every readable run folder, finished or not, by name."""
+    found = []
+    for name in _names(runs_dir):
+        with contextlib.suppress(RunError):
+            found.append(open_run(runs_dir / name))
+    return found
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns what the file system refuses into an error that says what to do.
+
+    Raises:
+        RunError: instead of `OSError`.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise RunError(
+            f"cannot write to {path}: {error.strerror or error}; free space or choose another folder with --runs, "
+            "then run the same command again: it continues from the last checkpoint"
+        ) from error
+
+
+def _names(runs_dir: Path) -> list[str]:
+    if not runs_dir.is_dir():
+        return []
+    return sorted(p.name for p in runs_dir.iterdir() if (p / "run.json").is_file())

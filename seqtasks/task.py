@@ -1,0 +1,168 @@
+"""What a task is: its data, its model around the shared encoder, its score."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import keras
+import numpy as np
+
+from seqtasks.config import NoOptions
+from seqtasks.data.batching import Batches
+from seqtasks.data.sources import Source
+from seqtasks.data.splits import Examples, Splits
+from seqtasks.encoder import Encoder
+from seqtasks.errors import ConfigError
+from seqtasks.metrics import classification_scores
+from seqtasks.plugins import tasks
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TOPOLOGIES = ("one-to-one", "one-to-many", "many-to-one", "many-to-many", "synced")
+
+
+@dataclasses.dataclass(frozen=True)
+class Baseline:
+    """What a simple method reaches: one row above the models.
+
+    Attributes:
+        name: e.g. `"logistic regression"`.
+        scores: test scores by name, the task's metric among them.
+        params: fitted numbers.
+        seconds: to fit.
+    """
+
+    name: str
+    scores: dict[str, float]
+    params: int
+    seconds: float
+
+
+class Task(ABC):
+    """One problem over sequences.
+
+    A subclass declares the facts below and writes `load` and `model`; the rest has
+    defaults for classification. The framework builds the encoder, compiles, fits,
+    seeds and stores, so no task chooses its cell. `self.spec` holds the facts about
+    the data that `load` found; it is stored in the run folder and is there again in
+    `predict`.
+
+    Args:
+        options: an instance of `Options`.
+        spec: `Splits.spec`.
+    """
+
+    name: ClassVar[str]
+    topology: ClassVar[str]
+    metric: ClassVar[str] = "accuracy"
+    higher_is_better: ClassVar[bool] = True
+    causal: ClassVar[bool] = False
+    version: ClassVar[int] = 1
+    Options: ClassVar[type] = NoOptions
+    PredictOptions: ClassVar[type] = NoOptions
+    tfds: ClassVar[str | None] = None
+    files: ClassVar[bool] = False
+    builtin: ClassVar[str | None] = None
+    file: ClassVar[Path | None] = None
+
+    def __init__(self, options: Any = None, spec: dict[str, Any] | None = None):
+        self.options = self.Options() if options is None else options
+        self.spec = spec or {}
+
+    @abstractmethod
+    def load(self, source: Source, seed: int) -> Splits:
+        """Reads the data.
+
+        Args:
+            source: which of the task's sources was chosen.
+            seed: of whatever is drawn at random; splits should not depend on it.
+
+        Raises:
+            DataError: it is missing or damaged.
+        """
+
+    @abstractmethod
+    def model(self, encoder: Encoder) -> keras.Model:
+        """An uncompiled model around the encoder; the last layer gives logits."""
+
+    def loss(self) -> Any:
+        """What training minimises."""
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    def metrics(self) -> list[Any]:
+        """What the progress bar shows beside the loss."""
+        return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+
+    @property
+    def monitor(self) -> str:
+        """The validation value that chooses the best weights; lower is better for a loss."""
+        return f"val_{self.metric}"
+
+    def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> Batches:
+        """The batches of a split."""
+        return Batches(examples, batch_size, shuffle, seed)
+
+    def score(self, model: keras.Model, batches: Batches) -> dict[str, float]:
+        """All scores of a split by name, the task's metric among them."""
+        return classification_scores(self.logits(model, batches), batches.examples.targets)
+
+    def logits(self, model: keras.Model, batches: Batches) -> np.ndarray:
+        """The model's outputs for a split, in the order of its examples."""
+        return np.asarray(model.predict(batches, verbose=0), dtype=np.float64)
+
+    def predict(self, model: keras.Model, inputs: Sequence[str], options: Any) -> list[dict[str, Any]]:
+        """Answers for what a user typed, one dictionary of columns a row.
+
+        Args:
+            model: trained.
+            inputs: the words after `seqtasks predict RUN`.
+            options: an instance of `PredictOptions`.
+        """
+        raise ConfigError(f"task {self.name} offers no prediction from the command line; load model.keras in Python")
+
+    def baseline(self, splits: Splits, seed: int) -> Iterator[Baseline]:
+        """What a user would try first, fitted on the same training split."""
+        return iter(())
+
+    def plots(self, model: keras.Model, batches: Batches) -> Iterator[tuple[str, Figure]]:
+        """Pictures of the test split as `(file name, figure)`."""
+        return iter(())
+
+    @classmethod
+    def sources(cls) -> list[str]:
+        """The values that `data.source` may have, besides `auto`."""
+        found = [f"tfds:{cls.tfds}"] if cls.tfds else []
+        found += ["files:DIR"] if cls.files else []
+        return found + ([f"builtin:{cls.builtin}"] if cls.builtin else [])
+
+
+def register_task(name: str) -> Callable[[type[Task]], type[Task]]:
+    """Class decorator: makes a task available as `seqtasks run NAME`.
+
+    Args:
+        name: of the task; the name of its file.
+
+    Raises:
+        DuplicateNameError: another task has the name.
+        ConfigError: the class lacks a fact or has one that is not allowed.
+    """
+
+    def register(cls: type[Task]) -> type[Task]:
+        if getattr(cls, "topology", None) not in TOPOLOGIES:
+            raise ConfigError(
+                f"task {name}: topology is {getattr(cls, 'topology', None)!r}; allowed: {', '.join(TOPOLOGIES)}"
+            )
+        cls.name = name
+        return tasks.add(name, cls, cls.__module__, {"summary": _first_line(cls), "topology": cls.topology})
+
+    return register
+
+
+def _first_line(cls: type) -> str:
+    return ((cls.__doc__ or "").strip().splitlines() or [""])[0].rstrip(".")
+

@@ -1,0 +1,270 @@
+"""One run, top to bottom: task, check, seed, load, build, fit, score, row."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from seqtasks import results, runs
+from seqtasks.checkpoint import Checkpoint
+from seqtasks.config import Config
+from seqtasks.data import sources
+from seqtasks.data.splits import Splits, limit
+from seqtasks.encoder import Encoder
+from seqtasks.errors import ConfigError, RunError, TrainingDiverged
+from seqtasks.files import write_atomic
+from seqtasks.interrupt import StopRequest
+from seqtasks.machine import commit, machine, threads, versions
+from seqtasks.optim import make_optimizer, schedule_callbacks
+from seqtasks.plots import learning_curves
+from seqtasks.progress import Reporter, StopOnNaN
+from seqtasks.task import Task
+
+
+def run(
+    config: Config,
+    task_class: type[Task],
+    runs_dir: Path = Path("runs"),
+    reporter: Reporter | None = None,
+    force: bool = False,
+) -> tuple[results.Row, bool]:
+    """Trains and scores what `config` describes, or continues where a killed run stopped.
+
+    Args:
+        config: resolved.
+        task_class: of `config.task`.
+        runs_dir: the folder of all runs.
+        reporter: where progress goes.
+        force: train again even if the run is finished.
+
+    Returns:
+        The row, and whether it was there before.
+
+    Raises:
+        SeqtasksError: whatever the user can do something about.
+    """
+    reporter = reporter or Reporter()
+    check(config, task_class)
+    task = task_class(config.options)
+    splits = load(task, config, reporter)
+    folder = runs.create(
+        runs_dir,
+        config,
+        {"task": task.name, "version": task.version, "source": splits.source, "fingerprint": splits.fingerprint, "spec": splits.spec},
+        config.identity(task.version, splits.source, splits.fingerprint),
+        task_class.file,
+    )
+    with folder.lock():
+        if folder.finished and not force:
+            reporter.say(f"{folder.path} is finished; --force trains it again")
+            return results.read(folder.path), True
+        if force:
+            folder.clear()
+        return _train(task, splits, config, folder, reporter), False
+
+
+def check(config: Config, task_class: type[Task]) -> None:
+    """Refuses what cannot make sense, before any data is read.
+
+    Raises:
+        ConfigError: a bidirectional encoder in a causal task.
+    """
+    if task_class.causal and config.encoder.bidirectional:
+        raise ConfigError(
+            f"task {task_class.name} predicts each step from the steps before it; a bidirectional encoder would read "
+            "the answer; set encoder.bidirectional=false"
+        )
+
+
+def load(task: Task, config: Config, reporter: Reporter) -> Splits:
+    """Finds and reads the task's data; stores its facts in `task.spec`.
+
+    Raises:
+        DataError: missing or damaged data.
+    """
+    source = sources.resolve(
+        config.data.source,
+        tfds=task.tfds,
+        files=task.files,
+        builtin=task.builtin,
+        tfds_dir=config.data.tfds_dir,
+        announce=reporter.say,
+    )
+    splits = task.load(source, config.seed)
+    if config.data.limit is not None:
+        splits = limit(splits, config.data.limit)
+    task.spec = splits.spec
+    return splits
+
+
+def build(task: Task, config: Config) -> tuple[keras.Model, Encoder]:
+    """The seeded, uncompiled model and its encoder. Needs `task.spec`."""
+    keras.utils.set_random_seed(config.seed)
+    keras.config.set_dtype_policy(config.train.precision)
+    settings = config.encoder
+    if config.train.jit and settings.engine == "auto":
+        settings = dataclasses.replace(settings, engine="loop")  # cuDNN's kernels cannot be compiled by XLA
+    encoder = Encoder(settings, name="encoder")
+    return task.model(encoder), encoder
+
+
+def _train(task: Task, splits: Splits, config: Config, folder: runs.Run, reporter: Reporter) -> results.Row:
+    started = time.time()
+    model, encoder = build(task, config)
+    batches = task.batches(splits.train, config.train.batch_size, shuffle=True, seed=config.seed)
+    validation = task.batches(splits.validation, config.train.eval_batch_size)
+    optimizer = make_optimizer(config.train, batches.batches_per_epoch)
+    model.compile(optimizer, task.loss(), metrics=task.metrics(), jit_compile=config.train.jit)
+    optimizer.build(model.trainable_variables)
+    reporter.say(
+        f"{task.name}: {config.encoder.cell}, {model.count_params():,} parameters, engine {encoder.running_engine}, "
+        f"{len(splits.train):,} training examples of {splits.source} → {folder.path}"
+    )
+    checkpoint = _fit(model, task, batches, validation, config, folder, reporter)
+    checkpoint.restore_best()
+    with runs.writing(folder.path):
+        write_atomic(folder.path / "model.keras", _inference(model).save)
+    history = checkpoint.history
+    test = task.batches(splits.test, config.train.eval_batch_size)
+    scores = task.score(model, test)
+    seconds = [epoch["seconds"] for epoch in history]
+    row = results.Row(
+        task=task.name,
+        version=task.version,
+        topology=task.topology,
+        kind="model",
+        source=splits.source,
+        fingerprint=splits.fingerprint,
+        metric=task.metric,
+        higher_is_better=task.higher_is_better,
+        value=scores[task.metric],
+        scores=scores,
+        validation={k.removeprefix("val_"): v for k, v in history[checkpoint.best_epoch - 1].items() if k.startswith("val_")},
+        seed=config.seed,
+        cell=config.encoder.cell,
+        engine=encoder.running_engine,
+        encoder_params=_count(encoder.trainable_weights),
+        params=_count(model.trainable_weights),
+        epochs=len(history),
+        seconds=sum(seconds) + sum(epoch["validation_seconds"] for epoch in history),
+        seconds_per_epoch=sorted(seconds)[len(seconds) // 2],
+        examples_per_second=len(splits.train) / max(1e-9, sorted(seconds)[len(seconds) // 2]),
+        config=config.to_dict(),
+        versions=versions(),
+        commit=commit(),
+        machine=machine(),
+        threads=threads(),
+        started=_utc(started),
+        finished=_utc(time.time()),
+        run=folder.path.name,
+    )
+    _draw(task, model, test, history, folder)
+    results.write(row, folder.path)
+    for name in ("checkpoint.npz", "best.npz"):
+        (folder.path / name).unlink(missing_ok=True)
+    folder.set_status("finished")
+    return row
+
+
+def _fit(
+    model: keras.Model, task: Task, batches: Any, validation: Any, config: Config, folder: runs.Run, reporter: Reporter
+) -> Checkpoint:
+    mode = "max" if task.higher_is_better and not task.monitor.endswith("loss") else "min"
+    scheduled = schedule_callbacks(config.train, task.monitor, mode)
+    with StopRequest() as request:
+        checkpoint = Checkpoint(
+            folder, batches, scheduled, task.monitor, mode == "max", config.train.checkpoint_seconds, lambda: request.received
+        )
+        if checkpoint.restore(model):
+            reporter.say(f"continuing in epoch {checkpoint.epoch + 1} after step {checkpoint.step}")
+        folder.set_status("training")
+        bars = reporter.callback(config.train.epochs, batches.batches_per_epoch)
+        callbacks = [StopOnNaN(config.train.learning_rate), *_tensorboard(config, folder), *scheduled, *bars, checkpoint]
+        try:
+            while checkpoint.epoch < config.train.epochs and not checkpoint.done:
+                # Keras cannot begin inside an epoch: the rest of one is a fit of its own.
+                until = checkpoint.epoch + 1 if checkpoint.step else config.train.epochs
+                _fit_until(model, batches, validation, checkpoint.epoch, until, callbacks)
+        except TrainingDiverged as error:
+            checkpoint.path.unlink(missing_ok=True)  # going on from there would diverge again
+            folder.set_status(f"diverged: {error}")
+            raise
+        except KeyboardInterrupt:
+            folder.set_status("interrupted")
+            raise
+        finally:
+            for bar in bars:
+                if hasattr(bar, "close"):
+                    bar.close()
+    return checkpoint
+
+
+def _fit_until(
+    model: keras.Model, batches: Any, validation: Any, epoch: int, until: int, callbacks: Sequence[keras.callbacks.Callback]
+) -> None:
+    model.fit(
+        batches,
+        validation_data=validation,
+        initial_epoch=epoch,
+        epochs=until,
+        callbacks=list(callbacks),
+        verbose=0,
+        shuffle=False,
+    )
+
+
+def _tensorboard(config: Config, folder: runs.Run) -> list[keras.callbacks.Callback]:
+    if not config.train.tensorboard:
+        return []
+    try:
+        import tensorboard  # noqa: F401
+    except ImportError as error:
+        raise ConfigError(
+            "train.tensorboard=true needs TensorBoard, which is not installed; run pip install 'seqtasks[tensorboard]'"
+        ) from error
+    return [keras.callbacks.TensorBoard(str(folder.path / "tensorboard"))]
+
+
+def _inference(model: keras.Model) -> keras.Model:
+    """The same layers without optimizer and loss: a third of the file, and nothing a user must register."""
+    return keras.Model(model.inputs if len(model.inputs) > 1 else model.inputs[0], model.outputs[0], name=model.name)
+
+
+def _draw(task: Task, model: keras.Model, test: Any, history: list[dict[str, float]], folder: runs.Run) -> None:
+    plots = folder.path / "plots"
+    with runs.writing(plots):
+        plots.mkdir(exist_ok=True)
+        figures = [("learning_curves", learning_curves(history, task.metric)), *task.plots(model, test)]
+        for name, figure in figures:
+            write_atomic(plots / f"{name}.png", lambda path, figure=figure: figure.savefig(path, dpi=120))
+
+
+def _count(weights: Sequence[Any]) -> int:
+    return sum(math.prod(weight.shape) for weight in weights)
+
+
+def _utc(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def open_trained(folder: runs.Run, task_class: type[Task], config: Config) -> tuple[Task, keras.Model]:
+    """The task and the model of a finished run.
+
+    Raises:
+        RunError: it is not finished, or its model cannot be loaded.
+    """
+    path = folder.path / "model.keras"
+    if not folder.finished:
+        raise RunError(f"{folder.path} is not finished ({folder.status()}); continue it: seqtasks resume {folder.path}")
+    try:
+        model = keras.models.load_model(path)
+    except (OSError, ValueError, TypeError) as error:
+        raise RunError(f"cannot load {path}: {error}; train again with --force") from error
+    return task_class(config.options, folder.facts["spec"]), model

@@ -1,0 +1,56 @@
+"""Handwritten digits read row by row, many-to-one.
+
+A 28×28 image is a sequence of 28 steps of 28 features, from the top row down:
+
+    step  8   ········▒███▒·······        0, …, 0, 84, 185, 159, 0, …, 0
+    step 14   ··········▒██········   →  label 7
+    step 20   ·······▒██▒··········
+
+`options.pixels=true` makes it 784 steps of one pixel, `options.permute=true` shuffles the
+steps in a fixed order: the usual tests of long memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from seqtasks import Encoder, ImageTask, register_task, setting
+from seqtasks.layers.reorder import Reorder
+from seqtasks.losses import SmoothedCrossentropy
+
+
+@dataclass(frozen=True)
+class Options:
+    """How an image becomes a sequence, and regularisation."""
+
+    pixels: bool = setting(False, "one pixel a step instead of one row")
+    permute: bool = setting(False, "a fixed random order of the steps")
+    augment: bool = setting(False, "move, turn and scale the training images at random")
+    label_smoothing: float = setting(0.0, "share of the target spread over all classes", least=0, below=1)
+
+
+@register_task("mnist_rows")
+class MnistRows(ImageTask):
+    """Handwritten digits read row by row."""
+
+    topology = "many-to-one"
+    metric = "accuracy"
+    Options = Options
+
+    def model(self, encoder: Encoder) -> keras.Model:
+        inputs, x = self.pixels(self.options.augment)
+        steps = self.shape[0]
+        if self.options.pixels:
+            steps = self.shape[0] * self.shape[1]
+            x = keras.layers.Reshape((steps, 1))(x)
+        if self.options.permute:
+            x = Reorder.random(steps, seed=0)(x)
+        last, _ = encoder(x, return_sequences=False)
+        logits = keras.layers.Dense(len(self.classes), dtype="float32", name="logits")(last)
+        return keras.Model(inputs, logits, name=self.name)
+
+    def loss(self) -> Any:
+        return SmoothedCrossentropy(self.options.label_smoothing)

@@ -1,0 +1,28 @@
+"""What every test gets: a cache of its own, no window, quiet TensorFlow, the real data if there is any."""
+
+import os
+from pathlib import Path
+
+# Before anything imports TensorFlow or matplotlib.
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+os.environ["MPLBACKEND"] = "Agg"
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """Nothing is read from, or written to, the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEQTASKS_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def tfds_dir() -> Path:
+    """The folder of prepared tensorflow-datasets; skips where there is none."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data" / "tfds"
+    folder = Path(os.environ.get("TFDS_DATA_DIR") or beside)
+    if not folder.is_dir():
+        pytest.skip("no prepared data: set TFDS_DATA_DIR")
+    return folder

@@ -1,0 +1,62 @@
+"""Examples, stratified splits and limits."""
+
+import numpy as np
+import pytest
+
+from seqtasks.data.splits import Examples, Splits, limit, stratified
+from seqtasks.errors import DataError
+
+
+def examples(n):
+    return Examples({"x": np.arange(n) * 10, "y": np.zeros((n, 2))}, np.arange(n))
+
+
+def test_examples_are_counted_and_taken():
+    five = examples(5)
+    assert len(five) == 5
+    assert five.take(2).targets.tolist() == [0, 1] and len(five.take(9)) == 5
+    picked = five.take([4, 0])
+    assert picked.inputs["x"].tolist() == [40, 0] and picked.inputs["y"].shape == (2, 2)
+    assert five.take(np.array([3])).targets.tolist() == [3] and len(five.take([])) == 0
+
+
+def test_examples_that_disagree_are_refused():
+    with pytest.raises(DataError, match="'x' has 3 examples, expected 4"):
+        Examples({"x": np.zeros(3)}, np.zeros(4))
+
+
+def test_stratified_keeps_proportions_and_repeats():
+    targets = np.repeat([0, 1, 2], [60, 30, 10])
+    kept, held_out = stratified(targets, 20, seed=3)
+    assert np.bincount(targets[held_out]).tolist() == [12, 6, 2]
+    assert sorted([*kept, *held_out]) == list(range(100))
+    assert (np.diff(kept) > 0).all() and (np.diff(held_out) > 0).all()
+    np.testing.assert_array_equal(held_out, stratified(targets, 20, seed=3)[1])
+    assert held_out.tolist() != stratified(targets, 20, seed=4)[1].tolist()
+
+
+@pytest.mark.parametrize(
+    ("targets", "count", "expected"),
+    [
+        ([0, 1, 0, 1], 1, "cannot hold out 1 of 4"),
+        ([0, 1, 0, 1], 3, "cannot hold out 3 of 4"),
+        ([0, 1, 0, 1], 9, "cannot hold out 9 of 4"),
+        ([0, 0, 0, 0], 0, "cannot hold out 0 of 4"),
+        ([0, 0, 0, 1], 2, "class 1 has only one example"),
+        ([], 0, "cannot hold out 0 of 0"),
+    ],
+)
+def test_too_few_examples_for_a_split(targets, count, expected):
+    with pytest.raises(DataError, match=expected):
+        stratified(np.array(targets, np.int64), count, seed=0)
+
+
+def test_limit_takes_the_first_of_each_split():
+    splits = Splits(
+        examples(9), examples(3), examples(5), "builtin:x", "0" * 16, {"shape": [2], "counts": {"train": 9}}
+    )
+    small = limit(splits, 4)
+    assert [len(small.train), len(small.validation), len(small.test)] == [4, 3, 4]
+    assert small.spec == {"shape": [2], "counts": {"train": 4, "validation": 3, "test": 4}}
+    assert splits.spec["counts"] == {"train": 9} and small.source == "builtin:x"
+    assert limit(splits, None) is splits

@@ -1,7 +1,14 @@
 """Packaging of seqtasks; `tasks/` and `configs/` of the checkout ship inside the package."""
 
-from setuptools import find_packages, setup
+import subprocess
+from pathlib import Path
 
+from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+
+ROOT = Path(__file__).resolve().parent
+
+# The lower bounds are installed together and tested by .ci/run.
 REQUIRES = [
     "filelock>=3.13",
     "importlib_resources>=6.0",  # tensorflow-datasets 4.9.10 needs it to download and does not say so
@@ -15,26 +22,41 @@ REQUIRES = [
     "rich>=13.7",
     "scikit-learn>=1.5",
     "tensorflow>=2.20",
-    "tensorflow-datasets>=4.9.9",
-    "typer>=0.15",
+    "tensorflow-datasets>=4.9.10",  # 4.9.9 cannot read what it prepared with protobuf 7
+    "typer>=0.19",  # the first that reads Literal
 ]
 
 EXTRAS = {
     "tensorboard": ["tensorboard>=2.20"],
-    "test": ["pytest>=8.2", "pytest-timeout>=2.3"],
+    "test": ["pytest>=8.2", "pytest-timeout>=2.3.1"],
     "lint": ["mypy>=1.14", "pandas-stubs>=2.2", "ruff>=0.9", "types-PyYAML>=6.0"],
     # An oracle for the tests only. On Linux plain `pip install torch` brings CUDA packages along;
     # install the CPU build first where several gigabytes matter.
     "oracle": ["torch>=2.6"],
 }
 
+
+class BuildWithCommit(build_py):
+    """Writes the git commit into the built package, so that result rows of a wheel name it."""
+
+    def run(self):
+        super().run()
+        if not self.editable_mode and (ROOT / ".git").exists():  # not of a repository around an unpacked archive
+            git = ["git", "-C", str(ROOT), "describe", "--always", "--exclude=*", "--abbrev=12", "--dirty=+"]
+            found = subprocess.run(git, capture_output=True, text=True)
+            if found.returncode == 0:
+                text = f'"""The commit that this package was built from."""\n\nCOMMIT = "{found.stdout.strip()}"\n'
+                Path(self.build_lib, "seqtasks", "_commit.py").write_text(text, encoding="utf-8")
+
+
 setup(
     name="seqtasks",
     version="0.1.0",
     description="The RNN laboratory for Keras: any recurrent cell on any sequence task, in tables you can trust",
-    long_description=open("README.md", encoding="utf-8").read(),
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
+    license_files=["LICENSE"],
     python_requires=">=3.11",
     packages=[*find_packages(include=["seqtasks", "seqtasks.*"]), "seqtasks.tasks", "seqtasks.configs"],
     package_dir={"seqtasks.tasks": "tasks", "seqtasks.configs": "configs"},
@@ -42,6 +64,7 @@ setup(
     install_requires=REQUIRES,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["seqtasks=seqtasks.cli:main"]},
+    cmdclass={"build_py": BuildWithCommit},
     classifiers=[
         "Development Status :: 3 - Alpha",
         "Intended Audience :: Science/Research",

@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from seqtasks.cells.base import Cell, register_cell
     from seqtasks.config import EncoderConfig
+    from seqtasks.data.cache import fingerprint
+    from seqtasks.data.sources import Source
+    from seqtasks.data.splits import Examples, Splits
     from seqtasks.encoder import Encoder
     from seqtasks.image_task import ImageTask
     from seqtasks.recurrent import Recurrent
@@ -30,6 +33,10 @@ _PUBLIC = {
     "Cell": "seqtasks.cells.base",
     "Encoder": "seqtasks.encoder",
     "EncoderConfig": "seqtasks.config",
+    "Examples": "seqtasks.data.splits",
+    "Splits": "seqtasks.data.splits",
+    "Source": "seqtasks.data.sources",
+    "fingerprint": "seqtasks.data.cache",
     "ImageTask": "seqtasks.image_task",
     "Recurrent": "seqtasks.recurrent",
     "Row": "seqtasks.results",
@@ -44,11 +51,15 @@ __all__ = [
     "Cell",
     "Encoder",
     "EncoderConfig",
+    "Examples",
     "ImageTask",
     "Recurrent",
     "Row",
+    "Source",
+    "Splits",
     "Task",
     "__version__",
+    "fingerprint",
     "register_cell",
     "register_task",
     "setting",

@@ -7,7 +7,6 @@ random state or crash of another. Finished runs are skipped by `seqtasks run` it
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import os
 import re
@@ -23,13 +22,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from seqtasks.config import split_override
 from seqtasks.errors import ConfigError, Interrupted, RunError, SeqtasksError
+from seqtasks.grid import expand
+from seqtasks.machine import cores
 from seqtasks.results import Row, from_json
-from seqtasks.settings import parse
 
 Execute = Callable[[Sequence[str], Mapping[str, str], "Path | None"], "subprocess.Popen[str]"]
-_PAIRS = {"[": "]", "{": "}"}
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
 
 
@@ -61,26 +59,6 @@ class Grid:
             raise RunError(
                 f"{count} run{'s' * (count > 1)} failed: {told}; correct the cause, run the same command again"
             )
-
-
-def expand(overrides: Sequence[str]) -> list[list[str]]:
-    """The grid of `key=a,b` overrides, the first key slowest.
-
-    Commas inside brackets, braces and quotes do not separate; quotes around a whole value are taken off.
-
-    Raises:
-        ConfigError: a key or a value stands twice, a value is empty, a bracket or quote stays open.
-    """
-    axes: dict[str, list[str]] = {}
-    for text in overrides:
-        key, value = split_override(text)
-        if key in axes:
-            raise ConfigError(f"{key} is given twice; separate its values by commas: {key}=a,b")
-        axes[key] = _split(key, value)
-    return [
-        [f"{key}={value}" for key, value in zip(axes, point, strict=True)]
-        for point in itertools.product(*axes.values())
-    ]
 
 
 def plan(task: str, overrides: Sequence[str], *, runs_dir: Path, config_file: str | Path | None = None) -> list[Point]:
@@ -126,7 +104,7 @@ def run_grid(
     jobs: int = 1,
     config_file: str | Path | None = None,
     execute: Execute = launch,
-    baseline: Callable[[], Row | None] | None = None,
+    baseline: Callable[[], Sequence[Row]] | None = None,
     announce: Callable[[str], None] = lambda text: print(text, file=sys.stderr, flush=True),
 ) -> Grid:
     """Runs every point; one that fails does not stop the others.
@@ -138,7 +116,7 @@ def run_grid(
         jobs: points at a time; the cores are shared out among them.
         config_file: passed on to every run.
         execute: starts a command, given the environment and the log file.
-        baseline: called once before the points; gives the baseline's row, if there is one.
+        baseline: called once before the points; gives the rows of the baselines.
         announce: takes one line of progress.
 
     Raises:
@@ -152,8 +130,7 @@ def run_grid(
     grid = Grid()
     if baseline is not None:
         try:
-            row = baseline()
-            grid.rows += [row] if row is not None else []
+            grid.rows += baseline()
         except Interrupted:
             raise
         except SeqtasksError as error:
@@ -162,37 +139,36 @@ def run_grid(
     logs = {point: _log(Path(runs_dir), task, point.label) if jobs > 1 else None for point in points}
     children, env, console = _Children(execute), _environment(jobs), Console(stderr=True)
 
-    def work(number: int, point: Point) -> tuple[Row, bool] | None:
+    rows: dict[Point, Row] = {}
+
+    def work(number: int, point: Point) -> None:
         if jobs == 1 and not children.stopped:
             announce(f"[{number}/{len(points)}] {point.label}")
         ended = children.run(point.command, env, logs[point])
-        return None if ended is None else _outcome(*ended, logs[point])
+        if ended is None:
+            return
+        try:
+            row, before = _outcome(*ended, logs[point])
+        except RunError as error:
+            if not children.stopped:
+                grid.failed[point.label] = str(error)
+                announce(f"failed: {point.label}: {error}")
+            return
+        rows[point] = row
+        if before:
+            grid.skipped.append(point.label)
+            announce(f"finished before, skipped: {point.label}")
+        else:
+            announce(f"{point.label}: {row.metric} {row.value:.4g} after {row.seconds:.0f} s")
 
-    rows: dict[Point, Row] = {}
     bar = Progress(console=console, disable=jobs == 1 or not console.is_terminal)
     with children.listening(), bar, ThreadPoolExecutor(jobs) as pool:
         total = bar.add_task(task, total=len(points))
-        futures = {pool.submit(work, number, point): point for number, point in enumerate(points, 1)}
+        futures = [pool.submit(work, number, point) for number, point in enumerate(points, 1)]
         try:
             for future in as_completed(futures):
-                label = futures[future].label
+                future.result()
                 bar.advance(total)
-                try:
-                    got = future.result()
-                except RunError as error:
-                    if not children.stopped:
-                        grid.failed[label] = str(error)
-                        announce(f"failed: {label}: {error}")
-                    continue
-                if got is None:
-                    continue
-                row, before = got
-                rows[futures[future]] = row
-                if before:
-                    grid.skipped.append(label)
-                    announce(f"finished before, skipped: {label}")
-                else:
-                    announce(f"{label}: {row.metric} {row.value:.4g} after {row.seconds:.0f} s")
         except BaseException:
             children.stop(signal.SIGINT)
             raise
@@ -271,45 +247,6 @@ def _log(runs_dir: Path, task: str, label: str) -> Path:
 def _environment(jobs: int) -> dict[str, str]:
     env = dict(os.environ)
     if jobs > 1:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         for name in _THREADS:
-            env.setdefault(name, str(max(1, cores // jobs)))
+            env.setdefault(name, str(max(1, cores() // jobs)))
     return env
-
-
-def _split(key: str, text: str) -> list[str]:
-    """The values of `a,[1,2],"c,d"`."""
-    values: list[str] = []
-    word, closing = "", ""
-    for sign in text:
-        if sign == "," and not closing:
-            values.append(word)
-            word = ""
-            continue
-        if closing and sign == closing[-1]:
-            closing = closing[:-1]
-        elif sign in "\"'" and not word.strip():
-            closing += sign
-        elif sign in _PAIRS and (not closing or closing[-1] not in "\"'"):
-            closing += _PAIRS[sign]
-        word += sign
-    if closing:
-        raise ConfigError(f"{key}={text} lacks a closing {closing[-1]}; close it, or quote the whole value")
-    values = [value.strip() for value in (*values, word)]
-    if "" in values:
-        raise ConfigError(f"{key}={text} has an empty value; write {key}=a,b, or null for nothing")
-    values = [v[1:-1] if len(v) > 1 and v[0] == v[-1] and v[0] in "\"'" else v for v in values]
-    seen: set[str] = set()
-    for value in values:
-        same = _canonical(value)
-        if same in seen:
-            raise ConfigError(f"{key} has the value {value} twice; give each value once")
-        seen.add(same)
-    return values
-
-
-def _canonical(text: str) -> str:
-    try:
-        return str(float(text))  # 64 and 64.0 are one value
-    except ValueError:
-        return json.dumps(parse(text), sort_keys=True, default=str)

@@ -111,7 +111,7 @@ class Config:
 
 def resolve(
     task: str,
-    options: type,
+    options: type | None,
     overrides: Iterable[str] = (),
     config_file: str | Path | None = None,
     task_file: Path | None = None,
@@ -120,7 +120,8 @@ def resolve(
 
     Args:
         task: the task's name.
-        options: the task's `Options` dataclass.
+        options: the task's `Options` dataclass; None leaves `options.*` unread, for a
+            check of the rest before the task is imported.
         overrides: `key=value` texts.
         config_file: a YAML file, or the name of a bundled one.
         task_file: the task's own YAML, for a task that is not bundled.
@@ -141,19 +142,11 @@ def resolve(
         raise ConfigError(f"the configuration is for task {given!r}, not {task!r}; run that task or use another file")
     own = values.pop("options", {}) or {}
     config = build(Config, {"task": task, **values}, raw=raw)
+    if options is None:
+        return config
     if not isinstance(own, Mapping):
         raise ConfigError(f"options is a group of settings, not {own!r}; set options.<name>=…")
     return dataclasses.replace(config, options=build(options, own, "options.", raw))
-
-
-def check_common(overrides: Iterable[str]) -> None:
-    """Checks the overrides that need no task, before anything slow is imported.
-
-    Raises:
-        ConfigError: as `resolve`.
-    """
-    common = [text for text in overrides if not split_override(text)[0].startswith("options.")]
-    resolve("", NoOptions, common)
 
 
 def from_dict(values: Mapping[str, Any], options: type) -> Config:

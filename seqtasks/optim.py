@@ -56,7 +56,9 @@ def schedule_callbacks(config: TrainConfig, monitor: str, mode: str) -> list[ker
     made: list[keras.callbacks.Callback] = []
     if config.schedule == "plateau":
         made.append(
-            keras.callbacks.ReduceLROnPlateau(monitor, factor=config.decay, patience=config.patience, mode=mode, min_delta=0)
+            keras.callbacks.ReduceLROnPlateau(
+                monitor, factor=config.decay, patience=config.patience, mode=mode, min_delta=0
+            )
         )
     if config.early_stopping is not None:
         made.append(keras.callbacks.EarlyStopping(monitor, patience=config.early_stopping, mode=mode))

@@ -56,6 +56,14 @@ def confusion(targets: np.ndarray, predicted: np.ndarray, classes: Sequence[str]
     display.plot(ax=axes, cmap="Blues", colorbar=False, include_values=False)
     for (i, j), count in np.ndenumerate(counts):
         if count:
-            axes.text(j, i, f"{count:,}", ha="center", va="center", fontsize=7, color="white" if share[i, j] > 0.5 else "black")
+            axes.text(
+                j,
+                i,
+                f"{count:,}",
+                ha="center",
+                va="center",
+                fontsize=7,
+                color="white" if share[i, j] > 0.5 else "black",
+            )
     axes.set_title(title)
     return figure

@@ -114,9 +114,12 @@ def _about_task(file: Path) -> dict[str, Any]:
     tree = _parse(file)
     about = {"summary": _summary(tree)}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and isinstance(node.value, ast.Constant):
-            if node.targets[0].id in ("topology", "metric"):
-                about[node.targets[0].id] = str(node.value.value)
+        if (
+            isinstance(node, ast.Assign)
+            and isinstance(node.targets[0], ast.Name)
+            and isinstance(node.value, ast.Constant)
+        ) and node.targets[0].id in ("topology", "metric"):
+            about[node.targets[0].id] = str(node.value.value)
     return about
 
 

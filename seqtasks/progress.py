@@ -87,7 +87,11 @@ class TrainingBar(keras.callbacks.Callback):
         # After a resume the first epoch has fewer batches left.
         self._offset = self.steps - (self.params.get("steps") or self.steps)
         self.progress.reset(
-            self._task, description=f"epoch {epoch + 1}/{self.epochs}", completed=self._offset, values="", total=self.steps
+            self._task,
+            description=f"epoch {epoch + 1}/{self.epochs}",
+            completed=self._offset,
+            values="",
+            total=self.steps,
         )
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:

@@ -145,8 +145,10 @@ class Recurrent(keras.layers.Layer):
             raise ValueError(f"the input has shape {tuple(x.shape)}; allowed: (batch, time, features)")
         if mask is not None:
             time, steps = x.shape[1], mask.shape[1] if len(mask.shape) == 2 else -1
-            if len(mask.shape) != 2 or None not in (time, steps) and time != steps:
-                raise ValueError(f"the mask has shape {tuple(mask.shape)}; allowed: (batch, time) = {tuple(x.shape[:2])}")
+            if len(mask.shape) != 2 or (None not in (time, steps) and time != steps):
+                raise ValueError(
+                    f"the mask has shape {tuple(mask.shape)}; allowed: (batch, time) = {tuple(x.shape[:2])}"
+                )
         if initial_state is not None:
             sizes = [state.shape[-1] for state in initial_state]
             if sizes != self.cell.state_size:

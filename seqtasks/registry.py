@@ -110,7 +110,9 @@ class Registry(Generic[T]):
             if entry.value is None and isinstance(loaded, type):
                 entry.value = loaded  # type: ignore[assignment]
             if entry.value is None:
-                raise UnknownNameError(f"{entry.module} defines no {self.kind} {name!r}; register it there by that name")
+                raise UnknownNameError(
+                    f"{entry.module} defines no {self.kind} {name!r}; register it there by that name"
+                )
         return entry.value
 
     def entries(self) -> Iterator[Entry[T]]:

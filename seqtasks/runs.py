@@ -1,14 +1,14 @@
 """The run folder: what is in it, who may write to it, and whether it is finished.
 
-    run.json        task, data and versions; written first
-    config.yaml     the resolved configuration
-    status.json     training, interrupted or diverged, for `seqtasks list runs`
-    history.csv     one line an epoch
-    checkpoint.npz  where training stands; removed at the end
-    best.npz        the best weights so far; removed at the end
-    model.keras     the trained model, for inference
-    plots/          pictures
-    result.json     the row; written last, so a folder without it is no result
+run.json        task, data and versions; written first
+config.yaml     the resolved configuration
+status.json     training, interrupted or diverged, for `seqtasks list runs`
+history.csv     one line an epoch
+checkpoint.npz  where training stands; removed at the end
+best.npz        the best weights so far; removed at the end
+model.keras     the trained model, for inference
+plots/          pictures
+result.json     the row; written last, so a folder without it is no result
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ class Run:
         try:
             values = yaml.safe_load(path.read_text(encoding="utf-8"))
         except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-            raise RunError(f"cannot read {path}: {' '.join(str(error).split())}; train again with seqtasks run") from error
+            raise RunError(
+                f"cannot read {path}: {' '.join(str(error).split())}; train again with seqtasks run"
+            ) from error
         if not isinstance(values, dict):
             raise RunError(f"{path} holds no settings; train again with seqtasks run")
         return values

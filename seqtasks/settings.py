@@ -31,6 +31,7 @@ def setting(
     most: float | None = None,
     below: float | None = None,
     identity: bool = True,
+    model_only: bool = False,
 ) -> Any:
     """A dataclass field that documents and limits itself.
 
@@ -41,9 +42,16 @@ def setting(
         least, above, most, below: limits, `>=`, `>`, `<=`, `<`.
         identity: false for what does not change a result (folders, logging), which
             then stays out of the hash that names the run folder.
+        model_only: true for an option that changes neither data nor score, so that the
+            baselines need not be fitted anew.
     """
     limits = {"≥": least, ">": above, "≤": most, "<": below}
-    metadata = {"help": help, "limits": {k: v for k, v in limits.items() if v is not None}, "identity": identity}
+    metadata = {
+        "help": help,
+        "limits": {k: v for k, v in limits.items() if v is not None},
+        "identity": identity,
+        "model_only": model_only,
+    }
     if factory is not None:
         return dataclasses.field(default_factory=factory, metadata=metadata)
     if default is _MISSING:

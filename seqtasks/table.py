@@ -1,7 +1,7 @@
 """Result tables that compare like with like.
 
 `build` groups the rows of one task by the settings that vary, averages over seeds, and
-refuses rows that must not stand side by side; `render` writes the table down:
+refuses rows that must not stand side by side; `seqtasks.formats` writes the table down:
 
     cell                 encoder.units      accuracy % ↑  encoder params  params  s/epoch  engine
     logistic regression  –                     92.60 (1)               –   7,850        –  scikit-learn
@@ -10,17 +10,11 @@ refuses rows that must not stand side by side; `render` writes the table down:
 
 from __future__ import annotations
 
-import csv
-import html
-import io
 import json
-import math
-import re
 import shlex
 import statistics
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -33,7 +27,7 @@ from seqtasks.settings import flatten, parse
 
 MISSING = "–"  # of a setting that a row does not have
 _CELL = "encoder.cell"
-_AGREE = ("version", "source", "fingerprint", "metric")
+AGREE = ("version", "source", "fingerprint", "metric")
 _SETTINGS = [(key, field.metadata.get("identity", True)) for key, _, field in flatten(Config(task=""))]
 _ORDER = [key for key, _ in _SETTINGS]
 _FREE = {"task", "seed", "data.source"} | {key for key, identity in _SETTINGS if not identity}
@@ -108,7 +102,7 @@ def build(rows: Sequence[Row], by: Sequence[str] = (), where: Sequence[str] = ()
             f"rows of {len(tasks)} tasks: {', '.join(tasks)}; one table holds one task: seqtasks table TASK"
         )
     facts = _filter([(row, _facts(row)) for row in rows], where)
-    _agree(facts, _AGREE)
+    _agree(facts, AGREE)
     columns = _columns(facts, by)
     data = [key for _, own in facts for key in own if key.startswith(("data.", "options."))]
     _agree(facts, [key for key in dict.fromkeys(data) if key not in _FREE and key not in columns])
@@ -144,15 +138,23 @@ def _ignores(row: Row, key: str) -> bool:
     return row.kind == "baseline" and (key == "seed" or key.startswith(("encoder.", "train.")))
 
 
+def _concerns(row: Row, own: dict[str, Any], key: str) -> bool:
+    """A baseline has only the settings that its data and score depend on."""
+    return row.kind == "model" or key in own
+
+
 def _filter(facts: list[_Fact], where: Sequence[str]) -> list[_Fact]:
     for text in where:
         key, wanted = split_override(text)
         _check_key(key, facts, "filter")
-        concerned = [(row, own) for row, own in facts if not _ignores(row, key)]
-        if not any(_matches(own.get(key, MISSING), wanted) for _, own in concerned):
-            there = ", ".join(_counts(concerned, key)) or "none"
+        if not any(_concerns(row, own, key) and _matches(own.get(key, MISSING), wanted) for row, own in facts):
+            there = ", ".join(_counts(facts, key)) or "none"
             raise TableError(f"no row has {text}; there are: {there}; change the filter or run it")
-        facts = [(row, own) for row, own in facts if _ignores(row, key) or _matches(own.get(key, MISSING), wanted)]
+        facts = [
+            (row, own)
+            for row, own in facts
+            if not _concerns(row, own, key) or _matches(own.get(key, MISSING), wanted)
+        ]
     return facts
 
 
@@ -173,7 +175,7 @@ def _matches(value: Any, text: str) -> bool:
 
 
 def _counts(facts: list[_Fact], key: str) -> Counter[str]:
-    return Counter(show(own.get(key, MISSING)) for _, own in facts)
+    return Counter(show(own.get(key, MISSING)) for row, own in facts if _concerns(row, own, key))
 
 
 def _agree(facts: list[_Fact], keys: Sequence[str]) -> None:
@@ -187,7 +189,11 @@ def _agree(facts: list[_Fact], keys: Sequence[str]) -> None:
         if len(left) > 1:
             most = left.most_common(1)[0][0]
             filters.append(shlex.quote(f"{key}={most}"))
-            kept = [(row, own) for row, own in kept if show(own.get(key, MISSING)) == most]
+            kept = [
+                (row, own)
+                for row, own in kept
+                if not _concerns(row, own, key) or show(own.get(key, MISSING)) == most
+            ]
     if told:
         raise TableError(f"these rows are not comparable: {'; '.join(told)}; add {' '.join(filters)}")
 
@@ -233,156 +239,19 @@ def _notes(rows: Sequence[Row]) -> tuple[str, ...]:
         return sorted({row.versions[name] for row in rows if name in row.versions})
 
     first = rows[0]
-    machines, threads = sorted({row.machine for row in rows}), sorted({row.threads for row in rows})
+    machines, threads = sorted({row.machine for row in rows}), [str(n) for n in sorted({row.threads for row in rows})]
     seeds = sorted({row.seed for row in rows if row.kind == "model"} or {row.seed for row in rows})
-    software = [("seqtasks ", "seqtasks"), ("Keras ", "keras"), ("", "backend")]
+    software = {"seqtasks": versions("seqtasks"), "Keras": versions("keras")}
+    software |= {name: versions(name) for name in versions("backend")}
     parts = [
         f"{first.task} v{first.version}",
         first.source,
         f"fingerprint {first.fingerprint if len(first.fingerprint) <= 12 else first.fingerprint[:8] + '…'}",
         f"seeds {','.join(map(str, seeds))}",
-        ", ".join(label + "/".join(versions(name)) for label, name in software if versions(name)),
-        f"{'/'.join(map(str, threads))} thread{'s' * (threads != [1])} on {'/'.join(machines)}",
+        ", ".join(f"{name} {'/'.join(found)}".rstrip() for name, found in software.items()),
+        f"{'/'.join(threads)} thread{'s' * (threads != ['1'])} on {' / '.join(machines)}",
     ]
-    places = {"machine": machines, "threads": list(map(str, threads))}
-    places |= {name: versions(name) for row in rows for name in row.versions}
-    differ = [f"{name} ({', '.join(values)})" for name, values in places.items() if len(values) > 1]
-    notes = [" · ".join(part for part in parts if part)]
-    return (*notes, f"rows differ in {', '.join(differ)}: times are not comparable") if differ else tuple(notes)
-
-
-def render(table: Table, format: str = "text") -> str:
-    """The table as text, markdown, csv, latex, html or json; csv and json hold raw numbers.
-
-    Raises:
-        TableError: an unknown format.
-    """
-    if format not in _FORMATS:
-        raise TableError(f"unknown format {format}; {suggest(format, _FORMATS)}")
-    return _FORMATS[format](table)
-
-
-def _cells(table: Table, escape: Callable[[str], str], bold: str) -> tuple[list[str], list[list[str]]]:
-    """Header and body, escaped; the score of the best model goes into `bold`."""
-    scores = [row.value for group in table.groups for row in group.rows]
-    percent = table.higher_is_better and all(0 <= score <= 1 for score in scores)
-    percent = percent and bool(re.search("accuracy|f1|exact|precision|recall", table.metric))
-    metric = f"{table.metric}{' %' * percent} {'↑' if table.higher_is_better else '↓'}"
-    columns = ["cell", *table.columns[1:]]
-    header = [escape(name) for name in (*columns, metric, "encoder params", "params", "s/epoch", "engine")]
-    best = next((group for group in table.groups if group.kind == "model"), None)
-    body = []
-    for group in table.groups:
-        seconds = statistics.median(row.seconds_per_epoch for row in group.rows)
-        sizes = [group.rows[-1].encoder_params, group.rows[-1].params]
-        line = [escape(show(label)) for label in group.labels]
-        line += [
-            (bold if best and group.kind == "model" and group.mean == best.mean else "{}").format(
-                escape(_score(group, percent))
-            )
-        ]
-        line += [f"{size:,}" if size else MISSING for size in sizes]
-        line += [f"{seconds:.{1 if seconds >= 10 else 2}f}" if seconds else MISSING]
-        body.append([*line, escape(", ".join(dict.fromkeys(row.engine for row in group.rows)))])
-    return header, body
-
-
-def _score(group: Group, percent: bool) -> str:
-    scale = 100 if percent else 1
-    mean = group.mean * scale
-    digits = 2 if percent or not mean else max(0, 3 - math.floor(math.log10(abs(mean))))
-    style = f".{digits}f" if digits < 8 else ".3e"
-    sd = "" if group.sd is None else f" ± {group.sd * scale:{style}}"
-    return f"{mean:{style}}{sd} ({len(group.rows)})"
-
-
-def _records(table: Table) -> list[dict[str, Any]]:
-    """Raw numbers, one record a group."""
-    return [
-        {name: getattr(group.rows[0], name) for name in ("task", *_AGREE, "higher_is_better", "kind")}
-        | dict(zip(["cell", *table.columns[1:]], (None if x == MISSING else x for x in group.labels), strict=True))
-        | {
-            "mean": group.mean,
-            "sd": group.sd,
-            "n": len(group.rows),
-            "seeds": [row.seed for row in group.rows],
-            "values": [row.value for row in group.rows],
-            "encoder_params": group.rows[-1].encoder_params,
-            "params": group.rows[-1].params,
-            "seconds_per_epoch": statistics.median(row.seconds_per_epoch for row in group.rows),
-            "engine": ", ".join(dict.fromkeys(row.engine for row in group.rows)),
-        }
-        for group in table.groups
-    ]
-
-
-def _text(table: Table) -> str:
-    from rich import box, console, markup
-    from rich.table import Table as Grid
-
-    terminal = sys.stdout.isatty()
-    header, body = _cells(table, markup.escape, "[bold]{}[/bold]" if terminal else "{}*")
-    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
-    for i, name in enumerate(header):
-        grid.add_column(name, justify="right" if len(table.columns) <= i < len(header) - 1 else "left", no_wrap=True)
-    for line in body:
-        grid.add_row(*line)
-    out = io.StringIO()
-    console.Console(file=out, width=10_000, force_terminal=terminal, highlight=False).print(grid)
-    lines = [line.rstrip() for line in out.getvalue().splitlines()]
-    return "\n".join([*(line for line in lines if line), "", *table.notes])
-
-
-def _markdown(table: Table) -> str:
-    header, body = _cells(table, lambda text: text.replace("|", r"\|"), "**{}**")
-    left = len(table.columns)
-    rule = [":--"] * left + ["--:"] * (len(header) - left - 1) + [":--"]
-    return "\n".join([*(f"| {' | '.join(line)} |" for line in (header, rule, *body)), "", "  \n".join(table.notes)])
-
-
-def _html(table: Table) -> str:
-    header, body = _cells(table, html.escape, "<b>{}</b>")
-    head = "".join(f"<th>{cell}</th>" for cell in header)
-    lines = ["<tr>" + "".join(f"<td>{cell}</td>" for cell in line) + "</tr>" for line in body]
-    notes = [f"<p>{html.escape(note)}</p>" for note in table.notes]
-    return "\n".join(["<table>", f"<thead><tr>{head}</tr></thead>", "<tbody>", *lines, "</tbody>", "</table>", *notes])
-
-
-def _latex(table: Table) -> str:
-    signs = {sign: "\\" + sign for sign in "_%&#${}"} | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}"}
-    signs |= {"^": r"\textasciicircum{}", "±": r"$\pm$", "↑": r"$\uparrow$", "↓": r"$\downarrow$"}
-    signs |= {"–": "--", "·": r"$\cdot$", "…": r"\ldots{}", "<": r"\textless{}", ">": r"\textgreater{}"}
-    rules = str.maketrans(signs)
-    header, body = _cells(table, lambda text: text.translate(rules), r"\textbf{{{}}}")
-    left = len(table.columns)
-    lines = [" & ".join(line) + r" \\" for line in (header, *body)]
-    begin = rf"\begin{{tabular}}{{{'l' * left}{'r' * (len(header) - left - 1)}l}}"
-    notes = [note.translate(rules) for note in table.notes]
-    lines = [begin, r"\hline", lines[0], r"\hline", *lines[1:], r"\hline", r"\end{tabular}"]
-    return "\n".join([*lines, "", (r" \\" + "\n").join(notes)])
-
-
-def _csv(table: Table) -> str:
-    records = [
-        {name: " ".join(map(str, value)) if isinstance(value, list) else value for name, value in record.items()}
-        for record in _records(table)
-    ]
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(records[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
-    return out.getvalue().rstrip("\n")
-
-
-def _json(table: Table) -> str:
-    return json.dumps(_records(table), indent=2, ensure_ascii=False)
-
-
-_FORMATS: dict[str, Callable[[Table], str]] = {
-    "text": _text,
-    "markdown": _markdown,
-    "csv": _csv,
-    "latex": _latex,
-    "html": _html,
-    "json": _json,
-}
+    places = {"machine": machines, "threads": threads, "backend": versions("backend"), **software}
+    differ = [f"{name} ({'; '.join(found)})" for name, found in places.items() if len(found) > 1]
+    warning = [f"rows differ in {', '.join(differ)}: times are not comparable"] if differ else []
+    return " · ".join(parts), *warning

@@ -31,16 +31,12 @@ class Baseline:
     """What a simple method reaches: one row above the models.
 
     Attributes:
-        name: e.g. `"logistic regression"`.
         scores: test scores by name, the task's metric among them.
         params: fitted numbers.
-        seconds: to fit.
     """
 
-    name: str
     scores: dict[str, float]
     params: int
-    seconds: float
 
 
 class Task(ABC):
@@ -125,9 +121,9 @@ class Task(ABC):
         """
         raise ConfigError(f"task {self.name} offers no prediction from the command line; load model.keras in Python")
 
-    def baseline(self, splits: Splits, seed: int) -> Iterator[Baseline]:
-        """What a user would try first, fitted on the same training split."""
-        return iter(())
+    def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
+        """What a user would try first, by name: functions that fit it on the same training split."""
+        return {}
 
     def plots(self, model: keras.Model, batches: Batches) -> Iterator[tuple[str, Figure]]:
         """Pictures of the test split as `(file name, figure)`."""
@@ -165,4 +161,3 @@ def register_task(name: str) -> Callable[[type[Task]], type[Task]]:
 
 def _first_line(cls: type) -> str:
     return ((cls.__doc__ or "").strip().splitlines() or [""])[0].rstrip(".")
-

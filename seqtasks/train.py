@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import statistics
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ import keras
 
 from seqtasks import results, runs
 from seqtasks.checkpoint import Checkpoint
-from seqtasks.config import Config
+from seqtasks.config import Config, bundled
 from seqtasks.data import sources
 from seqtasks.data.splits import Splits, limit
 from seqtasks.encoder import Encoder
@@ -34,6 +35,7 @@ def run(
     runs_dir: Path = Path("runs"),
     reporter: Reporter | None = None,
     force: bool = False,
+    only: runs.Run | None = None,
 ) -> tuple[results.Row, bool]:
     """Trains and scores what `config` describes, or continues where a killed run stopped.
 
@@ -43,6 +45,7 @@ def run(
         runs_dir: the folder of all runs.
         reporter: where progress goes.
         force: train again even if the run is finished.
+        only: refuse to train in any other folder than this one.
 
     Returns:
         The row, and whether it was there before.
@@ -54,13 +57,12 @@ def run(
     check(config, task_class)
     task = task_class(config.options)
     splits = load(task, config, reporter)
-    folder = runs.create(
-        runs_dir,
-        config,
-        {"task": task.name, "version": task.version, "source": splits.source, "fingerprint": splits.fingerprint, "spec": splits.spec},
-        config.identity(task.version, splits.source, splits.fingerprint),
-        task_class.file,
-    )
+    folder = runs.create(runs_dir, config, facts(task, splits), identity(task, config, splits), task_class.file)
+    if only is not None and folder.path.resolve() != only.path.resolve():
+        raise RunError(
+            f"{only.path} was made with other data or settings than those found now (they belong to {folder.path}); "
+            "restore the data, or start a new run"
+        )
     with folder.lock():
         if folder.finished and not force:
             reporter.say(f"{folder.path} is finished; --force trains it again")
@@ -97,11 +99,45 @@ def load(task: Task, config: Config, reporter: Reporter) -> Splits:
         tfds_dir=config.data.tfds_dir,
         announce=reporter.say,
     )
+    suited = f"{task.name}_builtin"
+    if source.kind == "builtin" and suited in bundled():
+        reporter.say(f"this set is small; settings that suit it: --config {suited}")
     splits = task.load(source, config.seed)
     if config.data.limit is not None:
         splits = limit(splits, config.data.limit)
     task.spec = splits.spec
     return splits
+
+
+def facts(task: Task, splits: Splits) -> dict[str, Any]:
+    """What `run.json` holds."""
+    facts = {"task": task.name, "version": task.version, "source": splits.source, "fingerprint": splits.fingerprint}
+    return {**facts, "spec": splits.spec}
+
+
+def identity(task: Task, config: Config, splits: Splits) -> str:
+    """The hash in the folder's name: of the settings, the task's version and the data."""
+    return config.identity(task.version, splits.source, splits.fingerprint)
+
+
+def facts_of_row(task: Task, splits: Splits, config: Config, folder: runs.Run) -> dict[str, Any]:
+    """The fields of a row that a model and a baseline share."""
+    return {
+        "task": task.name,
+        "version": task.version,
+        "topology": task.topology,
+        "source": splits.source,
+        "fingerprint": splits.fingerprint,
+        "metric": task.metric,
+        "higher_is_better": task.higher_is_better,
+        "seed": config.seed,
+        "config": config.to_dict(),
+        "versions": versions(),
+        "commit": commit(),
+        "machine": machine(),
+        "threads": threads(),
+        "run": folder.path.name,
+    }
 
 
 def build(task: Task, config: Config) -> tuple[keras.Model, Encoder]:
@@ -136,34 +172,23 @@ def _train(task: Task, splits: Splits, config: Config, folder: runs.Run, reporte
     scores = task.score(model, test)
     seconds = [epoch["seconds"] for epoch in history]
     row = results.Row(
-        task=task.name,
-        version=task.version,
-        topology=task.topology,
+        **facts_of_row(task, splits, config, folder),
         kind="model",
-        source=splits.source,
-        fingerprint=splits.fingerprint,
-        metric=task.metric,
-        higher_is_better=task.higher_is_better,
         value=scores[task.metric],
         scores=scores,
-        validation={k.removeprefix("val_"): v for k, v in history[checkpoint.best_epoch - 1].items() if k.startswith("val_")},
-        seed=config.seed,
+        validation={
+            k.removeprefix("val_"): v for k, v in history[checkpoint.best_epoch - 1].items() if k.startswith("val_")
+        },
         cell=config.encoder.cell,
         engine=encoder.running_engine,
         encoder_params=_count(encoder.trainable_weights),
         params=_count(model.trainable_weights),
         epochs=len(history),
         seconds=sum(seconds) + sum(epoch["validation_seconds"] for epoch in history),
-        seconds_per_epoch=sorted(seconds)[len(seconds) // 2],
-        examples_per_second=len(splits.train) / max(1e-9, sorted(seconds)[len(seconds) // 2]),
-        config=config.to_dict(),
-        versions=versions(),
-        commit=commit(),
-        machine=machine(),
-        threads=threads(),
-        started=_utc(started),
-        finished=_utc(time.time()),
-        run=folder.path.name,
+        seconds_per_epoch=statistics.median(seconds),
+        examples_per_second=len(splits.train) / statistics.median(seconds),
+        started=utc(started),
+        finished=utc(time.time()),
     )
     _draw(task, model, test, history, folder)
     results.write(row, folder.path)
@@ -180,13 +205,25 @@ def _fit(
     scheduled = schedule_callbacks(config.train, task.monitor, mode)
     with StopRequest() as request:
         checkpoint = Checkpoint(
-            folder, batches, scheduled, task.monitor, mode == "max", config.train.checkpoint_seconds, lambda: request.received
+            folder,
+            batches,
+            scheduled,
+            task.monitor,
+            mode == "max",
+            config.train.checkpoint_seconds,
+            lambda: request.received,
         )
         if checkpoint.restore(model):
             reporter.say(f"continuing in epoch {checkpoint.epoch + 1} after step {checkpoint.step}")
         folder.set_status("training")
         bars = reporter.callback(config.train.epochs, batches.batches_per_epoch)
-        callbacks = [StopOnNaN(config.train.learning_rate), *_tensorboard(config, folder), *scheduled, *bars, checkpoint]
+        callbacks = [
+            StopOnNaN(config.train.learning_rate),
+            *_tensorboard(config, folder),
+            *scheduled,
+            *bars,
+            checkpoint,
+        ]
         try:
             while checkpoint.epoch < config.train.epochs and not checkpoint.done:
                 # Keras cannot begin inside an epoch: the rest of one is a fit of its own.
@@ -207,7 +244,12 @@ def _fit(
 
 
 def _fit_until(
-    model: keras.Model, batches: Any, validation: Any, epoch: int, until: int, callbacks: Sequence[keras.callbacks.Callback]
+    model: keras.Model,
+    batches: Any,
+    validation: Any,
+    epoch: int,
+    until: int,
+    callbacks: Sequence[keras.callbacks.Callback],
 ) -> None:
     model.fit(
         batches,
@@ -250,21 +292,6 @@ def _count(weights: Sequence[Any]) -> int:
     return sum(math.prod(weight.shape) for weight in weights)
 
 
-def _utc(seconds: float) -> str:
+def utc(seconds: float) -> str:
+    """ISO 8601 of seconds since 1970."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
-
-
-def open_trained(folder: runs.Run, task_class: type[Task], config: Config) -> tuple[Task, keras.Model]:
-    """The task and the model of a finished run.
-
-    Raises:
-        RunError: it is not finished, or its model cannot be loaded.
-    """
-    path = folder.path / "model.keras"
-    if not folder.finished:
-        raise RunError(f"{folder.path} is not finished ({folder.status()}); continue it: seqtasks resume {folder.path}")
-    try:
-        model = keras.models.load_model(path)
-    except (OSError, ValueError, TypeError) as error:
-        raise RunError(f"cannot load {path}: {error}; train again with --force") from error
-    return task_class(config.options, folder.facts["spec"]), model

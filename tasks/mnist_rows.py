@@ -26,10 +26,12 @@ from seqtasks.losses import SmoothedCrossentropy
 class Options:
     """How an image becomes a sequence, and regularisation."""
 
-    pixels: bool = setting(False, "one pixel a step instead of one row")
-    permute: bool = setting(False, "a fixed random order of the steps")
-    augment: bool = setting(False, "move, turn and scale the training images at random")
-    label_smoothing: float = setting(0.0, "share of the target spread over all classes", least=0, below=1)
+    pixels: bool = setting(False, "one pixel a step instead of one row", model_only=True)
+    permute: bool = setting(False, "a fixed random order of the steps", model_only=True)
+    augment: bool = setting(False, "move, turn and scale the training images at random", model_only=True)
+    label_smoothing: float = setting(
+        0.0, "share of the target spread over all classes", least=0, below=1, model_only=True
+    )
 
 
 @register_task("mnist_rows")

@@ -50,7 +50,7 @@ def make(**changes: Any) -> Row:
         "seconds_per_epoch": 9.1,
         "examples_per_second": None,
         "config": config,
-        "versions": {"keras": "3.15.1", "backend": "tensorflow 2.21.0", "seqtasks": "0.1.0"},
+        "versions": {"keras": "3.15.1", "backend": "tensorflow", "tensorflow": "2.21.0", "seqtasks": "0.1.0"},
         "commit": None,
         "machine": "box",
         "threads": 2,

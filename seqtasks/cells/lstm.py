@@ -45,7 +45,9 @@ class LSTM(Cell):
 
     def _bias(self, shape: Sequence[int], dtype: Any = None) -> Any:
         n = self.units
-        return ops.concatenate([ops.zeros((n,), dtype), ops.full((n,), self.forget_bias, dtype), ops.zeros((2 * n,), dtype)])
+        return ops.concatenate(
+            [ops.zeros((n,), dtype), ops.full((n,), self.forget_bias, dtype), ops.zeros((2 * n,), dtype)]
+        )
 
     def project(self, x: Any) -> Any:
         return x @ self.W + self.b

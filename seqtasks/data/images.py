@@ -59,7 +59,6 @@ def load_image(
     that has the shape already is not resampled.
 
     Args:
-        path: a PNG, JPG or BMP file.
         shape: (height, width) of the result.
         invert: `auto` inverts where the border is bright: dark ink on white paper.
 
@@ -77,8 +76,7 @@ def load_image(
     if inverted:
         grey, ground = 255 - grey, 255 - ground
     if grey.shape != shape:
-        size = (shape[1], shape[0])
-        grey = np.array(ImageOps.pad(Image.fromarray(grey), size, Image.Resampling.LANCZOS, color=ground))
+        grey = np.array(ImageOps.pad(Image.fromarray(grey), shape[::-1], Image.Resampling.LANCZOS, color=ground))
     return grey, inverted
 
 
@@ -91,7 +89,7 @@ def _read_idx_files(folder: Path, names: list[str]) -> dict[str, np.ndarray]:
     data: dict[str, np.ndarray] = {}
     for split, stem in (("train", "train"), ("test", "t10k")):
         missing = [part for part in ("images", "labels") if f"{stem}-{part}" not in paths]
-        if split == "test" and len(missing) == 2:
+        if missing == ["images", "labels"] and split == "test":
             continue
         if missing:
             raise DataError(f"{folder} has no file {stem}-{missing[0]}-idx…-ubyte, but others of its kind; add it")
@@ -124,16 +122,13 @@ def _read_idx(path: Path, dimensions: int) -> np.ndarray:
         )
     shape = tuple(int(n) for n in np.frombuffer(data, ">u4", dimensions, offset=4))
     expected = header + math.prod(shape)
-    if len(data) != expected:
-        raise DataError(f"{path} has {len(data)} bytes, expected {expected} for {shape} as its header says")
-    if 0 in shape:
-        raise DataError(f"{path} is empty: its header says {shape}, expected at least one example")
+    if len(data) != expected or 0 in shape:
+        raise DataError(f"{path} has {len(data)} bytes, expected {expected} for {shape} in its header, without a 0")
     return np.frombuffer(data, np.uint8, offset=header).reshape(shape).copy()  # writable
 
 
 def _read_label_folders(folder: Path) -> dict[str, np.ndarray]:
-    roots = {"train": folder}
-    ignored = 0
+    roots, ignored = {"train": folder}, 0
     if _subfolders(folder / "train"):
         roots = {split: folder / split for split in ("train", "test") if (folder / split).is_dir()}
         ignored = len(list(folder.iterdir())) - len(roots)

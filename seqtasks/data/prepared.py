@@ -96,7 +96,7 @@ def _decode(source: Source, folder: Path, splits: Sequence[str], keys: Sequence[
         for what, names, known in (("split", splits, info.splits), ("feature", keys, info.features)):
             for name in names:
                 if name not in known:
-                    raise DataError(f"{source} has no {what} {name!r} in {folder}; it has: {', '.join(known)}")
+                    raise DataError(f"{source} has no {what} {name!r} in {folder}; it has: {', '.join(sorted(known))}")
         for split in splits:
             try:
                 examples = tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1, shuffle_files=False))

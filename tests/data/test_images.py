@@ -61,15 +61,13 @@ def test_idx_files_without_a_test_set_and_with_labels_from_one(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("train-images-idx3-ubyte", b"", "0 in all, expected"),
         ("train-images-idx3-ubyte", b"\x00\x00\x08", "expected .00 00 08 03."),
         ("train-images-idx3-ubyte", idx(LABELS), "3 dimensions"),
         ("train-images-idx3-ubyte", b"\x00\x00\x0d" + idx(IMAGES)[3:], r"starts with the 4 bytes \[00 00 0d 03\]"),
         ("train-images-idx3-ubyte", idx(IMAGES)[:-1], "has 135 bytes, expected 136"),
         ("train-images-idx3-ubyte", idx(IMAGES) + b"x", "has 137 bytes, expected 136"),
-        ("train-images-idx3-ubyte", idx(IMAGES[:0]), "is empty"),
+        ("train-images-idx3-ubyte", idx(IMAGES[:0]), "without a 0"),
         ("train-labels-idx1-ubyte", idx(LABELS[:5]), "has 5 labels, expected 6"),
-        ("train-labels-idx1-ubyte", idx(LABELS * 0), "only the label 0"),
         ("t10k-labels-idx1-ubyte", idx(LABELS[:3] + 7), "has the label 7, expected one of"),
         ("t10k-images-idx3-ubyte", idx(IMAGES[:3, 1:]), "4×4 pixels, expected 4×5"),
         ("t10k-labels-idx1-ubyte", None, "no file t10k-labels"),
@@ -78,9 +76,7 @@ def test_idx_files_without_a_test_set_and_with_labels_from_one(tmp_path):
 )
 def test_damaged_idx_files_are_named(tmp_path, name, content, expected):
     path = write_idx(tmp_path) / name
-    path.unlink()
-    if content is not None:
-        path.write_bytes(content)
+    path.unlink() if content is None else path.write_bytes(content)
     with pytest.raises(DataError, match=expected) as caught:
         read_folder(tmp_path)
     assert str(tmp_path) in str(caught.value) and "\n" not in str(caught.value)
@@ -92,7 +88,7 @@ def test_broken_gzip_is_named(tmp_path, damage):
     whole = path.read_bytes()
     flipped = whole[:40] + bytes([whole[40] ^ 255]) + whole[41:]
     path.write_bytes({"cut": whole[:-20], "flipped": flipped, "plain": idx(IMAGES)}[damage])
-    with pytest.raises(DataError, match="train-images-idx3-ubyte.gz cannot be read"):
+    with pytest.raises(DataError, match=r"train-images-idx3-ubyte\.gz cannot be read"):
         read_folder(tmp_path)
 
 
@@ -122,10 +118,9 @@ def test_other_files_are_counted(tmp_path, caplog):
 
 
 def test_folders_that_cannot_be_read(tmp_path):
-    with pytest.raises(DataError, match="not a folder"):
-        read_folder(tmp_path / "none")
-    with pytest.raises(DataError, match="no labelled pictures"):
-        read_folder(tmp_path)
+    for path, expected in ((tmp_path / "none", "not a folder"), (tmp_path, "no labelled pictures")):
+        with pytest.raises(DataError, match=expected):
+            read_folder(path)
     write_labels(tmp_path, ["7"])
     with pytest.raises(DataError, match="only the label 7"):
         read_folder(tmp_path)
@@ -137,7 +132,7 @@ def test_folders_that_cannot_be_read(tmp_path):
     with pytest.raises(DataError, match=r"wide.png is 9×5 pixels, expected 4×5"):
         read_folder(tmp_path)
     (tmp_path / "9" / "a.png").write_text("not a picture")
-    with pytest.raises(DataError, match="a.png cannot be read"):
+    with pytest.raises(DataError, match=r"a\.png cannot be read"):
         read_folder(tmp_path)
 
 
@@ -149,12 +144,9 @@ def test_a_test_label_that_training_lacks(tmp_path):
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA", "P"])
-@pytest.mark.parametrize("suffix", ["png", "bmp"])
-def test_every_mode_comes_through_bit_exact(tmp_path, mode, suffix):
-    if suffix == "bmp" and mode == "LA":
-        pytest.skip("BMP has no such mode")
+def test_every_mode_comes_through_bit_exact(tmp_path, mode):
     ramp = np.arange(0, 200, 10, dtype=np.uint8).reshape(5, 4)
-    grey, inverted = load_image(write_png(tmp_path / f"a.{suffix}", ramp, mode), (5, 4), invert="no")
+    grey, inverted = load_image(write_png(tmp_path / "a.png", ramp, mode), (5, 4), invert="no")
     np.testing.assert_array_equal(grey, ramp)
     assert grey.dtype == np.uint8 and not inverted
 
@@ -162,7 +154,7 @@ def test_every_mode_comes_through_bit_exact(tmp_path, mode, suffix):
 def test_one_bit_and_sixteen_bits(tmp_path):
     write_png(tmp_path / "one.png", np.eye(4, dtype=np.uint8) * 255, "1")
     np.testing.assert_array_equal(load_image(tmp_path / "one.png", (4, 4))[0], np.eye(4) * 255)
-    Image.fromarray(np.arange(16, dtype=np.uint16).reshape(4, 4) * 4096).save(tmp_path / "deep.png")
+    write_png(tmp_path / "deep.png", np.arange(16, dtype=np.uint16).reshape(4, 4) * 4096)
     np.testing.assert_array_equal(load_image(tmp_path / "deep.png", (4, 4), "no")[0].ravel(), np.arange(16) * 16)
 
 
@@ -196,12 +188,12 @@ def test_another_size_keeps_its_proportions_on_its_ground(tmp_path):
 
 
 def test_pictures_that_cannot_be_read(tmp_path):
-    with pytest.raises(DataError, match=r"none.png is not there"):
+    with pytest.raises(DataError, match=r"none\.png is not there"):
         load_image(tmp_path / "none.png", (28, 28))
     with pytest.raises(DataError, match="is a folder"):
         load_image(tmp_path, (28, 28))
     path = write_png(tmp_path / "a.png", np.zeros((50, 50), np.uint8))
     for content in (b"", b"text", path.read_bytes()[:60], b"GIF89a" + bytes(20), b"BM" + bytes(60)):
         path.write_bytes(content)
-        with pytest.raises(DataError, match="a.png cannot be read"):
+        with pytest.raises(DataError, match=r"a\.png cannot be read"):
             load_image(path, (28, 28))

@@ -110,9 +110,9 @@ def test_damaged_notes_name_the_folder(copy, name):
 
 
 def test_unknown_splits_and_features_are_named(mnist):
-    with pytest.raises(DataError, match="no split 'dev' .*it has: test, train"):
+    with pytest.raises(DataError, match=r"no split 'dev' .*it has: test, train"):
         prepared.load(mnist, ["dev"], KEYS)
-    with pytest.raises(DataError, match="no feature 'picture' .*image, label"):
+    with pytest.raises(DataError, match=r"no feature 'picture' .*image, label"):
         prepared.load(mnist, SPLITS, ["picture"])
 
 
@@ -137,7 +137,7 @@ def test_a_failed_download_leaves_everything_as_it_was(tiny, online, tmp_path, m
         (source.folder / source.name / "0.9.0").mkdir(parents=True)
         (source.folder / "downloads").mkdir()
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(DataError, match="download failed: .*the line was cut") as caught:
+    with pytest.raises(DataError, match=r"download failed: .*the line was cut") as caught:
         prepared.load(source, ["train"], KEYS)
     assert "\n" not in str(caught.value)
     assert sorted(tmp_path.rglob("*")) == before

@@ -151,7 +151,7 @@ def test_a_wrong_spec_tells_what_is_allowed(spec, task, expected):
 
 def test_network_is_true_where_a_host_answers_even_with_an_error(monkeypatch):
     class Refuses(http.server.BaseHTTPRequestHandler):
-        def do_HEAD(self):  # noqa: N802
+        def do_HEAD(self):
             self.send_error(403)
 
         def log_message(self, *_):
@@ -187,6 +187,9 @@ def test_network_survives_a_hanging_name_lookup(monkeypatch):
 
 
 def test_finding_data_imports_nothing_slow():
-    code = "import sys; from seqtasks.data import prepared; print({'keras', 'tensorflow', 'tensorflow_datasets'} & set(sys.modules))"
+    code = (
+        "import sys; from seqtasks.data import prepared; "
+        "print({'keras', 'tensorflow', 'tensorflow_datasets'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

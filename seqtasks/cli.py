@@ -1,0 +1,270 @@
+"""The command line: arguments in, text out. Results go to standard output, all else to standard error."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from json import dumps
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import typer
+
+from seqtasks.errors import SeqtasksError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="The RNN laboratory for Keras: any recurrent cell on any sequence task, in tables you can trust.\n\n"
+    "Start with: seqtasks run mnist_rows",
+)
+_debug = False
+
+TaskName = Annotated[str, typer.Argument(help="A task of `seqtasks list tasks`, or a file such as ./my_task.py")]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(help="Settings: encoder.cell=gru train.epochs=5", metavar="KEY=VALUE…")
+]
+Runs = Annotated[Path, typer.Option("--runs", help="The folder of all runs", envvar="SEQTASKS_RUNS")]
+ConfigFile = Annotated[str | None, typer.Option("--config", help="A YAML file, or the name of a bundled one")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress")]
+RunName = Annotated[str, typer.Argument(help="A run folder, or its name", metavar="RUN")]
+Format = Annotated[Literal["text", "markdown", "csv", "latex", "html", "json"], typer.Option("--format", "-f")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result row as one JSON line, last on standard output")]
+_RUNS = Path("runs")
+
+
+def command(**settings: Any) -> Callable[[F], F]:
+    """Adds a command whose errors are one line and an exit code."""
+
+    def add(function: F) -> F:
+        @functools.wraps(function)
+        def guarded(*args: Any, **kwargs: Any) -> None:
+            try:
+                function(*args, **kwargs)
+            except (SeqtasksError, KeyboardInterrupt) as error:
+                if _debug:
+                    raise SystemExit(_traceback(error)) from error
+                message = " ".join(str(error).split()) or "stopped"
+                print(f"seqtasks: {message}", file=sys.stderr)
+                if kwargs.get("json"):
+                    print(dumps({"error": message}))
+                raise SystemExit(getattr(error, "exit_code", 130)) from error
+            except BrokenPipeError:
+                sys.stderr.close()  # the reader, such as `head`, has had enough
+                raise SystemExit(0) from None
+
+        app.command(**settings)(guarded)
+        return function
+
+    return add
+
+
+@command()
+def run(
+    task: TaskName,
+    overrides: Overrides = None,
+    config: ConfigFile = None,
+    runs: Runs = _RUNS,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the configuration and the model; train nothing")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Train again even if the run is finished")] = False,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Train a task and score it on the test split.
+
+    Run it again to see the result; if it was killed, running it again continues it.
+
+    Examples:
+
+      seqtasks run mnist_rows
+
+      seqtasks run mnist_rows encoder.cell=gru encoder.layers=2 train.epochs=5 seed=1
+
+      seqtasks run mnist_rows --config mnist_rows_best
+
+      seqtasks run ./my_task.py --dry-run
+    """
+    from seqtasks import commands
+
+    commands.run(task, overrides or [], config, runs, dry_run=dry_run, force=force, quiet=quiet, json=json)
+
+
+@command()
+def resume(run: RunName, runs: Runs = _RUNS, quiet: Quiet = False, json: Json = False) -> None:
+    """Continue a run that was stopped or killed, as if nothing had happened.
+
+    Example: seqtasks resume runs/mnist_rows-lstm-0123abcd
+    """
+    from seqtasks import commands
+
+    commands.resume(run, runs, quiet=quiet, json=json)
+
+
+@command()
+def compare(
+    task: TaskName,
+    overrides: Overrides = None,
+    config: ConfigFile = None,
+    runs: Runs = _RUNS,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Runs at a time; they share the cores")] = 1,
+    baseline: Annotated[bool, typer.Option(help="Fit the task's baselines as first rows")] = True,
+    format: Format = "text",
+) -> None:
+    """Run a grid of settings and print the table. Finished runs are skipped.
+
+    Example: seqtasks compare mnist_rows encoder.cell=simple_rnn,gru,lstm seed=0,1,2
+    """
+    from seqtasks import commands
+
+    commands.compare(task, overrides or [], config, runs, jobs, baseline, format)
+
+
+@command()
+def baseline(
+    task: TaskName,
+    overrides: Overrides = None,
+    config: ConfigFile = None,
+    runs: Runs = _RUNS,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Fit the simple methods that a model has to beat, once for the data.
+
+    Example: seqtasks baseline mnist_rows
+    """
+    from seqtasks import commands
+
+    commands.baseline(task, overrides or [], config, runs, quiet=quiet, json=json)
+
+
+@command()
+def table(
+    task: Annotated[str | None, typer.Argument(help="Which task, if there are several")] = None,
+    where: Annotated[
+        list[str] | None, typer.Argument(help="Only these rows: train.epochs=12", metavar="KEY=VALUE…")
+    ] = None,
+    by: Annotated[
+        str | None, typer.Option("--by", help="Group by these settings, e.g. encoder.cell,encoder.units")
+    ] = None,
+    format: Format = "text",
+    runs: Runs = _RUNS,
+) -> None:
+    """Print the finished runs as a table: mean ± sd (n) over seeds, baselines first.
+
+    What is not comparable is refused, naming what differs.
+
+    Example: seqtasks table mnist_rows --by encoder.cell --format markdown
+    """
+    from seqtasks import commands
+
+    commands.table(task, where or [], by, format, runs)
+
+
+@command()
+def evaluate(run: RunName, runs: Runs = _RUNS, quiet: Quiet = False) -> None:
+    """Score a trained model on its test split again.
+
+    Example: seqtasks evaluate runs/mnist_rows-lstm-0123abcd
+    """
+    from seqtasks import commands
+
+    commands.evaluate(run, runs, quiet=quiet)
+
+
+@command(context_settings={"ignore_unknown_options": True})
+def predict(
+    run: RunName,
+    inputs: Annotated[
+        list[str] | None, typer.Argument(help="What the task reads, and its options: --name value")
+    ] = None,
+    runs: Runs = _RUNS,
+    format: Annotated[Literal["text", "csv", "json"], typer.Option("--format", "-f")] = "text",
+) -> None:
+    """Use a trained model. What it reads, and its options, are the task's: see `seqtasks show TASK`.
+
+    Examples:
+
+      seqtasks predict runs/mnist_rows-lstm-0123abcd three.png seven.png
+
+      seqtasks predict runs/mnist_rows-lstm-0123abcd photo.png --invert yes
+    """
+    from seqtasks import commands
+
+    commands.predict(run, inputs or [], runs, format)
+
+
+@command(name="list")
+def list_(
+    what: Annotated[Literal["all", "tasks", "cells", "runs"], typer.Argument()] = "all", runs: Runs = _RUNS
+) -> None:
+    """List tasks, cells and runs.
+
+    Example: seqtasks list cells
+    """
+    from seqtasks import listing
+
+    listing.print_lists(what, runs)
+
+
+@command()
+def show(
+    task: TaskName, load: Annotated[bool, typer.Option(help="Also read the data and print its sizes")] = True
+) -> None:
+    """Describe a task: its data, settings, types and defaults.
+
+    Example: seqtasks show mnist_rows
+    """
+    from seqtasks import commands
+
+    commands.show(task, load)
+
+
+@command()
+def new(
+    name: Annotated[str, typer.Argument(help="A Python name, e.g. my_task")],
+    folder: Annotated[Path, typer.Option("--folder", help="A checkout of seqtasks, or any folder")] = Path(),
+) -> None:
+    """Write a task plugin, its configuration and its test; all work as they are.
+
+    Example: seqtasks new my_task && seqtasks run ./my_task.py
+    """
+    from seqtasks import scaffold
+
+    for path in scaffold.write(name, folder):
+        print(path)
+
+
+@command()
+def doctor() -> None:
+    """Tell versions, backend, devices, engines, data and network."""
+    from seqtasks import doctor as examine
+
+    sys.exit(examine.main())
+
+
+def main() -> None:
+    """The entry point `seqtasks`."""
+    global _debug
+    if "--debug" in sys.argv:  # accepted anywhere: people add it to the command that failed
+        sys.argv.remove("--debug")
+        _debug = True
+    if "--version" in sys.argv[1:2]:
+        from seqtasks import __version__
+
+        print(f"seqtasks {__version__}")
+        return
+    app(prog_name="seqtasks")
+
+
+def _traceback(error: BaseException) -> int:
+    import traceback
+
+    traceback.print_exception(error)
+    return int(getattr(error, "exit_code", 130))

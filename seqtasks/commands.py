@@ -1,0 +1,223 @@
+"""What the commands do, one function each; Keras is imported as late as possible."""
+
+from __future__ import annotations
+
+import io
+import json as jsonlib
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from seqtasks import config as configuration
+from seqtasks import plugins, results
+from seqtasks import quiet as quietly
+from seqtasks import runs as folders
+from seqtasks.errors import RunError, UnknownNameError, suggest
+
+if TYPE_CHECKING:
+    from seqtasks.config import Config
+    from seqtasks.progress import Reporter
+    from seqtasks.task import Task
+
+
+def check(task: str, overrides: Sequence[str], config_file: str | None) -> tuple[str, Path | None]:
+    """The checks that need no Keras; returns the task's name and, for a file, its YAML.
+
+    Raises:
+        SeqtasksError: an unknown task, cell or setting.
+    """
+    from_file = task.endswith(".py") or "/" in task
+    if not from_file and task not in plugins.tasks:
+        raise UnknownNameError(f"unknown task {task!r}; {suggest(task, plugins.tasks.names())}")
+    name, own = (Path(task).stem, Path(task).with_suffix(".yaml")) if from_file else (task, None)
+    cell = configuration.resolve(name, None, overrides, config_file, own).encoder.cell
+    if not from_file and cell not in plugins.cells:  # a file may bring a cell of its own
+        raise UnknownNameError(f"unknown cell {cell!r}; {suggest(cell, plugins.cells.names())}")
+    return name, own
+
+
+def prepare(task: str, overrides: Sequence[str], config_file: str | None) -> tuple[type[Task], Config]:
+    """The task and its resolved configuration; the quick checks come before the slow import.
+
+    Raises:
+        SeqtasksError: an unknown task, cell or setting, or a plugin that cannot be imported.
+    """
+    name, own = check(task, overrides, config_file)
+    quietly.import_keras()
+    cls = plugins.load_task(task)
+    if own is None and name not in configuration.bundled():  # a plugin package keeps its YAML beside its module
+        own = Path(str(sys.modules[cls.__module__].__file__)).with_suffix(".yaml")
+    return cls, configuration.resolve(cls.name, cls.Options, overrides, config_file, own)
+
+
+def run(
+    task: str,
+    overrides: Sequence[str],
+    config_file: str | None,
+    runs: Path,
+    *,
+    dry_run: bool,
+    force: bool,
+    quiet: bool,
+    json: bool,
+) -> None:
+    """`seqtasks run`."""
+    cls, config = prepare(task, overrides, config_file)
+    from seqtasks import train
+
+    reporter = _reporter(quiet)
+    if dry_run:
+        train.check(config, cls)
+        print(yaml.safe_dump(config.to_dict(), sort_keys=False).rstrip())
+        made = cls(config.options)
+        train.load(made, config, reporter)
+        model, _ = train.build(made, config)
+        model.summary(print_fn=lambda text, **_: print(text))
+        return
+    _print_row(*train.run(config, cls, runs, reporter, force), runs, json)
+
+
+def resume(name: str, runs: Path, *, quiet: bool, json: bool) -> None:
+    """`seqtasks resume`."""
+    folder = folders.find(name, runs)
+    quietly.import_keras()
+    from seqtasks import use
+
+    _print_row(*use.resume(folder, _reporter(quiet)), folder.path.parent, json)
+
+
+def baseline(
+    task: str, overrides: Sequence[str], config_file: str | None, runs: Path, *, quiet: bool, json: bool
+) -> None:
+    """`seqtasks baseline`."""
+    cls, config = prepare(task, overrides, config_file)
+    from seqtasks.baseline import run_baselines
+
+    rows = run_baselines(config, cls, runs, _reporter(quiet))
+    if not rows and not json:
+        print(f"task {cls.name} has no baseline")
+    for row in rows:
+        print(results.to_json(row) if json else f"{row.cell}: {row.metric} {row.value:.4f} on {row.source}")
+
+
+def compare(
+    task: str, overrides: Sequence[str], config_file: str | None, runs: Path, jobs: int, baseline: bool, format: str
+) -> None:
+    """`seqtasks compare`."""
+    from seqtasks import compare as comparing
+    from seqtasks import formats, grid
+    from seqtasks import table as tables
+
+    def baselines() -> list[results.Row]:
+        rows = []
+        for point in grid.expand(grid.of_data(overrides)):
+            command = [sys.executable, "-m", "seqtasks", "baseline", task, *point, "--runs", str(runs), "--json"]
+            command += ["--config", config_file] if config_file else []
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+            if done.returncode:
+                raise RunError("the baselines failed; their message is above; correct the cause or add --no-baseline")
+            rows += [results.from_json(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        return list({row.run: row for row in rows}.values())
+
+    for point in grid.expand(overrides):
+        check(task, point, config_file)
+    done = comparing.run_grid(
+        task, overrides, runs_dir=runs, jobs=jobs, config_file=config_file, baseline=baselines if baseline else None
+    )
+    if done.rows:
+        print(formats.render(tables.build(done.rows), format))
+    done.check()
+
+
+def table(task: str | None, where: Sequence[str], by: str | None, format: str, runs: Path) -> None:
+    """`seqtasks table`."""
+    from seqtasks import formats
+    from seqtasks import table as tables
+
+    where = list(where)
+    if task is not None and "=" in task:  # the task may be left out
+        task, where = None, [task, *where]
+    keys = [key.strip() for key in by.split(",")] if by else []
+    print(formats.render(tables.load_table(runs, task, keys, where), format))
+
+
+def evaluate(name: str, runs: Path, *, quiet: bool) -> None:
+    """`seqtasks evaluate`."""
+    folder = folders.find(name, runs)
+    quietly.import_keras()
+    from seqtasks import use
+
+    print_rows(use.evaluate(folder, _reporter(quiet)))
+
+
+def predict(name: str, words: Sequence[str], runs: Path, format: str) -> None:
+    """`seqtasks predict`."""
+    folder = folders.find(name, runs)
+    quietly.import_keras()
+    from seqtasks import use
+
+    print_rows(use.predict(folder, words), format)
+
+
+def show(task: str, load: bool) -> None:
+    """`seqtasks show`."""
+    cls, config = prepare(task, [], None)
+    from seqtasks import listing
+
+    listing.print_task(cls, config)
+    if load:
+        from seqtasks import train
+
+        splits = train.load(cls(config.options), config, _reporter(quiet=True))
+        listing.print_data(splits)
+
+
+def print_rows(rows: Sequence[dict[str, Any]], format: str = "text") -> None:
+    """Prints dictionaries as a table, CSV or JSON lines."""
+    if format == "json":
+        for row in rows:
+            print(jsonlib.dumps(row, ensure_ascii=False))
+        return
+    if format == "csv":
+        import pandas as pd
+
+        print(pd.DataFrame(rows).to_csv(index=False), end="")
+        return
+    shown = Table(*dict.fromkeys(key for row in rows for key in row), box=None, pad_edge=False)
+    for row in rows:
+        shown.add_row(*(f"{v:.4f}" if isinstance(v, float) else str(v) for v in row.values()))
+    _wide_print(shown)
+
+
+def _wide_print(shown: Any) -> None:
+    console = Console(file=io.StringIO() if not sys.stdout.isatty() else sys.stdout, highlight=False)
+    if not sys.stdout.isatty():
+        console.width = 1000
+    console.print(shown)
+    if isinstance(console.file, io.StringIO):
+        print("\n".join(line.rstrip() for line in console.file.getvalue().splitlines()))
+
+
+def _print_row(row: results.Row, skipped: bool, runs: Path, json: bool) -> None:
+    if json:
+        print(results.to_json(row, skipped=skipped))
+        return
+    scores = "  ".join(f"{name} {value:.4f}" for name, value in row.scores.items())
+    print(f"{row.task} on {row.source}, test: {scores}")
+    print(
+        f"{row.cell}, {row.params:,} parameters ({row.encoder_params:,} in the encoder), {row.epochs} epochs, "
+        f"{row.seconds:.0f} s, {row.seconds_per_epoch:.1f} s/epoch, engine {row.engine}, seed {row.seed}"
+    )
+    print(f"folder {runs / row.run}")
+
+
+def _reporter(quiet: bool) -> Reporter:
+    from seqtasks.progress import Reporter
+
+    return Reporter(quiet)

@@ -1,0 +1,81 @@
+"""What this installation can do: versions, backend, devices, engines, data, network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.table import Table
+
+from seqtasks import machine, plugins, quiet
+from seqtasks.errors import SeqtasksError
+
+
+def main() -> int:
+    """Prints the report; returns the exit code, 1 if something does not work."""
+    problems: list[str] = []
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, text in _facts(problems):
+        table.add_row(name, text)
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(table)
+    for problem in problems:
+        console.print(f"problem: {problem}", markup=False)
+    console.print("everything works" if not problems else f"{len(problems)} problem(s), see above")
+    return 1 if problems else 0
+
+
+def _facts(problems: list[str]) -> Iterator[tuple[str, str]]:
+    quiet.import_keras()
+    import keras
+
+    versions = machine.versions()
+    yield "versions", ", ".join(f"{name} {version}" for name, version in versions.items() if name != "backend")
+    yield "commit", machine.commit() or "installed package"
+    yield "backend", f"{versions['backend']} (KERAS_BACKEND={os.environ.get('KERAS_BACKEND', 'not set')})"
+    yield "processor", f"{machine.machine()}, {machine.cores()} cores, {machine.threads()} threads used"
+    devices = [str(device) for device in keras.distribution.list_devices()]
+    yield "devices", ", ".join(devices) or "cpu only"
+    yield from _engines(problems)
+    yield from _data(problems)
+
+
+def _engines(problems: list[str]) -> Iterator[tuple[str, str]]:
+    import numpy as np
+
+    from seqtasks import engines
+    from seqtasks.cells.base import make_cell
+    from seqtasks.recurrent import Recurrent
+
+    for name in plugins.cells.names():
+        try:
+            cell = make_cell(name, 4)
+            able = engines.available(cell)
+            for engine in able:
+                Recurrent(make_cell(name, 4), engine=engine)(np.zeros((2, 3, 5), "float32"))
+        except (SeqtasksError, ValueError, RuntimeError) as error:
+            problems.append(f"cell {name}: {' '.join(str(error).split())}")
+            continue
+        yield f"cell {name}", f"engines {', '.join(able)}; auto takes {engines.choose('auto', cell)}"
+
+
+def _data(problems: list[str]) -> Iterator[tuple[str, str]]:
+    from seqtasks.data import cache, sources
+
+    yield "tfds folder", str(sources.data_dir())
+    yield "cache", str(cache.cache_dir())
+    for name in plugins.tasks.names():
+        try:
+            task = plugins.load_task(name)
+        except SeqtasksError as error:
+            problems.append(str(error))
+            continue
+        found = []
+        if task.tfds:
+            folder = sources.prepared_folder(sources.Source("tfds", task.tfds, sources.data_dir()))
+            found.append(f"tfds:{task.tfds} " + (f"prepared in {folder}" if folder else "not prepared"))
+        if task.builtin:
+            found.append(f"builtin:{task.builtin}")
+        yield f"task {name}", "; ".join(found) or "reads files"
+    yield "network", "datasets can be downloaded" if sources.network() else "none: prepared and built-in data only"

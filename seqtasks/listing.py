@@ -1,0 +1,95 @@
+"""What exists: tasks, cells, runs, and the settings of a task. Lists import no Keras."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import typing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from seqtasks import plugins, runs
+from seqtasks.registry import Registry
+from seqtasks.settings import describe
+
+if TYPE_CHECKING:
+    from seqtasks.config import Config
+    from seqtasks.data.splits import Splits
+    from seqtasks.task import Task
+
+_console = Console(highlight=False, soft_wrap=True)
+
+
+def print_lists(what: str, runs_dir: Path) -> None:
+    """Prints the tasks, cells or runs, or all of them."""
+    if what in ("all", "tasks"):
+        _print_registry(plugins.tasks, ["topology", "summary"], "tasks")
+    if what in ("all", "cells"):
+        _print_registry(plugins.cells, ["year", "summary", "paper"], "cells")
+    if what in ("all", "runs"):
+        _print_runs(runs_dir)
+
+
+def print_task(cls: type[Task], config: Config) -> None:
+    """Prints what a task is and every setting with type, default and meaning."""
+    module = inspect.getmodule(cls)
+    _console.print(f"{cls.name} ({cls.topology}, version {cls.version})", style="bold", markup=False)
+    _console.print(inspect.cleandoc((module.__doc__ if module else None) or cls.__doc__ or ""), markup=False)
+    arrow = "higher" if cls.higher_is_better else "lower"
+    _console.print(f"\nmetric: {cls.metric} ({arrow} is better)", markup=False)
+    _console.print(f"data.source: auto, {', '.join(cls.sources())}", markup=False)
+    for title, part, prefix in (
+        ("options of the task", config.options, "options."),
+        ("data", config.data, "data."),
+        ("encoder", config.encoder, "encoder."),
+        ("training", config.train, "train."),
+    ):
+        if dataclasses.fields(part):
+            _console.print(f"\n{title}", style="bold")
+            _print_settings(part, prefix)
+    if dataclasses.fields(cls.PredictOptions):
+        _console.print("\noptions of seqtasks predict", style="bold")
+        _print_settings(cls.PredictOptions(), "--")
+
+
+def print_data(splits: Splits) -> None:
+    """Prints where the data came from, its sizes and fingerprint."""
+    _console.print("\ndata found", style="bold")
+    _console.print(f"{splits.source}, fingerprint {splits.fingerprint}", markup=False)
+    for name, part in (("train", splits.train), ("validation", splits.validation), ("test", splits.test)):
+        shapes = ", ".join(f"{key} {list(array.shape)} {array.dtype}" for key, array in part.inputs.items())
+        _console.print(f"  {name}: {len(part):,} examples, {shapes}", markup=False)
+
+
+def _print_registry(registry: Registry[Any], facts: list[str], title: str) -> None:
+    table = Table("name", *facts, title=title, title_justify="left", box=None, pad_edge=False)
+    for entry in registry.entries():
+        table.add_row(entry.name, *(str(entry.about.get(fact) or "") for fact in facts))
+    _console.print(table)
+    _console.print()
+
+
+def _print_runs(runs_dir: Path) -> None:
+    found = runs.all_runs(runs_dir)
+    if not found:
+        _console.print(f"runs: none in {runs_dir}; make one with seqtasks run TASK", markup=False)
+        return
+    table = Table("run", "data", "status", title="runs", title_justify="left", box=None, pad_edge=False)
+    for run in found:
+        table.add_row(str(run.path), str(run.facts.get("source", "")), run.status())
+    _console.print(table)
+
+
+def _print_settings(settings: Any, prefix: str) -> None:
+    hints = typing.get_type_hints(type(settings))
+    table = Table("setting", "default", "type", "meaning", box=None, pad_edge=False)
+    for field in dataclasses.fields(settings):
+        limits = field.metadata.get("limits", {})
+        kind = describe(hints[field.name]) + "".join(f", {sign} {bound:g}" for sign, bound in limits.items())
+        value = getattr(settings, field.name)
+        shown = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+        table.add_row(f"{prefix}{field.name}", shown, kind, field.metadata.get("help", ""))
+    _console.print(table)

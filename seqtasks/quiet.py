@@ -1,0 +1,47 @@
+"""Importing TensorFlow without the lines it prints before anyone can configure its log."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+def import_keras() -> None:
+    """Imports Keras and its backend; what they print is shown only if that fails."""
+    if "keras" in sys.modules:
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with _hold_stderr():
+        import keras
+
+        if keras.backend.backend() == "tensorflow":
+            import tensorflow as tf
+
+            tf.config.list_logical_devices()  # looks for a GPU, and complains where there is none
+
+
+@contextmanager
+def _hold_stderr() -> Iterator[None]:
+    """Catches standard error at the level of the file descriptor: C++ writes there directly."""
+    try:
+        number = sys.stderr.fileno()
+    except (AttributeError, OSError):  # not a real file, as in tests
+        yield
+        return
+    sys.stderr.flush()
+    saved = os.dup(number)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), number)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(saved, held.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(saved, number)
+            os.close(saved)

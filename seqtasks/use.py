@@ -1,0 +1,112 @@
+"""Using a trained run: scoring it again and predicting with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from seqtasks import config as configuration
+from seqtasks import plugins, results, runs
+from seqtasks.config import Config
+from seqtasks.errors import ConfigError, RunError
+from seqtasks.progress import Reporter
+from seqtasks.settings import build, parse
+from seqtasks.task import Task
+from seqtasks.train import load, run
+
+
+def task_of(folder: runs.Run) -> tuple[type[Task], Config]:
+    """The task and the configuration that a run folder was made with.
+
+    Raises:
+        SeqtasksError: they are not there any more, or are damaged.
+    """
+    cls = plugins.load_task_file(folder.plugin) if folder.plugin else plugins.load_task(str(folder.facts["task"]))
+    return cls, configuration.from_dict(folder.config_values(), cls.Options)
+
+
+def resume(folder: runs.Run, reporter: Reporter) -> tuple[results.Row, bool]:
+    """Continues a run from its last checkpoint; see `train.run`.
+
+    Raises:
+        RunError: the data changed, or the folder was renamed.
+    """
+    cls, config = task_of(folder)
+    return run(config, cls, folder.path.parent, reporter, only=folder)
+
+
+def open_trained(folder: runs.Run) -> tuple[Task, Config, keras.Model]:
+    """The task, configuration and model of a finished run.
+
+    Raises:
+        RunError: it is not finished, or its model cannot be loaded.
+    """
+    if not folder.finished:
+        raise RunError(f"{folder.path} is not finished ({folder.status()}); continue it: seqtasks resume {folder.path}")
+    cls, config = task_of(folder)
+    path = folder.path / "model.keras"
+    if not path.is_file():
+        raise RunError(f"{folder.path} holds no model.keras (a baseline, or removed); train with seqtasks run")
+    keras.config.set_dtype_policy(config.train.precision)
+    try:
+        model = keras.models.load_model(path)
+    except (OSError, ValueError, TypeError) as error:
+        raise RunError(f"cannot load {path}: {str(error).splitlines()[0]}; train again with --force") from error
+    return cls(config.options, folder.facts["spec"]), config, model
+
+
+def evaluate(folder: runs.Run, reporter: Reporter) -> list[dict[str, Any]]:
+    """Scores a trained model on the test split again, beside what its row says.
+
+    Raises:
+        RunError: the data is not what the run was made with.
+    """
+    task, config, model = open_trained(folder)
+    splits = load(task, config, reporter)
+    row = results.read(folder.path)
+    if (splits.source, splits.fingerprint) != (row.source, row.fingerprint):
+        raise RunError(
+            f"the data is {splits.source} ({splits.fingerprint}), but the run was made with {row.source} "
+            f"({row.fingerprint}); restore that data or train again"
+        )
+    scores = task.score(model, task.batches(splits.test, config.train.eval_batch_size))
+    return [{"score": name, "now": value, "in result.json": row.scores.get(name)} for name, value in scores.items()]
+
+
+def predict(folder: runs.Run, words: Sequence[str]) -> list[dict[str, Any]]:
+    """Answers for inputs and `--option value` words from the command line.
+
+    Raises:
+        ConfigError: an unknown option, or inputs the task cannot read.
+    """
+    task, _, model = open_trained(folder)
+    inputs, given = split_options(words)
+    options = build(
+        task.PredictOptions, {k: parse(v) for k, v in given.items()}, "--", {f"--{k}": v for k, v in given.items()}
+    )
+    return task.predict(model, inputs, options)
+
+
+def split_options(words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Inputs, and the values of `--name value` or `--name=value`.
+
+    Raises:
+        ConfigError: an option without a value.
+    """
+    inputs: list[str] = []
+    options: dict[str, str] = {}
+    rest = iter(words)
+    for word in rest:
+        if not word.startswith("--") or word == "--":
+            inputs.append(word)
+            continue
+        name, sign, value = word[2:].partition("=")
+        if not sign:
+            following = next(rest, None)
+            if following is None:
+                raise ConfigError(f"option --{name} has no value; write --{name} VALUE")
+            value = following
+        options[name.replace("-", "_")] = value
+    return inputs, options

@@ -1,0 +1,198 @@
+"""Where plugins come from: bundled files, entry points, single files; and what broken ones say."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from seqtasks import plugins
+from seqtasks.errors import ConfigError, DuplicateNameError, PluginError, UnknownNameError
+from seqtasks.registry import Registry
+
+TASK = """
+from seqtasks import Task, register_task
+
+
+@register_task("{name}")
+class Mine(Task):
+    "A task of the tests."
+    topology = "synced"
+
+    def load(self, source, seed): ...
+
+    def model(self, encoder): ...
+"""
+CELL = """
+from seqtasks import Cell, register_cell
+
+
+@register_cell("{name}", paper="none")
+class Own(Cell):
+    pass
+"""
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch):
+    """Registries that discover anew, and no plugin modules left over."""
+    before = set(sys.modules)
+    monkeypatch.setattr(plugins, "tasks", Registry("task", plugins._discover_tasks))
+    monkeypatch.setattr(plugins, "cells", Registry("cell", plugins._discover_cells))
+    import seqtasks.cells.base
+    import seqtasks.task
+
+    monkeypatch.setattr(seqtasks.task, "tasks", plugins.tasks)
+    monkeypatch.setattr(seqtasks.cells.base, "cells", plugins.cells)
+    yield
+    for name in set(sys.modules) - before:
+        if name.startswith(("seqtasks_file_", "someone")):
+            del sys.modules[name]
+
+
+def write(path, text):
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def install(folder, monkeypatch, package, entries, **modules):
+    """A package with entry points, as pip leaves it."""
+    for name, text in modules.items():
+        write(folder / f"{name}.py", text)
+    info = folder / f"{package}-1.0.dist-info"
+    write(info / "METADATA", f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+    write(info / "entry_points.txt", entries)
+    monkeypatch.syspath_prepend(str(folder))
+
+
+def test_listing_imports_neither_keras_nor_plugins():
+    code = (
+        "import json, sys, seqtasks.plugins as p\n"
+        "names = [p.tasks.names(), p.cells.names(), [e.about for e in p.tasks.entries()]]\n"
+        "print(json.dumps([names, sorted(m for m in sys.modules if m.startswith(('keras', 'tensorflow',"
+        " 'seqtasks.tasks.', 'seqtasks.cells.')))]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    (tasks, cells, about), imported = json.loads(done.stdout)
+    assert imported == []
+    assert tasks and {"simple_rnn", "lstm", "gru"} <= set(cells)
+    assert all(entry["summary"] and entry["topology"] for entry in about)
+
+
+def test_what_a_listing_says_is_what_the_classes_say():
+    for name in plugins.tasks.names():
+        about = next(e.about for e in plugins.tasks.entries() if e.name == name)
+        cls = plugins._importer(name, f"seqtasks.tasks.{name}")()
+        classes = [v for v in vars(cls).values() if getattr(v, "name", None) == name]
+        assert len(classes) == 1, f"tasks/{name}.py must define the task {name}"
+        assert about["topology"] == classes[0].topology
+        assert about.get("metric", classes[0].metric) == classes[0].metric
+
+
+def test_every_bundled_cell_says_its_source():
+    for entry in plugins.cells.entries():
+        assert entry.about["summary"] and entry.about["paper"].startswith("http"), entry.name
+
+
+def test_entry_points_are_listed_and_loaded(tmp_path, monkeypatch):
+    points = "[seqtasks.tasks]\nforeign = someone_task:Mine\n[seqtasks.cells]\nforeign_cell = someone_cell\n"
+    texts = {"someone_task": TASK.format(name="foreign"), "someone_cell": CELL.format(name="foreign_cell")}
+    install(tmp_path, monkeypatch, "someone", points, **texts)
+    assert "foreign" in plugins.tasks.names() and "foreign_cell" in plugins.cells.names()
+    assert "someone_task" not in sys.modules
+    assert [e.about["summary"] for e in plugins.tasks.entries() if e.name == "foreign"] == ["from package someone"]
+    assert plugins.load_task("foreign").name == "foreign"
+    assert plugins.cells.get("foreign_cell").cell_name == "foreign_cell"
+
+
+def test_a_broken_package_stops_only_itself(tmp_path, monkeypatch):
+    points = "[seqtasks.tasks]\nbroken = someone_broken:Mine\nabsent = someone_absent:Mine\n"
+    install(tmp_path, monkeypatch, "someone", points, someone_broken="import os\nos.nonsense()\n")
+    assert {"broken", "absent"} <= set(plugins.tasks.names())
+    assert plugins.cells.get("gru").cell_name == "gru"
+    with pytest.raises(PluginError) as caught:
+        plugins.load_task("broken")
+    told = str(caught.value)
+    assert "task broken of package someone" in told and "AttributeError" in told and "nonsense" in told
+    assert f"{tmp_path / 'someone_broken.py'}:2" in told
+    assert isinstance(caught.value.__cause__, AttributeError)
+    with pytest.raises(PluginError, match="No module named 'someone_absent'"):
+        plugins.load_task("absent")
+
+
+def test_two_packages_of_one_name_clash_only_when_asked(tmp_path, monkeypatch):
+    for who in ("someone_a", "someone_b"):
+        points = f"[seqtasks.tasks]\ntwice = {who}_mod:Mine\nonly_{who} = {who}_mod:Mine\n"
+        text = TASK.format(name=f"only_{who}")
+        install(tmp_path / who, monkeypatch, who, points, **{f"{who}_mod": text})
+    assert plugins.load_task("only_someone_a").name == "only_someone_a"
+    with pytest.raises(DuplicateNameError, match=r"task twice is offered by both someone_._mod and someone_._mod"):
+        plugins.load_task("twice")
+
+
+def test_a_package_cannot_silently_replace_a_bundled_cell(tmp_path, monkeypatch):
+    points = "[seqtasks.cells]\ngru = someone_gru:Own\n"
+    install(tmp_path, monkeypatch, "someone", points, someone_gru=CELL.format(name="gru"))
+    assert plugins.cells.get("lstm").cell_name == "lstm"
+    with pytest.raises(DuplicateNameError, match=r"gru is offered by both seqtasks.cells.gru and someone_gru"):
+        plugins.cells.get("gru")
+
+
+def test_a_task_file_is_loaded_by_path(tmp_path):
+    path = write(tmp_path / "mine.py", TASK.format(name="of_a_file"))
+    cls = plugins.load_task(str(path))
+    assert cls.name == "of_a_file" and cls.file == path
+    assert plugins.load_task("of_a_file") is cls
+
+
+def test_a_task_file_is_read_again_after_editing(tmp_path):
+    path = write(tmp_path / "mine.py", TASK.format(name="of_a_file"))
+    first = plugins.load_task_file(path)
+    write(path, TASK.format(name="of_a_file") + "    version = 2\n")
+    second = plugins.load_task_file(path)
+    assert (first.version, second.version) == (1, 2)
+    write(path, TASK.format(name="renamed"))
+    assert plugins.load_task_file(path).name == "renamed"
+
+
+def test_two_files_of_one_name_are_two_tasks(tmp_path):
+    a = write(tmp_path / "a" / "mine.py", TASK.format(name="alpha"))
+    z = write(tmp_path / "z" / "mine.py", TASK.format(name="zeta"))
+    assert plugins.load_task_file(a).name == "alpha"
+    assert plugins.load_task_file(z).name == "zeta"
+
+
+def test_a_file_with_two_tasks_is_refused(tmp_path):
+    path = write(tmp_path / "mine.py", TASK.format(name="alpha") + TASK.format(name="beta").replace("Mine", "Other"))
+    with pytest.raises(ConfigError, match=r"mine.py defines 2 tasks.*alpha.*beta"):
+        plugins.load_task_file(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "cause"),
+    [
+        ("x = 1\ny = (\n", 2, "SyntaxError"),
+        ("import no_such_module\n", 1, "No module named 'no_such_module'"),
+        ("def f():\n    return 1 / 0\n\n\nf()\n", 2, "ZeroDivisionError"),
+        ("import json\n\njson.loads('{')\n", 3, "JSONDecodeError"),
+    ],
+)
+def test_a_broken_file_names_its_line_and_cause(tmp_path, text, line, cause):
+    path = write(tmp_path / "mine.py", text)
+    with pytest.raises(PluginError) as caught:
+        plugins.load_task_file(path)
+    assert f"{path}:{line}" in str(caught.value) and cause in str(caught.value)
+
+
+def test_a_file_that_is_missing_or_empty(tmp_path):
+    with pytest.raises(UnknownNameError, match="there is no task file"):
+        plugins.load_task(str(tmp_path / "absent.py"))
+    with pytest.raises(UnknownNameError, match="defines no task"):
+        plugins.load_task_file(write(tmp_path / "mine.py", "x = 1\n"))
+
+
+def test_a_topology_that_does_not_exist_is_refused(tmp_path):
+    path = write(tmp_path / "mine.py", TASK.format(name="odd").replace("synced", "sideways"))
+    with pytest.raises(ConfigError, match="topology is 'sideways'; allowed: one-to-one"):
+        plugins.load_task_file(path)

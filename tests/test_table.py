@@ -1,0 +1,274 @@
+"""Tables: what may stand side by side, means and spreads, and every format."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seqtasks.errors import ConfigError, TableError
+from seqtasks.formats import render
+from seqtasks.table import build, load_table
+from tests.test_results import make, store
+
+GRU = [make(seed=seed, value=value) for seed, value in enumerate([0.981, 0.983, 0.979])]
+LSTM = [make(cell="lstm", seed=seed, value=value, params=80000) for seed, value in enumerate([0.985, 0.99])]
+BASELINE = make(
+    kind="baseline",
+    cell="50% & a_b",
+    value=0.926,
+    encoder_params=0,
+    params=7850,
+    seconds_per_epoch=0.0,
+    engine="scikit-learn",
+)
+ROWS = [*GRU, *LSTM, BASELINE]
+NOTE = (
+    "mnist_rows v1 · tfds:mnist · fingerprint 0123abcd · seeds 0,1,2 · "
+    "seqtasks 0.1.0, Keras 3.15.1, tensorflow 2.21.0 · 2 threads on box"
+)
+
+
+def test_mean_and_spread_are_those_of_numpy() -> None:
+    group = build(ROWS).groups[-1]
+    values = [row.value for row in GRU]
+    assert group.mean == pytest.approx(np.mean(values))
+    assert group.sd == pytest.approx(np.std(values, ddof=1))
+    assert build(GRU[:1]).groups[0].sd is None
+
+
+def test_text() -> None:
+    assert render(build(ROWS)).splitlines() == [
+        "cell             accuracy % ↑   encoder params   params   s/epoch   engine",
+        "────────────────────────────────────────────────────────────────────────────────",
+        "50% & a_b           92.60 (1)                –    7,850         –   scikit-learn",
+        "lstm        98.75 ± 0.35 (2)*           60,672   80,000      9.10   keras",
+        "gru          98.10 ± 0.20 (3)           60,672   61,962      9.10   keras",
+        "",
+        NOTE,
+    ]
+
+
+def test_text_is_bold_on_a_terminal_and_never_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setenv("TERM", "xterm")
+    text = render(build([make(cell="[red]" + "x" * 200)]))
+    assert "\x1b[1m98.00 (1)\x1b[0m" in text
+    assert "[red]" + "x" * 200 in text
+
+
+def test_markdown() -> None:
+    assert render(build(ROWS), "markdown").splitlines() == [
+        "| cell | accuracy % ↑ | encoder params | params | s/epoch | engine |",
+        "| :-- | --: | --: | --: | --: | :-- |",
+        "| 50% & a_b | 92.60 (1) | – | 7,850 | – | scikit-learn |",
+        "| lstm | **98.75 ± 0.35 (2)** | 60,672 | 80,000 | 9.10 | keras |",
+        "| gru | 98.10 ± 0.20 (3) | 60,672 | 61,962 | 9.10 | keras |",
+        "",
+        NOTE,
+    ]
+
+
+def test_html() -> None:
+    assert render(build([LSTM[0], BASELINE]), "html").splitlines() == [
+        "<table>",
+        "<thead><tr><th>cell</th><th>accuracy % ↑</th><th>encoder params</th><th>params</th><th>s/epoch</th>"
+        "<th>engine</th></tr></thead>",
+        "<tbody>",
+        "<tr><td>50% &amp; a_b</td><td>92.60 (1)</td><td>–</td><td>7,850</td><td>–</td><td>scikit-learn</td></tr>",
+        "<tr><td>lstm</td><td><b>98.50 (1)</b></td><td>60,672</td><td>80,000</td><td>9.10</td><td>keras</td></tr>",
+        "</tbody>",
+        "</table>",
+        f"<p>{NOTE.replace('0,1,2', '0')}</p>",
+    ]
+
+
+def test_latex() -> None:
+    lines = render(build(ROWS), "latex").splitlines()
+    assert lines[:-1] == [
+        r"\begin{tabular}{lrrrrl}",
+        r"\hline",
+        r"cell & accuracy \% $\uparrow$ & encoder params & params & s/epoch & engine \\",
+        r"\hline",
+        r"50\% \& a\_b & 92.60 (1) & -- & 7,850 & -- & scikit-learn \\",
+        r"lstm & \textbf{98.75 $\pm$ 0.35 (2)} & 60,672 & 80,000 & 9.10 & keras \\",
+        r"gru & 98.10 $\pm$ 0.20 (3) & 60,672 & 61,962 & 9.10 & keras \\",
+        r"\hline",
+        r"\end{tabular}",
+        "",
+    ]
+    assert lines[-1].startswith(r"mnist\_rows v1 $\cdot$ tfds:mnist")
+    assert lines[-1].isascii()
+
+
+def test_csv_and_json_hold_raw_numbers() -> None:
+    rows = [*GRU, make(cell="lstm", value=0.99, config={"encoder.units": 64}), BASELINE]
+    records = json.loads(render(build(rows), "json"))
+    assert [record["cell"] for record in records] == ["50% & a_b", "lstm", "gru"]
+    assert [record["encoder.units"] for record in records] == [None, 64, 128]
+    assert records[2]["mean"] == pytest.approx(0.981)
+    assert records[2]["sd"] == pytest.approx(0.002)
+    assert (records[2]["n"], records[2]["seeds"], records[2]["values"]) == (3, [0, 1, 2], [0.981, 0.983, 0.979])
+    assert records[1]["sd"] is None
+    lines = list(csv.DictReader(io.StringIO(render(build(rows), "csv"))))
+    assert list(lines[0]) == list(records[0])
+    assert (lines[2]["encoder.units"], lines[2]["seeds"], lines[1]["sd"]) == ("128", "0 1 2", "")
+
+
+def test_an_unknown_format_is_refused() -> None:
+    with pytest.raises(TableError, match=r"unknown format markdwn; did you mean markdown\?"):
+        render(build(ROWS), "markdwn")
+
+
+def test_where_lower_is_better_the_smallest_comes_first() -> None:
+    rows = [
+        make(metric="perplexity", higher_is_better=False, value=value, cell=cell)
+        for cell, value in [("a", 123.456), ("b", 5.6789), ("c", 12345.6), ("d", 0.00001234)]
+    ]
+    rows += [make(metric="perplexity", higher_is_better=False, value=0.0, cell="z", kind="baseline")]
+    lines = render(build(rows), "markdown").splitlines()
+    assert "perplexity ↓" in lines[0]
+    scores = [line.split(" | ")[1] for line in lines[2:7]]
+    assert scores == ["0.000 (1)", "**1.234e-05 (1)**", "5.679 (1)", "123.5 (1)", "12346 (1)"]
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "score"), [("bleu", 0.25, "0.2500"), ("accuracy", 1.5, "1.500"), ("span_f1", 0.5, "50.00")]
+)
+def test_only_shares_are_percentages(metric: str, value: float, score: str) -> None:
+    assert f"**{score} (1)**" in render(build([make(metric=metric, value=value)]), "markdown")
+
+
+def test_what_varies_makes_the_columns_in_the_order_of_the_settings() -> None:
+    rows = [make(config={"options.pixels": True, "train.epochs": 5, "encoder.units": 64, "data.limit": 9}), make()]
+    assert build(rows).columns == ("encoder.cell", "data.limit", "encoder.units", "train.epochs", "options.pixels")
+
+
+def test_settings_that_change_no_result_make_no_columns() -> None:
+    other = {"data.tfds_dir": "/x", "train.tensorboard": True, "data.source": "tfds", "train.eval_batch_size": 1}
+    table = build([make(), make(seed=1, config=other)])
+    assert table.columns == ("encoder.cell",)
+    assert len(table.groups) == 1
+
+
+def test_options_of_a_cell_that_only_some_rows_have() -> None:
+    table = build([make(), make(config={"encoder.options": {"reset_after": False}}), make(config={"train.epochs": 3})])
+    assert table.columns == ("encoder.cell", "encoder.options.reset_after", "train.epochs")
+    assert {group.labels for group in table.groups} == {("gru", "–", 10), ("gru", False, 10), ("gru", "–", 3)}
+
+
+def test_of_two_rows_with_one_seed_the_latest_stays() -> None:
+    late = make(value=0.5, finished="2026-01-02T00:00:00+00:00")
+    (group,) = build([late, make()]).groups
+    assert group.rows == (late,)
+
+
+def test_baselines_come_first_and_their_training_is_ignored() -> None:
+    baseline = make(kind="baseline", cell="best of all", value=1.0, config={"encoder.units": 7, "train.epochs": 1})
+    table = build([*GRU, baseline])
+    assert table.columns == ("encoder.cell",)
+    assert [group.kind for group in table.groups] == ["baseline", "model"]
+    assert "**98.10 ± 0.20 (3)**" in render(table, "markdown")
+    assert "\n| best of all | 100.00 (1) |" in render(table, "markdown")
+
+
+def test_rows_of_several_tasks_are_refused() -> None:
+    with pytest.raises(TableError, match=r"2 tasks: mnist_rows, tagging; .*seqtasks table TASK"):
+        build([make(), make(task="tagging")])
+
+
+def test_what_must_agree_is_named_with_a_filter() -> None:
+    rows = [make(seed=seed) for seed in range(9)] + [make(source="builtin:digits", fingerprint="ff") for _ in range(3)]
+    with pytest.raises(TableError) as caught:
+        build(rows)
+    assert str(caught.value) == (
+        "these rows are not comparable: source is tfds:mnist in 9 rows and builtin:digits in 3 rows; "
+        "fingerprint is 0123abcd in 9 rows and ff in 3 rows; add source=tfds:mnist"
+    )
+    assert len(build(rows, where=["source=tfds:mnist"]).groups[0].rows) == 9
+
+
+def test_task_versions_and_fingerprints_are_never_mixed() -> None:
+    with pytest.raises(TableError, match=r"version is 1 in 2 rows and 2 in 1 row; .*; add version=1 fingerprint=ff$"):
+        build([make(version=2), make(fingerprint="ff"), make()])
+
+
+def test_a_baseline_on_other_data_is_refused() -> None:
+    baseline = make(kind="baseline", cell="ngram", config={"options.pixels": True})
+    with pytest.raises(
+        TableError, match=r"options.pixels is false in 3 rows and true in 1 row; add options.pixels=fal"
+    ):
+        build([*GRU, baseline])
+
+
+def test_by_names_all_that_differs_or_is_refused() -> None:
+    rows = [make(config={"train.epochs": n, "encoder.units": u}) for n in (8, 20) for u in (32, 64)]
+    with pytest.raises(TableError) as caught:
+        build(rows, by=["encoder.units"])
+    assert str(caught.value) == (
+        "these rows also differ in train.epochs (8, 20); add them to --by or filter with train.epochs=8"
+    )
+    table = build(rows, by=["encoder.units"], where=["train.epochs=8"])
+    assert table.columns == ("encoder.cell", "encoder.units")
+    assert build(rows, by=["train.epochs", "encoder.units", "cell"]).columns[1:] == ("train.epochs", "encoder.units")
+    assert [group.labels for group in build(GRU, by=["seed"]).groups] == [("gru", 1), ("gru", 0), ("gru", 2)]
+
+
+@pytest.mark.parametrize("call", [{"by": ["encoder.unit"]}, {"where": ["encoder.unit=3"]}])
+def test_an_unknown_key_gets_a_suggestion(call: dict[str, list[str]]) -> None:
+    with pytest.raises(TableError, match=r"unknown .* encoder.unit; did you mean encoder.units\?"):
+        build(ROWS, **call)
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("seed=0", 3),
+        ("encoder.units=128.0", 6),
+        ("encoder.cell=gru", 4),
+        ("kind=model", 5),
+        ("train.learning_rate=2e-3", 6),
+        ("train.jit=false", 6),
+        ("data.limit=null", 6),
+        ("fingerprint=0123abcd", 6),
+        ("finished=2026-01-01T00:01:31+00:00", 6),
+    ],
+)
+def test_filters(text: str, count: int) -> None:
+    assert sum(len(group.rows) for group in build(ROWS, where=[text]).groups) == count
+
+
+def test_a_filter_that_leaves_no_model_says_what_there_is() -> None:
+    with pytest.raises(TableError, match=r"no row has encoder.cell=mgu; there are: gru, lstm; change the filter"):
+        build(ROWS, where=["encoder.cell=mgu"])
+    with pytest.raises(TableError, match=r"no row has train.jit=0"):
+        build(ROWS, where=["train.jit=0"])
+    with pytest.raises(ConfigError, match="key=value"):
+        build(ROWS, where=["gru"])
+
+
+def test_rows_from_several_places_are_marked() -> None:
+    rows = [make(), make(seed=1, machine="other", threads=4, versions={"keras": "3.16.0"})]
+    note, warning = build(rows).notes
+    assert note.endswith("seqtasks 0.1.0, Keras 3.15.1/3.16.0, tensorflow 2.21.0 · 2/4 threads on box / other")
+    assert warning == (
+        "rows differ in machine (box; other), threads (2; 4), Keras (3.15.1; 3.16.0): times are not comparable"
+    )
+
+
+def test_tables_of_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match=rf"no finished run in {tmp_path}; make one with `seqtasks run TASK`"):
+        load_table(tmp_path)
+    for row in [*GRU, make(task="tagging", run="t")]:
+        store(row, tmp_path)
+    assert load_table(tmp_path, "mnist_rows").groups[0].rows == tuple(GRU)
+    with pytest.raises(TableError, match=r"no finished run of mnist in .*; it has runs of mnist_rows, tagging; make"):
+        load_table(tmp_path, "mnist")
+    with pytest.raises(TableError, match="no finished runs"):
+        build([])

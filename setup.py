@@ -1,5 +1,6 @@
 """Packaging of seqtasks; `tasks/` and `configs/` of the checkout ship inside the package."""
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -41,7 +42,8 @@ class BuildWithCommit(build_py):
 
     def run(self):
         super().run()
-        if not self.editable_mode and (ROOT / ".git").exists():  # not of a repository around an unpacked archive
+        # An archive unpacked inside another repository has no commit of its own.
+        if not self.editable_mode and (ROOT / ".git").exists() and shutil.which("git"):
             git = ["git", "-C", str(ROOT), "describe", "--always", "--exclude=*", "--abbrev=12", "--dirty=+"]
             found = subprocess.run(git, capture_output=True, text=True)
             if found.returncode == 0:

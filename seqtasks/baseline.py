@@ -55,8 +55,8 @@ def _row(
     found = fit()
     seconds = time.time() - begin
     facts = facts_of_row(task, splits, config, folder)
-    for name in _model_only(config.options):
-        del facts["config"]["options"][name]
+    for option in _model_only(config.options):
+        del facts["config"]["options"][option]
     return results.Row(
         **facts,
         kind="baseline",

@@ -164,6 +164,8 @@ class Checkpoint(keras.callbacks.Callback):
         self.history, self.spent, self._memories = meta["history"], meta["spent"], meta["memories"]
         self._metrics = [saved[name] for name in metrics] if self.step else None
         self.batches.seek(self.epoch, self.step)
+        if self._metrics:
+            model.test_on_batch(*self.batches[0])  # Keras creates the variables of metrics at the first batch
         return True
 
     def restore_best(self) -> None:

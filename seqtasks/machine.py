@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
 import subprocess
@@ -27,14 +28,13 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str | None:
-    """The commit of the checkout that seqtasks runs from, with `+` if it was changed; None for an installed wheel."""
+    """The commit of the checkout that seqtasks runs from, or was built from; `+` if it was changed."""
     folder = Path(__file__).resolve().parent.parent
-    if not (folder / ".git").exists():
-        return None
     try:
-        head = _git(folder, "rev-parse", "--short=12", "HEAD")
-        return head + ("+" if _git(folder, "status", "--porcelain", "--untracked-files=no") else "")
-    except (OSError, subprocess.SubprocessError):
+        if (folder / ".git").exists():
+            return _git(folder, "describe", "--always", "--exclude=*", "--abbrev=12", "--dirty=+")
+        return str(importlib.import_module("seqtasks._commit").COMMIT)  # written by the build
+    except (OSError, subprocess.SubprocessError, ModuleNotFoundError):
         return None
 
 

@@ -94,13 +94,13 @@ class Run:
         from filelock import FileLock, Timeout
 
         lock = FileLock(self.path / ".lock")
-        try:
-            with writing(self.path):
+        with writing(self.path):
+            try:
                 lock.acquire(timeout=0)
-        except Timeout as error:
-            raise RunError(
-                f"another process is training in {self.path}; wait for it, or change a setting or --runs"
-            ) from error
+            except Timeout as error:  # an OSError, too
+                raise RunError(
+                    f"another process is training in {self.path}; wait for it, or change a setting or --runs"
+                ) from error
         try:
             yield
         finally:

@@ -140,7 +140,7 @@ def _ignores(row: Row, key: str) -> bool:
 
 def _concerns(row: Row, own: dict[str, Any], key: str) -> bool:
     """A baseline has only the settings that its data and score depend on."""
-    return row.kind == "model" or key in own
+    return row.kind == "model" or (key in own and not _ignores(row, key))
 
 
 def _filter(facts: list[_Fact], where: Sequence[str]) -> list[_Fact]:

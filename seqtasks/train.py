@@ -76,8 +76,10 @@ def check(config: Config, task_class: type[Task]) -> None:
     """Refuses what cannot make sense, before any data is read.
 
     Raises:
-        ConfigError: a bidirectional encoder in a causal task.
+        ConfigError: a bidirectional encoder in a causal task; an option that the cell does
+            not have; an engine that cannot run it.
     """
+    Encoder(config.encoder)
     if task_class.causal and config.encoder.bidirectional:
         raise ConfigError(
             f"task {task_class.name} predicts each step from the steps before it; a bidirectional encoder would read "

@@ -26,3 +26,24 @@ def tfds_dir() -> Path:
     if not folder.is_dir():
         pytest.skip("no prepared data: set TFDS_DATA_DIR")
     return folder
+
+
+@pytest.fixture
+def cli(monkeypatch, capsys, tmp_path):
+    """Runs a command line in this process, in an empty folder; gives exit code, output and errors."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words: str) -> tuple[int, str, str]:
+        from seqtasks import cli
+
+        monkeypatch.setattr("sys.argv", ["seqtasks", *map(str, words)])
+        monkeypatch.setattr(cli, "_debug", False)
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call

@@ -107,10 +107,12 @@ def test_entry_points_are_listed_and_loaded(tmp_path, monkeypatch):
 
 
 def test_a_broken_package_stops_only_itself(tmp_path, monkeypatch):
-    points = "[seqtasks.tasks]\nbroken = someone_broken:Mine\nabsent = someone_absent:Mine\n"
-    install(tmp_path, monkeypatch, "someone", points, someone_broken="import os\nos.nonsense()\n")
+    offers = (f"{word} = someone_{word}:Mine\n" for word in ("broken", "absent", "sound"))
+    points = "[seqtasks.tasks]\n" + "".join(offers)
+    texts = {"someone_broken": "import os\nos.nonsense()\n", "someone_sound": TASK.format(name="sound")}
+    install(tmp_path, monkeypatch, "someone", points, **texts)
     assert {"broken", "absent"} <= set(plugins.tasks.names())
-    assert plugins.cells.get("gru").cell_name == "gru"
+    assert plugins.load_task("sound").name == "sound"
     with pytest.raises(PluginError) as caught:
         plugins.load_task("broken")
     told = str(caught.value)
@@ -134,7 +136,7 @@ def test_two_packages_of_one_name_clash_only_when_asked(tmp_path, monkeypatch):
 def test_a_package_cannot_silently_replace_a_bundled_cell(tmp_path, monkeypatch):
     points = "[seqtasks.cells]\ngru = someone_gru:Own\n"
     install(tmp_path, monkeypatch, "someone", points, someone_gru=CELL.format(name="gru"))
-    assert plugins.cells.get("lstm").cell_name == "lstm"
+    assert {"gru", "lstm"} <= set(plugins.cells.names())
     with pytest.raises(DuplicateNameError, match=r"gru is offered by both seqtasks.cells.gru and someone_gru"):
         plugins.cells.get("gru")
 

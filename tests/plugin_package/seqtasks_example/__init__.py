@@ -1,0 +1,1 @@
+"""A task and a cell for seqtasks from another package."""

@@ -1,0 +1,32 @@
+"""Every bundled task keeps the contract, with every cell; a new task is tested by existing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from seqtasks import plugins
+from seqtasks.config import bundled
+from seqtasks.testing import check_task
+
+TASKS = [entry.name for entry in plugins.tasks.entries() if entry.module.startswith("seqtasks.tasks.")]
+CELLS = [entry.name for entry in plugins.cells.entries() if entry.module.startswith("seqtasks.cells.")]
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_task(name: str, tmp_path: Path) -> None:
+    check_task(plugins.load_task(name), tmp_path)
+
+
+@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_cell_in_every_task(name: str, cell: str, tmp_path: Path) -> None:
+    check_task(plugins.load_task(name), tmp_path, ["data.limit=40"], cell=cell)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_its_configuration_says_how_to_run_it(name: str) -> None:
+    for file in bundled():
+        if file == name or file.startswith(f"{name}_"):
+            assert bundled()[file].read_text(encoding="utf-8").startswith(f"# seqtasks run {name}")

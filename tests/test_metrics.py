@@ -1,0 +1,34 @@
+"""Scores against scikit-learn and SciPy."""
+
+import numpy as np
+import pytest
+from scipy.special import log_softmax as scipy_log_softmax
+from sklearn.metrics import accuracy_score, log_loss
+
+from seqtasks.metrics import classification_scores, log_softmax
+
+RNG = np.random.default_rng(0)
+
+
+def test_scores_equal_scikit_learns():
+    logits, targets = RNG.normal(size=(300, 7)) * 3, RNG.integers(0, 7, 300)
+    scores = classification_scores(logits, targets)
+    probabilities = np.exp(scipy_log_softmax(logits, axis=-1))
+    assert scores["nll"] == pytest.approx(log_loss(targets, probabilities, labels=range(7)), rel=1e-12)
+    assert scores["accuracy"] == accuracy_score(targets, logits.argmax(-1))
+    assert all(type(value) is float for value in scores.values())
+
+
+def test_log_probabilities_in_single_precision_are_computed_in_double():
+    logits = RNG.normal(size=(5, 3)).astype("float32")
+    assert log_softmax(logits).dtype == np.float64
+    np.testing.assert_allclose(log_softmax(logits), scipy_log_softmax(logits.astype("float64"), axis=-1), rtol=1e-12)
+
+
+def test_large_logits_stay_finite():
+    np.testing.assert_allclose(log_softmax(np.array([[1e4, 0.0], [-1e4, -1e4]])), [[0, -1e4], [-np.log(2)] * 2])
+
+
+def test_scores_are_of_the_whole_not_of_batches():
+    logits, targets = np.array([[9.0, 0], [9, 0], [0, 9]]), np.array([0, 0, 0])
+    assert classification_scores(logits, targets)["accuracy"] == pytest.approx(2 / 3)

@@ -1,0 +1,103 @@
+"""README.md and CONTRIBUTING.md say what is true: their code runs, their commands parse, no file is missing."""
+
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+
+from seqtasks import config, plugins
+from seqtasks.cli import app
+from seqtasks.testing import check_cell
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+NAMES = {"my_task", "parity"}  # made by the reader
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.M | re.S)
+
+
+def commands(text: str) -> list[str]:
+    """The `seqtasks …` lines of indented blocks, of code in the text, and the parts of `a && b`."""
+    lines = re.findall(r"^ {4}(\S.*)$", text, re.M)
+    lines += [line for line in re.findall(r"`(seqtasks \w+ [^`\n]+)`", text) if "…" not in line and "TASK" not in line]
+    parts = [part.strip() for line in lines for part in line.split("&&")]
+    return list(dict.fromkeys(part for part in parts if part.startswith("seqtasks ")))
+
+
+def test_the_python_code_runs():
+    names: dict = {}
+    assert len(blocks(README, "python")) > 1
+    for block in blocks(README, "python"):
+        exec(compile(block, "README.md", "exec"), names)
+
+
+@pytest.mark.parametrize("line", commands(README + CONTRIBUTING))
+def test_commands_parse(line):
+    name, *words = shlex.split(line)[1:]
+    command = typer.main.get_command(app)
+    found = command.get_command(None, name)
+    assert found is not None, f"there is no command {name}"
+    values = found.make_context(name, words).params  # refuses unknown options and values
+    task, overrides = values.get("task"), values.get("overrides") or []
+    if task in NAMES or task is None or task.endswith(".py"):
+        return
+    assert (ROOT / "tasks" / f"{task}.py").is_file()
+    for override in overrides:
+        key, _, value = override.partition("=")
+        for one in value.split(","):
+            file = values.get("config")
+            config.resolve(task, None, [f"{key}={one}"], None if file == "mnist_rows_small" else file)
+
+
+def test_the_tests_are_not_vacuous():
+    assert len(commands(README)) > 10 and len(commands(CONTRIBUTING)) > 4
+
+
+def paths_of_the_tree() -> set[str]:
+    (tree,) = (block for block in blocks(README, "") if "seqtasks/ " in block)
+    found, parents = set(), []
+    for line in tree.splitlines()[1:]:
+        depth = (len(line) - len(line.lstrip())) // 2
+        name, phrase = line.split(maxsplit=1)
+        assert phrase
+        parents[depth:] = [name]
+        found.add("".join(parents))
+    return found
+
+
+def test_the_tree_names_every_file_and_no_other():
+    files = {
+        path.relative_to(ROOT).as_posix()
+        for folder in ("seqtasks", "tasks", "configs")
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    tree = paths_of_the_tree()
+    assert sorted(files - tree) == [], "not in the tree of README.md"
+    assert sorted(name for name in tree if not (ROOT / name).exists()) == [], "in the tree of README.md only"
+
+
+def test_the_cell_of_the_recipe_keeps_the_contract(tmp_path, monkeypatch):
+    monkeypatch.setattr(plugins.cells, "_entries", {entry.name: entry for entry in plugins.cells.entries()})
+    (code,) = blocks(CONTRIBUTING, "python")
+    assert len(code.splitlines()) < 40
+    assert f"a cell in {len(code.splitlines())} lines" in README
+    file = tmp_path / "recipe_cell.py"
+    file.write_text(code.replace('"mgu"', '"mgu_of_the_recipe"'), encoding="utf-8")
+    spec = importlib.util.spec_from_file_location("recipe_cell", file)
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    check_cell("mgu_of_the_recipe")
+
+
+def test_the_configuration_of_the_recipe_is_read(tmp_path):
+    (text,) = blocks(CONTRIBUTING, "yaml")
+    file = tmp_path / "mnist_rows_small.yaml"
+    file.write_text(text, encoding="utf-8")
+    assert text.startswith(f"# seqtasks run mnist_rows --config {file.stem}\n")
+    assert config.resolve("mnist_rows", None, [], file).encoder.units == 32

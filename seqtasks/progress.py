@@ -11,6 +11,7 @@ import keras
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from seqtasks.data.batching import Batches
 from seqtasks.errors import TrainingDiverged
 
 
@@ -119,13 +120,14 @@ class StopOnNaN(keras.callbacks.Callback):
 
     Args:
         learning_rate: shown in the advice.
+        batches: tell where in the epoch a resumed fit begins.
     """
 
-    def __init__(self, learning_rate: float):
+    def __init__(self, learning_rate: float, batches: Batches):
         super().__init__()
         self.learning_rate = learning_rate
+        self.batches = batches
         self.epoch = 0
-        self.offset = 0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.epoch = epoch
@@ -133,8 +135,9 @@ class StopOnNaN(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         loss = (logs or {}).get("loss", 0.0)
         if not math.isfinite(loss):
+            step = self.batches.start + batch + 1
             raise TrainingDiverged(
-                f"the loss became {loss} at step {batch + 1} of epoch {self.epoch + 1}; no result was written; try "
+                f"the loss became {loss} at step {step} of epoch {self.epoch + 1}; no result was written; try "
                 f"train.learning_rate={self.learning_rate / 10:g} (it is {self.learning_rate:g}) or train.clip_norm=1"
             )
 

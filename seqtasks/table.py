@@ -151,9 +151,7 @@ def _filter(facts: list[_Fact], where: Sequence[str]) -> list[_Fact]:
             there = ", ".join(_counts(facts, key)) or "none"
             raise TableError(f"no row has {text}; there are: {there}; change the filter or run it")
         facts = [
-            (row, own)
-            for row, own in facts
-            if not _concerns(row, own, key) or _matches(own.get(key, MISSING), wanted)
+            (row, own) for row, own in facts if not _concerns(row, own, key) or _matches(own.get(key, MISSING), wanted)
         ]
     return facts
 
@@ -190,9 +188,7 @@ def _agree(facts: list[_Fact], keys: Sequence[str]) -> None:
             most = left.most_common(1)[0][0]
             filters.append(shlex.quote(f"{key}={most}"))
             kept = [
-                (row, own)
-                for row, own in kept
-                if not _concerns(row, own, key) or show(own.get(key, MISSING)) == most
+                (row, own) for row, own in kept if not _concerns(row, own, key) or show(own.get(key, MISSING)) == most
             ]
     if told:
         raise TableError(f"these rows are not comparable: {'; '.join(told)}; add {' '.join(filters)}")

@@ -14,18 +14,17 @@ from typing import Any
 import keras
 
 from seqtasks import results, runs
-from seqtasks.checkpoint import Checkpoint
 from seqtasks.config import Config, bundled
 from seqtasks.data import sources
 from seqtasks.data.splits import Splits, limit
 from seqtasks.encoder import Encoder
-from seqtasks.errors import ConfigError, RunError, TrainingDiverged
+from seqtasks.errors import ConfigError, RunError
 from seqtasks.files import write_atomic
-from seqtasks.interrupt import StopRequest
+from seqtasks.fitting import fit
 from seqtasks.machine import commit, machine, threads, versions
-from seqtasks.optim import make_optimizer, schedule_callbacks
+from seqtasks.optim import make_optimizer
 from seqtasks.plots import learning_curves
-from seqtasks.progress import Reporter, StopOnNaN
+from seqtasks.progress import Reporter
 from seqtasks.task import Task
 
 
@@ -165,7 +164,7 @@ def _train(task: Task, splits: Splits, config: Config, folder: runs.Run, reporte
         f"{task.name}: {config.encoder.cell}, {model.count_params():,} parameters, engine {encoder.running_engine}, "
         f"{len(splits.train):,} training examples of {splits.source} → {folder.path}"
     )
-    checkpoint = _fit(model, task, batches, validation, config, folder, reporter)
+    checkpoint = fit(model, task, batches, validation, config, folder, reporter)
     checkpoint.restore_best()
     with runs.writing(folder.path):
         write_atomic(folder.path / "model.keras", _inference(model).save)
@@ -198,82 +197,6 @@ def _train(task: Task, splits: Splits, config: Config, folder: runs.Run, reporte
         (folder.path / name).unlink(missing_ok=True)
     folder.set_status("finished")
     return row
-
-
-def _fit(
-    model: keras.Model, task: Task, batches: Any, validation: Any, config: Config, folder: runs.Run, reporter: Reporter
-) -> Checkpoint:
-    mode = "max" if task.higher_is_better and not task.monitor.endswith("loss") else "min"
-    scheduled = schedule_callbacks(config.train, task.monitor, mode)
-    with StopRequest() as request:
-        checkpoint = Checkpoint(
-            folder,
-            batches,
-            scheduled,
-            task.monitor,
-            mode == "max",
-            config.train.checkpoint_seconds,
-            lambda: request.received,
-        )
-        if checkpoint.restore(model):
-            reporter.say(f"continuing in epoch {checkpoint.epoch + 1} after step {checkpoint.step}")
-        folder.set_status("training")
-        bars = reporter.callback(config.train.epochs, batches.batches_per_epoch)
-        callbacks = [
-            StopOnNaN(config.train.learning_rate),
-            *_tensorboard(config, folder),
-            *scheduled,
-            *bars,
-            checkpoint,
-        ]
-        try:
-            while checkpoint.epoch < config.train.epochs and not checkpoint.done:
-                # Keras cannot begin inside an epoch: the rest of one is a fit of its own.
-                until = checkpoint.epoch + 1 if checkpoint.step else config.train.epochs
-                _fit_until(model, batches, validation, checkpoint.epoch, until, callbacks)
-        except TrainingDiverged as error:
-            checkpoint.path.unlink(missing_ok=True)  # going on from there would diverge again
-            folder.set_status(f"diverged: {error}")
-            raise
-        except KeyboardInterrupt:
-            folder.set_status("interrupted")
-            raise
-        finally:
-            for bar in bars:
-                if hasattr(bar, "close"):
-                    bar.close()
-    return checkpoint
-
-
-def _fit_until(
-    model: keras.Model,
-    batches: Any,
-    validation: Any,
-    epoch: int,
-    until: int,
-    callbacks: Sequence[keras.callbacks.Callback],
-) -> None:
-    model.fit(
-        batches,
-        validation_data=validation,
-        initial_epoch=epoch,
-        epochs=until,
-        callbacks=list(callbacks),
-        verbose=0,
-        shuffle=False,
-    )
-
-
-def _tensorboard(config: Config, folder: runs.Run) -> list[keras.callbacks.Callback]:
-    if not config.train.tensorboard:
-        return []
-    try:
-        import tensorboard  # noqa: F401
-    except ImportError as error:
-        raise ConfigError(
-            "train.tensorboard=true needs TensorBoard, which is not installed; run pip install 'seqtasks[tensorboard]'"
-        ) from error
-    return [keras.callbacks.TensorBoard(str(folder.path / "tensorboard"))]
 
 
 def _inference(model: keras.Model) -> keras.Model:

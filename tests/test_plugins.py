@@ -46,7 +46,7 @@ def fresh(monkeypatch):
     monkeypatch.setattr(seqtasks.cells.base, "cells", plugins.cells)
     yield
     for name in set(sys.modules) - before:
-        if name.startswith(("seqtasks_file_", "someone")):
+        if name.startswith(("seqtasks_file_", "seqtasks.tasks.", "someone")):
             del sys.modules[name]
 
 

@@ -153,13 +153,6 @@ def test_given_states_go_before_kept_ones_and_rows_are_reset():
     same(values(layer, X, initial_state=[np.zeros((4, 5), "float32")])[0], fresh)
 
 
-def test_masked_steps_leave_the_kept_state():
-    layer = make("gru", stateful=True, max_batch=4)
-    _, (state,) = values(layer, X)
-    same(values(layer, X, mask=np.zeros((4, 6), bool))[1], [state])
-    same(layer._kept[False][0], state)
-
-
 def test_the_gradient_stops_at_the_border_of_a_chunk():
     layer = make("gru", stateful=True, max_batch=4)
     weights = [w.value for w in layer.trainable_weights]
@@ -262,13 +255,6 @@ def test_half_precision_is_used_and_finite(engine):
     layer_32 = make(engine=engine)
     layer_32.cell.set_weights(layer.cell.get_weights())
     same(outputs.numpy().astype("float32"), values(layer_32, X, mask=MASK)[0], 1e-2)
-
-
-@both
-def test_kept_states_in_half_precision(engine):
-    layer = make(engine=engine, dtype="mixed_float16", stateful=True, max_batch=4)
-    first, second = values(layer, X)[0], values(layer, X)[0]
-    assert np.abs(first - second).max() > 1e-3 and str(second.dtype) == "float16"
 
 
 @both

@@ -13,10 +13,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-RUN = (
-    "mnist_rows data.source=builtin encoder.units=8 encoder.dropout=0.3 encoder.recurrent_dropout=0.2 "
-    "train.batch_size=8 train.epochs=4 train.schedule=plateau train.patience=1 train.early_stopping=3 options.augment=true"
-).split()
+RUN = [
+    "mnist_rows",
+    "data.source=builtin",
+    "encoder.units=8",
+    "encoder.dropout=0.3",
+    "encoder.recurrent_dropout=0.2",
+    "train.batch_size=8",
+    "train.epochs=4",
+    "train.schedule=plateau",
+    "train.patience=1",
+    "train.early_stopping=3",
+    "options.augment=true",
+]
 
 
 def start(*words: str, folder: Path) -> subprocess.Popen[str]:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import io
-import json as jsonlib
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import yaml
-from rich.console import Console
-from rich.table import Table
 
 from seqtasks import config as configuration
 from seqtasks import plugins, results
 from seqtasks import quiet as quietly
 from seqtasks import runs as folders
 from seqtasks.errors import RunError, UnknownNameError, suggest
+from seqtasks.output import print_rows
 
 if TYPE_CHECKING:
     from seqtasks.config import Config
@@ -117,7 +114,7 @@ def compare(
     def baselines() -> list[results.Row]:
         rows = []
         for point in grid.expand(grid.of_data(overrides)):
-            command = [sys.executable, "-m", "seqtasks", "baseline", task, *point, "--runs", str(runs), "--json"]
+            command = [*comparing.SEQTASKS, "baseline", task, *point, "--runs", str(runs), "--json"]
             command += ["--config", config_file] if config_file else []
             done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
             if done.returncode:
@@ -176,32 +173,6 @@ def show(task: str, load: bool) -> None:
 
         splits = train.load(cls(config.options), config, _reporter(quiet=True))
         listing.print_data(splits)
-
-
-def print_rows(rows: Sequence[dict[str, Any]], format: str = "text") -> None:
-    """Prints dictionaries as a table, CSV or JSON lines."""
-    if format == "json":
-        for row in rows:
-            print(jsonlib.dumps(row, ensure_ascii=False))
-        return
-    if format == "csv":
-        import pandas as pd
-
-        print(pd.DataFrame(rows).to_csv(index=False), end="")
-        return
-    shown = Table(*dict.fromkeys(key for row in rows for key in row), box=None, pad_edge=False)
-    for row in rows:
-        shown.add_row(*(f"{v:.4f}" if isinstance(v, float) else str(v) for v in row.values()))
-    _wide_print(shown)
-
-
-def _wide_print(shown: Any) -> None:
-    console = Console(file=io.StringIO() if not sys.stdout.isatty() else sys.stdout, highlight=False)
-    if not sys.stdout.isatty():
-        console.width = 1000
-    console.print(shown)
-    if isinstance(console.file, io.StringIO):
-        print("\n".join(line.rstrip() for line in console.file.getvalue().splitlines()))
 
 
 def _print_row(row: results.Row, skipped: bool, runs: Path, json: bool) -> None:

@@ -27,6 +27,8 @@ from seqtasks.grid import expand
 from seqtasks.machine import cores
 from seqtasks.results import Row, from_json
 
+# -P: a folder named seqtasks in the current one must not hide the installed package.
+SEQTASKS = (sys.executable, "-P", "-m", "seqtasks")
 Execute = Callable[[Sequence[str], Mapping[str, str], "Path | None"], "subprocess.Popen[str]"]
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
 
@@ -71,7 +73,7 @@ def plan(task: str, overrides: Sequence[str], *, runs_dir: Path, config_file: st
     points = []
     for point in grid:
         label = " ".join(text for i, text in enumerate(point) if any(other[i] != text for other in grid)) or task
-        command = [sys.executable, "-m", "seqtasks", "run", task, *point, "--runs", str(runs_dir), "--json"]
+        command = [*SEQTASKS, "run", task, *point, "--runs", str(runs_dir), "--json"]
         points.append(Point(label, (*command, *(["--config", str(config_file)] if config_file is not None else []))))
     return points
 

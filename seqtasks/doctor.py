@@ -6,20 +6,20 @@ import os
 from collections.abc import Iterator
 
 from rich.console import Console
-from rich.table import Table
 
 from seqtasks import machine, plugins, quiet
 from seqtasks.errors import SeqtasksError
+from seqtasks.output import plain, print_table
 
 
 def main() -> int:
     """Prints the report; returns the exit code, 1 if something does not work."""
     problems: list[str] = []
-    table = Table(box=None, show_header=False, pad_edge=False)
+    table = plain("what", "found")
     for name, text in _facts(problems):
         table.add_row(name, text)
     console = Console(highlight=False, soft_wrap=True)
-    console.print(table)
+    print_table(table)
     for problem in problems:
         console.print(f"problem: {problem}", markup=False)
     console.print("everything works" if not problems else f"{len(problems)} problem(s), see above")

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.table import Table
 
 from seqtasks import plugins, runs
+from seqtasks.output import plain, print_table
 from seqtasks.registry import Registry
 from seqtasks.settings import describe
 
@@ -65,11 +65,11 @@ def print_data(splits: Splits) -> None:
 
 
 def _print_registry(registry: Registry[Any], facts: list[str], title: str) -> None:
-    table = Table("name", *facts, title=title, title_justify="left", box=None, pad_edge=False)
+    table = plain("name", *facts, title=title)
     for entry in registry.entries():
         table.add_row(entry.name, *(str(entry.about.get(fact) or "") for fact in facts))
-    _console.print(table)
-    _console.print()
+    print_table(table)
+    print()
 
 
 def _print_runs(runs_dir: Path) -> None:
@@ -77,19 +77,19 @@ def _print_runs(runs_dir: Path) -> None:
     if not found:
         _console.print(f"runs: none in {runs_dir}; make one with seqtasks run TASK", markup=False)
         return
-    table = Table("run", "data", "status", title="runs", title_justify="left", box=None, pad_edge=False)
+    table = plain("run", "data", "status", title="runs")
     for run in found:
         table.add_row(str(run.path), str(run.facts.get("source", "")), run.status())
-    _console.print(table)
+    print_table(table)
 
 
 def _print_settings(settings: Any, prefix: str) -> None:
     hints = typing.get_type_hints(type(settings))
-    table = Table("setting", "default", "type", "meaning", box=None, pad_edge=False)
+    table = plain("setting", "default", "type", "meaning")
     for field in dataclasses.fields(settings):
         limits = field.metadata.get("limits", {})
         kind = describe(hints[field.name]) + "".join(f", {sign} {bound:g}" for sign, bound in limits.items())
         value = getattr(settings, field.name)
         shown = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
         table.add_row(f"{prefix}{field.name}", shown, kind, field.metadata.get("help", ""))
-    _console.print(table)
+    print_table(table)

@@ -14,13 +14,26 @@ def import_keras() -> None:
     if "keras" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with _hold_stderr():
+    with _waiting("loading Keras …"), _hold_stderr():
         import keras
 
         if keras.backend.backend() == "tensorflow":
             import tensorflow as tf
 
             tf.config.list_logical_devices()  # looks for a GPU, and complains where there is none
+
+
+@contextmanager
+def _waiting(text: str) -> Iterator[None]:
+    """Shows why nothing happens for some seconds, in a terminal."""
+    show = sys.stderr.isatty()
+    if show:
+        print(text, end="\r", file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        if show:
+            print(" " * len(text), end="\r", file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+import seqtasks.cells.base
+import seqtasks.task
 from seqtasks import plugins
 from seqtasks.errors import ConfigError, DuplicateNameError, PluginError, UnknownNameError
 from seqtasks.registry import Registry
@@ -39,9 +41,6 @@ def fresh(monkeypatch):
     before = set(sys.modules)
     monkeypatch.setattr(plugins, "tasks", Registry("task", plugins._discover_tasks))
     monkeypatch.setattr(plugins, "cells", Registry("cell", plugins._discover_cells))
-    import seqtasks.cells.base
-    import seqtasks.task
-
     monkeypatch.setattr(seqtasks.task, "tasks", plugins.tasks)
     monkeypatch.setattr(seqtasks.cells.base, "cells", plugins.cells)
     yield

@@ -37,9 +37,8 @@ def run_baselines(config: Config, task_class: type[Task], runs_dir: Path, report
     for name, fit in task.baselines(splits).items():
         slug = re.sub("[^a-z0-9]+", "_", name.lower()).strip("_")
         own = Config(config.task, 0, config.data, EncoderConfig(cell=slug), TrainConfig(), options)
-        folder = runs.create(
-            runs_dir, own, train.facts(task, splits), train.identity(task, own, splits), task_class.file
-        )
+        path = runs.path_of(runs_dir, own, train.identity(task, own, splits))
+        folder = runs.create(path, own, train.facts(task, splits), task_class.file)
         with folder.lock():
             if not folder.finished:
                 reporter.say(f"{task.name}: fitting the baseline {name}, once for this data")

@@ -113,20 +113,18 @@ class Run:
         shutil.rmtree(self.path / "plots", ignore_errors=True)
 
 
-def create(runs_dir: Path, config: Config, facts: Mapping[str, Any], identity: str, plugin: Path | None) -> Run:
+def create(path: Path, config: Config, facts: Mapping[str, Any], plugin: Path | None) -> Run:
     """Makes the folder of a run, or opens it if it is there.
 
     Args:
-        runs_dir: the folder of all runs.
+        path: of the folder, see `path_of`.
         config: resolved.
         facts: what `run.json` stores besides the format.
-        identity: eight hex digits of `Config.identity`.
         plugin: the task's file, for a task that is not installed.
 
     Raises:
         RunError: the folder cannot be written, or is of another version.
     """
-    path = runs_dir / f"{config.task}-{config.encoder.cell}-{identity}"
     if (path / "run.json").is_file():
         return open_run(path)
     facts = {"format": FORMAT, "seqtasks": __version__, **facts}
@@ -138,6 +136,11 @@ def create(runs_dir: Path, config: Config, facts: Mapping[str, Any], identity: s
         write_text(path / "config.yaml", yaml.safe_dump(config.to_dict(), sort_keys=False))
         write_text(path / "run.json", json.dumps(facts, indent=1) + "\n")
     return Run(path, facts)
+
+
+def path_of(runs_dir: Path, config: Config, identity: str) -> Path:
+    """Where a run lies."""
+    return runs_dir / f"{config.task}-{config.encoder.cell}-{identity}"
 
 
 def open_run(path: Path) -> Run:

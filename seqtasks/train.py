@@ -56,12 +56,13 @@ def run(
     check(config, task_class)
     task = task_class(config.options)
     splits = load(task, config, reporter)
-    folder = runs.create(runs_dir, config, facts(task, splits), identity(task, config, splits), task_class.file)
-    if only is not None and folder.path.resolve() != only.path.resolve():
+    path = runs.path_of(runs_dir, config, identity(task, config, splits))
+    if only is not None and path.resolve() != only.path.resolve():
         raise RunError(
-            f"{only.path} was made with other data or settings than those found now (they belong to {folder.path}); "
+            f"{only.path} was made with other data or settings than those found now (they belong to {path}); "
             "restore the data, or start a new run"
         )
+    folder = runs.create(path, config, facts(task, splits), task_class.file)
     with folder.lock():
         if folder.finished and not force:
             reporter.say(f"{folder.path} is finished; --force trains it again")

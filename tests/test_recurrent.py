@@ -238,9 +238,6 @@ def test_the_dropout_mask_is_one_for_a_row_and_a_call():
         assert (outputs[0, 0] != outputs[1, 0]).any(), "each row has its own"
     assert (first != second).any(), "each call has its own"
     assert 0.3 < (first[:, 0] > 0).mean() < 0.7
-
-
-def test_dropout_is_off_at_inference():
     np.testing.assert_array_equal(dropped(training=False)(), 1)
 
 

@@ -43,7 +43,7 @@ def load(source: Source) -> Splits:
     train, validation = train.take(kept), train.take(held)
     classes = arrays.get("classes", np.arange(int(train.targets.max()) + 1))
     spec: dict[str, Any] = {"shape": list(train.inputs["image"].shape[1:]), "classes": [str(c) for c in classes]}
-    spec["examples"] = {"train": len(train), "validation": len(validation), "test": len(test)}
+    spec["counts"] = {"train": len(train), "validation": len(validation), "test": len(test)}
     return Splits(train, validation, test, str(source), fingerprint, spec)
 
 

@@ -1,0 +1,98 @@
+"""The run folder: opening, finding, locking, and folders that are damaged or of another version."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from seqtasks import runs
+from seqtasks.config import Config
+from seqtasks.errors import RunError
+
+CONFIG = Config(task="demo")
+
+
+def make(folder: Path) -> runs.Run:
+    return runs.create(runs.path_of(folder, CONFIG, "0123abcd"), CONFIG, {"task": "demo", "spec": {}}, None)
+
+
+def test_create_is_open_the_second_time(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    assert run.path.name == "demo-lstm-0123abcd"
+    assert make(tmp_path).facts == run.facts
+    assert run.config_values() == CONFIG.to_dict()
+    assert (run.finished, run.status()) == (False, "not started")
+
+
+def test_a_task_file_is_kept_with_the_run(tmp_path: Path) -> None:
+    plugin = tmp_path / "demo.py"
+    plugin.write_text("# as it was", encoding="utf-8")
+    run = runs.create(tmp_path / "runs" / "x", CONFIG, {}, plugin)
+    plugin.write_text("# changed", encoding="utf-8")
+    kept = runs.open_run(run.path).plugin
+    assert kept is not None
+    assert kept.read_text(encoding="utf-8") == "# as it was"
+
+
+def test_find_by_path_and_name_and_suggests(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    assert runs.find(str(run.path), tmp_path / "elsewhere").path == run.path
+    assert runs.find(run.path.name, tmp_path).path == run.path
+    with pytest.raises(RunError, match="did you mean demo-lstm-0123abcd"):
+        runs.find("demo-lstm-0123abce", tmp_path)
+    (tmp_path / "other").mkdir()
+    with pytest.raises(RunError, match="is not a run folder"):
+        runs.find("other", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{", "cannot read"),
+        ("[]", "cannot read"),
+        ("{}", "cannot read"),
+        ('{"format": 7, "seqtasks": "3"}', "seqtasks 3"),
+    ],
+)
+def test_damaged_and_foreign_folders(tmp_path: Path, text: str, says: str) -> None:
+    run = make(tmp_path)
+    (run.path / "run.json").write_text(text, encoding="utf-8")
+    with pytest.raises(RunError, match=says):
+        runs.open_run(run.path)
+    assert runs.all_runs(tmp_path) == []
+
+
+@pytest.mark.parametrize("text", ["a: [", "- 1", "\x00"])
+def test_a_damaged_configuration_is_named(tmp_path: Path, text: str) -> None:
+    run = make(tmp_path)
+    (run.path / "config.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(RunError, match=r"config.yaml"):
+        run.config_values()
+
+
+def test_status_and_clear(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    run.set_status("training")
+    assert run.status() == "training"
+    for name in ("result.json", "checkpoint.npz", "best.npz", "history.csv", "model.keras"):
+        (run.path / name).write_text("", encoding="utf-8")
+    (run.path / "plots").mkdir()
+    assert run.status() == "finished"
+    run.clear()
+    assert {p.name for p in run.path.iterdir()} == {"run.json", "config.yaml"}
+
+
+def test_one_process_at_a_time(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    with run.lock(), pytest.raises(RunError, match="another process is training"), run.lock():
+        pass
+    with run.lock():  # it was let go
+        pass
+
+
+def test_the_first_file_says_the_format(tmp_path: Path) -> None:
+    facts = json.loads((make(tmp_path).path / "run.json").read_text(encoding="utf-8"))
+    assert facts["format"] == runs.FORMAT
+    assert facts["seqtasks"]

@@ -1,0 +1,72 @@
+"""Words of `seqtasks predict`, and runs that cannot be used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from seqtasks import runs, train, use
+from seqtasks.config import resolve
+from seqtasks.errors import ConfigError, RunError
+from seqtasks.plugins import load_task
+from seqtasks.progress import Reporter
+
+QUIET = Reporter(quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "inputs", "options"),
+    [
+        (["a", "b"], ["a", "b"], {}),
+        (["a", "--invert", "yes", "b"], ["a", "b"], {"invert": "yes"}),
+        (["--top-k=5", "a=b"], ["a=b"], {"top_k": "5"}),
+        (["--", "a"], ["--", "a"], {}),
+        (["--n", "-1"], [], {"n": "-1"}),
+    ],
+)
+def test_words_are_inputs_or_options(words: list[str], inputs: list[str], options: dict[str, str]) -> None:
+    assert use.split_options(words) == (inputs, options)
+
+
+def test_an_option_needs_a_value() -> None:
+    with pytest.raises(ConfigError, match="--invert has no value"):
+        use.split_options(["a", "--invert"])
+
+
+def test_what_is_not_there_or_not_finished(tmp_path: Path) -> None:
+    task = load_task("mnist_rows")
+    config = resolve(
+        "mnist_rows", task.Options, ["data.source=builtin", "data.limit=40", "train.epochs=1", "encoder.units=4"]
+    )
+    row, _ = train.run(config, task, tmp_path, QUIET)
+    folder = runs.open_run(tmp_path / row.run)
+    assert use.resume(folder, QUIET) == (row, True)
+
+    moved = folder.path.rename(tmp_path / "renamed")
+    with pytest.raises(RunError, match="made with other data or settings"):
+        use.resume(runs.open_run(moved), QUIET)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["renamed"]
+
+    renamed = runs.open_run(moved)
+    (moved / "model.keras").write_bytes(b"PK damaged")
+    with pytest.raises(RunError, match=r"cannot load .*model.keras"):
+        use.evaluate(renamed, QUIET)
+    (moved / "model.keras").unlink()
+    with pytest.raises(RunError, match=r"holds no model.keras"):
+        use.predict(renamed, ["x.png"])
+    (moved / "result.json").unlink()
+    with pytest.raises(RunError, match="is not finished"):
+        use.evaluate(renamed, QUIET)
+
+
+def test_evaluate_refuses_other_data(tmp_path: Path) -> None:
+    task = load_task("mnist_rows")
+    config = resolve(
+        "mnist_rows", task.Options, ["data.source=builtin", "data.limit=40", "train.epochs=1", "encoder.units=4"]
+    )
+    row, _ = train.run(config, task, tmp_path, QUIET)
+    path = tmp_path / row.run / "result.json"
+    path.write_text(path.read_text(encoding="utf-8").replace(row.fingerprint, "0" * 16), encoding="utf-8")
+    with pytest.raises(RunError, match="restore that data"):
+        use.evaluate(runs.open_run(tmp_path / row.run), QUIET)

@@ -2,7 +2,9 @@
 
 Importing it imports no Keras, so that the command line answers at once; the names
 below are imported when first used. The layers register with Keras as soon as both are
-imported, so `keras.models.load_model` knows them.
+imported, so `keras.models.load_model` knows them. Only where the very first import is
+of a submodule, as in `from seqtasks.recurrent import Recurrent`, the others register
+later: `import seqtasks.saved_types` registers all.
 """
 
 from __future__ import annotations

@@ -135,12 +135,13 @@ def resolve(
     raw: dict[str, str] = {}
     for text in overrides:
         key, value = split_override(text)
-        raw[key] = value
+        raw = {k: v for k, v in raw.items() if not k.startswith(f"{key}.")} | {key: value}
         _merge(values, _nest(key, parse(value)))
     given = values.pop("task", task)
     if given != task:
         raise ConfigError(f"the configuration is for task {given!r}, not {task!r}; run that task or use another file")
-    own = values.pop("options", {}) or {}
+    own = values.pop("options", None)
+    own = {} if own is None else own
     config = build(Config, {"task": task, **values}, raw=raw)
     if options is None:
         return config
@@ -203,7 +204,7 @@ def _files(task: str, config_file: str | Path | None, task_file: Path | None) ->
         paths.append(own[task])
     if config_file is not None:
         path = Path(config_file)
-        if not path.exists() and path.stem in own:
+        if not path.exists() and path.stem in own and path.parent in (Path(), Path("configs")):
             path = own[path.stem]
         elif not path.exists():
             hint = suggest(path.stem, own)

@@ -104,7 +104,8 @@ class Encoder(keras.layers.Layer):
                 of the result; None: zeros, or the kept states if stateful.
             reset: (batch,), true for rows that start afresh.
             return_sequences: false returns one vector a row: the output of the last
-                real step and, for the backward direction, of the first.
+                real step and, for the backward direction, of the first. A residual is
+                taken from the same steps (their mean, if the directions are added).
             training: dropout on.
 
         Returns:
@@ -126,11 +127,13 @@ class Encoder(keras.layers.Layer):
                 finals.append(final)
             merged = self._merge(outputs)
             if self.config.residual and merged.shape[-1] == x.shape[-1]:
-                merged = merged + (x if sequences else self._last(x, mask))
+                merged = merged + (x if sequences else self._ends(x, mask))
             if self.norms:
                 merged = self.norms[i](merged)
-                if keep is not None:  # the bias of the normalisation must not fill masked steps
-                    merged = merged * (keep if sequences else ops.max(keep, axis=1))
+            if keep is not None and (self.norms or self.config.residual):
+                # Neither the bias of the normalisation nor a residual of padding may fill masked steps.
+                real = keep if sequences else ops.max(keep, axis=1)
+                merged = ops.where(real > 0, merged, ops.zeros_like(merged))
             x = self.drops[i](merged, training=training)
         return x, finals
 
@@ -142,14 +145,16 @@ class Encoder(keras.layers.Layer):
         total = outputs[0] + outputs[1]
         return total / 2 if self.config.merge == "mean" else total
 
-    def _last(self, x: Any, mask: Any) -> Any:
-        """The input of the last real step, (batch, size)."""
-        if mask is None:
-            return x[:, -1]
-        steps = ops.arange(1, ops.shape(x)[1] + 1)
-        last = ops.max(ops.where(ops.cast(mask, "bool"), steps, 0), axis=1)
-        chosen = ops.cast(ops.equal(steps[None, :], last[:, None]), x.dtype)
-        return ops.einsum("bt,btf->bf", chosen, x)
+    def _ends(self, x: Any, mask: Any) -> Any:
+        """The inputs where the directions end, merged as their outputs are: (batch, size)."""
+        last = _pick(x, mask, first=False)
+        if not self.config.bidirectional:
+            return last
+        first = _pick(x, mask, first=True)
+        if self.config.merge == "concat":
+            half = x.shape[-1] // 2
+            return ops.concatenate([last[:, :half], first[:, half:]], axis=-1)
+        return (last + first) / 2
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
         """None: masks are arguments here and are not passed on behind the caller's back."""
@@ -167,3 +172,16 @@ class Encoder(keras.layers.Layer):
             "stateful": self.stateful,
             "max_batch": self.max_batch,
         }
+
+
+def _pick(x: Any, mask: Any, first: bool) -> Any:
+    """The first or last real step of (batch, time, size), as (batch, size)."""
+    if mask is None:
+        return x[:, 0] if first else x[:, -1]
+    real = ops.cast(mask, "bool")
+    steps = ops.arange(1, ops.shape(x)[1] + 1)
+    if first:
+        chosen = ops.min(ops.where(real, steps, ops.shape(x)[1] + 1), axis=1)
+    else:
+        chosen = ops.max(ops.where(real, steps, 0), axis=1)
+    return ops.einsum("bt,btf->bf", ops.cast(ops.equal(steps[None, :], chosen[:, None]), x.dtype), x)

@@ -25,6 +25,8 @@ class SmoothedCrossentropy(keras.losses.Loss):
         self.smoothing = smoothing
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
+        if len(y_true.shape) == len(y_pred.shape) and y_true.shape[-1] == 1:  # a column, as Keras takes
+            y_true = ops.squeeze(y_true, -1)
         log_p = ops.log_softmax(y_pred, axis=-1)
         true = ops.one_hot(ops.cast(y_true, "int32"), y_pred.shape[-1], dtype=log_p.dtype)
         chosen = ops.sum(true * log_p, axis=-1)

@@ -18,7 +18,7 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqtasks.errors import PluginError, SeqtasksError, UnknownNameError
+from seqtasks.errors import ConfigError, PluginError, SeqtasksError, UnknownNameError
 from seqtasks.registry import Registry
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def load_task_file(path: Path) -> type[Task]:
     path = path.resolve()
     module = f"seqtasks_file_{path.stem}"
     sys.modules.pop(module, None)
+    tasks.forget(module)  # an older version, or another file of that name
     spec = importlib.util.spec_from_file_location(module, path)
     assert spec is not None and spec.loader is not None
     loaded = importlib.util.module_from_spec(spec)
@@ -58,6 +59,9 @@ def load_task_file(path: Path) -> type[Task]:
     found = [entry.value for entry in tasks.entries() if entry.module == module and entry.value is not None]
     if not found:
         raise UnknownNameError(f"{path} defines no task; decorate its class with @register_task")
+    if len(found) > 1:
+        names = ", ".join(cls.name for cls in found if cls is not None)
+        raise ConfigError(f"{path} defines {len(found)} tasks: {names}; write each in a file of its own")
     found[0].file = path
     return found[0]
 
@@ -100,8 +104,11 @@ def _guard(what: str, load: Callable[[], Any]) -> Any:
         return load()
     except SeqtasksError:
         raise
-    except Exception as error:  # a plugin may fail in any way; the cause is told and chained
-        frame = traceback.extract_tb(error.__traceback__)[-1]
+    except (Exception, SystemExit) as error:  # a plugin may fail in any way; the cause is told and chained
+        frames = traceback.extract_tb(error.__traceback__)
+        ours = (__file__, importlib.__file__, metadata.__file__)
+        its = [f for f in frames if f.filename not in ours and not f.filename.startswith("<frozen")] or frames[-1:]
+        frame = [f for f in its if f.filename == its[0].filename][-1]  # in the plugin, not in what it calls
         where = f"{frame.filename}:{frame.lineno}"
         if isinstance(error, SyntaxError):
             where = f"{error.filename}:{error.lineno}"

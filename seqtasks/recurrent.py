@@ -105,7 +105,7 @@ class Recurrent(keras.layers.Layer):
         Raises:
             ValueError: a mask or a state of the wrong shape.
         """
-        self._check(x, mask, initial_state)
+        self._check(x, mask, initial_state, reset)
         batch = ops.shape(x)[0]
         fresh = self.cell.get_initial_state(batch)
         states = list(initial_state) if initial_state is not None else fresh
@@ -140,7 +140,7 @@ class Recurrent(keras.layers.Layer):
         ones = ops.ones((batch, self.cell.units), dtype=self.compute_dtype)
         return keras.random.dropout(ones, self.recurrent_dropout, seed=self.seed_generator)
 
-    def _check(self, x: Any, mask: Any, initial_state: Sequence[Any] | None) -> None:
+    def _check(self, x: Any, mask: Any, initial_state: Sequence[Any] | None, reset: Any) -> None:
         if len(x.shape) != 3:
             raise ValueError(f"the input has shape {tuple(x.shape)}; allowed: (batch, time, features)")
         if mask is not None:
@@ -149,6 +149,10 @@ class Recurrent(keras.layers.Layer):
                 raise ValueError(
                     f"the mask has shape {tuple(mask.shape)}; allowed: (batch, time) = {tuple(x.shape[:2])}"
                 )
+        given = {"mask": mask, "reset": reset} | {f"state {i}": s for i, s in enumerate(initial_state or ())}
+        for what, array in given.items():
+            if array is not None and None not in (x.shape[0], array.shape[0]) and x.shape[0] != array.shape[0]:
+                raise ValueError(f"the {what} has {array.shape[0]} rows; the input has {x.shape[0]}")
         if initial_state is not None:
             sizes = [state.shape[-1] for state in initial_state]
             if sizes != self.cell.state_size:

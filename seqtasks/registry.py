@@ -88,6 +88,11 @@ class Registry(Generic[T]):
             message = f"{self.kind} {name} is offered by both {entry.module} and {module}; uninstall or rename one"
             entry.value, entry.load = None, _refuse(message)
 
+    def forget(self, module: str) -> None:
+        """Removes what a module defines, before it is executed anew."""
+        self._fill()
+        self._entries = {name: entry for name, entry in self._entries.items() if entry.module != module}
+
     def get(self, name: str) -> T:
         """The object of that name, imported now if need be.
 

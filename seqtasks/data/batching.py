@@ -37,7 +37,7 @@ class Batches(keras.utils.PyDataset):
 
     def seek(self, epoch: int, batch: int) -> None:
         """Goes to a batch of an epoch; the rest of that epoch then counts as one epoch."""
-        self.epoch, self.start = epoch, batch
+        self.epoch, self.start, self._begun = epoch, batch, False
         self._order: np.ndarray | None = None
 
     @property
@@ -59,5 +59,9 @@ class Batches(keras.utils.PyDataset):
         inputs = {name: array[chosen] for name, array in self.examples.inputs.items()}
         return (next(iter(inputs.values())) if len(inputs) == 1 else inputs), self.examples.targets[chosen]
 
+    def on_epoch_begin(self) -> None:
+        self._begun = True
+
     def on_epoch_end(self) -> None:
-        self.seek(self.epoch + 1, 0)
+        if self._begun:  # Keras also calls this before the first epoch of a fit, to reset its iterator
+            self.seek(self.epoch + 1, 0)

@@ -61,9 +61,9 @@ print(json.dumps(row))
 
 
 def execute(command: Sequence[str], env: Mapping[str, str], log: Path | None) -> subprocess.Popen[str]:
-    assert list(command[:4]) == [sys.executable, "-m", "seqtasks", "run"]
+    assert list(command[:5]) == [sys.executable, "-P", "-m", "seqtasks", "run"]
     row = results.to_json(make())
-    return launch([sys.executable, "-S", "-c", CHILD, *command[4:]], {**env, "ROW": row}, log)
+    return launch([sys.executable, "-S", "-c", CHILD, *command[5:]], {**env, "ROW": row}, log)
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_what_is_no_grid_is_refused(overrides: list[str], message: str) -> None:
 def test_a_point_is_a_command_labelled_by_what_varies(tmp_path: Path) -> None:
     points = plan("tagging", ["encoder.cell=gru", "seed=0,1"], runs_dir=tmp_path, config_file="fast.yaml")
     assert [point.label for point in points] == ["seed=0", "seed=1"]
-    head = (sys.executable, "-m", "seqtasks", "run", "tagging", "encoder.cell=gru", "seed=1")
+    head = (sys.executable, "-P", "-m", "seqtasks", "run", "tagging", "encoder.cell=gru", "seed=1")
     assert points[1].command == (*head, "--runs", str(tmp_path), "--json", "--config", "fast.yaml")
     (alone,) = plan("tagging", [], runs_dir=tmp_path)
     assert (alone.label, alone.command[-1]) == ("tagging", "--json")

@@ -49,7 +49,8 @@ class Encoder(keras.layers.Layer):
         self.stateful = stateful
         self.max_batch = max_batch
         directions = ("forward", "backward") if config.bidirectional else ("forward",)
-        self.layers = [[self._recurrent(direction) for direction in directions] for _ in range(config.layers)]
+        # One flat list: Keras before 3.15 does not save the weights of layers in a list of lists.
+        self.recurrents = [self._recurrent(direction) for _ in range(config.layers) for direction in directions]
         self.norms = [self._norm() for _ in range(config.layers)] if config.layer_norm else []
         self.drop_input = keras.layers.Dropout(config.input_dropout, dtype=self.dtype_policy)
         self.drops = [keras.layers.Dropout(config.dropout, dtype=self.dtype_policy) for _ in range(config.layers)]
@@ -65,15 +66,21 @@ class Encoder(keras.layers.Layer):
         return keras.layers.LayerNormalization(dtype=self.dtype_policy)
 
     @property
+    def layers(self) -> list[list[Recurrent]]:
+        """For each layer its recurrent layers, forward before backward."""
+        n = len(self.recurrents) // self.config.layers
+        return [self.recurrents[i : i + n] for i in range(0, len(self.recurrents), n)]
+
+    @property
     def output_size(self) -> int:
         """Width of the output."""
-        size = self.layers[0][0].cell.output_size
+        size = self.recurrents[0].cell.output_size
         return size * 2 if self.config.bidirectional and self.config.merge == "concat" else size
 
     @property
     def running_engine(self) -> str:
         """The engine that runs the time loop, as result rows name it."""
-        return "+".join(sorted({r.running_engine for layer in self.layers for r in layer}))
+        return "+".join(sorted({recurrent.running_engine for recurrent in self.recurrents}))
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         shape = tuple(input_shape)
@@ -161,9 +168,8 @@ class Encoder(keras.layers.Layer):
 
     def reset_state(self, training: bool | None = None) -> None:
         """Forgets the kept states, see `Recurrent.reset_state`."""
-        for layer in self.layers:
-            for recurrent in layer:
-                recurrent.reset_state(training)
+        for recurrent in self.recurrents:
+            recurrent.reset_state(training)
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-import seqtasks
 from seqtasks import plugins
 
-ROOT = Path(seqtasks.__file__).parent
+ROOT = Path(__file__).resolve().parents[1] / "seqtasks"  # the source, also where a wheel is tested
 TASKS = sorted(path for path in (ROOT.parent / "tasks").glob("*.py") if path.stem != "__init__")
 SOURCES = sorted(path for path in ROOT.rglob("*.py") if "templates" not in path.parts)
 QUICK = [

@@ -76,8 +76,18 @@ def load_image(
     if inverted:
         grey, ground = 255 - grey, 255 - ground
     if grey.shape != shape:
-        grey = np.array(ImageOps.pad(Image.fromarray(grey), shape[::-1], Image.Resampling.LANCZOS, color=ground))
+        grey = _fit(grey, shape, ground)
     return grey, inverted
+
+
+def _fit(grey: np.ndarray, shape: tuple[int, int], ground: int) -> np.ndarray:
+    scale = min(shape[0] / grey.shape[0], shape[1] / grey.shape[1])
+    # ImageOps.pad makes an empty picture of a line that is far longer than wide.
+    height, width = (max(1, round(side * scale)) for side in grey.shape)
+    picture = Image.new("L", shape[::-1], ground)
+    scaled = Image.fromarray(grey).resize((width, height), Image.Resampling.LANCZOS)
+    picture.paste(scaled, ((shape[1] - width) // 2, (shape[0] - height) // 2))
+    return np.array(picture)
 
 
 def _read_idx_files(folder: Path, names: list[str]) -> dict[str, np.ndarray]:

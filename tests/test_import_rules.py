@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import seqtasks
 from seqtasks import plugins
 
 ROOT = Path(__file__).resolve().parents[1] / "seqtasks"  # the source, also where a wheel is tested

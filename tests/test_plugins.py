@@ -68,7 +68,8 @@ def install(folder, monkeypatch, package, entries, **modules):
 def test_listing_imports_neither_keras_nor_plugins():
     code = (
         "import json, sys, seqtasks.plugins as p\n"
-        "names = [p.tasks.names(), p.cells.names(), [e.about for e in p.tasks.entries() if e.module.startswith('seqtasks.tasks.')]]\n"
+        "ours = [e.about for e in p.tasks.entries() if e.module.startswith('seqtasks.tasks.')]\n"
+        "names = [p.tasks.names(), p.cells.names(), ours]\n"
         "print(json.dumps([names, sorted(m for m in sys.modules if m.startswith(('keras', 'tensorflow',"
         " 'seqtasks.tasks.', 'seqtasks.cells.')))]))"
     )

@@ -6,6 +6,8 @@ from pathlib import Path
 # Before anything imports TensorFlow or matplotlib.
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ["MPLBACKEND"] = "Agg"
+# `python -m` in a test must not take the checkout for the installed package.
+os.environ["PYTHONSAFEPATH"] = "1"
 
 import pytest
 

@@ -19,7 +19,7 @@ RUN = [
     "encoder.units=8",
     "encoder.dropout=0.3",
     "encoder.recurrent_dropout=0.2",
-    "train.batch_size=8",
+    "train.batch_size=4",
     "train.epochs=4",
     "train.schedule=plateau",
     "train.patience=1",
@@ -90,7 +90,7 @@ def test_ctrl_c_and_kill_9_leave_no_trace_in_the_result(tmp_path: Path) -> None:
     child.kill()
     child.wait()
     assert not (folder / "result.json").exists()
-    assert stands(broken)[0] == 1
+    assert stands(broken)[0] >= 1
 
     finish(start("run", *RUN, "train.checkpoint_seconds=0.05", folder=broken))  # the same command continues it, too
     for a, b in zip(weights(whole), weights(broken), strict=True):
@@ -105,9 +105,10 @@ def test_ctrl_c_and_kill_9_leave_no_trace_in_the_result(tmp_path: Path) -> None:
 
 
 def test_two_runs_never_write_in_one_folder(tmp_path: Path) -> None:
-    first = start("run", *RUN, "train.checkpoint_seconds=0.05", folder=tmp_path)
+    long = (*RUN, "train.epochs=500", "train.early_stopping=null", "train.checkpoint_seconds=0.05")
+    first = start("run", *long, folder=tmp_path)
     wait_for(first, tmp_path, 0)
-    second = start("run", *RUN, "train.checkpoint_seconds=0.05", folder=tmp_path)
+    second = start("run", *long, folder=tmp_path)
     _, err = second.communicate(timeout=60)
     assert second.returncode == 2
     assert "another process is training in" in err

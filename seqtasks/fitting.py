@@ -10,7 +10,7 @@ import keras
 from seqtasks import runs
 from seqtasks.checkpoint import Checkpoint
 from seqtasks.config import Config
-from seqtasks.errors import ConfigError, TrainingDiverged
+from seqtasks.errors import ConfigError, Interrupted, TrainingDiverged
 from seqtasks.interrupt import StopRequest
 from seqtasks.optim import schedule_callbacks
 from seqtasks.progress import Reporter, StopOnNaN
@@ -67,6 +67,10 @@ def fit(
                 # Keras cannot begin inside an epoch: the rest of one is a fit of its own.
                 until = checkpoint.epoch + 1 if checkpoint.step else config.train.epochs
                 _fit_until(model, batches, validation, checkpoint.epoch, until, callbacks)
+            if request.received:
+                raise Interrupted(
+                    f"stopped after training, before scoring; continue with: seqtasks resume {folder.path}"
+                )
         except TrainingDiverged as error:
             checkpoint.path.unlink(missing_ok=True)  # going on from there would diverge again
             folder.set_status(f"diverged: {error}")

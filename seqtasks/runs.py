@@ -106,6 +106,11 @@ class Run:
         finally:
             lock.release()
 
+    def tidy(self) -> None:
+        """Removes what a killed process was just writing; for the holder of the lock."""
+        for path in [*self.path.glob(".*-*.npz"), *self.path.glob(".*-*.keras")]:
+            path.unlink(missing_ok=True)
+
     def clear(self) -> None:
         """Removes what training wrote, to start afresh."""
         for name in ("result.json", "checkpoint.npz", "best.npz", "history.csv", "model.keras", "status.json"):

@@ -67,6 +67,7 @@ def run(
         if folder.finished and not force:
             reporter.say(f"{folder.path} is finished; --force trains it again")
             return results.read(folder.path), True
+        folder.tidy()
         if force:
             folder.clear()
         return _train(task, splits, config, folder, reporter), False

@@ -84,6 +84,14 @@ def test_status_and_clear(tmp_path: Path) -> None:
     assert {p.name for p in run.path.iterdir()} == {"run.json", "config.yaml"}
 
 
+def test_what_a_kill_left_half_written_is_removed(tmp_path: Path) -> None:
+    run = make(tmp_path)
+    for name in (".checkpoint-ab_12.npz", ".model-ab_12.keras", "checkpoint.npz"):
+        (run.path / name).write_text("", encoding="utf-8")
+    run.tidy()
+    assert sorted(p.name for p in run.path.iterdir()) == ["checkpoint.npz", "config.yaml", "run.json"]
+
+
 def test_one_process_at_a_time(tmp_path: Path) -> None:
     run = make(tmp_path)
     with run.lock(), pytest.raises(RunError, match="another process is training"), run.lock():

@@ -38,7 +38,7 @@ def ours(cell: str, engine: str, images: np.ndarray, labels: np.ndarray) -> Call
     model, _ = build(task, config)
     batches = task.batches(Examples({"image": images}, labels), config.train.batch_size, shuffle=True)
     assert isinstance(batches, Batches)
-    model.compile(make_optimizer(config.train, len(batches)), task.loss(), task.metrics(), jit_compile=False)
+    model.compile(make_optimizer(config.train, len(batches)), task.loss(), metrics=task.metrics(), jit_compile=False)
     return lambda: model.fit(batches, verbose=0, shuffle=False)
 
 

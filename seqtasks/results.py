@@ -10,12 +10,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from seqtasks.errors import ConfigError, RunError
+from seqtasks.files import write_text
 from seqtasks.settings import build
 
 FILE = "result.json"
@@ -96,13 +96,8 @@ def write(row: Row, folder: Path) -> Path:
     """
     text = json.dumps(_plain(row), indent=2, ensure_ascii=False) + "\n"
     path = folder / FILE
-    scratch = folder / f".{FILE}.part"
     try:
-        with scratch.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(path)
+        write_text(path, text)
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror}; make room or choose another --runs folder") from error
     return path

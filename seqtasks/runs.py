@@ -108,7 +108,7 @@ class Run:
 
     def tidy(self) -> None:
         """Removes what a killed process was just writing; for the holder of the lock."""
-        for path in [*self.path.glob(".*-*.npz"), *self.path.glob(".*-*.keras")]:
+        for path in self.path.glob(".*-*.*"):  # the names that `files.write_atomic` gives
             path.unlink(missing_ok=True)
 
     def clear(self) -> None:

@@ -5,32 +5,41 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import keras
+import numpy as np
 from keras import ops
 
 from seqtasks.errors import ConfigError, suggest
 from seqtasks.plugins import cells
 
+if TYPE_CHECKING:
+    from seqtasks.engines.parallel import Recurrence
 
-def register_cell(name: str, *, paper: str, year: int | None = None) -> Callable[[type[Cell]], type[Cell]]:
+
+def register_cell(
+    name: str, *, paper: str, year: int | None = None, params: str | None = None
+) -> Callable[[type[Cell]], type[Cell]]:
     """Class decorator: makes a cell available as `encoder.cell=name`.
 
     Args:
         name: the name used in configurations.
         paper: the source of the equations, a URL or a citation.
         year: of that source.
+        params: the number of trainable parameters as a formula over m features, n units
+            and the attributes of the cell, e.g. `"4*n*(m + n + 1)"`.
 
     Raises:
         DuplicateNameError: another cell has the name.
     """
 
     def register(cls: type[Cell]) -> type[Cell]:
-        cls.cell_name, cls.paper, cls.year = name, paper, year
+        cls.cell_name, cls.paper, cls.year, cls.params = name, paper, year, params
         keras.saving.register_keras_serializable("seqtasks.cells", name)(cls)
         summary = (inspect.getdoc(cls) or "").split("\n")[0].rstrip(".")
-        return cells.add(name, cls, cls.__module__, {"summary": summary, "paper": paper, "year": year})
+        about = {"summary": summary, "paper": paper, "year": year, "params": params, "states": ", ".join(cls.states)}
+        return cells.add(name, cls, cls.__module__, about)
 
     return register
 
@@ -41,7 +50,8 @@ class Cell(keras.layers.Layer):
     A subclass creates its weights in `build`, and writes its equations in two parts:
     `project`, all that does not depend on the state, for the whole sequence in one
     matrix product; `step`, the rest. Products of a kernel with the previous state go
-    through `dot`, which is where variational dropout falls.
+    through `dot`, which is where variational dropout falls. A cell that is linear in its
+    state may also write `scan`, and is then run in parallel over time.
 
     A cell also works alone in `keras.layers.RNN(cell)`.
 
@@ -54,7 +64,10 @@ class Cell(keras.layers.Layer):
     cell_name: ClassVar[str]
     paper: ClassVar[str]
     year: ClassVar[int | None]
+    params: ClassVar[str | None] = None
     states: ClassVar[tuple[str, ...]] = ("h",)
+    scan: Callable[[Any, Sequence[Any], Recurrence], tuple[Any, list[Any]]] | None = None
+    """`scan(p, states, recurrence)` → outputs and states of all steps, each (batch, time, size)."""
 
     def __init__(
         self,
@@ -89,15 +102,29 @@ class Cell(keras.layers.Layer):
         """(batch, width), states of (batch, units) → output (batch, units), new states."""
         raise NotImplementedError
 
+    def add_kernel(self, rows: int | None, columns: int, name: str = "kernel") -> Any:
+        """A weight (rows, columns) that meets the input."""
+        return self.add_weight((rows, columns), self.kernel_initializer, name=name)
+
+    def add_recurrent(self, rows: int, columns: int, name: str = "recurrent_kernel") -> Any:
+        """A weight (rows, columns) that meets the state. Its name begins with `recurrent`."""
+        return self.add_weight((rows, columns), self.recurrent_initializer, name=name)
+
+    def add_bias(self, size: int, value: float | Sequence[float] = 0.0, name: str = "bias") -> Any:
+        """A weight (size,) that starts as `value`, or as equal parts of each of several values."""
+        return self.add_weight((size,), _Parts(value), name=name)
+
     def dot(self, h: Any, kernel: Any) -> Any:
-        """`h @ kernel` for a previous state `h` of (batch, units), with variational dropout on `h`."""
-        if self._dot_mask is not None:
-            h = h * self._dot_mask
-        return ops.matmul(h, kernel)
+        """`h @ kernel` for a previous state `h` of (batch, size), with variational dropout on `h`."""
+        return ops.matmul(self.drop(h), kernel)
+
+    def drop(self, h: Any) -> Any:
+        """A previous state under variational dropout, for products other than `dot`."""
+        return h if self._dot_mask is None else h * self._dot_mask[:, : h.shape[-1]]
 
     @contextmanager
     def variational_dropout(self, mask: Any) -> Iterator[None]:
-        """While active, `dot` multiplies the state by `mask` of (batch, units)."""
+        """While active, `drop` multiplies by `mask` of (batch, the widest state)."""
         self._dot_mask = mask
         try:
             yield
@@ -114,12 +141,19 @@ class Cell(keras.layers.Layer):
         return self.step(p, states)
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "recurrent_initializer": keras.initializers.serialize(self.recurrent_initializer),
-        }
+        """The arguments; each is read from the attribute of its name."""
+        own = {name: _plain(getattr(self, name)) for name in cell_options(type(self))}
+        return {**super().get_config(), "units": self.units, **own}
+
+
+class _Parts(keras.initializers.Initializer):
+    """Equal parts of a vector, each filled with one of the values."""
+
+    def __init__(self, value: float | Sequence[float]):
+        self.values = [value] if isinstance(value, int | float) else list(value)
+
+    def __call__(self, shape: Sequence[int], dtype: Any = None) -> Any:
+        return ops.convert_to_tensor(np.repeat(self.values, shape[0] // len(self.values)), dtype)
 
 
 def make_cell(name: str, units: int, options: dict[str, Any] | None = None, **kwargs: Any) -> Cell:
@@ -156,3 +190,10 @@ def cell_options(cls: type[Cell]) -> dict[str, Any]:
                 if parameter.name != "units" and parameter.kind is not inspect.Parameter.VAR_KEYWORD:
                     found[parameter.name] = parameter.default
     return found
+
+
+def _plain(value: Any) -> Any:
+    """An argument as JSON can hold it."""
+    if isinstance(value, keras.initializers.Initializer):
+        return keras.initializers.serialize(value)
+    return keras.activations.serialize(value) if callable(value) else value

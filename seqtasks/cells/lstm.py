@@ -10,7 +10,7 @@ from keras import ops
 from seqtasks.cells.base import Cell, register_cell
 
 
-@register_cell("lstm", paper="https://doi.org/10.1162/neco.1997.9.8.1735", year=1997)
+@register_cell("lstm", paper="https://doi.org/10.1162/089976600300015015", year=2000, params="4*n*(m + n + 1)")
 class LSTM(Cell):
     r"""Long short-term memory with forget gate.
 
@@ -22,8 +22,8 @@ class LSTM(Cell):
     W is (features, 4 units), U is (units, 4 units), b is (4 units,), in the gate order
     i, f, g, o; the weights are those of `keras.layers.LSTM`, in its order.
 
-    References: Hochreiter & Schmidhuber (1997); the forget gate is of Gers,
-    Schmidhuber & Cummins (2000), https://doi.org/10.1162/089976600300015015.
+    Reference: Gers, Schmidhuber & Cummins, Learning to forget (2000). `original_lstm` is
+    that of Hochreiter & Schmidhuber (1997), without the forget gate.
 
     Args:
         units: width of the states.
@@ -38,16 +38,10 @@ class LSTM(Cell):
         self.forget_bias = forget_bias
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        n = self.units
-        self.W = self.add_weight((input_shape[-1], 4 * n), self.kernel_initializer, name="kernel")
-        self.U = self.add_weight((n, 4 * n), self.recurrent_initializer, name="recurrent_kernel")
-        self.b = self.add_weight((4 * n,), self._bias, name="bias")
-
-    def _bias(self, shape: Sequence[int], dtype: Any = None) -> Any:
-        n = self.units
-        return ops.concatenate(
-            [ops.zeros((n,), dtype), ops.full((n,), self.forget_bias, dtype), ops.zeros((2 * n,), dtype)]
-        )
+        m, n = input_shape[-1], self.units
+        self.W = self.add_kernel(m, 4 * n)
+        self.U = self.add_recurrent(n, 4 * n)
+        self.b = self.add_bias(4 * n, [0, self.forget_bias, 0, 0])
 
     def project(self, x: Any) -> Any:
         return x @ self.W + self.b
@@ -58,6 +52,3 @@ class LSTM(Cell):
         c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
         h = ops.sigmoid(o) * ops.tanh(c)
         return h, [h, c]
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "forget_bias": self.forget_bias}

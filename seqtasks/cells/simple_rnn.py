@@ -10,7 +10,7 @@ import keras
 from seqtasks.cells.base import Cell, register_cell
 
 
-@register_cell("simple_rnn", paper="https://doi.org/10.1207/s15516709cog1402_1", year=1990)
+@register_cell("simple_rnn", paper="https://doi.org/10.1207/s15516709cog1402_1", year=1990, params="n*(m + n + 1)")
 class SimpleRNN(Cell):
     r"""Plain recurrent network, h' = tanh(x W + h U + b).
 
@@ -31,10 +31,10 @@ class SimpleRNN(Cell):
         self.activation = keras.activations.get(activation)
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        n = self.units
-        self.W = self.add_weight((input_shape[-1], n), self.kernel_initializer, name="kernel")
-        self.U = self.add_weight((n, n), self.recurrent_initializer, name="recurrent_kernel")
-        self.b = self.add_weight((n,), "zeros", name="bias")
+        m, n = input_shape[-1], self.units
+        self.W = self.add_kernel(m, n)
+        self.U = self.add_recurrent(n, n)
+        self.b = self.add_bias(n)
 
     def project(self, x: Any) -> Any:
         return x @ self.W + self.b
@@ -43,6 +43,3 @@ class SimpleRNN(Cell):
         (h,) = states
         h = self.activation(p + self.dot(h, self.U))
         return h, [h]
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "activation": keras.activations.serialize(self.activation)}

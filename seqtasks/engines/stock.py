@@ -13,14 +13,15 @@ import keras
 from keras import ops
 
 from seqtasks.cells.base import Cell
-from seqtasks.cells.gru import GRU
+from seqtasks.cells.gru import GRU, GRUv1
 from seqtasks.cells.lstm import LSTM
 from seqtasks.cells.simple_rnn import SimpleRNN
 
 _MAKE: dict[type[Cell], Callable[..., keras.layers.RNN]] = {
     SimpleRNN: lambda c, **k: keras.layers.SimpleRNN(c.units, activation=c.activation, **_without_cudnn(k)),
     LSTM: lambda c, **k: keras.layers.LSTM(c.units, **k),
-    GRU: lambda c, **k: keras.layers.GRU(c.units, reset_after=c.reset_after, **k),
+    GRU: lambda c, **k: keras.layers.GRU(c.units, reset_after=True, **k),
+    GRUv1: lambda c, **k: keras.layers.GRU(c.units, reset_after=False, **k),
 }
 _layers: weakref.WeakKeyDictionary[Cell, dict[Any, keras.layers.RNN]] = weakref.WeakKeyDictionary()
 

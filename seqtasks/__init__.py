@@ -16,7 +16,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from seqtasks.cells.base import Cell, register_cell
+    from seqtasks.cells.base import Cell, make_cell, register_cell
     from seqtasks.config import EncoderConfig
     from seqtasks.data.cache import fingerprint
     from seqtasks.data.sources import Source
@@ -43,6 +43,7 @@ _PUBLIC = {
     "Recurrent": "seqtasks.recurrent",
     "Row": "seqtasks.results",
     "Task": "seqtasks.task",
+    "make_cell": "seqtasks.cells.base",
     "register_cell": "seqtasks.cells.base",
     "register_task": "seqtasks.task",
     "setting": "seqtasks.settings",
@@ -62,6 +63,7 @@ __all__ = [
     "Task",
     "__version__",
     "fingerprint",
+    "make_cell",
     "register_cell",
     "register_task",
     "setting",

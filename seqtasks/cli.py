@@ -215,15 +215,21 @@ def list_(
 
 @command()
 def show(
-    task: TaskName, load: Annotated[bool, typer.Option(help="Also read the data and print its sizes")] = True
+    task: Annotated[str, typer.Argument(help="A task, as of `seqtasks run`; or the word cell", metavar="TASK|cell")],
+    name: Annotated[str | None, typer.Argument(help="A cell of `seqtasks list cells`", metavar="NAME")] = None,
+    load: Annotated[bool, typer.Option(help="Also read the task's data and print its sizes")] = True,
 ) -> None:
-    """Describe a task: its data, settings, types and defaults.
+    """Describe a task: its data, settings, types and defaults; or a cell: its equations, source and size.
 
-    Example: seqtasks show mnist_rows
+    Examples:
+
+      seqtasks show mnist_rows
+
+      seqtasks show cell mgu
     """
     from seqtasks import commands
 
-    commands.show(task, load)
+    commands.show(task, name, load)
 
 
 @command()

@@ -33,9 +33,13 @@ def check(task: str, overrides: Sequence[str], config_file: str | None) -> tuple
     if not from_file and task not in plugins.tasks:
         raise UnknownNameError(f"unknown task {task!r}; {suggest(task, plugins.tasks.names())}")
     name, own = (Path(task).stem, Path(task).with_suffix(".yaml")) if from_file else (task, None)
-    cell = configuration.resolve(name, None, overrides, config_file, own).encoder.cell
-    if not from_file and cell not in plugins.cells:  # a file may bring a cell of its own
-        raise UnknownNameError(f"unknown cell {cell!r}; {suggest(cell, plugins.cells.names())}")
+    encoder = configuration.resolve(name, None, overrides, config_file, own).encoder
+    cells = [encoder.cell] + ([configuration.parse_match(encoder.match)[0]] if encoder.match else [])
+    for cell in cells:
+        if not from_file and cell not in plugins.cells:  # a file may bring a cell of its own
+            hint = suggest(cell, plugins.cells.names())
+            hint = "seqtasks compare takes all cells" if cell == "all" else hint
+            raise UnknownNameError(f"unknown cell {cell!r}; {hint}")
     return name, own
 
 
@@ -162,8 +166,19 @@ def predict(name: str, words: Sequence[str], runs: Path, format: str) -> None:
     print_rows(use.predict(folder, words), format)
 
 
-def show(task: str, load: bool) -> None:
+def show(task: str, name: str | None, load: bool) -> None:
     """`seqtasks show`."""
+    if task == "cell":
+        if name is None or name not in plugins.cells:
+            hint = suggest(name or "", plugins.cells.names())
+            raise UnknownNameError(f"unknown cell {name!r}; {hint}" if name else "give a cell: seqtasks show cell lstm")
+        quietly.import_keras()
+        from seqtasks import listing
+
+        listing.print_cell(name)
+        return
+    if name is not None:
+        raise UnknownNameError(f"cannot show {task!r} {name!r}; write seqtasks show TASK, or seqtasks show cell NAME")
     cls, config = prepare(task, [], None)
     from seqtasks import listing
 

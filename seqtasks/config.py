@@ -42,6 +42,7 @@ class EncoderConfig:
 
     cell: str = setting("lstm", "a name from `seqtasks list cells`")
     units: int = setting(128, "width of the state", least=1)
+    match: str | None = setting(None, "take as many units as make the encoder as large as, e.g., lstm:128")
     layers: int = setting(1, "stacked layers", least=1)
     bidirectional: bool = setting(False, "read the sequence in both directions")
     merge: Literal["concat", "sum", "mean"] = setting("concat", "how the two directions are joined")
@@ -50,10 +51,15 @@ class EncoderConfig:
     recurrent_dropout: float = setting(
         0.0, "on the state where it enters a recurrent product, one mask a sequence", least=0, below=1
     )
-    residual: bool = setting(False, "add a layer's input to its output where the widths agree")
+    variational_dropout: float = setting(0.0, "on the input of every layer, one mask a sequence", least=0, below=1)
+    weight_drop: float = setting(0.0, "on the recurrent matrices, one mask a batch", least=0, below=1)
+    zoneout: float = setting(0.0, "chance of a state to keep its old value at a step", least=0, below=1)
+    skip: Literal["none", "residual", "highway", "dense"] = setting(
+        "none", "residual or gated (highway) sums where the widths agree; dense: a layer reads all below it"
+    )
     layer_norm: bool = setting(False, "layer normalisation of every layer's output")
-    engine: Literal["auto", "keras", "loop"] = setting("auto", "what runs the time loop")
-    options: dict[str, Any] = setting(help="options of the cell, e.g. encoder.options.reset_after=false", factory=dict)
+    engine: Literal["auto", "keras", "parallel", "loop"] = setting("auto", "what runs the time loop")
+    options: dict[str, Any] = setting(help="options of the cell, e.g. encoder.options.forget_bias=0", factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,6 +173,18 @@ def split_override(text: str) -> tuple[str, str]:
     if not sign or not key.strip():
         raise ConfigError(f"cannot read {text!r}; settings are written key=value, e.g. encoder.units=64")
     return key.strip(), value
+
+
+def parse_match(text: str) -> tuple[str, int]:
+    """`("lstm", 128)` from `"lstm:128"`, the value of `encoder.match`.
+
+    Raises:
+        ConfigError: it is not a name and a width.
+    """
+    name, _, units = text.partition(":")
+    if not name or not units.isdecimal() or int(units) < 1:
+        raise ConfigError(f"encoder.match is {text!r}; allowed: a cell and its units, e.g. encoder.match=lstm:128")
+    return name, int(units)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

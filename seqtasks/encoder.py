@@ -1,4 +1,4 @@
-"""Stacked, bidirectional, residual encoders from an `EncoderConfig`."""
+"""Stacked, bidirectional encoders from an `EncoderConfig`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from keras import ops
 from seqtasks.cells.base import make_cell
 from seqtasks.config import EncoderConfig
 from seqtasks.errors import ConfigError
+from seqtasks.layers.ends import first_step, last_step
 from seqtasks.recurrent import Recurrent
 
 
@@ -19,9 +20,12 @@ from seqtasks.recurrent import Recurrent
 class Encoder(keras.layers.Layer):
     """A stack of recurrent layers; each reads the merged output of the one below.
 
-    A layer is: both directions, merged; residual; layer normalisation; dropout. The
-    residual is taken where a layer's input is as wide as its output. Masked steps stay
-    zero throughout.
+    A layer is: variational dropout; both directions, merged; a skip; layer normalisation;
+    dropout. A residual skip adds the layer's input (He et al. 2015, arXiv:1512.03385), a
+    highway mixes both by a gate that reads the input (Srivastava et al. 2015,
+    arXiv:1505.00387), where they are equally wide; with dense skips every layer reads the
+    input and the outputs of all layers below (Huang et al. 2016, arXiv:1608.06993). Masked
+    steps stay zero throughout.
 
     Args:
         config: the settings, or a mapping of them.
@@ -51,15 +55,25 @@ class Encoder(keras.layers.Layer):
         directions = ("forward", "backward") if config.bidirectional else ("forward",)
         # One flat list: Keras before 3.15 does not save the weights of layers in a list of lists.
         self.recurrents = [self._recurrent(direction) for _ in range(config.layers) for direction in directions]
+        self.gates = [self._gate() for _ in range(config.layers)] if config.skip == "highway" else []
         self.norms = [self._norm() for _ in range(config.layers)] if config.layer_norm else []
         self.drop_input = keras.layers.Dropout(config.input_dropout, dtype=self.dtype_policy)
+        self.drop_variational = keras.layers.Dropout(
+            config.variational_dropout, noise_shape=(None, 1, None), dtype=self.dtype_policy
+        )
         self.drops = [keras.layers.Dropout(config.dropout, dtype=self.dtype_policy) for _ in range(config.layers)]
 
     def _recurrent(self, direction: Any) -> Recurrent:
         c = self.config
         cell = make_cell(c.cell, c.units, c.options, dtype=self.dtype_policy)
-        return Recurrent(
-            cell, direction, c.engine, c.recurrent_dropout, self.stateful, self.max_batch, dtype=self.dtype_policy
+        rates = {"recurrent_dropout": c.recurrent_dropout, "weight_drop": c.weight_drop, "zoneout": c.zoneout}
+        keep = {"stateful": self.stateful, "max_batch": self.max_batch}
+        return Recurrent(cell, direction, c.engine, **rates, **keep, dtype=self.dtype_policy)
+
+    def _gate(self) -> keras.layers.Layer:
+        # The bias of Srivastava et al.: at first the input passes.
+        return keras.layers.Dense(
+            self.output_size, "sigmoid", bias_initializer=keras.initializers.Constant(-2.0), dtype=self.dtype_policy
         )
 
     def _norm(self) -> keras.layers.Layer:
@@ -84,14 +98,19 @@ class Encoder(keras.layers.Layer):
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         shape = tuple(input_shape)
+        self.features = shape[-1]
         for i, layer in enumerate(self.layers):
             for recurrent in layer:
                 if not recurrent.built:
                     recurrent.build(shape)
                     recurrent.built = True
-            shape = (*shape[:2], self.output_size)
+            below, shape = shape, (*shape[:2], self.output_size)
+            if self.gates and below[-1] == shape[-1] and not self.gates[i].built:
+                self.gates[i].build(below)
             if self.norms and not self.norms[i].built:
                 self.norms[i].build(shape)
+            if self.config.skip == "dense":
+                shape = (*shape[:2], below[-1] + shape[-1])
 
     def call(
         self,
@@ -111,7 +130,7 @@ class Encoder(keras.layers.Layer):
                 of the result; None: zeros, or the kept states if stateful.
             reset: (batch,), true for rows that start afresh.
             return_sequences: false returns one vector a row: the output of the last
-                real step and, for the backward direction, of the first. A residual is
+                real step and, for the backward direction, of the first. A skip is
                 taken from the same steps (their mean, if the directions are added).
             training: dropout on.
 
@@ -124,7 +143,8 @@ class Encoder(keras.layers.Layer):
         finals: list[list[Any]] = []
         for i, layer in enumerate(self.layers):
             sequences = return_sequences or i + 1 < len(self.layers)
-            outputs = []
+            below, outputs = x, []
+            x = self.drop_variational(x, training=training)
             for recurrent in layer:
                 start = None if initial_state is None else initial_state[len(finals)]
                 output, final = recurrent(
@@ -133,16 +153,25 @@ class Encoder(keras.layers.Layer):
                 outputs.append(output)
                 finals.append(final)
             merged = self._merge(outputs)
-            if self.config.residual and merged.shape[-1] == x.shape[-1]:
-                merged = merged + (x if sequences else self._ends(x, mask))
+            skips = self.config.skip in ("residual", "highway") and merged.shape[-1] == below.shape[-1]
+            if skips:
+                merged = self._skip(i, merged, below if sequences else self._ends(below, mask))
             if self.norms:
                 merged = self.norms[i](merged)
-            if keep is not None and (self.norms or self.config.residual):
-                # Neither the bias of the normalisation nor a residual of padding may fill masked steps.
+            if keep is not None and (self.norms or skips):
+                # Neither the bias of the normalisation nor a skip over padding may fill masked steps.
                 real = keep if sequences else ops.max(keep, axis=1)
                 merged = ops.where(real > 0, merged, ops.zeros_like(merged))
             x = self.drops[i](merged, training=training)
+            if self.config.skip == "dense" and i + 1 < len(self.layers):
+                x = ops.concatenate([below, x], axis=-1)
         return x, finals
+
+    def _skip(self, layer: int, output: Any, below: Any) -> Any:
+        if self.config.skip == "residual":
+            return output + below
+        gate = self.gates[layer](below)
+        return gate * output + (1 - gate) * below
 
     def _merge(self, outputs: list[Any]) -> Any:
         if len(outputs) == 1:
@@ -154,10 +183,10 @@ class Encoder(keras.layers.Layer):
 
     def _ends(self, x: Any, mask: Any) -> Any:
         """The inputs where the directions end, merged as their outputs are: (batch, size)."""
-        last = _pick(x, mask, first=False)
+        last = last_step(x, mask)
         if not self.config.bidirectional:
             return last
-        first = _pick(x, mask, first=True)
+        first = first_step(x, mask)
         if self.config.merge == "concat":
             half = x.shape[-1] // 2
             return ops.concatenate([last[:, :half], first[:, half:]], axis=-1)
@@ -178,16 +207,3 @@ class Encoder(keras.layers.Layer):
             "stateful": self.stateful,
             "max_batch": self.max_batch,
         }
-
-
-def _pick(x: Any, mask: Any, first: bool) -> Any:
-    """The first or last real step of (batch, time, size), as (batch, size)."""
-    if mask is None:
-        return x[:, 0] if first else x[:, -1]
-    real = ops.cast(mask, "bool")
-    steps = ops.arange(1, ops.shape(x)[1] + 1)
-    if first:
-        chosen = ops.min(ops.where(real, steps, ops.shape(x)[1] + 1), axis=1)
-    else:
-        chosen = ops.max(ops.where(real, steps, 0), axis=1)
-    return ops.einsum("bt,btf->bf", ops.cast(ops.equal(steps[None, :], chosen[:, None]), x.dtype), x)

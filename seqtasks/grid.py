@@ -6,6 +6,7 @@ import itertools
 import json
 from collections.abc import Sequence
 
+from seqtasks import plugins
 from seqtasks.config import split_override
 from seqtasks.errors import ConfigError
 from seqtasks.settings import parse
@@ -16,7 +17,8 @@ _PAIRS = {"[": "]", "{": "}"}
 def expand(overrides: Sequence[str]) -> list[list[str]]:
     """The grid of `key=a,b` overrides, the first key slowest.
 
-    Commas inside brackets, braces and quotes do not separate; quotes around a whole value are taken off.
+    `encoder.cell=all` stands for every registered cell. Commas inside brackets, braces and quotes
+    do not separate; quotes around a whole value are taken off.
 
     Raises:
         ConfigError: a key or a value stands twice, a value is empty, a bracket or quote stays open.
@@ -26,7 +28,7 @@ def expand(overrides: Sequence[str]) -> list[list[str]]:
         key, value = split_override(text)
         if key in axes:
             raise ConfigError(f"{key} is given twice; separate its values by commas: {key}=a,b")
-        axes[key] = _split(key, value)
+        axes[key] = plugins.cells.names() if (key, value) == ("encoder.cell", "all") else _split(key, value)
     return [
         [f"{key}={value}" for key, value in zip(axes, point, strict=True)]
         for point in itertools.product(*axes.values())

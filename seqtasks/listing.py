@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from seqtasks import plugins, runs
+from seqtasks.equations import plain_equations
 from seqtasks.output import plain, print_table
 from seqtasks.registry import Registry
 from seqtasks.settings import describe
@@ -28,7 +29,8 @@ def print_lists(what: str, runs_dir: Path) -> None:
     if what in ("all", "tasks"):
         _print_registry(plugins.tasks, ["topology", "summary"], "tasks")
     if what in ("all", "cells"):
-        _print_registry(plugins.cells, ["year", "summary", "paper"], "cells")
+        _print_registry(plugins.cells, ["states", "params", "engines", "year", "paper"], "cells")
+        _console.print("params: m features, n units, or an option of the cell; equations: seqtasks show cell NAME\n")
     if what in ("all", "runs"):
         _print_runs(runs_dir)
 
@@ -53,6 +55,36 @@ def print_task(cls: type[Task], config: Config) -> None:
     if dataclasses.fields(cls.PredictOptions):
         _console.print("\noptions of seqtasks predict", style="bold")
         _print_settings(cls.PredictOptions(), "--")
+
+
+def print_cell(name: str) -> None:
+    """Prints what a cell is: equations, source, states, size, engines, options, and an example."""
+    from seqtasks import engines
+    from seqtasks.cells.base import cell_options, make_cell
+
+    cls = plugins.cells.get(name)
+    title, _, rest = plain_equations(inspect.cleandoc(cls.__doc__ or "")).partition("\n")
+    _console.print(f"{name}: {title}", style="bold", markup=False)
+    _console.print(rest.rstrip(), markup=False)
+    table = plain("fact", "value")
+    table.add_row("states", ", ".join(cls.states))
+    table.add_row("parameters", f"{cls.params}, of m features and n units" if cls.params else "it gives no formula")
+    table.add_row("engines", ", ".join(engines.available(make_cell(name, 1))))
+    table.add_row("paper", f"{cls.paper} ({cls.year})" if cls.year else cls.paper)
+    table.add_row("file", str(inspect.getfile(cls)))
+    print()
+    print_table(table)
+    options = plain("option", "default")
+    for option, default in cell_options(cls).items():
+        options.add_row(f"encoder.options.{option}", str(default))
+    print()
+    print_table(options)
+    _console.print(f"\nseqtasks run TASK encoder.cell={name} encoder.units=64", markup=False)
+    _console.print(
+        f"outputs, states = seqtasks.Recurrent(seqtasks.make_cell({name!r}, 64))(x, mask=mask)  # x: (batch, time, "
+        "features)",
+        markup=False,
+    )
 
 
 def print_data(splits: Splits) -> None:

@@ -137,9 +137,21 @@ def _about_cells(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         for call in node.decorator_list:
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "register_cell":
                 facts = {k.arg: k.value.value for k in call.keywords if k.arg and isinstance(k.value, ast.Constant)}
+                facts |= {"states": "h"} | _about_body(node)
                 name = call.args[0]
                 if isinstance(name, ast.Constant):
                     yield str(name.value), {"summary": _summary(node), **facts}
+
+
+def _about_body(node: ast.ClassDef) -> dict[str, str]:
+    """The states and engines of a cell, from the text of its class."""
+    found: dict[str, str] = {}
+    for part in node.body:
+        if isinstance(part, ast.Assign) and isinstance(part.targets[0], ast.Name) and part.targets[0].id == "states":
+            found["states"] = ", ".join(ast.literal_eval(part.value))
+    methods = {part.name for part in node.body if isinstance(part, ast.FunctionDef)}
+    more = [engine for engine, method in (("keras", "keras_layer"), ("parallel", "scan")) if method in methods]
+    return found | {"engines": ", ".join(["loop", *more])}
 
 
 def _parse(file: Path) -> ast.Module:

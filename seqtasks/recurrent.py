@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any, Literal
 
 import keras
@@ -28,15 +29,21 @@ class Recurrent(keras.layers.Layer):
         cell: what to run.
         direction: `"forward"`, or `"backward"` from the last step to the first; the
             outputs keep the order of the inputs.
-        engine: `"auto"`, `"keras"` or `"loop"`.
+        engine: `"auto"`, `"keras"`, `"parallel"` or `"loop"`.
         recurrent_dropout: rate of variational dropout on the state where it enters a
-            recurrent product: one mask a row and call, never on the carried state.
+            recurrent product: one mask a row and call, never on the carried state
+            (Gal & Ghahramani 2016, arXiv:1512.05287).
+        weight_drop: rate of dropout on the recurrent matrices: one mask a call (Merity et
+            al. 2017, arXiv:1708.02182).
+        zoneout: probability that a state keeps its old value at a step; in inference
+            their mean (Krueger et al. 2016, arXiv:1606.01305).
         stateful: start each call from the final states of the last one. Training and
             inference keep separate states, so that neither sees the other's.
         max_batch: the most rows whose state is kept.
 
     Raises:
-        ConfigError: a stateful backward layer; an engine that cannot run the cell.
+        ConfigError: a stateful backward layer; an engine that cannot run the cell; dropout
+            of recurrent matrices in a cell that has none.
     """
 
     def __init__(
@@ -45,6 +52,8 @@ class Recurrent(keras.layers.Layer):
         direction: Literal["forward", "backward"] = "forward",
         engine: str = "auto",
         recurrent_dropout: float = 0.0,
+        weight_drop: float = 0.0,
+        zoneout: float = 0.0,
         stateful: bool = False,
         max_batch: int = 256,
         **kwargs: Any,
@@ -62,9 +71,11 @@ class Recurrent(keras.layers.Layer):
         self.direction = direction
         self.engine = engine
         self.recurrent_dropout = recurrent_dropout
+        self.weight_drop = weight_drop
+        self.zoneout = zoneout
         self.stateful = stateful
         self.max_batch = max_batch
-        self.running_engine = engines.choose(engine, cell, recurrent_dropout)
+        self.running_engine = engines.choose(engine, cell, recurrent_dropout, zoneout)
         self.seed_generator = keras.random.SeedGenerator()
         self._kept: dict[bool, list[Any]] = {}
 
@@ -72,6 +83,16 @@ class Recurrent(keras.layers.Layer):
         if not self.cell.built:
             self.cell.build(input_shape)
             self.cell.built = True
+        there = {
+            "recurrent_dropout": any(weight.name.startswith("recurrent") for weight in self.cell.weights),
+            "weight_drop": bool(self.cell.recurrent_weights()),
+        }
+        for what, something in there.items():
+            if getattr(self, what) and not something:
+                raise ConfigError(
+                    f"{what} is {getattr(self, what)}, but {type(self.cell).__name__} has no recurrent weights for it; "
+                    f"set {what}=0, or use dropout between the layers"
+                )
         if self.stateful and not self._kept:
             self._kept = {training: [self._keep(size) for size in self.cell.state_size] for training in (True, False)}
 
@@ -116,12 +137,20 @@ class Recurrent(keras.layers.Layer):
         if reset is not None:
             rows = ops.expand_dims(ops.cast(reset, "bool"), -1)
             states = [ops.where(rows, new, old) for new, old in zip(fresh, states, strict=True)]
-        outputs, final = engines.ENGINES[self.running_engine].run(
-            self.cell, x, states, mask, self.direction == "backward", return_sequences, self._dot_mask(batch, training)
-        )
+        with self.cell.weight_drop(self._drop) if self.weight_drop and training else nullcontext():
+            outputs, final = engines.ENGINES[self.running_engine].run(
+                self.cell,
+                x,
+                states,
+                mask,
+                self.direction == "backward",
+                return_sequences,
+                self._dot_mask(batch, training),
+                self._zone(x, training),
+            )
         if self.stateful:
             for k, state in zip(self._kept[bool(training)], final, strict=True):
-                k.assign(ops.slice_update(k, (0, 0), ops.cast(state, k.dtype)))
+                k.assign(ops.slice_update(k, (0, 0), ops.stop_gradient(ops.cast(state, k.dtype))))
         return outputs, final
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
@@ -137,8 +166,18 @@ class Recurrent(keras.layers.Layer):
     def _dot_mask(self, batch: Any, training: bool) -> Any:
         if not training or not self.recurrent_dropout:
             return None
-        ones = ops.ones((batch, self.cell.units), dtype=self.compute_dtype)
+        ones = ops.ones((batch, max(self.cell.units, *self.cell.state_size)), dtype=self.compute_dtype)
         return keras.random.dropout(ones, self.recurrent_dropout, seed=self.seed_generator)
+
+    def _drop(self, weight: Any) -> Any:
+        return keras.random.dropout(ops.convert_to_tensor(weight), self.weight_drop, seed=self.seed_generator)
+
+    def _zone(self, x: Any, training: bool) -> Any:
+        if not self.zoneout or not training:
+            return self.zoneout or None
+        shape = ops.shape(x)[:2]
+        sizes = self.cell.state_size
+        return [keras.random.uniform((*shape, n), seed=self.seed_generator) < self.zoneout for n in sizes]
 
     def _check(self, x: Any, mask: Any, initial_state: Sequence[Any] | None, reset: Any) -> None:
         if len(x.shape) != 3:
@@ -173,6 +212,8 @@ class Recurrent(keras.layers.Layer):
             "direction": self.direction,
             "engine": self.engine,
             "recurrent_dropout": self.recurrent_dropout,
+            "weight_drop": self.weight_drop,
+            "zoneout": self.zoneout,
             "stateful": self.stateful,
             "max_batch": self.max_batch,
         }

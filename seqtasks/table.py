@@ -235,6 +235,7 @@ def _notes(rows: Sequence[Row]) -> tuple[str, ...]:
         return sorted({row.versions[name] for row in rows if name in row.versions})
 
     first = rows[0]
+    matched = sorted({m for row in rows if row.kind == "model" and (m := row.config.get("encoder", {}).get("match"))})
     machines, threads = sorted({row.machine for row in rows}), [str(n) for n in sorted({row.threads for row in rows})]
     seeds = sorted({row.seed for row in rows if row.kind == "model"} or {row.seed for row in rows})
     software = {"seqtasks": versions("seqtasks"), "Keras": versions("keras")}
@@ -244,6 +245,7 @@ def _notes(rows: Sequence[Row]) -> tuple[str, ...]:
         first.source,
         f"fingerprint {first.fingerprint if len(first.fingerprint) <= 12 else first.fingerprint[:8] + '…'}",
         f"seeds {','.join(map(str, seeds))}",
+        *([f"encoder parameters matched to {' and '.join(matched)}"] if matched else []),
         ", ".join(f"{name} {'/'.join(found)}".rstrip() for name, found in software.items()),
         f"{'/'.join(threads)} thread{'s' * (threads != ['1'])} on {' / '.join(machines)}",
     ]

@@ -9,11 +9,11 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 
-from seqtasks import results, runs
+from seqtasks import plugins, results, runs
 from seqtasks.config import Config, bundled
 from seqtasks.data import sources
 from seqtasks.data.splits import Splits, limit
@@ -22,6 +22,7 @@ from seqtasks.errors import ConfigError, RunError
 from seqtasks.files import write_atomic
 from seqtasks.fitting import fit
 from seqtasks.machine import commit, machine, threads, versions
+from seqtasks.matching import match
 from seqtasks.optim import make_optimizer
 from seqtasks.plots import learning_curves
 from seqtasks.progress import Reporter
@@ -145,11 +146,17 @@ def facts_of_row(task: Task, splits: Splits, config: Config, folder: runs.Run) -
 
 def build(task: Task, config: Config) -> tuple[keras.Model, Encoder]:
     """The seeded, uncompiled model and its encoder. Needs `task.spec`."""
-    keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(config.train.precision)
     settings = config.encoder
-    if config.train.jit and settings.engine == "auto":
-        settings = dataclasses.replace(settings, engine="loop")  # cuDNN's kernels cannot be compiled by XLA
+    if config.train.jit and settings.engine == "auto":  # cuDNN's kernels cannot be compiled by XLA
+        engine: Literal["loop", "parallel"] = "parallel" if plugins.cells.get(settings.cell).scan else "loop"
+        settings = dataclasses.replace(settings, engine=engine)
+    if settings.match is not None:
+        probe = Encoder(settings)
+        task.model(probe)
+        if probe.built:  # a task without recurrence leaves it unused
+            settings = match(settings, probe.features)
+    keras.utils.set_random_seed(config.seed)
     encoder = Encoder(settings, name="encoder")
     return task.model(encoder), encoder
 
@@ -157,6 +164,8 @@ def build(task: Task, config: Config) -> tuple[keras.Model, Encoder]:
 def _train(task: Task, splits: Splits, config: Config, folder: runs.Run, reporter: Reporter) -> results.Row:
     started = time.time()
     model, encoder = build(task, config)
+    # What the row shows is what ran: the units that were found.
+    found = dataclasses.replace(config, encoder=dataclasses.replace(config.encoder, units=encoder.config.units))
     batches = task.batches(splits.train, config.train.batch_size, shuffle=True, seed=config.seed)
     validation = task.batches(splits.validation, config.train.eval_batch_size)
     optimizer = make_optimizer(config.train, batches.batches_per_epoch)
@@ -175,7 +184,7 @@ def _train(task: Task, splits: Splits, config: Config, folder: runs.Run, reporte
     scores = task.score(model, test)
     seconds = [epoch["seconds"] for epoch in history]
     row = results.Row(
-        **facts_of_row(task, splits, config, folder),
+        **facts_of_row(task, splits, found, folder),
         kind="model",
         value=scores[task.metric],
         scores=scores,

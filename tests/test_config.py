@@ -105,8 +105,8 @@ def test_options_of_a_task_without_options():
 
 
 def test_options_of_a_cell_are_numbers_where_they_look_like_numbers():
-    made = config("encoder.options.forget_bias=1e-3", "encoder.options.reset_after=no", "encoder.options.kind=relu")
-    assert made.encoder.options == {"forget_bias": 0.001, "reset_after": False, "kind": "relu"}
+    made = config("encoder.options.forget_bias=1e-3", "encoder.options.layer=no", "encoder.options.kind=relu")
+    assert made.encoder.options == {"forget_bias": 0.001, "layer": False, "kind": "relu"}
 
 
 @pytest.mark.parametrize(

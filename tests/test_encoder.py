@@ -51,7 +51,7 @@ def by_hand(encoder, mask):
         if len(outputs) == 2:
             total = outputs[0] + outputs[1]
             merged = {"concat": np.concatenate(outputs, -1), "sum": total, "mean": total / 2}[config.merge]
-        if config.residual and merged.shape == x.shape:
+        if config.skip == "residual" and merged.shape == x.shape:
             merged = merged + x
         if config.layer_norm:
             merged = norm(merged, encoder.norms[i])
@@ -66,10 +66,10 @@ def by_hand(encoder, mask):
         {"layers": 3},
         {"cell": "lstm", "layers": 2, "bidirectional": True},
         {"layers": 2, "bidirectional": True, "merge": "sum"},
-        {"layers": 2, "bidirectional": True, "merge": "mean", "residual": True},
-        {"layers": 2, "residual": True},
-        {"layers": 2, "residual": True, "layer_norm": True},
-        {"layers": 3, "bidirectional": True, "residual": True, "layer_norm": True},
+        {"layers": 2, "bidirectional": True, "merge": "mean", "skip": "residual"},
+        {"layers": 2, "skip": "residual"},
+        {"layers": 2, "skip": "residual", "layer_norm": True},
+        {"layers": 3, "bidirectional": True, "skip": "residual", "layer_norm": True},
     ],
     ids=lambda settings: "-".join(f"{k}={v}" for k, v in settings.items()),
 )
@@ -78,15 +78,17 @@ def test_a_stack_equals_its_layers_one_by_one(settings, engine):
     same(values(encoder, X, mask=MASK), by_hand(encoder, MASK), 1e-5)
 
 
-@pytest.mark.parametrize("residual", [False, True])
+@pytest.mark.parametrize("skip", ["none", "residual", "highway", "dense"])
 @pytest.mark.parametrize("layer_norm", [False, True])
-def test_masked_steps_stay_zero(residual, layer_norm):
-    outputs, _ = values(make(layers=2, residual=residual, layer_norm=layer_norm), X, mask=MASK)
+def test_masked_steps_stay_zero(skip, layer_norm):
+    outputs, _ = values(make(layers=2, skip=skip, layer_norm=layer_norm), X, mask=MASK)
     np.testing.assert_array_equal(outputs[~MASK], 0)
     assert np.abs(outputs[MASK]).min() > 0
 
 
-@pytest.mark.parametrize("settings", [{"layer_norm": True}, {"residual": True, "bidirectional": True, "merge": "sum"}])
+@pytest.mark.parametrize(
+    "settings", [{"layer_norm": True}, {"skip": "residual", "bidirectional": True, "merge": "sum"}]
+)
 def test_padding_changes_nothing(settings):
     encoder = make(layers=2, **settings)
     outputs, states = values(encoder, X, mask=MASK)
@@ -97,10 +99,10 @@ def test_padding_changes_nothing(settings):
 
 
 @pytest.mark.parametrize("mask", [None, MASK], ids=["whole", "masked"])
-@pytest.mark.parametrize("residual", [False, True])
+@pytest.mark.parametrize("skip", ["none", "residual", "highway", "dense"])
 @pytest.mark.parametrize("layer_norm", [False, True])
-def test_one_vector_a_row_is_that_of_the_last_real_step(mask, residual, layer_norm):
-    encoder = make(layers=2, residual=residual, layer_norm=layer_norm)
+def test_one_vector_a_row_is_that_of_the_last_real_step(mask, skip, layer_norm):
+    encoder = make(layers=2, skip=skip, layer_norm=layer_norm)
     outputs, states = values(encoder, X, mask=mask)
     last, final = values(encoder, X, mask=mask, return_sequences=False)
     lengths = LENGTHS if mask is not None else np.full(4, 6)
@@ -108,9 +110,9 @@ def test_one_vector_a_row_is_that_of_the_last_real_step(mask, residual, layer_no
     same(final, states)
 
 
-@pytest.mark.parametrize("residual", [False, True])
-def test_the_backward_half_is_that_of_the_first_step(residual):
-    encoder = make(layers=2, bidirectional=True, residual=residual)
+@pytest.mark.parametrize("skip", ["none", "residual", "highway", "dense"])
+def test_the_backward_half_is_that_of_the_first_step(skip):
+    encoder = make(layers=2, bidirectional=True, skip=skip)
     outputs, _ = values(encoder, X, mask=MASK)
     last, _ = values(encoder, X, mask=MASK, return_sequences=False)
     for row, length in enumerate(LENGTHS[:3]):
@@ -127,7 +129,7 @@ def test_each_layer_reads_the_merged_output_below():
     assert np.abs(values(encoder, X)[0][..., :4] - before[..., :4]).max() > 1e-3
 
 
-@pytest.mark.parametrize("settings", [{"cell": "lstm", "layers": 2}, {"residual": True, "layer_norm": True}])
+@pytest.mark.parametrize("settings", [{"cell": "lstm", "layers": 2}, {"skip": "residual", "layer_norm": True}])
 def test_final_states_go_in_again_for_the_next_chunk(settings):
     encoder = make(**settings)
     whole, final = values(encoder, X, mask=MASK)
@@ -223,13 +225,13 @@ def test_the_number_of_parameters(cell, merge, width):
 
 def test_the_running_engine_is_told():
     assert make().running_engine == "keras" and make(engine="loop").running_engine == "loop"
-    with pytest.raises(ConfigError, match=r"no option 'reset'; did you mean encoder.options.reset_after"):
-        make(options={"reset": False})
+    with pytest.raises(ConfigError, match=r"no option 'forget'; did you mean encoder.options.forget_bias"):
+        make("lstm", options={"forget": 0})
 
 
 def test_an_encoder_is_saved_with_its_settings_and_weights(tmp_path):
-    settings = {"layers": 2, "bidirectional": True, "layer_norm": True, "residual": True, "merge": "mean"}
-    encoder = make(options={"reset_after": False}, dropout=0.1, **settings)
+    settings = {"layers": 2, "bidirectional": True, "layer_norm": True, "skip": "residual", "merge": "mean"}
+    encoder = make("lstm", options={"forget_bias": 0.5}, dropout=0.1, **settings)
     inputs, mask = keras.Input((None, 4)), keras.Input((None,), dtype="bool")
     model = keras.Model([inputs, mask], encoder(inputs, mask=mask, return_sequences=False)[0])
     model.save(tmp_path / "model.keras")

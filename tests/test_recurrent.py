@@ -282,14 +282,14 @@ def test_xla_gives_the_same_numbers():
 @both
 def test_a_functional_model_is_saved_and_loaded(engine, tmp_path):
     inputs, mask = keras.Input((None, 3)), keras.Input((None,), dtype="bool")
-    layer = make("gru", engine, options={"reset_after": False}, direction="backward")
+    layer = make("lstm", engine, options={"forget_bias": 0.5}, direction="backward")
     outputs, states = layer(inputs, mask=mask)
     model = keras.Model([inputs, mask], [outputs, states])
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     same(again([X, MASK]), model([X, MASK]))
     copy = next(part for part in again.layers if isinstance(part, Recurrent))
-    assert (copy.running_engine, copy.direction, copy.cell.reset_after) == (engine, "backward", False)
+    assert (copy.running_engine, copy.direction, copy.cell.forget_bias) == (engine, "backward", 0.5)
 
 
 def test_a_mask_of_keras_is_not_passed_on():

@@ -68,6 +68,8 @@ class Cell(keras.layers.Layer):
     states: ClassVar[tuple[str, ...]] = ("h",)
     scan: Callable[[Any, Sequence[Any], Recurrence], tuple[Any, list[Any]]] | None = None
     """`scan(p, states, recurrence)` → outputs and states of all steps, each (batch, time, size)."""
+    keras_layer: Callable[..., keras.layers.RNN] | None = None
+    """Makes the Keras layer of the same equations, whose weights are W, U and b, if there is one."""
 
     def __init__(
         self,
@@ -102,13 +104,19 @@ class Cell(keras.layers.Layer):
         """(batch, width), states of (batch, units) → output (batch, units), new states."""
         raise NotImplementedError
 
+    @classmethod
+    def has_own(cls, method: str) -> bool:
+        """Whether `scan` or `keras_layer` is that of the equations: defined where `step` is, or after."""
+        found = [base for base in cls.__mro__ if {"step", "project", "call", method} & vars(base).keys()]
+        return bool(vars(found[0]).get(method))
+
     def add_kernel(self, rows: int | None, columns: int, name: str = "kernel") -> Any:
         """A weight (rows, columns) that meets the input."""
-        return self.add_weight((rows, columns), self.kernel_initializer, name=name)
+        return self.add_weight((rows, columns), _fresh(self.kernel_initializer), name=name)
 
     def add_recurrent(self, rows: int, columns: int, name: str = "recurrent_kernel") -> Any:
         """A weight (rows, columns) that meets the state. Its name begins with `recurrent`."""
-        return self.add_weight((rows, columns), self.recurrent_initializer, name=name)
+        return self.add_weight((rows, columns), _fresh(self.recurrent_initializer), name=name)
 
     def add_bias(self, size: int, value: float | Sequence[float] = 0.0, name: str = "bias") -> Any:
         """A weight (size,) that starts as `value`, or as equal parts of each of several values."""
@@ -130,6 +138,21 @@ class Cell(keras.layers.Layer):
             yield
         finally:
             self._dot_mask = None
+
+    def recurrent_weights(self) -> dict[str, Any]:
+        """The trained matrices that meet the state, and lists of such, by attribute."""
+        return {name: value for name, value in vars(self).items() if name[0] != "_" and _is_recurrent(value)}
+
+    @contextmanager
+    def weight_drop(self, drop: Callable[[Any], Any]) -> Iterator[None]:
+        """While active, the recurrent matrices are what `drop` makes of them; the weights stay as they are."""
+        kept = self.recurrent_weights()
+        # Past Keras, which would track the dropped matrices as weights.
+        vars(self).update({k: [drop(w) for w in v] if isinstance(v, list) else drop(v) for k, v in kept.items()})
+        try:
+            yield
+        finally:
+            vars(self).update(kept)
 
     def get_initial_state(self, batch_size: Any = None) -> list[Any]:
         """The states before the first step, a list of (batch, units)."""
@@ -190,6 +213,22 @@ def cell_options(cls: type[Cell]) -> dict[str, Any]:
                 if parameter.name != "units" and parameter.kind is not inspect.Parameter.VAR_KEYWORD:
                     found[parameter.name] = parameter.default
     return found
+
+
+def _fresh(initializer: Any) -> Any:
+    """A copy: a Keras initializer draws the same numbers each time, and two weights would be equal."""
+    return initializer.clone() if isinstance(initializer, keras.initializers.Initializer) else initializer
+
+
+def _is_recurrent(value: Any) -> bool:
+    if isinstance(value, list):
+        return bool(value) and all(_is_recurrent(part) for part in value)
+    return (
+        isinstance(value, keras.Variable)
+        and value.trainable
+        and value.name.startswith("recurrent")
+        and len(value.shape) == 2
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 from keras import ops
 
 from seqtasks.cells.base import Cell, register_cell
@@ -45,6 +46,9 @@ class GRU(Cell):
         h = z * h + (1 - z) * ops.tanh(xh + r * hh)
         return h, [h]
 
+    def keras_layer(self, **arguments: Any) -> keras.layers.RNN:
+        return keras.layers.GRU(self.units, reset_after=True, **arguments)
+
 
 @register_cell("gru_v1", paper="https://arxiv.org/abs/1406.1078", year=2014, params="3*n*(m + n + 1)")
 class GRUv1(Cell):
@@ -76,3 +80,6 @@ class GRUv1(Cell):
         z, r = ops.split(ops.sigmoid(p[:, : 2 * n] + self.dot(h, self.U[:, : 2 * n])), 2, axis=-1)
         h = z * h + (1 - z) * ops.tanh(p[:, 2 * n :] + self.dot(r * h, self.U[:, 2 * n :]))
         return h, [h]
+
+    def keras_layer(self, **arguments: Any) -> keras.layers.RNN:
+        return keras.layers.GRU(self.units, reset_after=False, **arguments)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 from keras import ops
 
 from seqtasks.cells.base import Cell, register_cell
@@ -52,3 +53,6 @@ class LSTM(Cell):
         c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
         h = ops.sigmoid(o) * ops.tanh(c)
         return h, [h, c]
+
+    def keras_layer(self, **arguments: Any) -> keras.layers.RNN:
+        return keras.layers.LSTM(self.units, **arguments)

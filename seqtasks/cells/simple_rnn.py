@@ -43,3 +43,6 @@ class SimpleRNN(Cell):
         (h,) = states
         h = self.activation(p + self.dot(h, self.U))
         return h, [h]
+
+    def keras_layer(self, use_cudnn: Any = None, **arguments: Any) -> keras.layers.RNN:
+        return keras.layers.SimpleRNN(self.units, activation=self.activation, **arguments)

@@ -1,6 +1,6 @@
 """How the loop over time is executed. Only this package may know a backend.
 
-An engine is a function `run(cell, x, states, mask, reverse, sequences, dot_mask)`
+An engine is a function `run(cell, x, states, mask, reverse, sequences, dot_mask, zone)`
 obeying the rules of time (see `seqtasks.recurrent`). `choose` picks one by name.
 """
 
@@ -8,39 +8,46 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seqtasks.engines import loop, stock
+from seqtasks.engines import loop, parallel, stock
 from seqtasks.errors import ConfigError
 
 if TYPE_CHECKING:
     from seqtasks.cells.base import Cell
 
-ENGINES = {"keras": stock, "loop": loop}
+ENGINES = {"keras": stock, "loop": loop, "parallel": parallel}
 
 
-def choose(name: str, cell: Cell, recurrent_dropout: float = 0.0) -> str:
+def choose(name: str, cell: Cell, recurrent_dropout: float = 0.0, zoneout: float = 0.0) -> str:
     """The name of the engine that will run a cell.
 
     Args:
         name: `"auto"` or an engine's name. `auto` takes `keras` where it is right for
-            the case, as it brings cuDNN on a GPU, else `loop`, which runs every cell.
+            the case, as it brings cuDNN on a GPU, then `parallel` for the cells that are
+            linear in their state, else `loop`, which runs every cell.
         cell: the cell.
         recurrent_dropout: the rate, in [0, 1).
+        zoneout: the rate, in [0, 1).
 
     Raises:
         ConfigError: no such engine, or it cannot run the cell; the reason is named.
     """
-    if name == "loop":
-        return name
-    reason = stock.refuses(cell, recurrent_dropout)
-    if name == "auto":
-        return "loop" if reason else "keras"
-    if name not in ENGINES:
+    if name not in ("auto", *ENGINES):
         raise ConfigError(f"unknown engine {name!r}; allowed: auto, {', '.join(sorted(ENGINES))}")
-    if reason:
-        raise ConfigError(f"encoder.engine=keras cannot run this: {reason}; use encoder.engine=loop or auto")
+    reasons = {
+        "keras": stock.refuses(cell, recurrent_dropout),
+        "parallel": parallel.refuses(cell),
+        "loop": None,
+    }
+    if zoneout:
+        reasons |= dict.fromkeys(("keras", "parallel"), "zoneout changes each step of the loop")
+    if name == "auto":
+        return next(one for one, reason in reasons.items() if reason is None)
+    if reasons[name]:
+        raise ConfigError(f"encoder.engine={name} cannot run this: {reasons[name]}; use encoder.engine=loop or auto")
     return name
 
 
 def available(cell: Cell) -> list[str]:
     """The engines that can run a cell."""
-    return [name for name in sorted(ENGINES) if name == "loop" or not stock.refuses(cell, 0.0)]
+    refusals = {"keras": stock.refuses(cell, 0.0), "loop": None, "parallel": parallel.refuses(cell)}
+    return [name for name, reason in refusals.items() if reason is None]

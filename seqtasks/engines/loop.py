@@ -21,6 +21,7 @@ def run(
     reverse: bool = False,
     sequences: bool = True,
     dot_mask: Any = None,
+    zone: Any = None,
 ) -> tuple[Any, list[Any]]:
     """Runs a cell over time.
 
@@ -31,21 +32,30 @@ def run(
         mask: (batch, time), true at real steps; None: all are.
         reverse: start at the last step. Outputs keep the order of `x`.
         sequences: return the outputs of all steps, else of the last real one.
-        dot_mask: (batch, units) factor of the state in recurrent products.
+        dot_mask: (batch, size) factor of the state in recurrent products.
+        zone: zoneout. A number is the part of the old state that stays; a list holds one
+            (batch, time, size) of bool for each state, true where the old value stays.
 
     Returns:
         Outputs (batch, time, units) or (batch, units), zero where masked, and the
         final states.
     """
     p = cell.project(x)
-    xs = [ops.swapaxes(p, 0, 1)]
+    by_step = [p]
     if mask is not None:
-        xs.append(ops.swapaxes(ops.expand_dims(ops.cast(mask, "bool"), -1), 0, 1))
+        by_step.append(ops.expand_dims(ops.cast(mask, "bool"), -1))
+    if isinstance(zone, list):
+        by_step += zone
     n = len(states)
 
     def body(carry: tuple[Any, ...], inputs: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
         old = carry[:n]
         output, new = cell.step(inputs[0], list(old))
+        if zone is not None:
+            stay = inputs[-n:] if isinstance(zone, list) else [zone] * n
+            zoned = [_zoneout(*of_state) for of_state in zip(old, new, stay, strict=True)]
+            output = next((z for z, state in zip(zoned, new, strict=True) if output is state), output)
+            new = zoned
         if mask is not None:
             real = inputs[1]
             new = [ops.where(real, after, before) for after, before in zip(new, old, strict=True)]
@@ -56,5 +66,10 @@ def run(
     if not sequences:
         carry += (ops.zeros((ops.shape(x)[0], cell.output_size), dtype=p.dtype),)
     with cell.variational_dropout(dot_mask):
+        xs = [ops.swapaxes(part, 0, 1) for part in by_step]
         carry, outputs = scan(body, carry, xs, reverse, cell.output_size if sequences else None)
     return ops.swapaxes(outputs, 0, 1) if sequences else carry[n], list(carry[:n])
+
+
+def _zoneout(old: Any, new: Any, stay: Any) -> Any:
+    return stay * old + (1 - stay) * new if isinstance(stay, float) else ops.where(stay, old, new)

@@ -1,34 +1,26 @@
 """The engine of Keras's own layers, which brings cuDNN on a GPU.
 
-The cell keeps its weights; the Keras layer borrows them for the call.
+The cell keeps its weights; the Keras layer that its `keras_layer` makes borrows them for the call.
 """
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import keras
 from keras import ops
 
-from seqtasks.cells.base import Cell
-from seqtasks.cells.gru import GRU, GRUv1
-from seqtasks.cells.lstm import LSTM
-from seqtasks.cells.simple_rnn import SimpleRNN
+if TYPE_CHECKING:
+    from seqtasks.cells.base import Cell
 
-_MAKE: dict[type[Cell], Callable[..., keras.layers.RNN]] = {
-    SimpleRNN: lambda c, **k: keras.layers.SimpleRNN(c.units, activation=c.activation, **_without_cudnn(k)),
-    LSTM: lambda c, **k: keras.layers.LSTM(c.units, **k),
-    GRU: lambda c, **k: keras.layers.GRU(c.units, reset_after=True, **k),
-    GRUv1: lambda c, **k: keras.layers.GRU(c.units, reset_after=False, **k),
-}
 _layers: weakref.WeakKeyDictionary[Cell, dict[Any, keras.layers.RNN]] = weakref.WeakKeyDictionary()
 
 
 def refuses(cell: Cell, recurrent_dropout: float) -> str | None:
     """Why this engine cannot run a cell, or None if it can."""
-    if type(cell) not in _MAKE:
+    if not cell.has_own("keras_layer"):
         return f"Keras has no layer of the equations of {type(cell).__name__}"
     if recurrent_dropout:
         # Keras's GRU scales the carried state by the dropout mask (keras#20276), and its
@@ -45,9 +37,10 @@ def run(
     reverse: bool = False,
     sequences: bool = True,
     dot_mask: Any = None,
+    zone: Any = None,
 ) -> tuple[Any, list[Any]]:
     """Runs a cell over time; arguments and results as in `loop.run`."""
-    assert dot_mask is None
+    assert dot_mask is None and zone is None
     layer = _borrow(cell, reverse, sequences, masked=mask is not None)
     outputs, *final = layer.call(x, initial_state=list(states), mask=mask)
     if sequences:
@@ -65,21 +58,19 @@ def _borrow(cell: Cell, reverse: bool, sequences: bool, masked: bool) -> keras.l
     made = _layers.setdefault(cell, {})
     key = (reverse, sequences, masked)
     if key not in made:
-        layer = _MAKE[type(cell)](
-            cell,
+        assert cell.keras_layer is not None
+        layer = cell.keras_layer(
             dtype=cell.dtype_policy,
             return_sequences=sequences,
             return_state=True,
             go_backwards=reverse,
             zero_output_for_mask=True,
-            # cuDNN takes right-padded rows of at least one step only; the loop takes all masks.
+            # cuDNN takes right-padded rows of at least one step only (tensorflow#33148); the
+            # loop takes all masks. Not serialised by Keras, so it is given at each making.
             use_cudnn=False if masked else "auto",
         )
-        layer.cell.kernel, layer.cell.recurrent_kernel, layer.cell.bias = cell.W, cell.U, cell.b
         layer.cell.built = layer.built = True
         made[key] = layer
+    # At each call, as the weights may be dropped ones now; past Keras, which would track them as its own.
+    vars(made[key].cell).update(kernel=cell.W, recurrent_kernel=cell.U, bias=cell.b)
     return made[key]
-
-
-def _without_cudnn(arguments: dict[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in arguments.items() if k != "use_cudnn"}

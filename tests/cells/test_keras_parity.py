@@ -13,14 +13,14 @@ PAIRS = {
     "simple_rnn": (keras.layers.SimpleRNN, {}),
     "simple_rnn relu": (keras.layers.SimpleRNN, {"activation": "relu"}),
     "lstm": (keras.layers.LSTM, {}),
-    "gru": (keras.layers.GRU, {"reset_after": True}),
-    "gru before": (keras.layers.GRU, {"reset_after": False}),
+    "gru": (keras.layers.GRU, {}),
+    "gru_v1": (keras.layers.GRU, {"reset_after": False}),
 }
 COUNTS = {  # kernels + recurrent kernels + biases
     "simple_rnn": UNITS * (FEATURES + UNITS + 1),
     "lstm": 4 * UNITS * (FEATURES + UNITS + 1),
     "gru": 3 * UNITS * (FEATURES + UNITS + 2),
-    "gru before": 3 * UNITS * (FEATURES + UNITS + 1),
+    "gru_v1": 3 * UNITS * (FEATURES + UNITS + 1),
 }
 
 

@@ -1,0 +1,60 @@
+"""The coupled oscillatory recurrent network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from keras import ops
+
+from seqtasks.cells.base import Cell, register_cell
+from seqtasks.errors import ConfigError
+
+
+@register_cell("co_rnn", paper="https://arxiv.org/abs/2010.00951", year=2020, params="n*(m + 2*n + 1)")
+class CoRNN(Cell):
+    r"""Coupled oscillatory RNN, a network of damped and driven oscillators.
+
+    .. math::
+        z_t &= z_{t-1} + \Delta (\tanh(y_{t-1} U_y + z_{t-1} U_z + x_t W + b)
+               - \gamma y_{t-1} - \epsilon z_{t-1}) \\
+        y_t &= y_{t-1} + \Delta z_t
+
+    W is (features, units), U is (2 units, units), the rows of y above those of z, and b is
+    (units,). The output is y. Damping is explicit, as in the authors' code.
+
+    Reference: Rusch & Mishra, Coupled oscillatory recurrent neural network (2020).
+
+    Args:
+        units: width of the states.
+        dt: Δ, the size of the step; the defaults are the authors' for sequential MNIST.
+        gamma: of the frequency.
+        epsilon: damping.
+    """
+
+    states = ("y", "z")
+
+    def __init__(self, units: int, dt: float = 0.042, gamma: float = 2.7, epsilon: float = 4.7, **kwargs: Any):
+        super().__init__(units, **kwargs)
+        if dt <= 0:
+            raise ConfigError(f"dt is {dt}; allowed: > 0")
+        self.dt = dt
+        self.gamma = gamma
+        self.epsilon = epsilon
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        m, n = input_shape[-1], self.units
+        self.W = self.add_kernel(m, n)
+        self.U = self.add_recurrent(2 * n, n)
+        self.b = self.add_bias(n)
+
+    def project(self, x: Any) -> Any:
+        return x @ self.W + self.b
+
+    def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
+        y, z = states
+        n = self.units
+        force = ops.tanh(p + self.dot(y, self.U[:n]) + self.dot(z, self.U[n:]))
+        z = z + self.dt * (force - self.gamma * y - self.epsilon * z)
+        y = y + self.dt * z
+        return y, [y, z]

@@ -1,0 +1,80 @@
+"""The plain network with a residual connection, and with a gate that costs no matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from keras import ops
+
+from seqtasks.cells.base import Cell, register_cell
+
+
+@register_cell("fast_rnn", paper="https://arxiv.org/abs/1901.02358", year=2018, params="n*(m + n + 1) + 2")
+class FastRNN(Cell):
+    r"""Plain network with a weighted residual connection over time.
+
+    .. math::
+        \tilde h &= \tanh(x_t W + h_{t-1} U + b) \\
+        h_t &= \sigma(\alpha) \tilde h + \sigma(\beta) h_{t-1}
+
+    W is (features, units), U is (units, units), b is (units,); α and β are (1,) and start
+    at -3 and 3.
+
+    Reference: Kusupati, Singh, Bhatia, Kumar, Jain & Varma, FastGRNN: a fast, accurate,
+    stable and tiny kilobyte sized gated recurrent neural network (2018).
+    """
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        m, n = input_shape[-1], self.units
+        self.W = self.add_kernel(m, n)
+        self.U = self.add_recurrent(n, n)
+        self.b = self.add_bias(n)
+        self.alpha = self.add_bias(1, -3.0, "alpha")
+        self.beta = self.add_bias(1, 3.0, "beta")
+
+    def project(self, x: Any) -> Any:
+        return x @ self.W + self.b
+
+    def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
+        (h,) = states
+        new = ops.tanh(p + self.dot(h, self.U))
+        h = ops.sigmoid(self.alpha) * new + ops.sigmoid(self.beta) * h
+        return h, [h]
+
+
+@register_cell("fast_grnn", paper="https://arxiv.org/abs/1901.02358", year=2018, params="n*(m + n + 2) + 2")
+class FastGRNN(Cell):
+    r"""Gated network whose gate shares the matrices of the candidate.
+
+    .. math::
+        a &= x_t W + h_{t-1} U \\
+        z &= \sigma(a + b_z) \qquad \tilde h = \tanh(a + b) \\
+        h_t &= (\sigma(\zeta) (1 - z) + \sigma(\nu)) \odot \tilde h + z \odot h_{t-1}
+
+    W is (features, units), U is (units, units), b_z and b are (units,), b_z starts at 1;
+    ζ and ν are (1,) and start at 1 and -4. The paper also makes W and U sparse and of low
+    rank and rounds them to bytes, which is left out here.
+
+    Reference: Kusupati, Singh, Bhatia, Kumar, Jain & Varma, FastGRNN: a fast, accurate,
+    stable and tiny kilobyte sized gated recurrent neural network (2018).
+    """
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        m, n = input_shape[-1], self.units
+        self.W = self.add_kernel(m, n)
+        self.U = self.add_recurrent(n, n)
+        self.b_z = self.add_bias(n, 1.0, "gate_bias")
+        self.b = self.add_bias(n)
+        self.zeta = self.add_bias(1, 1.0, "zeta")
+        self.nu = self.add_bias(1, -4.0, "nu")
+
+    def project(self, x: Any) -> Any:
+        return x @ self.W
+
+    def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
+        (h,) = states
+        a = p + self.dot(h, self.U)
+        z = ops.sigmoid(a + self.b_z)
+        h = (ops.sigmoid(self.zeta) * (1 - z) + ops.sigmoid(self.nu)) * ops.tanh(a + self.b) + z * h
+        return h, [h]

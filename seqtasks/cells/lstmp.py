@@ -1,0 +1,74 @@
+"""Long short-term memory with a projected output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from keras import ops
+
+from seqtasks.cells.base import Cell, register_cell
+from seqtasks.errors import ConfigError
+
+
+@register_cell("lstmp", paper="https://arxiv.org/abs/1402.1128", year=2014, params="4*n*(m + width + 1) + n*width")
+class LSTMP(Cell):
+    r"""Long short-term memory whose output is a linear projection to fewer units.
+
+    .. math::
+        i, f, g, o &= x_t W + h_{t-1} U + b \\
+        c_t &= \sigma(f) \odot c_{t-1} + \sigma(i) \odot \tanh(g) \\
+        h_t &= (\sigma(o) \odot \tanh(c_t)) P
+
+    W is (features, 4 units), U is (width, 4 units), b is (4 units,), in the order
+    i, f, g, o; P is (units, width). The output and h are `width` wide, c has `units`.
+    There are no peepholes and no second, non-recurrent projection, unlike in the paper;
+    it is the form of PyTorch's `proj_size`.
+
+    Reference: Sak, Senior & Beaufays, Long short-term memory based recurrent neural
+    network architectures for large vocabulary speech recognition (2014).
+
+    Args:
+        units: width of the cell c.
+        projection: width of the output; 0: half of the units.
+        forget_bias: initial bias of the forget gate.
+    """
+
+    states = ("h", "c")
+
+    def __init__(self, units: int, projection: int = 0, forget_bias: float = 1.0, **kwargs: Any):
+        super().__init__(units, **kwargs)
+        if projection < 0:
+            raise ConfigError(f"projection is {projection}; allowed: ≥ 1, or 0 for half of the units")
+        self.projection = projection
+        self.forget_bias = forget_bias
+
+    @property
+    def width(self) -> int:
+        """Width of the output."""
+        return self.projection or max(1, self.units // 2)
+
+    @property
+    def state_size(self) -> list[int]:
+        return [self.width, self.units]
+
+    @property
+    def output_size(self) -> int:
+        return self.width
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        m, n = input_shape[-1], self.units
+        self.W = self.add_kernel(m, 4 * n)
+        self.U = self.add_recurrent(self.width, 4 * n)
+        self.P = self.add_recurrent(n, self.width, "recurrent_projection")
+        self.b = self.add_bias(4 * n, [0, self.forget_bias, 0, 0])
+
+    def project(self, x: Any) -> Any:
+        return x @ self.W + self.b
+
+    def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
+        h, c = states
+        i, f, g, o = ops.split(p + self.dot(h, self.U), 4, axis=-1)
+        c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
+        h = ops.matmul(ops.sigmoid(o) * ops.tanh(c), self.P)
+        return h, [h, c]

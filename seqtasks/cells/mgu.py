@@ -1,0 +1,137 @@
+"""Minimal gated units: one gate, which sees less and less."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from keras import ops
+
+from seqtasks.cells.base import Cell, register_cell
+
+
+@register_cell("mgu", paper="https://arxiv.org/abs/1603.09420", year=2016, params="2*n*(m + n + 1)")
+class MGU(Cell):
+    r"""Minimal gated unit, a GRU whose two gates are one.
+
+    .. math::
+        f &= \sigma(x_t W_f + h_{t-1} U_f + b_f) \\
+        \tilde h &= \tanh(x_t W_h + (f \odot h_{t-1}) U_h + b_h) \\
+        h_t &= (1 - f) \odot h_{t-1} + f \odot \tilde h
+
+    W is (features, 2 units), U is (units, 2 units), b is (2 units,), in the order f, h.
+
+    Reference: Zhou, Wu, Zhang & Zhou, Minimal gated unit for recurrent neural networks
+    (2016).
+    """
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        m, n = input_shape[-1], self.units
+        self.W = self.add_kernel(m, 2 * n)
+        self.U = self.add_recurrent(n, 2 * n)
+        self.b = self.add_bias(2 * n)
+
+    def project(self, x: Any) -> Any:
+        return x @ self.W + self.b
+
+    def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
+        (h,) = states
+        n = self.units
+        f = ops.sigmoid(p[:, :n] + self.dot(h, self.U[:, :n]))
+        h = (1 - f) * h + f * ops.tanh(p[:, n:] + self.dot(f * h, self.U[:, n:]))
+        return h, [h]
+
+
+@register_cell("mgu1", paper="https://arxiv.org/abs/1701.03452", year=2017, params="n*(m + n + 1) + n*(n + 1)")
+class MGU1(Cell):
+    r"""Minimal gated unit whose gate sees no input.
+
+    .. math::
+        f &= \sigma(h_{t-1} U_f + b_f) \\
+        \tilde h &= \tanh(x_t W + (f \odot h_{t-1}) U_h + b_h) \\
+        h_t &= (1 - f) \odot h_{t-1} + f \odot \tilde h
+
+    W is (features, units), U is (units, 2 units), b is (2 units,), in the order f, h.
+
+    Reference: Heck & Salem, Simplified minimal gated unit variations for recurrent neural
+    networks (2017).
+    """
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        m, n = input_shape[-1], self.units
+        self.W = self.add_kernel(m, n)
+        self.U = self.add_recurrent(n, 2 * n)
+        self.b = self.add_bias(2 * n)
+
+    def project(self, x: Any) -> Any:
+        return x @ self.W + self.b[self.units :]
+
+    def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
+        (h,) = states
+        n = self.units
+        f = ops.sigmoid(self.dot(h, self.U[:, :n]) + self.b[:n])
+        h = (1 - f) * h + f * ops.tanh(p + self.dot(f * h, self.U[:, n:]))
+        return h, [h]
+
+
+@register_cell("mgu2", paper="https://arxiv.org/abs/1701.03452", year=2017, params="n*(m + n + 1) + n*n")
+class MGU2(Cell):
+    r"""Minimal gated unit whose gate sees only the state, without a bias.
+
+    .. math::
+        f &= \sigma(h_{t-1} U_f) \\
+        \tilde h &= \tanh(x_t W + (f \odot h_{t-1}) U_h + b) \\
+        h_t &= (1 - f) \odot h_{t-1} + f \odot \tilde h
+
+    W is (features, units), U is (units, 2 units), in the order f, h, b is (units,).
+
+    Reference: Heck & Salem, Simplified minimal gated unit variations for recurrent neural
+    networks (2017).
+    """
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        m, n = input_shape[-1], self.units
+        self.W = self.add_kernel(m, n)
+        self.U = self.add_recurrent(n, 2 * n)
+        self.b = self.add_bias(n)
+
+    def project(self, x: Any) -> Any:
+        return x @ self.W + self.b
+
+    def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
+        (h,) = states
+        n = self.units
+        f = ops.sigmoid(self.dot(h, self.U[:, :n]))
+        h = (1 - f) * h + f * ops.tanh(p + self.dot(f * h, self.U[:, n:]))
+        return h, [h]
+
+
+@register_cell("mgu3", paper="https://arxiv.org/abs/1701.03452", year=2017, params="n*(m + n + 1) + n")
+class MGU3(Cell):
+    r"""Minimal gated unit whose gate is a bias, the same at every step.
+
+    .. math::
+        f &= \sigma(b_f) \\
+        \tilde h &= \tanh(x_t W + (f \odot h_{t-1}) U + b_h) \\
+        h_t &= (1 - f) \odot h_{t-1} + f \odot \tilde h
+
+    W is (features, units), U is (units, units), b is (2 units,), in the order f, h.
+
+    Reference: Heck & Salem, Simplified minimal gated unit variations for recurrent neural
+    networks (2017).
+    """
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        m, n = input_shape[-1], self.units
+        self.W = self.add_kernel(m, n)
+        self.U = self.add_recurrent(n, n)
+        self.b = self.add_bias(2 * n)
+
+    def project(self, x: Any) -> Any:
+        return x @ self.W + self.b[self.units :]
+
+    def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
+        (h,) = states
+        f = ops.sigmoid(self.b[: self.units])
+        h = (1 - f) * h + f * ops.tanh(p + self.dot(f * h, self.U))
+        return h, [h]

@@ -1,0 +1,57 @@
+"""The recurrent highway network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from keras import ops
+
+from seqtasks.cells.base import Cell, register_cell
+from seqtasks.errors import ConfigError
+
+
+@register_cell("rhn", paper="https://arxiv.org/abs/1607.03474", year=2016, params="2*m*n + depth*2*n*(n + 1)")
+class RHN(Cell):
+    r"""Recurrent highway network, several highway layers within each step.
+
+    .. math::
+        s_0 &= h_{t-1} \\
+        a, q &= s_{l-1} R_l + b_l + [l = 1]\, x_t W \\
+        s_l &= \tanh(a) \odot \sigma(q) + s_{l-1} \odot (1 - \sigma(q)), \quad l = 1 … \text{depth} \\
+        h_t &= s_{\text{depth}}
+
+    W is (features, 2 units), each R_l is (units, 2 units) and each b_l (2 units,), in the
+    order a, q. The carry gate is tied to the transform gate, as in the paper's experiments.
+
+    Reference: Zilly, Srivastava, Koutník & Schmidhuber, Recurrent highway networks (2016).
+
+    Args:
+        units: width of the state.
+        depth: highway layers in a step.
+        transform_bias: initial bias of q; negative, most of the state is carried on.
+    """
+
+    def __init__(self, units: int, depth: int = 2, transform_bias: float = -2.0, **kwargs: Any):
+        super().__init__(units, **kwargs)
+        if depth < 1:
+            raise ConfigError(f"depth is {depth}; allowed: ≥ 1")
+        self.depth = depth
+        self.transform_bias = transform_bias
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        m, n = input_shape[-1], self.units
+        self.W = self.add_kernel(m, 2 * n)
+        self.R = [self.add_recurrent(n, 2 * n, f"recurrent_kernel_{i}") for i in range(self.depth)]
+        self.b = [self.add_bias(2 * n, [0, self.transform_bias], f"bias_{i}") for i in range(self.depth)]
+
+    def project(self, x: Any) -> Any:
+        return x @ self.W + self.b[0]
+
+    def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
+        (s,) = states
+        for i in range(self.depth):
+            a, q = ops.split(self.dot(s, self.R[i]) + (self.b[i] if i else p), 2, axis=-1)
+            q = ops.sigmoid(q)
+            s = ops.tanh(a) * q + s * (1 - q)
+        return s, [s]

@@ -1,0 +1,55 @@
+"""The simple recurrent unit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from keras import ops
+
+from seqtasks.cells.base import Cell, register_cell
+
+if TYPE_CHECKING:
+    from seqtasks.engines.parallel import Recurrence
+
+
+@register_cell("sru", paper="https://arxiv.org/abs/1709.02755", year=2017, params="4*m*n + 2*n")
+class SRU(Cell):
+    r"""Simple recurrent unit, gates of the input only and a highway around the state.
+
+    .. math::
+        z, f, r, k &= x_t W \\
+        f, r &= \sigma(f + b_f), \sigma(r + b_r) \\
+        c_t &= f \odot c_{t-1} + (1 - f) \odot z \\
+        h_t &= r \odot \tanh(c_t) + (1 - r) \odot k
+
+    W is (features, 4 units), in the order z, f, r, k; b is (2 units,), in the order f, r.
+    This is the paper's first version. It adds x itself where we have k, a linear map of
+    it, as the widths may differ.
+
+    Reference: Lei et al., Simple recurrent units for highly parallelizable recurrence (2017).
+    """
+
+    states = ("c",)
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        m, n = input_shape[-1], self.units
+        self.W = self.add_kernel(m, 4 * n)
+        self.b = self.add_bias(2 * n)
+
+    def project(self, x: Any) -> Any:
+        n = self.units
+        z, fr, k = ops.split(x @ self.W, [n, 3 * n], axis=-1)
+        f, r = ops.split(ops.sigmoid(fr + self.b), 2, axis=-1)
+        return ops.concatenate([f, (1 - f) * z, r, (1 - r) * k], axis=-1)
+
+    def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
+        (c,) = states
+        f, z, r, k = ops.split(p, 4, axis=-1)
+        c = f * c + z
+        return r * ops.tanh(c) + k, [c]
+
+    def scan(self, p: Any, states: Sequence[Any], recur: Recurrence) -> tuple[Any, list[Any]]:
+        f, z, r, k = ops.split(p, 4, axis=-1)
+        c = recur(f, z, states[0])
+        return r * ops.tanh(c) + k, [c]

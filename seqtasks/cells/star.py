@@ -1,0 +1,43 @@
+"""The stackable recurrent cell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from keras import ops
+
+from seqtasks.cells.base import Cell, register_cell
+
+
+@register_cell("star", paper="https://arxiv.org/abs/1911.11033", year=2019, params="2*n*(m + 1) + n*n")
+class STAR(Cell):
+    r"""Stackable recurrent cell, made for deep stacks.
+
+    .. math::
+        z &= \tanh(x_t W_z + b_z) \\
+        k &= \sigma(x_t W_k + h_{t-1} U + b_k) \\
+        h_t &= \tanh((1 - k) \odot h_{t-1} + k \odot z)
+
+    W is (features, 2 units), b is (2 units,), in the order z, k; U is (units, units).
+
+    Reference: Turkoglu, D'Aronco, Wegner & Schindler, Gating revisited: deep multi-layer
+    RNNs that can be trained (2019).
+    """
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        m, n = input_shape[-1], self.units
+        self.W = self.add_kernel(m, 2 * n)
+        self.b = self.add_bias(2 * n)
+        self.U = self.add_recurrent(n, n)
+
+    def project(self, x: Any) -> Any:
+        z, k = ops.split(x @ self.W + self.b, 2, axis=-1)
+        return ops.concatenate([ops.tanh(z), k], axis=-1)
+
+    def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
+        (h,) = states
+        z, k = ops.split(p, 2, axis=-1)
+        k = ops.sigmoid(k + self.dot(h, self.U))
+        h = ops.tanh((1 - k) * h + k * z)
+        return h, [h]

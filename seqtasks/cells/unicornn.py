@@ -1,0 +1,60 @@
+"""The undamped independent controlled oscillatory recurrent network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from seqtasks.cells.base import Cell, register_cell
+from seqtasks.errors import ConfigError
+
+
+@register_cell("unicornn", paper="https://arxiv.org/abs/2103.05487", year=2021, params="n*(m + 3)")
+class UnICORNN(Cell):
+    r"""Undamped independent oscillators, each with a step size that it learns.
+
+    .. math::
+        d &= \Delta \sigma(c) \\
+        z_t &= z_{t-1} - d \odot (\tanh(w \odot y_{t-1} + x_t V + b) + \alpha y_{t-1}) \\
+        y_t &= y_{t-1} + d \odot z_t
+
+    V is (features, units); w, b and c are (units,). The output is y. As in the authors'
+    code, w starts uniform in [0, 1] and c in [-0.1, 0.1].
+
+    Reference: Rusch & Mishra, UnICORNN: A recurrent model for learning very long time
+    dependencies (2021).
+
+    Args:
+        units: width of the states.
+        dt: Δ, the largest step; the defaults are the authors' for permuted MNIST.
+        alpha: of the frequency.
+    """
+
+    states = ("y", "z")
+
+    def __init__(self, units: int, dt: float = 0.19, alpha: float = 30.65, **kwargs: Any):
+        super().__init__(units, **kwargs)
+        if dt <= 0:
+            raise ConfigError(f"dt is {dt}; allowed: > 0")
+        self.dt = dt
+        self.alpha = alpha
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        m, n = input_shape[-1], self.units
+        self.V = self.add_kernel(m, n)
+        self.w = self.add_weight((n,), keras.initializers.RandomUniform(0.0, 1.0), name="recurrent_gain")
+        self.b = self.add_bias(n)
+        self.c = self.add_weight((n,), keras.initializers.RandomUniform(-0.1, 0.1), name="step_bias")
+
+    def project(self, x: Any) -> Any:
+        return x @ self.V + self.b
+
+    def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
+        y, z = states
+        d = self.dt * ops.sigmoid(self.c)
+        z = z - d * (ops.tanh(p + self.w * self.drop(y)) + self.alpha * y)
+        y = y + d * z
+        return y, [y, z]

@@ -1,0 +1,57 @@
+"""Long short-term memory with working memory connections."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from keras import ops
+
+from seqtasks.cells.base import Cell, register_cell
+
+
+@register_cell("wmc_lstm", paper="https://arxiv.org/abs/2109.00020", year=2021, params="4*n*(m + n + 1) + 3*n*n")
+class WMCLSTM(Cell):
+    r"""LSTM whose gates see the memory cell through matrices, a bounded peephole.
+
+    .. math::
+        a_i, a_f, a_g, a_o &= x_t W + h_{t-1} U + b \\
+        i, f &= \sigma(a_i + \tanh(c_{t-1} V_i)), \sigma(a_f + \tanh(c_{t-1} V_f)) \\
+        c_t &= f \odot c_{t-1} + i \odot \tanh(a_g) \\
+        o &= \sigma(a_o + \tanh(c_t V_o)) \\
+        h_t &= o \odot \tanh(c_t)
+
+    W is (features, 4 units), U is (units, 4 units), b is (4 units,), in the order
+    i, f, g, o; V is (units, 3 units), in the order i, f, o.
+
+    Reference: Landi, Baraldi, Cornia & Cucchiara, Working memory connections for LSTM (2021).
+
+    Args:
+        units: width of the states.
+        forget_bias: initial bias of the forget gate.
+    """
+
+    states = ("h", "c")
+
+    def __init__(self, units: int, forget_bias: float = 1.0, **kwargs: Any):
+        super().__init__(units, **kwargs)
+        self.forget_bias = forget_bias
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        m, n = input_shape[-1], self.units
+        self.W = self.add_kernel(m, 4 * n)
+        self.U = self.add_recurrent(n, 4 * n)
+        self.V = self.add_recurrent(n, 3 * n, "recurrent_memory")
+        self.b = self.add_bias(4 * n, [0, self.forget_bias, 0, 0])
+
+    def project(self, x: Any) -> Any:
+        return x @ self.W + self.b
+
+    def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
+        h, c = states
+        n = self.units
+        ai, af, ag, ao = ops.split(p + self.dot(h, self.U), 4, axis=-1)
+        ci, cf = ops.split(ops.tanh(self.dot(c, self.V[:, : 2 * n])), 2, axis=-1)
+        c = ops.sigmoid(af + cf) * c + ops.sigmoid(ai + ci) * ops.tanh(ag)
+        h = ops.sigmoid(ao + ops.tanh(self.dot(c, self.V[:, 2 * n :]))) * ops.tanh(c)
+        return h, [h, c]

@@ -1,0 +1,48 @@
+"""Equations of docstrings, from LaTeX to what a terminal can show."""
+
+from __future__ import annotations
+
+import re
+
+_SIGNS = {
+    "odot": "⊙", "sigma": "σ", "phi": "φ", "theta": "θ", "eta": "η", "alpha": "α", "beta": "β", "gamma": "γ",
+    "epsilon": "ε", "varepsilon": "ε", "lambda": "λ", "Lambda": "Λ", "nu": "ν", "mu": "μ", "zeta": "ζ", "tau": "τ",
+    "Delta": "Δ", "psi": "ψ", "rho": "ρ", "cdot": "·", "cdots": "…", "dots": "…", "ldots": "…", "circ": "∘",
+    "top": "ᵀ", "in": "∈", "le": "≤", "ge": "≥", "leq": "≤", "geq": "≥", "times": "×", "sqrt": "√", "pi": "π",
+    "qquad": "    ", "quad": "  ", "left": "", "right": "", "bigl": "", "bigr": "", "big": "", "begin": "", "end": "",
+}  # fmt: skip
+_MARKS = {"tilde": "\u0303", "hat": "\u0302", "bar": "\u0304", "dot": "\u0307", "ddot": "\u0308"}
+
+
+def plain_equations(doc: str) -> str:
+    """A docstring with its `.. math::` blocks as plain text.
+
+    Examples:
+        `\\tilde h &= \\tanh(x_t W_h)` becomes `h̃ = tanh(x_t W_h)`.
+    """
+    lines, inside = [], False
+    for line in doc.splitlines():
+        if line.startswith(".. math::"):
+            inside, rest = True, line.removeprefix(".. math::").strip()
+            lines += [f"    {_plain(rest)}"] if rest else []
+        elif inside and (line.startswith(" ") or not line):
+            lines.append(_plain(line) if line else "")
+        else:
+            inside = False
+            lines.append(line)
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
+
+
+def _plain(line: str) -> str:
+    line = re.sub(r"\\(text|mathrm|mathbf|operatorname)\{([^{}]*)\}", r"\2", line)
+    for name, mark in _MARKS.items():
+        line = re.sub(rf"\\{name}(?:\{{(\w)\}}|\s+(\w)|\{{\\(\w+)\}})", lambda m, mark=mark: _marked(m, mark), line)
+    line = line.replace(r"\\", "").replace("&", "").replace(r"\,", " ").replace(r"\;", " ").replace(r"\!", "")
+    line = re.sub(r"\\([A-Za-z]+)", lambda m: _SIGNS.get(m[1], m[1]), line)
+    line = re.sub(r"([_^])\{(\w|[^\W_]{1,2})\}", r"\1\2", line).replace(r"\{", "{").replace(r"\}", "}")
+    return line.replace("^ᵀ", "ᵀ").rstrip()
+
+
+def _marked(found: re.Match[str], mark: str) -> str:
+    letter = found[1] or found[2] or _SIGNS.get(found[3], found[3])
+    return letter + mark

@@ -1,0 +1,57 @@
+"""The contract of a task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from seqtasks import config as configuration
+from seqtasks import results, runs, use
+from seqtasks.progress import Reporter
+from seqtasks.settings import build
+from seqtasks.task import Task
+from seqtasks.train import run
+
+
+def check_task(
+    cls: type[Task], folder: Path, overrides: Sequence[str] = (), inputs: Sequence[str] = (), cell: str = "gru"
+) -> results.Row:
+    """Trains a task shortly and checks what every task promises.
+
+    It trains on at most 200 examples a split, its scores contain its metric and are
+    finite, its row is stored and read back, the saved model gives the same scores, a
+    second run is skipped, a causal task refuses a bidirectional encoder.
+
+    Args:
+        cls: the task.
+        folder: an empty folder.
+        overrides: settings, e.g. a small size or a data source.
+        inputs: words for `predict`, if it shall be tried.
+        cell: the cell to train.
+
+    Raises:
+        AssertionError: a promise is broken.
+    """
+    given = {key for key, _ in (configuration.split_override(text) for text in overrides)}
+    small = ["train.epochs=1", "data.limit=200", "encoder.units=8", "train.batch_size=32", "data.source=builtin"]
+    small = [text for text in small if text.partition("=")[0] not in given]
+    chosen = [f"encoder.cell={cell}", *small, *overrides]
+    own = cls.file.with_suffix(".yaml") if cls.file else None
+    config = configuration.resolve(cls.name, cls.Options, chosen, task_file=own)
+    row, skipped = run(config, cls, folder, Reporter(quiet=True))
+    assert not skipped, "the folder was not empty"
+    assert cls.metric in row.scores, f"score() gives no {cls.metric!r}"
+    assert all(np.isfinite(value) for value in row.scores.values()), f"scores are not finite: {row.scores}"
+    assert 0 < row.encoder_params <= row.params or cls.topology == "one-to-one"
+    opened = runs.open_run(folder / row.run)
+    assert results.read(opened.path) == row
+    again = {line["score"]: line["now"] for line in use.evaluate(opened, Reporter(quiet=True))}
+    for name, value in row.scores.items():
+        assert abs(again[name] - value) <= 1e-5 * max(1, abs(value)), f"{name}: the saved model scores otherwise"
+    assert run(config, cls, folder, Reporter(quiet=True)) == (row, True), "a finished run was not skipped"
+    if inputs:
+        assert use.predict(opened, inputs), "predict() gives no rows"
+    assert build(cls.PredictOptions, {}) == cls.PredictOptions()
+    return row

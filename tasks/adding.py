@@ -1,0 +1,81 @@
+"""The adding problem: the sum of two marked numbers, many-to-one.
+
+Each step brings a number from 0 to 1 and a mark; one number of the first half and one of
+the second half are marked:
+
+    0.32  0.85  0.11  0.64  0.90  0.27  0.43  0.71
+      ·     ×     ·     ·     ·     ·     ×     ·     →  0.85 + 0.43 = 1.28
+
+Always answering 1 has a mean squared error of 1/6. To do better, a network has to keep
+a number over `options.length / 2` steps on average (Hochreiter & Schmidhuber 1997; in this
+form Le, Jaitly & Hinton 2015, arXiv:1504.00941).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from seqtasks import Baseline, Encoder, Examples, Source, Splits, Task, fingerprint, register_task, setting
+
+
+@dataclass(frozen=True)
+class Options:
+    """The size of the problem."""
+
+    length: int = setting(100, "steps of a sequence; the literature goes from 100 to 1000", least=2)
+    examples: int = setting(10_000, "training examples", least=1)
+
+
+@register_task("adding")
+class Adding(Task):
+    """The sum of two marked numbers in a long sequence."""
+
+    topology = "many-to-one"
+    metric = "mse"
+    higher_is_better = False
+    builtin = "generated"
+    Options = Options
+
+    def load(self, source: Source, seed: int) -> Splits:
+        counts = {"train": self.options.examples, "validation": 1000, "test": 1000}
+        parts = {name: self._draw(number, count) for number, (name, count) in enumerate(counts.items())}
+        data = {f"{name} {what}": array for name, part in parts.items() for what, array in
+                (("x", part.inputs["steps"]), ("y", part.targets))}  # fmt: skip
+        return Splits(**parts, source=str(source), fingerprint=fingerprint(data), spec={"counts": counts})
+
+    def _draw(self, stream: int, count: int) -> Examples:
+        rng = np.random.default_rng([stream, self.options.length])  # the data is the same for every seed
+        length, half = self.options.length, self.options.length // 2
+        x = np.zeros((count, length, 2), np.float32)
+        x[..., 0] = rng.uniform(size=(count, length))
+        rows = np.arange(count)
+        x[rows, rng.integers(half, size=count), 1] = 1
+        x[rows, rng.integers(half, length, size=count), 1] = 1
+        return Examples({"steps": x}, (x[..., 0] * x[..., 1]).sum(axis=1))
+
+    def model(self, encoder: Encoder) -> keras.Model:
+        inputs = keras.Input((self.options.length, 2), name="steps")
+        last, _ = encoder(inputs, return_sequences=False)
+        return keras.Model(inputs, keras.layers.Dense(1, dtype="float32", name="sum")(last), name=self.name)
+
+    def loss(self) -> Any:
+        return keras.losses.MeanSquaredError()
+
+    def metrics(self) -> list[Any]:
+        return [keras.metrics.MeanSquaredError(name="mse")]
+
+    def score(self, model: keras.Model, batches: Any) -> dict[str, float]:
+        wrong = np.abs(self.logits(model, batches)[:, 0] - batches.examples.targets)
+        return {"mse": float(np.mean(wrong**2)), "within_0.04": float(np.mean(wrong < 0.04))}
+
+    def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
+        def mean() -> Baseline:
+            wrong = splits.test.targets - splits.train.targets.mean()
+            return Baseline({"mse": float(np.mean(wrong**2)), "within_0.04": float(np.mean(np.abs(wrong) < 0.04))}, 1)
+
+        return {"the mean": mean}

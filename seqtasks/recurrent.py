@@ -132,7 +132,7 @@ class Recurrent(keras.layers.Layer):
         states = list(initial_state) if initial_state is not None else fresh
         if self.stateful and initial_state is None:
             kept = self._kept[bool(training)]
-            states = [ops.slice(k, (0, 0), (batch, k.shape[1])) for k in kept]
+            states = [ops.slice(ops.convert_to_tensor(k), (0, 0), (batch, k.shape[1])) for k in kept]
         states = [ops.cast(state, self.compute_dtype) for state in states]
         if reset is not None:
             rows = ops.expand_dims(ops.cast(reset, "bool"), -1)
@@ -150,7 +150,9 @@ class Recurrent(keras.layers.Layer):
             )
         if self.stateful:
             for k, state in zip(self._kept[bool(training)], final, strict=True):
-                k.assign(ops.slice_update(k, (0, 0), ops.stop_gradient(ops.cast(state, k.dtype))))
+                # No gradient flows into the call before, on any backend.
+                state = ops.stop_gradient(ops.cast(state, k.dtype))
+                k.assign(ops.slice_update(ops.convert_to_tensor(k), (0, 0), state))
         return outputs, final
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> None:

@@ -124,7 +124,7 @@ class Cell(keras.layers.Layer):
 
     def dot(self, h: Any, kernel: Any) -> Any:
         """`h @ kernel` for a previous state `h` of (batch, size), with variational dropout on `h`."""
-        return ops.matmul(self.drop(h), kernel)
+        return self.drop(h) @ kernel
 
     def drop(self, h: Any) -> Any:
         """A previous state under variational dropout, for products other than `dot`."""

@@ -33,7 +33,7 @@ class LayerNormGRU(Cell):
         epsilon: added to the variance, above 0.
     """
 
-    def __init__(self, units: int, epsilon: float = 1e-5, **kwargs: Any):
+    def __init__(self, units: int, epsilon: float = 1e-3, **kwargs: Any):
         super().__init__(units, **kwargs)
         if epsilon <= 0:
             raise ConfigError(f"epsilon is {epsilon}; allowed: > 0")

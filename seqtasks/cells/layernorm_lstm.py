@@ -41,7 +41,7 @@ class LayerNormLSTM(Cell):
 
     states = ("h", "c")
 
-    def __init__(self, units: int, forget_bias: float = 1.0, epsilon: float = 1e-5, **kwargs: Any):
+    def __init__(self, units: int, forget_bias: float = 1.0, epsilon: float = 1e-3, **kwargs: Any):
         super().__init__(units, **kwargs)
         if epsilon <= 0:
             raise ConfigError(f"epsilon is {epsilon}; allowed: > 0")

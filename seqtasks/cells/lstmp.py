@@ -70,5 +70,5 @@ class LSTMP(Cell):
         h, c = states
         i, f, g, o = ops.split(p + self.dot(h, self.U), 4, axis=-1)
         c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
-        h = ops.matmul(ops.sigmoid(o) * ops.tanh(c), self.P)
+        h = (ops.sigmoid(o) * ops.tanh(c)) @ self.P
         return h, [h, c]

@@ -38,7 +38,7 @@ def associative(a: Any, b: Any, h0: Any) -> Any:
         return two[0] * one[0], two[0] * one[1] + two[1]
 
     factors, terms = ops.associative_scan(after, (a, b), axis=1)
-    return factors * ops.expand_dims(h0, 1) + terms
+    return ops.cast(factors * ops.expand_dims(h0, 1) + terms, b.dtype)
 
 
 @cache

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import keras
 from keras import ops
 
 from seqtasks.engines.linear import linear_recurrence
@@ -96,7 +97,9 @@ class Recurrence:
         return ops.concatenate([ops.expand_dims(v0, 1), held[:, :-1]], axis=1), held
 
     def steps(self) -> Any:
-        """The number of real steps up to and including each, (batch or 1, time, 1), in the dtype of `p`."""
+        """The number of real steps up to and including each, (batch or 1, time, 1), in float32 or float64."""
+        # Half precision counts to 256 or 2048 only.
+        dtype = "float64" if keras.backend.standardize_dtype(self.p.dtype) == "float64" else "float32"
         if self.mask is None:
-            return ops.cast(ops.arange(1, ops.shape(self.p)[1] + 1), self.p.dtype)[None, :, None]
-        return ops.cast(ops.cumsum(ops.cast(self.mask, "int32"), axis=1), self.p.dtype)
+            return ops.cast(ops.arange(1, ops.shape(self.p)[1] + 1), dtype)[None, :, None]
+        return ops.cast(ops.cumsum(ops.cast(self.mask, "int32"), axis=1), dtype)

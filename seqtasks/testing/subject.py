@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import keras
@@ -50,6 +51,20 @@ class Subject:
         return layer
 
 
+def exact() -> str:
+    """The widest dtype that Keras computes in: on JAX and PyTorch its operations turn float64 into float32."""
+    return "float64" if keras.backend.backend() == "tensorflow" else "float32"
+
+
+def eager() -> AbstractContextManager[Any]:
+    """JAX compiles each loop anew, which costs seconds a cell; this runs it step by step."""
+    if keras.backend.backend() != "jax":
+        return nullcontext()
+    import jax
+
+    return jax.disable_jit()
+
+
 def batch(rows: int = 4, dtype: str = "float32") -> tuple[np.ndarray, np.ndarray]:
     """Inputs (rows, time, features) and a ragged mask, whose last row has no real step."""
     x = np.random.default_rng(0).normal(size=(rows, STEPS, FEATURES)).astype(dtype)
@@ -88,7 +103,10 @@ def loss_of(outputs: Any, states: Sequence[Any]) -> Any:
     total = 0.0
     for tensor in (outputs, *states):
         weights = np.cos(np.arange(int(np.prod(tensor.shape[1:])), dtype="float64")).reshape(tensor.shape[1:])
-        total = total + ops.sum(tensor * ops.convert_to_tensor(weights, tensor.dtype))
+        if isinstance(tensor, np.ndarray):
+            total += np.sum(tensor * weights)
+        else:
+            total = total + ops.sum(tensor * ops.convert_to_tensor(weights, tensor.dtype))
     return total
 
 

@@ -11,7 +11,9 @@ from seqtasks.config import bundled
 from seqtasks.testing import check_task
 
 TASKS = [entry.name for entry in plugins.tasks.entries() if entry.module.startswith("seqtasks.tasks.")]
-CELLS = [entry.name for entry in plugins.cells.entries() if entry.module.startswith("seqtasks.cells.")]
+# Every cell is trained and saved by its own contract; these are the odd ones: outputs of another width than
+# the state, no state of that name, an engine of their own, inputs that are not projected, fixed weights.
+CELLS = ["lstmp", "scrn", "intersection_rnn", "lru", "mogrifier_lstm", "echo_state"]
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -19,10 +21,9 @@ def test_task(name: str, tmp_path: Path) -> None:
     check_task(plugins.load_task(name), tmp_path)
 
 
-@pytest.mark.parametrize("name", TASKS)
 @pytest.mark.parametrize("cell", CELLS)
-def test_every_cell_in_every_task(name: str, cell: str, tmp_path: Path) -> None:
-    check_task(plugins.load_task(name), tmp_path, ["data.limit=40"], cell=cell)
+def test_odd_cells_in_a_task(cell: str, tmp_path: Path) -> None:
+    check_task(plugins.load_task("mnist_rows"), tmp_path, ["data.limit=40"], cell=cell)
 
 
 @pytest.mark.parametrize("name", TASKS)

@@ -125,7 +125,7 @@ def coupled_lstm(x, states, w, forget_bias=1.0):
     return h, [h, c]
 
 
-def layernorm_lstm(x, states, w, epsilon=1e-5, forget_bias=1.0):
+def layernorm_lstm(x, states, w, epsilon=1e-3, forget_bias=1.0):
     """Ba et al. 2016, eqs. 20 to 22; the biases of its two input norms are one here."""
     h, c = states
     read = normed(w["kernel"].T @ x, epsilon) * w["kernel_gain"]
@@ -160,7 +160,7 @@ def gru_v1(x, states, w):
     return h, [h]
 
 
-def layernorm_gru(x, states, w, epsilon=1e-5):
+def layernorm_gru(x, states, w, epsilon=1e-3):
     """Ba et al. 2016, supplement: the gates are normed together, the candidate alone; one bias."""
     h = states[0]
     n = h.size

@@ -10,7 +10,7 @@ from keras import ops
 from seqtasks import Cell, register_cell
 
 
-@register_cell("leaky_rnn", paper="https://doi.org/10.1016/j.neunet.2007.04.016", year=2007)
+@register_cell("leaky_rnn", paper="https://doi.org/10.1016/j.neunet.2007.04.016", year=2007, params="n*(m + n + 1)")
 class LeakyRNN(Cell):
     r"""Leaky integrator network.
 
@@ -31,9 +31,9 @@ class LeakyRNN(Cell):
         self.leak = leak
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        self.W = self.add_weight((input_shape[-1], self.units), self.kernel_initializer, name="kernel")
-        self.U = self.add_weight((self.units, self.units), self.recurrent_initializer, name="recurrent_kernel")
-        self.b = self.add_weight((self.units,), "zeros", name="bias")
+        self.W = self.add_kernel(input_shape[-1], self.units)
+        self.U = self.add_recurrent(self.units, self.units)
+        self.b = self.add_bias(self.units)
 
     def project(self, x: Any) -> Any:
         return x @ self.W + self.b
@@ -42,6 +42,3 @@ class LeakyRNN(Cell):
         (h,) = states
         h = (1 - self.leak) * h + self.leak * ops.tanh(p + self.dot(h, self.U))
         return h, [h]
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "leak": self.leak}

@@ -33,7 +33,9 @@ EXTRAS = {
     "lint": ["mypy>=1.14", "pandas-stubs>=2.2", "ruff>=0.9", "types-PyYAML>=6.0"],
     # An oracle for the tests only. On Linux plain `pip install torch` brings CUDA packages along;
     # install the CPU build first where several gigabytes matter.
-    "oracle": ["torch>=2.6"],
+    "oracle": ["torch>=2.6", "torchrecurrent>=0.2.5"],
+    # Another backend of Keras for the layers and cells: KERAS_BACKEND=jax.
+    "jax": ["jax>=0.8"],
 }
 
 

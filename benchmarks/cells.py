@@ -67,9 +67,8 @@ def main() -> None:
     x = rng.normal(size=(given.batch, given.time, given.features)).astype("float32")
     y = rng.integers(10, size=given.batch)
     names = given.cells.split(",") if given.cells else plugins.cells.names()
-    print(
-        f"batch {given.batch}, {given.time} steps of {given.features} features, {given.units} units; {given.rounds} rounds"
-    )
+    shape = f"batch {given.batch}, {given.time} steps of {given.features} features, {given.units} units"
+    print(f"{shape}; {given.rounds} rounds")
     print(f"{'cell':24} {'RNN ms':>8} {'loop ms':>8} {'loop / RNN':>11} {'quartiles':>13} {'parallel / RNN':>15}")
     ratios = []
     for name in names:

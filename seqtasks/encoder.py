@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -155,7 +155,7 @@ class Encoder(keras.layers.Layer):
             merged = self._merge(outputs)
             skips = self.config.skip in ("residual", "highway") and merged.shape[-1] == below.shape[-1]
             if skips:
-                merged = self._skip(i, merged, below if sequences else self._ends(below, mask))
+                merged = self._skip(i, merged, below, (lambda x: x) if sequences else (lambda x: self._ends(x, mask)))
             if self.norms:
                 merged = self.norms[i](merged)
             if keep is not None and (self.norms or skips):
@@ -167,11 +167,12 @@ class Encoder(keras.layers.Layer):
                 x = ops.concatenate([below, x], axis=-1)
         return x, finals
 
-    def _skip(self, layer: int, output: Any, below: Any) -> Any:
+    def _skip(self, layer: int, output: Any, below: Any, pick: Callable[[Any], Any]) -> Any:
+        """Mixes an output and what is below it; `pick` takes the steps of the output from those below."""
         if self.config.skip == "residual":
-            return output + below
-        gate = self.gates[layer](below)
-        return gate * output + (1 - gate) * below
+            return output + pick(below)
+        gate = pick(self.gates[layer](below))  # a gate reads all of its step, so it comes before the picking
+        return gate * output + (1 - gate) * pick(below)
 
     def _merge(self, outputs: list[Any]) -> Any:
         if len(outputs) == 1:

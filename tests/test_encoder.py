@@ -226,12 +226,12 @@ def test_the_number_of_parameters(cell, merge, width):
 def test_the_running_engine_is_told():
     assert make().running_engine == "keras" and make(engine="loop").running_engine == "loop"
     with pytest.raises(ConfigError, match=r"no option 'forget'; did you mean encoder.options.forget_bias"):
-        make("lstm", options={"forget": 0})
+        make(cell="lstm", options={"forget": 0})
 
 
 def test_an_encoder_is_saved_with_its_settings_and_weights(tmp_path):
     settings = {"layers": 2, "bidirectional": True, "layer_norm": True, "skip": "residual", "merge": "mean"}
-    encoder = make("lstm", options={"forget_bias": 0.5}, dropout=0.1, **settings)
+    encoder = make(cell="lstm", options={"forget_bias": 0.5}, dropout=0.1, **settings)
     inputs, mask = keras.Input((None, 4)), keras.Input((None,), dtype="bool")
     model = keras.Model([inputs, mask], encoder(inputs, mask=mask, return_sequences=False)[0])
     model.save(tmp_path / "model.keras")

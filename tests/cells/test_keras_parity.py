@@ -25,7 +25,8 @@ COUNTS = {  # kernels + recurrent kernels + biases
 
 
 def ours(pair, engine="loop"):
-    cell = make_cell(pair.split()[0], UNITS, PAIRS[pair][1])
+    options = {} if pair == "gru_v1" else PAIRS[pair][1]  # the form is the name of our cell
+    cell = make_cell(pair.split()[0], UNITS, options)
     layer = Recurrent(cell, engine=engine)
     layer.build((None, None, FEATURES))
     return layer
@@ -89,7 +90,7 @@ def test_only_the_forget_gate_starts_open():
 
 
 def test_the_engines_of_the_three_cells():
-    assert all(available(ours(pair).cell) == ["keras", "loop"] for pair in PAIRS)
+    assert all(set(available(ours(pair).cell)) == {"keras", "loop"} for pair in PAIRS)
 
 
 def test_keras_runs_a_subclass_by_its_own_equations():

@@ -52,6 +52,8 @@ class Encoder(keras.layers.Layer):
         self.config = config
         self.stateful = stateful
         self.max_batch = max_batch
+        # Not keras.layers.Bidirectional: stateful with a mask it raises TypeError, and its outputs at masked steps
+        # differ between devices (keras#3367, keras#7695).
         directions = ("forward", "backward") if config.bidirectional else ("forward",)
         # One flat list: Keras before 3.15 does not save the weights of layers in a list of lists.
         self.recurrents = [self._recurrent(direction) for _ in range(config.layers) for direction in directions]

@@ -155,9 +155,11 @@ class Recurrent(keras.layers.Layer):
                 k.assign(ops.slice_update(ops.convert_to_tensor(k), (0, 0), state))
         return outputs, final
 
+    # Keras 3.16 stops passing masks on (keras#23228, keras#23235), so nothing here relies on it.
     def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
         """None: masks are arguments here and are not passed on behind the caller's back."""
 
+    # Keras's models have no reset_state (keras#17440); those of its stacked cells raise AttributeError.
     def reset_state(self, training: bool | None = None) -> None:
         """Forgets the kept states of all rows, of training, inference or (None) both."""
         for mode, kept in self._kept.items():

@@ -67,7 +67,10 @@ class Cell(keras.layers.Layer):
     params: ClassVar[str | None] = None
     states: ClassVar[tuple[str, ...]] = ("h",)
     scan: Callable[[Any, Sequence[Any], Recurrence], tuple[Any, list[Any]]] | None = None
-    """`scan(p, states, recurrence)` → outputs and states of all steps, each (batch, time, size)."""
+    """`scan(p, states, recurrence)`, time first: p is (time, batch, width), a state (batch, size);
+    it gives the outputs and each state of all steps, (time, batch, size)."""
+    scan_has_products: ClassVar[bool] = False
+    """Whether `scan` multiplies matrices; it is then not compiled as a whole."""
     keras_layer: Callable[..., keras.layers.RNN] | None = None
     """Makes the Keras layer of the same equations, whose weights are W, U and b, if there is one."""
 
@@ -97,7 +100,7 @@ class Cell(keras.layers.Layer):
         return self.units
 
     def project(self, x: Any) -> Any:
-        """(batch, time, features) → (batch, time, width): all that needs no state."""
+        """(steps, features) → (steps, width): all that needs no state, for all steps of all rows at once."""
         raise NotImplementedError
 
     def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
@@ -160,8 +163,7 @@ class Cell(keras.layers.Layer):
 
     def call(self, inputs: Any, states: Sequence[Any], training: bool = False) -> tuple[Any, list[Any]]:
         """One step on (batch, features), as `keras.layers.RNN` calls it."""
-        p = ops.squeeze(self.project(ops.expand_dims(inputs, 1)), 1)
-        return self.step(p, states)
+        return self.step(self.project(inputs), states)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments; each is read from the attribute of its name."""

@@ -43,6 +43,7 @@ class LRU(Cell):
     """
 
     states = ("re", "im")
+    scan_has_products = True
 
     def __init__(
         self,

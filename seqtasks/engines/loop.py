@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from keras import ops
 
+from seqtasks.engines.projection import project
 from seqtasks.engines.scan import scan
 
 if TYPE_CHECKING:
@@ -40,13 +41,15 @@ def run(
         Outputs (batch, time, units) or (batch, units), zero where masked, and the
         final states.
     """
-    p = cell.project(x)
-    by_step = [p]
+    p = project(cell, x)
+    xs = [p]
     if mask is not None:
-        by_step.append(ops.expand_dims(ops.cast(mask, "bool"), -1))
+        xs.append(ops.expand_dims(ops.swapaxes(ops.cast(mask, "bool"), 0, 1), -1))
     if isinstance(zone, list):
-        by_step += zone
+        xs += [ops.swapaxes(part, 0, 1) for part in zone]
     n = len(states)
+    ends_as = None if sequences else _output_state(cell, p, states)
+    carries_output = not sequences and ends_as is None
 
     def body(carry: tuple[Any, ...], inputs: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
         old = carry[:n]
@@ -59,16 +62,32 @@ def run(
         if mask is not None:
             real = inputs[1]
             new = [ops.where(real, after, before) for after, before in zip(new, old, strict=True)]
-            output = ops.where(real, output, ops.zeros_like(output) if sequences else carry[n])
-        return tuple(new) if sequences else (*new, output), output
+            if sequences or carries_output:
+                output = ops.where(real, output, ops.zeros_like(output) if sequences else carry[n])
+        return (*new, output) if carries_output else tuple(new), output
 
     carry = tuple(states)
-    if not sequences:
+    if carries_output:
         carry += (ops.zeros((ops.shape(x)[0], cell.output_size), dtype=p.dtype),)
     with cell.variational_dropout(dot_mask):
-        xs = [ops.swapaxes(part, 0, 1) for part in by_step]
         carry, outputs = scan(body, carry, xs, reverse, cell.output_size if sequences else None)
-    return ops.swapaxes(outputs, 0, 1) if sequences else carry[n], list(carry[:n])
+    if sequences:
+        return ops.swapaxes(outputs, 0, 1), list(carry)
+    if ends_as is None:
+        return carry[n], list(carry[:n])
+    last = carry[ends_as]
+    if mask is not None:
+        some = ops.any(ops.cast(mask, "bool"), axis=1, keepdims=True)
+        last = ops.where(some, last, ops.zeros_like(last))
+    return last, list(carry)
+
+
+def _output_state(cell: Cell, p: Any, states: Sequence[Any]) -> int | None:
+    """Which state is the output, if one is: it need not be carried twice."""
+    if p.shape[0] == 0:
+        return None
+    output, new = cell.step(p[0], list(states))  # of a graph this is cut away, as nothing uses it
+    return next((k for k, state in enumerate(new) if state is output), None)
 
 
 def _zoneout(old: Any, new: Any, stay: Any) -> Any:

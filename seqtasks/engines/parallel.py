@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
-from seqtasks.engines.linear import linear_recurrence
+from seqtasks.engines.linear import fused, linear_recurrence
+from seqtasks.engines.projection import project
 from seqtasks.layers.ends import last_step
 
 if TYPE_CHECKING:
     from seqtasks.cells.base import Cell
+
+NARROW = 8  # features
 
 
 def refuses(cell: Cell) -> str | None:
@@ -41,25 +44,38 @@ def run(
     if x.shape[1] == 0:
         empty = ops.zeros((ops.shape(x)[0], 0, cell.output_size), dtype=cell.compute_dtype)
         return empty if sequences else ops.sum(empty, axis=1), list(states)
-    real = None if mask is None else ops.cast(mask, "bool")
-    p = cell.project(x)
-    if reverse:
-        p, real = ops.flip(p, axis=1), None if real is None else ops.flip(real, axis=1)
-    outputs, histories = cell.scan(p, states, Recurrence(p, real))
-    final = [history[:, -1] for history in histories]
-    if not sequences:
-        return last_step(outputs, real), final
-    if real is not None:
-        outputs = ops.where(ops.expand_dims(real, -1), outputs, ops.zeros_like(outputs))
-    return ops.flip(outputs, axis=1) if reverse else outputs, final
+
+    def scan(p: Any, real: Any, *states: Any) -> tuple[Any, list[Any]]:
+        assert cell.scan is not None
+        if narrow:
+            p = project(cell, p)
+        if reverse:
+            p, real = ops.flip(p, axis=0), None if real is None else ops.flip(real, axis=0)
+        outputs, histories = cell.scan(p, states, Recurrence(p, real))
+        final = [history[-1] for history in histories]
+        if not sequences and real is None:
+            return outputs[-1], final
+        outputs = ops.swapaxes(outputs, 0, 1)
+        if not sequences:
+            return last_step(outputs, ops.swapaxes(real, 0, 1)), final
+        if real is not None:
+            outputs = ops.where(ops.expand_dims(ops.swapaxes(real, 0, 1), -1), outputs, ops.zeros_like(outputs))
+        return (ops.flip(outputs, axis=1) if reverse else outputs), final
+
+    # XLA is slow at products on a CPU, so they stay outside; but those of few features only move memory.
+    whole = not cell.scan_has_products
+    narrow = whole and x.shape[-1] <= NARROW
+    real = None if mask is None else ops.swapaxes(ops.cast(mask, "bool"), 0, 1)
+    outputs, final = (fused(scan) if whole else scan)(x if narrow else project(cell, x), real, *states)
+    return outputs, list(final)
 
 
 class Recurrence:
     """Linear recurrences over time in which masked steps change nothing.
 
     Args:
-        p: the projected inputs, (batch, time, width).
-        mask: (batch, time) of bool; None: all steps are real.
+        p: the projected inputs, (time, batch, width).
+        mask: (time, batch) of bool; None: all steps are real.
     """
 
     def __init__(self, p: Any, mask: Any = None) -> None:
@@ -71,11 +87,11 @@ class Recurrence:
 
         Args:
             a: factors, broadcast to the shape of `b`.
-            b: (batch, time, size).
+            b: (time, batch, size).
             h0: the state before the first step, (batch, size).
 
         Returns:
-            (batch, time, size); a masked step repeats the state before it.
+            (time, batch, size); a masked step repeats the state before it.
         """
         a = ops.broadcast_to(a, ops.shape(b)) if a.shape != b.shape else a
         if self.mask is not None:
@@ -87,19 +103,19 @@ class Recurrence:
         """What `v` was at the real step before, and at the last real step so far.
 
         Args:
-            v: (batch, time, size).
+            v: (time, batch, size).
             v0: (batch, size), where there was no real step yet.
 
         Returns:
-            Two tensors (batch, time, size).
+            Two tensors (time, batch, size).
         """
         held = v if self.mask is None else self(ops.zeros_like(v), v, v0)
-        return ops.concatenate([ops.expand_dims(v0, 1), held[:, :-1]], axis=1), held
+        return ops.concatenate([ops.expand_dims(v0, 0), held[:-1]], axis=0), held
 
     def steps(self) -> Any:
-        """The number of real steps up to and including each, (batch or 1, time, 1), in float32 or float64."""
+        """The number of real steps up to and including each, (time, batch or 1, 1), in float32 or float64."""
         # Half precision counts to 256 or 2048 only.
         dtype = "float64" if keras.backend.standardize_dtype(self.p.dtype) == "float64" else "float32"
         if self.mask is None:
-            return ops.cast(ops.arange(1, ops.shape(self.p)[1] + 1), dtype)[None, :, None]
-        return ops.cast(ops.cumsum(ops.cast(self.mask, "int32"), axis=1), dtype)
+            return ops.cast(ops.arange(1, ops.shape(self.p)[0] + 1), dtype)[:, None, None]
+        return ops.cast(ops.cumsum(ops.cast(self.mask, "int32"), axis=0), dtype)

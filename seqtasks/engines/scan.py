@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 
+STEPS_A_TURN = 4
 Body = Callable[[tuple[Any, ...], tuple[Any, ...]], tuple[tuple[Any, ...], Any]]
 
 
@@ -37,12 +38,55 @@ def _tensorflow(
 ) -> tuple[tuple[Any, ...], Any]:
     import tensorflow as tf
 
+    time = xs[0].shape[0]
+    if time is None or tf.executing_eagerly():
+        return _turns(body, carry, xs, reverse, width)
+    # Where the length is known, a turn of the loop takes several steps: reading, writing and turning cost as much as
+    # some products, and their gradients more.
+    turns = time // STEPS_A_TURN
+    main = turns * STEPS_A_TURN
+    tail, outputs = [], []
+
+    def turn(carry: tuple[Any, ...], chunks: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
+        steps = [tf.unstack(chunk, STEPS_A_TURN) for chunk in chunks]
+        ys: list[Any] = [None] * STEPS_A_TURN
+        for i in reversed(range(STEPS_A_TURN)) if reverse else range(STEPS_A_TURN):
+            carry, ys[i] = body(carry, tuple(step[i] for step in steps))
+        return carry, None if width is None else tf.stack(ys)
+
+    def rest(carry: tuple[Any, ...]) -> tuple[Any, ...]:
+        for i in reversed(range(main, time)) if reverse else range(main, time):
+            carry, y = body(carry, tuple(x[i] for x in xs))
+            tail.append(y)
+        return carry
+
+    if reverse:
+        carry = rest(carry)
+    if turns:
+        batch = tf.shape(xs[0])[1]
+        chunks = tuple(tf.reshape(x[:main], (turns, STEPS_A_TURN, batch, *x.shape[2:])) for x in xs)
+        carry, ys = _turns(turn, carry, chunks, reverse, width)
+        if width is not None:
+            outputs.append(tf.reshape(ys, (main, batch, width)))
+    if not reverse:
+        carry = rest(carry)
+    if width is None:
+        return carry, None
+    outputs += [tf.stack(tail[::-1] if reverse else tail)] if tail else []
+    return carry, tf.concat(outputs, 0)
+
+
+def _turns(
+    body: Body, carry: tuple[Any, ...], xs: tuple[Any, ...], reverse: bool, width: int | None
+) -> tuple[tuple[Any, ...], Any]:
+    import tensorflow as tf
+
     static = xs[0].shape[0]
     time = tf.shape(xs[0])[0] if static is None else static
     inputs = [tf.TensorArray(x.dtype, size=time, element_shape=x.shape[1:]).unstack(x) for x in xs]
     outputs: tuple[Any, ...] = ()
     if width is not None:
-        outputs = (tf.TensorArray(carry[0].dtype, size=time, element_shape=(xs[0].shape[1], width)),)
+        outputs = (tf.TensorArray(carry[0].dtype, size=time, element_shape=(*xs[0].shape[1:-1], width)),)
 
     def loop(t: Any, outputs: tuple[Any, ...], carry: tuple[Any, ...]) -> tuple[Any, tuple[Any, ...], tuple[Any, ...]]:
         i = time - 1 - t if reverse else t

@@ -13,6 +13,7 @@ from seqtasks.testing.numbers import (
     check_formula,
     check_gradients,
     check_precision,
+    check_start,
 )
 from seqtasks.testing.subject import Subject, eager
 from seqtasks.testing.time import check_stack, check_time
@@ -51,6 +52,7 @@ def check_cell(name: str, options: dict[str, Any] | None = None, units: int = 5,
             if engine != "loop":
                 check_engines_agree(subject, engine)
         check_formula(subject.cell())
+        check_start(subject)
         check_precision(subject)
         check_stack(subject)
         check_keras(subject)

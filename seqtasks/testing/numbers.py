@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 from keras import ops
 
-from seqtasks.cells.base import Cell
+from seqtasks.cells.base import Cell, make_cell
 from seqtasks.matching import formula
 from seqtasks.testing.subject import (
     FEATURES,
@@ -122,6 +123,16 @@ def check_formula(cell: Cell) -> None:
         return
     found, said = sum(int(np.prod(weight.shape)) for weight in cell.trainable_weights), formula(cell, FEATURES)
     assert found == said, f"the cell has {found} trainable parameters; its formula {cell.params} gives {said}"
+
+
+def check_start(subject: Subject) -> None:
+    """No two weights start as the same random numbers: a Keras initializer draws the same each time."""
+    cell = make_cell(subject.name, FEATURES, subject.options)
+    cell.build((None, None, FEATURES))
+    drawn = {weight.path: ops.convert_to_numpy(weight) for weight in cell.weights}
+    drawn = {name: values for name, values in drawn.items() if len(np.unique(values)) > 2}  # no constants, no identity
+    for (one, a), (two, b) in combinations(drawn.items(), 2):
+        assert a.shape != b.shape or np.any(a != b), f"{one} and {two} start as the same numbers"
 
 
 def check_precision(subject: Subject) -> None:

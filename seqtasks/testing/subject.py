@@ -13,7 +13,7 @@ from keras import ops
 from seqtasks.cells.base import Cell, make_cell
 from seqtasks.recurrent import Recurrent
 
-FEATURES, STEPS = 3, 9
+FEATURES, STEPS = 3, 6
 TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
 
 
@@ -68,7 +68,7 @@ def eager() -> AbstractContextManager[Any]:
 def batch(rows: int = 4, dtype: str = "float32") -> tuple[np.ndarray, np.ndarray]:
     """Inputs (rows, time, features) and a ragged mask, whose last row has no real step."""
     x = np.random.default_rng(0).normal(size=(rows, STEPS, FEATURES)).astype(dtype)
-    lengths = np.array([9, 6, 2, 0])[-rows:]
+    lengths = np.array([6, 4, 1, 0])[-rows:]
     return x, np.arange(STEPS)[None] < lengths[:, None]
 
 

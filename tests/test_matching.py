@@ -68,7 +68,7 @@ def test_other_signs_are_refused(text):
 
 
 def test_an_unknown_name_is_refused():
-    with pytest.raises(ValueError, match="height"):
+    with pytest.raises(ValueError, match=r"height.* in the formula n\*height of cell simple_rnn"):
         formula_of("n*height")
 
 
@@ -110,7 +110,7 @@ def test_the_nearest_size_is_found(cell, reference, units, stack):
 @pytest.mark.parametrize("cell", SIZES)
 @pytest.mark.parametrize("stack", STACKS[:2], ids=str)
 def test_a_cell_matched_to_itself_stays_as_it_is(cell, stack):
-    for units in (1, 2, 9, 16):
+    for units in (1, 9):
         assert match(EncoderConfig(cell=cell, match=f"{cell}:{units}", **stack), FEATURES).units == units
 
 
@@ -135,9 +135,7 @@ def test_the_reference_is_only_counted_so_it_need_not_run(cell, reference, setti
     assert match(config, FEATURES).units == match(EncoderConfig(cell=cell, match=config.match), FEATURES).units
 
 
-@pytest.mark.parametrize(
-    "text", ["lstm", "lstm:", ":8", "", ":", "lstm:0", "lstm:-8", "lstm:8.0", "lstm:x", "a:lstm:8"]
-)
+@pytest.mark.parametrize("text", ["lstm", "lstm:", ":8", "", ":", "lstm:0", "lstm:-8", "lstm:8.0", "lstm:x", "a:b:8"])
 def test_what_is_no_reference_is_refused(text):
     with pytest.raises(ConfigError) as caught:
         parse_match(text)
@@ -183,7 +181,7 @@ def test_all_cells_are_a_grid():
 
 def test_all_stands_for_cells_only():
     assert expand(["train.optimizer=all"]) == [["train.optimizer=all"]]
-    with pytest.raises(ConfigError, match="encoder.cell is given twice"):
+    with pytest.raises(ConfigError, match=r"encoder\.cell is given twice"):
         expand(["encoder.cell=all", "encoder.cell=gru"])
 
 

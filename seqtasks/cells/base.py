@@ -39,6 +39,8 @@ def register_cell(
         keras.saving.register_keras_serializable("seqtasks.cells", name)(cls)
         summary = (inspect.getdoc(cls) or "").split("\n")[0].rstrip(".")
         about = {"summary": summary, "paper": paper, "year": year, "params": params, "states": ", ".join(cls.states)}
+        more = [engine for engine, method in (("keras", "keras_layer"), ("parallel", "scan")) if cls.has_own(method)]
+        about["engines"] = ", ".join(["loop", *more])
         return cells.add(name, cls, cls.__module__, about)
 
     return register

@@ -1,10 +1,10 @@
 """h_t = a_t ⊙ h_{t-1} + b_t for all t, differentiable on every backend.
 
-On a CPU, TensorFlow runs one step after the other, forward and (the gradient is the same
-recurrence, from the last step to the first) backward. Compiled by XLA, with all that
-computes a and b, this reads and writes each number once; the associative scan, which does
-more arithmetic to be parallel, measured four times slower. Elsewhere the associative scan
-of Keras runs in log(time) passes.
+TensorFlow runs one step after the other, forward and (the gradient is the same recurrence,
+from the last step to the first) backward. Compiled by XLA on a CPU, with all that computes
+a and b, this reads and writes each number once; the associative scan, which does more
+arithmetic to be parallel, measured four times slower there, and Keras has it on TensorFlow
+for known lengths only. On JAX and PyTorch it runs in log(time) passes.
 """
 
 from __future__ import annotations
@@ -41,9 +41,7 @@ def linear_recurrence(a: Any, b: Any, h0: Any) -> Any:
     Returns:
         (time, batch, size).
     """
-    if keras.backend.backend() == "tensorflow" and not _has_accelerator():
-        return _sequential(a, b, h0)
-    return associative(a, b, h0)
+    return _sequential(a, b, h0) if keras.backend.backend() == "tensorflow" else associative(a, b, h0)
 
 
 def associative(a: Any, b: Any, h0: Any) -> Any:

@@ -84,15 +84,14 @@ def test_one_step_is_one_step(solve):
     same(of_h0, a[0])
 
 
-@ways
-def test_one_graph_for_every_length_and_batch(solve):
+def test_one_graph_for_every_length_and_batch():
     wide, flat = tf.TensorSpec((None, None, 4), tf.float64), tf.TensorSpec((None, 4), tf.float64)
     traces = []
 
     @tf.function(input_signature=[wide, wide, wide, flat])
     def run(readout, a, b, h0):
         traces.append(1)
-        h = solve(a, b, h0)
+        h = linear_recurrence(a, b, h0)
         return h, tf.gradients(tf.reduce_sum(h * readout), [a, b, h0])
 
     for time, batch in ((5, 2), (1, 3), (9, 1)):
@@ -105,17 +104,15 @@ def test_one_graph_for_every_length_and_batch(solve):
     assert len(traces) == 1
 
 
-@ways
-def test_the_shape_is_known_in_a_graph(solve):
+def test_the_shape_is_known_in_a_graph():
     wide, flat = tf.TensorSpec((None, None, 4), tf.float64), tf.TensorSpec((None, 4), tf.float64)
-    assert tf.function(solve).get_concrete_function(wide, wide, flat).output_shapes[-1] == 4
+    assert tf.function(linear_recurrence).get_concrete_function(wide, wide, flat).output_shapes[-1] == 4
 
 
-@ways
-def test_it_can_be_compiled_with_all_around_it(solve):
+def test_it_can_be_compiled_with_all_around_it():
     at = draw(5)
     readout = np.random.default_rng(1).normal(size=at[0].shape)
-    compiled = tf.function(gradients, jit_compile=True)(solve, readout, *at)
+    compiled = tf.function(gradients, jit_compile=True)(linear_recurrence, readout, *at)
     for found, wanted in zip(compiled, differences(readout, *at), strict=True):
         same(found, wanted, 1e-11)
 
@@ -137,16 +134,6 @@ def test_a_long_memory_is_kept(solve):
     same(solve(a, b, h0), by_hand(a, b, h0))
     _, _, of_h0 = gradients(solve, np.eye(400)[-1][:, None, None], a, b, h0)
     same(of_h0, np.full((1, 2), 0.999**400), 1e-11)
-
-
-@pytest.mark.parametrize(("accelerator", "used"), [(False, "_sequential"), (True, "associative")])
-def test_the_way_is_chosen_by_the_device(monkeypatch, accelerator, used):
-    said = []
-    monkeypatch.setattr(linear, "_has_accelerator", lambda: accelerator)
-    for name in ("_sequential", "associative"):
-        monkeypatch.setattr(linear, name, lambda *at, name=name: said.append(name))
-    linear.linear_recurrence(*draw())
-    assert said == [used]
 
 
 def test_only_a_graph_on_a_cpu_is_compiled(monkeypatch):

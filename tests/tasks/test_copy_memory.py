@@ -18,6 +18,7 @@ from seqtasks.task import Task
 QUIET = Reporter(quiet=True)
 SOURCE = Source("builtin", "generated")
 PARTS = ("train", "validation", "test")
+SMALL = ("options.length=1", "options.examples=10", "encoder.units=2", "train.epochs=1")
 
 
 def make(**options) -> Task:
@@ -119,7 +120,9 @@ def test_scores_of_predictions_by_hand() -> None:
 
 def test_a_bidirectional_encoder_would_read_the_answer(tmp_path) -> None:
     with pytest.raises(ConfigError, match=r"would read the answer; set encoder\.bidirectional="):
-        train.run(configuration("encoder.bidirectional=true"), plugins.load_task("copy_memory"), tmp_path, QUIET)
+        train.run(
+            configuration("encoder.bidirectional=true", *SMALL), plugins.load_task("copy_memory"), tmp_path, QUIET
+        )
     assert not list(tmp_path.iterdir())
 
 

@@ -29,7 +29,7 @@ REQUIRES = [
 
 EXTRAS = {
     "tensorboard": ["tensorboard>=2.20"],
-    "test": ["pytest>=8.2", "pytest-timeout>=2.3.1"],
+    "test": ["pytest>=8.2", "pytest-timeout>=2.3.1", "pytest-xdist>=3.6.1"],
     "lint": ["mypy>=1.14", "pandas-stubs>=2.2", "ruff>=0.9", "types-PyYAML>=6.0"],
     # An oracle for the tests only. On Linux plain `pip install torch` brings CUDA packages along;
     # install the CPU build first where several gigabytes matter.

@@ -99,7 +99,10 @@ def print_data(splits: Splits) -> None:
 def _print_registry(registry: Registry[Any], facts: list[str], title: str) -> None:
     table = plain("name", *facts, title=title)
     for entry in registry.entries():
-        table.add_row(entry.name, *(str(entry.about.get(fact) or "") for fact in facts))
+        row = [str(entry.about.get(fact) or "") for fact in facts]
+        # Of a plugin of another package no more is known until it is imported.
+        row[-1] = row[-1] or str(entry.about.get("summary") or "")
+        table.add_row(entry.name, *row)
     print_table(table)
     print()
 

@@ -25,13 +25,22 @@ def formula(cell: Cell, features: int) -> int:
     if cell.params is None:
         raise ValueError(f"cell {cell.cell_name} registered no formula; give register_cell(…, params=…)")
 
+    def named(name: str) -> int:
+        found = {"m": features, "n": cell.units}.get(name, getattr(cell, name, None))
+        if not isinstance(found, int):
+            raise ValueError(
+                f"{name!r} in the formula {cell.params} of cell {cell.cell_name} is {found!r}; allowed: m (features), "
+                "n (units) and whole numbers that are attributes of the cell"
+            )
+        return found
+
     def value(node: ast.expr) -> int:
         if isinstance(node, ast.BinOp) and type(node.op) in _SIGNS:
             return int(_SIGNS[type(node.op)](value(node.left), value(node.right)))
         if isinstance(node, ast.Constant) and isinstance(node.value, int):
             return node.value
         if isinstance(node, ast.Name):
-            return {"m": features, "n": cell.units}.get(node.id) or int(getattr(cell, node.id))
+            return named(node.id)
         raise ValueError(f"cannot read {ast.unparse(node)!r} in the formula {cell.params} of cell {cell.cell_name}")
 
     return value(ast.parse(cell.params, mode="eval").body)
@@ -39,7 +48,8 @@ def formula(cell: Cell, features: int) -> int:
 
 def count(config: EncoderConfig, features: int) -> int:
     """The trainable parameters of an encoder that reads `features`."""
-    encoder = Encoder(config)
+    # What changes no shape is left out: a reference need not be able to run with it.
+    encoder = Encoder(dataclasses.replace(config, engine="loop", recurrent_dropout=0.0, weight_drop=0.0, zoneout=0.0))
     encoder.build((None, None, features))
     return sum(math.prod(weight.shape) for weight in encoder.trainable_weights)
 

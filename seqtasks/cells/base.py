@@ -71,8 +71,6 @@ class Cell(keras.layers.Layer):
     scan: Callable[[Any, Sequence[Any], Recurrence], tuple[Any, list[Any]]] | None = None
     """`scan(p, states, recurrence)`, time first: p is (time, batch, width), a state (batch, size);
     it gives the outputs and each state of all steps, (time, batch, size)."""
-    scan_has_products: ClassVar[bool] = False
-    """Whether `scan` multiplies matrices; it is then not compiled as a whole."""
     keras_layer: Callable[..., keras.layers.RNN] | None = None
     """Makes the Keras layer of the same equations, whose weights are W, U and b, if there is one."""
 

@@ -43,7 +43,6 @@ class LRU(Cell):
     """
 
     states = ("re", "im")
-    scan_has_products = True
 
     def __init__(
         self,

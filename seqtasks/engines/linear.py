@@ -23,11 +23,20 @@ def fused(function: Callable[..., Any]) -> Callable[..., Any]:
     There are no shapes that it is compiled for beforehand: the first batch of each shape
     waits about a second.
     """
-    if keras.backend.backend() != "tensorflow" or _has_accelerator():
+    if not compiles():
         return function
     import tensorflow as tf
 
-    return function if tf.executing_eagerly() else tf.function(function, jit_compile=True, autograph=False)
+    return tf.function(function, jit_compile=True, autograph=False)
+
+
+def compiles() -> bool:
+    """Whether `fused` compiles here."""
+    if keras.backend.backend() != "tensorflow" or _has_accelerator():
+        return False
+    import tensorflow as tf
+
+    return not tf.executing_eagerly()
 
 
 def linear_recurrence(a: Any, b: Any, h0: Any) -> Any:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
-from seqtasks.engines.linear import fused, linear_recurrence
-from seqtasks.engines.projection import project
+from seqtasks.engines import chunks
+from seqtasks.engines.linear import compiles, linear_recurrence
+from seqtasks.engines.projection import project, project_steps
 from seqtasks.layers.ends import last_step
 
 if TYPE_CHECKING:
@@ -45,29 +46,31 @@ def run(
         empty = ops.zeros((ops.shape(x)[0], 0, cell.output_size), dtype=cell.compute_dtype)
         return empty if sequences else ops.sum(empty, axis=1), list(states)
 
-    def scan(p: Any, real: Any, *states: Any) -> tuple[Any, list[Any]]:
-        assert cell.scan is not None
-        if narrow:
-            p = project(cell, p)
-        if reverse:
-            p, real = ops.flip(p, axis=0), None if real is None else ops.flip(real, axis=0)
-        outputs, histories = cell.scan(p, states, Recurrence(p, real))
-        final = [history[-1] for history in histories]
-        if not sequences and real is None:
-            return outputs[-1], final
-        outputs = ops.swapaxes(outputs, 0, 1)
-        if not sequences:
-            return last_step(outputs, ops.swapaxes(real, 0, 1)), final
-        if real is not None:
-            outputs = ops.where(ops.expand_dims(ops.swapaxes(real, 0, 1), -1), outputs, ops.zeros_like(outputs))
-        return (ops.flip(outputs, axis=1) if reverse else outputs), final
-
     # XLA is slow at products on a CPU, so they stay outside; but those of few features only move memory.
-    whole = not cell.scan_has_products
-    narrow = whole and x.shape[-1] <= NARROW
+    narrow = x.shape[-1] <= NARROW
+    xs = ops.swapaxes(x, 0, 1) if narrow else project(cell, x)
     real = None if mask is None else ops.swapaxes(ops.cast(mask, "bool"), 0, 1)
-    outputs, final = (fused(scan) if whole else scan)(x if narrow else project(cell, x), real, *states)
-    return outputs, list(final)
+    if reverse:
+        xs, real = ops.flip(xs, axis=0), None if real is None else ops.flip(real, axis=0)
+
+    def scan(xs: Any, real: Any, *states: Any) -> tuple[Any, list[Any]]:
+        assert cell.scan is not None
+        p = project_steps(cell, xs) if narrow else xs
+        outputs, histories = cell.scan(p, states, Recurrence(p, real))
+        return outputs, [history[-1] for history in histories]
+
+    if compiles():
+        outputs, final = chunks.run(scan, cell.weights, xs, real, states, cell.output_size, sequences)
+        if not sequences:
+            return outputs, final
+    else:
+        outputs, final = scan(xs, real, *states)
+    outputs, real = ops.swapaxes(outputs, 0, 1), None if real is None else ops.swapaxes(real, 0, 1)
+    if not sequences:
+        return last_step(outputs, real), final
+    if real is not None:
+        outputs = ops.where(ops.expand_dims(real, -1), outputs, ops.zeros_like(outputs))
+    return (ops.flip(outputs, axis=1) if reverse else outputs), final
 
 
 class Recurrence:

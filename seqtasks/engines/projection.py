@@ -20,7 +20,11 @@ def project(cell: Cell, x: Any) -> Any:
     Returns:
         (time, batch, width): the loop then works on whole rows of memory.
     """
-    x = ops.swapaxes(x, 0, 1)
+    return project_steps(cell, ops.swapaxes(x, 0, 1))
+
+
+def project_steps(cell: Cell, x: Any) -> Any:
+    """The same of inputs (time, batch, features)."""
     time, batch = ops.shape(x)[:2]
     # As a matrix: TensorFlow multiplies a tensor of three axes step by step, and so its gradient.
     p = cell.project(ops.reshape(x, (-1, x.shape[-1])))

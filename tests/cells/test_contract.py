@@ -90,14 +90,14 @@ def test_the_contract_sees_a_gradient_that_is_cut(gru, monkeypatch):
     honest = gru.step
     cut = keras.ops.stop_gradient
     monkeypatch.setattr(gru, "step", lambda self, p, states: honest(self, p, [cut(s) for s in states]))
-    with pytest.raises(AssertionError, match=r"gradient of .* by finite differences"):
+    with pytest.raises(AssertionError, match="gradients? of"):
         check_cell("gru")
 
 
 def test_the_contract_sees_another_function_than_the_paper():
     def wrong(x, states, w):
         h, new = ORACLES["gru"](x, states, w)
-        return h + 1e-6, new
+        return h + (1e-6 if keras.backend.backend() == "tensorflow" else 1e-3), new  # elsewhere float32 is all there is
 
     with pytest.raises(AssertionError, match="the equations of the paper"):
         check_cell("gru", oracle=wrong)

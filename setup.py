@@ -24,6 +24,7 @@ REQUIRES = [
     "scikit-learn>=1.5",
     "tensorflow>=2.20",
     "tensorflow-datasets>=4.9.10",  # 4.9.9 cannot read what it prepared with protobuf 7
+    "tokenizers>=0.21",
     "typer>=0.19",  # the first that reads Literal
 ]
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from seqtasks.data.splits import Examples, Splits
     from seqtasks.encoder import Encoder
     from seqtasks.image_task import ImageTask
+    from seqtasks.language_task import LanguageOptions, LanguageTask
     from seqtasks.recurrent import Recurrent
     from seqtasks.results import Row
     from seqtasks.settings import setting
@@ -40,6 +41,8 @@ _PUBLIC = {
     "Source": "seqtasks.data.sources",
     "fingerprint": "seqtasks.data.cache",
     "ImageTask": "seqtasks.image_task",
+    "LanguageOptions": "seqtasks.language_task",
+    "LanguageTask": "seqtasks.language_task",
     "Recurrent": "seqtasks.recurrent",
     "Row": "seqtasks.results",
     "Task": "seqtasks.task",
@@ -56,6 +59,8 @@ __all__ = [
     "EncoderConfig",
     "Examples",
     "ImageTask",
+    "LanguageOptions",
+    "LanguageTask",
     "Recurrent",
     "Row",
     "Source",

@@ -194,10 +194,31 @@ def predict(
       seqtasks predict runs/mnist_rows-lstm-0123abcd three.png seven.png
 
       seqtasks predict runs/mnist_rows-lstm-0123abcd photo.png --invert yes
+
+      seqtasks predict runs/char_lm-lstm-0123abcd --prompt "ROMEO:" --length 500 --temperature 0.8
     """
     from seqtasks import commands
 
     commands.predict(run, inputs or [], runs, format)
+
+
+@command()
+def score(
+    run: RunName,
+    texts: Annotated[list[str] | None, typer.Argument(help="Lines of text")] = None,
+    file: Annotated[Path | None, typer.Option("--file", help="Score the lines of this file instead")] = None,
+    runs: Runs = _RUNS,
+    format: Annotated[Literal["text", "csv", "json"], typer.Option("--format", "-f")] = "text",
+) -> None:
+    """Tell how likely a language model finds lines of text: log-probability and perplexity.
+
+    In a terminal each unit is shaded by how much it surprised the model.
+
+    Example: seqtasks score runs/char_lm-lstm-0123abcd "To be, or not to be" "Tu bi, ro tno ot eb"
+    """
+    from seqtasks import commands
+
+    commands.score(run, texts or [], file, runs, format)
 
 
 @command(name="list")

@@ -163,7 +163,25 @@ def predict(name: str, words: Sequence[str], runs: Path, format: str) -> None:
     quietly.import_keras()
     from seqtasks import use
 
-    print_rows(use.predict(folder, words), format)
+    found = use.predict(folder, words)
+    if isinstance(found, list):
+        print_rows(found, format)
+        return
+    for piece in found:
+        print(piece, end="", flush=True)
+    print()
+
+
+def score(name: str, texts: Sequence[str], file: Path | None, runs: Path, format: str) -> None:
+    """`seqtasks score`."""
+    folder = folders.find(name, runs)
+    quietly.import_keras()
+    from seqtasks import scoring
+
+    scored = scoring.score(folder, texts, file)
+    if format == "text":
+        scoring.print_heat(scored)
+    print_rows([line.row() for line in scored], format)
 
 
 def show(task: str, name: str | None, load: bool) -> None:

@@ -129,7 +129,8 @@ class Encoder(keras.layers.Layer):
             x: (batch, time, features).
             mask: (batch, time), true at real steps; None: all are real.
             initial_state: one list of states for each layer and direction, in the order
-                of the result; None: zeros, or the kept states if stateful.
+                of the result; kept states are then neither read nor written. None:
+                zeros, or the kept states if stateful.
             reset: (batch,), true for rows that start afresh.
             return_sequences: false returns one vector a row: the output of the last
                 real step and, for the backward direction, of the first. A skip is
@@ -197,6 +198,10 @@ class Encoder(keras.layers.Layer):
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
         """None: masks are arguments here and are not passed on behind the caller's back."""
+
+    def initial_state(self, batch: Any) -> list[list[Any]]:
+        """The states of `batch` rows that start afresh, as `call` takes them."""
+        return [list(recurrent.cell.get_initial_state(batch)) for recurrent in self.recurrents]
 
     def reset_state(self, training: bool | None = None) -> None:
         """Forgets the kept states, see `Recurrent.reset_state`."""

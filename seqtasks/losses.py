@@ -34,3 +34,28 @@ class SmoothedCrossentropy(keras.losses.Loss):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "smoothing": self.smoothing}
+
+
+@keras.saving.register_keras_serializable("seqtasks")
+class TokenCrossentropy(keras.losses.Loss):
+    """Cross-entropy of token numbers (batch, time) and logits, by weights that are 0 at padding.
+
+    Args:
+        per: `"token"`: the mean over all real tokens of the batch; `"window"`: the sum over
+            time and the mean over rows, as Zaremba et al. 2014 (https://arxiv.org/abs/1409.2329).
+    """
+
+    def __init__(self, per: str = "token", **kwargs: Any):
+        # Keras's default divides by all positions, padding too.
+        kwargs["reduction"] = "mean_with_sample_weight" if per == "token" else "sum_over_batch_size"
+        super().__init__(**kwargs)
+        self.per = per
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        nll = ops.sparse_categorical_crossentropy(ops.cast(y_true, "int32"), y_pred, from_logits=True)
+        return nll if self.per == "token" else nll * ops.cast(ops.shape(nll)[1], nll.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        config.pop("reduction")
+        return {**config, "per": self.per}

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
+import keras
 import numpy as np
 
 
@@ -24,3 +28,27 @@ def classification_scores(logits: np.ndarray, targets: np.ndarray) -> dict[str, 
     """
     chosen = log_softmax(logits)[np.arange(len(targets)), targets]
     return {"accuracy": float(np.mean(np.argmax(logits, axis=-1) == targets)), "nll": float(-np.mean(chosen))}
+
+
+def language_scores(nll: float, tokens: int) -> dict[str, float]:
+    """Scores of a language model from the sum over all tokens, never from means of batches.
+
+    Args:
+        nll: negative log-likelihood of all tokens, in nats.
+        tokens: how many.
+
+    Returns:
+        `nats` and `bits` a token, and `perplexity`.
+    """
+    nats = nll / tokens
+    return {"nats": nats, "bits": nats / math.log(2), "perplexity": math.exp(min(nats, 700.0))}
+
+
+class Perplexity(keras.metrics.SparseCategoricalCrossentropy):
+    """exp of the mean negative log-likelihood of all tokens so far, by their weights."""
+
+    def __init__(self, name: str = "perplexity", **kwargs: Any):
+        super().__init__(name=name, from_logits=True, **kwargs)
+
+    def result(self) -> Any:
+        return keras.ops.exp(super().result())

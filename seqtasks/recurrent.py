@@ -113,8 +113,9 @@ class Recurrent(keras.layers.Layer):
         Args:
             x: (batch, time, features).
             mask: (batch, time), true at real steps; None: all are real.
-            initial_state: a list of (batch, units), one for each state of the cell;
-                None: the kept states if stateful, else the cell's initial state.
+            initial_state: a list of (batch, units), one for each state of the cell; kept
+                states are then neither read nor written. None: the kept states if
+                stateful, else the cell's initial state.
             reset: (batch,), true for rows that start from the cell's initial state.
             return_sequences: false returns the output of the last real step only.
             training: dropout on; selects the kept states.
@@ -130,7 +131,8 @@ class Recurrent(keras.layers.Layer):
         batch = ops.shape(x)[0]
         fresh = self.cell.get_initial_state(batch)
         states = list(initial_state) if initial_state is not None else fresh
-        if self.stateful and initial_state is None:
+        keeps = self.stateful and initial_state is None
+        if keeps:
             kept = self._kept[bool(training)]
             states = [ops.slice(ops.convert_to_tensor(k), (0, 0), (batch, k.shape[1])) for k in kept]
         states = [ops.cast(state, self.compute_dtype) for state in states]
@@ -138,7 +140,9 @@ class Recurrent(keras.layers.Layer):
             rows = ops.expand_dims(ops.cast(reset, "bool"), -1)
             states = [ops.where(rows, new, old) for new, old in zip(fresh, states, strict=True)]
         with self.cell.weight_drop(self._drop) if self.weight_drop and training else nullcontext():
-            outputs, final = engines.ENGINES[self.running_engine].run(
+            # One step, as in generation, needs none of what an engine does for a sequence.
+            engine = engines.ENGINES["loop" if x.shape[1] == 1 else self.running_engine]
+            outputs, final = engine.run(
                 self.cell,
                 x,
                 states,
@@ -148,7 +152,7 @@ class Recurrent(keras.layers.Layer):
                 self._dot_mask(batch, training),
                 self._zone(x, training),
             )
-        if self.stateful:
+        if keeps:
             for k, state in zip(self._kept[bool(training)], final, strict=True):
                 # No gradient flows into the call before, on any backend.
                 state = ops.stop_gradient(ops.cast(state, k.dtype))

@@ -6,7 +6,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import keras
 import numpy as np
@@ -46,7 +46,8 @@ class Task(ABC):
     defaults for classification. The framework builds the encoder, compiles, fits,
     seeds and stores, so no task chooses its cell. `self.spec` holds the facts about
     the data that `load` found; it is stored in the run folder and is there again in
-    `predict`.
+    `predict`. `stateful` gives the task an encoder that keeps its states between batches;
+    `files="any"` lets it read a single file, too.
 
     Args:
         options: an instance of `Options`.
@@ -58,11 +59,12 @@ class Task(ABC):
     metric: ClassVar[str] = "accuracy"
     higher_is_better: ClassVar[bool] = True
     causal: ClassVar[bool] = False
+    stateful: ClassVar[bool] = False
     version: ClassVar[int] = 1
     Options: ClassVar[type] = NoOptions
     PredictOptions: ClassVar[type] = NoOptions
     tfds: ClassVar[str | None] = None
-    files: ClassVar[bool] = False
+    files: ClassVar[bool | Literal["any"]] = False
     builtin: ClassVar[str | None] = None
     file: ClassVar[Path | None] = None
 
@@ -111,8 +113,8 @@ class Task(ABC):
         """The model's outputs for a split, in the order of its examples."""
         return np.asarray(model.predict(batches, verbose=0), dtype=np.float64)
 
-    def predict(self, model: keras.Model, inputs: Sequence[str], options: Any) -> list[dict[str, Any]]:
-        """Answers for what a user typed, one dictionary of columns a row.
+    def predict(self, model: keras.Model, inputs: Sequence[str], options: Any) -> list[dict[str, Any]] | Iterator[str]:
+        """Answers for what a user typed, one dictionary of columns a row; or text in pieces, as it is generated.
 
         Args:
             model: trained.
@@ -133,7 +135,7 @@ class Task(ABC):
     def sources(cls) -> list[str]:
         """The values that `data.source` may have, besides `auto`."""
         found = [f"tfds:{cls.tfds}"] if cls.tfds else []
-        found += ["files:DIR"] if cls.files else []
+        found += [f"files:{'PATH' if cls.files == 'any' else 'DIR'}"] if cls.files else []
         return found + ([f"builtin:{cls.builtin}"] if cls.builtin else [])
 
 

@@ -157,7 +157,8 @@ def build(task: Task, config: Config) -> tuple[keras.Model, Encoder]:
         if probe.built:  # a task without recurrence leaves it unused
             settings = match(settings, probe.features)
     keras.utils.set_random_seed(config.seed)
-    encoder = Encoder(settings, name="encoder")
+    rows = max(config.train.batch_size, config.train.eval_batch_size)
+    encoder = Encoder(settings, stateful=task.stateful, max_batch=rows, name="encoder")
     return task.model(encoder), encoder
 
 
@@ -169,7 +170,7 @@ def _train(task: Task, splits: Splits, config: Config, folder: runs.Run, reporte
     batches = task.batches(splits.train, config.train.batch_size, shuffle=True, seed=config.seed)
     validation = task.batches(splits.validation, config.train.eval_batch_size)
     optimizer = make_optimizer(config.train, batches.batches_per_epoch)
-    model.compile(optimizer, task.loss(), metrics=task.metrics(), jit_compile=config.train.jit)
+    model.compile(optimizer, task.loss(), weighted_metrics=task.metrics(), jit_compile=config.train.jit)
     optimizer.build(model.trainable_variables)
     reporter.say(
         f"{task.name}: {config.encoder.cell}, {model.count_params():,} parameters, engine {encoder.running_engine}, "

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import typing
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
@@ -75,17 +76,18 @@ def evaluate(folder: runs.Run, reporter: Reporter) -> list[dict[str, Any]]:
     return [{"score": name, "now": value, "in result.json": row.scores.get(name)} for name, value in scores.items()]
 
 
-def predict(folder: runs.Run, words: Sequence[str]) -> list[dict[str, Any]]:
-    """Answers for inputs and `--option value` words from the command line.
+def predict(folder: runs.Run, words: Sequence[str]) -> list[dict[str, Any]] | Iterator[str]:
+    """Answers for inputs and `--option value` words from the command line: rows, or text as it is generated.
 
     Raises:
         ConfigError: an unknown option, or inputs the task cannot read.
     """
     task, _, model = open_trained(folder)
     inputs, given = split_options(words)
-    options = build(
-        task.PredictOptions, {k: parse(v) for k, v in given.items()}, "--", {f"--{k}": v for k, v in given.items()}
-    )
+    hints = typing.get_type_hints(task.PredictOptions)
+    # Text stays text: a prompt may look like anything.
+    values = {k: v if hints.get(k) is str else parse(v) for k, v in given.items()}
+    options = build(task.PredictOptions, values, "--", {f"--{k}": v for k, v in given.items()})
     return task.predict(model, inputs, options)
 
 

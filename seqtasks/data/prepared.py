@@ -26,7 +26,8 @@ def load(source: Source, splits: Sequence[str], keys: Sequence[str]) -> cache.Ar
     """The features `keys` of `splits` as arrays named `"<split>/<key>"`, examples first.
 
     For sets whose examples all have one shape. A trailing channel of 1 is dropped:
-    `train/image` of MNIST is uint8 (60000, 28, 28), `train/label` int64 (60000,).
+    `train/image` of MNIST is uint8 (60000, 28, 28), `train/label` int64 (60000,). Texts
+    are for `texts`.
 
     Raises:
         DataError: not prepared and not to be downloaded, damaged, or without such a
@@ -102,16 +103,26 @@ def _decode(source: Source, folder: Path, splits: Sequence[str], keys: Sequence[
                 examples = tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1, shuffle_files=False))
             except Exception as error:
                 raise _damaged(source, folder, error) from error
-            arrays |= {f"{split}/{key}": _tidy(examples[key]) for key in keys}
             for key in keys:
-                found, expected = len(arrays[f"{split}/{key}"]), info.splits[split].num_examples
+                arrays |= _arrays(f"{split}/{key}", examples[key])
+                found, expected = len(examples[key]), info.splits[split].num_examples
                 if found != expected:
                     raise _damaged(source, folder, f"{found} examples in {split}, expected {expected}")
     return arrays
 
 
-def _tidy(array: np.ndarray) -> np.ndarray:
-    return array[..., 0] if array.ndim == 4 and array.shape[-1] == 1 else array
+def _arrays(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
+    """Numbers as they are; texts, which NumPy holds as objects, as their bytes and where each ends."""
+    if values.dtype.hasobject:
+        ends = np.cumsum([len(text) for text in values], dtype=np.int64)
+        return {name: np.frombuffer(b"".join(values), np.uint8), f"{name}/ends": ends}
+    return {name: values[..., 0] if values.ndim == 4 and values.shape[-1] == 1 else values}
+
+
+def texts(arrays: cache.Arrays, name: str) -> list[str]:
+    """The texts of a feature that `load` gave."""
+    data, ends = arrays.arrays[name].tobytes(), arrays.arrays[f"{name}/ends"].tolist()
+    return [data[start:end].decode() for start, end in zip([0, *ends[:-1]], ends, strict=True)]
 
 
 def _publish(staging: Path, made: Path, data_dir: Path) -> Path:

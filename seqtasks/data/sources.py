@@ -54,7 +54,7 @@ def resolve(
     spec: str,
     *,
     tfds: str | None,
-    files: bool,
+    files: bool | Literal["any"],
     builtin: str | None,
     tfds_dir: str | None = None,
     announce: Callable[[str], None] = tell,
@@ -66,7 +66,7 @@ def resolve(
     Args:
         spec: `auto`, `tfds`, `tfds:NAME`, `builtin` or `files:DIR`.
         tfds: the tensorflow-datasets name the task reads, if any.
-        files: whether the task reads files.
+        files: whether the task reads files; "any": a single one, too.
         builtin: the name of the task's built-in set, if any.
         tfds_dir: `data.tfds_dir`.
         announce: receives one line that says what was chosen and why.
@@ -77,11 +77,11 @@ def resolve(
     """
     forms = ["auto", *(["tfds", f"tfds:{tfds}"] if tfds else []), *(["builtin"] if builtin else [])]
     if files and spec.startswith("files:"):
-        return _files(spec, announce)
+        return _files(spec, files == "any", announce)
     if spec.startswith("tfds:") and tfds and spec not in forms:
         raise ConfigError(f"data.source={spec}: this task reads tfds:{tfds}; give tfds:{tfds} or another source")
     if spec not in forms:
-        forms += ["files:DIR"] if files else []
+        forms += [f"files:{'PATH' if files == 'any' else 'DIR'}"] if files else []
         hint = suggest(spec, forms)
         near = f"{hint} " if hint.startswith("did") else ""
         raise ConfigError(f"unknown data.source={spec}; {near}allowed for this task: {', '.join(forms)}")
@@ -173,11 +173,14 @@ def _obtain(source: Source, announce: Callable[[str], None]) -> str | None:
     return None
 
 
-def _files(spec: str, announce: Callable[[str], None]) -> Source:
+def _files(spec: str, single: bool, announce: Callable[[str], None]) -> Source:
     text = spec.removeprefix("files:")
     if not text.strip():
         raise ConfigError("data.source=files: names no folder; write data.source=files:DIR")
     folder = Path(text).expanduser().resolve()
+    if single and folder.is_file():
+        announce(f"data: files:{folder} (as asked)")
+        return Source("files", str(folder), folder)
     if not folder.is_dir():
         found = "is a file" if folder.exists() else "does not exist"
         raise DataError(f"data.source={spec}: {folder} {found}; give a folder with the data")

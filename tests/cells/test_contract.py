@@ -90,7 +90,7 @@ def test_the_contract_sees_a_gradient_that_is_cut(gru, monkeypatch):
     honest = gru.step
     cut = keras.ops.stop_gradient
     monkeypatch.setattr(gru, "step", lambda self, p, states: honest(self, p, [cut(s) for s in states]))
-    with pytest.raises(AssertionError, match="gradients? of"):
+    with pytest.raises(AssertionError, match=r"gradients? of"):
         check_cell("gru")
 
 

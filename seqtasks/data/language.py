@@ -1,0 +1,102 @@
+"""Where the text of a language model comes from, and how it is cut into splits."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+from pathlib import Path
+from typing import Any, Literal
+
+from seqtasks.data import corpus, prepared
+from seqtasks.data.lanes import next_tokens
+from seqtasks.data.sources import Source
+from seqtasks.data.splits import Examples, Splits
+from seqtasks.data.text import Text, find_files
+from seqtasks.data.vocabulary import Vocabulary
+from seqtasks.errors import DataError
+
+Parts = dict[str, tuple[Text, int, int | None]]  # of each split: a text, its first character, the one after its last
+Split = Literal["own", "nanogpt"]
+NAMES = ("train", "validation", "test")
+
+
+def load(source: Source, split: Split = "own", **vocabulary: Any) -> Splits:
+    """The splits of a source as token numbers; the vocabulary is that of the training split.
+
+    Args:
+        source: tfds with a feature `text`, files, or the built-in text.
+        split: `"own"`: the source's; a text without any is cut 90 : 5 : 5. `"nanogpt"`: the
+            first 90 % of all text for training, the last 10 % for both validation and test,
+            as https://github.com/karpathy/nanoGPT has it.
+        vocabulary: settings of `Vocabulary.train`.
+
+    Raises:
+        DataError: no text, too little, or not UTF-8.
+    """
+    name, parts = _parts(source, split)
+    for part, (text, start, stop) in parts.items():
+        if (stop if stop is not None else len(text)) - start < 3:
+            raise DataError(f"{source}: the {part} split has fewer than 3 characters; give more text")
+    known = corpus.vocabulary_of(*parts["train"], **vocabulary)
+    examples: dict[str, Examples] = {}
+    for part, (text, start, stop) in parts.items():
+        tokens = corpus.encode(text, known, start, stop)
+        if len(tokens) < 2:
+            raise DataError(f"{source}: the {part} split has {len(tokens)} tokens; it needs 2 or more; give more text")
+        examples[part] = next_tokens(tokens)
+    spec = {
+        "vocabulary": known.to_text(),
+        "size": len(known),
+        "tokens": {part: len(found) + 1 for part, found in examples.items()},
+    }
+    digests = "-".join(dict.fromkeys(text.digest for text, _, _ in parts.values()))
+    return Splits(**examples, source=name, fingerprint=digests[:50], spec=spec)
+
+
+def limited(splits: Splits, most: int | None) -> Splits:
+    """The splits with at most so many tokens each."""
+    if most is None:
+        return splits
+    return dataclasses.replace(splits, **{name: getattr(splits, name).take(most) for name in NAMES})
+
+
+def vocabulary(spec: dict[str, Any]) -> Vocabulary:
+    """The vocabulary that `load` stored."""
+    return Vocabulary(spec["vocabulary"])
+
+
+def _parts(source: Source, split: Split) -> tuple[str, Parts]:
+    name, texts = str(source), _texts(source)
+    if source.kind == "builtin":
+        name += f" of Python {platform.python_version()}"
+    if split == "nanogpt":
+        whole = Text([part for text in texts.values() for part in text.parts])
+        cut = int(len(whole) * 0.9)
+        return name, {"train": (whole, 0, cut), "validation": (whole, cut, None), "test": (whole, cut, None)}
+    if len(texts) > 1:
+        return name, {part: (text, 0, None) for part, text in texts.items()}
+    (whole,) = texts.values()
+    first, second = int(len(whole) * 0.9), int(len(whole) * 0.95)
+    return name, {"train": (whole, 0, first), "validation": (whole, first, second), "test": (whole, second, None)}
+
+
+def _texts(source: Source) -> dict[str, Text]:
+    """The text of each split, or of all of them as one."""
+    if source.kind == "tfds":
+        arrays = prepared.load(source, NAMES, ["text"])
+        return {part: Text(prepared.texts(arrays, f"{part}/text")) for part in NAMES}
+    if source.kind == "builtin":
+        from pydoc_data.topics import topics  # the reference of the language, which every Python carries
+
+        return {"all": Text(["\n\n".join(str(text).strip() for _, text in sorted(topics.items())) + "\n"])}
+    assert source.folder is not None
+    layout = {"train": "train.txt", "validation": "valid.txt", "test": "test.txt"}
+    found = {part: source.folder / file for part, file in layout.items() if (source.folder / file).is_file()}
+    if not found:
+        return {"all": Text(find_files(source.folder))}
+    if missing := [file for part, file in layout.items() if part not in found]:
+        raise DataError(
+            f"{source.folder} has {', '.join(path.name for path in found.values())} but not {', '.join(missing)}; "
+            "give all three, or any other names for one text that is cut into splits"
+        )
+    return {part: Text([Path(path)]) for part, path in found.items()}

@@ -72,9 +72,9 @@ def _data(problems: list[str]) -> Iterator[tuple[str, str]]:
             problems.append(str(error))
             continue
         found = []
-        if task.tfds:
-            folder = sources.prepared_folder(sources.Source("tfds", task.tfds, sources.data_dir()))
-            found.append(f"tfds:{task.tfds} " + (f"prepared in {folder}" if folder else "not prepared"))
+        for tfds in task.tfds_names():
+            folder = sources.prepared_folder(sources.Source("tfds", tfds, sources.data_dir()))
+            found.append(f"tfds:{tfds} " + (f"prepared in {folder}" if folder else "not prepared"))
         if task.builtin:
             found.append(f"builtin:{task.builtin}")
         yield f"task {name}", "; ".join(found) or "reads files"

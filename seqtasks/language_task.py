@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from seqtasks.losses import TokenCrossentropy
 from seqtasks.metrics import language_scores
 from seqtasks.settings import setting
 from seqtasks.task import Task
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -130,18 +133,30 @@ class LanguageTask(Task):
         prompt = words.encode(options.prompt)
         if not len(prompt):
             raise ConfigError(f"the prompt {options.prompt!r} has no token; give --prompt TEXT")
+        unknown = (
+            {options.prompt[i] for i, number in enumerate(prompt) if number == 0} if words.kind == "characters" else {}
+        )
+        if unknown:
+            log.warning(
+                "the model has never seen %s in the prompt; it reads them as unknown", " ".join(sorted(unknown))
+            )
         yield options.prompt if options.prompt.strip() else ""
-        sampler = Sampler(step_of(model), options.temperature, options.top_k, options.top_p)
         logits, states = read(model, prompt[None])
-        sent = 0
+        step, never = step_of(model), 0.0
+        if words.kind == "characters":  # the number of unknown characters is none that can be shown
+            never = 1e9 * ops.one_hot(0, len(words))
+
+        def known(tokens: Any, states: Any) -> tuple[Any, Any]:
+            logits, states = step(tokens, states)
+            return logits - never, states
+
+        sampler, logits = Sampler(known, options.temperature, options.top_k, options.top_p), logits - never
         for start in itertools.count(0, self.CHUNK):
             if start >= options.length:
                 return
             found = sampler(logits, states, uniform(self.CHUNK, [options.seed], start))
             logits, states = found.logits, found.states
-            piece = words.decode(found.tokens[0][: options.length - start])
-            yield piece
-            sent += len(piece)
+            yield words.decode(found.tokens[0][: options.length - start])
 
     def log_probabilities(self, model: keras.Model, text: str) -> list[tuple[str, float]]:
         """Each token of a text but the first, and its log-probability after all before it."""

@@ -63,7 +63,7 @@ class Task(ABC):
     version: ClassVar[int] = 1
     Options: ClassVar[type] = NoOptions
     PredictOptions: ClassVar[type] = NoOptions
-    tfds: ClassVar[str | None] = None
+    tfds: ClassVar[str | tuple[str, ...] | None] = None
     files: ClassVar[bool | Literal["any"]] = False
     builtin: ClassVar[str | None] = None
     file: ClassVar[Path | None] = None
@@ -132,9 +132,14 @@ class Task(ABC):
         return iter(())
 
     @classmethod
+    def tfds_names(cls) -> tuple[str, ...]:
+        """The sets of tensorflow-datasets that it reads, the default first."""
+        return (cls.tfds,) if isinstance(cls.tfds, str) else cls.tfds or ()
+
+    @classmethod
     def sources(cls) -> list[str]:
         """The values that `data.source` may have, besides `auto`."""
-        found = [f"tfds:{cls.tfds}"] if cls.tfds else []
+        found = [f"tfds:{name}" for name in cls.tfds_names()]
         found += [f"files:{'PATH' if cls.files == 'any' else 'DIR'}"] if cls.files else []
         return found + ([f"builtin:{cls.builtin}"] if cls.builtin else [])
 

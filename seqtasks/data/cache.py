@@ -22,7 +22,7 @@ import platformdirs
 log = logging.getLogger(__name__)
 
 # Names of entries and of unfinished ones: `clear` must not touch anything else in a shared folder.
-ENTRY = re.compile(r".+-[0-9a-f]{16}\.npz(\..+\.tmp)?")
+ENTRY = re.compile(r".+-[0-9a-f]{16}\.(npz|npy|json)(\..+\.tmp)?")
 PREFIX = "data/"  # keeps names of arrays apart from "key" and "fingerprint", and from arguments of np.savez
 
 
@@ -94,6 +94,8 @@ def newest(prefix: str) -> str | None:
     """The key of the youngest entry whose key starts with `prefix`."""
     found: list[tuple[int, str]] = []
     for path in _entries():
+        if path.suffix != ".npz":  # texts and their tokens
+            continue
         try:
             with np.load(path, allow_pickle=False) as stored:
                 key = str(stored["key"])

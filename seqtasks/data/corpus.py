@@ -57,7 +57,7 @@ def encode(text: Text, vocabulary: Vocabulary, start: int = 0, stop: int | None 
             log.warning("the tokens cannot be kept in %s (%s); they stay in memory", path.parent, error)
             pieces = vocabulary.encode_pieces(text.pieces(start, stop))
             return np.concatenate([np.zeros(0, vocabulary.dtype), *pieces])
-    return np.load(path, mmap_mode="r")
+    return np.asanyarray(np.load(path, mmap_mode="r"))
 
 
 def _write(path: Path, pieces: Iterator[np.ndarray], dtype: Any) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import platform
-from pathlib import Path
 from typing import Any, Literal
 
 from seqtasks.data import corpus, prepared
@@ -83,20 +82,26 @@ def _parts(source: Source, split: Split) -> tuple[str, Parts]:
 def _texts(source: Source) -> dict[str, Text]:
     """The text of each split, or of all of them as one."""
     if source.kind == "tfds":
-        arrays = prepared.load(source, NAMES, ["text"])
-        return {part: Text(prepared.texts(arrays, f"{part}/text")) for part in NAMES}
+        has = NAMES if source.name == "tiny_shakespeare" else ("train", "test")
+        arrays = prepared.load(source, has, ["text"])
+        found = {part: prepared.texts(arrays, f"{part}/text") for part in has}
+        if "validation" not in found:  # many texts: each is a line, and of those for training one in twenty is held out
+            found = {part: [text.replace("\n", " ") + "\n" for text in texts] for part, texts in found.items()}
+            cut = len(found["train"]) * 19 // 20
+            found |= {"train": found["train"][:cut], "validation": found["train"][cut:]}
+        return {part: Text(found[part]) for part in NAMES}
     if source.kind == "builtin":
         from pydoc_data.topics import topics  # the reference of the language, which every Python carries
 
         return {"all": Text(["\n\n".join(str(text).strip() for _, text in sorted(topics.items())) + "\n"])}
     assert source.folder is not None
     layout = {"train": "train.txt", "validation": "valid.txt", "test": "test.txt"}
-    found = {part: source.folder / file for part, file in layout.items() if (source.folder / file).is_file()}
-    if not found:
+    there = {part: source.folder / file for part, file in layout.items() if (source.folder / file).is_file()}
+    if not there:
         return {"all": Text(find_files(source.folder))}
-    if missing := [file for part, file in layout.items() if part not in found]:
+    if missing := [file for part, file in layout.items() if part not in there]:
         raise DataError(
-            f"{source.folder} has {', '.join(path.name for path in found.values())} but not {', '.join(missing)}; "
+            f"{source.folder} has {', '.join(path.name for path in there.values())} but not {', '.join(missing)}; "
             "give all three, or any other names for one text that is cut into splits"
         )
-    return {part: Text([Path(path)]) for part, path in found.items()}
+    return {part: Text([path]) for part, path in there.items()}

@@ -15,7 +15,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -53,7 +53,7 @@ def tell(text: str) -> None:
 def resolve(
     spec: str,
     *,
-    tfds: str | None,
+    tfds: str | Sequence[str] | None,
     files: bool | Literal["any"],
     builtin: str | None,
     tfds_dir: str | None = None,
@@ -65,7 +65,7 @@ def resolve(
 
     Args:
         spec: `auto`, `tfds`, `tfds:NAME`, `builtin` or `files:DIR`.
-        tfds: the tensorflow-datasets name the task reads, if any.
+        tfds: the tensorflow-datasets names the task reads, if any; the first is the default.
         files: whether the task reads files; "any": a single one, too.
         builtin: the name of the task's built-in set, if any.
         tfds_dir: `data.tfds_dir`.
@@ -75,11 +75,15 @@ def resolve(
         ConfigError: a spec that is unknown, or that this task has no reader for.
         DataError: the data is not there and cannot be fetched.
     """
-    forms = ["auto", *(["tfds", f"tfds:{tfds}"] if tfds else []), *(["builtin"] if builtin else [])]
+    names = [tfds] if isinstance(tfds, str) else list(tfds or ())
+    known = [f"tfds:{name}" for name in names]
+    forms = ["auto", *(["tfds", *known] if known else []), *(["builtin"] if builtin else [])]
     if files and spec.startswith("files:"):
         return _files(spec, files == "any", announce)
-    if spec.startswith("tfds:") and tfds and spec not in forms:
-        raise ConfigError(f"data.source={spec}: this task reads tfds:{tfds}; give tfds:{tfds} or another source")
+    if spec.startswith("tfds:") and known and spec not in forms:
+        raise ConfigError(
+            f"data.source={spec}: this task reads {', '.join(known)}; give {' or '.join(known)}, or another source"
+        )
     if spec not in forms:
         forms += [f"files:{'PATH' if files == 'any' else 'DIR'}"] if files else []
         hint = suggest(spec, forms)
@@ -87,8 +91,9 @@ def resolve(
         raise ConfigError(f"unknown data.source={spec}; {near}allowed for this task: {', '.join(forms)}")
 
     reason = "as asked" if spec == "builtin" else "this task reads no tfds set"
-    if tfds and spec != "builtin":
-        source = Source("tfds", tfds, data_dir(tfds_dir))
+    if names and spec != "builtin":
+        name = spec.removeprefix("tfds:") if spec in known else names[0]
+        source = Source("tfds", name, data_dir(tfds_dir))
         problem = _obtain(source, announce)
         if problem is None:
             return source

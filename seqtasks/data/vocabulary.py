@@ -36,9 +36,8 @@ class Vocabulary:
             self._tokenizer: Any = Tokenizer.from_str(text)
         except Exception as error:  # the library raises plain Exception
             raise DataError(f"the vocabulary is damaged: {error}; train again") from error
-        pre = type(self._tokenizer.pre_tokenizer).__name__
-        kinds: dict[str, Kind] = {"Split": "characters", "WhitespaceSplit": "words", "ByteLevel": "bpe"}
-        self.kind = kinds[pre]
+        kinds: dict[str, Kind] = {"Fuse": "characters", "ByteLevel": "bpe"}
+        self.kind: Kind = kinds.get(type(self._tokenizer.decoder).__name__, "words")
 
     @classmethod
     def train(
@@ -48,6 +47,7 @@ class Vocabulary:
         size: int | None = None,
         min_frequency: int = 1,
         lowercase: bool = False,
+        punctuation: bool = False,
     ) -> Vocabulary:
         """The vocabulary of some texts.
 
@@ -57,6 +57,7 @@ class Vocabulary:
             size: the most units; None: all (byte-pair units: 4096).
             min_frequency: rarer units are left out.
             lowercase: fold capitals first.
+            punctuation: signs are words of their own even where no space is between.
 
         Raises:
             ConfigError: byte-pair units fewer than there are bytes.
@@ -80,15 +81,22 @@ class Vocabulary:
                 tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
                 tokenizer.decoder = decoders.Fuse()
             else:
-                tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+                # Between spaces; or each match, and what lies between is dropped.
+                signs = pre_tokenizers.Split(Regex(rf"{END}|{UNKNOWN}|\w+(?:['’]\w+)*|[^\w\s]"), "removed", invert=True)
+                tokenizer.pre_tokenizer = signs if punctuation else pre_tokenizers.WhitespaceSplit()
                 special += [END]
                 texts = map(_with_ends, texts)
             trainer = trainers.WordLevelTrainer(vocab_size=size or 1 << 31, special_tokens=special, **settings)
         if lowercase:
             tokenizer.normalizer = normalizers.Lowercase()
         tokenizer.train_from_iterator(texts, trainer)
+        model = tokenizer.model
+        if kind != "bpe":  # a text may hold the word <unk>, which the library then counts as another
+            known = tokenizer.get_vocab()
+            names = [*special, *sorted(known.keys() - set(special), key=known.__getitem__)]
+            model = models.WordLevel({name: number for number, name in enumerate(names)}, UNKNOWN)
         # A special token is cut out of any text before all else: the characters "<unk>" of a text must stay five.
-        plain = Tokenizer(tokenizer.model)
+        plain = Tokenizer(model)
         plain.pre_tokenizer, plain.decoder = tokenizer.pre_tokenizer, tokenizer.decoder
         if lowercase:
             plain.normalizer = tokenizer.normalizer

@@ -1,0 +1,51 @@
+"""The next word of a text, synced.
+
+    read     the company said it expects <unk> to rise <eos>
+    wanted   company said it expects <unk> to rise <eos> the
+
+The end of a line is a word, `<eos>`, and counts. The score is the perplexity over every
+word of the test text. `files:DIR` with train.txt, valid.txt and test.txt takes the layout
+of the Penn Treebank; `options.unit=bpe` reads byte-pair units instead of words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from seqtasks import LanguageOptions, LanguageTask, Source, Splits, register_task, setting
+from seqtasks.data import language
+from seqtasks.metrics import Perplexity
+
+
+@dataclass(frozen=True)
+class Options(LanguageOptions):
+    """The text and the model of it."""
+
+    unit: Literal["words", "bpe"] = setting("words", "what is predicted; bpe: byte-pair units, which know every text")
+    size: int | None = setting(10_000, "the most words or units; null: all words", least=1)
+    min_frequency: int = setting(1, "rarer words are <unk>", least=1)
+    lowercase: bool = setting(False, "fold capitals first")
+    punctuation: Literal["auto", "split", "keep"] = setting(
+        "auto", "signs are words of their own (split), or not (keep); auto: split unless the text comes as train.txt …"
+    )
+
+
+@register_task("word_lm")
+class WordLM(LanguageTask):
+    """The next word of a text."""
+
+    metric = "perplexity"
+    tfds = ("tiny_shakespeare", "imdb_reviews")
+    Options = Options
+
+    def splits(self, source: Source) -> Splits:
+        o = self.options
+        settings: dict[str, Any] = {"min_frequency": o.min_frequency, "lowercase": o.lowercase, "size": o.size}
+        if o.unit == "words":
+            tokenized = source.folder is not None and (source.folder / "train.txt").is_file()
+            settings["punctuation"] = o.punctuation == "split" or (o.punctuation == "auto" and not tokenized)
+        return language.load(source, kind=o.unit, **settings)
+
+    def metrics(self) -> list[Any]:
+        return [Perplexity()]

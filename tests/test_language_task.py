@@ -1,0 +1,178 @@
+"""Language models: what is trained, scored and generated is one model, whatever the batches and windows."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+
+from seqtasks import plugins
+from seqtasks.config import EncoderConfig
+from seqtasks.data.lanes import next_tokens
+from seqtasks.data.sources import Source
+from seqtasks.encoder import Encoder
+from seqtasks.errors import ConfigError, DataError
+from seqtasks.generate import Sampler, uniform
+from seqtasks.language_task import GenerateOptions, read, step_of
+from seqtasks.metrics import log_softmax
+from seqtasks.task import Task
+
+TEXT = "the cat sat on the mat. the dog sat on the cat!\n" * 40
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEQTASKS_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "a.txt").write_text(TEXT)
+    return tmp_path / "text"
+
+
+def source(folder):
+    return Source("files", str(folder), folder)
+
+
+def make(folder, encoder=None, **options) -> tuple[Task, keras.Model, object]:
+    cls = plugins.load_task("char_lm")
+    task = cls(cls.Options(**options))
+    splits = task.load(source(folder), 0)
+    task.spec = splits.spec
+    keras.utils.set_random_seed(0)
+    config = EncoderConfig(**{"units": 12, "layers": 2, "cell": "gru", **(encoder or {})})
+    return task, task.model(Encoder(config, stateful=True, max_batch=64, name="encoder")), splits
+
+
+@pytest.mark.parametrize("engine", ["keras", "loop"])
+def test_the_score_does_not_depend_on_batches_or_windows(folder, engine):
+    task, model, splits = make(folder, {"engine": engine})
+    wanted = task.score(model, task.batches(splits.train, 32))
+    for batch, window in ((1, 64), (7, 64), (32, 13), (64, 1000)):
+        task.options = type(task.options)(window=window)
+        found = task.score(model, task.batches(splits.train, batch))
+        assert abs(found["perplexity"] - wanted["perplexity"]) < 1e-4
+    assert wanted["perplexity"] == pytest.approx(math.exp(wanted["nats"])) == pytest.approx(2 ** wanted["bits"])
+
+
+def test_it_is_the_mean_over_all_tokens_of_one_pass(folder):
+    task, model, splits = make(folder, eval_lanes=1)
+    tokens = np.asarray(splits.test.inputs["tokens"])[None]
+    logits = model.predict_on_batch([tokens, np.ones(1, bool)])
+    nll = -log_softmax(logits)[0, np.arange(tokens.shape[1]), np.asarray(splits.test.targets)]
+    assert task.score(model, task.batches(splits.test, 4))["nats"] == pytest.approx(nll.mean(), abs=1e-6)
+
+
+def test_the_state_is_carried_from_window_to_window(folder):
+    task, model, splits = make(folder, eval_lanes=1)
+    kept = task.score(model, task.batches(splits.train, 1))["nats"]
+    alone, _, _ = make(folder, eval_lanes=1, carry=False)
+    afresh = alone.score(model, alone.batches(splits.train, 1))["nats"]
+    assert abs(kept - afresh) > 1e-5
+
+
+@pytest.mark.parametrize("encoder", [{}, {"cell": "lstm", "skip": "residual", "layer_norm": True}, {"cell": "min_gru"}])
+def test_steps_give_the_logits_of_teacher_forcing(folder, encoder):
+    _, model, splits = make(folder, encoder)
+    tokens = np.asarray(splits.test.inputs["tokens"][:9], np.int32)[None].repeat(2, axis=0)
+    forced = model.predict_on_batch([tokens, np.ones(2, bool)])
+    logits, states = read(model, tokens[:, :1])
+    np.testing.assert_allclose(logits, forced[:, 0], atol=1e-5)
+    for t in range(1, 9):
+        logits, states = step_of(model)(keras.ops.convert_to_tensor(tokens[:, t]), states)
+        np.testing.assert_allclose(logits, forced[:, t], atol=1e-5)
+    np.testing.assert_allclose(read(model, tokens)[0], forced[:, -1], atol=1e-5)
+
+
+def test_generating_leaves_kept_states_alone(folder):
+    task, model, _ = make(folder)
+    before = [w.numpy() for w in model.get_layer("encoder").non_trainable_weights]
+    "".join(task.predict(model, [], GenerateOptions(prompt="the ", length=20)))
+    for old, weight in zip(before, model.get_layer("encoder").non_trainable_weights, strict=True):
+        np.testing.assert_array_equal(old, weight)
+
+
+def test_generation_goes_on_from_the_prompt_and_the_seed_decides(folder):
+    task, model, _ = make(folder)
+
+    def text(**options):
+        return "".join(task.predict(model, [], GenerateOptions(**{"prompt": "the ", "length": 120, **options})))
+
+    assert text().startswith("the ") and len(text()) == 4 + 120
+    assert text() == text() != text(seed=1)
+    assert text(length=70) == text()[:74]  # what comes in pieces is one text
+    assert text(temperature=0.0) == text(temperature=0.0, seed=5) == text(top_k=1)
+
+
+def test_unknown_characters_in_a_prompt_do_not_crash(folder):
+    task, model, _ = make(folder)
+    assert "".join(task.predict(model, [], GenerateOptions(prompt="漢字 the", length=5))).startswith("漢字 the")
+
+
+def test_log_probabilities_are_those_of_the_score(folder):
+    task, model, splits = make(folder, eval_lanes=1)
+    text = task.vocabulary.decode([*splits.test.inputs["tokens"], splits.test.targets[-1]])
+    units = task.log_probabilities(model, text)
+    assert "".join(unit for unit, _ in units) == text[1:]
+    nats = task.score(model, task.batches(splits.test, 1))["nats"]
+    assert -np.mean([value for _, value in units]) == pytest.approx(nats, abs=1e-5)
+    assert task.log_probabilities(model, "t") == []
+
+
+def test_tied_weights_are_those_of_the_embedding(folder):
+    _, plain, _ = make(folder)
+    task, tied, splits = make(folder, tied=True)
+    assert plain.count_params() - tied.count_params() == 12 * task.spec["size"]
+    tokens = np.asarray(splits.test.inputs["tokens"][:5], np.int32)[None]
+    encoder, table = tied.get_layer("encoder"), tied.get_layer("embedding").embeddings
+    out, _ = encoder(tied.get_layer("embedding")(tokens), initial_state=encoder.initial_state(1))
+    np.testing.assert_allclose(tied([tokens, np.ones(1, bool)]), out @ keras.ops.transpose(table), atol=1e-5)
+    with pytest.raises(ConfigError, match=r"embedding of 7 and an encoder output of 12; .* set options\.embedding=12"):
+        make(folder, tied=True, embedding=7)
+
+
+@pytest.mark.parametrize(("split", "sizes"), [("own", (0.9, 0.05, 0.05)), ("nanogpt", (0.9, 0.1, 0.1))])
+def test_one_text_is_cut_in_order(folder, split, sizes):
+    task, _, splits = make(folder, split=split)
+    parts = [getattr(splits, name) for name in ("train", "validation", "test")]
+    texts = [task.vocabulary.decode([*part.inputs["tokens"], part.targets[-1]]) for part in parts]
+    for text, share in zip(texts, sizes, strict=True):
+        assert abs(len(text) - share * len(TEXT)) <= 1
+    assert "".join(texts[: 3 if split == "own" else 2]) == TEXT
+    assert split == "own" or texts[1] == texts[2]
+
+
+def test_three_files_are_three_splits(folder):
+    for number, name in enumerate(("train", "valid", "test")):
+        (folder / f"{name}.txt").write_text(TEXT[number:])
+    task, _, splits = make(folder)
+    assert task.vocabulary.decode(splits.validation.inputs["tokens"]) == TEXT[1:-1]
+    (folder / "valid.txt").unlink()
+    with pytest.raises(DataError, match=r"has train\.txt, test\.txt but not valid\.txt; give all three"):
+        make(folder)
+
+
+def test_too_little_text_is_refused(folder):
+    (folder / "a.txt").write_text("ab cd")
+    with pytest.raises(DataError, match="split has fewer than 3 characters; give more text"):
+        make(folder)
+
+
+def test_a_text_shorter_than_a_window_is_read_all_the_same(folder):
+    task, model, splits = make(folder, window=10_000)
+    assert np.isfinite(task.score(model, task.batches(splits.train, 2))["nats"])
+    batches = task.batches(next_tokens(np.arange(5)), 64, shuffle=True)
+    assert len(batches) == 1 and batches[0][2].sum() == 4
+
+
+def test_the_words_of_a_command_line_are_options_only(folder):
+    task, model, _ = make(folder)
+    with pytest.raises(ConfigError, match="write --prompt TEXT"):
+        list(task.predict(model, ["ROMEO"], GenerateOptions()))
+    with pytest.raises(ConfigError, match="the prompt '' has no token"):
+        list(task.predict(model, [], GenerateOptions(prompt="")))
+
+
+def test_the_sampler_works_on_a_batch_of_prompts(folder):
+    _, model, splits = make(folder)
+    logits, states = read(model, np.asarray(splits.test.inputs["tokens"][:8], np.int32).reshape(2, 4))
+    found = Sampler(step_of(model), 0.8)(logits, states, uniform(6, [0, 1]))
+    assert found.tokens.shape == (2, 6) and np.all(found.scores < 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import lzma
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from seqtasks.layers.tied import TiedLogits
 from seqtasks.losses import TokenCrossentropy
 from seqtasks.metrics import language_scores
 from seqtasks.settings import setting
-from seqtasks.task import Task
+from seqtasks.task import Baseline, Task
 
 log = logging.getLogger(__name__)
 
@@ -197,6 +198,19 @@ def _logits(model: keras.Model, out: Any) -> Any:
     return ops.cast(model.get_layer("logits")(out), "float32")
 
 
-def perplexity(rows: Sequence[tuple[str, float]]) -> float:
-    """Of the tokens that `log_probabilities` gave."""
-    return math.exp(-sum(value for _, value in rows) / len(rows)) if rows else math.nan
+def compressed(vocabulary: Vocabulary, splits: Splits, most: int = 1 << 25) -> Baseline:
+    """What `xz` makes of it: the bytes that the test text adds to the compressed training text.
+
+    Args:
+        vocabulary: of characters.
+        splits: of the text.
+        most: characters of the training text, the last ones, that are compressed.
+    """
+
+    def size(text: str) -> int:
+        return len(lzma.compress(text.encode(), preset=9 | lzma.PRESET_EXTREME))
+
+    before = vocabulary.decode(splits.train.inputs["tokens"][-most:])
+    text = vocabulary.decode(splits.test.targets)
+    bits = 8 * (size(before + text) - size(before))
+    return Baseline(language_scores(bits * math.log(2), len(splits.test)), 0)

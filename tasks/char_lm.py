@@ -9,11 +9,13 @@ mean negative log-likelihood in nats a character, over every character of the te
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from seqtasks import LanguageOptions, LanguageTask, Source, Splits, register_task, setting
+from seqtasks import Baseline, LanguageOptions, LanguageTask, Source, Splits, register_task, setting
 from seqtasks.data import language
+from seqtasks.language_task import compressed
 
 
 @dataclass(frozen=True)
@@ -33,3 +35,6 @@ class CharLM(LanguageTask):
 
     def splits(self, source: Source) -> Splits:
         return language.load(source, self.options.split, kind="characters")
+
+    def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
+        return {"xz": lambda: compressed(self.vocabulary, splits)}

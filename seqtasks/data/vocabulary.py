@@ -86,7 +86,7 @@ class Vocabulary:
                 tokenizer.pre_tokenizer = signs if punctuation else pre_tokenizers.WhitespaceSplit()
                 special += [END]
                 texts = map(_with_ends, texts)
-            trainer = trainers.WordLevelTrainer(vocab_size=size or 1 << 31, special_tokens=special, **settings)
+            trainer = trainers.WordLevelTrainer(vocab_size=(size or 1 << 30) + 2, special_tokens=special, **settings)
         if lowercase:
             tokenizer.normalizer = normalizers.Lowercase()
         tokenizer.train_from_iterator(texts, trainer)
@@ -94,7 +94,7 @@ class Vocabulary:
         if kind != "bpe":  # a text may hold the word <unk>, which the library then counts as another
             known = tokenizer.get_vocab()
             names = [*special, *sorted(known.keys() - set(special), key=known.__getitem__)]
-            model = models.WordLevel({name: number for number, name in enumerate(names)}, UNKNOWN)
+            model = models.WordLevel({name: number for number, name in enumerate(names[:size])}, UNKNOWN)
         # A special token is cut out of any text before all else: the characters "<unk>" of a text must stay five.
         plain = Tokenizer(model)
         plain.pre_tokenizer, plain.decoder = tokenizer.pre_tokenizer, tokenizer.decoder

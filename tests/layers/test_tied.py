@@ -1,0 +1,27 @@
+"""The tied output layer in a saved model."""
+
+import keras
+import numpy as np
+import pytest
+
+from seqtasks.layers.tied import TiedLogits
+
+
+def test_it_is_saved_with_the_embedding_it_shares(tmp_path):
+    tokens = keras.Input((None,), dtype="int32")
+    embedding = keras.layers.Embedding(7, 4, name="embedding")
+    model = keras.Model(tokens, TiedLogits(embedding, name="logits")(embedding(tokens)))
+    assert model.count_params() == 7 * 4 + 7
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    x = np.array([[1, 2, 6]])
+    np.testing.assert_allclose(again(x), model(x), atol=1e-6)
+    table = np.ones((7, 4), "float32")
+    again.get_layer("embedding").embeddings.assign(table)
+    np.testing.assert_allclose(again(x), np.full((1, 3, 7), 4.0))  # one matrix, read by both
+    assert again.count_params() == model.count_params()
+
+
+def test_another_width_is_refused():
+    with pytest.raises(ValueError, match="inputs are 5 wide; the embedding is 4 wide"):
+        TiedLogits(keras.layers.Embedding(7, 4)).build((None, None, 5))

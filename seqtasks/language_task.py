@@ -6,7 +6,8 @@ import itertools
 import logging
 import lzma
 import math
-from collections.abc import Iterator, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -24,7 +25,7 @@ from seqtasks.errors import ConfigError
 from seqtasks.generate import Sampler, uniform
 from seqtasks.layers.tied import TiedLogits
 from seqtasks.losses import TokenCrossentropy
-from seqtasks.metrics import language_scores
+from seqtasks.metrics import Perplexity, language_scores
 from seqtasks.settings import setting
 from seqtasks.task import Baseline, Task
 
@@ -35,6 +36,9 @@ log = logging.getLogger(__name__)
 class LanguageOptions:
     """The text and the model of it."""
 
+    split: Literal["own", "nanogpt"] = setting(
+        "own", "the source's; nanogpt: first 90 % for training, last 10 % for validation and test"
+    )
     window: int = setting(64, "tokens between updates; no gradient goes further back", least=1)
     carry: bool = setting(True, "keep the state from window to window; false: each starts afresh")
     vary: bool = setting(False, "draw the length of each window around options.window")
@@ -60,7 +64,7 @@ class GenerateOptions:
 
 
 class LanguageTask(Task):
-    """The next token of a text; a subclass says which tokens and which metric."""
+    """The next token of a text; a subclass writes `units`."""
 
     topology = "synced"
     metric = "nats"
@@ -74,12 +78,12 @@ class LanguageTask(Task):
     PredictOptions = GenerateOptions
     CHUNK = 50  # tokens generated before they are shown
 
-    def splits(self, source: Source) -> Splits:
-        """The splits, by `language.load`."""
-        return language.load(source, kind="characters")
+    @abstractmethod
+    def units(self, source: Source) -> dict[str, Any]:
+        """What the tokens are: the settings of `Vocabulary.train`, `kind` among them."""
 
     def load(self, source: Source, seed: int) -> Splits:
-        return self.splits(source)
+        return language.load(source, self.options.split, **self.units(source))
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -107,6 +111,8 @@ class LanguageTask(Task):
         return TokenCrossentropy(self.options.loss)
 
     def metrics(self) -> list[Any]:
+        if self.metric == "perplexity":
+            return [Perplexity()]
         return [keras.metrics.SparseCategoricalCrossentropy(name="nats", from_logits=True)]
 
     def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> Lanes:
@@ -123,6 +129,10 @@ class LanguageTask(Task):
             nll += float((found * weights).sum())
             count += int(weights.sum())
         return language_scores(nll, count)
+
+    def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
+        words = language.vocabulary(splits.spec)
+        return {"xz": lambda: _compressed(words, splits)} if words.kind == "characters" else {}
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: GenerateOptions) -> Iterator[str]:
         """Text after the prompt, in pieces as it is generated."""
@@ -198,7 +208,7 @@ def _logits(model: keras.Model, out: Any) -> Any:
     return ops.cast(model.get_layer("logits")(out), "float32")
 
 
-def compressed(vocabulary: Vocabulary, splits: Splits, most: int = 1 << 25) -> Baseline:
+def _compressed(vocabulary: Vocabulary, splits: Splits, most: int = 1 << 25) -> Baseline:
     """What `xz` makes of it: the bytes that the test text adds to the compressed training text.
 
     Args:

@@ -9,32 +9,14 @@ mean negative log-likelihood in nats a character, over every character of the te
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from typing import Any
 
-from seqtasks import Baseline, LanguageOptions, LanguageTask, Source, Splits, register_task, setting
-from seqtasks.data import language
-from seqtasks.language_task import compressed
-
-
-@dataclass(frozen=True)
-class Options(LanguageOptions):
-    """The text and the model of it."""
-
-    split: Literal["own", "nanogpt"] = setting(
-        "own", "the source's; nanogpt: first 90 % for training, last 10 % for validation and test"
-    )
+from seqtasks import LanguageTask, Source, register_task
 
 
 @register_task("char_lm")
 class CharLM(LanguageTask):
     """The next character of a text."""
 
-    Options = Options
-
-    def splits(self, source: Source) -> Splits:
-        return language.load(source, self.options.split, kind="characters")
-
-    def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
-        return {"xz": lambda: compressed(self.vocabulary, splits)}
+    def units(self, source: Source) -> dict[str, Any]:
+        return {"kind": "characters"}

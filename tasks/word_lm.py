@@ -13,9 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from seqtasks import LanguageOptions, LanguageTask, Source, Splits, register_task, setting
-from seqtasks.data import language
-from seqtasks.metrics import Perplexity
+from seqtasks import LanguageOptions, LanguageTask, Source, register_task, setting
 
 
 @dataclass(frozen=True)
@@ -39,13 +37,10 @@ class WordLM(LanguageTask):
     tfds = ("tiny_shakespeare", "imdb_reviews")
     Options = Options
 
-    def splits(self, source: Source) -> Splits:
+    def units(self, source: Source) -> dict[str, Any]:
         o = self.options
-        settings: dict[str, Any] = {"min_frequency": o.min_frequency, "lowercase": o.lowercase, "size": o.size}
+        settings = {"kind": o.unit, "min_frequency": o.min_frequency, "lowercase": o.lowercase, "size": o.size}
         if o.unit == "words":
             tokenized = source.folder is not None and (source.folder / "train.txt").is_file()
             settings["punctuation"] = o.punctuation == "split" or (o.punctuation == "auto" and not tokenized)
-        return language.load(source, kind=o.unit, **settings)
-
-    def metrics(self) -> list[Any]:
-        return [Perplexity()]
+        return settings

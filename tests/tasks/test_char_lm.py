@@ -16,10 +16,10 @@ QUIET = Reporter(quiet=True)
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A run on random letters, each doubled: every second one is certain, the others are 1 of 4."""
+    """A run on random letters, each followed by its capital, which is certain; the letters are 1 of 4."""
     folder = tmp_path_factory.mktemp("lm")
     letters = np.random.default_rng(0).choice(list("abcd"), 6000)
-    (folder / "text.txt").write_text("".join(np.repeat(letters, 2)))
+    (folder / "text.txt").write_text("".join(letter + letter.upper() for letter in letters))
     words = [f"data.source=files:{folder / 'text.txt'}", "encoder.cell=gru", "encoder.units=32", "encoder.layers=1"]
     words += ["train.epochs=8", "train.batch_size=8", "options.window=20", "train.learning_rate=0.01"]
     cls = plugins.load_task("char_lm")
@@ -36,27 +36,27 @@ def test_it_learns_what_can_be_known(trained):
     assert row.metric == "nats" and not row.higher_is_better
 
 
-def test_it_writes_doubled_letters_in_a_stream(trained):
+def test_it_writes_letters_and_capitals_in_a_stream(trained):
     opened = runs.open_run(trained[0])
-    pieces = list(use.predict(opened, ["--prompt", "aa", "--length", "120", "--seed", "3"]))
+    pieces = list(use.predict(opened, ["--prompt", "aA", "--length", "120", "--seed", "3"]))
     assert len(pieces) > 2  # shown as they come
     text = "".join(pieces)
-    pairs = [text[i] == text[i + 1] for i in range(0, len(text), 2)]
+    pairs = [text[i].upper() == text[i + 1] for i in range(0, len(text), 2)]
     assert len(text) == 122 and np.mean(pairs) > 0.9
 
 
 def test_a_prompt_may_look_like_anything(trained):
     opened = runs.open_run(trained[0])
-    for prompt in ("a: b", "[1", "null", "7"):
+    for prompt in ("a: A", "[1", "null", "7"):
         assert "".join(use.predict(opened, ["--prompt", prompt, "--length", "2"])).startswith(prompt)
 
 
 def test_lines_are_scored(trained, cli, tmp_path):
     folder = str(trained[0])
-    (tmp_path / "lines.txt").write_text("aabbccdd\n\nabcdabcd\n")
+    (tmp_path / "lines.txt").write_text("aAbBcCdD\n\nabCDdcAB\n")
     code, out, _ = cli("score", folder, "--file", "lines.txt", "--format", "json")
     likely, unlikely = (json.loads(line) for line in out.splitlines())
-    assert code == 0 and likely["text"] == "aabbccdd" and likely["units"] == 7
+    assert code == 0 and likely["text"] == "aAbBcCdD" and likely["units"] == 7
     assert likely["perplexity"] < 3 < unlikely["perplexity"]
     assert likely["perplexity"] == pytest.approx(math.exp(-likely["log-probability"] / 7))
     code, out, err = cli("score", folder)

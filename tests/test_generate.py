@@ -52,9 +52,9 @@ def finished(length):
             yield tokens[:size]
 
 
-@pytest.mark.parametrize("penalty", [0.0, 0.6, 2.0])
-@pytest.mark.parametrize("early_stop", [True, False])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("penalty", "early_stop", "seed"), [(0.0, True, 0), (0.6, True, 1), (0.6, False, 2), (2.0, True, 3), (2.0, False, 4)]
+)
 def test_a_beam_as_wide_as_all_paths_is_exhaustive_search(penalty, early_stop, seed):
     toy, length = Toy(seed), 4
     beam = BeamSearch(toy, WORDS**length, length, END, penalty, n_best=5, early_stop=early_stop)

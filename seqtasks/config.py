@@ -73,9 +73,12 @@ class TrainConfig:
     learning_rate: float = setting(2e-3, "at the start", above=0)
     momentum: float = setting(0.9, "of sgd", least=0, below=1)
     weight_decay: float = setting(0.0, "decoupled, for adamw", least=0)
-    schedule: Literal["constant", "cosine", "plateau", "exponential"] = setting("cosine", "of the learning rate")
+    schedule: Literal["constant", "cosine", "plateau", "exponential", "step"] = setting(
+        "cosine", "of the learning rate"
+    )
     warmup_epochs: float = setting(0.0, "linear rise before the cosine", least=0)
-    decay: float = setting(0.5, "factor of plateau (each time) and exponential (each epoch)", above=0, below=1)
+    decay: float = setting(0.5, "factor of plateau (each time), exponential and step (each epoch)", above=0, below=1)
+    decay_after: int = setting(1, "epochs at the first learning rate, for step", least=1)
     patience: int = setting(2, "epochs without progress before plateau acts", least=1)
     clip_norm: float | None = setting(1.0, "largest global norm of the gradient; null: no clipping", above=0)
     early_stopping: int | None = setting(None, "stop after so many epochs without progress; null: never", least=1)

@@ -46,6 +46,7 @@ class LanguageOptions:
     embedding: int | None = setting(None, "width of the embedding; null: that of the encoder's output", least=1)
     tied: bool = setting(False, "the output layer has the weights of the embedding")
     output_dropout: float = setting(0.0, "on the outputs of the encoder, one mask a window", least=0, below=1)
+    init: float | None = setting(None, "draw all weights uniformly from -init to init; null: as the layers do", above=0)
     loss: Literal["token", "window"] = setting(
         "token", "mean over tokens; window: summed over time, as Zaremba et al. 2014"
     )
@@ -105,7 +106,11 @@ class LanguageTask(Task):
             )
         head = TiedLogits(embedding, name="logits") if o.tied else keras.layers.Dense(size, name="logits")
         logits = keras.layers.Activation("linear", dtype="float32")(head(x))
-        return keras.Model([tokens, reset], logits, name=self.name)
+        model = keras.Model([tokens, reset], logits, name=self.name)
+        if o.init is not None:
+            for weight in model.trainable_weights:
+                weight.assign(keras.random.uniform(weight.shape, -o.init, o.init))
+        return model
 
     def loss(self) -> Any:
         return TokenCrossentropy(self.options.loss)

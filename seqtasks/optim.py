@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+from keras import ops
 
 from seqtasks.config import TrainConfig
 
@@ -40,9 +41,40 @@ def make_schedule(config: TrainConfig, steps_per_epoch: int) -> Any:
                 0.0, max(1, total - warmup), warmup_target=config.learning_rate, warmup_steps=warmup
             )
         return keras.optimizers.schedules.CosineDecay(config.learning_rate, total)
+    if config.schedule == "step":
+        return StepDecay(config.learning_rate, steps_per_epoch, config.decay, config.decay_after)
     if config.schedule == "exponential":
         return keras.optimizers.schedules.ExponentialDecay(config.learning_rate, steps_per_epoch, config.decay)
     return config.learning_rate
+
+
+@keras.saving.register_keras_serializable("seqtasks")
+class StepDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """One learning rate for some epochs, then smaller by a factor with each epoch.
+
+    As Zaremba et al. 2014, https://arxiv.org/abs/1409.2329
+
+    Args:
+        rate: at first.
+        steps_per_epoch: batches an epoch.
+        decay: the factor.
+        after: epochs at the first rate.
+    """
+
+    def __init__(self, rate: float, steps_per_epoch: int, decay: float, after: int):
+        self.rate, self.steps_per_epoch, self.decay, self.after = rate, steps_per_epoch, decay, after
+
+    def __call__(self, step: Any) -> Any:
+        epoch = ops.floor(ops.cast(step, "float32") / self.steps_per_epoch)
+        return self.rate * self.decay ** ops.maximum(epoch + 1.0 - self.after, 0.0)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "rate": self.rate,
+            "steps_per_epoch": self.steps_per_epoch,
+            "decay": self.decay,
+            "after": self.after,
+        }
 
 
 def schedule_callbacks(config: TrainConfig, monitor: str, mode: str) -> list[keras.callbacks.Callback]:

@@ -53,7 +53,8 @@ def finished(length):
 
 
 @pytest.mark.parametrize(
-    ("penalty", "early_stop", "seed"), [(0.0, True, 0), (0.6, True, 1), (0.6, False, 2), (2.0, True, 3), (2.0, False, 4)]
+    ("penalty", "early_stop", "seed"),
+    [(0.0, True, 0), (0.6, True, 1), (0.6, False, 2), (2.0, True, 3), (2.0, False, 4)],
 )
 def test_a_beam_as_wide_as_all_paths_is_exhaustive_search(penalty, early_stop, seed):
     toy, length = Toy(seed), 4

@@ -5,7 +5,7 @@ import pytest
 from scipy.special import log_softmax as scipy_log_softmax
 from sklearn.metrics import accuracy_score, log_loss
 
-from seqtasks.metrics import classification_scores, log_softmax
+from seqtasks.metrics import Perplexity, classification_scores, language_scores, log_softmax
 
 RNG = np.random.default_rng(0)
 
@@ -32,3 +32,16 @@ def test_large_logits_stay_finite():
 def test_scores_are_of_the_whole_not_of_batches():
     logits, targets = np.array([[9.0, 0], [9, 0], [0, 9]]), np.array([0, 0, 0])
     assert classification_scores(logits, targets)["accuracy"] == pytest.approx(2 / 3)
+
+
+def test_perplexity_is_of_the_sum_and_not_a_mean_of_batches():
+    metric, rng, total, count = Perplexity(), np.random.default_rng(0), 0.0, 0
+    for rows in (1, 5):
+        logits = rng.normal(size=(rows, 3, 4), scale=3)
+        targets, weights = rng.integers(4, size=(rows, 3)), rng.integers(2, size=(rows, 3))
+        metric.update_state(targets, logits.astype("float32"), sample_weight=weights.astype("float32"))
+        nll = -np.take_along_axis(log_softmax(logits), targets[:, :, None], axis=2)[:, :, 0]
+        total, count = total + (nll * weights).sum(), count + weights.sum()
+    assert float(metric.result()) == pytest.approx(np.exp(total / count), rel=1e-4)
+    assert language_scores(total, count)["perplexity"] == pytest.approx(np.exp(total / count))
+    assert language_scores(total, count)["bits"] == pytest.approx(total / count / np.log(2))

@@ -123,3 +123,14 @@ def test_early_stopping_stops_after_its_patience(mode, sign):
 
 def test_nothing_watches_unless_asked():
     assert schedule_callbacks(train(), "val_x", "min") == []
+
+
+def test_step_keeps_the_rate_for_some_epochs_and_then_falls_with_each():
+    found = rates(train(schedule="step", decay=0.5, decay_after=4, learning_rate=1.0), [0, 9, 10, 39, 40, 49, 50, 60])
+    np.testing.assert_allclose(found, [1, 1, 1, 1, 0.5, 0.5, 0.25, 0.125])
+
+
+def test_step_is_saved_with_a_model():
+    schedule = make_schedule(train(schedule="step", decay=0.5, decay_after=2), 10)
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(schedule))
+    assert [float(again(step)) for step in (0, 25)] == [float(schedule(step)) for step in (0, 25)]

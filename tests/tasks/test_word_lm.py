@@ -1,9 +1,12 @@
 """Words and byte-pair units in the layout of the Penn Treebank."""
 
+import numpy as np
 import pytest
 
 from seqtasks import plugins
+from seqtasks.config import resolve
 from seqtasks.data.sources import Source
+from seqtasks.train import build
 
 LINES = "the company said <unk> will rise N %\nit did n't\n" * 30
 
@@ -52,3 +55,17 @@ def test_byte_pair_units(treebank):
 def test_the_size_of_the_vocabulary_is_a_bound(treebank):
     _, splits = load(treebank, size=6)
     assert splits.spec["size"] == 6 and 0 in splits.train.targets
+
+
+@pytest.mark.parametrize(
+    ("name", "params"), [("zaremba_small", 4_651_600), ("zaremba_medium", 19_775_200), ("tied", 2_651_600)]
+)
+def test_the_published_models_have_their_sizes(name, params):
+    """Computed by hand: embedding, LSTM layers of 4n(m + n + 1), logits; 4.65, 19.8 and 2.65 million."""
+    cls = plugins.load_task("word_lm")
+    config = resolve("word_lm", cls.Options, [], f"word_lm_{name}")
+    model, _ = build(cls(config.options, {"size": 10_000}), config)
+    weights = [w.numpy() for w in model.trainable_weights]
+    assert sum(w.size for w in weights) == params
+    assert max(np.abs(w).max() for w in weights) <= config.options.init
+    assert all(w.std() > config.options.init / 3 for w in weights)  # biases, too

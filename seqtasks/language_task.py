@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import lzma
 import math
@@ -156,7 +155,8 @@ class LanguageTask(Task):
             log.warning(
                 "the model has never seen %s in the prompt; it reads them as unknown", " ".join(sorted(unknown))
             )
-        yield options.prompt if options.prompt.strip() else ""
+        shown = options.prompt if options.prompt.strip() else ""
+        yield shown + " " if shown and words.kind == "words" else shown
         logits, states = read(model, prompt[None])
         step, never = step_of(model), 0.0
         if words.kind == "characters":  # the number of unknown characters is none that can be shown
@@ -167,12 +167,18 @@ class LanguageTask(Task):
             return logits - never, states
 
         sampler, logits = Sampler(known, options.temperature, options.top_k, options.top_p), logits - never
-        for start in itertools.count(0, self.CHUNK):
-            if start >= options.length:
-                return
-            found = sampler(logits, states, uniform(self.CHUNK, [options.seed], start))
+        written: list[int] = []
+        told = ""
+        while len(written) < options.length:
+            found = sampler(logits, states, uniform(self.CHUNK, [options.seed], len(written)))
             logits, states = found.logits, found.states
-            yield words.decode(found.tokens[0][: options.length - start])
+            written = [*written, *found.tokens[0].tolist()][: options.length]
+            # Decoded together: a word is parted from the next, and a byte-pair unit may be a part of a character.
+            text = words.decode(written)
+            if len(written) < options.length:
+                text = text.rstrip("\N{REPLACEMENT CHARACTER}")
+            yield text[len(told) :]
+            told = text
 
     def log_probabilities(self, model: keras.Model, text: str) -> list[tuple[str, float]]:
         """Each token of a text but the first, and its log-probability after all before it."""

@@ -93,7 +93,8 @@ def print_data(splits: Splits) -> None:
     _console.print(f"{splits.source}, fingerprint {splits.fingerprint}", markup=False)
     for name, part in (("train", splits.train), ("validation", splits.validation), ("test", splits.test)):
         shapes = ", ".join(f"{key} {list(array.shape)} {array.dtype}" for key, array in part.inputs.items())
-        _console.print(f"  {name}: {len(part):,} examples, {shapes}", markup=False)
+        tokens = f"{splits.spec['tokens'][name]:,} tokens, " if "tokens" in splits.spec else ""
+        _console.print(f"  {name}: {tokens}{len(part):,} examples, {shapes}", markup=False)
 
 
 def _print_registry(registry: Registry[Any], facts: list[str], title: str) -> None:

@@ -8,11 +8,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from seqtasks.memory import keep_freed
+
 
 def import_keras() -> None:
     """Imports Keras and its backend; what they print is shown only if that fails."""
     if "keras" in sys.modules:
         return
+    keep_freed()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with _waiting("loading Keras …"), _hold_stderr():
         import keras

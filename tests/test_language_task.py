@@ -102,6 +102,21 @@ def test_generation_goes_on_from_the_prompt_and_the_seed_decides(folder):
     assert text(temperature=0.0) == text(temperature=0.0, seed=5) == text(top_k=1)
 
 
+@pytest.mark.parametrize("unit", ["words", "bpe"])
+def test_words_and_byte_pairs_come_in_pieces_that_make_one_text(folder, unit):
+    cls = plugins.load_task("word_lm")
+    task = cls(cls.Options(unit=unit, size=400))
+    task.spec = task.load(source(folder), 0).spec
+    model = task.model(Encoder(EncoderConfig(units=8, cell="gru"), stateful=True, name="encoder"))
+    pieces = list(task.predict(model, [], GenerateOptions(prompt="the cat", length=2 * task.CHUNK + 20)))
+    assert len(pieces) == 4 and "".join(pieces[:1]).startswith("the cat")
+    task.CHUNK = 1000
+    whole = "".join(task.predict(model, [], GenerateOptions(prompt="the cat", length=120)))
+    assert "".join(pieces) == whole
+    if unit == "words":
+        assert all(word in [*["the", "cat", "sat", "on", "mat", "dog", ".", "!", "<unk>"]] for word in whole.split())
+
+
 def test_unknown_characters_in_a_prompt_do_not_crash(folder):
     task, model, _ = make(folder)
     assert "".join(task.predict(model, [], GenerateOptions(prompt="漢字 the", length=5))).startswith("漢字 the")

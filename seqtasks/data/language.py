@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import platform
 from typing import Any, Literal
 
@@ -50,13 +49,6 @@ def load(source: Source, split: Split = "own", **vocabulary: Any) -> Splits:
     }
     digests = "-".join(dict.fromkeys(text.digest for text, _, _ in parts.values()))
     return Splits(**examples, source=name, fingerprint=digests[:50], spec=spec)
-
-
-def limited(splits: Splits, most: int | None) -> Splits:
-    """The splits with at most so many tokens each."""
-    if most is None:
-        return splits
-    return dataclasses.replace(splits, **{name: getattr(splits, name).take(most) for name in NAMES})
 
 
 def vocabulary(spec: dict[str, Any]) -> Vocabulary:

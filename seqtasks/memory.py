@@ -26,5 +26,6 @@ def keep_freed() -> bool:
         return False
     with contextlib.suppress(OSError, AttributeError):  # another C library
         mallopt = ctypes.CDLL(None).mallopt
-        return all([mallopt(what, value) == 1 for what, value in SETTINGS.items()])
+        done = [mallopt(what, value) for what, value in SETTINGS.items()]
+        return all(result == 1 for result in done)
     return False

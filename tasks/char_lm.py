@@ -18,5 +18,8 @@ from seqtasks import LanguageTask, Source, register_task
 class CharLM(LanguageTask):
     """The next character of a text."""
 
+    topology = "synced"
+    metric = "nats"
+
     def units(self, source: Source) -> dict[str, Any]:
         return {"kind": "characters"}

@@ -33,6 +33,7 @@ class Options(LanguageOptions):
 class WordLM(LanguageTask):
     """The next word of a text."""
 
+    topology = "synced"
     metric = "perplexity"
     tfds = ("tiny_shakespeare", "imdb_reviews")
     Options = Options

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 import seqtasks.cells.base
+import seqtasks.saved_types  # every cell enters the true registry before another takes its place
 import seqtasks.task
 from seqtasks import plugins
 from seqtasks.errors import ConfigError, DuplicateNameError, PluginError, UnknownNameError

@@ -49,11 +49,11 @@ class Lanes(keras.utils.PyDataset):
         self.examples = examples
         self.lanes = min(lanes, len(examples))
         self.batch_size = min(batch_size, self.lanes)
-        self.window = window
         self.carry = carry
         self.vary = vary
         self.seed = seed
         self.length = math.ceil(len(examples) / self.lanes)  # of a lane; the last ones may be shorter
+        self.window = min(window, self.length)
         self.seek(0, 0)
 
     def seek(self, epoch: int, batch: int) -> None:

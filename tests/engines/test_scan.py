@@ -9,7 +9,7 @@ from seqtasks.engines.scan import STEPS_A_TURN
 from seqtasks.recurrent import Recurrent
 
 
-@pytest.mark.parametrize("name", ["lstm", "mgu", "intersection_rnn"])
+@pytest.mark.parametrize("name", ["lstm", "intersection_rnn"])
 @pytest.mark.parametrize("direction", ["forward", "backward"])
 @pytest.mark.parametrize("sequences", [True, False])
 def test_a_graph_gives_what_single_steps_give(name, direction, sequences):

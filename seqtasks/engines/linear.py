@@ -59,6 +59,8 @@ def associative(a: Any, b: Any, h0: Any) -> Any:
     def after(one: tuple[Any, Any], two: tuple[Any, Any]) -> tuple[Any, Any]:
         return two[0] * one[0], two[0] * one[1] + two[1]
 
+    if a.shape[0] == 1:  # that of Keras 3.12 never returns from a single step
+        return ops.cast(a * h0 + b, b.dtype)
     factors, terms = ops.associative_scan(after, (a, b), axis=0)
     return ops.cast(factors * h0 + terms, b.dtype)
 

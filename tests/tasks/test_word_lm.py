@@ -67,5 +67,5 @@ def test_the_published_models_have_their_sizes(name, params):
     model, _ = build(cls(config.options, {"size": 10_000}), config)
     weights = [w.numpy() for w in model.trainable_weights]
     assert sum(w.size for w in weights) == params
-    assert max(np.abs(w).max() for w in weights) <= config.options.init
+    assert max(np.abs(w).max() for w in weights) <= np.float32(config.options.init)
     assert all(w.std() > config.options.init / 3 for w in weights)  # biases, too

@@ -15,6 +15,7 @@ REQUIRES = [
     "importlib_resources>=6.0",  # tensorflow-datasets 4.9.10 needs it to download and does not say so
     "keras>=3.12",
     "matplotlib>=3.9",
+    "nltk>=3.9.1",
     "numpy>=1.26",
     "pandas>=2.2",
     "pillow>=10.3",

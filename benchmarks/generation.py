@@ -17,22 +17,19 @@ from collections.abc import Callable
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import keras
 import numpy as np
 
-from seqtasks import Encoder, EncoderConfig
+from seqtasks import Encoder, EncoderConfig, LanguageOptions
 from seqtasks.generate import Sampler, uniform
-from seqtasks.language_task import read, step_of
+from seqtasks.language_model import language_model, read, step_of
 
 SYMBOLS = 66
 
 
 def ours(cell: str, units: int, layers: int, length: int) -> Callable[[], None]:
     """Generates `length` characters."""
-    tokens, reset = keras.Input((None,), dtype="int32"), keras.Input((), dtype="bool")
-    x = keras.layers.Embedding(SYMBOLS, units, name="embedding")(tokens)
     encoder = Encoder(EncoderConfig(cell=cell, units=units, layers=layers), name="encoder")
-    model = keras.Model([tokens, reset], keras.layers.Dense(SYMBOLS, name="logits")(encoder(x, reset=reset)[0]))
+    model = language_model(encoder, SYMBOLS, LanguageOptions(), "lm")
     logits, states = read(model, np.zeros((1, 1), "int32"))
     sampler, draws = Sampler(step_of(model)), uniform(length, [0])
     return lambda: sampler(logits, states, draws)  # type: ignore[return-value]

@@ -23,8 +23,8 @@ from seqtasks.errors import Interrupted, RunError
 from seqtasks.files import write_atomic, write_text
 from seqtasks.runs import Run, writing
 
-# What ReduceLROnPlateau and EarlyStopping remember between epochs.
-_MEMORY = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter")
+# What ReduceLROnPlateau, EarlyStopping and WeightAverage remember between epochs.
+_MEMORY = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter", "values", "begin")
 
 
 class Checkpoint(keras.callbacks.Callback):

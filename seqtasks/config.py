@@ -44,6 +44,7 @@ class EncoderConfig:
     units: int = setting(128, "width of the state", least=1)
     match: str | None = setting(None, "take as many units as make the encoder as large as, e.g., lstm:128")
     layers: int = setting(1, "stacked layers", least=1)
+    last_units: int | None = setting(None, "width of the last layer; null: units", least=1)
     bidirectional: bool = setting(False, "read the sequence in both directions")
     merge: Literal["concat", "sum", "mean"] = setting("concat", "how the two directions are joined")
     dropout: float = setting(0.0, "on the output of every layer, fresh at each step", least=0, below=1)
@@ -52,6 +53,9 @@ class EncoderConfig:
         0.0, "on the state where it enters a recurrent product, one mask a sequence", least=0, below=1
     )
     variational_dropout: float = setting(0.0, "on the input of every layer, one mask a sequence", least=0, below=1)
+    variational_input: float | None = setting(
+        None, "the same on the input of the first layer; null: variational_dropout", least=0, below=1
+    )
     weight_drop: float = setting(0.0, "on the recurrent matrices, one mask a batch", least=0, below=1)
     zoneout: float = setting(0.0, "chance of a state to keep its old value at a step", least=0, below=1)
     skip: Literal["none", "residual", "highway", "dense"] = setting(
@@ -81,6 +85,11 @@ class TrainConfig:
     decay_after: int = setting(1, "epochs at the first learning rate, for step", least=1)
     patience: int = setting(2, "epochs without progress before plateau acts", least=1)
     clip_norm: float | None = setting(1.0, "largest global norm of the gradient; null: no clipping", above=0)
+    average: Literal["none", "ema", "nt_asgd"] = setting(
+        "none", "score and keep an average of the weights: decaying (ema), or the mean since progress ended (nt_asgd)"
+    )
+    ema_momentum: float = setting(0.999, "of average=ema", least=0, below=1)
+    nonmono: int = setting(5, "epochs without progress before average=nt_asgd begins", least=1)
     early_stopping: int | None = setting(None, "stop after so many epochs without progress; null: never", least=1)
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = setting("float32", "of the arithmetic")
     jit: bool = setting(False, "compile the training step with XLA")

@@ -56,26 +56,29 @@ class Encoder(keras.layers.Layer):
         # differ between devices (keras#3367, keras#7695).
         directions = ("forward", "backward") if config.bidirectional else ("forward",)
         # One flat list: Keras before 3.15 does not save the weights of layers in a list of lists.
-        self.recurrents = [self._recurrent(direction) for _ in range(config.layers) for direction in directions]
-        self.gates = [self._gate() for _ in range(config.layers)] if config.skip == "highway" else []
+        units = [config.units] * (config.layers - 1) + [config.last_units or config.units]
+        self.recurrents = [self._recurrent(n, direction) for n in units for direction in directions]
+        self.gates = [self._gate(i) for i in range(config.layers)] if config.skip == "highway" else []
         self.norms = [self._norm() for _ in range(config.layers)] if config.layer_norm else []
         self.drop_input = keras.layers.Dropout(config.input_dropout, dtype=self.dtype_policy)
-        self.drop_variational = keras.layers.Dropout(
-            config.variational_dropout, noise_shape=(None, 1, None), dtype=self.dtype_policy
-        )
+        first, above = config.variational_input, config.variational_dropout
+        rates = [above if first is None else first] + [above] * (config.layers - 1)
+        self.drops_variational = [
+            keras.layers.Dropout(rate, noise_shape=(None, 1, None), dtype=self.dtype_policy) for rate in rates
+        ]
         self.drops = [keras.layers.Dropout(config.dropout, dtype=self.dtype_policy) for _ in range(config.layers)]
 
-    def _recurrent(self, direction: Any) -> Recurrent:
+    def _recurrent(self, units: int, direction: Any) -> Recurrent:
         c = self.config
-        cell = make_cell(c.cell, c.units, c.options, dtype=self.dtype_policy)
+        cell = make_cell(c.cell, units, c.options, dtype=self.dtype_policy)
         rates = {"recurrent_dropout": c.recurrent_dropout, "weight_drop": c.weight_drop, "zoneout": c.zoneout}
         keep = {"stateful": self.stateful, "max_batch": self.max_batch}
         return Recurrent(cell, direction, c.engine, **rates, **keep, dtype=self.dtype_policy)
 
-    def _gate(self) -> keras.layers.Layer:
+    def _gate(self, layer: int) -> keras.layers.Layer:
         # The bias of Srivastava et al.: at first the input passes.
         return keras.layers.Dense(
-            self.output_size, "sigmoid", bias_initializer=keras.initializers.Constant(-2.0), dtype=self.dtype_policy
+            self._width(layer), "sigmoid", bias_initializer=keras.initializers.Constant(-2.0), dtype=self.dtype_policy
         )
 
     def _norm(self) -> keras.layers.Layer:
@@ -90,7 +93,10 @@ class Encoder(keras.layers.Layer):
     @property
     def output_size(self) -> int:
         """Width of the output."""
-        size = self.recurrents[0].cell.output_size
+        return self._width(self.config.layers - 1)
+
+    def _width(self, layer: int) -> int:
+        size = int(self.layers[layer][0].cell.output_size)
         return size * 2 if self.config.bidirectional and self.config.merge == "concat" else size
 
     @property
@@ -106,7 +112,7 @@ class Encoder(keras.layers.Layer):
                 if not recurrent.built:
                     recurrent.build(shape)
                     recurrent.built = True
-            below, shape = shape, (*shape[:2], self.output_size)
+            below, shape = shape, (*shape[:2], self._width(i))
             if self.gates and below[-1] == shape[-1] and not self.gates[i].built:
                 self.gates[i].build(below)
             if self.norms and not self.norms[i].built:
@@ -122,6 +128,7 @@ class Encoder(keras.layers.Layer):
         reset: Any = None,
         return_sequences: bool = True,
         training: bool = False,
+        keep: int | None = None,
     ) -> tuple[Any, list[list[Any]]]:
         """Encodes a batch of sequences.
 
@@ -136,18 +143,27 @@ class Encoder(keras.layers.Layer):
                 real step and, for the backward direction, of the first. A skip is
                 taken from the same steps (their mean, if the directions are added).
             training: dropout on.
+            keep: in training, keep the states after so many steps, not the final ones, so
+                that the next call can go over the rest again and gradients flow back
+                further than new steps go; a stateful encoder without a mask. One-mask
+                dropout draws another mask for the rest.
 
         Returns:
             Outputs (batch, time, size) or (batch, size), and the final states: one list
             for each layer and direction (forward before backward).
         """
-        keep = None if mask is None else ops.expand_dims(ops.cast(mask, self.compute_dtype), -1)
+        if keep is not None and training and x.shape[1] != keep:
+            assert mask is None and initial_state is None and return_sequences
+            first, states = self.call(x[:, :keep], reset=reset, training=True)
+            rest, last = self.call(x[:, keep:], initial_state=states, training=True)
+            return ops.concatenate([first, rest], axis=1), last
+        real = None if mask is None else ops.expand_dims(ops.cast(mask, self.compute_dtype), -1)
         x = self.drop_input(x, training=training)
         finals: list[list[Any]] = []
         for i, layer in enumerate(self.layers):
             sequences = return_sequences or i + 1 < len(self.layers)
             below, outputs = x, []
-            x = self.drop_variational(x, training=training)
+            x = self.drops_variational[i](x, training=training)
             for recurrent in layer:
                 start = None if initial_state is None else initial_state[len(finals)]
                 output, final = recurrent(
@@ -161,10 +177,10 @@ class Encoder(keras.layers.Layer):
                 merged = self._skip(i, merged, below, (lambda x: x) if sequences else (lambda x: self._ends(x, mask)))
             if self.norms:
                 merged = self.norms[i](merged)
-            if keep is not None and (self.norms or skips):
+            if real is not None and (self.norms or skips):
                 # Neither the bias of the normalisation nor a skip over padding may fill masked steps.
-                real = keep if sequences else ops.max(keep, axis=1)
-                merged = ops.where(real > 0, merged, ops.zeros_like(merged))
+                shown = real if sequences else ops.max(real, axis=1)
+                merged = ops.where(shown > 0, merged, ops.zeros_like(merged))
             x = self.drops[i](merged, training=training)
             if self.config.skip == "dense" and i + 1 < len(self.layers):
                 x = ops.concatenate([below, x], axis=-1)

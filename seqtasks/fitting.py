@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from seqtasks import runs
+from seqtasks.averaging import WeightAverage
 from seqtasks.checkpoint import Checkpoint
 from seqtasks.config import Config
 from seqtasks.errors import ConfigError, Interrupted, TrainingDiverged
@@ -53,6 +54,9 @@ def fit(
         )
         if checkpoint.restore(model):
             reporter.say(f"continuing in epoch {checkpoint.epoch + 1} after step {checkpoint.step}")
+            for callback in scheduled:
+                if isinstance(callback, WeightAverage):  # what was saved at the end of an epoch holds the average
+                    callback.swapped = checkpoint.step == 0
         folder.set_status("training")
         bars = reporter.callback(config.train.epochs, batches.batches_per_epoch)
         callbacks = [

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import lzma
-import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,17 +12,19 @@ import keras
 import numpy as np
 from keras import ops
 
+from seqtasks import compression
 from seqtasks.data import language
-from seqtasks.data.lanes import Lanes
+from seqtasks.data.lanes import Lanes, document_starts
 from seqtasks.data.sources import Source
 from seqtasks.data.splits import Examples, Splits
 from seqtasks.data.vocabulary import Vocabulary
+from seqtasks.dynamic import dynamic_scores, total
 from seqtasks.encoder import Encoder
 from seqtasks.errors import ConfigError
 from seqtasks.generate import Sampler, uniform
-from seqtasks.layers.tied import TiedLogits
-from seqtasks.losses import TokenCrossentropy
-from seqtasks.metrics import Perplexity, language_scores
+from seqtasks.language_model import language_model, read, step_of
+from seqtasks.losses import TokenLoss
+from seqtasks.metrics import Nats, Perplexity, language_scores
 from seqtasks.settings import setting
 from seqtasks.task import Baseline, Task
 
@@ -38,16 +38,42 @@ class LanguageOptions:
     split: Literal["own", "nanogpt"] = setting(
         "own", "the source's; nanogpt: first 90 % for training, last 10 % for validation and test"
     )
-    window: int = setting(64, "tokens between updates; no gradient goes further back", least=1)
-    carry: bool = setting(True, "keep the state from window to window; false: each starts afresh")
-    vary: bool = setting(False, "draw the length of each window around options.window")
-    eval_lanes: int = setting(32, "pieces that a text is cut into when scored, each without a past", least=1)
-    embedding: int | None = setting(None, "width of the embedding; null: that of the encoder's output", least=1)
-    tied: bool = setting(False, "the output layer has the weights of the embedding")
-    output_dropout: float = setting(0.0, "on the outputs of the encoder, one mask a window", least=0, below=1)
-    init: float | None = setting(None, "draw all weights uniformly from -init to init; null: as the layers do", above=0)
+    window: int = setting(64, "tokens between updates", least=1, model_only=True)
+    back: int = setting(1, "windows that the gradient flows back over", least=1, model_only=True)
+    carry: bool = setting(True, "keep the state from window to window; false: each starts afresh", model_only=True)
+    documents: Literal["none", "lines", "paragraphs"] = setting(
+        "none", "where the state starts afresh: nowhere, after each line, or after empty lines", model_only=True
+    )
+    vary: bool = setting(False, "draw the length of each window around options.window", model_only=True)
+    eval_lanes: int = setting(
+        32, "pieces that a text is cut into when scored, each without a past", least=1, model_only=True
+    )
+    embedding: int | None = setting(
+        None, "width of the embedding; null: that of the encoder's output", least=1, model_only=True
+    )
+    tied: bool = setting(False, "the output layer has the weights of the embedding", model_only=True)
+    adaptive: tuple[int, ...] | None = setting(
+        None, "adaptive softmax: tokens from each of these numbers on are a cluster", model_only=True
+    )
+    word_dropout: float = setting(
+        0.0, "on words of the embedding, wherever they stand in a batch", least=0, below=1, model_only=True
+    )
+    output_dropout: float = setting(
+        0.0, "on the outputs of the encoder, one mask a window", least=0, below=1, model_only=True
+    )
+    activation_penalty: float = setting(0.0, "times the mean square of the outputs", least=0, model_only=True)
+    temporal_penalty: float = setting(0.0, "times the mean square of their change", least=0, model_only=True)
+    init: float | None = setting(
+        None, "draw all weights uniformly from -init to init; null: as the layers do", above=0, model_only=True
+    )
     loss: Literal["token", "window"] = setting(
-        "token", "mean over tokens; window: summed over time, as Zaremba et al. 2014"
+        "token", "mean over tokens; window: summed over time, as Zaremba et al. 2014", model_only=True
+    )
+    dynamic_rate: float | None = setting(
+        None, "score also while learning from the test text, with this learning rate", above=0, model_only=True
+    )
+    dynamic_decay: float = setting(
+        0.0, "back to the trained weights at each step of that", least=0, below=1, model_only=True
     )
 
 
@@ -91,52 +117,45 @@ class LanguageTask(Task):
         return language.vocabulary(self.spec)
 
     def model(self, encoder: Encoder) -> keras.Model:
-        o, size = self.options, self.spec["size"]
-        tokens = keras.Input((None,), name="tokens", dtype="int32")
-        reset = keras.Input((), name="reset", dtype="bool")
-        embedding = keras.layers.Embedding(size, o.embedding or encoder.output_size, name="embedding")
-        x, _ = encoder(embedding(tokens), reset=reset)
-        if o.output_dropout:
-            x = keras.layers.Dropout(o.output_dropout, noise_shape=(None, 1, None))(x)
-        if o.tied and embedding.output_dim != encoder.output_size:
-            raise ConfigError(
-                f"options.tied=true with an embedding of {embedding.output_dim} and an encoder output of "
-                f"{encoder.output_size}; tied they must agree: set options.embedding={encoder.output_size}"
-            )
-        head = TiedLogits(embedding, name="logits") if o.tied else keras.layers.Dense(size, name="logits")
-        logits = keras.layers.Activation("linear", dtype="float32")(head(x))
-        model = keras.Model([tokens, reset], logits, name=self.name)
-        if o.init is not None:
-            for weight in model.trainable_weights:
-                weight.assign(keras.random.uniform(weight.shape, -o.init, o.init))
-        return model
+        return language_model(encoder, self.spec["size"], self.options, self.name)
 
     def loss(self) -> Any:
-        return TokenCrossentropy(self.options.loss)
+        return TokenLoss(self.options.loss, self.options.window if self.options.vary else None)
 
     def metrics(self) -> list[Any]:
-        if self.metric == "perplexity":
-            return [Perplexity()]
-        return [keras.metrics.SparseCategoricalCrossentropy(name="nats", from_logits=True)]
+        return [Perplexity() if self.metric == "perplexity" else Nats()]
 
     def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> Lanes:
         """Lanes for training (`shuffle`), or for scoring."""
         o = self.options
+        if (o.back > 1) + o.vary + (o.documents != "none") + (not o.carry) > 1:
+            raise ConfigError(
+                "more than one of options.back > 1, vary=true, documents and carry=false is set; choose one of them"
+            )
         lanes = batch_size if shuffle else o.eval_lanes
-        return Lanes(examples, lanes, batch_size, o.window, o.carry, o.vary and shuffle, seed)
+        starts = None if o.documents == "none" else document_starts(examples, self.vocabulary, o.documents)
+        if shuffle:
+            return Lanes(examples, lanes, batch_size, o.window, o.carry, starts, o.back, o.vary, seed)
+        return Lanes(examples, lanes, batch_size, o.window, o.carry, starts)
 
     def score(self, model: keras.Model, batches: Any) -> dict[str, float]:
-        measure, nll, count = scorer(model), 0.0, 0
-        for index in range(len(batches)):
-            inputs, targets, weights = batches[index]
-            found = np.asarray(measure.predict_on_batch([inputs["tokens"], inputs["reset"], targets]), np.float64)
-            nll += float((found * weights).sum())
-            count += int(weights.sum())
-        return language_scores(nll, count)
+        scores = language_scores(*total(batches, lambda inputs, _: model.predict_on_batch(inputs)))
+        if self.options.dynamic_rate is None:
+            return scores
+        found = dynamic_scores(model, batches, self.options.dynamic_rate, self.options.dynamic_decay)
+        return scores | {f"dynamic_{name}": value for name, value in found.items()}
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
         words = language.vocabulary(splits.spec)
-        return {"xz": lambda: _compressed(words, splits)} if words.kind == "characters" else {}
+        if words.kind == "characters":
+            return {"xz": lambda: compression.baseline(words, splits)}
+
+        def trigram() -> Baseline:
+            from seqtasks import kneser_ney  # NLTK takes a second to import
+
+            return kneser_ney.baseline(splits)
+
+        return {"Kneser-Ney trigram": trigram}
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: GenerateOptions) -> Iterator[str]:
         """Text after the prompt, in pieces as it is generated."""
@@ -185,53 +204,5 @@ class LanguageTask(Task):
         tokens = self.vocabulary.encode(text)
         if len(tokens) < 2:
             return []
-        nll = scorer(model).predict_on_batch([tokens[None, :-1], np.ones(1, bool), tokens[None, 1:]])
+        nll = model.predict_on_batch([tokens[None, :-1], np.ones(1, bool), tokens[None, 1:]])
         return [(self.vocabulary.token(t), -float(v)) for t, v in zip(tokens[1:], np.asarray(nll)[0], strict=True)]
-
-
-def scorer(model: keras.Model) -> keras.Model:
-    """The model with targets (batch, time) as third input; gives their negative log-likelihood."""
-    targets = keras.Input((None,), name="targets", dtype="int32")
-    nll = ops.sparse_categorical_crossentropy(targets, model.output, from_logits=True)
-    return keras.Model([*model.inputs, targets], nll)
-
-
-def read(model: keras.Model, tokens: np.ndarray) -> tuple[Any, Any]:
-    """The logits after some tokens (batch, time), and the states."""
-    encoder = model.get_layer("encoder")
-    x = model.get_layer("embedding")(ops.convert_to_tensor(tokens))
-    out, states = encoder(x, initial_state=encoder.initial_state(len(tokens)), return_sequences=False)
-    return _logits(model, out), states
-
-
-def step_of(model: keras.Model) -> Any:
-    """The model as `seqtasks.generate` wants it."""
-    embedding, encoder = model.get_layer("embedding"), model.get_layer("encoder")
-
-    def step(tokens: Any, states: Any) -> tuple[Any, Any]:
-        out, states = encoder(embedding(tokens[:, None]), initial_state=states, return_sequences=False)
-        return _logits(model, out), states
-
-    return step
-
-
-def _logits(model: keras.Model, out: Any) -> Any:
-    return ops.cast(model.get_layer("logits")(out), "float32")
-
-
-def _compressed(vocabulary: Vocabulary, splits: Splits, most: int = 1 << 25) -> Baseline:
-    """What `xz` makes of it: the bytes that the test text adds to the compressed training text.
-
-    Args:
-        vocabulary: of characters.
-        splits: of the text.
-        most: characters of the training text, the last ones, that are compressed.
-    """
-
-    def size(text: str) -> int:
-        return len(lzma.compress(text.encode(), preset=9 | lzma.PRESET_EXTREME))
-
-    before = vocabulary.decode(splits.train.inputs["tokens"][-most:])
-    text = vocabulary.decode(splits.test.targets)
-    bits = 8 * (size(before + text) - size(before))
-    return Baseline(language_scores(bits * math.log(2), len(splits.test)), 0)

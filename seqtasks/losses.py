@@ -37,25 +37,29 @@ class SmoothedCrossentropy(keras.losses.Loss):
 
 
 @keras.saving.register_keras_serializable("seqtasks")
-class TokenCrossentropy(keras.losses.Loss):
-    """Cross-entropy of token numbers (batch, time) and logits, by weights that are 0 at padding.
+class TokenLoss(keras.losses.Loss):
+    """The mean of negative log-likelihoods (batch, time), by weights that are 0 at padding.
 
     Args:
         per: `"token"`: the mean over all real tokens of the batch; `"window"`: the sum over
             time and the mean over rows, as Zaremba et al. 2014 (https://arxiv.org/abs/1409.2329).
+        window: a batch of other length counts by its length over this one, as Merity et al.
+            2017 (https://arxiv.org/abs/1708.02182) scale their learning rate; None: all alike.
     """
 
-    def __init__(self, per: str = "token", **kwargs: Any):
+    def __init__(self, per: str = "token", window: int | None = None, **kwargs: Any):
         # Keras's default divides by all positions, padding too.
         kwargs["reduction"] = "mean_with_sample_weight" if per == "token" else "sum_over_batch_size"
         super().__init__(**kwargs)
-        self.per = per
+        self.per, self.window = per, window
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        nll = ops.sparse_categorical_crossentropy(ops.cast(y_true, "int32"), y_pred, from_logits=True)
-        return nll if self.per == "token" else nll * ops.cast(ops.shape(nll)[1], nll.dtype)
+        steps = ops.cast(ops.shape(y_pred)[1], y_pred.dtype)
+        if self.per == "window":
+            return y_pred * steps
+        return y_pred if self.window is None else y_pred * steps / self.window
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         config.pop("reduction")
-        return {**config, "per": self.per}
+        return {**config, "per": self.per, "window": self.window}

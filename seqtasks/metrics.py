@@ -44,11 +44,18 @@ def language_scores(nll: float, tokens: int) -> dict[str, float]:
     return {"nats": nats, "bits": nats / math.log(2), "perplexity": math.exp(min(nats, 700.0))}
 
 
-class Perplexity(keras.metrics.SparseCategoricalCrossentropy):
-    """exp of the mean negative log-likelihood of all tokens so far, by their weights."""
+class Nats(keras.metrics.MeanMetricWrapper):
+    """The mean of all negative log-likelihoods so far, the output of a language model, by their weights."""
+
+    def __init__(self, name: str = "nats", **kwargs: Any):
+        super().__init__(lambda y_true, y_pred: y_pred, name=name, **kwargs)
+
+
+class Perplexity(Nats):
+    """exp of that mean."""
 
     def __init__(self, name: str = "perplexity", **kwargs: Any):
-        super().__init__(name=name, from_logits=True, **kwargs)
+        super().__init__(name=name, **kwargs)
 
     def result(self) -> Any:
         return keras.ops.exp(super().result())

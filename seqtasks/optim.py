@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from seqtasks.averaging import WeightAverage, steered
 from seqtasks.config import TrainConfig
 
 
@@ -20,6 +21,12 @@ def make_optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizer
     rate = make_schedule(config, steps_per_epoch)
     # Keras's global_clipnorm scales all gradients by one factor; clipnorm would clip each alone.
     common: dict[str, Any] = {"learning_rate": rate, "global_clipnorm": config.clip_norm}
+    if config.average != "none":
+        return steered(_optimizer(config, {**common, "use_ema": True}))
+    return _optimizer(config, common)
+
+
+def _optimizer(config: TrainConfig, common: dict[str, Any]) -> keras.optimizers.Optimizer:
     if config.optimizer == "adamw":
         return keras.optimizers.AdamW(weight_decay=config.weight_decay, **common)
     if config.weight_decay:
@@ -78,7 +85,7 @@ class StepDecay(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def schedule_callbacks(config: TrainConfig, monitor: str, mode: str) -> list[keras.callbacks.Callback]:
-    """Keras's callbacks for `plateau` and early stopping.
+    """Callbacks with a memory: for `plateau`, early stopping and the average of the weights.
 
     Args:
         config: settings.
@@ -86,6 +93,8 @@ def schedule_callbacks(config: TrainConfig, monitor: str, mode: str) -> list[ker
         mode: `"max"` or `"min"`.
     """
     made: list[keras.callbacks.Callback] = []
+    if config.average != "none":
+        made.append(WeightAverage(config, monitor, mode == "max"))
     if config.schedule == "plateau":
         made.append(
             keras.callbacks.ReduceLROnPlateau(

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from seqtasks.config import EncoderConfig
 from seqtasks.encoder import Encoder
@@ -244,3 +245,38 @@ def test_an_encoder_is_saved_with_its_settings_and_weights(tmp_path):
         weight.assign(weight * 0)
     again.load_weights(tmp_path / "x.weights.h5")
     same(np.asarray(again([X, MASK])), np.asarray(model([X, MASK])))
+
+
+@pytest.mark.parametrize("cell", ["lstm", "min_gru"])
+def test_states_are_kept_before_the_end_and_gradients_flow_through_the_whole(cell):
+    config = EncoderConfig(cell=cell, units=5, layers=2)
+    encoder, plain = Encoder(config, stateful=True), Encoder(config)
+    x = np.random.default_rng(0).normal(size=(3, 6, 4)).astype("float32")
+    plain(x), encoder(x[:, :1])
+    encoder.reset_state()
+    for mine, theirs in zip(plain.trainable_weights, encoder.trainable_weights, strict=True):
+        mine.assign(theirs)
+    with tf.GradientTape() as tape:
+        tape.watch(given := tf.constant(x))
+        out, finals = encoder(given, training=True, keep=2)
+        last = tf.reduce_sum(out[:, -1])
+    wanted, states = plain(x)
+    np.testing.assert_allclose(out, wanted, atol=1e-6)
+    for one, other in zip(keras.tree.flatten(finals), keras.tree.flatten(states), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+    assert np.abs(tape.gradient(last, given)[:, 0]).min() > 0
+    np.testing.assert_allclose(encoder(x[:, 2:4], training=True)[0], wanted[:, 2:4], atol=1e-6)  # it went on after two
+    np.testing.assert_allclose(encoder(x[:, :4], keep=1)[0], wanted[:, :4], atol=1e-6)
+    np.testing.assert_allclose(encoder(x[:, 4:])[0], wanted[:, 4:], atol=1e-6)  # not in training: kept after all
+
+
+def test_the_layers_can_be_of_other_width_and_dropout():
+    config = EncoderConfig(cell="gru", units=7, layers=3, last_units=4, variational_dropout=0.3, variational_input=0.1)
+    encoder = Encoder(config)
+    out, finals = encoder(np.zeros((2, 3, 5)))
+    assert out.shape == (2, 3, 4) == (2, 3, encoder.output_size)
+    assert [state.shape[-1] for (state,) in finals] == [7, 7, 4]
+    assert [drop.rate for drop in encoder.drops_variational] == [0.1, 0.3, 0.3]
+    for skip in ("highway", "residual", "dense"):
+        both = Encoder(EncoderConfig(cell="gru", units=7, layers=3, last_units=4, skip=skip, bidirectional=True))
+        assert both(np.zeros((2, 3, 14)))[0].shape == (2, 3, 8)

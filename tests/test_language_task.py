@@ -13,7 +13,8 @@ from seqtasks.data.sources import Source
 from seqtasks.encoder import Encoder
 from seqtasks.errors import ConfigError, DataError
 from seqtasks.generate import Sampler, uniform
-from seqtasks.language_task import GenerateOptions, read, step_of
+from seqtasks.language_model import forced, read, step_of
+from seqtasks.language_task import GenerateOptions
 from seqtasks.metrics import log_softmax
 from seqtasks.task import Task
 
@@ -56,7 +57,7 @@ def test_the_score_does_not_depend_on_batches_or_windows(folder, engine):
 def test_it_is_the_mean_over_all_tokens_of_one_pass(folder):
     task, model, splits = make(folder, eval_lanes=1)
     tokens = np.asarray(splits.test.inputs["tokens"])[None]
-    logits = model.predict_on_batch([tokens, np.ones(1, bool)])
+    logits = forced(model).predict_on_batch([tokens, np.ones(1, bool)])
     nll = -log_softmax(logits)[0, np.arange(tokens.shape[1]), np.asarray(splits.test.targets)]
     assert task.score(model, task.batches(splits.test, 4))["nats"] == pytest.approx(nll.mean(), abs=1e-6)
 
@@ -73,13 +74,13 @@ def test_the_state_is_carried_from_window_to_window(folder):
 def test_steps_give_the_logits_of_teacher_forcing(folder, encoder):
     _, model, splits = make(folder, encoder)
     tokens = np.asarray(splits.test.inputs["tokens"][:9], np.int32)[None].repeat(2, axis=0)
-    forced = model.predict_on_batch([tokens, np.ones(2, bool)])
+    wanted = forced(model).predict_on_batch([tokens, np.ones(2, bool)])
     logits, states = read(model, tokens[:, :1])
-    np.testing.assert_allclose(logits, forced[:, 0], atol=1e-5)
+    np.testing.assert_allclose(logits, wanted[:, 0], atol=1e-5)
     for t in range(1, 9):
         logits, states = step_of(model)(keras.ops.convert_to_tensor(tokens[:, t]), states)
-        np.testing.assert_allclose(logits, forced[:, t], atol=1e-5)
-    np.testing.assert_allclose(read(model, tokens)[0], forced[:, -1], atol=1e-5)
+        np.testing.assert_allclose(logits, wanted[:, t], atol=1e-5)
+    np.testing.assert_allclose(read(model, tokens)[0], wanted[:, -1], atol=1e-5)
 
 
 def test_generating_leaves_kept_states_alone(folder):
@@ -139,7 +140,7 @@ def test_tied_weights_are_those_of_the_embedding(folder):
     tokens = np.asarray(splits.test.inputs["tokens"][:5], np.int32)[None]
     encoder, table = tied.get_layer("encoder"), tied.get_layer("embedding").embeddings
     out, _ = encoder(tied.get_layer("embedding")(tokens), initial_state=encoder.initial_state(1))
-    np.testing.assert_allclose(tied([tokens, np.ones(1, bool)]), out @ keras.ops.transpose(table), atol=1e-5)
+    np.testing.assert_allclose(forced(tied)([tokens, np.ones(1, bool)]), out @ keras.ops.transpose(table), atol=1e-5)
     with pytest.raises(ConfigError, match=r"embedding of 7 and an encoder output of 12; .* set options\.embedding=12"):
         make(folder, tied=True, embedding=7)
 

@@ -39,8 +39,8 @@ def test_perplexity_is_of_the_sum_and_not_a_mean_of_batches():
     for rows in (1, 5):
         logits = rng.normal(size=(rows, 3, 4), scale=3)
         targets, weights = rng.integers(4, size=(rows, 3)), rng.integers(2, size=(rows, 3))
-        metric.update_state(targets, logits.astype("float32"), sample_weight=weights.astype("float32"))
         nll = -np.take_along_axis(log_softmax(logits), targets[:, :, None], axis=2)[:, :, 0]
+        metric.update_state(targets, nll.astype("float32"), sample_weight=weights.astype("float32"))
         total, count = total + (nll * weights).sum(), count + weights.sum()
     assert float(metric.result()) == pytest.approx(np.exp(total / count), rel=1e-4)
     assert language_scores(total, count)["perplexity"] == pytest.approx(np.exp(total / count))

@@ -24,6 +24,7 @@ RUN = [
     "train.schedule=plateau",
     "train.patience=1",
     "train.early_stopping=3",
+    "train.average=ema",
     "options.augment=true",
 ]
 

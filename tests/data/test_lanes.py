@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from seqtasks.data.lanes import Lanes, next_tokens
+from seqtasks.data.lanes import Lanes, document_starts, next_tokens
+from seqtasks.data.vocabulary import Vocabulary
+from seqtasks.errors import DataError
 
 TOKENS = np.arange(1000, 1000 + 103)  # each token says where it stands
 
@@ -11,7 +13,7 @@ TOKENS = np.arange(1000, 1000 + 103)  # each token says where it stands
 def rows_of(lanes):
     """All real (token, target) pairs of each lane, in the order in which they are read."""
     found = {}
-    turns = len(lanes._borders) - 1
+    turns = len(lanes) // -(-lanes.lanes // lanes.batch_size)
     for index in range(len(lanes)):
         inputs, targets, weights = lanes[index]
         group = index // turns
@@ -90,3 +92,60 @@ def test_no_more_is_read_than_a_batch_needs():
     lanes.examples.inputs["tokens"] = lanes.examples.inputs["tokens"].view(Watched)
     lanes[3]
     assert sum(reads) == 4 * 16
+
+
+@pytest.mark.parametrize("back", [2, 3])
+def test_gradients_flow_back_over_windows_that_were_scored_before(back):
+    lanes = Lanes(next_tokens(TOKENS), 2, 2, 5, back=back)
+    found = []
+    for index in range(len(lanes)):
+        inputs, targets, weights = lanes[index]
+        assert inputs["tokens"].shape == (2, back * 5) and inputs["reset"].all() == (index == 0)
+        begin = inputs["tokens"][0, 0] - TOKENS[0]
+        assert begin == 5 * index  # the state is kept after one window
+        if index:  # only what is new counts
+            assert not weights[:, : (back - 1) * 5].any()
+        found += targets[weights > 0].tolist()
+    assert sorted(found) == TOKENS[1:].tolist()
+
+
+def test_too_short_for_many_windows():
+    with pytest.raises(DataError, match=r"102 tokens in 4 lanes are 26 a lane, fewer than 3 windows of 10; set"):
+        Lanes(next_tokens(TOKENS), 4, 4, 10, back=3)
+
+
+@pytest.mark.parametrize(("lanes", "batch", "window"), [(1, 1, 4), (3, 3, 4), (5, 2, 7), (4, 4, 300)])
+def test_documents_start_afresh(lanes, batch, window):
+    rng = np.random.default_rng(0)
+    text = rng.integers(3, 9, 200)
+    text[rng.random(200) < 0.1] = 1  # the end of a document
+    examples = next_tokens(text)
+    starts = np.flatnonzero(text[:-1] == 1)
+    batches, found = Lanes(examples, lanes, batch, window, starts=starts), []
+    for index in range(len(batches)):
+        inputs, targets, weights = batches[index]
+        for row in range(len(targets)):
+            count = int(weights[row].sum())
+            tokens = inputs["tokens"][row]
+            assert (weights[row, :count] == 1).all() and not (tokens[1:count] == 1).any()  # ends are first, if anywhere
+            assert inputs["reset"][row] or not count or tokens[0] != 1
+            found += zip(tokens[:count].tolist(), targets[row, :count].tolist(), strict=True)
+    assert sorted(found) == sorted(zip(text[:-1].tolist(), text[1:].tolist(), strict=True))
+
+
+def test_where_documents_start():
+    text = "one\ntwo\n\n\nthree\n\nfour\n"
+    words = Vocabulary.train("characters", [text])
+    examples = next_tokens(words.encode(text))
+
+    def begins(after):
+        return [text[start + 1 :].split("\n")[0] for start in document_starts(examples, words, after)]
+
+    assert begins("lines") == ["two", "three", "four"]
+    assert begins("paragraphs") == ["three", "four"]
+    units = Vocabulary.train("bpe", [text], size=300)
+    pieces = next_tokens(units.encode(text))
+    assert [units.decode(pieces.targets[s:])[:3] for s in document_starts(pieces, units, "paragraphs")] == [
+        "thr",
+        "fou",
+    ]

@@ -9,9 +9,7 @@ from seqtasks.engines.linear import associative, fused, linear_recurrence
 
 each = [linear_recurrence, associative]
 # The scan is for JAX and PyTorch: that of Keras before 3.13 cannot be traced into a graph of TensorFlow.
-ways = pytest.mark.parametrize(
-    ("solve", "graph"), [(solve, False) for solve in each] + [(linear_recurrence, True)]
-)
+ways = pytest.mark.parametrize(("solve", "graph"), [(solve, False) for solve in each] + [(linear_recurrence, True)])
 
 
 def draw(time=7, batch=3, size=4, seed=0, dtype="float64"):

@@ -58,10 +58,11 @@ def test_the_size_of_the_vocabulary_is_a_bound(treebank):
 
 
 @pytest.mark.parametrize(
-    ("name", "params"), [("zaremba_small", 4_651_600), ("zaremba_medium", 19_775_200), ("tied", 2_651_600)]
+    ("name", "params"),
+    [("zaremba_small", 4_651_600), ("zaremba_medium", 19_775_200), ("tied", 2_651_600), ("awd", 24_210_800)],
 )
 def test_the_published_models_have_their_sizes(name, params):
-    """Computed by hand: embedding, LSTM layers of 4n(m + n + 1), logits; 4.65, 19.8 and 2.65 million."""
+    """Computed by hand: embedding, LSTM layers of 4n(m + n + 1), logits; 4.65, 19.8, 2.65 and 24 million."""
     cls = plugins.load_task("word_lm")
     config = resolve("word_lm", cls.Options, [], f"word_lm_{name}")
     model, _ = build(cls(config.options, {"size": 10_000}), config)

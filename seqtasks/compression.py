@@ -1,0 +1,29 @@
+"""What a file compressor makes of a text."""
+
+from __future__ import annotations
+
+import lzma
+import math
+
+from seqtasks.data.splits import Splits
+from seqtasks.data.vocabulary import Vocabulary
+from seqtasks.metrics import language_scores
+from seqtasks.task import Baseline
+
+
+def baseline(vocabulary: Vocabulary, splits: Splits, most: int = 1 << 25) -> Baseline:
+    """What `xz` makes of it: the bytes that the test text adds to the compressed training text.
+
+    Args:
+        vocabulary: of characters.
+        splits: of the text.
+        most: characters of the training text, the last ones, that are compressed.
+    """
+
+    def size(text: str) -> int:
+        return len(lzma.compress(text.encode(), preset=9 | lzma.PRESET_EXTREME))
+
+    before = vocabulary.decode(splits.train.inputs["tokens"][-most:])
+    text = vocabulary.decode(splits.test.targets)
+    bits = 8 * (size(before + text) - size(before))
+    return Baseline(language_scores(bits * math.log(2), len(splits.test)), 0)

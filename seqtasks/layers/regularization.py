@@ -1,0 +1,70 @@
+"""What AWD-LSTM adds to embeddings and outputs (Merity et al. 2017, https://arxiv.org/abs/1708.02182)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("seqtasks")
+class WordDropout(keras.layers.Layer):
+    """Embedding dropout: a word is dropped wherever it stands in a batch, or nowhere.
+
+    Reference: Gal & Ghahramani 2016, https://arxiv.org/abs/1512.05287
+
+    Args:
+        rate: chance of a word to be dropped; the others are scaled by 1/(1 - rate).
+        size: of the vocabulary.
+    """
+
+    def __init__(self, rate: float, size: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.rate, self.size = rate, size
+        self.seed_generator = keras.random.SeedGenerator()
+
+    def call(self, x: Any, tokens: Any, training: bool = False) -> Any:
+        """Drops rows of embedded tokens.
+
+        Args:
+            x: (batch, time, width).
+            tokens: (batch, time), what x embeds.
+            training: false changes nothing.
+        """
+        if not training or not self.rate:
+            return x
+        kept = ops.cast(keras.random.uniform((self.size,), seed=self.seed_generator) >= self.rate, x.dtype)
+        return x * ops.take(kept / (1 - self.rate), tokens)[..., None]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "rate": self.rate, "size": self.size}
+
+
+@keras.saving.register_keras_serializable("seqtasks")
+class ActivityPenalty(keras.layers.Layer):
+    """Adds α mean(dropped²) + β mean((h_t - h_{t-1})²) to the loss of training.
+
+    Reference: Merity et al. 2017, https://arxiv.org/abs/1708.01009
+
+    Args:
+        activation: α, on outputs after dropout.
+        temporal: β, on the change of outputs from step to step, before dropout.
+    """
+
+    def __init__(self, activation: float, temporal: float, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.activation, self.temporal = activation, temporal
+
+    def call(self, dropped: Any, outputs: Any, training: bool = False) -> Any:
+        """Returns `dropped`, (batch, time, width), as it is; `outputs` are those before dropout."""
+        if training:
+            self.add_loss(self.activation * ops.mean(ops.square(ops.cast(dropped, "float32"))))
+            change = ops.cast(outputs[:, 1:] - outputs[:, :-1], "float32")
+            # A window of one step has no change: the mean of nothing would be no number.
+            size = ops.maximum(ops.cast(ops.size(change), "float32"), 1.0)
+            self.add_loss(self.temporal * ops.sum(ops.square(change)) / size)
+        return dropped
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "activation": self.activation, "temporal": self.temporal}

@@ -63,7 +63,7 @@ def _row(
         scores=found.scores,
         validation={},
         cell=name,
-        engine="scikit-learn",
+        engine=found.by,
         encoder_params=0,
         params=found.params,
         epochs=1,

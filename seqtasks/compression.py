@@ -26,4 +26,4 @@ def baseline(vocabulary: Vocabulary, splits: Splits, most: int = 1 << 25) -> Bas
     before = vocabulary.decode(splits.train.inputs["tokens"][-most:])
     text = vocabulary.decode(splits.test.targets)
     bits = 8 * (size(before + text) - size(before))
-    return Baseline(language_scores(bits * math.log(2), len(splits.test)), 0)
+    return Baseline(language_scores(bits * math.log(2), len(splits.test)), 0, "xz")

@@ -27,7 +27,7 @@ def baseline(splits: Splits) -> Baseline:
     model, text = fit(_tokens(splits.train), splits.spec["size"]), _tokens(splits.test)
     seen = Counter(tuple(text[max(0, end - ORDER) : end]) for end in range(2, len(text) + 1))
     nll = sum(-times * math.log(model.unmasked_score(gram[-1], gram[:-1])) for gram, times in seen.items())
-    return Baseline(language_scores(nll, len(text) - 1), model.counts.N())
+    return Baseline(language_scores(nll, len(text) - 1), model.counts.N(), "NLTK")
 
 
 def fit(tokens: list[int], size: int) -> Any:

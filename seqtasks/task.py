@@ -33,10 +33,12 @@ class Baseline:
     Attributes:
         scores: test scores by name, the task's metric among them.
         params: fitted numbers.
+        by: what computed it, as its row names the engine.
     """
 
     scores: dict[str, float]
     params: int
+    by: str = "scikit-learn"
 
 
 class Task(ABC):

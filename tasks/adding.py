@@ -76,6 +76,8 @@ class Adding(Task):
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
         def mean() -> Baseline:
             wrong = splits.test.targets - splits.train.targets.mean()
-            return Baseline({"mse": float(np.mean(wrong**2)), "within_0.04": float(np.mean(np.abs(wrong) < 0.04))}, 1)
+            return Baseline(
+                {"mse": float(np.mean(wrong**2)), "within_0.04": float(np.mean(np.abs(wrong) < 0.04))}, 1, "NumPy"
+            )
 
         return {"the mean": mean}

@@ -82,4 +82,8 @@ class CopyMemory(Task):
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
         steps = self.options.length + 2 * COPIED
         loss = float(COPIED * np.log(SYMBOLS) / steps)
-        return {"no memory": lambda: Baseline({"accuracy": 1 / SYMBOLS, "loss": loss, "exact": SYMBOLS**-COPIED}, 0)}
+        return {
+            "no memory": lambda: Baseline(
+                {"accuracy": 1 / SYMBOLS, "loss": loss, "exact": SYMBOLS**-COPIED}, 0, "NumPy"
+            )
+        }

@@ -154,7 +154,7 @@ def changed(value: Any, annotation: Any) -> str:
     if isinstance(value, bool):
         return str(not value).lower()
     if value is None:
-        return "3"
+        return "0.5" if float in get_args(annotation) else "3"
     if isinstance(value, int):
         return str(value + 1)
     if isinstance(value, float):

@@ -192,3 +192,41 @@ def test_the_sampler_works_on_a_batch_of_prompts(folder):
     logits, states = read(model, np.asarray(splits.test.inputs["tokens"][:8], np.int32).reshape(2, 4))
     found = Sampler(step_of(model), 0.8)(logits, states, uniform(6, [0, 1]))
     assert found.tokens.shape == (2, 6) and np.all(found.scores < 0)
+
+
+AWD = {"tied": True, "vary": True, "word_dropout": 0.1, "output_dropout": 0.2, "activation_penalty": 1.0,
+       "temporal_penalty": 1.0}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"back": 3}, {"documents": "lines"}, {"carry": False}, {"adaptive": (4, 9)}, {"loss": "window"}, AWD],
+    ids=lambda options: "-".join(options),
+)
+def test_every_way_of_training_learns_and_scores_what_it_says(folder, options):
+    task, model, splits = make(folder, window=12, **options)
+    batches = task.batches(splits.train, 8, shuffle=True)
+    before = task.score(model, task.batches(splits.test, 4))["nats"]
+    model.compile(keras.optimizers.Adam(0.02), task.loss(), weighted_metrics=task.metrics())
+    model.fit(batches, epochs=3, verbose=0)
+    found = task.score(model, task.batches(splits.test, 4))["nats"]
+    assert found < before - 0.5
+    inputs, targets, weights = task.batches(splits.test, 4)[0]
+    logits = forced(model).predict_on_batch([inputs["tokens"], inputs["reset"]])
+    nll = -np.take_along_axis(log_softmax(logits), targets[..., None], axis=2)[..., 0]
+    model.get_layer("encoder").reset_state()
+    np.testing.assert_allclose(model.predict_on_batch(inputs) * weights, nll * weights, atol=1e-4)
+    assert len("".join(task.predict(model, [], GenerateOptions(prompt="the ", length=20)))) == 24
+
+
+def test_what_cannot_be_together_is_said(folder):
+    with pytest.raises(ConfigError, match=r"more than one of options\.back > 1, vary=true, documents and carry=false"):
+        make(folder, back=2, vary=True)[0].batches(next_tokens(np.arange(500)), 2, shuffle=True)
+    with pytest.raises(ConfigError, match=r"options\.tied=true with options\.adaptive"):
+        make(folder, tied=True, adaptive=(3,))
+
+
+def test_dynamic_scores_stand_beside_the_others(folder):
+    task, model, splits = make(folder, dynamic_rate=0.5)
+    found = task.score(model, task.batches(splits.train, 4))
+    assert found["dynamic_nats"] < found["nats"] and found["perplexity"] == pytest.approx(math.exp(found["nats"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Literal
@@ -38,6 +39,7 @@ class Vocabulary:
             raise DataError(f"the vocabulary is damaged: {error}; train again") from error
         kinds: dict[str, Kind] = {"Fuse": "characters", "ByteLevel": "bpe"}
         self.kind: Kind = kinds.get(type(self._tokenizer.decoder).__name__, "words")
+        self._table: np.ndarray | None = None
 
     @classmethod
     def train(
@@ -89,11 +91,14 @@ class Vocabulary:
             trainer = trainers.WordLevelTrainer(vocab_size=(size or 1 << 30) + 2, special_tokens=special, **settings)
         if lowercase:
             tokenizer.normalizer = normalizers.Lowercase()
-        tokenizer.train_from_iterator(texts, trainer)
+        counted = kind == "characters" and not lowercase  # here, as that is twenty times as fast
+        if not counted:
+            tokenizer.train_from_iterator(texts, trainer)
         model = tokenizer.model
-        if kind != "bpe":  # a text may hold the word <unk>, which the library then counts as another
+        if kind != "bpe":  # a text may hold the word <unk>, which the library counts as another than its own
             known = tokenizer.get_vocab()
-            names = [*special, *sorted(known.keys() - set(special), key=known.__getitem__)]
+            rest = sorted(known.keys() - set(special), key=known.__getitem__)
+            names = [*special, *(_frequent(texts, min_frequency) if counted else rest)]
             model = models.WordLevel({name: number for number, name in enumerate(names[:size])}, UNKNOWN)
         # A special token is cut out of any text before all else: the characters "<unk>" of a text must stay five.
         plain = Tokenizer(model)
@@ -112,10 +117,22 @@ class Vocabulary:
 
     def encode_pieces(self, texts: Iterable[str]) -> Iterator[np.ndarray]:
         """The numbers of long texts, in pieces; uses all cores."""
+        if self.kind == "characters" and self._tokenizer.normalizer is None:
+            yield from map(self._look_up, texts)
+            return
         pieces = (part for text in texts for part in self._cut(text))
         while batch := list(islice(pieces, _BATCH)):
             for found in self._tokenizer.encode_batch_fast(batch, add_special_tokens=False):
                 yield np.array(found.ids, self.dtype)
+
+    def _look_up(self, text: str) -> np.ndarray:
+        """The same as `encode` for characters, a hundred times as fast."""
+        if self._table is None:
+            self._table = np.zeros(sys.maxunicode + 1, self.dtype)
+            for token, number in self._tokenizer.get_vocab().items():
+                if len(token) == 1:
+                    self._table[ord(token)] = number
+        return self._table[_points(text)]
 
     @property
     def dtype(self) -> type[np.unsignedinteger[Any]]:
@@ -153,3 +170,18 @@ class Vocabulary:
 
 def _with_ends(text: str) -> str:
     return text.replace("\n", f" {END} ")
+
+
+def _points(text: str) -> np.ndarray:
+    """The code point of each character, (characters,)."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+
+
+def _frequent(texts: Iterable[str], least: int) -> list[str]:
+    """The characters that come at least so often, in the order of the library: frequent ones first, then by number."""
+    counts = np.zeros(sys.maxunicode + 1, np.int64)
+    for text in texts:
+        found, times = np.unique(_points(text), return_counts=True)
+        counts[found] += times
+    order = np.argsort(-counts, kind="stable")
+    return [chr(point) for point in order[: np.count_nonzero(counts >= max(least, 1))]]

@@ -80,3 +80,19 @@ def test_what_is_refused():
         Vocabulary.train("bpe", [TEXT], size=100)
     with pytest.raises(DataError, match="the vocabulary is damaged"):
         Vocabulary("{}")
+
+
+def test_characters_are_counted_and_looked_up_as_the_library_does():
+    from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
+
+    theirs = Tokenizer(models.WordLevel(unk_token=UNKNOWN))
+    theirs.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+    trainer = trainers.WordLevelTrainer(vocab_size=1000, special_tokens=[UNKNOWN], min_frequency=3, show_progress=False)
+    theirs.train_from_iterator([TEXT, "zz\x00\U0010ffff"], trainer)
+    ours = Vocabulary.train("characters", [TEXT, "zz\x00\U0010ffff"], min_frequency=3)
+    assert {ours.token(n): n for n in range(len(ours))} == theirs.get_vocab()
+    strange = TEXT + "漢\U0010ffff z"
+    (fast,) = ours.encode_pieces([strange])
+    assert fast.tolist() == ours.encode(strange).tolist() and fast.dtype == ours.dtype
+    folded = Vocabulary.train("characters", [TEXT], lowercase=True)
+    assert np.concatenate([*folded.encode_pieces(["NaïVe"])]).tolist() == folded.encode("naïve").tolist()

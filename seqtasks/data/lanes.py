@@ -158,7 +158,9 @@ class Lanes(keras.utils.PyDataset):
         rng, borders = np.random.default_rng((self.seed, self.epoch)), [0]
         while borders[-1] < self.length:
             mean = self.window if rng.random() < 0.95 else self.window / 2
-            borders.append(borders[-1] + max(5, int(rng.normal(mean, 5))))
+            size = max(5, int(rng.normal(mean, 5)))
+            # Keras takes a length for fixed that the first two batches share.
+            borders.append(borders[-1] + size + (len(borders) > 1 and size == borders[-1] - borders[-2]))
         return [*borders[:-1], self.length]
 
 

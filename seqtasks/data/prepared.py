@@ -99,16 +99,41 @@ def _decode(source: Source, folder: Path, splits: Sequence[str], keys: Sequence[
                 if name not in known:
                     raise DataError(f"{source} has no {what} {name!r} in {folder}; it has: {', '.join(sorted(known))}")
         for split in splits:
+            ragged = any(isinstance(info.features[key], tfds.features.Sequence) for key in keys)
             try:
-                examples = tfds.as_numpy(builder.as_dataset(split=split, batch_size=-1, shuffle_files=False))
+                size = None if ragged else -1  # all at once, where all have one shape
+                examples = tfds.as_numpy(builder.as_dataset(split=split, batch_size=size, shuffle_files=False))
+                if ragged:
+                    examples = _columns(examples, keys)
             except Exception as error:
                 raise _damaged(source, folder, error) from error
             for key in keys:
-                arrays |= _arrays(f"{split}/{key}", examples[key])
+                if ragged:
+                    arrays |= _sequences(f"{split}/{key}", examples[key])
+                    if hasattr(info.features[key].feature, "names"):
+                        arrays |= _arrays(
+                            f"{key}/names", np.array([n.encode() for n in info.features[key].feature.names], object)
+                        )
+                else:
+                    arrays |= _arrays(f"{split}/{key}", examples[key])
                 found, expected = len(examples[key]), info.splits[split].num_examples
                 if found != expected:
                     raise _damaged(source, folder, f"{found} examples in {split}, expected {expected}")
     return arrays
+
+
+def _columns(examples: Any, keys: Sequence[str]) -> dict[str, list[np.ndarray]]:
+    columns: dict[str, list[np.ndarray]] = {key: [] for key in keys}
+    for example in examples:
+        for key in keys:
+            columns[key].append(example[key])
+    return columns
+
+
+def _sequences(name: str, rows: list[np.ndarray]) -> dict[str, np.ndarray]:
+    """The values of all rows, and where each row ends."""
+    flat = np.concatenate([np.zeros(0, rows[0].dtype if rows else np.int64), *rows])
+    return _arrays(name, flat) | {f"{name}/rows": np.cumsum([len(row) for row in rows], dtype=np.int64)}
 
 
 def _arrays(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
@@ -123,6 +148,20 @@ def texts(arrays: cache.Arrays, name: str) -> list[str]:
     """The texts of a feature that `load` gave."""
     data, ends = arrays.arrays[name].tobytes(), arrays.arrays[f"{name}/ends"].tolist()
     return [data[start:end].decode() for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+
+
+def sequences(arrays: cache.Arrays, name: str) -> list[list[Any]]:
+    """The rows of a feature that is a sequence of texts or numbers; numbers of classes as their names."""
+    if f"{name}/ends" in arrays.arrays:
+        flat: list[Any] = texts(arrays, name)
+    else:
+        flat = arrays.arrays[name].tolist()
+        classes = f"{name.split('/')[-1]}/names"
+        if classes in arrays.arrays:
+            names = texts(arrays, classes)
+            flat = [names[number] for number in flat]
+    ends = arrays.arrays[f"{name}/rows"].tolist()
+    return [flat[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
 
 
 def _publish(staging: Path, made: Path, data_dir: Path) -> Path:

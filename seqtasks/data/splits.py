@@ -14,14 +14,14 @@ from seqtasks.errors import DataError
 
 @dataclass(frozen=True)
 class Examples:
-    """Inputs by name and their targets; the first axis of every array is the example.
+    """Inputs by name and their targets: arrays whose first axis is the example, or `Ragged`.
 
     Raises:
         DataError: the arrays disagree about how many examples there are.
     """
 
-    inputs: dict[str, np.ndarray]
-    targets: np.ndarray
+    inputs: dict[str, Any]
+    targets: Any
 
     def __post_init__(self) -> None:
         for name, array in self.inputs.items():

@@ -1,0 +1,123 @@
+"""Batches of rows of about one length, right-padded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from seqtasks.data.ragged import Ragged
+from seqtasks.data.splits import Examples
+
+POOL = 256  # batches whose rows are sorted together
+JITTER = 0.1  # of the lengths that they are sorted by
+
+
+class Buckets(keras.utils.PyDataset):
+    """Batches of ragged examples for `keras.Model.fit` and `evaluate`.
+
+    A new order each epoch is cut into pools; the rows of a pool are sorted by length, so
+    that a batch holds rows of about one length, and then all batches are mixed. So any
+    two rows can meet, and little is padded. Pass `shuffle=False` to `fit`: the order is
+    decided here, by the seed, the epoch and the position alone. Without `shuffle` all rows
+    are sorted by length, and `rows` says which ones a batch holds.
+
+    Args:
+        examples: inputs and targets, `Ragged` or arrays; the first input tells the lengths.
+        batch_size: the most rows in a batch.
+        tokens: the most tokens in a batch, padding included, but for a single longer row;
+            None: any number.
+        shuffle: for training.
+        seed: of the orders.
+    """
+
+    def __init__(
+        self, examples: Examples, batch_size: int, tokens: int | None = None, shuffle: bool = False, seed: int = 0
+    ):
+        super().__init__()
+        self.examples = examples
+        self.batch_size = batch_size
+        self.tokens = tokens
+        self.shuffle = shuffle
+        self.seed = seed
+        first = next(iter(examples.inputs.values()))
+        assert isinstance(first, Ragged)
+        self.lengths = first.lengths
+        self.seek(0, 0)
+
+    def seek(self, epoch: int, batch: int) -> None:
+        """Goes to a batch of an epoch; the rest of that epoch then counts as one epoch."""
+        self.epoch, self.start, self._begun = epoch, batch, False
+        self._plan = self._draw()
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Batches in a whole epoch; with `tokens` it differs a little from epoch to epoch."""
+        return len(self._plan)
+
+    @property
+    def padding(self) -> float:
+        """The share of padding among all tokens of an epoch."""
+        filled = sum(len(rows) * max(1, int(self.lengths[rows].max())) for rows in self._plan)
+        return 1 - float(self.lengths.sum()) / filled
+
+    def rows(self, index: int) -> np.ndarray:
+        """The examples that a batch holds, in its order."""
+        return self._plan[self.start + index]
+
+    def __len__(self) -> int:
+        return self.batches_per_epoch - self.start
+
+    def __getitem__(self, index: int) -> Any:
+        # Keras takes a length for fixed that the first two batches share: one more step of padding in the second.
+        return self.collate(self.examples.take(self.rows(index)), extra=int(index == 1))
+
+    def collate(self, rows: Examples, extra: int = 0) -> Any:
+        """A batch: inputs, targets and, for targets at each step, weights.
+
+        Args:
+            rows: the examples.
+            extra: steps of padding beyond the longest row.
+        """
+        width = max(1, int(next(iter(rows.inputs.values())).lengths.max())) + extra
+        inputs = {name: _padded(array, width) for name, array in rows.inputs.items()}
+        if not isinstance(rows.targets, Ragged):
+            return inputs, rows.targets
+        weights = np.arange(width)[None] < rows.targets.lengths[:, None]
+        return inputs, rows.targets.padded(least=width), weights.astype(np.float32)
+
+    def on_epoch_begin(self) -> None:
+        self._begun = True
+
+    def on_epoch_end(self) -> None:
+        if self._begun:  # Keras also calls this before the first epoch of a fit, to reset its iterator
+            self.seek(self.epoch + 1, 0)
+
+    def _draw(self) -> list[np.ndarray]:
+        if not self.shuffle:
+            return self._cut(np.argsort(-self.lengths, kind="stable"))
+        rng = np.random.default_rng((self.seed, self.epoch))
+        order, pool = rng.permutation(len(self.lengths)), POOL * self.batch_size
+        found: list[np.ndarray] = []
+        for begin in range(0, len(order), pool):
+            part = order[begin : begin + pool]
+            about = self.lengths[part] * rng.uniform(1, 1 + JITTER, len(part))  # long rows, too, meet others
+            found += self._cut(part[np.argsort(-about, kind="stable")])
+        return [found[i] for i in rng.permutation(len(found))]
+
+    def _cut(self, order: np.ndarray) -> list[np.ndarray]:
+        """Consecutive rows as batches."""
+        found, begin = [], 0
+        while begin < len(order):
+            most = self.batch_size
+            if self.tokens is not None:  # as many as fit beside the longest of them
+                longest = np.maximum.accumulate(np.maximum(self.lengths[order[begin : begin + most]], 1))
+                most = max(1, int(np.sum(longest * np.arange(1, len(longest) + 1) <= self.tokens)))
+            found.append(order[begin : begin + most])
+            begin += most
+        return found
+
+
+def _padded(array: Any, width: int) -> np.ndarray:
+    return array.padded(least=width) if isinstance(array, Ragged) else np.asarray(array)

@@ -1,0 +1,32 @@
+"""Rows of different lengths: taken, padded, and as they were."""
+
+import numpy as np
+import pytest
+
+from seqtasks.data.ragged import Ragged
+
+ROWS = [[1, 2, 3], [], [4], [5, 6, 7, 8], [9, 9]]
+
+
+def lists(ragged):
+    return [ragged.row(i).tolist() for i in range(len(ragged))]
+
+
+def test_rows_come_back():
+    ragged = Ragged.of(ROWS)
+    assert lists(ragged) == ROWS and len(ragged) == 5 and ragged.lengths.tolist() == [3, 0, 1, 4, 2]
+
+
+@pytest.mark.parametrize("index", [slice(None), slice(2), slice(1, 4), np.array([3, 1, 0, 3]), np.array([], int)])
+def test_some_rows_in_any_order(index):
+    wanted = [ROWS[i] for i in np.arange(5)[index]]
+    assert lists(Ragged.of(ROWS)[index]) == wanted
+    assert lists(Ragged.of(ROWS)[index][:2]) == wanted[:2]
+
+
+def test_padded_to_the_longest():
+    found = Ragged.of(ROWS).padded(fill=-1)
+    for row, wanted in zip(found, ROWS, strict=True):
+        assert row.tolist() == wanted + [-1] * (4 - len(wanted))
+    assert Ragged.of(ROWS).padded(least=6).shape == (5, 6)
+    assert Ragged.of([[], []]).padded().shape == (2, 1) and Ragged.of([]).padded().shape == (0, 1)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from seqtasks.recurrent import Recurrent
     from seqtasks.results import Row
     from seqtasks.settings import setting
+    from seqtasks.tagging_task import TaggingOptions, TaggingTask
     from seqtasks.task import Baseline, Task, register_task
 
 __version__ = "0.1.0"
@@ -45,6 +46,8 @@ _PUBLIC = {
     "LanguageTask": "seqtasks.language_task",
     "Recurrent": "seqtasks.recurrent",
     "Row": "seqtasks.results",
+    "TaggingOptions": "seqtasks.tagging_task",
+    "TaggingTask": "seqtasks.tagging_task",
     "Task": "seqtasks.task",
     "make_cell": "seqtasks.cells.base",
     "register_cell": "seqtasks.cells.base",
@@ -65,6 +68,8 @@ __all__ = [
     "Row",
     "Source",
     "Splits",
+    "TaggingOptions",
+    "TaggingTask",
     "Task",
     "__version__",
     "fingerprint",

@@ -59,7 +59,7 @@ def _row(
     return results.Row(
         **facts,
         kind="baseline",
-        value=found.scores[task.metric],
+        value=found.scores[task.row_metric],
         scores=found.scores,
         validation={},
         cell=name,

@@ -63,3 +63,11 @@ class TokenLoss(keras.losses.Loss):
         config = super().get_config()
         config.pop("reduction")
         return {**config, "per": self.per, "window": self.window}
+
+
+@keras.saving.register_keras_serializable("seqtasks")
+class TagLoss(TokenLoss):
+    """The same of the first column of what `TagHead` gives, (batch, time, 2)."""
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return super().call(y_true, y_pred[..., 0])

@@ -59,3 +59,10 @@ class Perplexity(Nats):
 
     def result(self) -> Any:
         return keras.ops.exp(super().result())
+
+
+class TagAccuracy(keras.metrics.MeanMetricWrapper):
+    """The share of right tags so far, by their weights: the second column of what `TagHead` gives."""
+
+    def __init__(self, name: str = "accuracy", **kwargs: Any):
+        super().__init__(lambda y_true, y_pred: y_pred[..., 1], name=name, **kwargs)

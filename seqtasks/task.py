@@ -99,6 +99,11 @@ class Task(ABC):
         return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
 
     @property
+    def row_metric(self) -> str:
+        """The score that is the row's value: `metric`, unless the data decides. Needs `spec`."""
+        return self.metric
+
+    @property
     def monitor(self) -> str:
         """The validation value that chooses the best weights; lower is better for a loss."""
         return f"val_{self.metric}"

@@ -132,7 +132,7 @@ def facts_of_row(task: Task, splits: Splits, config: Config, folder: runs.Run) -
         "topology": task.topology,
         "source": splits.source,
         "fingerprint": splits.fingerprint,
-        "metric": task.metric,
+        "metric": task.row_metric,
         "higher_is_better": task.higher_is_better,
         "seed": config.seed,
         "config": config.to_dict(),
@@ -187,7 +187,7 @@ def _train(task: Task, splits: Splits, config: Config, folder: runs.Run, reporte
     row = results.Row(
         **facts_of_row(task, splits, found, folder),
         kind="model",
-        value=scores[task.metric],
+        value=scores[task.row_metric],
         scores=scores,
         validation={
             k.removeprefix("val_"): v for k, v in history[checkpoint.best_epoch - 1].items() if k.startswith("val_")

@@ -1,0 +1,65 @@
+"""Text with tags for a terminal: words over their tags, code in colour."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text as Colored
+
+from seqtasks.data.text import Text
+
+STYLES = {"keyword": "bold magenta", "string": "green", "comment": "dim italic", "number": "cyan", "operator": "yellow"}
+_WORD = re.compile(r"\w+(?:[.,]\d+)*(?:['’]\w+)*|[^\w\s]")
+_CLITIC = re.compile(r"(?i)(?<=\w)(?=n['’]t$|['’](?:s|m|d|re|ve|ll)$)")
+
+
+def words_of(line: str) -> list[str]:
+    """The words and signs of a line; "don't" is two, as in English treebanks."""
+    return [part for word in _WORD.findall(line) for part in _CLITIC.split(word) if part]
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a file of that name, or else the text as one.
+
+    Raises:
+        DataError: the file is empty or is not UTF-8.
+    """
+    if len(text) < 1000 and "\n" not in text and Path(text).is_file():
+        return "".join(Text([Path(text)]).pieces()).splitlines(keepends=True)
+    return [text]
+
+
+def over(words: Sequence[str], tags: Sequence[str], width: int | None = None) -> str:
+    """Words over their tags, in as many lines as the width needs."""
+    width = width or Console().width
+    found, above, below = [], "", ""
+    for word, tag in zip(words, tags, strict=True):
+        size = max(cell_len(word), cell_len(tag))
+        if above and cell_len(above) + size > width:
+            found += [above.rstrip(), below.rstrip(), ""]
+            above = below = ""
+        above += word + " " * (size + 2 - cell_len(word))
+        below += tag + " " * (size + 2 - cell_len(tag))
+    return "\n".join([*found, above.rstrip(), below.rstrip()]) + "\n"
+
+
+def coloured(rows: Sequence[Sequence[str]], tags: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Characters coloured by their classes; where there is no terminal, each run of a class with its name."""
+    terminal = Console(highlight=False)
+    for characters, classes in zip(rows, tags, strict=True):
+        runs = [
+            (name, "".join(c for c, _ in part))
+            for name, part in groupby(zip(characters, classes, strict=True), lambda x: x[1])
+        ]
+        if sys.stdout.isatty():
+            with terminal.capture() as found:
+                terminal.print(Colored.assemble(*((text, STYLES.get(name, "")) for name, text in runs)), end="")
+            yield found.get()
+        else:
+            yield "".join(f"{name}\t{text!r}\n" for name, text in runs if name != "space")

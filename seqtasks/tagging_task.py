@@ -1,0 +1,196 @@
+"""What taggers share: sentences, words of characters, exact scores, tagged text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import keras
+import numpy as np
+from keras import ops
+
+from seqtasks.data import tagged
+from seqtasks.data.lexicon import Lexicon
+from seqtasks.data.ragged import Ragged
+from seqtasks.data.sources import Source
+from seqtasks.data.splits import Examples, Splits
+from seqtasks.data.tagged_batches import TaggedBatches, Types
+from seqtasks.encoder import Encoder
+from seqtasks.errors import ConfigError, DataError
+from seqtasks.layers.bio import transitions_of
+from seqtasks.layers.characters import CharacterWords
+from seqtasks.layers.tags import TagHead
+from seqtasks.losses import TagLoss
+from seqtasks.metrics import TagAccuracy
+from seqtasks.settings import setting
+from seqtasks.tagged_text import coloured, lines_of, over, words_of
+from seqtasks.tagging_baselines import most_frequent, word_shapes
+from seqtasks.tagging_scores import confusion_figure, tagging_scores
+from seqtasks.task import Baseline, Task
+
+_INPUTS = ("words", "places", "characters", "targets")
+EXAMPLE = "The cat sat on the mat ."
+
+
+@dataclass(frozen=True)
+class TaggingOptions:
+    """The labels and the model of words."""
+
+    column: str = setting("upos", "of CoNLL-U: upos, xpos, or the name of a feature, such as Number")
+    words: int = setting(100, "width of the vectors of words", least=1, model_only=True)
+    min_frequency: int = setting(1, "rarer words have no vector of their own", least=1, model_only=True)
+    word_dropout: float = setting(
+        0.25, "α: a word that comes n times is unknown in training with a chance of α/(α + n)", least=0, model_only=True
+    )
+    characters: Literal["rnn", "cnn", "none"] = setting("rnn", "what reads the characters of a word", model_only=True)
+    character_units: int = setting(50, "of each direction", least=1, model_only=True)
+    character_cell: str = setting("lstm", "a name from `seqtasks list cells`", model_only=True)
+    dropout: float = setting(0.3, "on the vectors of words", least=0, below=1, model_only=True)
+    crf: bool = setting(False, "a linear-chain CRF over the tags", model_only=True)
+    tokens: int | None = setting(None, "the most tokens in a batch; null: any number", least=1, model_only=True)
+
+
+class TaggingTask(Task):
+    """A tag for each word of a sentence."""
+
+    topology = "synced"
+    metric = "accuracy"
+    files = True
+    Options = TaggingOptions
+
+    def load(self, source: Source, seed: int) -> Splits:
+        found = tagged.load(source, self.options.column)
+        train = found.parts["train"]
+        labels = Lexicon([*dict(Counter(label for _, row in train for label in row).most_common())])
+        words = Lexicon.count((w.lower() for row, _ in train for w in row), self.options.min_frequency)
+        characters = Lexicon.count(c for row, _ in train for w in row for c in w)
+        types = Lexicon(list(dict.fromkeys(w for rows in found.parts.values() for row, _ in rows for w in row)))
+        counts = Counter(words.number(w.lower()) for row, _ in train for w in row)
+        self._types = Types(types.names, words, characters, np.array([counts[n] for n in range(len(words))]))
+        self._names, self._known = types.names, {w for row, _ in train for w in row}
+        for part in ("validation", "test"):
+            if unseen := {t for _, row in found.parts[part] for t in row} - set(labels.names):
+                raise DataError(
+                    f"{source}: the {part} split has labels that training has not: {', '.join(sorted(unseen))}; "
+                    "correct them, or move some of their sentences to the training split"
+                )
+        parts = {
+            part: Examples(
+                {"words": Ragged.of([[types.number(w) for w in row] for row, _ in rows])},
+                Ragged.of([[labels.number(t) for t in row] for _, row in rows]),
+            )
+            for part, rows in found.parts.items()
+        }
+        spec = {
+            "words": words.names,
+            "characters": characters.names,
+            "labels": labels.names,
+            "tokens": {part: len(examples.targets.values) for part, examples in parts.items()},
+        }
+        return Splits(**parts, source=found.source, fingerprint=found.fingerprint, spec=spec)
+
+    @property
+    def row_metric(self) -> str:
+        return "f1" if transitions_of(self.spec["labels"]) else self.metric
+
+    def model(self, encoder: Encoder) -> keras.Model:
+        """Words, their characters and targets to (batch, time, 2), see `TagHead`."""
+        o, spec = self.options, self.spec
+        inputs = {name: keras.Input((None,), name=name, dtype="int32") for name in _INPUTS}
+        mask = ops.not_equal(inputs["words"], 0)
+        x = keras.layers.Embedding(len(spec["words"]), o.words, name="words_embedding")(inputs["words"])
+        if o.characters != "none":
+            reader = CharacterWords(
+                len(spec["characters"]),
+                o.character_units,
+                how=o.characters,
+                cell=o.character_cell,
+                name="characters_of",
+            )
+            x = ops.concatenate([x, ops.take(reader(inputs["characters"]), inputs["places"], axis=0)], axis=-1)
+        x, _ = encoder(keras.layers.Dropout(o.dropout)(x), mask=mask)
+        found = TagHead(spec["labels"], o.crf, name="tags")(x, inputs["targets"], mask)
+        return keras.Model(list(inputs.values()), found, name=self.name)
+
+    def loss(self) -> Any:
+        return TagLoss()
+
+    def metrics(self) -> list[Any]:
+        return [TagAccuracy()]
+
+    @property
+    def monitor(self) -> str:
+        return "val_accuracy"
+
+    def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> TaggedBatches:
+        o = self.options
+        dropout = o.word_dropout if shuffle else 0.0
+        return TaggedBatches(examples, self._types, batch_size, o.tokens, shuffle, seed, word_dropout=dropout)
+
+    def tags(self, model: keras.Model, batches: TaggedBatches) -> list[list[str]]:
+        """The tags of all sentences, in the order of the examples."""
+        tagger, found = tagger_of(model), [[""]] * len(batches.examples)
+        for index in range(len(batches)):
+            inputs = batches[index][0]
+            for row, numbers in zip(batches.rows(index), tagger.predict_on_batch(inputs), strict=True):
+                found[row] = [self.spec["labels"][n] for n in numbers[: batches.lengths[row]]]
+        return found
+
+    def sentences(self, examples: Examples) -> list[tagged.Sentence]:
+        """Words and tags of examples."""
+        words, tags, labels = examples.inputs["words"], examples.targets, self.spec["labels"]
+        return [
+            ([self._names[n] for n in words.row(i)], [labels[n] for n in tags.row(i)]) for i in range(len(examples))
+        ]
+
+    def score(self, model: keras.Model, batches: TaggedBatches) -> dict[str, float]:
+        return self._scores(self.sentences(batches.examples), self.tags(model, batches))
+
+    def _scores(self, sentences: list[tagged.Sentence], predicted: list[list[str]]) -> dict[str, float]:
+        words, true = [list(part) for part in zip(*sentences, strict=True)]
+        return tagging_scores(true, predicted, words, self._known)
+
+    def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
+        train, test = self.sentences(splits.train), self.sentences(splits.test)
+
+        def frequent() -> Baseline:
+            predicted, size = most_frequent(train, test)
+            return Baseline(self._scores(test, predicted), size, "NumPy")
+
+        def shapes() -> Baseline:
+            predicted, size = word_shapes(train, test)
+            return Baseline(self._scores(test, predicted), size)
+
+        return {"most frequent tag": frequent, "logistic regression": shapes}
+
+    def plots(self, model: keras.Model, batches: TaggedBatches) -> Iterator[tuple[str, Any]]:
+        true = [labels for _, labels in self.sentences(batches.examples)]
+        yield "confusion", confusion_figure(true, self.tags(model, batches), self.spec["labels"])
+
+    def predict(self, model: keras.Model, inputs: Sequence[str], options: Any) -> Iterator[str]:
+        """Each sentence over its tags; a file is read line by line."""
+        if not inputs:
+            raise ConfigError(f'nothing to tag; write a sentence: seqtasks predict RUN "{EXAMPLE}"')
+        lines = [line for text in inputs for line in lines_of(text)]
+        spec, letters = self.spec, all(len(word) == 1 for word in self.spec["words"][2:])
+        rows = [list(line) if letters else words_of(line) for line in lines]
+        if not any(rows):
+            raise ConfigError(f"no word in {' '.join(inputs)!r}; write a sentence")
+        types = Lexicon(list(dict.fromkeys(word for row in rows for word in row)))
+        self._types = Types(types.names, Lexicon(spec["words"]), Lexicon(spec["characters"]))
+        words = Ragged.of([[types.number(word) for word in row] for row in rows])
+        examples = Examples({"words": words}, Ragged(np.zeros_like(words.values), words.ends))
+        found = self.tags(model, TaggedBatches(examples, self._types, 32))
+        if letters:
+            yield from coloured(rows, found)
+        else:
+            yield from (over(row, tags) + "\n" for row, tags in zip(rows, found, strict=True))
+
+
+def tagger_of(model: keras.Model) -> keras.Model:
+    """The model that gives the tags themselves, (batch, time)."""
+    head = model.get_layer("tags")
+    x, _, mask = head.input if len(head.input) == 3 else (*head.input, None)
+    return keras.Model(model.inputs, head(x, mask=mask))

@@ -1,0 +1,66 @@
+"""Tagged sentences from the treebank of tfds, from CoNLL-U, and from Python's own library."""
+
+from pathlib import Path
+
+import pytest
+
+from seqtasks.data import conll, tagged
+from seqtasks.data.sources import Source, resolve
+from seqtasks.errors import DataError
+
+CODE = '''def f(x):  # half
+    """Doc."""
+    return x / 2.5 if "a" else None
+'''
+
+
+def test_every_character_of_code_has_a_class():
+    found = tagged.syntax(CODE)
+    runs = {}
+    for character, name in zip(CODE, found, strict=True):
+        runs[name] = runs.get(name, "") + character
+    assert runs["keyword"] == "defreturnifelseNone" and runs["name"] == "fxx"
+    assert runs["comment"] == "# half" and runs["number"] == "2.5" and runs["string"] == '"""Doc.""""a"'
+    assert runs["operator"] == "():/" and not runs["space"].strip()
+    assert tagged.syntax("x = (") is None  # cannot be read
+
+
+def test_the_library_of_python_is_cut_between_lines_and_by_module(monkeypatch, tmp_path):
+    monkeypatch.setattr(tagged.sysconfig, "get_path", lambda name: str(tmp_path))
+    for number in range(12):
+        (tmp_path / f"m{number:02}.py").write_text(f"# {number}\n" + CODE * 20)
+    found = tagged.load(Source("builtin", "python", None), "upos")
+    text = {part: "".join("".join(words) for words, _ in rows) for part, rows in found.parts.items()}
+    assert text["validation"] == "# 8\n" + CODE * 20 and text["test"] == "# 9\n" + CODE * 20
+    assert all(len(words) == len(labels) <= 400 and words[-1] == "\n" for words, labels in found.parts["train"])
+    assert "of Python 3." in found.source
+
+
+def test_files_and_their_fingerprint(tmp_path):
+    for part in ("train", "dev", "test"):
+        (tmp_path / f"{part}.conll").write_text(f"The O\n{part} B-X\n\n\nsat O\n")
+    found = tagged.load(Source("files", str(tmp_path), tmp_path), "upos")
+    assert found.parts["validation"] == [(["The", "dev"], ["O", "B-X"]), (["sat"], ["O"])]
+    before = found.fingerprint
+    (tmp_path / "dev.conll").write_text("The O\ndev O\n")
+    assert tagged.load(Source("files", str(tmp_path), tmp_path), "upos").fingerprint != before
+
+
+def test_the_treebank_of_tfds_has_the_words_of_its_files(tfds_dir):
+    name = "universal_dependencies/en_ewt"
+    source = resolve(f"tfds:{name}", tfds=(name,), files=False, builtin=None, tfds_dir=str(tfds_dir), announce=print)
+    found = tagged.load(source, "upos")
+    counts = {part: (len(rows), sum(len(words) for words, _ in rows)) for part, rows in found.parts.items()}
+    assert counts == {"train": (12543, 204578), "validation": (2001, 25149), "test": (2077, 25094)}
+    assert found.parts["test"][0][0][:4] == ["In", "1998", "they", "were"]
+    assert len({label for _, labels in found.parts["train"] for label in labels}) == 17  # none is "_"
+    numbers = tagged.load(source, "Number").parts["test"][0]
+    assert dict(zip(*numbers, strict=True))["they"] == "Plur"
+
+
+def test_no_sentence_is_an_error(tmp_path):
+    for part in ("train", "dev", "test"):
+        (tmp_path / f"{part}.conll").write_text("a X\n" if part != "dev" else "\n\n")
+    with pytest.raises(DataError, match="no sentence"):
+        tagged.load(Source("files", str(tmp_path), Path(tmp_path)), "upos")
+    assert list(conll.read(tmp_path / "train.conll")) == [(["a"], ["X"])]

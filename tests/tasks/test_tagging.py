@@ -1,0 +1,117 @@
+"""The tagger on sentences whose tags follow from words, their ends and their neighbours; files, errors, prediction."""
+
+import numpy as np
+import pytest
+
+from seqtasks import plugins, runs, train, use
+from seqtasks.baseline import run_baselines
+from seqtasks.config import resolve
+from seqtasks.errors import ConfigError, DataError
+from seqtasks.progress import Reporter
+from seqtasks.testing import check_task
+
+QUIET = Reporter(quiet=True)
+SMALL = ["encoder.units=16", "options.words=16", "options.character_units=8", "train.batch_size=8"]
+
+
+def sentences(count, seed):
+    """Invented words: nouns end in o, verbs in as; "run" is a verb after "I" and a noun after "the"."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for _ in range(count):
+        stem = ["".join(rng.choice(list("bdfgklm"), 2)) + rng.choice(list("aeiu")) for _ in range(2)]
+        row = [["the", "DET"], [stem[0] + "o", "NOUN"], [stem[1] + "as", "VERB"]]
+        row += [["I", "PRON"], ["run", "VERB"]] if rng.random() < 0.5 else [["the", "DET"], ["run", "NOUN"]]
+        rows.append("".join(f"{word}\t{tag}\n" for word, tag in row) + "\n")
+    return "".join(rows)
+
+
+def folder_of(path, count=200):
+    path.mkdir()
+    for seed, part in enumerate(("train", "dev", "test")):
+        (path / f"{part}.conll").write_text(sentences(count, seed))
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    base = tmp_path_factory.mktemp("tagging")
+    folder = folder_of(base / "data")
+    cls = plugins.load_task("tagging")
+    words = [f"data.source=files:{folder}", *SMALL, "train.epochs=6", "train.learning_rate=0.01"]
+    config = resolve("tagging", cls.Options, words)
+    row, _ = train.run(config, cls, base / "runs", QUIET)
+    return base / "runs" / row.run, row, config, base
+
+
+def test_ends_and_neighbours_are_learnt(trained):
+    _, row, _, _ = trained
+    assert row.value > 0.98 and row.metric == "accuracy" and row.scores["unseen_accuracy"] > 0.95
+
+
+def test_words_stand_over_their_tags(trained):
+    text = "".join(use.predict(runs.open_run(trained[0]), ["the bakmo melkas I run"]))
+    words, tags = text.splitlines()[:2]
+    assert words.split() == ["the", "bakmo", "melkas", "I", "run"] and tags.split() == [
+        "DET", "NOUN", "VERB", "PRON", "VERB",
+    ]  # fmt: skip
+    assert words.index("melkas") == tags.index("VERB")
+
+
+def test_anything_can_be_tagged_but_nothing(trained):
+    opened = runs.open_run(trained[0])
+    assert "漢字" in "".join(use.predict(opened, ["漢字 \x00 the " + "x" * 500]))
+    assert len("".join(use.predict(opened, ["the run " * 3000])).split()) >= 12000
+    for nothing in ([], [""], ["  "]):
+        with pytest.raises(ConfigError, match=r"nothing to tag|no word in"):
+            "".join(use.predict(opened, nothing))
+
+
+def test_its_baselines(trained):
+    _, row, config, base = trained
+    found = {b.cell: b for b in run_baselines(config, plugins.load_task("tagging"), base / "runs", QUIET)}
+    assert set(found) == {"most frequent tag", "logistic regression"}
+    assert 0.8 < found["most frequent tag"].value < found["logistic regression"].value
+    assert "unseen_accuracy" in found["most frequent tag"].scores and row.scores.keys() == found[
+        "most frequent tag"
+    ].scores.keys()  # fmt: skip
+
+
+def test_spans_are_scored_by_f1(tmp_path):
+    for part in ("train", "dev", "test"):
+        (tmp_path / f"{part}.conll").write_text("Mr O\nAnn B-P\nLee I-P\nsat O\n\nMr O\nBob B-P\nsat O\n\n" * 40)
+    row = check_task(
+        plugins.load_task("tagging"),
+        tmp_path / "runs",
+        [
+            f"data.source=files:{tmp_path}",
+            *SMALL,
+            "options.crf=true",
+            "options.characters=cnn",
+            "train.epochs=4",
+            "train.learning_rate=0.03",
+        ],
+        inputs=["Mr Ann sat"],
+    )
+    assert row.metric == "f1" and row.value == row.scores["f1"] > 0.9 and row.scores["precision"] > 0.9
+
+
+def test_a_label_that_training_has_not_is_named(tmp_path):
+    folder = folder_of(tmp_path / "data", 5)
+    with (folder / "test.conll").open("a") as file:
+        file.write("zap XYZ\n")
+    cls = plugins.load_task("tagging")
+    config = resolve("tagging", cls.Options, [f"data.source=files:{folder}"])
+    with pytest.raises(DataError, match="the test split has labels that training has not: XYZ; correct them"):
+        train.run(config, cls, tmp_path / "runs", QUIET)
+    assert not list((tmp_path / "runs").glob("*/result.json"))
+
+
+def test_the_syntax_of_python_is_learnt(tmp_path):
+    row = check_task(
+        plugins.load_task("tagging"),
+        tmp_path,
+        [*SMALL, "options.characters=none", "data.limit=60", "train.epochs=2"],
+        inputs=["def f(x): return 1"],
+    )
+    assert row.value > 0.4 and "of Python 3" in row.source

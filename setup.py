@@ -23,6 +23,7 @@ REQUIRES = [
     "pyyaml>=6.0.1",
     "rich>=13.7",
     "scikit-learn>=1.5",
+    "seqeval>=1.2.2",
     "tensorflow>=2.20",
     "tensorflow-datasets>=4.9.10",  # 4.9.9 cannot read what it prepared with protobuf 7
     "tokenizers>=0.21",

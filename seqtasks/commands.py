@@ -204,8 +204,9 @@ def show(task: str, name: str | None, load: bool) -> None:
     if load:
         from seqtasks import train
 
-        splits = train.load(cls(config.options), config, _reporter(quiet=True))
-        listing.print_data(splits)
+        task = cls(config.options)
+        splits = train.load(task, config, _reporter(quiet=True))
+        listing.print_data(splits, task.batches(splits.train, config.train.batch_size, shuffle=True))
 
 
 def _print_row(row: results.Row, skipped: bool, runs: Path, json: bool) -> None:

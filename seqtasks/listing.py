@@ -87,14 +87,16 @@ def print_cell(name: str) -> None:
     )
 
 
-def print_data(splits: Splits) -> None:
-    """Prints where the data came from, its sizes and fingerprint."""
+def print_data(splits: Splits, batches: Any) -> None:
+    """Prints where the data came from, its sizes and fingerprint; of padded training batches, their padding."""
     _console.print("\ndata found", style="bold")
     _console.print(f"{splits.source}, fingerprint {splits.fingerprint}", markup=False)
     for name, part in (("train", splits.train), ("validation", splits.validation), ("test", splits.test)):
         shapes = ", ".join(f"{key} {list(array.shape)} {array.dtype}" for key, array in part.inputs.items())
         tokens = f"{splits.spec['tokens'][name]:,} tokens, " if "tokens" in splits.spec else ""
         _console.print(f"  {name}: {tokens}{len(part):,} examples, {shapes}", markup=False)
+    if hasattr(batches, "padding"):
+        _console.print(f"  padding in training: {100 * batches.padding:.1f} % of all tokens", markup=False)
 
 
 def _print_registry(registry: Registry[Any], facts: list[str], title: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +30,16 @@ class Ragged:
 
     def __len__(self) -> int:
         return len(self.ends)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows, and the values of the longest."""
+        return len(self), int(self.lengths.max(initial=0))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the values."""
+        return self.values.dtype
 
     @property
     def lengths(self) -> np.ndarray:

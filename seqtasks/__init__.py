@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from seqtasks.settings import setting
     from seqtasks.tagging_task import TaggingOptions, TaggingTask
     from seqtasks.task import Baseline, Task, register_task
+    from seqtasks.text_task import TextOptions, TextTask
 
 __version__ = "0.1.0"
 
@@ -49,6 +50,8 @@ _PUBLIC = {
     "TaggingOptions": "seqtasks.tagging_task",
     "TaggingTask": "seqtasks.tagging_task",
     "Task": "seqtasks.task",
+    "TextOptions": "seqtasks.text_task",
+    "TextTask": "seqtasks.text_task",
     "make_cell": "seqtasks.cells.base",
     "register_cell": "seqtasks.cells.base",
     "register_task": "seqtasks.task",
@@ -71,6 +74,8 @@ __all__ = [
     "TaggingOptions",
     "TaggingTask",
     "Task",
+    "TextOptions",
+    "TextTask",
     "__version__",
     "fingerprint",
     "make_cell",

@@ -18,6 +18,7 @@ from seqtasks.data import conll, prepared
 from seqtasks.data.cache import fingerprint
 from seqtasks.data.sources import Source
 from seqtasks.errors import DataError
+from seqtasks.layers.bio import transitions_of
 
 Sentence = tuple[list[str], list[str]]  # words, labels
 PARTS = ("train", "validation", "test")
@@ -64,7 +65,27 @@ def load(source: Source, column: str) -> Tagged:
     for part, rows in parts.items():
         if not rows:
             raise DataError(f"{source}: the {part} split has no sentence; give more data")
+        _check_spans(f"{source}: the {part} split", rows)
+    kinds = {label for _, labels in parts["train"] for label in labels}
+    if len(kinds) == 1:
+        raise DataError(
+            f"{source}: every word of the training split is labelled {kinds.pop()!r}; "
+            f"is the column {column!r} the right one?"
+        )
     return Tagged(parts, name, fingerprint({part: _bytes(rows) for part, rows in parts.items()}))
+
+
+def _check_spans(where: str, rows: list[Sentence]) -> None:
+    """Refuses IOB1, whose spans begin with I-: scored as BIO most of them would be lost."""
+    if transitions_of(sorted({label for _, labels in rows for label in labels})) is None:
+        return
+    for number, (words, labels) in enumerate(rows, 1):
+        for before, word, label in zip(["O", *labels], words, labels, strict=False):
+            if label.startswith(("I-", "E-")) and before not in (f"B-{label[2:]}", f"I-{label[2:]}"):
+                raise DataError(
+                    f"{where}, sentence {number}: {word!r} is labelled {label} after {before}; a span begins with "
+                    f"B-{label[2:]} (IOB2); convert IOB1 to IOB2"
+                )
 
 
 def _bytes(rows: list[Sentence]) -> np.ndarray:

@@ -64,3 +64,17 @@ def test_no_sentence_is_an_error(tmp_path):
     with pytest.raises(DataError, match="no sentence"):
         tagged.load(Source("files", str(tmp_path), Path(tmp_path)), "upos")
     assert list(conll.read(tmp_path / "train.conll")) == [(["a"], ["X"])]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("Ann I-P\nLee I-P\nBob B-P\n", "'Ann' is labelled I-P after O; a span begins with B-P .* convert IOB1"),
+        ("Ann _\nLee _\n", "every word of the training split is labelled '_'; is the column 'upos' the right one"),
+    ],
+)
+def test_labels_that_would_be_lost_are_refused(tmp_path, text, message):
+    for part in ("train", "dev", "test"):
+        (tmp_path / f"{part}.conll").write_text(text)
+    with pytest.raises(DataError, match=message):
+        tagged.load(Source("files", str(tmp_path), tmp_path), "upos")

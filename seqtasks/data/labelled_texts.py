@@ -1,0 +1,132 @@
+"""Texts with a label each, from any source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from seqtasks.data import opinions, prepared
+from seqtasks.data.cache import fingerprint
+from seqtasks.data.sources import Source
+from seqtasks.data.splits import stratified
+from seqtasks.errors import DataError
+
+Texts = tuple[list[str], list[str]]  # texts, labels
+ROLES = {"train": ("train", "training"), "validation": ("valid", "validation", "val", "dev"), "test": ("test",)}
+SUFFIXES = {".csv": ",", ".tsv": "\t"}
+
+
+@dataclass(frozen=True)
+class LabelledTexts:
+    """Texts by split.
+
+    Attributes:
+        parts: `train`, `validation` and `test`.
+        classes: the labels of the training split, sorted.
+        source: its name.
+        fingerprint: of all texts and labels.
+    """
+
+    parts: dict[str, Texts]
+    classes: list[str]
+    source: str
+    fingerprint: str
+
+
+def load(source: Source, text: str, label: str) -> LabelledTexts:
+    """All texts of a source; without a validation split a tenth of the training texts is held out.
+
+    Args:
+        source: `imdb_reviews` of tfds, a CSV or TSV file or a folder of them, or the built-in opinions.
+        text: the column of texts.
+        label: the column of labels.
+
+    Raises:
+        DataError: missing data, a missing column, a label that training has not.
+    """
+    if source.kind == "tfds":
+        arrays = prepared.load(source, ["train", "test"], ["text", "label"])
+        parts = {
+            part: (
+                [t.replace("<br />", " ") for t in prepared.texts(arrays, f"{part}/text")],
+                [opinions.CLASSES[n] for n in arrays.arrays[f"{part}/label"]],
+            )
+            for part in ("train", "test")
+        }
+    elif source.kind == "builtin":
+        counts = {"train": 4000, "validation": 1000, "test": 1000}
+        parts = {part: opinions.opinions(n, seed) for seed, (part, n) in enumerate(counts.items())}
+    else:
+        assert source.folder is not None
+        parts = _files(source.folder, text, label)
+    if "test" not in parts:
+        parts["train"], parts["test"] = _held_out(parts["train"])
+    if "validation" not in parts:
+        parts["train"], parts["validation"] = _held_out(parts["train"])
+    classes = sorted(set(parts["train"][1]))
+    for part, (_, labels) in parts.items():
+        if unseen := sorted(set(labels) - set(classes)):
+            raise DataError(
+                f"{source}: the {part} split has labels that training has not: {', '.join(unseen)}; correct them, or "
+                "move some of their texts to the training split"
+            )
+    data = {
+        f"{part} {what}": _bytes(rows) for part, both in parts.items() for what, rows in zip("xy", both, strict=True)
+    }
+    return LabelledTexts({part: parts[part] for part in ROLES}, classes, str(source), fingerprint(data))
+
+
+def _bytes(rows: list[str]) -> np.ndarray:
+    return np.frombuffer("\0".join(rows).encode("utf-8", "surrogatepass"), np.uint8)
+
+
+def _held_out(rows: Texts) -> tuple[Texts, Texts]:
+    """A tenth of the texts, the labels in proportion, always the same ones."""
+    names = {name: number for number, name in enumerate(sorted(set(rows[1])))}
+    kept, held = stratified(np.array([names[label] for label in rows[1]]), max(len(names), len(rows[1]) // 10), seed=0)
+    one, other = (([rows[0][i] for i in part], [rows[1][i] for i in part]) for part in (kept, held))
+    return one, other
+
+
+def _files(path: Path, text: str, label: str) -> dict[str, Texts]:
+    """The splits of a folder by the names of its files; of one file, all of it as training texts."""
+    if path.is_file():
+        return {"train": _table(path, text, label)}
+    files = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
+    found = {}
+    for part, names in ROLES.items():
+        here = [file for file in files if file.stem.lower() in names]
+        if len(here) > 1:
+            raise DataError(f"{path} has {' and '.join(file.name for file in here)}; keep one file for {part}")
+        if here:
+            found[part] = _table(here[0], text, label)
+    if "train" not in found:
+        shown = ", ".join(file.name for file in files) or "no CSV or TSV file"
+        raise DataError(f"{path} has {shown}; needed: train.csv or train.tsv, or give the path of one file")
+    return found
+
+
+def _table(path: Path, text: str, label: str) -> Texts:
+    import pandas as pd
+
+    separator = SUFFIXES.get(path.suffix.lower())
+    if separator is None:
+        raise DataError(f"{path} ends in {path.suffix!r}; allowed: {', '.join(SUFFIXES)}")
+    try:
+        table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (ValueError, OSError) as error:  # of pandas's own, and of UTF-8
+        cause = " ".join(str(error).split())
+        raise DataError(f"cannot read {path}: {cause}; give a table in UTF-8 with a header") from error
+    for column, option in ((text, "text"), (label, "label")):
+        if column not in table.columns:
+            raise DataError(
+                f"{path} has no column {column!r}; it has: {', '.join(map(str, table.columns))}; "
+                f"choose one with options.{option}_column"
+            )
+    if table.empty:
+        raise DataError(f"{path} has no row below its header; give some texts")
+    if (empty := (table[label].str.strip() == "").to_numpy()).any():
+        raise DataError(f"{path}: row {int(empty.argmax()) + 1} has no label; fill it in or remove it")
+    return table[text].tolist(), table[label].str.strip().tolist()

@@ -41,7 +41,7 @@ def gradient_times_input(model: keras.Model) -> Callable[[np.ndarray, np.ndarray
     rest = keras.Model([embedding.output, model.inputs[0]], model.outputs[0])
 
     # Compiled: step by step, ten thousand words would take minutes.
-    @tf.function(input_signature=[tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int32)])
+    @tf.function(input_signature=[tf.TensorSpec((None, None), tf.int32), tf.TensorSpec((None,), tf.int32)])  # type: ignore[untyped-decorator]
     def products(tokens: Any, classes: Any) -> Any:
         vectors = tf.convert_to_tensor(embedding(tokens))
         with tf.GradientTape() as tape:

@@ -165,7 +165,7 @@ class TextTask(Task):
             units = [words.token(number - 1) for number in tokens[0] if number]
             order = np.argsort(-np.abs(weights[: len(units)]))[:5]
             because = " ".join(f"{'+' if weights[i] > 0 else '-'}{units[i]}" for i in order)
-            row = {"text": text if len(text) <= 60 else f"{text[:59]}…", "answer": self.classes[best]}
+            row: dict[str, Any] = {"text": text if len(text) <= 60 else f"{text[:59]}…", "answer": self.classes[best]}
             row |= {f"P({name})": round(float(v), 4) for name, v in zip(self.classes, p, strict=True)}
             rows.append(row | {"because": because})
             shown.append(saliency.coloured(units, weights[: len(units)].tolist()))

@@ -22,7 +22,7 @@ class Ragged:
     ends: np.ndarray
 
     @classmethod
-    def of(cls, rows: Iterable[Sequence[int]], dtype: str = "int32") -> Ragged:
+    def of(cls, rows: Iterable[Sequence[int] | np.ndarray], dtype: str = "int32") -> Ragged:
         """From rows of numbers."""
         arrays = [np.asarray(row, dtype) for row in rows]
         lengths = np.array([len(row) for row in arrays], np.int64)

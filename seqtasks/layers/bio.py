@@ -18,7 +18,7 @@ def transitions_of(labels: Sequence[str]) -> Legal | None:
     """
     kinds = [label.split("-", 1)[0] if "-" in label else label for label in labels]
     names = [label.split("-", 1)[1] if "-" in label else "" for label in labels]
-    spans = all(kind in "BIES" and name for kind, name in zip(kinds, names, strict=True) if kind != "O" or name)
+    spans = all(kind in tuple("BIES") and name for kind, name in zip(kinds, names, strict=True) if kind != "O" or name)
     if not spans or "B" not in kinds:
         return None
     closed = "E" in kinds or "S" in kinds  # then a span of several words has to end with E

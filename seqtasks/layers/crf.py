@@ -21,7 +21,7 @@ class CRF(keras.layers.Layer):
         s(y, e) = b_{y_1} + \sum_t e_{t, y_t} + \sum_t A_{y_{t-1}, y_t} + c_{y_T}
 
     Masked steps count as absent, wherever they are. Sums run in float32, or in float64 if
-    the emissions are.
+    the emissions are, whatever the layer's dtype.
 
     Reference: Lafferty, McCallum & Pereira 2001, https://repository.upenn.edu/cis_papers/159/
 
@@ -30,7 +30,11 @@ class CRF(keras.layers.Layer):
         allowed: (tags, tags), false where the second may not follow the first; None: all may.
         starts: (tags,), false for those that begin no sequence.
         ends: (tags,), false for those that end none.
-        constrain_training: forbid them in the loss and the marginals too, not only in decoding.
+        constrain_training: forbid them in the loss and the marginals too, not only in decoding;
+            the loss of forbidden targets is about 1e9 for each step that is.
+
+    Raises:
+        ValueError: what is allowed is not told for each of the tags; emissions of another width.
     """
 
     def __init__(
@@ -42,18 +46,25 @@ class CRF(keras.layers.Layer):
         constrain_training: bool = False,
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)
         self.supports_masking = True  # it is an argument; Keras warns of it otherwise
         self.tags = tags
         self.allowed = None if allowed is None else [[bool(v) for v in row] for row in allowed]
         self.starts = None if starts is None else [bool(v) for v in starts]
         self.ends = None if ends is None else [bool(v) for v in ends]
         self.constrain_training = constrain_training
+        for name, flags in (("allowed", self.allowed), ("starts", self.starts), ("ends", self.ends)):
+            rows = [flags, *(flags if name == "allowed" else [])] if flags is not None else []
+            if any(len(row) != tags for row in rows):
+                raise ValueError(f"{name} does not fit {tags} tags: one entry for each is needed")
 
     def build(self, input_shape: Sequence[int | None] | None = None) -> None:
-        self.transitions = self.add_weight((self.tags, self.tags), "zeros", name="transitions")
-        self.start = self.add_weight((self.tags,), "zeros", name="start")
-        self.end = self.add_weight((self.tags,), "zeros", name="end")
+        if input_shape is not None and input_shape[-1] != self.tags:
+            raise ValueError(f"emissions are {input_shape[-1]} wide; one for each of {self.tags} tags is needed")
+        # Not autocast: in half precision they would be rounded before they are summed.
+        self.transitions = self.add_weight((self.tags, self.tags), "zeros", name="transitions", autocast=False)
+        self.start = self.add_weight((self.tags,), "zeros", name="start", autocast=False)
+        self.end = self.add_weight((self.tags,), "zeros", name="end", autocast=False)
         self.built = True
 
     def call(self, emissions: Any, targets: Any = None, mask: Any = None) -> Any:
@@ -61,8 +72,9 @@ class CRF(keras.layers.Layer):
 
         Args:
             emissions: (batch, time, tags).
-            targets: (batch, time), tag numbers.
-            mask: (batch, time), true at real steps; None: all are real.
+            targets: (batch, time), tag numbers; whatever at masked steps.
+            mask: (batch, time), true at real steps; None: all are real. With targets it has
+                to be given: Keras hands on its own only where one tensor comes in.
 
         Returns:
             The best tags (batch, time), 0 at masked steps; with targets their negative
@@ -84,7 +96,7 @@ class CRF(keras.layers.Layer):
     def score(self, emissions: Any, targets: Any, mask: Any = None) -> Any:
         """s of given tags, (batch,)."""
         e, real = self._real(emissions, mask)
-        targets = ops.cast(targets, "int32")
+        targets = ops.where(real, ops.cast(targets, "int32"), 0)  # padding may be -1, which is no tag
         matrix, start, end = self._weights(e.dtype, self.constrain_training)
         # Real steps first, in their order: then the tag before is the one to the left.
         steps = ops.shape(e)[1]
@@ -96,7 +108,7 @@ class CRF(keras.layers.Layer):
         return (
             ops.sum(ops.where(real, chosen, 0.0), 1)
             + ops.sum(moves * kept[:, 1:], 1)
-            + ops.take(start, y[:, 0]) * kept[:, 0]
+            + ops.sum(ops.take(start, y[:, :1]) * kept[:, :1], 1)
             + ops.sum(ops.where(last, ops.take(end, y), 0.0), 1)
         )
 
@@ -138,8 +150,8 @@ class CRF(keras.layers.Layer):
             before = ops.logsumexp(matrix + (now + beta)[:, None, :], axis=2)
             return (ops.where(here > 0, before, beta),), beta
 
-        zeros = ops.zeros_like(e[:, 0])
-        _, betas = scan(step, (zeros + end,), self._steps(e, real), True, self.tags)
+        nothing, _ = self._nothing(e)
+        _, betas = scan(step, (nothing + end,), self._steps(e, real), True, self.tags)
         # Their sum over tags is the log-partition at every step; a softmax loses nothing where both are large.
         shares = ops.softmax(ops.transpose(alphas + betas, (1, 0, 2)), axis=-1)
         return ops.where(real[..., None], shares, 0.0)
@@ -171,9 +183,12 @@ class CRF(keras.layers.Layer):
 
     def _nothing(self, e: Any) -> tuple[Any, Any]:
         """The scores before any step, and whether there was one, (batch, tags) and (batch, 1)."""
-        return ops.zeros_like(e[:, 0]), ops.zeros_like(e[:, 0, :1])
+        rows = ops.shape(e)[0]
+        return ops.zeros((rows, self.tags), e.dtype), ops.zeros((rows, 1), e.dtype)
 
     def _weights(self, dtype: Any, constrain: bool) -> tuple[Any, Any, Any]:
+        if not self.built:  # a method may be called before the layer is
+            self.build()
         found = []
         for weight, legal in ((self.transitions, self.allowed), (self.start, self.starts), (self.end, self.ends)):
             values = ops.cast(ops.convert_to_tensor(weight), dtype)

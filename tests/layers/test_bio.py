@@ -38,6 +38,6 @@ def test_not_bioes(text):
     assert not legal(BIOES, text)
 
 
-@pytest.mark.parametrize("labels", [["NOUN", "VERB"], ["O"], ["INTJ", "B-X"], ["B", "I", "O"]])
+@pytest.mark.parametrize("labels", [["NOUN", "VERB"], ["O"], ["INTJ", "B-X"], ["B", "I", "O"], ["BI-X", "B-X"]])
 def test_other_labels_have_no_rules(labels):
     assert transitions_of(labels) is None

@@ -32,8 +32,8 @@ def baseline(splits: Splits) -> Baseline:
 
 def fit(tokens: list[int], size: int) -> Any:
     """NLTK's model of a text of token numbers below `size`; `unmasked_score(token, context)` is a probability."""
-    # A guard of NLTK against texts of strangers that fill the memory.
-    counter.MAX_NGRAMS = max(counter.MAX_NGRAMS, ORDER * len(tokens))
+    # A guard of newer NLTK against texts of strangers that fill the memory.
+    counter.MAX_NGRAMS = max(getattr(counter, "MAX_NGRAMS", 0), ORDER * len(tokens))
     model = InterpolatedLanguageModel(Smoothing, ORDER, params={"order": ORDER, "size": size})
     model.counts.update([_grams(tokens)])
     model.estimator.prepare()

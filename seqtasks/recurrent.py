@@ -18,6 +18,7 @@ from keras import ops
 
 from seqtasks import engines
 from seqtasks.cells.base import Cell
+from seqtasks.engines import stock
 from seqtasks.errors import ConfigError
 
 
@@ -93,6 +94,8 @@ class Recurrent(keras.layers.Layer):
                     f"{what} is {getattr(self, what)}, but {type(self.cell).__name__} has no recurrent weights for it; "
                     f"set {what}=0, or use dropout between the layers"
                 )
+        if self.running_engine == "keras":
+            stock.prepare(self.cell, self.direction == "backward")
         if self.stateful and not self._kept:
             self._kept = {training: [self._keep(size) for size in self.cell.state_size] for training in (True, False)}
 

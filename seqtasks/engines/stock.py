@@ -54,6 +54,13 @@ def run(
     return last, final
 
 
+def prepare(cell: Cell, reverse: bool) -> None:
+    """Makes the layers now: Keras gives each a random generator, a variable, and inside a graph it may be too late."""
+    for sequences in (True, False):
+        for masked in (True, False):
+            _borrow(cell, reverse, sequences, masked)
+
+
 def _borrow(cell: Cell, reverse: bool, sequences: bool, masked: bool) -> keras.layers.RNN:
     made = _layers.setdefault(cell, {})
     key = (reverse, sequences, masked)

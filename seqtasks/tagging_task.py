@@ -98,7 +98,8 @@ class TaggingTask(Task):
     def model(self, encoder: Encoder) -> keras.Model:
         """Words, their characters and targets to (batch, time, 2), see `TagHead`."""
         o, spec = self.options, self.spec
-        inputs = {name: keras.Input((None,), name=name, dtype="int32") for name in _INPUTS}
+        names = _INPUTS if o.characters != "none" else ("words", "targets")
+        inputs = {name: keras.Input((None,), name=name, dtype="int32") for name in names}
         mask = ops.not_equal(inputs["words"], 0)
         x = keras.layers.Embedding(len(spec["words"]), o.words, name="words_embedding")(inputs["words"])
         if o.characters != "none":
@@ -127,7 +128,8 @@ class TaggingTask(Task):
     def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> TaggedBatches:
         o = self.options
         dropout = o.word_dropout if shuffle else 0.0
-        return TaggedBatches(examples, self._types, batch_size, o.tokens, shuffle, seed, word_dropout=dropout)
+        more = {"word_dropout": dropout, "characters": o.characters != "none"}
+        return TaggedBatches(examples, self._types, batch_size, o.tokens, shuffle, seed, **more)
 
     def tags(self, model: keras.Model, batches: TaggedBatches) -> list[list[str]]:
         """The tags of all sentences, in the order of the examples."""
@@ -182,7 +184,7 @@ class TaggingTask(Task):
         self._types = Types(types.names, Lexicon(spec["words"]), Lexicon(spec["characters"]))
         words = Ragged.of([[types.number(word) for word in row] for row in rows])
         examples = Examples({"words": words}, Ragged(np.zeros_like(words.values), words.ends))
-        found = self.tags(model, TaggedBatches(examples, self._types, 32))
+        found = self.tags(model, self.batches(examples, 32))
         if letters:
             yield from coloured(rows, found)
         else:

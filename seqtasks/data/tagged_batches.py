@@ -40,11 +40,20 @@ class TaggedBatches(Buckets):
         types: all distinct words.
         word_dropout: α: a training word that comes n times is unknown with a chance of α/(α + n)
             (Kiperwasser & Goldberg 2016, https://arxiv.org/abs/1603.04351).
+        characters: false leaves out `places` and `characters`.
         how: of `Buckets`.
     """
 
-    def __init__(self, examples: Examples, types: Types, *how: Any, word_dropout: float = 0.0, **more: Any):
-        self.types, self.word_dropout = types, word_dropout
+    def __init__(
+        self,
+        examples: Examples,
+        types: Types,
+        *how: Any,
+        word_dropout: float = 0.0,
+        characters: bool = True,
+        **more: Any,
+    ):
+        self.types, self.word_dropout, self.characters = types, word_dropout, characters
         super().__init__(examples, *how, **more)
 
     def __getitem__(self, index: int) -> Any:
@@ -59,10 +68,8 @@ class TaggedBatches(Buckets):
             numbers = np.where(rng.random(len(numbers)) < chance, 1, numbers).astype(np.int32)
         width = max(1, int(rows.inputs["words"].lengths.max())) + extra
         letters = self.types.letters[found]
-        inputs = {
-            "words": Ragged(numbers, ends).padded(least=width),
-            "places": Ragged(places.astype(np.int32), ends).padded(least=width),
-            "characters": letters.padded(least=max(1, int(letters.lengths.max())) + extra),
-            "targets": rows.targets.padded(least=width),
-        }
+        inputs = {"words": Ragged(numbers, ends).padded(least=width), "targets": rows.targets.padded(least=width)}
+        if self.characters:
+            inputs["places"] = Ragged(places.astype(np.int32), ends).padded(least=width)
+            inputs["characters"] = letters.padded(least=max(1, int(letters.lengths.max())) + extra)
         return inputs, inputs["targets"], (inputs["words"] > 0).astype(np.float32)

@@ -111,7 +111,7 @@ def test_the_syntax_of_python_is_learnt(tmp_path):
     row = check_task(
         plugins.load_task("tagging"),
         tmp_path,
-        [*SMALL, "options.characters=none", "data.limit=60", "train.epochs=2"],
+        [*SMALL, "options.characters=none", "data.limit=60", "train.epochs=3", "train.learning_rate=0.02"],
         inputs=["def f(x): return 1"],
     )
     assert row.value > 0.4 and "of Python 3" in row.source

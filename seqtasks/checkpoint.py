@@ -18,7 +18,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from seqtasks.data.batching import Batches
+from seqtasks.data.batching import Ordered
 from seqtasks.errors import Interrupted, RunError
 from seqtasks.files import write_atomic, write_text
 from seqtasks.runs import Run, writing
@@ -43,7 +43,7 @@ class Checkpoint(keras.callbacks.Callback):
     def __init__(
         self,
         run: Run,
-        batches: Batches,
+        batches: Ordered,
         others: list[keras.callbacks.Callback],
         monitor: str,
         higher_is_better: bool,

@@ -11,7 +11,7 @@ import keras
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from seqtasks.data.batching import Batches
+from seqtasks.data.batching import Ordered
 from seqtasks.errors import TrainingDiverged
 
 
@@ -123,7 +123,7 @@ class StopOnNaN(keras.callbacks.Callback):
         batches: tell where in the epoch a resumed fit begins.
     """
 
-    def __init__(self, learning_rate: float, batches: Batches):
+    def __init__(self, learning_rate: float, batches: Ordered):
         super().__init__()
         self.learning_rate = learning_rate
         self.batches = batches

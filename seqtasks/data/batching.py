@@ -6,6 +6,7 @@ So a run that was killed goes on with the very batch that would have come next.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from typing import Any
 
 import keras
@@ -14,11 +15,42 @@ import numpy as np
 from seqtasks.data.splits import Examples
 
 
-class Batches(keras.utils.PyDataset):
+class Ordered(keras.utils.PyDataset, ABC):
+    """Batches that can begin anywhere: what `keras.Model.fit` reads, and a killed run goes on with.
+
+    Pass `shuffle=False` to `fit`: the order is decided here. A subclass calls `seek(0, 0)` at the
+    end of its `__init__`; its `__getitem__` counts from `start`.
+    """
+
+    def seek(self, epoch: int, batch: int) -> None:
+        """Goes to a batch of an epoch; the rest of that epoch then counts as one epoch."""
+        self.epoch, self.start, self._begun = epoch, batch, False
+        self._draw()
+
+    @property
+    @abstractmethod
+    def batches_per_epoch(self) -> int:
+        """Batches in a whole epoch."""
+
+    def __len__(self) -> int:
+        return self.batches_per_epoch - self.start
+
+    def on_epoch_begin(self) -> None:
+        self._begun = True
+
+    def on_epoch_end(self) -> None:
+        if self._begun:  # Keras also calls this before the first epoch of a fit, to reset its iterator
+            self.seek(self.epoch + 1, 0)
+
+    @abstractmethod
+    def _draw(self) -> None:
+        """Makes the order of `epoch`, from the seed and the epoch alone."""
+
+
+class Batches(Ordered):
     """Batches of equal-shaped examples for `keras.Model.fit`, `evaluate` and `predict`.
 
-    Pass `shuffle=False` to `fit`: the order is decided here. The last batch may be
-    smaller; no example is left out.
+    The last batch may be smaller; no example is left out.
 
     Args:
         examples: what to read.
@@ -35,33 +67,17 @@ class Batches(keras.utils.PyDataset):
         self.seed = seed
         self.seek(0, 0)
 
-    def seek(self, epoch: int, batch: int) -> None:
-        """Goes to a batch of an epoch; the rest of that epoch then counts as one epoch."""
-        self.epoch, self.start, self._begun = epoch, batch, False
-        self._order: np.ndarray | None = None
-
     @property
     def batches_per_epoch(self) -> int:
         """Batches in a whole epoch."""
         return math.ceil(len(self.examples) / self.batch_size)
 
-    def __len__(self) -> int:
-        return self.batches_per_epoch - self.start
-
     def __getitem__(self, index: int) -> tuple[Any, np.ndarray]:
-        if self._order is None:
-            n = len(self.examples)
-            self._order = (
-                np.random.default_rng((self.seed, self.epoch)).permutation(n) if self.shuffle else np.arange(n)
-            )
         begin = (self.start + index) * self.batch_size
         chosen = self._order[begin : begin + self.batch_size]
         inputs = {name: array[chosen] for name, array in self.examples.inputs.items()}
         return (next(iter(inputs.values())) if len(inputs) == 1 else inputs), self.examples.targets[chosen]
 
-    def on_epoch_begin(self) -> None:
-        self._begun = True
-
-    def on_epoch_end(self) -> None:
-        if self._begun:  # Keras also calls this before the first epoch of a fit, to reset its iterator
-            self.seek(self.epoch + 1, 0)
+    def _draw(self) -> None:
+        n = len(self.examples)
+        self._order = np.random.default_rng((self.seed, self.epoch)).permutation(n) if self.shuffle else np.arange(n)

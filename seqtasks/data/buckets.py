@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 import numpy as np
 
+from seqtasks.data.batching import Ordered
 from seqtasks.data.ragged import Ragged
 from seqtasks.data.splits import Examples
 
@@ -14,14 +14,13 @@ POOL = 256  # batches whose rows are sorted together
 JITTER = 0.1  # of the lengths that they are sorted by
 
 
-class Buckets(keras.utils.PyDataset):
+class Buckets(Ordered):
     """Batches of ragged examples for `keras.Model.fit` and `evaluate`.
 
     A new order each epoch is cut into pools; the rows of a pool are sorted by length, so
     that a batch holds rows of about one length, and then all batches are mixed. So any
-    two rows can meet, and little is padded. Pass `shuffle=False` to `fit`: the order is
-    decided here, by the seed, the epoch and the position alone. Without `shuffle` all rows
-    are sorted by length, and `rows` says which ones a batch holds.
+    two rows can meet, and little is padded. Without `shuffle` all rows are sorted by
+    length, and `rows` says which ones a batch holds.
 
     Args:
         examples: inputs and targets, `Ragged` or arrays; the first input tells the lengths.
@@ -46,11 +45,6 @@ class Buckets(keras.utils.PyDataset):
         self.lengths = first.lengths
         self.seek(0, 0)
 
-    def seek(self, epoch: int, batch: int) -> None:
-        """Goes to a batch of an epoch; the rest of that epoch then counts as one epoch."""
-        self.epoch, self.start, self._begun = epoch, batch, False
-        self._plan = self._draw()
-
     @property
     def batches_per_epoch(self) -> int:
         """Batches in a whole epoch; with `tokens` it differs a little from epoch to epoch."""
@@ -65,9 +59,6 @@ class Buckets(keras.utils.PyDataset):
     def rows(self, index: int) -> np.ndarray:
         """The examples that a batch holds, in its order."""
         return self._plan[self.start + index]
-
-    def __len__(self) -> int:
-        return self.batches_per_epoch - self.start
 
     def __getitem__(self, index: int) -> Any:
         # Keras takes a length for fixed that the first two batches share: one more step of padding in the second.
@@ -87,14 +78,11 @@ class Buckets(keras.utils.PyDataset):
         weights = np.arange(width)[None] < rows.targets.lengths[:, None]
         return inputs, rows.targets.padded(least=width), weights.astype(np.float32)
 
-    def on_epoch_begin(self) -> None:
-        self._begun = True
+    def _draw(self) -> None:
+        self._plan = self._batches()
 
-    def on_epoch_end(self) -> None:
-        if self._begun:  # Keras also calls this before the first epoch of a fit, to reset its iterator
-            self.seek(self.epoch + 1, 0)
-
-    def _draw(self) -> list[np.ndarray]:
+    def _batches(self) -> list[np.ndarray]:
+        """The examples of each batch."""
         if not self.shuffle:
             return self._cut(np.argsort(-self.lengths, kind="stable"))
         rng = np.random.default_rng((self.seed, self.epoch))

@@ -6,9 +6,9 @@ import math
 from itertools import pairwise
 from typing import Literal
 
-import keras
 import numpy as np
 
+from seqtasks.data.batching import Ordered
 from seqtasks.data.splits import Examples
 from seqtasks.data.vocabulary import Vocabulary
 from seqtasks.errors import DataError
@@ -16,7 +16,7 @@ from seqtasks.errors import DataError
 Inputs = dict[str, np.ndarray]
 
 
-class Lanes(keras.utils.PyDataset):
+class Lanes(Ordered):
     """Windows of lanes for `keras.Model.fit`, `evaluate` and `predict`; reads no more of the text than a batch.
 
     The text is cut into equal lanes. A batch holds one window of some of them: inputs
@@ -76,9 +76,7 @@ class Lanes(keras.utils.PyDataset):
             )
         self.seek(0, 0)
 
-    def seek(self, epoch: int, batch: int) -> None:
-        """Goes to a batch of an epoch; the rest of that epoch then counts as one epoch."""
-        self.epoch, self.start, self._begun = epoch, batch, False
+    def _draw(self) -> None:
         self._borders = self._draw_borders()
         self._known: dict[int, np.ndarray] = {}  # the windows of the lanes of a batch
         news, ends = np.array(self._borders[:-1]), np.array(self._borders[1:])
@@ -95,9 +93,6 @@ class Lanes(keras.utils.PyDataset):
     def batches_per_epoch(self) -> int:
         """Batches in a whole epoch."""
         return int(self._ends[-1])
-
-    def __len__(self) -> int:
-        return self.batches_per_epoch - self.start
 
     def __getitem__(self, index: int) -> tuple[Inputs, np.ndarray, np.ndarray]:
         number = self.start + index
@@ -120,13 +115,6 @@ class Lanes(keras.utils.PyDataset):
             weights[i, new - begin : count] = 1
             reset[i] = fresh
         return {"tokens": tokens, "reset": reset, "targets": targets}, targets, weights
-
-    def on_epoch_begin(self) -> None:
-        self._begun = True
-
-    def on_epoch_end(self) -> None:
-        if self._begun:  # Keras also calls this before the first epoch of a fit, to reset its iterator
-            self.seek(self.epoch + 1, 0)
 
     def _rows(self, first: int) -> range:
         """The lanes of a batch from the first on."""

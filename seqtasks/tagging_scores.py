@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from seqtasks.errors import DataError
+from seqtasks.layers.bio import span_scheme
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,25 +64,6 @@ def tagging_scores(
         )
         scores |= {"precision": float(precision), "recall": float(recall), "f1": float(f1)}
     return scores
-
-
-def span_scheme(labels: Iterable[str]) -> Literal["IOB2", "IOBES"] | None:
-    """How labels write spans: B- begins one, I- goes on, O is outside; in IOBES E- ends one, S- is a whole one.
-
-    Returns:
-        None where no label begins with B-: those label words.
-
-    Raises:
-        DataError: B- and O beside labels of another kind.
-    """
-    found = set(labels)
-    if not any(label.startswith("B-") for label in found):
-        return None
-    if odd := sorted(label for label in found if label != "O" and label[:2] not in ("B-", "I-", "E-", "S-")):
-        if "O" not in found:
-            return None  # a tag set of words in which B- happens to occur
-        raise DataError(f"found the label {odd[0]!r} among those of spans; allowed: O, B-…, I-…, E-…, S-…; repair it")
-    return "IOBES" if any(label.startswith(("E-", "S-")) for label in found) else "IOB2"
 
 
 def class_report(true: Rows, predicted: Rows) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from seqtasks.data.splits import Examples, Splits
 from seqtasks.data.tagged_batches import TaggedBatches, Types
 from seqtasks.encoder import Encoder
 from seqtasks.errors import ConfigError, DataError
-from seqtasks.layers.bio import transitions_of
+from seqtasks.layers.bio import span_scheme
 from seqtasks.layers.characters import CharacterWords
 from seqtasks.layers.tags import TagHead
 from seqtasks.losses import TagLoss
@@ -93,7 +93,7 @@ class TaggingTask(Task):
 
     @property
     def row_metric(self) -> str:
-        return "f1" if transitions_of(self.spec["labels"]) else self.metric
+        return "f1" if span_scheme(self.spec["labels"]) else self.metric
 
     def model(self, encoder: Encoder) -> keras.Model:
         """Words, their characters and targets to (batch, time, 2), see `TagHead`."""

@@ -18,7 +18,7 @@ from seqtasks.data import conll, prepared
 from seqtasks.data.cache import fingerprint
 from seqtasks.data.sources import Source
 from seqtasks.errors import DataError
-from seqtasks.layers.bio import transitions_of
+from seqtasks.layers.bio import span_scheme
 
 Sentence = tuple[list[str], list[str]]  # words, labels
 PARTS = ("train", "validation", "test")
@@ -50,7 +50,8 @@ def load(source: Source, column: str) -> Tagged:
         column: of CoNLL-U: `upos`, `xpos`, or the name of a feature, such as `Number`.
 
     Raises:
-        DataError: missing or broken data; a split without a sentence.
+        DataError: missing or broken data; a split without a sentence; labels of spans that
+            cannot be scored.
     """
     name = str(source)
     if source.kind == "tfds":
@@ -65,7 +66,9 @@ def load(source: Source, column: str) -> Tagged:
     for part, rows in parts.items():
         if not rows:
             raise DataError(f"{source}: the {part} split has no sentence; give more data")
-        _check_spans(f"{source}: the {part} split", rows)
+    if span_scheme(label for rows in parts.values() for _, labels in rows for label in labels) is not None:
+        for part, rows in parts.items():
+            _check_spans(f"{source}: the {part} split", rows)
     kinds = {label for _, labels in parts["train"] for label in labels}
     if len(kinds) == 1:
         raise DataError(
@@ -77,8 +80,6 @@ def load(source: Source, column: str) -> Tagged:
 
 def _check_spans(where: str, rows: list[Sentence]) -> None:
     """Refuses IOB1, whose spans begin with I-: scored as BIO most of them would be lost."""
-    if transitions_of(sorted({label for _, labels in rows for label in labels})) is None:
-        return
     for number, (words, labels) in enumerate(rows, 1):
         for before, word, label in zip(["O", *labels], words, labels, strict=False):
             if label.startswith(("I-", "E-")) and before not in (f"B-{label[2:]}", f"I-{label[2:]}"):

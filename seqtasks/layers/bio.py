@@ -1,10 +1,36 @@
-"""Which labels of spans may follow which."""
+"""Labels of spans: whether they are some, and which may follow which."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from seqtasks.errors import DataError
 
 Legal = tuple[list[list[bool]], list[bool], list[bool]]
+
+
+def span_scheme(labels: Iterable[str]) -> Literal["IOB2", "IOBES"] | None:
+    """How labels write spans: B- begins one, I- goes on, O is outside; in IOBES E- ends one, S- is a whole one.
+
+    Args:
+        labels: of all data; a part of it may lack some.
+
+    Returns:
+        None where no label is a B- and a name: those label words.
+
+    Raises:
+        DataError: such a B- and O beside labels of another kind.
+    """
+    found = set(labels)
+    if not any(re.match("B-.", label) for label in found):
+        return None
+    if odd := sorted(label for label in found if label != "O" and not re.match("[BIES]-.", label)):
+        if "O" not in found:
+            return None  # a tag set of words in which B- happens to occur
+        raise DataError(f"found the label {odd[0]!r} among those of spans; allowed: O, B-…, I-…, E-…, S-…; repair it")
+    return "IOBES" if any(label.startswith(("E-", "S-")) for label in found) else "IOB2"
 
 
 def transitions_of(labels: Sequence[str]) -> Legal | None:
@@ -15,13 +41,15 @@ def transitions_of(labels: Sequence[str]) -> Legal | None:
 
     Returns:
         (labels, labels), (labels,) and (labels,); None where the labels are of no such scheme.
+
+    Raises:
+        DataError: as `span_scheme`.
     """
-    kinds = [label.split("-", 1)[0] if "-" in label else label for label in labels]
-    names = [label.split("-", 1)[1] if "-" in label else "" for label in labels]
-    spans = all(kind in tuple("BIES") and name for kind, name in zip(kinds, names, strict=True) if kind != "O" or name)
-    if not spans or "B" not in kinds:
+    scheme = span_scheme(labels)
+    if scheme is None:
         return None
-    closed = "E" in kinds or "S" in kinds  # then a span of several words has to end with E
+    kinds, _, names = zip(*(label.partition("-") for label in labels), strict=True)
+    closed = scheme == "IOBES"  # then a span of several words has to end with E
 
     def inside(i: int) -> bool:
         return kinds[i] == "B" or kinds[i] == "I"

@@ -66,10 +66,19 @@ def test_no_sentence_is_an_error(tmp_path):
     assert list(conll.read(tmp_path / "train.conll")) == [(["a"], ["X"])]
 
 
+def test_a_split_that_happens_to_have_no_begin_of_a_span_is_checked(tmp_path):
+    for part in ("train", "dev", "test"):
+        (tmp_path / f"{part}.conll").write_text("sat O\nAnn I-P\n" if part == "test" else "sat O\nAnn B-P\n")
+    with pytest.raises(DataError, match="the test split, sentence 1: 'Ann' is labelled I-P after O"):
+        tagged.load(Source("files", str(tmp_path), tmp_path), "upos")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("Ann I-P\nLee I-P\nBob B-P\n", "'Ann' is labelled I-P after O; a span begins with B-P .* convert IOB1"),
+        ("Ann B-P\nsat O\nRom B_L\n", "found the label 'B_L' among those of spans; allowed: O, B-…, I-…"),
+        ("Ann B-P\nsat O\nRom B-\n", "found the label 'B-' among those of spans"),
         ("Ann _\nLee _\n", "every word of the training split is labelled '_'; is the column 'upos' the right one"),
     ],
 )

@@ -4,7 +4,8 @@ from itertools import pairwise
 
 import pytest
 
-from seqtasks.layers.bio import transitions_of
+from seqtasks.errors import DataError
+from seqtasks.layers.bio import span_scheme, transitions_of
 
 
 def legal(labels, text):
@@ -40,4 +41,11 @@ def test_not_bioes(text):
 
 @pytest.mark.parametrize("labels", [["NOUN", "VERB"], ["O"], ["INTJ", "B-X"], ["B", "I", "O"], ["BI-X", "B-X"]])
 def test_other_labels_have_no_rules(labels):
-    assert transitions_of(labels) is None
+    assert transitions_of(labels) is None and span_scheme(labels) is None
+
+
+@pytest.mark.parametrize("odd", ["B_LOC", "B-", "NOUN", "o"])
+@pytest.mark.parametrize("function", [transitions_of, span_scheme])
+def test_one_label_beside_those_of_spans(function, odd):
+    with pytest.raises(DataError, match=f"found the label '{odd}' among those of spans"):
+        function(["O", "B-X", odd])

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import sys
-from collections.abc import Callable
-from json import dumps
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal
 
 import typer
 
-from seqtasks.errors import SeqtasksError
+from seqtasks.app import app, command, main
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="The RNN laboratory for Keras: any recurrent cell on any sequence task, in tables you can trust.\n\n"
-    "Start with: seqtasks run mnist_rows",
-)
-_debug = False
+__all__ = ["app", "main"]
 
 TaskName = Annotated[str, typer.Argument(help="A task of `seqtasks list tasks`, or a file such as ./my_task.py")]
 Overrides = Annotated[
@@ -36,32 +23,6 @@ RunName = Annotated[str, typer.Argument(help="A run folder, or its name", metava
 Format = Annotated[Literal["text", "markdown", "csv", "latex", "html", "json"], typer.Option("--format", "-f")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result row as one JSON line, last on standard output")]
 _RUNS = Path("runs")
-
-
-def command(**settings: Any) -> Callable[[F], F]:
-    """Adds a command whose errors are one line and an exit code."""
-
-    def add(function: F) -> F:
-        @functools.wraps(function)
-        def guarded(*args: Any, **kwargs: Any) -> None:
-            try:
-                function(*args, **kwargs)
-            except (SeqtasksError, KeyboardInterrupt) as error:
-                if _debug:
-                    raise SystemExit(_traceback(error)) from error
-                message = " ".join(str(error).split()) or "stopped"
-                print(f"seqtasks: {message}", file=sys.stderr)
-                if kwargs.get("json"):
-                    print(dumps({"error": message}))
-                raise SystemExit(getattr(error, "exit_code", 130)) from error
-            except BrokenPipeError:
-                sys.stderr.close()  # the reader, such as `head`, has had enough
-                raise SystemExit(0) from None
-
-        app.command(**settings)(guarded)
-        return function
-
-    return add
 
 
 @command()
@@ -168,14 +129,23 @@ def table(
 
 
 @command()
-def evaluate(run: RunName, runs: Runs = _RUNS, quiet: Quiet = False) -> None:
-    """Score a trained model on its test split again.
+def evaluate(
+    run: Annotated[list[str], typer.Argument(help="Run folders, or their names", metavar="RUN")],
+    runs: Runs = _RUNS,
+    format: Annotated[Literal["text", "csv", "json"], typer.Option("--format", "-f")] = "text",
+    quiet: Quiet = False,
+) -> None:
+    """Score a trained model on its test split again; of several runs each, and the mean of their probabilities.
 
-    Example: seqtasks evaluate runs/mnist_rows-lstm-0123abcd
+    Examples:
+
+      seqtasks evaluate runs/mnist_rows-lstm-0123abcd
+
+      seqtasks evaluate runs/sentiment-gru-*
     """
     from seqtasks import commands
 
-    commands.evaluate(run, runs, quiet=quiet)
+    commands.evaluate(run, runs, format, quiet=quiet)
 
 
 @command(context_settings={"ignore_unknown_options": True})
@@ -274,24 +244,3 @@ def doctor() -> None:
     from seqtasks import doctor as examine
 
     sys.exit(examine.main())
-
-
-def main() -> None:
-    """The entry point `seqtasks`."""
-    global _debug
-    if "--debug" in sys.argv:  # accepted anywhere: people add it to the command that failed
-        sys.argv.remove("--debug")
-        _debug = True
-    if "--version" in sys.argv[1:2]:
-        from seqtasks import __version__
-
-        print(f"seqtasks {__version__}")
-        return
-    app(prog_name="seqtasks")
-
-
-def _traceback(error: BaseException) -> int:
-    import traceback
-
-    traceback.print_exception(error)
-    return int(getattr(error, "exit_code", 130))

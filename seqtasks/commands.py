@@ -148,13 +148,14 @@ def table(task: str | None, where: Sequence[str], by: str | None, format: str, r
     print(formats.render(tables.load_table(runs, task, keys, where), format))
 
 
-def evaluate(name: str, runs: Path, *, quiet: bool) -> None:
+def evaluate(names: Sequence[str], runs: Path, format: str, *, quiet: bool) -> None:
     """`seqtasks evaluate`."""
-    folder = folders.find(name, runs)
+    opened = [folders.find(name, runs) for name in dict.fromkeys(names)]
     quietly.import_keras()
     from seqtasks import use
 
-    print_rows(use.evaluate(folder, _reporter(quiet)))
+    reporter = _reporter(quiet)
+    print_rows(use.ensemble(opened, reporter) if len(opened) > 1 else use.evaluate(opened[0], reporter), format)
 
 
 def predict(name: str, words: Sequence[str], runs: Path, format: str) -> None:
@@ -204,9 +205,9 @@ def show(task: str, name: str | None, load: bool) -> None:
     if load:
         from seqtasks import train
 
-        task = cls(config.options)
-        splits = train.load(task, config, _reporter(quiet=True))
-        listing.print_data(splits, task.batches(splits.train, config.train.batch_size, shuffle=True))
+        made = cls(config.options)
+        splits = train.load(made, config, _reporter(quiet=True))
+        listing.print_data(splits, made.batches(splits.train, config.train.batch_size, shuffle=True))
 
 
 def _print_row(row: results.Row, skipped: bool, runs: Path, json: bool) -> None:

@@ -16,7 +16,8 @@ from seqtasks.data.sources import Source
 from seqtasks.data.splits import Splits
 from seqtasks.errors import ConfigError
 from seqtasks.metrics import classification_scores, log_softmax
-from seqtasks.plots import confusion
+from seqtasks.output import probabilities
+from seqtasks.plots import class_pictures
 from seqtasks.settings import setting
 from seqtasks.task import Baseline, Task
 
@@ -75,17 +76,15 @@ class ImageTask(Task):
         rows = []
         for name, (_, inverted), p in zip(inputs, read, np.exp(log_softmax(logits)), strict=True):
             row = {"image": name, "answer": self.classes[int(p.argmax())], "inverted": "yes" if inverted else "no"}
-            rows.append(row | {f"P({c})": round(float(v), 4) for c, v in zip(self.classes, p, strict=True)})
+            rows.append(row | probabilities(self.classes, p))
         return rows
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
         return {"logistic regression": lambda: _logistic(splits), "SVM (RBF)": lambda: _svm(splits)}
 
     def plots(self, model: keras.Model, batches: Batches) -> Iterator[tuple[str, Any]]:
-        predicted = self.logits(model, batches).argmax(axis=-1)
         targets = batches.examples.targets
-        title = f"{self.name}: {100 * np.mean(predicted == targets):.2f} % of {len(targets):,} test images"
-        yield "confusion", confusion(targets, predicted, self.classes, title)
+        return class_pictures(self.name, self.logits(model, batches), targets, self.classes, "test images")
 
 
 def _flat(pictures: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 
 def print_table(table: Table) -> None:
@@ -23,10 +24,10 @@ def print_table(table: Table) -> None:
 
 
 def print_rows(rows: Sequence[dict[str, Any]], format: str = "text") -> None:
-    """Prints dictionaries as a table, CSV or JSON lines."""
+    """Prints dictionaries as a table, CSV or JSON lines; `rich.text.Text` keeps its colours in a terminal."""
     if format == "json":
         for row in rows:
-            print(json.dumps(row, ensure_ascii=False))
+            print(json.dumps(row, ensure_ascii=False, default=str))
     elif format == "csv":
         import pandas as pd
 
@@ -36,8 +37,17 @@ def print_rows(rows: Sequence[dict[str, Any]], format: str = "text") -> None:
         table = plain(*columns)
         for row in rows:
             cells = [row.get(name, "") for name in columns]
-            table.add_row(*(f"{cell:.4f}" if isinstance(cell, float) else str(cell) for cell in cells))
+            table.add_row(*map(_shown, cells))
         print_table(table)
+
+
+def probabilities(names: Sequence[str], p: Sequence[float]) -> dict[str, float]:
+    """Columns for the probabilities of classes."""
+    return {f"P({name})": round(float(value), 4) for name, value in zip(names, p, strict=True)}
+
+
+def _shown(cell: Any) -> str | Text:
+    return f"{cell:.4f}" if isinstance(cell, float) else cell if isinstance(cell, Text) else str(cell)
 
 
 def plain(*columns: str, title: str | None = None) -> Table:

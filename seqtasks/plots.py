@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from pandas import DataFrame
 
 
 def learning_curves(history: Sequence[dict[str, float]], metric: str) -> Figure:
@@ -33,6 +35,41 @@ def learning_curves(history: Sequence[dict[str, float]], metric: str) -> Figure:
         axes.grid(alpha=0.3)
         axes.legend()
     return figure
+
+
+def class_pictures(
+    name: str, logits: np.ndarray, targets: np.ndarray, classes: Sequence[str], what: str
+) -> Iterator[tuple[str, Figure | DataFrame]]:
+    """The confusion matrix and the report of a classifier, as `Task.plots` gives them.
+
+    Args:
+        name: of the task.
+        logits: (examples, classes).
+        targets: (examples,) true class numbers.
+        classes: names.
+        what: the examples are, e.g. `"test images"`.
+    """
+    predicted = logits.argmax(axis=-1)
+    title = f"{name}: {100 * np.mean(predicted == targets):.2f} % of {len(targets):,} {what}"
+    yield "confusion", confusion(targets, predicted, classes, title)
+    yield "classes", class_report(*([classes[n] for n in numbers] for numbers in (targets, predicted)))
+
+
+def class_report(true: Sequence[str], predicted: Sequence[str]) -> DataFrame:
+    """Precision, recall, F1 and support (how often it is true) of each label, the most frequent first.
+
+    Args:
+        true: labels.
+        predicted: labels, as many.
+    """
+    import pandas as pd
+    from sklearn.metrics import precision_recall_fscore_support
+
+    counts = Counter(true)
+    labels = sorted({*true, *predicted}, key=lambda label: (-counts[label], label))
+    columns = precision_recall_fscore_support(true, predicted, labels=labels, zero_division=0)
+    names = ("precision", "recall", "f1", "support")
+    return pd.DataFrame(dict(zip(names, columns, strict=True)), index=pd.Index(labels, name="label"))
 
 
 def confusion(targets: np.ndarray, predicted: np.ndarray, classes: Sequence[str], title: str) -> Figure:

@@ -7,7 +7,7 @@ history.csv     one line an epoch
 checkpoint.npz  where training stands; removed at the end
 best.npz        the best weights so far; removed at the end
 model.keras     the trained model, for inference
-plots/          pictures
+plots/          pictures and tables
 result.json     the row; written last, so a folder without it is no result
 """
 

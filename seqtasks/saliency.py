@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,17 +56,23 @@ def gradient_times_input(model: keras.Model) -> Callable[[np.ndarray, np.ndarray
     return lambda tokens, classes: np.asarray(products(tokens.astype(np.int32), classes.astype(np.int32)))
 
 
-def coloured(words: Sequence[str], weights: Sequence[float]) -> Colored:
-    """The words of a text, greener the more they speak for the answer, redder the more against it."""
+def coloured(text: str, spans: Sequence[tuple[int, int]], weights: Sequence[float] | np.ndarray) -> Colored:
+    """A text, its words greener the more they speak for the answer, redder the more against it.
+
+    Args:
+        text: of one line.
+        spans: where each word begins and ends.
+        weights: of the words.
+    """
     most = max((abs(weight) for weight in weights), default=0.0) or 1.0
-    text = Colored()
-    for word, weight in zip(words, weights, strict=True):
+    shown = Colored(text)
+    for (begin, end), weight in zip(spans, weights, strict=True):
         strength = abs(weight) / most
         faded = round(255 * (1 - 0.75 * strength))
         colour = f"#{faded:02x}ff{faded:02x}" if weight > 0 else f"#ff{faded:02x}{faded:02x}"
-        text.append(word, style=f"black on {colour}" if strength > 0.15 else "")
-        text.append(" ")
-    return text
+        if strength > 0.15:
+            shown.stylize(f"black on {colour}", begin, end)
+    return shown
 
 
 def write(path: Path, texts: Sequence[Colored]) -> None:
@@ -75,10 +82,9 @@ def write(path: Path, texts: Sequence[Colored]) -> None:
         ConfigError: another suffix.
     """
     if path.suffix.lower() in (".html", ".htm"):
-        with Path("/dev/null").open("w") as nowhere:
-            console = Console(record=True, file=nowhere, width=120, force_terminal=True)
-            for text in texts:
-                console.print(text, end="\n\n")
+        console = Console(record=True, file=io.StringIO(), width=120, force_terminal=True)
+        for text in texts:
+            console.print(text, end="\n\n")
         path.write_text(console.export_html(), encoding="utf-8")
     elif path.suffix.lower() == ".png":
         _picture(texts).savefig(path, dpi=120)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import keras
 import numpy as np
 
-from seqtasks.config import NoOptions
+from seqtasks.config import Config, NoOptions
 from seqtasks.data.batching import Batches
 from seqtasks.data.sources import Source
 from seqtasks.data.splits import Examples, Splits
@@ -19,9 +19,12 @@ from seqtasks.encoder import Encoder
 from seqtasks.errors import ConfigError
 from seqtasks.metrics import classification_scores
 from seqtasks.plugins import tasks
+from seqtasks.progress import Reporter
+from seqtasks.runs import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from pandas import DataFrame
 
 TOPOLOGIES = ("one-to-one", "one-to-many", "many-to-one", "many-to-many", "synced")
 
@@ -90,6 +93,24 @@ class Task(ABC):
     def model(self, encoder: Encoder) -> keras.Model:
         """An uncompiled model around the encoder; the last layer gives logits."""
 
+    def before(self, config: Config, folder: Run, reporter: Reporter) -> Run | None:
+        """Another run that this one starts from; trained here, unless it is finished. Most tasks need none.
+
+        Args:
+            config: of this run.
+            folder: of this run; another one belongs beside it.
+            reporter: where progress goes.
+        """
+        return None
+
+    def initialise(self, model: keras.Model, before: Run | None) -> None:  # noqa: B027
+        """Gives a new model the weights that it starts from, where they are not to be random.
+
+        Args:
+            model: as `model` gave it.
+            before: what `before` gave.
+        """
+
     def loss(self) -> Any:
         """What training minimises."""
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -114,7 +135,11 @@ class Task(ABC):
 
     def score(self, model: keras.Model, batches: Batches) -> dict[str, float]:
         """All scores of a split by name, the task's metric among them."""
-        return classification_scores(self.logits(model, batches), batches.examples.targets)
+        return self.judge(self.logits(model, batches), batches.examples.targets)
+
+    def judge(self, logits: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+        """The scores of logits (examples, classes) for the true classes (examples,)."""
+        return classification_scores(logits, targets)
 
     def logits(self, model: keras.Model, batches: Batches) -> np.ndarray:
         """The model's outputs for a split, in the order of its examples."""
@@ -134,8 +159,8 @@ class Task(ABC):
         """What a user would try first, by name: functions that fit it on the same training split."""
         return {}
 
-    def plots(self, model: keras.Model, batches: Batches) -> Iterator[tuple[str, Figure]]:
-        """Pictures of the test split as `(file name, figure)`."""
+    def plots(self, model: keras.Model, batches: Batches) -> Iterator[tuple[str, Figure | DataFrame]]:
+        """Pictures and tables of the test split as `(file name, figure or table)`."""
         return iter(())
 
     @classmethod

@@ -11,19 +11,24 @@ import keras
 import numpy as np
 from keras import ops
 
-from seqtasks import saliency
+from seqtasks import pretraining, saliency
+from seqtasks.config import Config
 from seqtasks.data import labelled_texts
 from seqtasks.data.buckets import Buckets
 from seqtasks.data.ragged import Ragged
 from seqtasks.data.sources import Source
 from seqtasks.data.splits import Examples, Splits
+from seqtasks.data.vectors import start_from
 from seqtasks.data.vocabulary import Vocabulary
 from seqtasks.encoder import Encoder
 from seqtasks.errors import ConfigError
 from seqtasks.layers.pooling import Pooling
 from seqtasks.layers.regularization import WordDropout
 from seqtasks.metrics import classification_scores, log_softmax
-from seqtasks.plots import confusion
+from seqtasks.output import probabilities
+from seqtasks.plots import class_pictures
+from seqtasks.progress import Reporter
+from seqtasks.runs import Run
 from seqtasks.settings import setting
 from seqtasks.tagged_text import lines_of
 from seqtasks.task import Baseline, Task
@@ -43,6 +48,13 @@ class TextOptions:
     recurrence: bool = setting(True, "false: pool the vectors of words themselves", model_only=True)
     pooling: Literal["last", "mean", "max", "attention"] = setting("max", "of the outputs over time", model_only=True)
     dropout: float = setting(0.0, "on what was pooled", least=0, below=1, model_only=True)
+    vectors: str | None = setting(
+        None, "begin with the vectors of words of this text file (GloVe, fastText)", model_only=True
+    )
+    pretrain: str = setting(
+        "none", "lm: begin with a language model of the same texts, made first; or a run of text_lm", model_only=True
+    )
+    pretrain_epochs: int = setting(2, "of that language model", least=1, model_only=True)
     tokens: int | None = setting(None, "the most tokens in a batch; null: any number", least=1, model_only=True)
 
 
@@ -68,14 +80,8 @@ class TextTask(Task):
         o = self.options
         found = labelled_texts.load(source, o.text_column, o.label_column)
         self._texts = {part: texts for part, (texts, _) in found.parts.items()}
-        words = Vocabulary.train(
-            "words",
-            (_line(t) for t in found.parts["train"][0]),
-            o.size,
-            o.min_frequency,
-            lowercase=True,
-            punctuation=True,
-        )
+        lines = map(labelled_texts.line, found.parts["train"][0])
+        words = Vocabulary.train(texts=lines, **labelled_texts.word_settings(o.size, o.min_frequency))
         numbers = {name: number for number, name in enumerate(found.classes)}
         parts = {
             part: Examples({"tokens": encoded(words, texts)}, np.array([numbers[label] for label in labels]))
@@ -88,6 +94,11 @@ class TextTask(Task):
             "tokens": {part: len(examples.inputs["tokens"].values) for part, examples in parts.items()},
         }
         return Splits(**parts, source=found.source, fingerprint=found.fingerprint, spec=spec)
+
+    @property
+    def words(self) -> Vocabulary:
+        """That of the training texts."""
+        return Vocabulary(self.spec["vocabulary"])
 
     @property
     def classes(self) -> list[str]:
@@ -110,6 +121,21 @@ class TextTask(Task):
         logits = keras.layers.Dense(len(self.classes), dtype="float32", name="logits")(x)
         return keras.Model(tokens, logits, name=self.name)
 
+    def before(self, config: Config, folder: Run, reporter: Reporter) -> Run | None:
+        if self.options.pretrain == "none":
+            return None
+        if self.options.vectors:
+            raise ConfigError("both options.pretrain and options.vectors are set; choose one of them")
+        return pretraining.language_run(config, folder, reporter)
+
+    def initialise(self, model: keras.Model, before: Run | None) -> None:
+        if before is not None:
+            pretraining.take_over(model, before, self.spec["vocabulary"])
+        elif self.options.vectors:
+            words = self.words
+            names = ["", *map(words.token, range(len(words)))]
+            start_from(model.get_layer("embedding"), names, Path(self.options.vectors), "options.embedding")
+
     def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> Buckets:
         return Buckets(examples, batch_size, self.options.tokens, shuffle, seed)
 
@@ -119,10 +145,7 @@ class TextTask(Task):
             found[batches.rows(index)] = model.predict_on_batch(batches[index][0]["tokens"])
         return found
 
-    def score(self, model: keras.Model, batches: Buckets) -> dict[str, float]:
-        return self._scores(self.logits(model, batches), batches.examples.targets)
-
-    def _scores(self, logits: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+    def judge(self, logits: np.ndarray, targets: np.ndarray) -> dict[str, float]:
         from sklearn.metrics import f1_score
 
         macro = f1_score(targets, logits.argmax(-1), labels=range(len(self.classes)), average="macro", zero_division=0)
@@ -141,43 +164,36 @@ class TextTask(Task):
             logits = np.full((len(p), len(self.classes)), -50.0)
             logits[:, fitted.classes_] = p
             weights = fitted[-1]
-            return Baseline(self._scores(logits, splits.test.targets), weights.coef_.size + weights.intercept_.size)
+            return Baseline(self.judge(logits, splits.test.targets), weights.coef_.size + weights.intercept_.size)
 
         return {"TF-IDF + logistic regression": linear}
 
     def plots(self, model: keras.Model, batches: Buckets) -> Iterator[tuple[str, Any]]:
-        predicted, targets = self.logits(model, batches).argmax(-1), batches.examples.targets
-        title = f"{self.name}: {100 * np.mean(predicted == targets):.2f} % of {len(targets):,} test texts"
-        yield "confusion", confusion(targets, predicted, self.classes, title)
+        logits, targets = self.logits(model, batches), batches.examples.targets
+        return class_pictures(self.name, logits, targets, self.classes, "test texts")
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: TextPredictOptions) -> list[dict[str, Any]]:
         """Probabilities, and the words that spoke most for and against the answer; a file is read line by line."""
         texts = [line.strip() for text in inputs for line in lines_of(text)]
         if not any(texts):
             raise ConfigError('nothing to judge; write a text: seqtasks predict RUN "what a lovely film"')
-        words = Vocabulary(self.spec["vocabulary"])
-        products, rows, shown = saliency.gradient_times_input(model), [], []
-        for text in texts:
-            tokens = encoded(words, [text]).padded()
+        words = self.words
+        products, rows = saliency.gradient_times_input(model), []
+        for text in map(labelled_texts.line, texts):
+            tokens, spans = encoded(words, [text]).padded(), words.spans(text)
             p = np.exp(log_softmax(model.predict_on_batch(tokens)))[0]
             best = int(p.argmax())
-            weights = products(tokens, np.array([best]))[0]
-            units = [words.token(number - 1) for number in tokens[0] if number]
-            order = np.argsort(-np.abs(weights[: len(units)]))[:5]
-            because = " ".join(f"{'+' if weights[i] > 0 else '-'}{units[i]}" for i in order)
-            row: dict[str, Any] = {"text": text if len(text) <= 60 else f"{text[:59]}…", "answer": self.classes[best]}
-            row |= {f"P({name})": round(float(v), 4) for name, v in zip(self.classes, p, strict=True)}
-            rows.append(row | {"because": because})
-            shown.append(saliency.coloured(units, weights[: len(units)].tolist()))
+            weights = products(tokens, np.array([best]))[0][: len(spans)]
+            strongest = [(weights[i], text[slice(*spans[i])]) for i in np.argsort(-np.abs(weights))[:5]]
+            row = {"text": saliency.coloured(text, spans, weights), "answer": self.classes[best]}
+            row |= probabilities(self.classes, p)
+            rows.append(row | {"because": " ".join(f"{'+' if w > 0 else '-'}{word}" for w, word in strongest)})
         if options.heat is not None:
-            saliency.write(Path(options.heat), shown)
+            saliency.write(Path(options.heat), [row["text"] for row in rows])
         return rows
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())
 
 
 def encoded(words: Vocabulary, texts: Sequence[str]) -> Ragged:
     """The numbers of texts, one higher than in the vocabulary, as 0 is padding."""
-    return Ragged.of([numbers.astype(np.int32) + 1 for numbers in words.encode_pieces(_line(t) for t in texts)])
+    lines = map(labelled_texts.line, texts)
+    return Ragged.of([numbers.astype(np.int32) + 1 for numbers in words.encode_pieces(lines)])

@@ -19,7 +19,7 @@ from seqtasks.data import sources
 from seqtasks.data.splits import Splits, limit
 from seqtasks.encoder import Encoder
 from seqtasks.errors import ConfigError, RunError
-from seqtasks.files import write_atomic
+from seqtasks.files import write_atomic, write_text
 from seqtasks.fitting import fit
 from seqtasks.machine import commit, machine, threads, versions
 from seqtasks.matching import match
@@ -164,7 +164,9 @@ def build(task: Task, config: Config) -> tuple[keras.Model, Encoder]:
 
 def _train(task: Task, splits: Splits, config: Config, folder: runs.Run, reporter: Reporter) -> results.Row:
     started = time.time()
+    before = task.before(config, folder, reporter)
     model, encoder = build(task, config)
+    task.initialise(model, before)
     # What the row shows is what ran: the units that were found.
     found = dataclasses.replace(config, encoder=dataclasses.replace(config.encoder, units=encoder.config.units))
     batches = task.batches(splits.train, config.train.batch_size, shuffle=True, seed=config.seed)
@@ -184,6 +186,7 @@ def _train(task: Task, splits: Splits, config: Config, folder: runs.Run, reporte
     test = task.batches(splits.test, config.train.eval_batch_size)
     scores = task.score(model, test)
     seconds = [epoch["seconds"] for epoch in history]
+    earlier = 0.0 if before is None else results.read(before.path).seconds
     row = results.Row(
         **facts_of_row(task, splits, found, folder),
         kind="model",
@@ -197,7 +200,7 @@ def _train(task: Task, splits: Splits, config: Config, folder: runs.Run, reporte
         encoder_params=_count(encoder.trainable_weights),
         params=_count(model.trainable_weights),
         epochs=len(history),
-        seconds=sum(seconds) + sum(epoch["validation_seconds"] for epoch in history),
+        seconds=sum(seconds) + sum(epoch["validation_seconds"] for epoch in history) + earlier,
         seconds_per_epoch=statistics.median(seconds),
         examples_per_second=len(splits.train) / statistics.median(seconds),
         started=utc(started),
@@ -221,8 +224,11 @@ def _draw(task: Task, model: keras.Model, test: Any, history: list[dict[str, flo
     with runs.writing(plots):
         plots.mkdir(exist_ok=True)
         figures = [("learning_curves", learning_curves(history, task.metric)), *task.plots(model, test)]
-        for name, figure in figures:
-            write_atomic(plots / f"{name}.png", lambda path, figure=figure: figure.savefig(path, dpi=120))
+        for name, found in figures:
+            if hasattr(found, "savefig"):
+                write_atomic(plots / f"{name}.png", lambda path, found=found: found.savefig(path, dpi=120))
+            else:
+                write_text(plots / f"{name}.csv", found.to_csv(float_format="%.4f"))
 
 
 def _count(weights: Sequence[Any]) -> int:

@@ -7,11 +7,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from seqtasks import config as configuration
 from seqtasks import plugins, results, runs
 from seqtasks.config import Config
+from seqtasks.data.splits import Splits
 from seqtasks.errors import ConfigError, RunError
+from seqtasks.metrics import log_softmax
 from seqtasks.progress import Reporter
 from seqtasks.settings import build, parse
 from seqtasks.task import Task
@@ -59,21 +62,53 @@ def open_trained(folder: runs.Run) -> tuple[Task, Config, keras.Model]:
 
 
 def evaluate(folder: runs.Run, reporter: Reporter) -> list[dict[str, Any]]:
-    """Scores a trained model on the test split again, beside what its row says.
+    """Scores a trained model on its test split again, beside what its row says.
 
     Raises:
         RunError: the data is not what the run was made with.
     """
     task, config, model = open_trained(folder)
-    splits = load(task, config, reporter)
-    row = results.read(folder.path)
-    if (splits.source, splits.fingerprint) != (row.source, row.fingerprint):
-        raise RunError(
-            f"the data is {splits.source} ({splits.fingerprint}), but the run was made with {row.source} "
-            f"({row.fingerprint}); restore that data or train again"
-        )
+    row, splits = results.read(folder.path), _data(folder, task, config, reporter)
     scores = task.score(model, task.batches(splits.test, config.train.eval_batch_size))
     return [{"score": name, "now": value, "in result.json": row.scores.get(name)} for name, value in scores.items()]
+
+
+def ensemble(folders: Sequence[runs.Run], reporter: Reporter) -> list[dict[str, Any]]:
+    """Scores several trained classifiers on their test split, and the mean of their probabilities.
+
+    Returns:
+        A row for each run, as its model scores now, and one for all of them.
+
+    Raises:
+        RunError: the runs are of different tasks or data.
+        ConfigError: the task gives no probabilities of classes.
+    """
+    rows, total = [], 0.0
+    first: tuple[Any, ...] = ()
+    for folder in folders:
+        task, config, model = open_trained(folder)
+        if type(task).score is not Task.score:  # which is `judge` on `logits`
+            raise ConfigError(f"task {task.name} has no probabilities of classes to average; give one run of it")
+        splits = _data(folder, task, config, reporter)
+        facts = (task.name, splits.source, splits.fingerprint, config.data.limit, task.spec.get("classes"))
+        first = first or (facts, folder.path)
+        if facts != first[0]:
+            raise RunError(f"{folder.path} and {first[1]} are of different tasks or data; give runs of one")
+        logits = task.logits(model, task.batches(splits.test, config.train.eval_batch_size))
+        total = total + np.exp(log_softmax(logits))
+        rows.append({"run": folder.path.name, "seed": config.seed, **task.judge(logits, splits.test.targets)})
+    whole = task.judge(np.log(total / len(folders) + 1e-300), splits.test.targets)
+    return [*rows, {"run": f"ensemble of {len(folders)}", "seed": "", **whole}]
+
+
+def _data(folder: runs.Run, task: Task, config: Config, reporter: Reporter) -> Splits:
+    splits, row = load(task, config, reporter), results.read(folder.path)
+    if (splits.source, splits.fingerprint) != (row.source, row.fingerprint):
+        raise RunError(
+            f"the data is {splits.source} ({splits.fingerprint}), but {folder.path} was made with {row.source} "
+            f"({row.fingerprint}); restore that data or train again"
+        )
+    return splits
 
 
 def predict(folder: runs.Run, words: Sequence[str]) -> list[dict[str, Any]] | Iterator[str]:

@@ -36,10 +36,10 @@ def cli(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
 
     def call(*words: str) -> tuple[int, str, str]:
-        from seqtasks import cli
+        from seqtasks import app, cli
 
         monkeypatch.setattr("sys.argv", ["seqtasks", *map(str, words)])
-        monkeypatch.setattr(cli, "_debug", False)
+        monkeypatch.setattr(app, "_debug", False)
         try:
             cli.main()
             code = 0

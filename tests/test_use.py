@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import keras
+import numpy as np
 import pytest
 
 from seqtasks import runs, train, use
@@ -70,3 +72,37 @@ def test_evaluate_refuses_other_data(tmp_path: Path) -> None:
     path.write_text(path.read_text(encoding="utf-8").replace(row.fingerprint, "0" * 16), encoding="utf-8")
     with pytest.raises(RunError, match="restore that data"):
         use.evaluate(runs.open_run(tmp_path / row.run), QUIET)
+
+
+def test_an_ensemble_is_the_mean_of_probabilities(tmp_path: Path) -> None:
+    task = load_task("mnist_rows")
+    small = ["data.source=builtin", "data.limit=300", "train.epochs=2", "encoder.units=8"]
+    configs = [resolve("mnist_rows", task.Options, [*small, f"seed={seed}"]) for seed in range(3)]
+    rows = [train.run(config, task, tmp_path, QUIET)[0] for config in configs]
+    opened = [runs.open_run(tmp_path / row.run) for row in rows]
+    *alone, whole = use.ensemble(opened, QUIET)
+    for line, row in zip(alone, rows, strict=True):
+        assert line["run"] == row.run and line["accuracy"] == pytest.approx(row.value)
+    # By hand, from the saved models.
+    splits, p = train.load(task(), configs[0], QUIET), 0.0
+    for folder in opened:
+        p = p + keras.ops.convert_to_numpy(keras.ops.softmax(use.open_trained(folder)[2](splits.test.inputs["image"])))
+    right = p.argmax(-1) == splits.test.targets
+    nll = -np.log(p[np.arange(len(p)), splits.test.targets] / 3)
+    assert whole["run"] == "ensemble of 3"
+    assert (whole["accuracy"], whole["nll"]) == pytest.approx((right.mean(), nll.mean()), rel=1e-5)
+
+    less = resolve("mnist_rows", task.Options, [*small, "data.limit=200"])
+    row, _ = train.run(less, task, tmp_path, QUIET)
+    with pytest.raises(RunError, match="of different tasks or data"):
+        use.ensemble([opened[0], runs.open_run(tmp_path / row.run)], QUIET)
+
+
+def test_no_ensemble_of_what_has_no_classes(tmp_path: Path) -> None:
+    task = load_task("adding")
+    row, _ = train.run(
+        resolve("adding", task.Options, ["data.limit=40", "train.epochs=1", "encoder.units=4"]), task, tmp_path, QUIET
+    )
+    opened = runs.open_run(tmp_path / row.run)
+    with pytest.raises(ConfigError, match="no probabilities of classes"):
+        use.ensemble([opened, opened], QUIET)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -76,6 +77,27 @@ def load(source: Source, text: str, label: str) -> LabelledTexts:
         f"{part} {what}": _bytes(rows) for part, both in parts.items() for what, rows in zip("xy", both, strict=True)
     }
     return LabelledTexts({part: parts[part] for part in ROLES}, classes, str(source), fingerprint(data))
+
+
+def line(text: str) -> str:
+    """A text without its line breaks."""
+    return " ".join(text.split())
+
+
+def word_settings(size: int, min_frequency: int) -> dict[str, Any]:
+    """How `Vocabulary.train` cuts these texts into words.
+
+    Args:
+        size: the most words.
+        min_frequency: rarer words are unknown.
+    """
+    return {
+        "kind": "words",
+        "size": size,
+        "min_frequency": min_frequency,
+        "lowercase": True,
+        "punctuation": True,
+    }
 
 
 def _bytes(rows: list[str]) -> np.ndarray:

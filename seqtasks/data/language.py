@@ -31,7 +31,20 @@ def load(source: Source, split: Split = "own", **vocabulary: Any) -> Splits:
     Raises:
         DataError: no text, too little, or not UTF-8.
     """
-    name, parts = _parts(source, split)
+    return numbered(*_parts(source, split), **vocabulary)
+
+
+def numbered(source: str, parts: Parts, **vocabulary: Any) -> Splits:
+    """Texts as token numbers; the vocabulary is that of the training split.
+
+    Args:
+        source: its name.
+        parts: `train`, `validation` and `test`.
+        vocabulary: settings of `Vocabulary.train`.
+
+    Raises:
+        DataError: too little text, or not UTF-8.
+    """
     for part, (text, start, stop) in parts.items():
         if (stop if stop is not None else len(text)) - start < 3:
             raise DataError(f"{source}: the {part} split has fewer than 3 characters; give more text")
@@ -48,7 +61,7 @@ def load(source: Source, split: Split = "own", **vocabulary: Any) -> Splits:
         "tokens": {part: len(found) + 1 for part, found in examples.items()},
     }
     digests = "-".join(dict.fromkeys(text.digest for text, _, _ in parts.values()))
-    return Splits(**examples, source=name, fingerprint=digests[:50], spec=spec)
+    return Splits(**examples, source=source, fingerprint=digests[:50], spec=spec)
 
 
 def vocabulary(spec: dict[str, Any]) -> Vocabulary:

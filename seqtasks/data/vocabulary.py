@@ -115,6 +115,10 @@ class Vocabulary:
         text = _with_ends(text) if self.kind == "words" else text
         return np.array(self._tokenizer.encode(text, add_special_tokens=False).ids, np.int32)
 
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Where each unit of a text without line breaks begins and ends, as `encode` cuts it."""
+        return list(self._tokenizer.encode(text, add_special_tokens=False).offsets)
+
     def encode_pieces(self, texts: Iterable[str]) -> Iterator[np.ndarray]:
         """The numbers of long texts, in pieces; uses all cores."""
         if self.kind == "characters" and self._tokenizer.normalizer is None:

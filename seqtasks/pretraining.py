@@ -1,0 +1,118 @@
+"""A classifier of texts that starts from a language model of the same texts.
+
+Reference: Dai & Le 2015, https://arxiv.org/abs/1511.01432
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import keras
+
+from seqtasks import config as configuration
+from seqtasks import plugins, runs
+from seqtasks.config import Config
+from seqtasks.errors import ConfigError, Interrupted, RunError
+from seqtasks.progress import Reporter
+from seqtasks.use import open_trained
+
+TASK = "text_lm"
+SHARED = ("text_column", "label_column", "size", "min_frequency", "embedding")  # options of both tasks
+
+
+def language_run(config: Config, folder: runs.Run, reporter: Reporter) -> runs.Run:
+    """The run of a language model that `options.pretrain` names; it is trained first if it is not finished.
+
+    Its encoder, data, seed and words are those of the classifier, the rest is the
+    configuration of the task `text_lm`. It lies beside the classifier's run.
+
+    Args:
+        config: of the classifier, whose options have `pretrain` and `pretrain_epochs`.
+        folder: of the classifier's run.
+        reporter: where progress goes.
+
+    Raises:
+        ConfigError: a bidirectional encoder, which cannot predict what follows.
+        RunError: `pretrain` names a run that is not one of a language model of texts.
+        Interrupted: training was stopped.
+    """
+    if config.encoder.bidirectional:
+        raise ConfigError(
+            f"options.pretrain={config.options.pretrain} with a bidirectional encoder, which has read the words that a "
+            "language model is to predict; set encoder.bidirectional=false, as --config sentiment_lm does"
+        )
+    if config.options.pretrain != "lm":
+        found = runs.find(config.options.pretrain, folder.path.parent)
+        if found.facts["task"] != TASK or not found.finished:
+            raise RunError(
+                f"{found.path} is a run of {found.facts['task']} ({found.status()}); options.pretrain takes lm, or a "
+                f"finished run of {TASK}: seqtasks run {TASK}"
+            )
+        return found
+    from seqtasks.train import run  # which imports tasks, which import this
+
+    cls = plugins.load_task(TASK)
+    own = language_config(config)
+    reporter.say(f"first a language model of the same texts; then {config.task} goes on from it")
+    try:
+        row, _ = run(own, cls, folder.path.parent, reporter)
+    except Interrupted as error:
+        folder.set_status("interrupted")
+        raise Interrupted(f"stopped in its language model; continue with: seqtasks resume {folder.path}") from error
+    return runs.open_run(folder.path.parent / row.run)
+
+
+def language_config(config: Config) -> Config:
+    """The configuration of that language model.
+
+    Args:
+        config: of the classifier.
+    """
+    own = configuration.resolve(TASK, plugins.load_task(TASK).Options)
+    options = {name: getattr(config.options, name) for name in SHARED}
+    train = {"epochs": config.options.pretrain_epochs, "precision": config.train.precision, "jit": config.train.jit}
+    return dataclasses.replace(
+        own,
+        seed=config.seed,
+        encoder=config.encoder,
+        data=dataclasses.replace(config.data, limit=None),
+        train=dataclasses.replace(own.train, **train),
+        options=dataclasses.replace(own.options, **options),
+    )
+
+
+def take_over(model: keras.Model, folder: runs.Run, vocabulary: str) -> None:
+    """Gives a classifier the embedding and the encoder of a language model.
+
+    Args:
+        model: the classifier, whose token numbers are one higher, as 0 is padding.
+        folder: of the language model's run.
+        vocabulary: of the classifier.
+
+    Raises:
+        ConfigError: the two disagree in words or in the sizes of their weights.
+    """
+    task, _, given = open_trained(folder)
+    if task.spec["vocabulary"] != vocabulary:
+        raise ConfigError(
+            f"{folder.path} knows other words; train it on the same texts with the same options.size and "
+            "options.min_frequency, or set options.pretrain=lm"
+        )
+    pairs: list[tuple[Any, Any]] = []
+    for name in ("embedding", "encoder"):
+        mine, its = (m.get_layer(name).trainable_weights for m in (model, given))
+        shapes = [[tuple(w.shape) for w in weights] for weights in (mine, its)]
+        if name == "embedding":
+            shapes[1] = [(rows + 1, width) for rows, width in shapes[1]]
+        if shapes[0] != shapes[1]:
+            raise ConfigError(
+                f"the {name} has weights of {shapes[0]}, that of {folder.path} gives {shapes[1]}; set encoder.* and "
+                "options.embedding as there, or options.pretrain=lm"
+            )
+        pairs += zip(mine, its, strict=True)
+    (embedding, its_embedding), *rest = pairs
+    values = keras.ops.convert_to_numpy(embedding.value)
+    embedding.assign(keras.ops.concatenate([values[:1], keras.ops.cast(its_embedding.value, embedding.dtype)]))
+    for mine, its in rest:
+        mine.assign(its.value)

@@ -20,7 +20,11 @@ Rows = Sequence[Sequence[str]]  # of each sentence its labels or words, padding 
 
 
 def tagging_scores(
-    true: Rows, predicted: Rows, words: Rows | None = None, known: Collection[str] | None = None
+    true: Rows,
+    predicted: Rows,
+    words: Rows | None = None,
+    known: Collection[str] | None = None,
+    labels: Collection[str] | None = None,
 ) -> dict[str, float]:
     """Accuracy over all words, and over the words that training did not have.
 
@@ -34,6 +38,7 @@ def tagging_scores(
         predicted: labels, as many.
         words: what they label; needed for `unseen_accuracy`.
         known: the words of the training split.
+        labels: of all data, which tell the scheme of spans; None: those found here, which may lack some.
 
     Returns:
         Fractions. `unseen_accuracy` only where there are such words.
@@ -49,7 +54,7 @@ def tagging_scores(
         unseen = [hit for hit, word in zip(right, flat, strict=True) if word not in known]
         if unseen:
             scores["unseen_accuracy"] = float(np.mean(unseen))
-    scheme = span_scheme(chain(*true, *predicted))
+    scheme = span_scheme(chain(*true, *predicted) if labels is None else labels)
     if scheme is not None:
         from seqeval import scheme as schemes  # type: ignore[import-untyped]
         from seqeval.metrics.v1 import precision_recall_fscore_support  # type: ignore[import-untyped]

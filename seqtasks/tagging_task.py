@@ -152,7 +152,7 @@ class TaggingTask(Task):
 
     def _scores(self, sentences: list[tagged.Sentence], predicted: list[list[str]]) -> dict[str, float]:
         words, true = [list(part) for part in zip(*sentences, strict=True)]
-        return tagging_scores(true, predicted, words, self._known)
+        return tagging_scores(true, predicted, words, self._known, self.spec["labels"])
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
         train, test = self.sentences(splits.train), self.sentences(splits.test)

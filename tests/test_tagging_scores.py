@@ -81,6 +81,13 @@ def test_spans_that_are_only_predicted():
     assert tagging_scores([["O", "O"]], [["B-X", "O"]]) == {"accuracy": 0.5, "precision": 0.0, "recall": 0.0, "f1": 0.0}
 
 
+def test_the_scheme_is_that_of_all_labels():
+    none = {"accuracy": 1.0, "precision": 0.0, "recall": 0.0, "f1": 0.0}
+    assert tagging_scores([["O", "O"]], [["O", "O"]], labels=["O", "B-X", "I-X"]) == none  # no span to be found
+    closed = tagging_scores([["B-X", "I-X"]], [["B-X", "I-X"]], labels=["O", "B-X", "I-X", "E-X"])
+    assert closed == none  # a span that never ends
+
+
 @pytest.mark.parametrize("prefixes", ["BIO", "BIOES"])
 def test_they_are_those_of_seqeval_in_its_strict_mode(prefixes):
     from seqeval import metrics, scheme

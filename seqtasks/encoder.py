@@ -52,6 +52,7 @@ class Encoder(keras.layers.Layer):
         self.config = config
         self.stateful = stateful
         self.max_batch = max_batch
+        self.features: int | None = None  # known once it is built
         # Not keras.layers.Bidirectional: stateful with a mask it raises TypeError, and its outputs at masked steps
         # differ between devices (keras#3367, keras#7695).
         directions = ("forward", "backward") if config.bidirectional else ("forward",)

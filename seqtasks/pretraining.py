@@ -15,19 +15,20 @@ from seqtasks import plugins, runs
 from seqtasks.config import Config
 from seqtasks.errors import ConfigError, Interrupted, RunError
 from seqtasks.progress import Reporter
+from seqtasks.task import Task
 from seqtasks.use import open_trained
 
-TASK = "text_lm"
 SHARED = ("text_column", "label_column", "size", "min_frequency", "embedding")  # options of both tasks
 
 
-def language_run(config: Config, folder: runs.Run, reporter: Reporter) -> runs.Run:
+def language_run(name: str, config: Config, folder: runs.Run, reporter: Reporter) -> runs.Run:
     """The run of a language model that `options.pretrain` names; it is trained first if it is not finished.
 
     Its encoder, data, seed and words are those of the classifier, the rest is the
-    configuration of the task `text_lm`. It lies beside the classifier's run.
+    configuration of its own task. It lies beside the classifier's run.
 
     Args:
+        name: of the language model's task.
         config: of the classifier, whose options have `pretrain` and `pretrain_epochs`.
         folder: of the classifier's run.
         reporter: where progress goes.
@@ -44,16 +45,16 @@ def language_run(config: Config, folder: runs.Run, reporter: Reporter) -> runs.R
         )
     if config.options.pretrain != "lm":
         found = runs.find(config.options.pretrain, folder.path.parent)
-        if found.facts["task"] != TASK or not found.finished:
+        if found.facts["task"] != name or not found.finished:
             raise RunError(
                 f"{found.path} is a run of {found.facts['task']} ({found.status()}); options.pretrain takes lm, or a "
-                f"finished run of {TASK}: seqtasks run {TASK}"
+                f"finished run of {name}: seqtasks run {name}"
             )
         return found
     from seqtasks.train import run  # which imports tasks, which import this
 
-    cls = plugins.load_task(TASK)
-    own = language_config(config)
+    cls = plugins.load_task(name)
+    own = language_config(cls, config)
     reporter.say(f"first a language model of the same texts; then {config.task} goes on from it")
     try:
         row, _ = run(own, cls, folder.path.parent, reporter)
@@ -63,13 +64,14 @@ def language_run(config: Config, folder: runs.Run, reporter: Reporter) -> runs.R
     return runs.open_run(folder.path.parent / row.run)
 
 
-def language_config(config: Config) -> Config:
+def language_config(task: type[Task], config: Config) -> Config:
     """The configuration of that language model.
 
     Args:
+        task: of the language model.
         config: of the classifier.
     """
-    own = configuration.resolve(TASK, plugins.load_task(TASK).Options)
+    own = configuration.resolve(task.name, task.Options)
     options = {name: getattr(config.options, name) for name in SHARED}
     train = {"epochs": config.options.pretrain_epochs, "precision": config.train.precision, "jit": config.train.jit}
     return dataclasses.replace(

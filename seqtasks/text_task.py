@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import keras
 import numpy as np
@@ -66,13 +66,14 @@ class TextPredictOptions:
 
 
 class TextTask(Task):
-    """A label for a text."""
+    """A label for a text; `language_task` names the task that `options.pretrain=lm` trains first."""
 
     topology = "many-to-one"
     metric = "accuracy"
     tfds = "imdb_reviews"
     files = "any"
     builtin = "opinions"
+    language_task: ClassVar[str]
     Options = TextOptions
     PredictOptions = TextPredictOptions
 
@@ -126,7 +127,7 @@ class TextTask(Task):
             return None
         if self.options.vectors:
             raise ConfigError("both options.pretrain and options.vectors are set; choose one of them")
-        return pretraining.language_run(config, folder, reporter)
+        return pretraining.language_run(self.language_task, config, folder, reporter)
 
     def initialise(self, model: keras.Model, before: Run | None) -> None:
         if before is not None:
@@ -185,7 +186,7 @@ class TextTask(Task):
             best = int(p.argmax())
             weights = products(tokens, np.array([best]))[0][: len(spans)]
             strongest = [(weights[i], text[slice(*spans[i])]) for i in np.argsort(-np.abs(weights))[:5]]
-            row = {"text": saliency.coloured(text, spans, weights), "answer": self.classes[best]}
+            row: dict[str, Any] = {"text": saliency.coloured(text, spans, weights), "answer": self.classes[best]}
             row |= probabilities(self.classes, p)
             rows.append(row | {"because": " ".join(f"{'+' if w > 0 else '-'}{word}" for w, word in strongest)})
         if options.heat is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import statistics
 import time
@@ -154,7 +155,7 @@ def build(task: Task, config: Config) -> tuple[keras.Model, Encoder]:
     if settings.match is not None:
         probe = Encoder(settings)
         task.model(probe)
-        if probe.built:  # a task without recurrence leaves it unused
+        if probe.features is not None:  # a task without recurrence leaves it unbuilt
             settings = match(settings, probe.features)
     keras.utils.set_random_seed(config.seed)
     rows = max(config.train.batch_size, config.train.eval_batch_size)
@@ -220,13 +221,15 @@ def _inference(model: keras.Model) -> keras.Model:
 
 
 def _draw(task: Task, model: keras.Model, test: Any, history: list[dict[str, float]], folder: runs.Run) -> None:
+    from matplotlib.figure import Figure
+
     plots = folder.path / "plots"
     with runs.writing(plots):
         plots.mkdir(exist_ok=True)
         figures = [("learning_curves", learning_curves(history, task.metric)), *task.plots(model, test)]
         for name, found in figures:
-            if hasattr(found, "savefig"):
-                write_atomic(plots / f"{name}.png", lambda path, found=found: found.savefig(path, dpi=120))
+            if isinstance(found, Figure):
+                write_atomic(plots / f"{name}.png", functools.partial(found.savefig, dpi=120))
             else:
                 write_text(plots / f"{name}.csv", found.to_csv(float_format="%.4f"))
 

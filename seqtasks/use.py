@@ -122,7 +122,7 @@ def predict(folder: runs.Run, words: Sequence[str]) -> list[dict[str, Any]] | It
     hints = typing.get_type_hints(task.PredictOptions)
     # Text stays text: a prompt may look like anything.
     values = {k: v if hints.get(k) is str else parse(v) for k, v in given.items()}
-    options = build(task.PredictOptions, values, "--", {f"--{k}": v for k, v in given.items()})
+    options: Any = build(task.PredictOptions, values, "--", {f"--{k}": v for k, v in given.items()})
     return task.predict(model, inputs, options)
 
 

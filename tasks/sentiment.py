@@ -20,3 +20,4 @@ class Sentiment(TextTask):
 
     topology = "many-to-one"
     metric = "accuracy"
+    language_task = "text_lm"

@@ -33,7 +33,9 @@ def test_the_language_model_is_a_run_of_its_own(trained):
     assert language.finished and found.task == "text_lm" and found.epochs == 1
     assert found.scores["perplexity"] < 60  # of 54 words that come in a fixed order
     assert row.seconds > found.seconds  # the time of both
-    assert pretraining.language_config(configured("options.pretrain=lm", "seed=3")).seed == 3
+    assert (
+        pretraining.language_config(plugins.load_task("text_lm"), configured("options.pretrain=lm", "seed=3")).seed == 3
+    )
     # Another classifier of the same texts does not train it again.
     before = (language.path / "model.keras").stat().st_mtime_ns
     train.run(configured("options.pretrain=lm", "options.dropout=0.1"), plugins.load_task("sentiment"), folder, QUIET)

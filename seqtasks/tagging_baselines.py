@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from seqtasks.data.tagged import Sentence
+from seqtasks.data.conll import Sentence
 
 Predicted = list[list[str]]
 

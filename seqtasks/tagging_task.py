@@ -12,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from seqtasks.data import tagged
+from seqtasks.data.conll import Sentence
 from seqtasks.data.lexicon import Lexicon
 from seqtasks.data.ragged import Ragged
 from seqtasks.data.sources import Source
@@ -140,7 +141,7 @@ class TaggingTask(Task):
                 found[row] = [self.spec["labels"][n] for n in numbers[: batches.lengths[row]]]
         return found
 
-    def sentences(self, examples: Examples) -> list[tagged.Sentence]:
+    def sentences(self, examples: Examples) -> list[Sentence]:
         """Words and tags of examples."""
         words, tags, labels = examples.inputs["words"], examples.targets, self.spec["labels"]
         return [
@@ -150,7 +151,7 @@ class TaggingTask(Task):
     def score(self, model: keras.Model, batches: TaggedBatches) -> dict[str, float]:
         return self._scores(self.sentences(batches.examples), self.tags(model, batches))
 
-    def _scores(self, sentences: list[tagged.Sentence], predicted: list[list[str]]) -> dict[str, float]:
+    def _scores(self, sentences: list[Sentence], predicted: list[list[str]]) -> dict[str, float]:
         words, true = [list(part) for part in zip(*sentences, strict=True)]
         return tagging_scores(true, predicted, words, self._known, self.spec["labels"])
 

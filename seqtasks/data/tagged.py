@@ -16,11 +16,11 @@ import numpy as np
 
 from seqtasks.data import conll, prepared
 from seqtasks.data.cache import fingerprint
+from seqtasks.data.conll import COLUMNS, NONE, Sentence
 from seqtasks.data.sources import Source
 from seqtasks.errors import DataError
 from seqtasks.layers.bio import span_scheme
 
-Sentence = tuple[list[str], list[str]]  # words, labels
 PARTS = ("train", "validation", "test")
 NEWLINE = "\n"
 _CLASSES = {tokenize.COMMENT: "comment", tokenize.STRING: "string", tokenize.NUMBER: "number", tokenize.OP: "operator"}
@@ -95,7 +95,7 @@ def _bytes(rows: list[Sentence]) -> np.ndarray:
 
 
 def _treebank(source: Source, column: str) -> dict[str, list[Sentence]]:
-    field = column if column in ("upos", "xpos") else "feats"
+    field = column if column in COLUMNS else "feats"
     arrays = prepared.load(source, ["train", "dev", "test"], ["tokens", "head", field])
     found = {}
     for part, split in zip(PARTS, ("train", "dev", "test"), strict=True):
@@ -107,9 +107,9 @@ def _treebank(source: Source, column: str) -> dict[str, list[Sentence]]:
 def _words_only(words: list[str], heads: list[str], values: list[str], column: str) -> Sentence:
     """Without rows of several words ("don't") and of words that are not there: they have no head."""
     kept = [i for i, head in enumerate(heads) if head != "None"]
-    if column in ("upos", "xpos"):
+    if column in COLUMNS:
         return [words[i] for i in kept], [values[i] for i in kept]
-    return [words[i] for i in kept], [(ast.literal_eval(values[i]) or {}).get(column, "_") for i in kept]
+    return [words[i] for i in kept], [(ast.literal_eval(values[i]) or {}).get(column, NONE) for i in kept]
 
 
 def _python() -> dict[str, list[Sentence]]:

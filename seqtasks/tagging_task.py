@@ -16,10 +16,10 @@ from seqtasks.data.conll import Sentence
 from seqtasks.data.lexicon import Lexicon
 from seqtasks.data.ragged import Ragged
 from seqtasks.data.sources import Source
-from seqtasks.data.splits import Examples, Splits
+from seqtasks.data.splits import Examples, Splits, check_labels
 from seqtasks.data.tagged_batches import TaggedBatches, Types
 from seqtasks.encoder import Encoder
-from seqtasks.errors import ConfigError, DataError
+from seqtasks.errors import ConfigError
 from seqtasks.layers.bio import span_scheme
 from seqtasks.layers.characters import CharacterWords
 from seqtasks.layers.tags import TagHead
@@ -63,20 +63,16 @@ class TaggingTask(Task):
 
     def load(self, source: Source, seed: int) -> Splits:
         found = tagged.load(source, self.options.column)
+        tags = {part: [tag for _, row in rows for tag in row] for part, rows in found.parts.items()}
+        check_labels(source, tags, "sentences")
         train = found.parts["train"]
-        labels = Lexicon([*dict(Counter(label for _, row in train for label in row).most_common())])
+        labels = Lexicon([*dict(Counter(tags["train"]).most_common())])
         words = Lexicon.count((w.lower() for row, _ in train for w in row), self.options.min_frequency)
         characters = Lexicon.count(c for row, _ in train for w in row for c in w)
         types = Lexicon(list(dict.fromkeys(w for rows in found.parts.values() for row, _ in rows for w in row)))
         counts = Counter(words.number(w.lower()) for row, _ in train for w in row)
         self._types = Types(types.names, words, characters, np.array([counts[n] for n in range(len(words))]))
         self._names, self._known = types.names, {w for row, _ in train for w in row}
-        for part in ("validation", "test"):
-            if unseen := {t for _, row in found.parts[part] for t in row} - set(labels.names):
-                raise DataError(
-                    f"{source}: the {part} split has labels that training has not: {', '.join(sorted(unseen))}; "
-                    "correct them, or move some of their sentences to the training split"
-                )
         parts = {
             part: Examples(
                 {"words": Ragged.of([[types.number(w) for w in row] for row, _ in rows])},

@@ -11,7 +11,7 @@ import numpy as np
 from seqtasks.data import opinions, prepared
 from seqtasks.data.cache import fingerprint
 from seqtasks.data.sources import Source
-from seqtasks.data.splits import stratified
+from seqtasks.data.splits import check_labels, stratified
 from seqtasks.errors import DataError
 
 Texts = tuple[list[str], list[str]]  # texts, labels
@@ -66,13 +66,8 @@ def load(source: Source, text: str, label: str) -> LabelledTexts:
         parts["train"], parts["test"] = _held_out(parts["train"])
     if "validation" not in parts:
         parts["train"], parts["validation"] = _held_out(parts["train"])
+    check_labels(source, {part: labels for part, (_, labels) in parts.items()}, "texts")
     classes = sorted(set(parts["train"][1]))
-    for part, (_, labels) in parts.items():
-        if unseen := sorted(set(labels) - set(classes)):
-            raise DataError(
-                f"{source}: the {part} split has labels that training has not: {', '.join(unseen)}; correct them, or "
-                "move some of their texts to the training split"
-            )
     data = {
         f"{part} {what}": _bytes(rows) for part, both in parts.items() for what, rows in zip("xy", both, strict=True)
     }

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from seqtasks.data.sources import Source
 from seqtasks.errors import DataError
 
 
@@ -53,6 +54,26 @@ class Splits:
     source: str
     fingerprint: str
     spec: dict[str, Any]
+
+
+def check_labels(source: Source, labels: Mapping[str, Iterable[str]], what: str) -> None:
+    """Refuses labels of other splits that training has not.
+
+    Args:
+        source: named in the error.
+        labels: by split, `train` among them.
+        what: has these labels, in the plural; named in the error.
+
+    Raises:
+        DataError: there are such labels.
+    """
+    known = set(labels["train"])
+    for part, found in labels.items():
+        if unseen := sorted(set(found) - known):
+            raise DataError(
+                f"{source}: the {part} split has labels that training has not: {', '.join(unseen)}; correct them, or "
+                f"move some of their {what} to the training split"
+            )
 
 
 def stratified(targets: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

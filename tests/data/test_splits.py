@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from seqtasks.data.splits import Examples, Splits, limit, stratified
+from seqtasks.data.sources import Source
+from seqtasks.data.splits import Examples, Splits, check_labels, limit, stratified
 from seqtasks.errors import DataError
 
 
@@ -23,6 +24,13 @@ def test_examples_are_counted_and_taken():
 def test_examples_that_disagree_are_refused():
     with pytest.raises(DataError, match="'x' has 3 examples, expected 4"):
         Examples({"x": np.zeros(3)}, np.zeros(4))
+
+
+def test_labels_that_training_has_not_are_refused():
+    source = Source("builtin", "made", None)
+    check_labels(source, {"train": "ab", "test": "a"}, "texts")
+    with pytest.raises(DataError, match=r"the test split has labels that training has not: c, d; .* of their texts to"):
+        check_labels(source, {"test": "dac", "train": "ab"}, "texts")
 
 
 def test_stratified_keeps_proportions_and_repeats():

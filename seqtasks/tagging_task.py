@@ -118,10 +118,6 @@ class TaggingTask(Task):
     def metrics(self) -> list[Any]:
         return [TagAccuracy()]
 
-    @property
-    def monitor(self) -> str:
-        return "val_accuracy"
-
     def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> TaggedBatches:
         o = self.options
         dropout = o.word_dropout if shuffle else 0.0

@@ -61,15 +61,16 @@ class TaggedBatches(Buckets):
         return self.collate(self.examples.take(self.rows(index)), int(index == 1), rng)
 
     def collate(self, rows: Examples, extra: int = 0, rng: np.random.Generator | None = None) -> Any:
-        found, places = np.unique(rows.inputs["words"].values, return_inverse=True)
-        ends, numbers = rows.inputs["words"].ends, self.types.numbers[rows.inputs["words"].values]
+        words = rows.inputs["words"]
+        numbers = self.types.numbers[words.values]
         if rng is not None and self.word_dropout and self.types.counts is not None:
             chance = self.word_dropout / (self.word_dropout + self.types.counts[numbers])
             numbers = np.where(rng.random(len(numbers)) < chance, 1, numbers).astype(np.int32)
-        width = max(1, int(rows.inputs["words"].lengths.max())) + extra
-        letters = self.types.letters[found]
-        inputs = {"words": Ragged(numbers, ends).padded(least=width), "targets": rows.targets.padded(least=width)}
+        width = max(1, int(words.lengths.max())) + extra
+        inputs = {"words": Ragged(numbers, words.ends).padded(least=width), "targets": rows.targets.padded(least=width)}
         if self.characters:
-            inputs["places"] = Ragged(places.astype(np.int32), ends).padded(least=width)
+            found, places = np.unique(words.values, return_inverse=True)
+            letters = self.types.letters[found]
+            inputs["places"] = Ragged(places.astype(np.int32), words.ends).padded(least=width)
             inputs["characters"] = letters.padded(least=max(1, int(letters.lengths.max())) + extra)
         return inputs, inputs["targets"], (inputs["words"] > 0).astype(np.float32)

@@ -13,7 +13,6 @@ from seqtasks.errors import DataError
 from seqtasks.layers.bio import span_scheme
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
 
 Rows = Sequence[Sequence[str]]  # of each sentence its labels or words, padding left out
@@ -69,23 +68,6 @@ def tagging_scores(
         )
         scores |= {"precision": float(precision), "recall": float(recall), "f1": float(f1)}
     return scores
-
-
-def class_report(true: Rows, predicted: Rows) -> pd.DataFrame:
-    """Precision, recall, F1 and support (its words) of each label, the most frequent first.
-
-    Raises:
-        DataError: no labels, or another number of them.
-    """
-    import pandas as pd
-    from sklearn.metrics import precision_recall_fscore_support
-
-    flat_true, flat_predicted = _flat(true, predicted)
-    counts = Counter(flat_true)
-    labels = sorted({*flat_true, *flat_predicted}, key=lambda label: (-counts[label], label))
-    columns = precision_recall_fscore_support(flat_true, flat_predicted, labels=labels, zero_division=0)
-    names = ("precision", "recall", "f1", "support")
-    return pd.DataFrame(dict(zip(names, columns, strict=True)), index=pd.Index(labels, name="label"))
 
 
 def confusion_figure(true: Rows, predicted: Rows, labels: Sequence[str], most: int = 20) -> Figure:

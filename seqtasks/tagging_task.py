@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
 from typing import Any, Literal
 
 import keras
@@ -18,6 +20,7 @@ from seqtasks.data.ragged import Ragged
 from seqtasks.data.sources import Source
 from seqtasks.data.splits import Examples, Splits, check_labels
 from seqtasks.data.tagged_batches import TaggedBatches, Types
+from seqtasks.data.vectors import start_from
 from seqtasks.encoder import Encoder
 from seqtasks.errors import ConfigError
 from seqtasks.layers.bio import span_scheme
@@ -25,6 +28,8 @@ from seqtasks.layers.characters import CharacterWords
 from seqtasks.layers.tags import TagHead
 from seqtasks.losses import TagLoss
 from seqtasks.metrics import TagAccuracy
+from seqtasks.plots import class_report
+from seqtasks.runs import Run
 from seqtasks.settings import setting
 from seqtasks.tagged_text import coloured, lines_of, over, words_of
 from seqtasks.tagging_baselines import most_frequent, word_shapes
@@ -50,6 +55,9 @@ class TaggingOptions:
     character_cell: str = setting("lstm", "a name from `seqtasks list cells`", model_only=True)
     dropout: float = setting(0.3, "on the vectors of words", least=0, below=1, model_only=True)
     crf: bool = setting(False, "a linear-chain CRF over the tags", model_only=True)
+    vectors: str | None = setting(
+        None, "begin with the vectors of words of this text file (GloVe, fastText)", model_only=True
+    )
     tokens: int | None = setting(None, "the most tokens in a batch; null: any number", least=1, model_only=True)
 
 
@@ -112,6 +120,11 @@ class TaggingTask(Task):
         found = TagHead(spec["labels"], o.crf, name="tags")(x, inputs["targets"], mask)
         return keras.Model(list(inputs.values()), found, name=self.name)
 
+    def initialise(self, model: keras.Model, before: Run | None) -> None:
+        if self.options.vectors:
+            path = Path(self.options.vectors)
+            start_from(model.get_layer("words_embedding"), self.spec["words"], path, "options.words")
+
     def loss(self) -> Any:
         return TagLoss()
 
@@ -162,7 +175,9 @@ class TaggingTask(Task):
 
     def plots(self, model: keras.Model, batches: TaggedBatches) -> Iterator[tuple[str, Any]]:
         true = [labels for _, labels in self.sentences(batches.examples)]
-        yield "confusion", confusion_figure(true, self.tags(model, batches), self.spec["labels"])
+        predicted = self.tags(model, batches)
+        yield "confusion", confusion_figure(true, predicted, self.spec["labels"])
+        yield "classes", class_report(list(chain(*true)), list(chain(*predicted)))
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: Any) -> Iterator[str]:
         """Each sentence over its tags; a file is read line by line."""

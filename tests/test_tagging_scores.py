@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from seqtasks.errors import DataError
-from seqtasks.tagging_scores import class_report, confusion_figure, span_scheme, tagging_scores
+from seqtasks.tagging_scores import confusion_figure, span_scheme, tagging_scores
 
 TRUE = [["DET", "NOUN", "VERB"], [], ["NOUN", "VERB"]]
 PREDICTED = [["DET", "NOUN", "NOUN"], [], ["VERB", "VERB"]]
@@ -132,7 +132,7 @@ def test_a_label_that_fits_no_scheme():
         tagging_scores([["O", "B-PER", "B_LOC"]], [["O", "O", "O"]])
 
 
-@pytest.mark.parametrize("function", [tagging_scores, class_report, lambda *rows: confusion_figure(*rows, ["A"])])
+@pytest.mark.parametrize("function", [tagging_scores, lambda *rows: confusion_figure(*rows, ["A"])])
 @pytest.mark.parametrize(
     ("one", "other", "message"),
     [
@@ -150,16 +150,6 @@ def test_rows_that_do_not_match(function, one, other, message):
 def test_words_that_do_not_match():
     with pytest.raises(DataError, match="received 4 and 5"):
         tagging_scores(TRUE, PREDICTED, [["the", "cat", "sat"], [], ["run"]], {"the"})
-
-
-def test_the_report_of_each_label():
-    report = class_report([["A", "A", "A", "B", "B", "D"]], [["A", "A", "B", "B", "A", "C"]])
-    assert report.index.tolist() == ["A", "B", "D", "C"] and report.index.name == "label"
-    assert report.columns.tolist() == ["precision", "recall", "f1", "support"]
-    np.testing.assert_allclose(
-        report.to_numpy(), [[2 / 3, 2 / 3, 2 / 3, 3], [1 / 2, 1 / 2, 1 / 2, 2], [0, 0, 0, 1], [0, 0, 0, 0]]
-    )
-    assert report["support"].dtype.kind == "i"
 
 
 def drawn(figure):

@@ -115,3 +115,22 @@ def test_the_syntax_of_python_is_learnt(tmp_path):
         inputs=["def f(x): return 1"],
     )
     assert row.value > 0.4 and "of Python 3" in row.source
+
+
+def test_begins_with_vectors_of_a_file(trained, tmp_path):
+    _, _, config, _ = trained
+    (tmp_path / "v.txt").write_text("run " + " ".join(map(str, range(16))) + "\n")
+    words = [f"data.source={config.data.source}", *SMALL, f"options.vectors={tmp_path / 'v.txt'}"]
+    task_class = plugins.load_task("tagging")
+    config = resolve("tagging", task_class.Options, words)
+    task = task_class(config.options)
+    train.load(task, config, QUIET)
+    model, _ = train.build(task, config)
+    task.initialise(model, None)
+    rows = np.array(model.get_layer("words_embedding").embeddings)
+    np.testing.assert_array_equal(rows[task.spec["words"].index("run")], range(16))
+
+
+def test_the_run_folder_has_a_report_of_each_tag(trained):
+    report = (trained[0] / "plots" / "classes.csv").read_text().splitlines()
+    assert report[0] == "label,precision,recall,f1,support" and len(report) == 1 + 4

@@ -55,8 +55,8 @@ def tagging_scores(
             scores["unseen_accuracy"] = float(np.mean(unseen))
     scheme = span_scheme(chain(*true, *predicted) if labels is None else labels)
     if scheme is not None:
-        from seqeval import scheme as schemes  # type: ignore[import-untyped]
-        from seqeval.metrics.v1 import precision_recall_fscore_support  # type: ignore[import-untyped]
+        from seqeval import scheme as schemes
+        from seqeval.metrics.v1 import precision_recall_fscore_support
 
         # What seqeval calls with mode="strict", once for all three.
         precision, recall, f1, _ = precision_recall_fscore_support(

@@ -42,16 +42,15 @@ def train(path: Path) -> None:
     quiet.import_keras()
     from seqtasks import plugins
     from seqtasks.config import resolve
-    from seqtasks.data.sources import Source
     from seqtasks.optim import make_optimizer
-    from seqtasks.train import build
+    from seqtasks.progress import Reporter
+    from seqtasks.train import build, load
 
     begin = time.perf_counter()
     cls = plugins.load_task("char_lm")
-    config = resolve("char_lm", cls.Options)
+    config = resolve("char_lm", cls.Options, [f"data.source=files:{path}"])
     task = cls(config.options)
-    splits = task.load(Source("files", str(path), path), 0)
-    task.spec = splits.spec
+    splits = load(task, config, Reporter(quiet=True))
     prepared = time.perf_counter() - begin
     model, _ = build(task, config)
     batches = task.batches(splits.train, config.train.batch_size, shuffle=True)

@@ -143,7 +143,7 @@ class TextTask(Task):
     def logits(self, model: keras.Model, batches: Buckets) -> np.ndarray:
         found = np.zeros((len(batches.examples), len(self.classes)))
         for index in range(len(batches)):
-            found[batches.rows(index)] = model.predict_on_batch(batches[index][0]["tokens"])
+            found[batches.rows(index)] = model.predict_on_batch(batches[index][0])
         return found
 
     def judge(self, logits: np.ndarray, targets: np.ndarray) -> dict[str, float]:

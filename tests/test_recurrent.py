@@ -296,13 +296,3 @@ def test_a_mask_of_keras_is_not_passed_on():
     inputs = keras.Input((None,), dtype="int32")
     outputs, _ = make()(keras.layers.Embedding(5, 3, mask_zero=True)(inputs))
     assert getattr(outputs, "_keras_mask", None) is None
-
-
-def test_a_graph_that_first_saw_one_step_then_sees_more():
-    """A layer that Keras makes only then would bring a variable too late."""
-    layer = Recurrent(make_cell("lstm", 3), engine="keras")
-    layer.build((None, None, 2))
-    run = tf.function(lambda x: layer(x)[0])
-    run(np.ones((2, 1, 2), "float32"))
-    x = np.ones((2, 4, 2), "float32")
-    np.testing.assert_allclose(run(x), layer(x)[0], atol=1e-6)

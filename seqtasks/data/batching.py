@@ -76,8 +76,13 @@ class Batches(Ordered):
         begin = (self.start + index) * self.batch_size
         chosen = self._order[begin : begin + self.batch_size]
         inputs = {name: array[chosen] for name, array in self.examples.inputs.items()}
-        return (next(iter(inputs.values())) if len(inputs) == 1 else inputs), self.examples.targets[chosen]
+        return single(inputs), self.examples.targets[chosen]
 
     def _draw(self) -> None:
         n = len(self.examples)
         self._order = np.random.default_rng((self.seed, self.epoch)).permutation(n) if self.shuffle else np.arange(n)
+
+
+def single(inputs: dict[str, Any]) -> Any:
+    """The only input, as a Keras model of one input takes it, or all of them by name."""
+    return next(iter(inputs.values())) if len(inputs) == 1 else inputs

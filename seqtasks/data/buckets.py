@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from seqtasks.data.batching import Ordered
+from seqtasks.data.batching import Ordered, single
 from seqtasks.data.ragged import Ragged
 from seqtasks.data.splits import Examples
 
@@ -65,7 +65,7 @@ class Buckets(Ordered):
         return self.collate(self.examples.take(self.rows(index)), extra=int(index == 1))
 
     def collate(self, rows: Examples, extra: int = 0) -> Any:
-        """A batch: inputs, targets and, for targets at each step, weights.
+        """A batch: inputs by name, or the only one; targets and, for targets at each step, weights.
 
         Args:
             rows: the examples.
@@ -74,9 +74,9 @@ class Buckets(Ordered):
         width = max(1, int(next(iter(rows.inputs.values())).lengths.max())) + extra
         inputs = {name: _padded(array, width) for name, array in rows.inputs.items()}
         if not isinstance(rows.targets, Ragged):
-            return inputs, rows.targets
+            return single(inputs), rows.targets
         weights = np.arange(width)[None] < rows.targets.lengths[:, None]
-        return inputs, rows.targets.padded(least=width), weights.astype(np.float32)
+        return single(inputs), rows.targets.padded(least=width), weights.astype(np.float32)
 
     def _draw(self) -> None:
         self._plan = self._batches()

@@ -25,7 +25,7 @@ def test_every_row_is_in_one_batch_and_little_is_padded(shuffle, tokens):
     batches = Buckets(EACH, 16, tokens, shuffle)
     assert sorted(np.concatenate(epoch(batches)).tolist()) == list(range(3000))
     assert 0 <= batches.padding < 0.08
-    shapes = [batches[i][0]["x"][:, : -1 if i == 1 else None].shape for i in range(len(batches))]
+    shapes = [batches[i][0][:, : -1 if i == 1 else None].shape for i in range(len(batches))]
     padded = 1 - LENGTHS.sum() / sum(a * b for a, b in shapes)
     assert padded == pytest.approx(batches.padding, abs=1e-9)
     for rows, time in shapes:
@@ -38,9 +38,9 @@ def test_a_batch_is_what_its_rows_are():
         inputs, targets, weights = batches[index]
         for place, row in enumerate(batches.rows(index)):
             n = LENGTHS[row]
-            assert inputs["x"][place, :n].tolist() == ROWS.row(row).tolist() and not inputs["x"][place, n:].any()
+            assert inputs[place, :n].tolist() == ROWS.row(row).tolist() and not inputs[place, n:].any()
             assert targets[place, :n].tolist() == (2 * ROWS.row(row)).tolist()
-            assert weights[place].tolist() == [1.0] * n + [0.0] * (inputs["x"].shape[1] - n)
+            assert weights[place].tolist() == [1.0] * n + [0.0] * (inputs.shape[1] - n)
 
 
 def test_any_two_rows_can_meet_and_batches_come_in_any_order():
@@ -64,14 +64,14 @@ def test_it_goes_on_inside_an_epoch():
     whole.seek(2, 0)
     rest.seek(2, 5)
     assert len(rest) == len(whole) - 5 and (rest.rows(0) == whole.rows(5)).all()
-    np.testing.assert_array_equal(rest[0][0]["x"], whole[5][0]["x"])
+    np.testing.assert_array_equal(rest[0][0], whole[5][0])
 
 
 def test_keras_takes_no_length_for_fixed():
     """With the first two batches of one length, every other length would be refused."""
     rows = Ragged.of([[1, 1]] * 8 + [[1, 1, 1]] * 8)
     batches = Buckets(Examples({"x": rows}, Ragged(rows.values, rows.ends)), 2)
-    assert batches[0][0]["x"].shape[1] != batches[1][0]["x"].shape[1]
+    assert batches[0][0].shape[1] != batches[1][0].shape[1]
     x = keras.Input((None,), dtype="int32", name="x")
     model = keras.Model(x, keras.layers.Embedding(2, 3)(x))
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from seqtasks.settings import setting
     from seqtasks.tagging_task import TaggingOptions, TaggingTask
     from seqtasks.task import Baseline, Task, register_task
+    from seqtasks.text_language_task import TextLanguageOptions, TextLanguageTask
     from seqtasks.text_task import TextOptions, TextTask
 
 __version__ = "0.1.0"
@@ -50,6 +51,8 @@ _PUBLIC = {
     "TaggingOptions": "seqtasks.tagging_task",
     "TaggingTask": "seqtasks.tagging_task",
     "Task": "seqtasks.task",
+    "TextLanguageOptions": "seqtasks.text_language_task",
+    "TextLanguageTask": "seqtasks.text_language_task",
     "TextOptions": "seqtasks.text_task",
     "TextTask": "seqtasks.text_task",
     "make_cell": "seqtasks.cells.base",
@@ -74,6 +77,8 @@ __all__ = [
     "TaggingOptions",
     "TaggingTask",
     "Task",
+    "TextLanguageOptions",
+    "TextLanguageTask",
     "TextOptions",
     "TextTask",
     "__version__",

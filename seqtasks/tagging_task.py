@@ -48,12 +48,12 @@ class TaggingOptions:
     words: int = setting(100, "width of the vectors of words", least=1, model_only=True)
     min_frequency: int = setting(1, "rarer words have no vector of their own", least=1, model_only=True)
     word_dropout: float = setting(
-        0.25, "α: a word that comes n times is unknown in training with a chance of α/(α + n)", least=0, model_only=True
+        1.0, "α: a word that comes n times is unknown in training with a chance of α/(α + n)", least=0, model_only=True
     )
-    characters: Literal["rnn", "cnn", "none"] = setting("rnn", "what reads the characters of a word", model_only=True)
-    character_units: int = setting(50, "of each direction", least=1, model_only=True)
-    character_cell: str = setting("lstm", "a name from `seqtasks list cells`", model_only=True)
-    dropout: float = setting(0.3, "on the vectors of words", least=0, below=1, model_only=True)
+    characters: Literal["rnn", "cnn", "none"] = setting("cnn", "what reads the characters of a word", model_only=True)
+    character_units: int = setting(100, "half the width of what is made of them", least=1, model_only=True)
+    character_cell: str = setting("lstm", "of rnn: a name from `seqtasks list cells`", model_only=True)
+    dropout: float = setting(0.4, "on the vectors of words", least=0, below=1, model_only=True)
     crf: bool = setting(False, "a linear-chain CRF over the tags", model_only=True)
     vectors: str | None = setting(
         None, "begin with the vectors of words of this text file (GloVe, fastText)", model_only=True

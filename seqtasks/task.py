@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from seqtasks.config import Config, NoOptions
-from seqtasks.data.batching import Batches
+from seqtasks.data.batching import Batches, Ordered
 from seqtasks.data.sources import Source
 from seqtasks.data.splits import Examples, Splits
 from seqtasks.encoder import Encoder
@@ -129,11 +129,11 @@ class Task(ABC):
         """The validation value that chooses the best weights; lower is better for a loss."""
         return f"val_{self.metric}"
 
-    def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> Batches:
+    def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> Ordered:
         """The batches of a split."""
         return Batches(examples, batch_size, shuffle, seed)
 
-    def score(self, model: keras.Model, batches: Batches) -> dict[str, float]:
+    def score(self, model: keras.Model, batches: Ordered) -> dict[str, float]:
         """All scores of a split by name, the task's metric among them."""
         return self.judge(self.logits(model, batches), batches.examples.targets)
 
@@ -141,7 +141,7 @@ class Task(ABC):
         """The scores of logits (examples, classes) for the true classes (examples,)."""
         return classification_scores(logits, targets)
 
-    def logits(self, model: keras.Model, batches: Batches) -> np.ndarray:
+    def logits(self, model: keras.Model, batches: Ordered) -> np.ndarray:
         """The model's outputs for a split, in the order of its examples."""
         return np.asarray(model.predict(batches, verbose=0), dtype=np.float64)
 
@@ -159,7 +159,7 @@ class Task(ABC):
         """What a user would try first, by name: functions that fit it on the same training split."""
         return {}
 
-    def plots(self, model: keras.Model, batches: Batches) -> Iterator[tuple[str, Figure | DataFrame]]:
+    def plots(self, model: keras.Model, batches: Ordered) -> Iterator[tuple[str, Figure | DataFrame]]:
         """Pictures and tables of the test split as `(file name, figure or table)`."""
         return iter(())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from seqtasks.data import corpus, prepared
@@ -13,7 +14,7 @@ from seqtasks.data.text import Text, find_files
 from seqtasks.data.vocabulary import Vocabulary
 from seqtasks.errors import DataError
 
-Parts = dict[str, tuple[Text, int, int | None]]  # of each split: a text, its first character, the one after its last
+Parts = Mapping[str, tuple[Text, int, int | None]]  # of each split: a text, its first character, the one after its last
 Split = Literal["own", "nanogpt"]
 NAMES = ("train", "validation", "test")
 

@@ -1,0 +1,47 @@
+"""The language of labelled texts: their words, split as a classifier splits them, and no label."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from seqtasks.data import labelled_texts, language
+from seqtasks.data.sources import Source
+from seqtasks.data.splits import Splits
+from seqtasks.data.text import Text
+from seqtasks.errors import ConfigError
+from seqtasks.language_task import LanguageOptions, LanguageTask
+from seqtasks.settings import setting
+
+
+@dataclass(frozen=True)
+class TextLanguageOptions(LanguageOptions):
+    """The columns of a table, the words and the model of them."""
+
+    text_column: str = setting("text", "of CSV and TSV files")
+    label_column: str = setting("label", "of CSV and TSV files")
+    size: int = setting(20_000, "the most words", least=2)
+    min_frequency: int = setting(2, "rarer words are <unk>", least=1)
+
+
+class TextLanguageTask(LanguageTask):
+    """The next word of the texts that a `TextTask` of the same settings labels."""
+
+    metric = "perplexity"
+    tfds = "imdb_reviews"
+    builtin = "opinions"
+    Options = TextLanguageOptions
+
+    def units(self, source: Source) -> dict[str, Any]:
+        return labelled_texts.word_settings(self.options.size, self.options.min_frequency)
+
+    def load(self, source: Source, seed: int) -> Splits:
+        o = self.options
+        if o.split != "own":
+            raise ConfigError(f"options.split is {o.split!r}; allowed: own, as labelled texts have splits of their own")
+        found = labelled_texts.load(source, o.text_column, o.label_column)
+        parts = {
+            part: (Text([labelled_texts.line(t) + "\n" for t in texts]), 0, None)
+            for part, (texts, _) in found.parts.items()
+        }
+        return language.numbered(found.source, parts, **self.units(source))

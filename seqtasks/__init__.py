@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from seqtasks.data.cache import fingerprint
     from seqtasks.data.sources import Source
     from seqtasks.data.splits import Examples, Splits
+    from seqtasks.decoder import Decoder
     from seqtasks.encoder import Encoder
     from seqtasks.image_task import ImageTask
     from seqtasks.language_task import LanguageOptions, LanguageTask
@@ -37,6 +38,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "Baseline": "seqtasks.task",
     "Cell": "seqtasks.cells.base",
+    "Decoder": "seqtasks.decoder",
     "Encoder": "seqtasks.encoder",
     "EncoderConfig": "seqtasks.config",
     "Examples": "seqtasks.data.splits",
@@ -64,6 +66,7 @@ _PUBLIC = {
 __all__ = [
     "Baseline",
     "Cell",
+    "Decoder",
     "Encoder",
     "EncoderConfig",
     "Examples",

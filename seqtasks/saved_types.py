@@ -3,10 +3,10 @@
 import importlib
 import pkgutil
 
-from seqtasks import cells, encoder, layers, losses, recurrent
+from seqtasks import cells, decoder, encoder, layers, losses, recurrent
 
 for _package in (cells, layers):
     for _module in pkgutil.iter_modules(_package.__path__, f"{_package.__name__}."):
         importlib.import_module(_module.name)
 
-__all__ = ["encoder", "losses", "recurrent"]
+__all__ = ["decoder", "encoder", "losses", "recurrent"]

@@ -11,8 +11,8 @@ from seqtasks.progress import Reporter
 from seqtasks.testing import check_task
 
 QUIET = Reporter(quiet=True)
-SMALL = ["encoder.units=16", "options.words=16", "options.characters=rnn", "options.character_units=8", "train.batch_size=8",
-         "options.word_dropout=0.25", "options.dropout=0.3", "encoder.dropout=0.3"]  # fmt: skip
+SMALL = ["encoder.units=16", "options.words=16", "options.characters=rnn", "options.character_units=8",
+         "train.batch_size=8", "options.word_dropout=0.25", "options.dropout=0.3", "encoder.dropout=0.3"]  # fmt: skip
 
 
 def sentences(count, seed):

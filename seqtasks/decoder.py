@@ -1,0 +1,179 @@
+"""The recurrent decoder: writes one sequence while it reads another, by cells of the same registry."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import keras
+from keras import ops
+
+from seqtasks.config import EncoderConfig
+from seqtasks.encoder import Encoder
+from seqtasks.engines.scan import scan
+from seqtasks.errors import ConfigError
+from seqtasks.layers.attention import Attention
+from seqtasks.layers.bridge import Bridge
+
+States = list[list[Any]]
+PLAIN = EncoderConfig()
+
+
+@keras.saving.register_keras_serializable("seqtasks")
+class Decoder(keras.layers.Layer):
+    """Stacked cells with attention to a memory.
+
+        o_t, s_t = cells(x_t, s_{t-1})        or, with input feeding, cells([x_t; y_{t-1}], s_{t-1})
+        c_t = attention(o_t, memory)
+        y_t = tanh(W [c_t; o_t])              without attention y_t = o_t
+
+    Without input feeding all steps of given inputs run in one call of the engine, and
+    attention in one product after it.
+
+    References: Luong et al. 2015, https://arxiv.org/abs/1508.04025; Sutskever et al. 2014,
+    https://arxiv.org/abs/1409.3215 (no attention)
+
+    Args:
+        config: of the cells, whose `bidirectional` is not looked at.
+        attention: `"additive"`, `"multiplicative"` or `"none"`.
+        feeding: input feeding. It runs step by step; of all regularisation only
+            `config.dropout` and `config.input_dropout` go with it.
+
+    Raises:
+        ConfigError: feeding without attention, or with what does not go with it.
+    """
+
+    def __init__(
+        self,
+        config: EncoderConfig | dict[str, Any],
+        attention: Literal["additive", "multiplicative", "none"] = "additive",
+        feeding: bool = False,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        config = config if isinstance(config, EncoderConfig) else EncoderConfig(**config)
+        config = dataclasses.replace(config, bidirectional=False, match=None)
+        if feeding:
+            _check(config, attention)
+        self.config, self.how, self.feeding = config, attention, feeding
+        self.stack = Encoder(config, name="stack", dtype=self.dtype_policy)
+        self.bridge = Bridge([r.cell.state_size for r in self.stack.recurrents], name="bridge", dtype=self.dtype_policy)
+        self.attention = self.combine = None
+        if attention != "none":
+            size = self.stack.output_size
+            self.attention = Attention(attention, size, name="attention", dtype=self.dtype_policy)
+            self.combine = keras.layers.Dense(size, "tanh", use_bias=False, name="combine", dtype=self.dtype_policy)
+
+    @property
+    def output_size(self) -> int:
+        """Width of an output."""
+        return int(self.stack.output_size)
+
+    def build(self, x_shape: Any, states_shape: Any, memory_shape: Any) -> None:
+        size = self.output_size
+        self.stack.build((*x_shape[:-1], x_shape[-1] + (size if self.feeding else 0)))
+        if self.attention is not None and self.combine is not None:
+            self.attention.build((None, None, size), memory_shape)
+            self.combine.build((None, None, memory_shape[-1] + size))
+
+    def begin(self, finals: Sequence[Sequence[Any]]) -> States:
+        """The states before the first step, from the final states of an encoder."""
+        states: States = self.bridge(finals)
+        return states
+
+    def call(
+        self, x: Any, states: States, memory: Any, mask: Any = None, keys: Any = None, training: bool = False
+    ) -> tuple[Any, Any, States]:
+        """Runs over given inputs, or over one step of generation.
+
+        Args:
+            x: (batch, time, features).
+            states: before the first step, see `begin`.
+            memory: (batch, steps, width), what is attended to.
+            mask: (batch, steps), true at real steps of the memory; None: all are.
+            keys: `attention.keys(memory)`, where it is there already.
+            training: dropout on.
+
+        Returns:
+            Outputs (batch, time, units); float32 attention weights (batch, time, steps), or
+            (batch, time, 0) without attention; the states after the last step.
+        """
+        if self.attention is None:
+            outputs, states = self.stack(x, initial_state=states, training=training)
+            return outputs, ops.cast(outputs[..., :0], "float32"), states
+        keys = self.attention.keys(memory) if keys is None else keys
+        if self.feeding:
+            outputs, states = self._feed(x, states, memory, mask, keys, training)
+        else:
+            outputs, states = self.stack(x, initial_state=states, training=training)
+        combined, weights = self._attend(outputs, memory, mask, keys)
+        return combined, weights, states
+
+    def _attend(self, outputs: Any, memory: Any, mask: Any, keys: Any) -> tuple[Any, Any]:
+        context, weights = self.attention(outputs, memory, mask=mask, keys=keys)
+        return self.combine(ops.concatenate([context, outputs], axis=-1)), weights
+
+    def _feed(self, x: Any, states: States, memory: Any, mask: Any, keys: Any, training: bool) -> tuple[Any, States]:
+        """The outputs of the cells, step by step, and the states with the fed output as the last of them."""
+        cells = [recurrent.cell for recurrent in self.stack.recurrents]
+        counts = [len(cell.states) for cell in cells]
+        if len(states) == len(cells):  # nothing was written yet
+            states = [*states, [ops.zeros((ops.shape(x)[0], self.output_size), dtype=self.compute_dtype)]]
+        x = self.stack.drop_input(x, training=training)
+        masks = self._dropout_masks(x, training)
+
+        def body(carry: tuple[Any, ...], inputs: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
+            below, old, new = ops.concatenate([inputs[0], carry[-1]], axis=-1), list(carry[:-1]), []
+            for i, cell in enumerate(cells):
+                below, after = cell.step(cell.project(below), old[: counts[i]])
+                old, new = old[counts[i] :], [*new, *after]
+                below = below * inputs[1 + i] if masks else below
+            fed, _ = self._attend(below[:, None], memory, mask, keys)
+            return (*new, fed[:, 0]), below
+
+        carry = tuple(ops.cast(state, self.compute_dtype) for layer in states for state in layer)
+        xs = [ops.swapaxes(part, 0, 1) for part in (x, *masks)]
+        carry, outputs = scan(body, carry, xs, False, self.output_size)
+        left, after = list(carry), []
+        for count in [*counts, 1]:
+            after.append(left[:count])
+            left = left[count:]
+        return ops.swapaxes(outputs, 0, 1), after
+
+    def _dropout_masks(self, x: Any, training: bool) -> list[Any]:
+        """Of the outputs of each layer, drawn before the loop: a loop of JAX cannot draw."""
+        if not training or not self.config.dropout:
+            return []
+        shape = ops.shape(x)[:2]
+        widths = [recurrent.cell.output_size for recurrent in self.stack.recurrents]
+        drops = zip(self.stack.drops, widths, strict=True)
+        return [drop(ops.ones((*shape, width), dtype=self.compute_dtype), training=True) for drop, width in drops]
+
+    def compute_output_spec(self, x: Any, states: Any, memory: Any, mask: Any = None, **more: Any) -> Any:
+        batch, time, _ = x.shape
+        outputs = keras.KerasTensor((batch, time, self.output_size), self.compute_dtype)
+        steps = 0 if self.attention is None else memory.shape[1]
+        weights = keras.KerasTensor((batch, time, steps), "float32")
+        after = [[keras.KerasTensor(s.shape, s.dtype) for s in layer] for layer in states]
+        if self.feeding and len(after) == len(self.stack.recurrents):
+            after.append([keras.KerasTensor((batch, self.output_size), self.compute_dtype)])
+        return outputs, weights, after
+
+    def compute_mask(self, *inputs: Any, **more: Any) -> None:
+        """None: masks are arguments."""
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"config": dataclasses.asdict(self.config), "attention": self.how, "feeding": self.feeding}
+        return {**super().get_config(), **own}
+
+
+def _check(config: EncoderConfig, attention: str) -> None:
+    if attention == "none":
+        raise ConfigError("input feeding without attention has nothing to feed; choose an attention or feeding=false")
+    names = ("recurrent_dropout", "variational_dropout", "weight_drop", "zoneout", "skip", "layer_norm")
+    if given := [name for name in names if getattr(config, name) != getattr(PLAIN, name)]:
+        raise ConfigError(
+            f"input feeding runs step by step, without {', '.join(given)}; leave encoder.{given[0]} at "
+            f"{getattr(PLAIN, given[0])}, or turn input feeding off"
+        )

@@ -22,6 +22,7 @@ REQUIRES = [
     "platformdirs>=4.2",
     "pyyaml>=6.0.1",
     "rich>=13.7",
+    "sacrebleu>=2.4",
     "scikit-learn>=1.5",
     "seqeval>=1.2.2",
     "tensorflow>=2.20",

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from seqtasks.task import Baseline, Task, register_task
     from seqtasks.text_language_task import TextLanguageOptions, TextLanguageTask
     from seqtasks.text_task import TextOptions, TextTask
+    from seqtasks.translation_task import TranslationOptions, TranslationTask
 
 __version__ = "0.1.0"
 
@@ -57,6 +58,8 @@ _PUBLIC = {
     "TextLanguageTask": "seqtasks.text_language_task",
     "TextOptions": "seqtasks.text_task",
     "TextTask": "seqtasks.text_task",
+    "TranslationOptions": "seqtasks.translation_task",
+    "TranslationTask": "seqtasks.translation_task",
     "make_cell": "seqtasks.cells.base",
     "register_cell": "seqtasks.cells.base",
     "register_task": "seqtasks.task",
@@ -84,6 +87,8 @@ __all__ = [
     "TextLanguageTask",
     "TextOptions",
     "TextTask",
+    "TranslationOptions",
+    "TranslationTask",
     "__version__",
     "fingerprint",
     "make_cell",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from typing import Any, Literal
 
 import keras
@@ -14,7 +13,6 @@ from seqtasks.encoder import Encoder
 from seqtasks.engines.scan import scan
 from seqtasks.errors import ConfigError
 from seqtasks.layers.attention import Attention
-from seqtasks.layers.bridge import Bridge
 
 States = list[list[Any]]
 PLAIN = EncoderConfig()
@@ -58,7 +56,6 @@ class Decoder(keras.layers.Layer):
             _check(config, attention)
         self.config, self.how, self.feeding = config, attention, feeding
         self.stack = Encoder(config, name="stack", dtype=self.dtype_policy)
-        self.bridge = Bridge([r.cell.state_size for r in self.stack.recurrents], name="bridge", dtype=self.dtype_policy)
         self.attention = self.combine = None
         if attention != "none":
             size = self.stack.output_size
@@ -77,10 +74,10 @@ class Decoder(keras.layers.Layer):
             self.attention.build((None, None, size), memory_shape)
             self.combine.build((None, None, memory_shape[-1] + size))
 
-    def begin(self, finals: Sequence[Sequence[Any]]) -> States:
-        """The states before the first step, from the final states of an encoder."""
-        states: States = self.bridge(finals)
-        return states
+    @property
+    def state_sizes(self) -> list[list[int]]:
+        """Widths of the states that it begins with, one list for each layer, as `Bridge` gives them."""
+        return [list(recurrent.cell.state_size) for recurrent in self.stack.recurrents]
 
     def call(
         self, x: Any, states: States, memory: Any, mask: Any = None, keys: Any = None, training: bool = False
@@ -89,7 +86,8 @@ class Decoder(keras.layers.Layer):
 
         Args:
             x: (batch, time, features).
-            states: before the first step, see `begin`.
+            states: before the first step, one list for each layer; with input feeding those of
+                an earlier call end in what was written last.
             memory: (batch, steps, width), what is attended to.
             mask: (batch, steps), true at real steps of the memory; None: all are.
             keys: `attention.keys(memory)`, where it is there already.

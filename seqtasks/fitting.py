@@ -61,6 +61,7 @@ def fit(
         bars = reporter.callback(config.train.epochs, batches.batches_per_epoch)
         callbacks = [
             StopOnNaN(config.train.learning_rate, batches),
+            *task.callbacks(validation),
             *_tensorboard(config, folder),
             *scheduled,
             *bars,

@@ -66,3 +66,13 @@ class TagAccuracy(keras.metrics.MeanMetricWrapper):
 
     def __init__(self, name: str = "accuracy", **kwargs: Any):
         super().__init__(lambda y_true, y_pred: y_pred[..., 1], name=name, **kwargs)
+
+
+class TargetPerplexity(keras.metrics.MeanMetricWrapper):
+    """exp of the mean negative log-likelihood so far, by weights: the second column of what `SmoothedHead` gives."""
+
+    def __init__(self, name: str = "perplexity", **kwargs: Any):
+        super().__init__(lambda y_true, y_pred: y_pred[..., 1], name=name, **kwargs)
+
+    def result(self) -> Any:
+        return keras.ops.exp(super().result())

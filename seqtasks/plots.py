@@ -104,3 +104,22 @@ def confusion(targets: np.ndarray, predicted: np.ndarray, classes: Sequence[str]
             )
     axes.set_title(title)
     return figure
+
+
+def attention_map(weights: np.ndarray, source: Sequence[str], target: Sequence[str]) -> Figure:
+    """How much each target token attends to each source token.
+
+    Args:
+        weights: (target, source), each row sums to one.
+        source: names of the columns.
+        target: names of the rows.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(0.35 * len(source) + 1.5, 0.3 * len(target) + 1.2), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    axes.set_xticks(range(len(source)), source, rotation=90)
+    axes.set_yticks(range(len(target)), target)
+    axes.xaxis.tick_top()
+    return figure

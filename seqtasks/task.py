@@ -129,6 +129,15 @@ class Task(ABC):
         """The validation value that chooses the best weights; lower is better for a loss."""
         return f"val_{self.metric}"
 
+    @property
+    def tools(self) -> dict[str, str]:
+        """What else computed the scores, and how, by name; rows keep it among the versions."""
+        return {}
+
+    def callbacks(self, validation: Ordered) -> list[keras.callbacks.Callback]:
+        """What happens first after each epoch, such as a score of the validation split for `monitor`."""
+        return []
+
     def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> Ordered:
         """The batches of a split."""
         return Batches(examples, batch_size, shuffle, seed)

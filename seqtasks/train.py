@@ -137,7 +137,7 @@ def facts_of_row(task: Task, splits: Splits, config: Config, folder: runs.Run) -
         "higher_is_better": task.higher_is_better,
         "seed": config.seed,
         "config": config.to_dict(),
-        "versions": versions(),
+        "versions": versions() | task.tools,
         "commit": commit(),
         "machine": machine(),
         "threads": threads(),

@@ -11,6 +11,7 @@ from seqtasks.config import EncoderConfig
 from seqtasks.decoder import Decoder
 from seqtasks.encoder import Encoder
 from seqtasks.errors import ConfigError
+from seqtasks.layers.bridge import Bridge
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(2, 4, 3)).astype("float32")
@@ -24,6 +25,11 @@ def numpy(values):
     return keras.tree.map_structure(ops.convert_to_numpy, values)
 
 
+def begin(decoder, finals):
+    keras.utils.set_random_seed(0)
+    return Bridge(decoder.state_sizes)(finals)
+
+
 def memory_of(cell="gru", bidirectional=True):
     encoder = Encoder(EncoderConfig(cell=cell, units=4, bidirectional=bidirectional))
     return encoder(SOURCE, mask=MASK)
@@ -33,7 +39,7 @@ def memory_of(cell="gru", bidirectional=True):
 def test_step_by_step_equals_all_at_once(attention, feeding):
     memory, finals = memory_of()
     decoder = Decoder(CONFIG, attention, feeding)
-    begun = decoder.begin(finals)
+    begun = begin(decoder, finals)
     whole, weights, last = decoder(X, begun, memory, mask=MASK)
     states, outputs, seen = begun, [], []
     for t in range(X.shape[1]):
@@ -55,7 +61,7 @@ def test_what_is_fed_is_the_output_before():
     memory, finals = memory_of()
     fed, plain = Decoder(CONFIG, "additive", True), Decoder(CONFIG, "additive", False)
     for decoder in (fed, plain):
-        decoder(X, decoder.begin(finals), memory)
+        decoder(X, begin(decoder, finals), memory)
     kernel = fed.stack.recurrents[0].cell.weights[0]
     assert kernel.shape[0] == 3 + 7
     values = numpy(kernel.value).copy()
@@ -63,10 +69,10 @@ def test_what_is_fed_is_the_output_before():
     kernel.assign(values)
     for mine, its in zip(plain.weights, fed.weights, strict=True):
         mine.assign(its.value[:3] if its is kernel else its.value)
-    one, other = (d(X, d.begin(finals), memory, mask=MASK)[0] for d in (fed, plain))
+    one, other = (d(X, begin(d, finals), memory, mask=MASK)[0] for d in (fed, plain))
     np.testing.assert_allclose(numpy(one), numpy(other), atol=1e-5)
     kernel.assign(RNG.normal(size=kernel.shape))
-    assert np.abs(numpy(fed(X, fed.begin(finals), memory, mask=MASK)[0]) - numpy(other))[:, 1:].max() > 1e-3
+    assert np.abs(numpy(fed(X, begin(fed, finals), memory, mask=MASK)[0]) - numpy(other))[:, 1:].max() > 1e-3
 
 
 @pytest.mark.parametrize("reader", ["lstm", "mgu", "scrn"])
@@ -74,19 +80,19 @@ def test_what_is_fed_is_the_output_before():
 def test_states_cross_any_two_cells(reader, writer):
     memory, finals = memory_of(reader)
     decoder = Decoder(dataclasses.replace(CONFIG, cell=writer))
-    begun = decoder.begin(finals)
-    sizes = [[state.shape[-1] for state in layer] for layer in begun]
-    assert sizes == [recurrent.cell.state_size for recurrent in decoder.stack.recurrents]
+    begun = begin(decoder, finals)
+    assert [[state.shape[-1] for state in layer] for layer in begun] == decoder.state_sizes
     outputs, _, _ = decoder(X, begun, memory, mask=MASK)
     assert outputs.shape == (2, 4, decoder.output_size) and np.isfinite(numpy(outputs)).all()
 
 
 def test_the_bridge_is_a_tanh_of_all_states():
     _, finals = memory_of()
-    decoder = Decoder(dataclasses.replace(CONFIG, layers=1))
-    (h, c), *_ = numpy(decoder.begin(finals))
+    bridge = Bridge([[7, 3], [2]])
+    found = numpy(bridge(finals))
+    assert [[state.shape for state in layer] for layer in found] == [[(2, 7), (2, 3)], [(2, 2)]]
     joined = np.concatenate([numpy(state) for layer in finals for state in layer], -1)
-    for state, dense in zip((h, c), decoder.bridge.flat, strict=True):
+    for state, dense in zip(keras.tree.flatten(found), bridge.flat, strict=True):
         kernel, bias = (numpy(weight.value) for weight in dense.weights)
         np.testing.assert_allclose(state, np.tanh(joined @ kernel + bias), atol=1e-5)
 
@@ -96,7 +102,7 @@ def test_trains_saves_and_drops_only_in_training(attention, feeding, tmp_path):
     source, x = keras.Input((None, 6)), keras.Input((None, 3))
     memory, finals = Encoder(EncoderConfig(cell="gru", units=4))(source)
     decoder = Decoder(dataclasses.replace(CONFIG, dropout=0.5), attention, feeding)
-    outputs, _, _ = decoder(x, decoder.begin(finals), memory)
+    outputs, _, _ = decoder(x, begin(decoder, finals), memory)
     model = keras.Model([source, x], outputs)
     model.compile("adam", "mse")
     before = numpy(model([SOURCE, X]))

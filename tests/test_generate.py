@@ -7,8 +7,9 @@ import pytest
 from keras import ops
 from scipy.stats import chisquare
 
+from seqtasks.beam import BeamSearch
 from seqtasks.errors import ConfigError
-from seqtasks.generate import BeamSearch, Sampler, uniform
+from seqtasks.generate import Sampler, uniform
 
 WORDS, END = 4, 0
 

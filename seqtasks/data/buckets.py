@@ -40,10 +40,14 @@ class Buckets(Ordered):
         self.tokens = tokens
         self.shuffle = shuffle
         self.seed = seed
-        first = next(iter(examples.inputs.values()))
-        assert isinstance(first, Ragged)
-        self.lengths = first.lengths
+        self.lengths = self.measure()
         self.seek(0, 0)
+
+    def measure(self) -> np.ndarray:
+        """The length of each example, (examples,), that `tokens` bounds."""
+        first = next(iter(self.examples.inputs.values()))
+        assert isinstance(first, Ragged)
+        return first.lengths
 
     @property
     def batches_per_epoch(self) -> int:
@@ -84,15 +88,25 @@ class Buckets(Ordered):
     def _batches(self) -> list[np.ndarray]:
         """The examples of each batch."""
         if not self.shuffle:
-            return self._cut(np.argsort(-self.lengths, kind="stable"))
+            every = np.arange(len(self.lengths))
+            return self._cut(self.by_length(every, np.ones(len(every))))
         rng = np.random.default_rng((self.seed, self.epoch))
         order, pool = rng.permutation(len(self.lengths)), POOL * self.batch_size
         found: list[np.ndarray] = []
         for begin in range(0, len(order), pool):
             part = order[begin : begin + pool]
-            about = self.lengths[part] * rng.uniform(1, 1 + JITTER, len(part))  # long rows, too, meet others
-            found += self._cut(part[np.argsort(-about, kind="stable")])
+            jitter = rng.uniform(1, 1 + JITTER, len(part))  # long rows, too, meet others
+            found += self._cut(part[self.by_length(part, jitter)])
         return [found[i] for i in rng.permutation(len(found))]
+
+    def by_length(self, rows: np.ndarray, jitter: np.ndarray) -> np.ndarray:
+        """The order in which some examples are cut into batches, long ones first.
+
+        Args:
+            rows: the examples.
+            jitter: (rows,) factors near 1, so that rows of about one length come in any order.
+        """
+        return np.argsort(-self.lengths[rows] * jitter, kind="stable")
 
     def _cut(self, order: np.ndarray) -> list[np.ndarray]:
         """Consecutive rows as batches."""

@@ -1,0 +1,60 @@
+"""Losses with label smoothing of what a softmax head scores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("seqtasks")
+class SmoothedHead(keras.layers.Layer):
+    """The loss that is trained on, and the one that is told, of given tokens.
+
+    With smoothing ε the first is (1 - ε) times the negative log-likelihood of the token plus
+    ε times the mean of those of all tokens (Szegedy et al. 2016,
+    https://arxiv.org/abs/1512.00567).
+
+    Args:
+        head: a `SoftmaxHead`.
+        smoothing: ε, in [0, 1).
+    """
+
+    def __init__(self, head: keras.layers.Layer, smoothing: float = 0.0, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.head, self.smoothing = head, smoothing
+
+    def build(self, x_shape: Any, targets_shape: Any) -> None:
+        if not self.head.built:
+            self.head.build(x_shape)
+            self.head.built = True
+
+    def call(self, x: Any, targets: Any) -> Any:
+        """Losses.
+
+        Args:
+            x: (batch, time, width).
+            targets: (batch, time), token numbers.
+
+        Returns:
+            Float32 (batch, time, 2): the smoothed loss and the negative log-likelihood.
+        """
+        if not self.smoothing:
+            nll = self.head(x, targets)
+            return ops.stack([nll, nll], axis=-1)
+        logits = self.head(x)
+        nll = ops.sparse_categorical_crossentropy(ops.cast(targets, "int32"), logits, from_logits=True)
+        every = ops.logsumexp(logits, axis=-1) - ops.mean(logits, axis=-1)
+        return ops.stack([(1 - self.smoothing) * nll + self.smoothing * every, nll], axis=-1)
+
+    def compute_mask(self, *inputs: Any, **more: Any) -> None:
+        """None: masks are arguments."""
+
+    def get_config(self) -> dict[str, Any]:
+        head = keras.saving.serialize_keras_object(self.head)
+        return {**super().get_config(), "head": head, "smoothing": self.smoothing}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> SmoothedHead:
+        return cls(**{**config, "head": keras.saving.deserialize_keras_object(config["head"])})

@@ -1,0 +1,110 @@
+"""The translator learns a toy language; files, errors, prediction, baselines."""
+
+import json
+
+import pytest
+
+from seqtasks import plugins, results, runs, train, use
+from seqtasks.baseline import run_baselines
+from seqtasks.config import resolve
+from seqtasks.errors import ConfigError, DataError
+from seqtasks.progress import Reporter
+
+QUIET = Reporter(quiet=True)
+WORDS = {"red": "rot", "green": "grün", "blue": "blau", "dog": "Hund", "cat": "Katze", "bird": "Vogel"}
+
+
+def lines(count, seed):
+    """Two words, the other way round in the other language."""
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    pairs = [(rng.choice(list(WORDS)), rng.choice(list(WORDS))) for _ in range(count)]
+    return [f"a {a} {b}." for a, b in pairs], [f"{WORDS[b]} {WORDS[a]} ein." for a, b in pairs]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    base = tmp_path_factory.mktemp("translation")
+    folder = base / "data"
+    folder.mkdir()
+    for seed, (part, n) in enumerate({"train": 400, "val": 40, "test": 40}.items()):
+        for language, text in zip(("en", "de"), lines(n, seed), strict=True):
+            (folder / f"{part}.{language}").write_text("".join(f"{line}\n" for line in text), encoding="utf-8")
+    cls = plugins.load_task("translation")
+    words = [f"data.source=files:{folder}", "encoder.units=24", "options.embedding=24", "options.dropout=0",
+             "options.size=300", "train.epochs=8", "train.batch_size=20", "train.learning_rate=0.01"]  # fmt: skip
+    config = resolve("translation", cls.Options, words)
+    row, _ = train.run(config, cls, base / "runs", QUIET)
+    return base / "runs" / row.run, row, config, folder
+
+
+def test_order_and_words_are_learnt(trained):
+    _, row, _, _ = trained
+    assert row.value > 90 and row.metric == "bleu" and row.value == row.scores["bleu"]
+    assert set(row.scores) == {"bleu", "chrf", "exact", "bleu_greedy", "perplexity"}
+    assert "val_bleu" not in row.validation and row.validation["bleu"] > 90
+    assert row.versions["sacrebleu"].startswith("nrefs:1|case:mixed|eff:no|tok:13a")
+
+
+def test_sentences_are_translated(trained, tmp_path):
+    opened = runs.open_run(trained[0])
+    rows = use.predict(opened, ["a red dog.", "a blue bird.", "--attention", str(tmp_path / "map.png")])
+    assert [row["de"] for row in rows] == ["Hund rot ein.", "Vogel blau ein."] and rows[0]["log-probability"] < 0
+    assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")
+    best = use.predict(opened, ["a red dog.", "--n-best", "3"])
+    assert len(best) == 3 and best[0]["de"] == "Hund rot ein." and [row["en"] for row in best][1:] == ["", ""]
+    assert best[0]["log-probability"] > best[1]["log-probability"]
+    json.dumps(rows)
+
+
+def test_files_of_lines(trained, tmp_path):
+    (tmp_path / "in.txt").write_text("a red dog.\n\na green cat.\n", encoding="utf-8")
+    words = ["--file", str(tmp_path / "in.txt"), "--out", str(tmp_path / "out.txt")]
+    assert list(use.predict(runs.open_run(trained[0]), words)) == [f"3 lines → {tmp_path / 'out.txt'}"]
+    found = (tmp_path / "out.txt").read_text(encoding="utf-8").split("\n")
+    assert len(found) == 4 and found[0] == "Hund rot ein." and found[2] == "Katze grün ein."
+
+
+def test_anything_can_be_translated_but_nothing(trained):
+    opened = runs.open_run(trained[0])
+    (row,) = use.predict(opened, ["漢字 \x00 " + "dog " * 300])
+    assert isinstance(row["de"], str)
+    with pytest.raises(ConfigError, match="nothing to translate"):
+        use.predict(opened, [])
+    with pytest.raises(ConfigError, match="there is no file"):
+        use.predict(opened, ["--file", "absent.txt"])
+
+
+def test_baselines_know_less(trained):
+    folder, row, config, _ = trained
+    copied, dictionary = run_baselines(config, plugins.load_task("translation"), folder.parent, QUIET)
+    assert copied.cell == "copy of the source" and dictionary.cell == "word by word (IBM model 1)"
+    assert copied.value < dictionary.scores["chrf"] and dictionary.value < row.value
+    assert results.read(folder.parent / dictionary.run) == dictionary
+
+
+def test_pairs_that_are_too_long(trained, tmp_path):
+    cls = plugins.load_task("translation")
+    config = resolve("translation", cls.Options, [f"data.source=files:{trained[3]}", "options.longest=1"])
+    with pytest.raises(DataError, match=r"all training pairs have more than options\.longest=1"):
+        train.run(config, cls, tmp_path, QUIET)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["options.attention=none", "options.reverse=true"],
+        ["options.feeding=true", "options.attention=multiplicative", "options.decoder_cell=lstm"],
+        ["options.unit=words", "options.tied=false"],
+        ["options.shared=true", "options.tokens=400", "options.coverage=0.2"],
+    ],
+    ids=str,
+)
+def test_other_models(trained, tmp_path, words):
+    cls = plugins.load_task("translation")
+    small = [f"data.source=files:{trained[3]}", "encoder.units=8", "options.embedding=8", "train.epochs=1",
+             "data.limit=40", "options.size=300", "options.beams=2"]  # fmt: skip
+    row, _ = train.run(resolve("translation", cls.Options, [*small, *words]), cls, tmp_path, QUIET)
+    assert row.params > 0
+    assert use.predict(runs.open_run(tmp_path / row.run), ["a red dog."])

@@ -25,7 +25,7 @@ def translation_scores(found: Lines, wanted: Lines) -> dict[str, float]:
 
 def signature() -> str:
     """How sacrebleu computes BLEU here, in its own words."""
-    from sacrebleu.metrics import BLEU
+    from sacrebleu.metrics.bleu import BLEU
 
     metric = BLEU()
     metric.corpus_score(["a"], [["a"]])  # only then it knows the number of references

@@ -110,7 +110,7 @@ class Config:
 
     def to_dict(self) -> dict[str, Any]:
         """Nested plain values, ready for YAML or JSON."""
-        return dataclasses.asdict(self)
+        return dataclasses.asdict(self, dict_factory=_plain)
 
     def flat(self) -> dict[str, Any]:
         """Dotted keys to values."""
@@ -125,6 +125,11 @@ class Config:
         keep = {key: value for key, value, field in flatten(self) if field.metadata.get("identity", True)}
         text = json.dumps([keep, more], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _plain(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    """What YAML and JSON give back: lists where a setting is a tuple."""
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in items}
 
 
 def resolve(

@@ -65,7 +65,8 @@ def test_every_bundled_file_can_be_used(name):
     leaves = resolve(task, cls.Options, config_file=name).flat()
     for group, values in made.items():
         for key, value in values.items() if isinstance(values, dict) else {}:
-            assert leaves[f"{group}.{key}"] == value
+            found = leaves[f"{group}.{key}"]
+            assert (list(found) if isinstance(found, tuple) else found) == value
     first = bundled()[name].read_text().splitlines()[0]
     assert first.startswith(f"# seqtasks run {task}"), "the first line is the command that runs it"
 
@@ -223,3 +224,10 @@ def test_configurations_are_frozen():
 
 def test_an_override_is_cut_at_its_first_sign():
     assert split_override(" data.source =files:a=b") == ("data.source", "files:a=b")
+
+
+def test_a_tuple_is_the_list_that_json_gives_back():
+    options = plugins.load_task("word_lm").Options
+    config = resolve("word_lm", options, ["options.adaptive=[20,50]"])
+    assert config.options.adaptive == (20, 50) and config.to_dict()["options"]["adaptive"] == [20, 50]
+    assert from_dict(config.to_dict(), options) == config

@@ -92,7 +92,7 @@ def start_from(embedding: keras.layers.Embedding, names: Sequence[str], path: Pa
         DataError: see `read_vectors`; none of the words is there.
         ConfigError: the vectors have another width.
     """
-    rows, found = np.array(embedding.embeddings), read_vectors(path, names)
+    rows, found = keras.ops.convert_to_numpy(embedding.embeddings), read_vectors(path, names)
     if not found:
         raise DataError(f"{path} has none of the {len(names):,} words; give vectors of their language")
     width = len(next(iter(found.values())))

@@ -2,9 +2,10 @@
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import Extension, find_packages, setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
@@ -43,6 +44,20 @@ EXTRAS = {
 }
 
 
+# Optional: where it cannot be built, another engine runs, and `seqtasks doctor` says so. Nothing of
+# Python is used in it (it is loaded by ctypes), so one build is right for all versions.
+NATIVE = Path("seqtasks", "engines", "native")
+KERNEL = Extension(
+    "seqtasks.engines.native._kernel",
+    [str(NATIVE / "kernel.c")],
+    depends=[str(path.relative_to(ROOT)) for path in sorted((ROOT / NATIVE).glob("*.h"))],
+    extra_compile_args=[] if sys.platform == "win32" else ["-O3", "-std=gnu11", "-ffp-contract=fast", "-pthread"],
+    extra_link_args=[] if sys.platform == "win32" else ["-pthread"],
+    py_limited_api=True,
+    optional=True,
+)
+
+
 class BuildWithCommit(build_py):
     """Writes the git commit into the built package, so that result rows of a wheel name it."""
 
@@ -69,6 +84,8 @@ setup(
     packages=[*find_packages(include=["seqtasks", "seqtasks.*"]), "seqtasks.tasks", "seqtasks.configs"],
     package_dir={"seqtasks.tasks": "tasks", "seqtasks.configs": "configs"},
     package_data={"seqtasks": ["py.typed", "templates/*"], "seqtasks.configs": ["*.yaml"]},
+    ext_modules=[KERNEL],
+    options={"bdist_wheel": {"py_limited_api": "cp311"}},
     install_requires=REQUIRES,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["seqtasks=seqtasks.cli:main"]},

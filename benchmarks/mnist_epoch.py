@@ -20,9 +20,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
+from seqtasks.cells.base import make_cell
 from seqtasks.config import resolve
 from seqtasks.data.batching import Batches
 from seqtasks.data.splits import Examples
+from seqtasks.engines import available
 from seqtasks.optim import make_optimizer
 from seqtasks.plugins import load_task
 from seqtasks.train import build
@@ -69,11 +71,9 @@ def main() -> None:
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (128 * given.steps, 28, 28)).astype(np.uint8)
     labels = rng.integers(0, 10, len(images))
-    contenders = {
-        "stock Keras": stock(given.cell, images, labels),
-        "engine keras": ours(given.cell, "keras", images, labels),
-        "engine loop": ours(given.cell, "loop", images, labels),
-    }
+    contenders = {"stock Keras": stock(given.cell, images, labels)}
+    for engine in available(make_cell(given.cell, 4)):
+        contenders[f"engine {engine}"] = ours(given.cell, engine, images, labels)
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for round_number in range(given.rounds + 1):
         names = list(contenders)

@@ -107,9 +107,12 @@ def baseline(
 
 @command()
 def table(
-    task: Annotated[str | None, typer.Argument(help="Which task, if there are several")] = None,
-    where: Annotated[
-        list[str] | None, typer.Argument(help="Only these rows: train.epochs=12", metavar="KEY=VALUE…")
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Which task, or tasks of the same data side by side; and only these rows: train.epochs=12",
+            metavar="[TASK…] [KEY=VALUE…]",
+        ),
     ] = None,
     by: Annotated[
         str | None, typer.Option("--by", help="Group by these settings, e.g. encoder.cell,encoder.units")
@@ -122,10 +125,12 @@ def table(
     What is not comparable is refused, naming what differs.
 
     Example: seqtasks table mnist_rows --by encoder.cell --format markdown
+
+    Example: seqtasks table mnist_vanilla mnist_rows
     """
     from seqtasks import commands
 
-    commands.table(task, where or [], by, format, runs)
+    commands.table(words or [], by, format, runs)
 
 
 @command()
@@ -236,6 +241,39 @@ def new(
 
     for path in scaffold.write(name, folder):
         print(path)
+
+
+@command()
+def bench(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(help="mnist, char, imdb, imdb_lengths or ptb; and sizes", metavar="[SHAPE] [KEY=VALUE…]"),
+    ] = None,
+    contenders: Annotated[
+        str | None, typer.Option(help="Of native, keras, loop, loop-jit, stock, stock-jax, torch, torch-compile")
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=0, help="Begin no round after so many seconds of steps")] = 30,
+    threads: Annotated[int | None, typer.Option(min=1, help="Of each contender; else all cores")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Also write a table into this file")] = None,
+    picture: Annotated[Path | None, typer.Option(help="Also draw bars into this PNG")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Time a training step of your shape: engines of seqtasks, stock Keras, PyTorch. It takes a minute.
+
+    Sizes, with their defaults: cell=lstm (gru, simple_rnn) units=128 layers=1 bidirectional=false batch=32
+    time=64 features=128 vocabulary=0 (more: an embedding) outputs=10 sequences=false lengths=[] (ragged batches).
+
+    Examples:
+
+      seqtasks bench
+
+      seqtasks bench cell=gru units=256 batch=64 time=100
+
+      seqtasks bench char --picture char.png
+    """
+    from seqtasks.bench import command
+
+    command.main(words or [], contenders, seconds, threads, markdown, picture, quiet)
 
 
 @command()

@@ -136,16 +136,14 @@ def compare(
     done.check()
 
 
-def table(task: str | None, where: Sequence[str], by: str | None, format: str, runs: Path) -> None:
+def table(words: Sequence[str], by: str | None, format: str, runs: Path) -> None:
     """`seqtasks table`."""
     from seqtasks import formats
     from seqtasks import table as tables
 
-    where = list(where)
-    if task is not None and "=" in task:  # the task may be left out
-        task, where = None, [task, *where]
+    tasks, where = [word for word in words if "=" not in word], [word for word in words if "=" in word]
     keys = [key.strip() for key in by.split(",")] if by else []
-    print(formats.render(tables.load_table(runs, task, keys, where), format))
+    print(formats.render(tables.load_table(runs, tasks, keys, where), format))
 
 
 def evaluate(names: Sequence[str], runs: Path, format: str, *, quiet: bool) -> None:

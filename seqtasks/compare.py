@@ -30,7 +30,7 @@ from seqtasks.results import Row, from_json
 # -P: a folder named seqtasks in the current one must not hide the installed package.
 SEQTASKS = (sys.executable, "-P", "-m", "seqtasks")
 Execute = Callable[[Sequence[str], Mapping[str, str], "Path | None"], "subprocess.Popen[str]"]
-_THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
+THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -249,6 +249,6 @@ def _log(runs_dir: Path, task: str, label: str) -> Path:
 def _environment(jobs: int) -> dict[str, str]:
     env = dict(os.environ)
     if jobs > 1:
-        for name in _THREADS:
+        for name in THREADS:
             env.setdefault(name, str(max(1, cores() // jobs)))
     return env

@@ -46,8 +46,14 @@ def _engines(problems: list[str]) -> Iterator[tuple[str, str]]:
 
     from seqtasks import engines
     from seqtasks.cells.base import make_cell
+    from seqtasks.engines.native import library
     from seqtasks.recurrent import Recurrent
 
+    if library.library() is None:
+        why = "there was no C compiler when seqtasks was installed"
+        yield "engine native", f"not built, as {why}; install one, then seqtasks again"
+    else:
+        yield "engine native", f"{library.instructions()} instructions, {library.threads()} threads"
     for name in plugins.cells.names():
         try:
             cell = make_cell(name, 4)

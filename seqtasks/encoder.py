@@ -163,16 +163,16 @@ class Encoder(keras.layers.Layer):
         finals: list[list[Any]] = []
         for i, layer in enumerate(self.layers):
             sequences = return_sequences or i + 1 < len(self.layers)
-            below, outputs = x, []
+            below = x
             x = self.drops_variational[i](x, training=training)
-            for recurrent in layer:
-                start = None if initial_state is None else initial_state[len(finals)]
-                output, final = recurrent(
-                    x, mask=mask, initial_state=start, reset=reset, return_sequences=sequences, training=training
-                )
-                outputs.append(output)
-                finals.append(final)
-            merged = self._merge(outputs)
+            starts = [None] * len(layer) if initial_state is None else initial_state[len(finals) :][: len(layer)]
+            rest = {"mask": mask, "reset": reset, "return_sequences": sequences, "training": training}
+            if len(layer) == 1:
+                found = [layer[0](x, initial_state=starts[0], **rest)]
+            else:
+                found = layer[0].call_beside(layer[1], x, initial_states=starts, **rest)
+            finals += [final for _, final in found]
+            merged = self._merge([output for output, _ in found])
             skips = self.config.skip in ("residual", "highway") and merged.shape[-1] == below.shape[-1]
             if skips:
                 merged = self._skip(i, merged, below, (lambda x: x) if sequences else (lambda x: self._ends(x, mask)))
@@ -228,7 +228,7 @@ class Encoder(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
-            "config": dataclasses.asdict(self.config),
+            "config": dataclasses.asdict(self.config) | ({"engine": "auto"} if self.config.engine == "native" else {}),
             "stateful": self.stateful,
             "max_batch": self.max_batch,
         }

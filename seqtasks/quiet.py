@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import tempfile
@@ -24,6 +25,8 @@ def import_keras() -> None:
             import tensorflow as tf
 
             tf.config.list_logical_devices()  # looks for a GPU, and complains where there is none
+            # Batches of sequences do have many shapes, and it is not the user who could change that.
+            logging.getLogger("tensorflow").addFilter(lambda said: "tf.function retracing" not in said.getMessage())
 
 
 @contextmanager

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
 import keras
@@ -18,7 +18,7 @@ from keras import ops
 
 from seqtasks import engines
 from seqtasks.cells.base import Cell
-from seqtasks.engines import stock
+from seqtasks.engines import native, stock
 from seqtasks.errors import ConfigError
 
 
@@ -30,7 +30,8 @@ class Recurrent(keras.layers.Layer):
         cell: what to run.
         direction: `"forward"`, or `"backward"` from the last step to the first; the
             outputs keep the order of the inputs.
-        engine: `"auto"`, `"keras"`, `"parallel"` or `"loop"`.
+        engine: `"auto"`, `"native"`, `"keras"`, `"parallel"` or `"loop"`. Where a graph is compiled by
+            XLA or exported, `native` gives way to another with the same weights.
         recurrent_dropout: rate of variational dropout on the state where it enters a
             recurrent product: one mask a row and call, never on the carried state
             (Gal & Ghahramani 2016, arXiv:1512.05287).
@@ -77,6 +78,9 @@ class Recurrent(keras.layers.Layer):
         self.stateful = stateful
         self.max_batch = max_batch
         self.running_engine = engines.choose(engine, cell, recurrent_dropout, zoneout)
+        self.portable_engine = engines.choose(engine, cell, recurrent_dropout, zoneout, portable=True)
+        if self.running_engine == "native":
+            self.supports_jit = False  # Keras then does not compile a model of its own accord
         self.seed_generator = keras.random.SeedGenerator()
         self._kept: dict[bool, list[Any]] = {}
 
@@ -94,7 +98,7 @@ class Recurrent(keras.layers.Layer):
                     f"{what} is {getattr(self, what)}, but {type(self.cell).__name__} has no recurrent weights for it; "
                     f"set {what}=0, or use dropout between the layers"
                 )
-        if self.running_engine == "keras":
+        if "keras" in (self.running_engine, self.portable_engine):
             stock.prepare(self.cell, self.direction == "backward")
         if self.stateful and not self._kept:
             self._kept = {training: [self._keep(size) for size in self.cell.state_size] for training in (True, False)}
@@ -131,36 +135,77 @@ class Recurrent(keras.layers.Layer):
             ValueError: a mask or a state of the wrong shape.
         """
         self._check(x, mask, initial_state, reset)
-        batch = ops.shape(x)[0]
-        fresh = self.cell.get_initial_state(batch)
-        states = list(initial_state) if initial_state is not None else fresh
-        keeps = self.stateful and initial_state is None
-        if keeps:
-            kept = self._kept[bool(training)]
-            states = [ops.slice(ops.convert_to_tensor(k), (0, 0), (batch, k.shape[1])) for k in kept]
-        states = [ops.cast(state, self.compute_dtype) for state in states]
-        if reset is not None:
-            rows = ops.expand_dims(ops.cast(reset, "bool"), -1)
-            states = [ops.where(rows, new, old) for new, old in zip(fresh, states, strict=True)]
-        with self.cell.weight_drop(self._drop) if self.weight_drop and training else nullcontext():
-            # One step, as in generation, needs none of what an engine does for a sequence.
-            engine = engines.ENGINES["loop" if x.shape[1] == 1 else self.running_engine]
-            outputs, final = engine.run(
+        states = self._start(x, initial_state, reset, training)
+        with self._dropped_weights(training):
+            outputs, final = engines.ENGINES[self._engine(x)].run(
                 self.cell,
                 x,
                 states,
                 mask,
                 self.direction == "backward",
                 return_sequences,
-                self._dot_mask(batch, training),
+                self._dot_mask(ops.shape(x)[0], training),
                 self._zone(x, training),
             )
-        if keeps:
+        if self.stateful and initial_state is None:
             for k, state in zip(self._kept[bool(training)], final, strict=True):
                 # No gradient flows into the call before, on any backend.
                 state = ops.stop_gradient(ops.cast(state, k.dtype))
                 k.assign(ops.slice_update(ops.convert_to_tensor(k), (0, 0), state))
         return outputs, final
+
+    def call_beside(
+        self,
+        other: Recurrent,
+        x: Any,
+        mask: Any = None,
+        initial_states: Sequence[Sequence[Any] | None] = (None, None),
+        reset: Any = None,
+        return_sequences: bool = True,
+        training: bool = False,
+    ) -> list[tuple[Any, list[Any]]]:
+        """Runs over time beside another layer over the same inputs, at once where the engine can: the other direction.
+
+        Args:
+            other: the other layer.
+            initial_states: of this layer and of the other.
+
+        The other arguments, and the two results, are those of `call`.
+        """
+        both = (self, other)
+        if any(layer._engine(x) != "native" for layer in both):
+            rest = {"mask": mask, "reset": reset, "return_sequences": return_sequences, "training": training}
+            return [layer(x, initial_state=start, **rest) for layer, start in zip(both, initial_states, strict=True)]
+        calls = []
+        for layer, given in zip(both, initial_states, strict=True):
+            layer._check(x, mask, given, reset)
+            start = layer._start(x, given, reset, training)
+            calls.append((layer.cell, start, layer.direction == "backward"))
+        with self._dropped_weights(training), other._dropped_weights(training):
+            return native.run_all(calls, x, mask, return_sequences)
+
+    def _engine(self, x: Any) -> str:
+        """Which engine runs a call."""
+        # One step, as in generation, needs none of what an engine does for a sequence.
+        name = "loop" if x.shape[1] == 1 else self.running_engine
+        return self.portable_engine if name == "native" and native.elsewhere() else name
+
+    def _start(self, x: Any, initial_state: Sequence[Any] | None, reset: Any, training: bool) -> list[Any]:
+        """The states before the first step."""
+        batch = ops.shape(x)[0]
+        fresh = self.cell.get_initial_state(batch)
+        states = list(initial_state) if initial_state is not None else fresh
+        if self.stateful and initial_state is None:
+            kept = self._kept[bool(training)]
+            states = [ops.slice(ops.convert_to_tensor(k), (0, 0), (batch, k.shape[1])) for k in kept]
+        states = [ops.cast(state, self.compute_dtype) for state in states]
+        if reset is None:
+            return states
+        rows = ops.expand_dims(ops.cast(reset, "bool"), -1)
+        return [ops.where(rows, new, old) for new, old in zip(fresh, states, strict=True)]
+
+    def _dropped_weights(self, training: bool) -> AbstractContextManager[Any]:
+        return self.cell.weight_drop(self._drop) if self.weight_drop and training else nullcontext()
 
     # Keras 3.16 stops passing masks on (keras#23228, keras#23235), so nothing here relies on it.
     def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
@@ -221,7 +266,7 @@ class Recurrent(keras.layers.Layer):
             **super().get_config(),
             "cell": keras.saving.serialize_keras_object(self.cell),
             "direction": self.direction,
-            "engine": self.engine,
+            "engine": "auto" if self.engine == "native" else self.engine,  # what is loaded may run elsewhere
             "recurrent_dropout": self.recurrent_dropout,
             "weight_drop": self.weight_drop,
             "zoneout": self.zoneout,

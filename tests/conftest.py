@@ -8,6 +8,8 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ["MPLBACKEND"] = "Agg"
 # `python -m` in a test must not take the checkout for the installed package.
 os.environ["PYTHONSAFEPATH"] = "1"
+# Optimising each of the many small programs would take longer than running them.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 import pytest
 
@@ -21,12 +23,23 @@ def own_cache(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def tfds_dir() -> Path:
-    """The folder of prepared tensorflow-datasets; skips where there is none."""
+def real_cache(tmp_path_factory) -> Path:
+    """Where decoded real data is kept."""
+    return tmp_path_factory.mktemp("real")
+
+
+@pytest.fixture
+def tfds_dir(real_cache, monkeypatch) -> Path:
+    """The folder of prepared tensorflow-datasets; skips where there is none.
+
+    What a test decodes of it, no test without this fixture finds: `data.source=auto` takes what was
+    decoded before, and would be another one depending on the order of the tests.
+    """
     beside = Path(__file__).resolve().parents[2] / "shared" / "data" / "tfds"
     folder = Path(os.environ.get("TFDS_DATA_DIR") or beside)
     if not folder.is_dir():
         pytest.skip("no prepared data: set TFDS_DATA_DIR")
+    monkeypatch.setenv("SEQTASKS_CACHE", str(real_cache))
     return folder
 
 

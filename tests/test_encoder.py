@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from seqtasks import engines
+from seqtasks.cells.base import make_cell
 from seqtasks.config import EncoderConfig
 from seqtasks.encoder import Encoder
 from seqtasks.errors import ConfigError
@@ -60,7 +62,7 @@ def by_hand(encoder, mask):
     return x, finals
 
 
-@pytest.mark.parametrize("engine", ["loop", "keras"])
+@pytest.mark.parametrize("engine", engines.available(make_cell("lstm", 4)))
 @pytest.mark.parametrize(
     "settings",
     [
@@ -225,7 +227,7 @@ def test_the_number_of_parameters(cell, merge, width):
 
 
 def test_the_running_engine_is_told():
-    assert make().running_engine == "keras" and make(engine="loop").running_engine == "loop"
+    assert make().running_engine in ("native", "keras") and make(engine="loop").running_engine == "loop"
     with pytest.raises(ConfigError, match=r"no option 'forget'; did you mean encoder.options.forget_bias"):
         make(cell="lstm", options={"forget": 0})
 

@@ -39,7 +39,8 @@ def register_cell(
         keras.saving.register_keras_serializable("seqtasks.cells", name)(cls)
         summary = (inspect.getdoc(cls) or "").split("\n")[0].rstrip(".")
         about = {"summary": summary, "paper": paper, "year": year, "params": params, "states": ", ".join(cls.states)}
-        more = [engine for engine, method in (("keras", "keras_layer"), ("parallel", "scan")) if cls.has_own(method)]
+        methods = {"native": "native_loop", "keras": "keras_layer", "parallel": "scan"}
+        more = [engine for engine, method in methods.items() if cls.has_own(method)]
         about["engines"] = ", ".join(["loop", *more])
         return cells.add(name, cls, cls.__module__, about)
 
@@ -73,6 +74,8 @@ class Cell(keras.layers.Layer):
     it gives the outputs and each state of all steps, (time, batch, size)."""
     keras_layer: Callable[..., keras.layers.RNN] | None = None
     """Makes the Keras layer of the same equations, whose weights are W, U and b, if there is one."""
+    native_loop: ClassVar[str | None] = None
+    """The loop of the same equations in `engines.native`, if there is one."""
 
     def __init__(
         self,
@@ -109,7 +112,7 @@ class Cell(keras.layers.Layer):
 
     @classmethod
     def has_own(cls, method: str) -> bool:
-        """Whether `scan` or `keras_layer` is that of the equations: defined where `step` is, or after."""
+        """Whether `scan`, `keras_layer` or `native_loop` is of the equations: defined where `step` is, or after."""
         found = [base for base in cls.__mro__ if {"step", "project", "call", method} & vars(base).keys()]
         return bool(vars(found[0]).get(method))
 

@@ -31,6 +31,8 @@ class CoupledLSTM(Cell):
         forget_bias: initial bias of the gate; above 0 it keeps more than it takes in.
     """
 
+    native_loop = "coupled_lstm"
+
     states = ("h", "c")
 
     def __init__(self, units: int, forget_bias: float = 1.0, **kwargs: Any):

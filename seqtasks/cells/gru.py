@@ -29,6 +29,8 @@ class GRU(Cell):
     sequence modeling; the place of the reset gate is that of cuDNN (arXiv:1410.0759).
     """
 
+    native_loop = "gru"
+
     def build(self, input_shape: Sequence[int | None]) -> None:
         m, n = input_shape[-1], self.units
         self.W = self.add_kernel(m, 3 * n)
@@ -64,6 +66,8 @@ class GRUv1(Cell):
 
     Reference: Cho et al., Learning phrase representations using RNN encoder-decoder.
     """
+
+    native_loop = "gru_v1"
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         m, n = input_shape[-1], self.units

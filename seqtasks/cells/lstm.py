@@ -32,6 +32,8 @@ class LSTM(Cell):
             training and can be unlearnt (TensorFlow 1 added it at every step).
     """
 
+    native_loop = "lstm"
+
     states = ("h", "c")
 
     def __init__(self, units: int, forget_bias: float = 1.0, **kwargs: Any):

@@ -33,6 +33,8 @@ class PeepholeLSTM(Cell):
         forget_bias: initial bias of the forget gate.
     """
 
+    native_loop = "peephole_lstm"
+
     states = ("h", "c")
 
     def __init__(self, units: int, forget_bias: float = 1.0, **kwargs: Any):

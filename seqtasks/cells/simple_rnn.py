@@ -26,6 +26,8 @@ class SimpleRNN(Cell):
         activation: φ, a Keras activation such as `"tanh"` or `"relu"`.
     """
 
+    native_loop = "simple_rnn"
+
     def __init__(self, units: int, activation: Any = "tanh", **kwargs: Any):
         super().__init__(units, **kwargs)
         self.activation = keras.activations.get(activation)

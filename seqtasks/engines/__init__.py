@@ -6,27 +6,33 @@ obeying the rules of time (see `seqtasks.recurrent`). `choose` picks one by name
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
-from seqtasks.engines import loop, parallel, stock
+import keras
+
+from seqtasks.engines import loop, native, parallel, stock
 from seqtasks.errors import ConfigError
 
 if TYPE_CHECKING:
     from seqtasks.cells.base import Cell
 
-ENGINES = {"keras": stock, "loop": loop, "parallel": parallel}
+ENGINES = {"native": native, "keras": stock, "parallel": parallel, "loop": loop}
 
 
-def choose(name: str, cell: Cell, recurrent_dropout: float = 0.0, zoneout: float = 0.0) -> str:
+def choose(name: str, cell: Cell, recurrent_dropout: float = 0.0, zoneout: float = 0.0, portable: bool = False) -> str:
     """The name of the engine that will run a cell.
 
     Args:
-        name: `"auto"` or an engine's name. `auto` takes `keras` where it is right for
-            the case, as it brings cuDNN on a GPU, then `parallel` for the cells that are
-            linear in their state, else `loop`, which runs every cell.
+        name: `"auto"` or an engine's name. `auto` takes `keras` on a GPU, as it brings
+            cuDNN, and on a CPU `native`, then `keras`, where they are right for the case,
+            then `parallel` for the cells that are linear in their state, else `loop`,
+            which runs every cell.
         cell: the cell.
         recurrent_dropout: the rate, in [0, 1).
         zoneout: the rate, in [0, 1).
+        portable: only engines whose operations are the backend's own, which it can
+            compile and write into files: not `native`, instead of which `auto` decides.
 
     Raises:
         ConfigError: no such engine, or it cannot run the cell; the reason is named.
@@ -34,14 +40,19 @@ def choose(name: str, cell: Cell, recurrent_dropout: float = 0.0, zoneout: float
     if name not in ("auto", *ENGINES):
         raise ConfigError(f"unknown engine {name!r}; allowed: auto, {', '.join(sorted(ENGINES))}")
     reasons = {
+        "native": native.refuses(cell, recurrent_dropout),
         "keras": stock.refuses(cell, recurrent_dropout),
         "parallel": parallel.refuses(cell),
         "loop": None,
     }
     if zoneout:
-        reasons |= dict.fromkeys(("keras", "parallel"), "zoneout changes each step of the loop")
+        reasons |= dict.fromkeys(("native", "keras", "parallel"), "zoneout changes each step of the loop")
+    if portable:
+        reasons["native"] = "its operations cannot be compiled or written into a file"
+        name = "auto" if name == "native" else name
     if name == "auto":
-        return next(one for one, reason in reasons.items() if reason is None)
+        order = ("keras", "native", "parallel", "loop") if _gpu() else ("native", "keras", "parallel", "loop")
+        return next(one for one in order if reasons[one] is None)
     if reasons[name]:
         raise ConfigError(f"encoder.engine={name} cannot run this: {reasons[name]}; use encoder.engine=loop or auto")
     return name
@@ -49,5 +60,15 @@ def choose(name: str, cell: Cell, recurrent_dropout: float = 0.0, zoneout: float
 
 def available(cell: Cell) -> list[str]:
     """The engines that can run a cell."""
-    refusals = {"keras": stock.refuses(cell, 0.0), "loop": None, "parallel": parallel.refuses(cell)}
+    refusals = {"native": native.refuses(cell), "keras": stock.refuses(cell, 0.0)}
+    refusals |= {"loop": None, "parallel": parallel.refuses(cell)}
     return [name for name, reason in refusals.items() if reason is None]
+
+
+@functools.cache
+def _gpu() -> bool:
+    """Whether the backend has one."""
+    try:
+        return bool(keras.distribution.list_devices("gpu"))
+    except (RuntimeError, ValueError):  # JAX raises where there is none
+        return False

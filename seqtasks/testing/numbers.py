@@ -18,7 +18,6 @@ from seqtasks.testing.subject import (
     batch,
     call,
     close,
-    exact,
     gradients,
     loss_of,
     start,
@@ -30,15 +29,16 @@ Oracle = Callable[..., tuple[np.ndarray, list[np.ndarray]]]
 
 
 def check_equations(subject: Subject, engine: str, oracle: Oracle) -> None:
-    """Outputs and states against a second writing of the equations, in float64 where Keras has it."""
-    layer = subject.layer(engine, dtype=exact())
-    x, _ = batch(2, exact())
+    """Outputs and states against a second writing of the equations, in float64 where the engine has it."""
+    exact = subject.exact(engine)
+    layer = subject.layer(engine, dtype=exact)
+    x, _ = batch(2, exact)
     states = start(layer, len(x))
     outputs, final = call(layer, x, initial_state=states)
     wanted, wanted_final = _by_oracle(subject, oracle, _weights(layer), x, np.ones(x.shape[:2], bool), states)
-    close(outputs, wanted, f"the equations of the paper, engine {engine}", TOLERANCE[exact()])
+    close(outputs, wanted, f"the equations of the paper, engine {engine}", TOLERANCE[exact])
     for found, state in zip(final, wanted_final, strict=True):
-        close(found, state, f"the final states of the paper's equations, engine {engine}", TOLERANCE[exact()])
+        close(found, state, f"the final states of the paper's equations, engine {engine}", TOLERANCE[exact])
 
 
 def _weights(layer: Any) -> dict[str, np.ndarray]:
@@ -66,11 +66,12 @@ def _by_oracle(
 def check_gradients(subject: Subject, engine: str, oracle: Oracle | None = None) -> None:
     """Gradients of weights, inputs and initial states against float64 finite differences.
 
-    The differences are of the cell itself, or of the oracle where Keras computes in float32
-    only; there, without an oracle, only that each gradient is there.
+    The differences are of the cell itself, or of the oracle where Keras or the engine computes
+    in float32 only; there, without an oracle, only that each gradient is there.
     """
-    layer = subject.layer(engine, dtype=exact())
-    x, mask = batch(3, exact())
+    exact = subject.exact(engine)
+    layer = subject.layer(engine, dtype=exact)
+    x, mask = batch(3, exact)
     weights, states = weight_values(layer), start(layer, len(x))
     n = len(weights)
 
@@ -82,7 +83,7 @@ def check_gradients(subject: Subject, engine: str, oracle: Oracle | None = None)
         assert oracle is not None
         return loss_of(*_by_oracle(subject, oracle, named, at[n], mask, at[n + 1 :]))
 
-    by_cell = exact() == "float64"
+    by_cell = exact == "float64"
     at = [np.asarray(array, "float64") for array in (*weights, x, *states)]
     names = [*(w.path for w in layer.trainable_variables), "the inputs", *layer.cell.states]
     rng = np.random.default_rng(3)

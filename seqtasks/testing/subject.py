@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from seqtasks import engines
 from seqtasks.cells.base import Cell, make_cell
 from seqtasks.recurrent import Recurrent
 
@@ -50,10 +51,10 @@ class Subject:
         layer.built = True
         return layer
 
-
-def exact() -> str:
-    """The widest dtype that Keras computes in: on JAX and PyTorch its operations turn float64 into float32."""
-    return "float64" if keras.backend.backend() == "tensorflow" else "float32"
+    def exact(self, engine: str) -> str:
+        """The widest dtype that an engine computes in: on JAX and PyTorch, Keras turns float64 into float32."""
+        wide = keras.backend.backend() == "tensorflow" and engine in engines.available(self.cell("float64"))
+        return "float64" if wide else "float32"
 
 
 def eager() -> AbstractContextManager[Any]:

@@ -90,7 +90,7 @@ def test_only_the_forget_gate_starts_open():
 
 
 def test_the_engines_of_the_three_cells():
-    assert all(set(available(ours(pair).cell)) == {"keras", "loop"} for pair in PAIRS)
+    assert all({"keras", "loop"} <= set(available(ours(pair).cell)) for pair in PAIRS)
 
 
 def test_keras_runs_a_subclass_by_its_own_equations():

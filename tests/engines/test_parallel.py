@@ -9,10 +9,12 @@ from seqtasks.cells.base import make_cell
 from seqtasks.cells.gru import GRU
 from seqtasks.cells.min_gru import MinGRU
 from seqtasks.engines import available, choose, linear
+from seqtasks.engines.native import library
 from seqtasks.engines.parallel import NARROW, Recurrence
 from seqtasks.errors import ConfigError
 from seqtasks.recurrent import Recurrent
 
+FAST = ["native", "keras"] if library.library() else ["keras"]  # no C compiler, no loop in C
 TIME, BATCH, SIZE = 6, 4, 3
 RNG = np.random.default_rng(0)
 MASK = np.array([[1, 1, 1, 1, 1, 1], [1, 0, 1, 0, 0, 1], [0, 0, 1, 1, 0, 0], [0, 0, 0, 0, 0, 0]], bool).T
@@ -176,7 +178,7 @@ def test_a_model_on_an_accelerator_is_built_and_fitted(monkeypatch, steps, jit):
 
 
 @pytest.mark.parametrize(
-    ("cell", "chosen"), [("min_gru", "parallel"), ("lru", "parallel"), ("mgu", "loop"), ("lstm", "keras")]
+    ("cell", "chosen"), [("min_gru", "parallel"), ("lru", "parallel"), ("mgu", "loop"), ("lstm", FAST[0])]
 )
 def test_auto_takes_the_fastest_that_is_right(cell, chosen):
     assert choose("auto", make_cell(cell, 3)) == chosen
@@ -213,7 +215,7 @@ def test_an_engine_that_cannot_run_it_is_refused_with_the_reason(name, cell, mor
 
 
 def test_an_unknown_engine_is_refused():
-    with pytest.raises(ConfigError, match="unknown engine 'cuda'; allowed: auto, keras, loop, parallel"):
+    with pytest.raises(ConfigError, match="unknown engine 'cuda'; allowed: auto, keras, loop, native, parallel"):
         choose("cuda", make_cell("gru", 3))
 
 
@@ -263,8 +265,8 @@ class RenamedGRU(GRU):
 @pytest.mark.parametrize(
     ("cls", "engines"),
     [
-        (GRU, ["keras", "loop"]),
-        (RenamedGRU, ["keras", "loop"]),
+        (GRU, [*FAST, "loop"]),
+        (RenamedGRU, [*FAST, "loop"]),
         (Halved, ["loop"]),
         (MinGRU, ["loop", "parallel"]),
         (Renamed, ["loop", "parallel"]),
@@ -275,8 +277,8 @@ class RenamedGRU(GRU):
 )
 def test_a_subclass_with_other_equations_has_the_engines_of_its_own(cls, engines):
     assert available(cls(3)) == engines
-    assert choose("auto", cls(3)) == next(name for name in ("keras", "parallel", "loop") if name in engines)
-    for name in {"keras", "parallel"} - set(engines):
+    assert choose("auto", cls(3)) == next(name for name in ("native", "keras", "parallel", "loop") if name in engines)
+    for name in {"keras", "native", "parallel"} - set(engines):
         with pytest.raises(ConfigError, match=rf"engine={name} cannot run this: .*{cls.__name__}"):
             choose(name, cls(3))
 

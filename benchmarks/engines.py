@@ -1,0 +1,55 @@
+"""Training steps of LSTM and GRU models: engines of seqtasks, stock Keras on TensorFlow and JAX, PyTorch.
+
+    python benchmarks/engines.py
+    python benchmarks/engines.py --shapes char,ptb --cell gru --rounds 20 --threads 1
+    python benchmarks/engines.py --markdown engines.md --picture engines.png
+
+Each contender has a process of its own and trains the same model (embedding, recurrent
+layers, softmax, Adam) on the same random batches. A round is one step of each, in turn,
+while the others wait, so a machine that slows down slows all; what counts is the ratio of
+times round by round, its median and quartiles. GFLOP/s count the matrix products at real
+steps; the peak is NumPy's product of 1024 × 1024, the best of the same run. `imdb_lengths`
+has the lengths of IMDB's reviews, a batch of similar ones at a time: masks for Keras,
+packed sequences for PyTorch. JAX and PyTorch take part where they are installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from seqtasks.bench import report
+from seqtasks.bench.contenders import NAMES, there
+from seqtasks.bench.race import Race, race
+from seqtasks.bench.shapes import SHAPES
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shapes", default=",".join(SHAPES), help=f"of {', '.join(SHAPES)}")
+    parser.add_argument("--cell", choices=["lstm", "gru", "simple_rnn"], default="lstm")
+    parser.add_argument("--contenders", default="native,loop,stock,stock-jax,torch", help=f"of {', '.join(NAMES)}")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--threads", type=int, help="of each contender; default: all cores")
+    parser.add_argument("--markdown", type=Path, help="write a table into this file")
+    parser.add_argument("--picture", type=Path, help="draw a PNG")
+    given = parser.parse_args()
+    names = [name for name in given.contenders.split(",") if there(name)]
+    races: dict[str, Race] = {}
+    for name in given.shapes.split(","):
+        found = races[name] = race(SHAPES[name].of(cell=given.cell), names, given.rounds, given.threads)
+        print(f"\n{name}, {given.cell}; {len(found.seconds[names[0]])} rounds; peak {found.peak / 1e9:.0f} GFLOP/s")
+        for row in [list(report.HEAD), *report.rows(found)]:
+            print(f"{row[0]:28} {row[1]:>8} {row[2]:>15} {row[3]:>8} {row[4]:>8} {row[5]:>6}")
+        for line in report.ratios(found, names[0]):
+            print(line)
+        for loser, why in found.failed.items():
+            print(f"{loser} did not run: {why}")
+    if given.markdown:
+        given.markdown.write_text(report.markdown(races, names[0]) + "\n", encoding="utf-8")
+    if given.picture:
+        report.picture(races, given.picture)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""Who is timed: a training step of the same model by each."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from typing import Any
+
+from seqtasks.bench.shapes import Shape
+
+Step = Callable[[], None]
+OURS = ("native", "keras", "loop", "loop-jit", "parallel")
+NAMES = {
+    "native": "seqtasks, engine native",
+    "keras": "seqtasks, engine keras",
+    "loop": "seqtasks, engine loop",
+    "loop-jit": "seqtasks, engine loop, XLA",
+    "parallel": "seqtasks, engine parallel",
+    "stock": "stock Keras, TensorFlow",
+    "stock-jax": "stock Keras, JAX",
+    "torch": "PyTorch",
+    "torch-compile": "PyTorch, torch.compile",
+}
+
+
+def there(name: str) -> bool:
+    """Whether what a contender needs is installed."""
+    if name == "native":
+        from seqtasks.engines.native import library
+
+        return library.library() is not None
+    needed = "torch" if name.startswith("torch") else "jax" if name.endswith("jax") else "keras"
+    return importlib.util.find_spec(needed) is not None
+
+
+def step_of(name: str, shape: Shape) -> Step:
+    """A training step (forward, backward, Adam) over all batches of a shape.
+
+    Args:
+        name: one of `NAMES`.
+        shape: the model and its data.
+    """
+    return torch_step(shape, name == "torch-compile") if name.startswith("torch") else keras_step(name, shape)
+
+
+def keras_step(name: str, shape: Shape) -> Step:
+    """That of a Keras model, with our layers (an engine's name) or Keras's own."""
+    from seqtasks import quiet
+
+    quiet.import_keras()
+    import keras
+    from keras import ops
+
+    x = inputs = keras.Input((None,) if shape.vocabulary else (None, shape.features), dtype=_dtype(shape))
+    mask = ops.not_equal(inputs, 0) if shape.lengths else None
+    if shape.vocabulary:
+        x = keras.layers.Embedding(shape.vocabulary, shape.features)(x)
+    for layer in range(shape.layers):
+        sequences = shape.sequences or layer + 1 < shape.layers
+        x = _ours(name, shape, x, mask, sequences) if name in OURS else _stock(shape, x, mask, sequences)
+    model = keras.Model(inputs, keras.layers.Dense(shape.outputs)(x))
+    # Stock Keras as its users have it, compiled by XLA where Keras thinks it can be.
+    jit = name.endswith("-jit") if name in OURS else "auto"
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=jit)
+    batches = [(x, y) for x, y, _ in shape.batches()]
+
+    def step() -> None:
+        for x, y in batches:
+            model.train_on_batch(x, y)
+
+    return step
+
+
+def _dtype(shape: Shape) -> str:
+    return "int32" if shape.vocabulary else "float32"
+
+
+def _ours(engine: str, shape: Shape, x: Any, mask: Any, sequences: bool) -> Any:
+    from seqtasks import Encoder, EncoderConfig
+
+    engine = engine.removesuffix("-jit")
+    config = EncoderConfig(cell=shape.cell, units=shape.units, bidirectional=shape.bidirectional, engine=engine)  # type: ignore[arg-type]
+    return Encoder(config)(x, mask=mask, return_sequences=sequences)[0]
+
+
+def _stock(shape: Shape, x: Any, mask: Any, sequences: bool) -> Any:
+    import keras
+
+    classes = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "simple_rnn": keras.layers.SimpleRNN}
+    layer = classes[shape.cell](shape.units, return_sequences=sequences)
+    return (keras.layers.Bidirectional(layer) if shape.bidirectional else layer)(x, mask=mask)
+
+
+def torch_step(shape: Shape, compiled: bool) -> Step:
+    """That of a PyTorch model; rows that end are packed."""
+    import torch
+    from torch.nn.utils.rnn import pack_padded_sequence
+
+    class Model(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding = torch.nn.Embedding(shape.vocabulary, shape.features) if shape.vocabulary else None
+            cls = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "simple_rnn": torch.nn.RNN}[shape.cell]
+            more = {"batch_first": True, "bidirectional": shape.bidirectional}
+            self.recurrent = cls(shape.features, shape.units, shape.layers, **more)
+            self.head = torch.nn.Linear(shape.units * (1 + shape.bidirectional), shape.outputs)
+
+        def forward(self, x: Any, lengths: Any) -> Any:
+            x = x if self.embedding is None else self.embedding(x)
+            if lengths is not None:
+                x = pack_padded_sequence(x, lengths, batch_first=True)
+            out, states = self.recurrent(x)
+            if not shape.sequences:
+                last = states[0] if shape.cell == "lstm" else states
+                out = torch.cat([last[-2], last[-1]], 1) if shape.bidirectional else last[-1]
+            return self.head(out)
+
+    model = Model()
+    run = torch.compile(model) if compiled else model
+    loss, optimizer = torch.nn.CrossEntropyLoss(), torch.optim.Adam(model.parameters())
+    batches = []
+    for x, y, lengths in shape.batches():
+        kept = None if lengths is None else torch.tensor(lengths)
+        batches.append((torch.tensor(x), torch.tensor(y, dtype=torch.long), kept))
+
+    def step() -> None:
+        for x, y, lengths in batches:
+            optimizer.zero_grad(set_to_none=True)
+            loss(run(x, lengths).reshape(-1, shape.outputs), y.reshape(-1)).backward()
+            optimizer.step()
+
+    return step

@@ -1,0 +1,137 @@
+"""Contenders timed in turn, each in a process of its own, so that a machine that slows down slows all."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seqtasks.bench.shapes import Shape
+from seqtasks.compare import THREADS
+from seqtasks.errors import SeqtasksError
+
+PEAK = 2 * 1024**3  # operations of the matrix product
+
+
+class BenchError(SeqtasksError):
+    """A contender cannot run."""
+
+
+@dataclass(frozen=True)
+class Race:
+    """What was measured.
+
+    Args:
+        shape: the model.
+        seconds: of each contender's steps, round by round.
+        memory: peak of each contender's process, in bytes.
+        peak: of the matrix product of 1024 × 1024 in NumPy, operations a second, the best of all rounds.
+        failed: why some could not run.
+    """
+
+    shape: Shape
+    seconds: dict[str, np.ndarray]
+    memory: dict[str, int]
+    peak: float
+    failed: dict[str, str]
+
+    def ratio(self, one: str, other: str) -> tuple[float, float, float]:
+        """Lower quartile, median and upper quartile of time(one) / time(other), round by round."""
+        low, middle, high = np.percentile(self.seconds[one] / self.seconds[other], [25, 50, 75])
+        return float(low), float(middle), float(high)
+
+    def speed(self, name: str) -> float:
+        """Operations a second at the median."""
+        return self.shape.flops() / float(np.median(self.seconds[name]))
+
+
+def race(
+    shape: Shape,
+    contenders: Sequence[str],
+    rounds: int,
+    threads: int | None = None,
+    said: Callable[[str], None] = lambda _: None,
+    budget: float | None = None,
+) -> Race:
+    """Times a step of each, one after the other, round by round.
+
+    Args:
+        shape: the model.
+        contenders: names of `contenders.NAMES`.
+        rounds: at most.
+        threads: of each; None: as many as there are cores.
+        said: is told what happens.
+        budget: seconds after which no further round begins.
+
+    Raises:
+        BenchError: none of them can run.
+    """
+    seconds: dict[str, list[float]] = {}
+    memory: dict[str, int] = {}
+    failed: dict[str, str] = {}
+    with ExitStack() as stack:
+        workers = {}
+        for name in ("peak", *contenders):
+            said(f"{name}: warming up")
+            try:
+                workers[name] = stack.enter_context(_worker(name, shape, threads))
+            except BenchError as error:
+                failed[name] = str(error)
+        names = [name for name in workers if name != "peak"]
+        if not names or "peak" not in workers:
+            raise BenchError("; ".join(f"{name}: {why}" for name, why in failed.items()))
+        peaks, spent = [], 0.0
+        for number in range(rounds):
+            said(f"round {number + 1} of {rounds}")
+            peaks.append(PEAK / min(_ask(workers["peak"])["seconds"] for _ in range(3)))
+            for name in names if number % 2 else reversed(names):
+                answer = _ask(workers[name])
+                seconds.setdefault(name, []).append(answer["seconds"])
+                memory[name] = answer["memory"]
+                spent += answer["seconds"]
+            if budget is not None and spent > budget and number >= 2:
+                break
+    times = {name: np.array(seconds[name]) for name in names}
+    return Race(shape, times, memory, max(peaks), failed)
+
+
+@contextmanager
+def _worker(name: str, shape: Shape, threads: int | None) -> Iterator[subprocess.Popen[str]]:
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment["KERAS_BACKEND"] = "jax" if name.endswith("jax") else "tensorflow"
+    if threads is not None:
+        environment |= dict.fromkeys((*THREADS, "OPENBLAS_NUM_THREADS"), str(threads))
+    command = [sys.executable, "-m", "seqtasks.bench.worker", name, json.dumps(dataclasses.asdict(shape))]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(command, text=True, env=environment, stderr=errors, **pipes) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            if not process.stdout.readline():
+                errors.seek(0)
+                lines = errors.read().strip().splitlines()
+                raise BenchError(lines[-1] if lines else f"its process ended with {process.wait()}")
+            yield process
+        finally:
+            process.kill()
+
+
+def _ask(process: subprocess.Popen[str]) -> dict[str, Any]:
+    # Threads of OpenBLAS and OpenMP spin for some 20 ms after they computed, in the way of the next contender's.
+    time.sleep(0.1)
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+    return dict(json.loads(process.stdout.readline()))

@@ -1,0 +1,92 @@
+"""A race told as text, as Markdown and as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from seqtasks.bench.contenders import NAMES
+from seqtasks.bench.race import Race
+from seqtasks.files import write_atomic
+
+HEAD = ("contender", "ms", "quartiles", "GFLOP/s", "of peak", "MB")
+
+
+def rows(race: Race) -> list[list[str]]:
+    """A row for each contender, the fastest first: the columns of `HEAD`, then ratios of times to the others.
+
+    A ratio is the median over rounds of this contender's time by the other's, with its quartiles.
+    """
+    names = order(race)
+    found = []
+    for name in names:
+        low, middle, high = 1000 * np.percentile(race.seconds[name], [25, 50, 75])
+        speed = race.speed(name)
+        cells = [NAMES[name], f"{middle:.1f}", f"{low:.1f}-{high:.1f}", f"{speed / 1e9:.0f}"]
+        found.append([*cells, f"{speed / race.peak:.0%}", f"{race.memory[name] / 2**20:.0f}"])
+    return found
+
+
+def order(race: Race) -> list[str]:
+    """The contenders, the fastest first."""
+    return sorted(race.seconds, key=lambda name: float(np.median(race.seconds[name])))
+
+
+def ratios(race: Race, one: str) -> list[str]:
+    """One contender's time by that of each other, a line each."""
+    lines = []
+    for other in order(race):
+        if other != one:
+            low, middle, high = race.ratio(one, other)
+            lines.append(f"{NAMES[one]} / {NAMES[other]}: {middle:.2f} ({low:.2f}-{high:.2f})")
+    return lines
+
+
+def markdown(races: dict[str, Race], one: str) -> str:
+    """A table: for each shape the time of one contender and its ratio to each of the others."""
+    others = [name for name in NAMES if name != one and any(name in race.seconds for race in races.values())]
+    head = ["shape", f"{NAMES[one]}, ms", "GFLOP/s", "of peak", *(f"/ {NAMES[name]}" for name in others)]
+    lines = ["| " + " | ".join(head) + " |", "| :-- |" + " --: |" * (len(head) - 1)]
+    for shape, race in races.items():
+        middle, speed = 1000 * float(np.median(race.seconds[one])), race.speed(one)
+        cells = [shape, f"{middle:.1f}", f"{speed / 1e9:.0f}", f"{speed / race.peak:.0%}"]
+        for name in others:
+            if name in race.seconds:
+                low, ratio, high = race.ratio(one, name)
+                cells.append(f"{ratio:.2f} ({low:.2f}-{high:.2f})")
+            else:
+                cells.append("-")
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def picture(races: dict[str, Race], path: Path) -> None:
+    """Bars: how many times the time of the fastest each contender takes, shape by shape; a PNG."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    names = [name for name in NAMES if any(name in race.seconds for race in races.values())]
+    figure, axes = plt.subplots(figsize=(1.5 + 1.7 * len(races), 3.6), layout="constrained")
+    width = 0.8 / len(names)
+    for i, name in enumerate(names):
+        at, heights = [], []
+        for j, race in enumerate(races.values()):
+            if name in race.seconds:
+                best = min(float(np.median(seconds)) for seconds in race.seconds.values())
+                at.append(j + (i - (len(names) - 1) / 2) * width)
+                heights.append(float(np.median(race.seconds[name])) / best)
+        axes.bar(at, heights, width * 0.95, label=NAMES[name])
+    axes.set_xticks(range(len(races)), _wrapped(list(races)))
+    axes.set_ylabel("time of a training step\n(the fastest is 1)")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(fontsize="small", frameon=False)
+    write_atomic(path, lambda file: figure.savefig(file, dpi=150))
+    plt.close(figure)
+
+
+def _wrapped(names: Sequence[str]) -> list[str]:
+    return [name.replace("_", "\n") for name in names]

@@ -1,0 +1,83 @@
+"""What is timed: models, their sizes and random data for them."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from seqtasks.settings import setting
+
+GATES = {"lstm": 4, "gru": 3, "simple_rnn": 1}
+
+# Words and signs of the reviews of IMDB's training split, cut at 1,000: medians of twelve equal parts.
+REVIEWS = (72, 122, 144, 159, 176, 196, 222, 258, 307, 379, 494, 760)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A model of recurrent layers and a batch for it."""
+
+    cell: Literal["lstm", "gru", "simple_rnn"] = setting("lstm", "what PyTorch and Keras have, too")
+    units: int = setting(128, "of each recurrent layer", least=1)
+    layers: int = setting(1, "recurrent layers", least=1)
+    bidirectional: bool = setting(False, "both directions, side by side")
+    batch: int = setting(32, "rows", least=1)
+    time: int = setting(64, "steps of a row", least=1)
+    features: int = setting(128, "width of the input of the first layer", least=1)
+    vocabulary: int = setting(0, "rows of an embedding that makes that input; 0: the input is numbers", least=0)
+    outputs: int = setting(10, "classes of the softmax at the end", least=1)
+    sequences: bool = setting(False, "an answer at each step, else one a row")
+    lengths: tuple[int, ...] = setting(
+        (), "in place of time: steps of the rows, more or less, of each batch that makes up a step"
+    )
+
+    def batches(self, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
+        """Inputs, targets and lengths of rows (None: all full) of the batches that make up a step."""
+        rng = np.random.default_rng(seed)
+        found = []
+        for middle in self.lengths or (self.time,):
+            lengths, longest = None, middle
+            if self.lengths:  # 6 % of padding or so, as buckets leave
+                drawn = np.maximum(1, middle * rng.uniform(0.9, 1.05, self.batch)).astype("int64")
+                lengths = np.sort(drawn)[::-1].copy()
+                longest = int(lengths[0])
+            if self.vocabulary:
+                x = rng.integers(1, self.vocabulary, (self.batch, longest)).astype("int32")
+                if lengths is not None:
+                    x[np.arange(longest) >= lengths[:, None]] = 0
+            else:
+                x = rng.normal(size=(self.batch, longest, self.features)).astype("float32")
+            y = rng.integers(self.outputs, size=x.shape[:2] if self.sequences else self.batch).astype("int32")
+            found.append((x, y, lengths))
+        return found
+
+    def flops(self) -> float:
+        """Operations of the matrix products of a step, forward and backward, at real steps."""
+        steps = float(sum(self.lengths) or self.time) * self.batch
+        directions = 2 if self.bidirectional else 1
+        total, width = 0.0, self.features
+        for layer in range(self.layers):
+            backward = 2 if layer or self.vocabulary else 1  # the numbers of an input need no gradient
+            gates = 2.0 * GATES[self.cell] * self.units
+            total += directions * steps * gates * (width * (1 + backward) + self.units * 3)
+            width = directions * self.units
+        answers = steps if self.sequences else self.batch * max(1, len(self.lengths))
+        return total + 3 * answers * 2.0 * width * self.outputs
+
+    def of(self, **changes: Any) -> Shape:
+        """The same with changes."""
+        return dataclasses.replace(self, **changes)
+
+
+SHAPES = {
+    "mnist": Shape(batch=128, time=28, features=28, units=128),
+    "char": Shape(batch=64, time=64, features=256, units=256, layers=2, outputs=65, sequences=True, vocabulary=65),
+    "imdb": Shape(batch=32, time=256, features=128, units=64, outputs=2, vocabulary=10_000),
+    "imdb_lengths": Shape(batch=32, features=128, units=64, outputs=2, vocabulary=10_000, lengths=REVIEWS),
+    "ptb": Shape(
+        batch=20, time=35, features=650, units=650, layers=2, outputs=10_000, sequences=True, vocabulary=10_000
+    ),
+}

@@ -1,0 +1,14 @@
+/* Everything that is compiled for one instruction set. */
+
+#include "vector.h"
+#include "product.h"
+#include "forward.h"
+#include "backward.h"
+
+#undef V
+#undef NAME
+#undef VF
+#undef VI
+#undef INLINE
+#undef WIDTH
+#undef PANELS

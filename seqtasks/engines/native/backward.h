@@ -1,0 +1,240 @@
+/* The way back through time: gradients of the projected inputs and of the first states. */
+
+#define GIVE(k, value) NAME(store_n)(found + (k) * n + j, value, left)
+#define MULTIPLY(k, value) NAME(store_n)(products + (k) * n + j, value, left)
+
+/* One vector of units of one row. old_state: c, or where there is none h, before the step; products: what meets U. */
+INLINE void NAME(gates_backward)(
+    int kind, const Job *a, int64_t at, int64_t j, int64_t left, const float *old_state, float *found, float *products,
+    float *dh, float *dc)
+{
+    const int64_t n = a->units;
+    const int kept = OF[kind].kept;
+    VF d = NAME(load_n)(dh + j, left), carried = {0};
+    const VF old = NAME(load_n)(old_state + j, left);
+    if (a->dout)
+        d += AT(a->dout, 1, 0);
+    if (OF[kind].cell) {
+        const int coupled = kind == COUPLED_LSTM;
+        VF f = AT(a->kept, kept, coupled ? 0 : 1), g = AT(a->kept, kept, coupled ? 1 : 2);
+        VF o = AT(a->kept, kept, coupled ? 2 : 3), i = 1.0f - f, moved = old;
+        if (coupled)
+            moved -= g;
+        else
+            i = AT(a->kept, kept, 0);
+        VF squashed = NAME(tanh)(AT(a->c, 1, 0)), dout = d * squashed * o * (1.0f - o);
+        VF dnew = NAME(load_n)(dc + j, left) + d * o * (1.0f - squashed * squashed);
+        if (kind == PEEPHOLE_LSTM)
+            dnew += dout * NAME(load_n)(a->b + 2 * n + j, left);
+        VF din = dnew * g * i * (1.0f - i), dforget = dnew * moved * f * (1.0f - f), dold = dnew * f;
+        VF dg = dnew * i * (1.0f - g * g);
+        if (!coupled) {
+            GIVE(0, din);
+            MULTIPLY(0, din);
+        }
+        GIVE(coupled ? 0 : 1, dforget);
+        GIVE(coupled ? 1 : 2, dg);
+        GIVE(coupled ? 2 : 3, dout);
+        MULTIPLY(coupled ? 0 : 1, dforget);
+        MULTIPLY(coupled ? 1 : 2, dg);
+        MULTIPLY(coupled ? 2 : 3, dout);
+        if (kind == PEEPHOLE_LSTM)
+            dold += din * NAME(load_n)(a->b + j, left) + dforget * NAME(load_n)(a->b + n + j, left);
+        NAME(store_n)(dc + j, dold, left);
+    } else if (kind == SIMPLE_RNN) {
+        VF h = AT(a->out, 1, 0), dnew = d * (1.0f - h * h);
+        GIVE(0, dnew);
+        MULTIPLY(0, dnew);
+    } else {
+        VF z = AT(a->kept, 4, 0), new = AT(a->kept, 4, 2);
+        VF dnew = d * (1.0f - z) * (1.0f - new * new), dz = d * (old - new) * z * (1.0f - z);
+        GIVE(0, dz);
+        GIVE(2, dnew);
+        MULTIPLY(0, dz);
+        carried = d * z;
+        if (kind == GRU) {
+            VF r = AT(a->kept, 4, 1), dreset = dnew * AT(a->kept, 4, 3) * r * (1.0f - r);
+            GIVE(1, dreset);
+            GIVE(3, dnew * r);
+            MULTIPLY(1, dreset);
+            MULTIPLY(2, dnew * r);
+        } else {
+            MULTIPLY(2, dnew);
+        }
+    }
+    NAME(store_n)(dh + j, carried, left);
+}
+
+/* The gates of all rows; of those that have no real step at t nothing is touched. */
+INLINE void NAME(rows_backward)(int kind, Shared *shared, const Share *mine, int64_t step, int64_t t)
+{
+    const Job *a = shared->job;
+    const int64_t n = a->units, earlier = a->reverse ? 1 : -1;
+    const int64_t begin = mine->first * WIDTH, end = mine->last * WIDTH < n ? mine->last * WIDTH : n;
+    const float **before = mine->pointers;
+    for (int64_t i = 0; i < mine->rows; i++) {
+        const int64_t row = mine->order[i], at = row * a->steps + t;
+        if (a->mask && !a->mask[at])
+            continue;
+        before[i] = !OF[kind].cell ? a->before + at * n : step ? a->c + (at + earlier) * n : a->c0 + row * n;
+        float *dh = a->dh0 + row * n, *dc = OF[kind].cell ? a->dc0 + row * n : NULL;
+        float *found = a->found + at * OF[kind].found * n, *products = shared->compact + row * OF[kind].gates * n;
+        int64_t j = begin;
+        for (; j + V <= end; j += V)
+            NAME(gates_backward)(kind, a, at, j, V, before[i], found, products, dh, dc);
+        if (j < end)
+            NAME(gates_backward)(kind, a, at, j, n - j, before[i], found, products, dh, dc);
+    }
+}
+
+static void NAME(gates_of_step)(Shared *shared, const Share *mine, int64_t step, int64_t t)
+{
+#define CASE(kind) case kind: NAME(rows_backward)(kind, shared, mine, step, t); break
+    switch (shared->job->kind) {
+        CASE(LSTM);
+        CASE(GRU);
+        CASE(SIMPLE_RNN);
+        CASE(GRU_V1);
+        CASE(PEEPHOLE_LSTM);
+        CASE(COUPLED_LSTM);
+    }
+#undef CASE
+}
+
+/* GRU_V1: what came through r * h. */
+INLINE void NAME(reset_backward)(
+    const Job *a, int64_t at, int64_t j, const float *before, float *found, float *products, float *dh, VF through)
+{
+    const int64_t n = a->units, left = n - j;
+    VF r = AT(a->kept, 4, 1), dreset = through * NAME(load_n)(before + j, left) * r * (1.0f - r);
+    GIVE(1, dreset);
+    MULTIPLY(1, dreset);
+    NAME(store_n)(dh + j, NAME(load_n)(dh + j, left) + through * r, left);
+}
+
+/* Adds to dh what comes through the products of gates `from` to `to`. */
+static void NAME(step_backward)(Shared *shared, const Share *mine, int64_t t, int64_t live, int64_t from, int64_t to)
+{
+    const Job *a = shared->job;
+    const int64_t n = a->units, depth = OF[a->kind].gates * n;
+    const float **before = mine->pointers, **d = before + a->batch;
+    const int reset = a->kind == GRU_V1 && from;
+    const int64_t stride = SUMS(PADDED(a));
+    for (int64_t i = 0; i < live; i++)
+        d[i] = shared->compact + mine->order[i] * depth + from * n;
+    for (int64_t panel = mine->first; panel < mine->last; panel++) {
+        float *sums = mine->sums + panel * WIDTH;
+        NAME(multiply)(live, (to - from) * n, d, shared->packed + (panel * depth + from * n) * WIDTH, sums, stride);
+        for (int64_t i = 0; i < live; i++) {
+            const int64_t row = mine->order[i], at = row * a->steps + t;
+            float *dh = a->dh0 + row * n;
+            if (a->mask && !a->mask[at])
+                continue;
+            for (int64_t j = panel * WIDTH, w = 0; w < 2 && j < n; w++, j += V) {
+                VF sum = NAME(load)(sums + i * stride + w * V);
+                if (reset)
+                    NAME(reset_backward)(a, at, j, before[i], a->found + at * OF[a->kind].found * n,
+                                         shared->compact + row * depth, dh, sum);
+                else
+                    NAME(store_n)(dh + j, NAME(load_n)(dh + j, n - j) + sum, n - j);
+            }
+        }
+    }
+}
+
+/* The gradients of matrices: sums over all real steps, each thread some columns. */
+static void NAME(weights_backward)(Shared *shared, int me)
+{
+    const Job *a = shared->job;
+    const int64_t n = a->units, width = OF[a->kind].gates * n, apart = OF[a->kind].found * n, kept = OF[a->kind].kept * n;
+    const float *d = a->found;
+    const int64_t tall = DEPTH * ((a->features > n ? a->features : n) + ROWS);
+    float *work = shared->work + me * (tall + DEPTH * SIDE * WIDTH);
+#define SUM(A, A_APART, A_ROWS, FROM, COLUMNS, TO, AT, TOTALS)                                                         \
+    do {                                                                                                               \
+        const int64_t panels = ((COLUMNS) + WIDTH - 1) / WIDTH;                                                        \
+        NAME(columns_product)(shared->places, shared->real, A, A_APART, A_ROWS, d + (FROM), apart, COLUMNS,            \
+                              panels * me / shared->threads, panels * (me + 1) / shared->threads, (TO) + (AT), width,  \
+                              TOTALS, work, work + tall);                                                                           \
+    } while (0)
+    SUM(a->x, a->features, a->features, 0, width, a->dw, 0, a->dbias);
+    if (a->kind == GRU) { /* the third gate's product has a gradient of its own */
+        SUM(a->before, n, n, 0, 2 * n, a->du, 0, a->db);
+        SUM(a->before, n, n, 3 * n, n, a->du, 2 * n, a->db + 2 * n);
+    } else if (a->kind == GRU_V1) { /* its third gate meets r * h */
+        SUM(a->before, n, n, 0, 2 * n, a->du, 0, NULL);
+        SUM(a->kept + 3 * n, kept, n, 2 * n, n, a->du, 2 * n, NULL);
+    } else {
+        SUM(a->before, n, n, 0, width, a->du, 0, NULL);
+    }
+#undef SUM
+    if (a->kind != PEEPHOLE_LSTM || me)
+        return;
+    memset(a->db, 0, (size_t)(3 * n) * sizeof(float));
+    for (int64_t i = 0; i < shared->real; i++) {
+        const int64_t at = shared->places[i], row = at / a->steps, t = at % a->steps, first = a->reverse ? a->steps - 1 : 0;
+        const float *old = t == first ? a->c0 + row * n : a->c + (at + (a->reverse ? 1 : -1)) * n;
+        for (int64_t j = 0; j < n; j++) {
+            a->db[j] += d[at * apart + j] * old[j];
+            a->db[n + j] += d[at * apart + n + j] * old[j];
+            a->db[2 * n + j] += d[at * apart + 3 * n + j] * a->c[at * n + j];
+        }
+    }
+}
+
+/* The gradients of inputs, each thread some places. Apart from the rest, as the inputs of a model need none. */
+static void NAME(inputs)(Shared *shared, int me)
+{
+    const Job *a = shared->job;
+    const int64_t width = OF[a->kind].gates * a->units, panels = (a->features + WIDTH - 1) / WIDTH, n = shared->threads;
+    for (int64_t panel = panels * me / n; panel < panels * (me + 1) / n; panel++)
+        NAME(pack_transposed)(a->w, width, a->features, panel, shared->weights + panel * width * WIDTH);
+    for (int64_t at = a->batch * a->steps * me / n; a->mask && at < a->batch * a->steps * (me + 1) / n; at++)
+        if (!a->mask[at])
+            memset(a->dx + at * a->features, 0, (size_t)a->features * sizeof(float));
+    barrier(shared);
+    NAME(rows_product)(shared->places, shared->real * me / n, shared->real * (me + 1) / n, a->found,
+                       OF[a->kind].found * a->units, width, shared->weights, a->features, NULL, a->dx, a->features);
+}
+
+static void NAME(backward)(Shared *shared, int me)
+{
+    const Job *a = shared->job;
+    const int64_t n = a->units, gates = OF[a->kind].gates;
+    const int cell = OF[a->kind].cell;
+    const Share mine = share(shared, me, PANELS(a), WIDTH);
+    const int64_t begin = mine.first * WIDTH, end = mine.last * WIDTH < n ? mine.last * WIDTH : n;
+    const size_t bytes = (size_t)(end - begin) * sizeof(float);
+    for (int64_t panel = mine.pack_first; panel < mine.pack_last; panel++)
+        NAME(pack_transposed)(a->u, gates * n, n, panel, shared->packed + panel * gates * n * WIDTH);
+    for (int64_t i = 0; i < mine.rows; i++) {
+        const int64_t row = mine.order[i];
+        memcpy(a->dh0 + row * n + begin, a->dh_last + row * n + begin, bytes);
+        if (cell)
+            memcpy(a->dc0 + row * n + begin, a->dc_last + row * n + begin, bytes);
+        for (int64_t g = 0; g < gates; g++) /* read, but not used, of masked rows */
+            memset(shared->compact + (row * gates + g) * n + begin, 0, bytes);
+    }
+    barrier(shared);
+    for (int64_t step = a->steps - 1; step >= 0; step--) {
+        const int64_t t = a->reverse ? a->steps - 1 - step : step, live = living(shared, &mine, t);
+        NAME(gates_of_step)(shared, &mine, step, t);
+        step_barrier(shared);
+        if (a->kind == GRU_V1) {
+            NAME(step_backward)(shared, &mine, t, live, 2, 3);
+            step_barrier(shared);
+            NAME(step_backward)(shared, &mine, t, live, 0, 2);
+        } else {
+            NAME(step_backward)(shared, &mine, t, live, 0, gates);
+        }
+        step_barrier(shared); /* the next step writes where others still read */
+    }
+    barrier(shared);
+    NAME(weights_backward)(shared, me);
+}
+
+#undef GIVE
+#undef MULTIPLY
+#undef KEEP
+#undef AT
+#undef PADDED

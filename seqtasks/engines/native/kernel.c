@@ -1,0 +1,204 @@
+/* The loop over time of LSTM, GRU and plain RNN layers, forward and backward, on a CPU.
+ *
+ * The products that need no state are made for all real steps at once, of inputs before the
+ * loop and of gradients after it. The recurrent matrix is packed once a call into panels of
+ * the width of the registers. A thread has a share of the rows for
+ * all steps, or, where rows are few and units many, a share of the units with a barrier a step.
+ * Rows are sorted by where they end, and a step works on those that have not ended.
+ */
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "job.h"
+#include "pool.h"
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define RUNTIME_CHOICE 1
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma")
+#endif
+#define V 8
+#define NAME(x) x##_avx2
+#include "all.h"
+#ifdef __clang__
+#pragma clang attribute pop
+#pragma clang attribute push(__attribute__((target("avx512f,avx2,fma"))), apply_to = function)
+#else
+#pragma GCC pop_options
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx2,fma")
+#endif
+#define V 16
+#define NAME(x) x##_avx512
+#include "all.h"
+#ifdef __clang__
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#endif
+
+#define V 4
+#define NAME(x) x##_portable
+#include "all.h"
+
+typedef void (*Loop)(Shared *, int);
+
+enum { FORWARD, BACKWARD, INPUTS };
+
+typedef struct {
+    const char *name;
+    int lanes;
+    Loop work[3];
+} Kernel;
+
+static const Kernel KERNELS[] = {
+#ifdef RUNTIME_CHOICE
+    {"avx512", 16, {forward_avx512, backward_avx512, inputs_avx512}},
+    {"avx2", 8, {forward_avx2, backward_avx2, inputs_avx2}},
+#endif
+    {"portable", 4, {forward_portable, backward_portable, inputs_portable}},
+};
+
+static int chosen = -1;
+
+static int supported(const char *name)
+{
+#ifdef RUNTIME_CHOICE
+    if (!strcmp(name, "avx512"))
+        return __builtin_cpu_supports("avx512f");
+    if (!strcmp(name, "avx2"))
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#endif
+    return 1;
+}
+
+/* Takes the kernel of that name, or the fastest that this CPU runs (null); -1 if it cannot run it. */
+EXPORT int seqtasks_choose(const char *name)
+{
+    for (int i = 0; i < (int)(sizeof KERNELS / sizeof *KERNELS); i++)
+        if ((!name || !strcmp(name, KERNELS[i].name)) && supported(KERNELS[i].name)) {
+            chosen = i;
+            return i;
+        }
+    return -1;
+}
+
+EXPORT const char *seqtasks_chosen(void)
+{
+    if (chosen < 0)
+        seqtasks_choose(NULL);
+    return KERNELS[chosen].name;
+}
+
+/* After which step each row has no real one, and the rows, those that end last first; nonzero without memory. */
+static int order_rows(const Job *a, int64_t *order, int64_t *ends)
+{
+    int64_t *counts = calloc((size_t)a->steps + 2, sizeof *counts);
+    if (!counts)
+        return 1;
+    for (int64_t b = 0; b < a->batch; b++) {
+        int64_t end = a->steps;
+        while (a->mask && end && !a->mask[b * a->steps + end - 1])
+            end--;
+        ends[b] = end;
+        counts[a->steps - end + 1]++;
+    }
+    for (int64_t e = 0; e <= a->steps; e++)
+        counts[e + 1] += counts[e];
+    for (int64_t b = 0; b < a->batch; b++)
+        order[counts[a->steps - ends[b]]++] = b;
+    free(counts);
+    return 0;
+}
+
+/* Lists the real steps of all rows. */
+static void list_places(Shared *shared)
+{
+    const Job *a = shared->job;
+    for (int64_t at = 0; at < a->batch * a->steps; at++)
+        if (!a->mask || a->mask[at])
+            shared->places[shared->real++] = at;
+}
+
+static float *floats(size_t count) { return aligned((count + 16) * sizeof(float)); }
+
+/* Makes ready what the threads of a job share; nonzero where there is not enough memory. */
+static int prepare(Shared *shared, const Job *a, int threads, int64_t width, int what)
+{
+    const int64_t panels = (a->units + width - 1) / width, most = threads < 1 ? 1 : threads;
+    const int gates = OF[a->kind].gates;
+    /* Few rows and many units: rows in tiles of six leave little for each thread. */
+    const int by_units = most > 1 && a->batch < 16 * most && a->units >= 256 && panels >= most;
+    const int64_t useful = by_units ? panels : (a->batch + 5) / 6;
+    *shared = (Shared){.job = a, .by_units = by_units, .threads = (int)(most < useful ? most : useful)};
+    const size_t n = (size_t)shared->threads, batch = (size_t)a->batch, units = (size_t)a->units;
+    const size_t features = (size_t)a->features, places = batch * (size_t)a->steps, wide = (size_t)width;
+    shared->order = malloc(batch * sizeof *shared->order);
+    shared->ends = malloc(batch * sizeof *shared->ends);
+    shared->memory = malloc(n * batch * sizeof *shared->memory);
+    shared->pointers = malloc(n * 2 * batch * sizeof *shared->pointers);
+    shared->places = malloc((places + 1) * sizeof *shared->places);
+    shared->sums = floats((batch + n) * (size_t)SUMS(panels * width));
+    shared->packed = floats((size_t)(panels * width * gates) * units);
+    shared->compact = floats(batch * 4 * units);
+    shared->weights = floats((features + wide) * (gates * units + wide));
+    if (what == BACKWARD)
+        shared->work = floats(n * DEPTH * ((features > units ? features : units) + ROWS + SIDE * wide));
+    if (!shared->order || !shared->ends || !shared->memory || !shared->pointers || !shared->places || !shared->sums ||
+        !shared->packed || !shared->compact || !shared->weights || (what == BACKWARD && !shared->work))
+        return 1;
+    list_places(shared);
+    return order_rows(a, shared->order, shared->ends);
+}
+
+static void finish(Shared *shared)
+{
+    float *arrays[] = {shared->sums, shared->packed, shared->compact, shared->weights, shared->work};
+    for (int i = 0; i < 5; i++)
+        release(arrays[i]);
+    free(shared->places);
+    free(shared->pointers);
+    free(shared->memory);
+    free(shared->ends);
+    free(shared->order);
+}
+
+/* Runs one job, or two at once that share the threads of the first; nonzero where there is not enough memory. */
+static int run(const Job *jobs, int count, int what)
+{
+    seqtasks_chosen();
+    const Kernel *kernel = &KERNELS[chosen];
+    const int both = count > 1 && jobs->threads > 1;
+    int failed = 0;
+    for (int i = 0; i < count && !failed; i += 1 + both) {
+        Shared shared[2] = {{0}};
+        int ready = 0;
+        for (int j = 0; j <= both && !failed; j++) {
+            const Job *job = &jobs[i + j];
+            const int threads = both ? (jobs->threads + !j) / 2 : jobs->threads;
+            if (job->batch && job->units)
+                failed = prepare(&shared[ready++], job, threads, 2 * kernel->lanes, what);
+        }
+        if (!failed && ready)
+            together(shared, ready, kernel->work[what]);
+        for (int j = 0; j < ready; j++)
+            finish(&shared[j]);
+    }
+    return failed;
+}
+
+EXPORT int seqtasks_forward(const Job *jobs, int count) { return run(jobs, count, FORWARD); }
+
+EXPORT int seqtasks_backward(const Job *jobs, int count) { return run(jobs, count, BACKWARD); }
+
+EXPORT int seqtasks_inputs(const Job *jobs, int count) { return run(jobs, count, INPUTS); }
+
+/* The linker of Windows looks for it. Nothing of Python is used: the library is loaded by ctypes. */
+EXPORT void *PyInit__kernel(void) { return NULL; }

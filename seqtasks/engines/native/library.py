@@ -1,0 +1,269 @@
+"""The compiled loop over time, found, loaded and called."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+LSTM, GRU, SIMPLE_RNN, GRU_V1, PEEPHOLE_LSTM, COUPLED_LSTM = range(6)
+GATES = {LSTM: 4, GRU: 3, SIMPLE_RNN: 1, GRU_V1: 3, PEEPHOLE_LSTM: 4, COUPLED_LSTM: 3}
+FOUND = {LSTM: 4, GRU: 4, SIMPLE_RNN: 1, GRU_V1: 3, PEEPHOLE_LSTM: 4, COUPLED_LSTM: 3}  # gradients of each unit
+KEPT = {LSTM: 4, GRU: 4, SIMPLE_RNN: 1, GRU_V1: 4, PEEPHOLE_LSTM: 4, COUPLED_LSTM: 3}  # of each unit, for the way back
+HAS_C = {LSTM, PEEPHOLE_LSTM, COUPLED_LSTM}
+HAS_B = {GRU, PEEPHOLE_LSTM}
+
+_INPUTS = ("x", "w", "bias", "u", "b", "h0", "c0", "mask")
+_RESULTS = ("out", "before", "c", "kept", "h_last", "c_last")
+_GRADIENTS = ("dout", "dh_last", "dc_last", "dx", "dw", "dbias", "du", "db", "dh0", "dc0", "found")
+_one_at_a_time = threading.Lock()  # each call has all the cores that it may use
+
+
+class Job(ctypes.Structure):
+    """`Job` of job.h."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("steps", "batch", "features", "units")),
+        *((name, ctypes.c_int32) for name in ("kind", "reverse", "threads")),
+        *((name, ctypes.c_void_p) for name in (*_INPUTS, *_RESULTS, *_GRADIENTS)),
+    ]
+
+
+@dataclass(frozen=True)
+class Loop:
+    """What one direction of a layer runs over.
+
+    Args:
+        kind: `LSTM`, `GRU`, ….
+        reverse: from the last step to the first.
+        x: inputs, float32 (batch, time, features).
+        w: (features, gates · units).
+        bias: (gates · units,).
+        u: recurrent weights, (units, gates · units).
+        b: of `GRU` the bias of the recurrent product, of `PEEPHOLE_LSTM` the peepholes i, f, o: (3 · units,).
+        h0: (batch, units).
+        c0: of those with a second state, (batch, units).
+        mask: bool (batch, time), true at real steps; None: all are.
+
+    Raises:
+        ValueError: arrays of other shapes or types.
+    """
+
+    kind: int
+    reverse: bool
+    x: np.ndarray
+    w: np.ndarray
+    bias: np.ndarray
+    u: np.ndarray
+    b: np.ndarray | None
+    h0: np.ndarray
+    c0: np.ndarray | None
+    mask: np.ndarray | None
+
+    def __post_init__(self) -> None:
+        if np.ndim(self.x) != 3 or np.ndim(self.h0) != 2:
+            axes = np.ndim(self.x), np.ndim(self.h0)
+            raise ValueError(
+                f"x and h0 have {axes[0]} and {axes[1]} axes; allowed: (batch, time, features), (batch, units)"
+            )
+        steps, batch, features, units = self.sizes
+        width = GATES[self.kind] * units
+        if max(batch * steps, units, features) * 4 * max(units, features) > 2**40:
+            raise ValueError(f"{steps} steps of {batch} rows of {units} units are too many; take smaller batches")
+        _check("x", self.x, (batch, steps, features))
+        _check("w", self.w, (features, width))
+        _check("bias", self.bias, (width,))
+        _check("u", self.u, (units, width))
+        _check("h0", self.h0, (batch, units))
+        if self.kind in HAS_B:
+            _check("b", self.b, (3 * units,))
+        if self.kind in HAS_C:
+            _check("c0", self.c0, (batch, units))
+        if self.mask is not None:
+            _check("mask", self.mask, (batch, steps), np.bool_)
+
+    @property
+    def sizes(self) -> tuple[int, int, int, int]:
+        """Steps, rows, features, units."""
+        (batch, steps, features), units = self.x.shape, self.h0.shape[1]
+        return steps, batch, features, units
+
+
+class States(NamedTuple):
+    """What a run gives, and what its way back needs."""
+
+    out: np.ndarray  #: h after each step, zero where masked (batch, time, units)
+    before: np.ndarray  #: h before each real step, anything elsewhere
+    c: np.ndarray  #: c after each step
+    kept: np.ndarray  #: gates, as job.h names them
+    h_last: np.ndarray  #: (batch, units)
+    c_last: np.ndarray  #: (batch, units)
+
+
+class Results(NamedTuple):
+    """Gradients of what a run gives."""
+
+    dout: np.ndarray | None  #: None: zeros
+    dh_last: np.ndarray
+    dc_last: np.ndarray | None
+
+
+class Gradients(NamedTuple):
+    """Gradients of what a run takes, but for its inputs."""
+
+    dw: np.ndarray
+    dbias: np.ndarray
+    du: np.ndarray
+    db: np.ndarray
+    dh0: np.ndarray
+    dc0: np.ndarray
+    found: np.ndarray  #: those of gates, from which `inputs` makes those of the inputs
+
+
+@functools.cache
+def library() -> Any:
+    """The library; None where it was not built."""
+    for suffix in EXTENSION_SUFFIXES:
+        path = Path(__file__).with_name(f"_kernel{suffix}")
+        if path.is_file():
+            found = ctypes.CDLL(str(path))
+            found.seqtasks_chosen.restype = ctypes.c_char_p
+            return found
+    return None
+
+
+def instructions() -> str:
+    """The instruction set in use: avx512, avx2 or portable."""
+    return str(library().seqtasks_chosen().decode())
+
+
+def choose(name: str | None) -> bool:
+    """Takes the loop for an instruction set, None: the best one; false if this CPU has not got it."""
+    return bool(library().seqtasks_choose(name.encode() if name else None) >= 0)
+
+
+def threads() -> int:
+    """How many threads a call may use: OMP_NUM_THREADS, but not more than cores that the process may run on."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return max(1, min(cores, int(asked))) if asked.isdigit() and int(asked) else cores
+
+
+def forward(*loops: Loop) -> list[States]:
+    """Runs over time, one loop or two at once.
+
+    Raises:
+        MemoryError: there is not enough.
+    """
+    results, jobs = [], []
+    for loop in loops:
+        steps, batch, _, units = loop.sizes
+        one, every = (batch, units), (batch, steps, units)
+        has_c = loop.kind in HAS_C
+        states = States(
+            out=empty(every),
+            before=empty(every),
+            c=empty(every if has_c else (0, 0, 0)),
+            kept=empty((batch, steps, KEPT[loop.kind] * units)),
+            h_last=empty(one),
+            c_last=empty(one if has_c else (0, 0)),
+        )
+        results.append(states)
+        jobs.append(_job(loop, **states._asdict()))
+    _call(library().seqtasks_forward, jobs)
+    return results
+
+
+def backward(loops: Sequence[Loop], states: Sequence[States], results: Sequence[Results]) -> list[Gradients]:
+    """The gradients of a run, but for those of its inputs.
+
+    Args:
+        loops: as `forward` had them.
+        states: as `forward` gave them.
+        results: for each loop the gradients of its results.
+
+    Raises:
+        ValueError: arrays of other shapes or types.
+        MemoryError: there is not enough.
+    """
+    found, jobs = [], []
+    for loop, run, result in zip(loops, states, results, strict=True):
+        steps, batch, _, units = loop.sizes
+        one, every, has_c = (batch, units), (batch, steps, units), loop.kind in HAS_C
+        widths = {"before": units, "kept": KEPT[loop.kind] * units, "out": units} | ({"c": units} if has_c else {})
+        for name, width in widths.items():
+            _check(name, getattr(run, name), (batch, steps, width))
+        if result.dout is not None:
+            _check("dout", result.dout, every)
+        _check("dh_last", result.dh_last, one)
+        if has_c:
+            _check("dc_last", result.dc_last, one)
+        taken = loop.w, loop.bias, loop.u, loop.b, loop.h0, loop.c0
+        given = [empty((0,) if array is None else array.shape) for array in taken]
+        own = Gradients(*given, found=empty((batch, steps, FOUND[loop.kind] * units)))
+        if not batch:  # the kernel has nothing to go over
+            for array in own:
+                array.fill(0)
+        found.append(own)
+        kept = {name: getattr(run, name) for name in ("out", "before", "c", "kept")}
+        jobs.append(_job(loop, **kept, **result._asdict(), **own._asdict()))
+    _call(library().seqtasks_backward, jobs)
+    return found
+
+
+def inputs(loops: Sequence[Loop], found: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The gradients of inputs, (batch, time, features); zero at masked steps.
+
+    Args:
+        loops: as `forward` had them.
+        found: for each loop what `backward` gave.
+
+    Raises:
+        ValueError: arrays of other shapes or types.
+        MemoryError: there is not enough.
+    """
+    results, jobs = [], []
+    for loop, gates in zip(loops, found, strict=True):
+        steps, batch, _, units = loop.sizes
+        _check("found", gates, (batch, steps, FOUND[loop.kind] * units))
+        results.append(empty(loop.x.shape))
+        jobs.append(_job(loop, found=gates, dx=results[-1]))
+    _call(library().seqtasks_inputs, jobs)
+    return results
+
+
+def empty(shape: tuple[int, ...]) -> np.ndarray:
+    """A float32 array aligned so that TensorFlow takes it without a copy."""
+    size = int(np.prod(shape, dtype=np.int64))
+    memory = np.empty(size + 16, np.float32)
+    start = -memory.ctypes.data % 64 // 4
+    return memory[start : start + size].reshape(shape)
+
+
+def _check(name: str, array: Any, shape: tuple[int, ...], dtype: Any = np.float32) -> None:
+    fits = isinstance(array, np.ndarray) and array.dtype == dtype and array.shape == shape
+    if not fits or not array.flags.c_contiguous:
+        got = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+        raise ValueError(f"{name} is {got}; allowed: contiguous {np.dtype(dtype)} {shape}")
+
+
+def _job(loop: Loop, **arrays: Any) -> Job:
+    given = {name: getattr(loop, name) for name in _INPUTS} | arrays
+    addresses = {name: array.ctypes.data for name, array in given.items() if array is not None}
+    return Job(*loop.sizes, loop.kind, int(loop.reverse), threads(), **addresses)
+
+
+def _call(function: Any, jobs: Sequence[Job]) -> None:
+    with _one_at_a_time:
+        failed = function((Job * len(jobs))(*jobs), len(jobs))
+    if failed:
+        rows, units = jobs[0].batch, jobs[0].units
+        raise MemoryError(f"not enough memory for {rows} rows of {units} units; take smaller batches")

@@ -1,0 +1,64 @@
+"""A real race of small models, and what happens to those that cannot run."""
+
+import numpy as np
+import pytest
+
+from seqtasks.bench import race as racing
+from seqtasks.bench.contenders import NAMES, there
+from seqtasks.bench.race import BenchError, Race, race
+from seqtasks.bench.shapes import Shape
+
+SMALL = Shape(units=8, batch=4, time=6, features=3, layers=2, bidirectional=True, lengths=(6, 4), vocabulary=9)
+
+
+def test_a_race():
+    said = []
+    found = race(SMALL, ["loop", "stock", *filter(there, ["native", "torch"])], 3, 1, said.append)
+    assert not found.failed and set(found.seconds) >= {"loop", "stock"}
+    for seconds in found.seconds.values():
+        assert seconds.shape == (3,) and (seconds > 0).all()
+    assert found.peak > 1e8 and found.speed("loop") < found.peak
+    assert all(2**26 < memory < 2**34 for memory in found.memory.values())
+    assert said[-1] == "round 3 of 3" and "loop: warming up" in said
+    low, middle, high = found.ratio("loop", "stock")
+    assert 0 < low <= middle <= high and found.ratio("stock", "stock") == (1, 1, 1)
+
+
+def test_who_cannot_run_is_named_and_the_others_go_on(monkeypatch):
+    monkeypatch.setenv("PYTHONWARNINGS", "ignore")
+    found = race(SMALL, ["parallel", "loop"], 1)
+    assert "engine=parallel cannot run this" in found.failed["parallel"] and list(found.seconds) == ["loop"]
+    with pytest.raises(BenchError, match=r"parallel: .*cannot run this"):
+        race(SMALL, ["parallel"], 1)
+
+
+def test_no_round_begins_after_the_budget(monkeypatch):
+    asked = []
+
+    def ask(process):
+        asked.append(process)
+        return {"seconds": 1.0, "memory": 1}
+
+    class Worker:
+        def __init__(self, name, *_):
+            self.name = name
+
+        def __enter__(self):
+            return self.name
+
+        def __exit__(self, *_):
+            return None
+
+    monkeypatch.setattr(racing, "_worker", Worker)
+    monkeypatch.setattr(racing, "_ask", ask)
+    found = race(SMALL, ["loop", "stock"], 100, budget=9)
+    assert len(found.seconds["loop"]) == 5 and found.peak == racing.PEAK
+    # The order turns round by round, so that nobody always runs after the same one.
+    assert [name for name in asked if name != "peak"][:4] == ["stock", "loop", "loop", "stock"]
+
+
+def test_ratios_are_taken_round_by_round():
+    slow = np.array([1.0, 2.0, 4.0])  # a machine that slows down
+    found = Race(SMALL, {"native": slow, "torch": 2 * slow}, {}, 1e9, {})
+    assert found.ratio("native", "torch") == (0.5, 0.5, 0.5)
+    assert set(found.seconds) <= set(NAMES)

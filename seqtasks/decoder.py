@@ -37,6 +37,7 @@ class Decoder(keras.layers.Layer):
         attention: `"additive"`, `"multiplicative"` or `"none"`.
         feeding: input feeding. It runs step by step; of all regularisation only
             `config.dropout` and `config.input_dropout` go with it.
+        stack: the cells themselves, an encoder of `config` that nothing else uses; None: made here.
 
     Raises:
         ConfigError: feeding without attention, or with what does not go with it.
@@ -47,6 +48,7 @@ class Decoder(keras.layers.Layer):
         config: EncoderConfig | dict[str, Any],
         attention: Literal["additive", "multiplicative", "none"] = "additive",
         feeding: bool = False,
+        stack: Encoder | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -55,7 +57,7 @@ class Decoder(keras.layers.Layer):
         if feeding:
             _check(config, attention)
         self.config, self.how, self.feeding = config, attention, feeding
-        self.stack = Encoder(config, name="stack", dtype=self.dtype_policy)
+        self.stack = stack or Encoder(config, name="stack", dtype=self.dtype_policy)
         self.attention = self.combine = None
         if attention != "none":
             size = self.stack.output_size

@@ -1,25 +1,28 @@
-"""Scores of translations by sacrebleu (https://github.com/mjpost/sacrebleu), and what simple methods reach."""
+"""Scores of written lines by sacrebleu (https://github.com/mjpost/sacrebleu), and what simple methods reach."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 Lines = Sequence[str]
 
 
-def translation_scores(found: Lines, wanted: Lines) -> dict[str, float]:
+def line_scores(found: Lines, wanted: Sequence[Lines]) -> dict[str, float]:
     """Corpus BLEU and chrF, cased and detokenised, from 0 to 100, and the share of lines that are right to the letter.
 
     Args:
-        found: translations.
-        wanted: references, as many.
+        found: lines.
+        wanted: for each line those that are right, one or more.
     """
     import sacrebleu
 
+    most = max(map(len, wanted))  # sacrebleu wants streams of references, with gaps where there are fewer
+    streams: Any = [[right[i] if i < len(right) else None for right in wanted] for i in range(most)]
     return {
-        "bleu": float(sacrebleu.corpus_bleu(list(found), [list(wanted)]).score),
-        "chrf": float(sacrebleu.corpus_chrf(list(found), [list(wanted)]).score),
-        "exact": sum(a == b for a, b in zip(found, wanted, strict=True)) / len(wanted),
+        "bleu": float(sacrebleu.corpus_bleu(list(found), streams).score),
+        "chrf": float(sacrebleu.corpus_chrf(list(found), streams).score),
+        "exact": sum(line in right for line, right in zip(found, wanted, strict=True)) / len(wanted),
     }
 
 

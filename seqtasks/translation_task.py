@@ -13,27 +13,27 @@ import numpy as np
 
 from seqtasks.data import pairs, parallel
 from seqtasks.data.pairs import Pairs
-from seqtasks.data.ragged import Ragged
 from seqtasks.data.sources import Source
 from seqtasks.data.splits import Examples, Splits
 from seqtasks.data.vocabulary import Vocabulary
 from seqtasks.encoder import Encoder
 from seqtasks.errors import ConfigError, DataError
-from seqtasks.losses import TagLoss
-from seqtasks.metrics import TargetPerplexity
 from seqtasks.plots import attention_map
 from seqtasks.settings import setting
 from seqtasks.tagged_text import lines_of
-from seqtasks.task import Baseline, Task
-from seqtasks.translation_model import Translation, Translator, attention_weights, translation_model
-from seqtasks.translation_scores import signature, translation_scores, word_by_word
+from seqtasks.task import Baseline
+from seqtasks.translation_model import Translator, translation_model
+from seqtasks.translation_scores import line_scores, word_by_word
+from seqtasks.writer import WriterOptions
+from seqtasks.writer_task import WritePredictOptions, WriterTask
 
 log = logging.getLogger(__name__)
+UNKNOWN = 2  # the number of an unknown word
 TED = ("az", "az_tr", "be", "be_ru", "gl", "gl_pt", "pt", "ru", "tr")
 
 
 @dataclass(frozen=True)
-class TranslationOptions:
+class TranslationOptions(WriterOptions):
     """The languages, their tokens and the model of them."""
 
     source: str = setting("en", "language to translate from: the suffix of its files")
@@ -43,33 +43,20 @@ class TranslationOptions:
     shared: bool = setting(False, "both languages have the same units and vectors", model_only=True)
     longest: int = setting(100, "longer training pairs are left out, in units", least=1, model_only=True)
     reverse: bool = setting(False, "read the source from its end, as Sutskever et al. 2014", model_only=True)
-    embedding: int = setting(256, "width of the vectors of units", least=1, model_only=True)
-    tied: bool = setting(True, "the output layer has the vectors of the target", model_only=True)
-    attention: Literal["additive", "multiplicative", "none"] = setting(
-        "additive", "how the decoder reads the source", model_only=True
-    )
-    feeding: bool = setting(False, "input feeding: the decoder reads its last output, step by step", model_only=True)
     decoder_cell: str | None = setting(None, "null: that of the encoder", model_only=True)
-    dropout: float = setting(0.3, "on vectors of units and on outputs", least=0, below=1, model_only=True)
-    smoothing: float = setting(0.1, "of labels", least=0, below=1, model_only=True)
-    beams: int = setting(5, "of the search that is scored", least=1, model_only=True)
-    length_penalty: float = setting(1.0, "0 prefers short translations", least=0, model_only=True)
-    coverage: float = setting(0.0, "penalty for source units that nothing attends to", least=0, model_only=True)
+    copy: bool = setting(False, "write the source word that was attended to most for an unknown one", model_only=True)
     tokens: int | None = setting(None, "the most units in a batch, of the longer side", least=1, model_only=True)
 
 
 @dataclass(frozen=True)
-class TranslatePredictOptions:
+class TranslatePredictOptions(WritePredictOptions):
     """How sentences are translated."""
 
     file: str | None = setting(None, "translate the lines of this file")
     out: str | None = setting(None, "write the translations to this file, line by line")
-    beams: int | None = setting(None, "of the search; null: as when it was scored", least=1)
-    n_best: int = setting(1, "translations of each sentence", least=1)
-    attention: str | None = setting(None, "draw what each word attends to: FILE.png, of the first sentence")
 
 
-class TranslationTask(Task):
+class TranslationTask(WriterTask):
     """Lines of one language into lines of another."""
 
     topology = "many-to-many"
@@ -82,6 +69,11 @@ class TranslationTask(Task):
 
     def load(self, source: Source, seed: int) -> Splits:
         o = self.options
+        if o.copy and (o.unit == "bpe" or o.attention == "none"):
+            raise ConfigError(
+                f"options.copy=true with options.unit={o.unit} and options.attention={o.attention}; copying needs "
+                "options.unit=words, as every text has byte-pair units, and an attention"
+            )
         found = parallel.load(source, (o.source, o.target))
         self._lines = found.parts
         train = found.parts["train"]
@@ -97,6 +89,7 @@ class TranslationTask(Task):
             "languages": list(found.languages),
         }
         self.spec = spec
+        self._sources: list[str] = []
         parts = {part: self._examples(lines) for part, lines in found.parts.items()}
         long = np.maximum(parts["train"].inputs["source"].lengths, parts["train"].targets.lengths) > o.longest
         if long.all():
@@ -126,23 +119,14 @@ class TranslationTask(Task):
         encoded = [[v.encode(text) for text in side] for v, side in zip(self.vocabularies, lines, strict=True)]
         if self.options.reverse:
             encoded[0] = [row[::-1] for row in encoded[0]]
-        return pairs.numbered(*encoded)
+        self._sources += lines[0]
+        return pairs.numbered(*encoded, first=len(self._sources) - len(lines[0]))
 
     def model(self, encoder: Encoder) -> keras.Model:
         return translation_model(encoder, self.spec["sizes"], self.options.shared, self.options, self.name)
 
-    def loss(self) -> Any:
-        return TagLoss()
-
-    def metrics(self) -> list[Any]:
-        return [TargetPerplexity()]
-
-    @property
-    def tools(self) -> dict[str, str]:
-        return {"sacrebleu": signature()}
-
-    def callbacks(self, validation: Pairs) -> list[keras.callbacks.Callback]:
-        return [GreedyBLEU(self, validation.examples)]
+    def writer(self, model: keras.Model, **settings: Any) -> Translator:
+        return Translator(model, **settings)
 
     def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> Pairs:
         return Pairs(examples, batch_size, self.options.tokens, shuffle, seed)
@@ -150,38 +134,40 @@ class TranslationTask(Task):
     def texts(self, rows: Sequence[np.ndarray]) -> list[str]:
         """The lines of targets, their ends left out."""
         target = self.vocabularies[1]
-        return [target.decode(np.maximum(row[row > pairs.END] - 2, 0)) for row in rows]
+        return [target.decode([n - 2 for n in row if n > pairs.END]) for row in rows]
 
-    def translate(self, translator: Translator, sources: Ragged) -> list[str]:
-        """The best line for each source."""
-        return self.texts([best[0].tokens for best in translator(sources)])
+    def lines(self, writer: Translator, examples: Examples) -> list[str]:
+        return self._written(writer, examples, [best[0].tokens for best in writer(examples.inputs["source"])])
 
-    def _wanted(self, examples: Examples) -> list[str]:
-        return self.texts([examples.targets.row(i) for i in range(len(examples))])
+    def _written(self, translator: Translator, examples: Examples, rows: Sequence[np.ndarray]) -> list[str]:
+        """The lines of targets, one for each example; with `options.copy` unknown words are those of the source."""
+        texts = self.texts(rows)
+        gaps = [i for i, row in enumerate(rows) if self.options.copy and UNKNOWN in row]
+        if not gaps:
+            return texts
+        chosen = examples.take(gaps)
+        weights = translator.attention(chosen.inputs["source"], [rows[i] for i in gaps])
+        for i, line, read in zip(gaps, chosen.inputs["line"], weights, strict=True):
+            names, spans = self.texts([[n] for n in rows[i]]), self.vocabularies[0].spans(self._sources[line])
+            for place in np.flatnonzero(rows[i] == UNKNOWN) if spans else ():
+                begin, end = spans[:: -1 if self.options.reverse else 1][int(read[place].argmax())]
+                names[place] = self._sources[line][begin:end]
+            texts[i] = " ".join(names)
+        return texts
 
-    def score(self, model: keras.Model, batches: Pairs) -> dict[str, float]:
-        o, examples = self.options, batches.examples
-        wanted, sources = self._wanted(examples), examples.inputs["source"]
-        beam = Translator(model, o.beams, 1, o.length_penalty, o.coverage)
-        scores = translation_scores(self.translate(beam, sources), wanted)
-        greedy = translation_scores(self.translate(Translator(model), sources), wanted)
-        nll = count = 0.0
-        for index in range(len(batches)):
-            inputs, _, weights = batches[index]
-            nll += float((np.asarray(model.predict_on_batch(inputs))[..., 1] * weights).sum())
-            count += float(weights.sum())
-        return scores | {"bleu_greedy": greedy["bleu"], "perplexity": float(np.exp(min(nll / count, 700.0)))}
+    def references(self, examples: Examples) -> list[list[str]]:
+        return [[line] for line in self.texts([examples.targets.row(i) for i in range(len(examples))])]
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
         (train, test), n = (self._lines["train"], self._lines["test"]), len(splits.train)
-        sources, wanted = test[0][: len(splits.test)], self._wanted(splits.test)
+        sources, wanted = test[0][: len(splits.test)], self.references(splits.test)
 
         def dictionary() -> Baseline:
             found, size = word_by_word((train[0][:n], train[1][:n]), sources)
-            return Baseline(translation_scores(found, wanted), size, "NLTK")
+            return Baseline(line_scores(found, wanted), size, "NLTK")
 
         return {
-            "copy of the source": lambda: Baseline(translation_scores(sources, wanted), 0, "none"),
+            "copy of the source": lambda: Baseline(line_scores(sources, wanted), 0, "none"),
             "word by word (IBM model 1)": dictionary,
         }
 
@@ -195,53 +181,32 @@ class TranslationTask(Task):
         lines = [line.strip() for text in given for line in lines_of(text)]
         if not lines:
             raise ConfigError('nothing to translate; write a sentence: seqtasks predict RUN "A man rides a bike."')
-        o = self.options
+        self._sources = []
         examples = self._examples((lines, [""] * len(lines)))
-        beams = max(options.beams or o.beams, options.n_best)
-        translator = Translator(model, beams, options.n_best, o.length_penalty, o.coverage)
+        translator = Translator(model, **self.search(options.beams, options.n_best))
         found = translator(examples.inputs["source"])
         if options.attention is not None:
-            self._draw(model, examples.inputs["source"].row(0), found[0][0], Path(options.attention))
+            self._draw(translator, examples, found[0][0].tokens, Path(options.attention))
+        ranked = [
+            self._written(translator, examples, [best.tokens for best in nth]) for nth in zip(*found, strict=True)
+        ]
         if options.out is not None:
-            texts = self.texts([best[0].tokens for best in found])
+            texts = ranked[0]
             Path(options.out).write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
             return iter([f"{len(texts):,} lines → {options.out}"])
         return [
             {self.spec["languages"][0]: line if place == 0 else "", self.spec["languages"][1]: text}
             | {"log-probability": one.score}
-            for line, best in zip(lines, found, strict=True)
-            for place, (one, text) in enumerate(zip(best, self.texts([one.tokens for one in best]), strict=True))
+            for line, best, *texts in zip(lines, found, *ranked, strict=True)
+            for place, (one, text) in enumerate(zip(best, texts, strict=True))
         ]
 
-    def _draw(self, model: keras.Model, source: np.ndarray, best: Translation, path: Path) -> None:
+    def _draw(self, translator: Translator, examples: Examples, best: np.ndarray, path: Path) -> None:
         if self.options.attention == "none":
             raise ConfigError("this model has no attention to draw; train one with options.attention=additive")
-        weights = attention_weights(model, source, best.tokens)
+        (weights,) = translator.attention(examples.inputs["source"][:1], [best])
         names = [
             [v.decode([n - 2]) or v.token(n - 2) for n in row]
-            for v, row in zip(self.vocabularies, (source, best.tokens), strict=True)
+            for v, row in zip(self.vocabularies, (examples.inputs["source"].row(0), best), strict=True)
         ]
         attention_map(weights, names[0], [*names[1], "(end)"]).savefig(path, dpi=120)
-
-
-class GreedyBLEU(keras.callbacks.Callback):
-    """Adds `val_bleu`, that of greedy translations, to what an epoch tells.
-
-    Args:
-        task: which scores.
-        validation: examples.
-    """
-
-    def __init__(self, task: TranslationTask, validation: Examples):
-        super().__init__()
-        self.task, self.validation = task, validation
-        self._wanted = task._wanted(validation)
-
-    def set_model(self, model: keras.Model) -> None:
-        super().set_model(model)
-        self._translator = Translator(model)
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        found = self.task.translate(self._translator, self.validation.inputs["source"])
-        if logs is not None:
-            logs["val_bleu"] = translation_scores(found, self._wanted)["bleu"]

@@ -120,3 +120,14 @@ def test_what_does_not_go_together_is_refused():
         Decoder(CONFIG, "none", True)
     with pytest.raises(ConfigError, match=r"without zoneout, layer_norm; leave encoder\.zoneout at 0\.0"):
         Decoder(dataclasses.replace(CONFIG, zoneout=0.1, layer_norm=True), "additive", True)
+
+
+def test_the_cells_of_a_given_encoder_are_used():
+    stack = Encoder(CONFIG, name="mine")
+    decoder, other = Decoder(CONFIG, "none", stack=stack), Decoder(CONFIG, "none")
+    memory, finals = memory_of()
+    begun = begin(decoder, finals)
+    outputs = numpy(decoder(X, begun, memory)[0])
+    np.testing.assert_allclose(outputs, numpy(stack(X, initial_state=begun)[0]), atol=1e-6)
+    other(X, begun, memory)
+    assert len(decoder.weights) == len(other.weights) == len(stack.weights)

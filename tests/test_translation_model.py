@@ -10,7 +10,7 @@ from seqtasks.data.pairs import END
 from seqtasks.data.ragged import Ragged
 from seqtasks.encoder import Encoder
 from seqtasks.metrics import log_softmax
-from seqtasks.translation_model import Translator, attention_weights, translation_model
+from seqtasks.translation_model import Translator, translation_model
 from seqtasks.translation_task import TranslationOptions
 
 SIZES = [9, 5]
@@ -43,17 +43,7 @@ def test_scores_are_those_of_the_training_model(options):
         assert len(best) == 3 and best[0].rank >= best[1].rank >= best[2].rank
         for one in best:
             if len(one.tokens) < MOST:  # it ended
-                # Padding has no probability in generation.
-                spare = _padding(model, SOURCES.row(row), one.tokens)
-                assert one.score == pytest.approx(-nll_of(model, SOURCES.row(row), one.tokens) + spare, abs=1e-4)
-
-
-def _padding(model, source, target):
-    """What the tokens gain as padding is left out: -log(1 - p(padding)), summed over the steps."""
-    previous = np.array([[END, *target]], np.int32)
-    zeros = np.zeros_like(previous)
-    nll = np.asarray(model.predict_on_batch([source[None], previous, zeros]))[0, :, 1]
-    return float(-np.log1p(-np.exp(-nll.astype(np.float64))).sum())
+                assert one.score == pytest.approx(-nll_of(model, SOURCES.row(row), one.tokens), abs=1e-4)
 
 
 @pytest.mark.parametrize("options", KINDS, ids=str)
@@ -61,7 +51,8 @@ def test_a_beam_of_one_is_greedy_and_the_batch_does_not_matter(options):
     model = made(**options)
     greedy = Translator(model)(SOURCES)
     beam = Translator(model, beams=1, n_best=1, rows=2)
-    alone = [Translator(model)(SOURCES[np.array([i])])[0] for i in range(len(SOURCES))]
+    one_by_one = Translator(model, rows=1)
+    alone = [one_by_one(SOURCES[np.array([i])])[0] for i in range(len(SOURCES))]
     for one, other, own in zip(greedy, beam(SOURCES), alone, strict=True):
         assert one[0].tokens.tolist() == other[0].tokens.tolist() == own[0].tokens.tolist()
         assert one[0].score == pytest.approx(own[0].score, abs=1e-4)
@@ -71,7 +62,7 @@ def test_a_beam_as_wide_as_all_paths_is_exhaustive_search():
     model, source = made(), SOURCES.row(0)
     most = 3
     ended = [t for n in range(most) for t in itertools.product((2, 3, 4), repeat=n)]
-    scores = {t: -nll_of(model, source, t) + _padding(model, source, np.array(t, int)) for t in ended}
+    scores = {t: -nll_of(model, source, t) for t in ended}
     (best,) = Translator(model, beams=64, n_best=5, most=most)(SOURCES[np.array([0])])
     finished = [tuple(one.tokens.tolist()) for one in best if len(one.tokens) < most]
     expected = sorted(scores, key=scores.get, reverse=True)
@@ -85,14 +76,18 @@ def test_coverage_asks_for_all_of_the_source():
     source = SOURCES.row(1)
     for one in covering[1]:
         if len(one.tokens) < MOST:
-            seen = np.minimum(attention_weights(model, source, one.tokens).sum(0), 1)
+            (weights,) = Translator(model).attention(Ragged.of([source]), [one.tokens])
+            seen = np.minimum(weights.sum(0), 1)
             assert one.rank == pytest.approx(one.score + 0.7 * np.log(seen).sum(), abs=1e-3)
 
 
-def test_attention_reads_the_source():
-    weights = attention_weights(made(), SOURCES.row(1), np.array([2, 3, 2]))
-    assert weights.shape == (4, 7)
-    np.testing.assert_allclose(weights.sum(-1), 1, atol=1e-5)
+def test_attention_reads_the_source_whatever_the_batch():
+    translator, targets = Translator(made(), rows=3), [np.arange(2, 2 + n) % 3 + 2 for n in (3, 1, 0, 5, 2)]
+    for row, (weights, target) in enumerate(zip(translator.attention(SOURCES, targets), targets, strict=True)):
+        assert weights.shape == (len(target) + 1, SOURCES.lengths[row])
+        np.testing.assert_allclose(weights.sum(-1), 1, atol=1e-5)
+        (alone,) = translator.attention(SOURCES[np.array([row])], [target])
+        np.testing.assert_allclose(weights, alone, atol=1e-6)
 
 
 def test_the_loss_is_smoothed_and_the_likelihood_is_not():
@@ -101,11 +96,11 @@ def test_the_loss_is_smoothed_and_the_likelihood_is_not():
     found = np.asarray(model.predict_on_batch([source[None], previous, wanted]))[0]
     every = [
         np.asarray(model.predict_on_batch([source[None], previous, np.full((1, 2), n, np.int32)]))[0, :, 1]
-        for n in range(5)
+        for n in range(1, 5)  # 0 is padding
     ]
     logp = -np.stack(every, -1)
     np.testing.assert_allclose(log_softmax(logp), logp, atol=1e-5)
-    np.testing.assert_allclose(found[:, 1], [-logp[0, 3], -logp[1, END]], atol=1e-5)
+    np.testing.assert_allclose(found[:, 1], [-logp[0, 3 - 1], -logp[1, END - 1]], atol=1e-5)
     np.testing.assert_allclose(found[:, 0], 0.8 * found[:, 1] - 0.2 * logp.mean(-1), atol=1e-5)
 
 
@@ -114,3 +109,25 @@ def test_one_embedding_for_both_languages_and_the_output():
     tables = [w for w in model.trainable_weights if tuple(w.shape) == (5, 6)]
     assert len(tables) == 1
     assert Translator(model)(Ragged.of([[2, 3, 4]]))
+
+
+def test_scheduled_sampling_is_for_training_only():
+    plain, sampled = made(), made(sampling=1.0, sampling_steps=1)
+    for weight, given in zip(sampled.trainable_weights, plain.trainable_weights, strict=True):
+        weight.assign(given)
+    source, previous = SOURCES[np.array([1])].padded(), np.array([[END, 2, 3, 4, 2, 2]], np.int32)
+    inputs = [source, previous, np.array([[2, 3, 4, 2, 2, END]], np.int32)]
+    wanted = plain.predict_on_batch(inputs)
+    np.testing.assert_allclose(sampled.predict_on_batch(inputs), wanted, atol=1e-6)
+    sampled(inputs, training=True)  # after this update all are replaced
+    found = np.asarray(sampled(inputs, training=True))
+    guesses = [END]
+    for step in range(5):  # of the plain model after the given words
+        every = [
+            float(plain.predict_on_batch([source, previous, np.full((1, 6), n, np.int32)])[0, step, 1])
+            for n in range(1, 5)
+        ]
+        guesses.append(1 + int(np.argmin(every)))
+    own = plain.predict_on_batch([source, np.array([guesses], np.int32), inputs[2]])
+    np.testing.assert_allclose(found, own, atol=1e-5)
+    assert np.abs(found - wanted).max() > 1e-3

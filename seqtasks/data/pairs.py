@@ -38,16 +38,34 @@ class Pairs(Buckets):
         return np.lexsort((-target * jitter, -source))
 
     def collate(self, rows: Examples, extra: int = 0) -> Any:
-        source, targets = rows.inputs["source"], rows.targets
-        wide = targets.padded(least=targets.shape[1] + extra)
-        previous = np.concatenate([np.full((len(rows), 1), END, wide.dtype), wide[:, :-1]], axis=1)
-        inputs = {"source": source.padded(least=max(1, source.shape[1]) + extra), "previous": previous, "targets": wide}
-        return inputs, wide, (np.arange(wide.shape[1])[None] < targets.lengths[:, None]).astype(np.float32)
+        source = rows.inputs["source"]
+        previous, targets, weights = shifted(rows.targets, extra)
+        inputs = {"source": source.padded(least=max(1, source.shape[1]) + extra), "previous": previous}
+        return {**inputs, "targets": targets}, targets, weights
 
 
-def numbered(source: list[np.ndarray], target: list[np.ndarray]) -> Examples:
-    """Pairs of token numbers of vocabularies, two higher here, and the ends of the targets."""
+def shifted(targets: Ragged, extra: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What a writer reads before each target, the targets, and ones at real ones: (batch, time) each.
+
+    Args:
+        targets: each ends in `END`.
+        extra: steps of padding beyond the longest.
+    """
+    wide = targets.padded(least=targets.shape[1] + extra)
+    previous = np.concatenate([np.full((len(targets), 1), END, wide.dtype), wide[:, :-1]], axis=1)
+    return previous, wide, (np.arange(wide.shape[1])[None] < targets.lengths[:, None]).astype(np.float32)
+
+
+def numbered(source: list[np.ndarray], target: list[np.ndarray], first: int = 0) -> Examples:
+    """Pairs of token numbers of vocabularies, two higher here, and the ends of the targets.
+
+    Args:
+        source: of each line.
+        target: of each line.
+        first: the number of the first line; `line` of the inputs counts from it.
+    """
+    lines = np.arange(first, first + len(source))
     return Examples(
-        {"source": Ragged.of([row.astype(np.int32) + 2 for row in source])},
+        {"source": Ragged.of([row.astype(np.int32) + 2 for row in source]), "line": lines},
         Ragged.of([np.append(row.astype(np.int32) + 2, END) for row in target]),
     )

@@ -10,11 +10,11 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("seqtasks")
 class SmoothedHead(keras.layers.Layer):
-    """The loss that is trained on, and the one that is told, of given tokens.
+    """The loss that is trained on, the one that is told, and the likeliest token.
 
     With smoothing ε the first is (1 - ε) times the negative log-likelihood of the token plus
     ε times the mean of those of all tokens (Szegedy et al. 2016,
-    https://arxiv.org/abs/1512.00567).
+    https://arxiv.org/abs/1512.00567). Token 0 is padding and has no probability.
 
     Args:
         head: a `SoftmaxHead`.
@@ -30,23 +30,26 @@ class SmoothedHead(keras.layers.Layer):
             self.head.build(x_shape)
             self.head.built = True
 
-    def call(self, x: Any, targets: Any) -> Any:
-        """Losses.
+    def call(self, x: Any, targets: Any) -> tuple[Any, Any]:
+        """Losses, and guesses.
 
         Args:
             x: (batch, time, width).
             targets: (batch, time), token numbers.
 
         Returns:
-            Float32 (batch, time, 2): the smoothed loss and the negative log-likelihood.
+            Float32 (batch, time, 2), the smoothed loss and the negative log-likelihood, of no
+            meaning where the target is padding; and int32 (batch, time), the likeliest tokens.
         """
-        if not self.smoothing:
-            nll = self.head(x, targets)
-            return ops.stack([nll, nll], axis=-1)
-        logits = self.head(x)
-        nll = ops.sparse_categorical_crossentropy(ops.cast(targets, "int32"), logits, from_logits=True)
-        every = ops.logsumexp(logits, axis=-1) - ops.mean(logits, axis=-1)
-        return ops.stack([(1 - self.smoothing) * nll + self.smoothing * every, nll], axis=-1)
+        logits = self.head(x)[..., 1:]
+        nll = ops.sparse_categorical_crossentropy(
+            ops.maximum(ops.cast(targets, "int32") - 1, 0), logits, from_logits=True
+        )
+        smoothed = nll
+        if self.smoothing:
+            every = ops.logsumexp(logits, axis=-1) - ops.mean(logits, axis=-1)
+            smoothed = (1 - self.smoothing) * nll + self.smoothing * every
+        return ops.stack([smoothed, nll], axis=-1), ops.cast(ops.argmax(logits, axis=-1), "int32") + 1
 
     def compute_mask(self, *inputs: Any, **more: Any) -> None:
         """None: masks are arguments."""

@@ -37,8 +37,11 @@ def test_a_row_is_its_pair():
     np.testing.assert_array_equal(inputs["targets"], targets)
 
 
-def test_the_second_batch_is_longer_than_the_first():
-    """Keras takes a length for fixed that the first two batches share."""
-    batches = Pairs(numbered([np.ones(3, int)] * 64, [np.ones(4, int)] * 64), 32)
+@pytest.mark.parametrize(("first", "second"), [((3, 4), (3, 4)), ((4, 5), (3, 4)), ((5, 4), (3, 3)), ((5, 3), (4, 1))])
+def test_the_first_two_batches_share_no_length(first, second):
+    """Keras would take it for fixed."""
+    sides = [[np.ones(n, int)] * 32 + [np.ones(m, int)] * 32 for n, m in zip(first, second, strict=True)]
+    batches = Pairs(numbered(*sides), 32)
     (one, *_), (other, *_) = batches[0], batches[1]
-    assert all(other[name].shape[1] == one[name].shape[1] + 1 for name in one)
+    assert all(other[name].shape[1] != one[name].shape[1] for name in one)
+    assert (one["source"][:, : first[0]] > 0).all() and (other["source"] > 0).sum() == 32 * second[0]

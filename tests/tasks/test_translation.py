@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from seqtasks import plugins, results, runs, train, use
@@ -9,6 +10,7 @@ from seqtasks.baseline import run_baselines
 from seqtasks.config import resolve
 from seqtasks.errors import ConfigError, DataError
 from seqtasks.progress import Reporter
+from seqtasks.translation_task import UNKNOWN
 
 QUIET = Reporter(quiet=True)
 WORDS = {"red": "rot", "green": "grün", "blue": "blau", "dog": "Hund", "cat": "Katze", "bird": "Vogel"}
@@ -16,8 +18,6 @@ WORDS = {"red": "rot", "green": "grün", "blue": "blau", "dog": "Hund", "cat": "
 
 def lines(count, seed):
     """Two words, the other way round in the other language."""
-    import numpy as np
-
     rng = np.random.default_rng(seed)
     pairs = [(rng.choice(list(WORDS)), rng.choice(list(WORDS))) for _ in range(count)]
     return [f"a {a} {b}." for a, b in pairs], [f"{WORDS[b]} {WORDS[a]} ein." for a, b in pairs]
@@ -94,9 +94,9 @@ def test_pairs_that_are_too_long(trained, tmp_path):
 @pytest.mark.parametrize(
     "words",
     [
-        ["options.attention=none", "options.reverse=true"],
+        ["options.attention=none", "options.reverse=true", "options.sampling=0.3", "options.sampling_steps=2"],
         ["options.feeding=true", "options.attention=multiplicative", "options.decoder_cell=lstm"],
-        ["options.unit=words", "options.tied=false"],
+        ["options.unit=words", "options.tied=false", "options.copy=true"],
         ["options.shared=true", "options.tokens=400", "options.coverage=0.2"],
     ],
     ids=str,
@@ -108,3 +108,33 @@ def test_other_models(trained, tmp_path, words):
     row, _ = train.run(resolve("translation", cls.Options, [*small, *words]), cls, tmp_path, QUIET)
     assert row.params > 0
     assert use.predict(runs.open_run(tmp_path / row.run), ["a red dog."])
+
+
+@pytest.mark.parametrize("reverse", ["false", "true"])
+def test_unknown_words_are_those_that_were_attended_to(trained, reverse):
+    cls = plugins.load_task("translation")
+    words = [f"data.source=files:{trained[3]}", "options.unit=words", "options.copy=true", f"options.reverse={reverse}"]
+    config = resolve("translation", cls.Options, words)
+    task = cls(config.options)
+    splits = train.load(task, config, QUIET)
+
+    class Looks:
+        """At the last word, then at the first."""
+
+        def attention(self, sources, targets):
+            order = [0, 2] if reverse == "true" else [2, 0]
+            return [np.eye(3)[[order[0], 1, order[1], 1]] for _ in targets]
+
+    rows = [np.array([UNKNOWN, 3, UNKNOWN]), np.array([3, 4, 5])]
+    examples = splits.test.take([4, 7])
+    (copied, plain), (first, *_, last) = task._written(Looks(), examples, rows), lines(40, 2)[0][4].split()
+    known = task.texts([[3]])[0]
+    assert copied == f"{last} {known} {first}" and plain == task.texts([rows[1]])[0]
+
+
+def test_copying_needs_words_and_attention(trained, tmp_path):
+    cls = plugins.load_task("translation")
+    for words in (["options.copy=true"], ["options.copy=true", "options.unit=words", "options.attention=none"]):
+        config = resolve("translation", cls.Options, [f"data.source=files:{trained[3]}", *words])
+        with pytest.raises(ConfigError, match=r"copying needs options\.unit=words"):
+            train.run(config, cls, tmp_path, QUIET)

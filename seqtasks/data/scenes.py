@@ -1,0 +1,143 @@
+"""Pictures of groups of digits, and sentences that tell their numbers, kinds and places.
+
+    a three above two sevens
+    two fives right of three eights
+    three nines
+
+The digit that is named first is the smaller one, so a picture has one sentence. Counting,
+telling above from left, and which comes first, all have to be right.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+
+from seqtasks.data.splits import Splits
+
+SINGULAR = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+PLURAL = ("zeros", "ones", "twos", "threes", "fours", "fives", "sixes", "sevens", "eights", "nines")
+COUNTS = ("a", "two", "three")
+RELATIONS = ("above", "below", "left of", "right of")
+SHARES = {"validation": 0.1, "test": 0.2}  # of all combinations
+ALONE = -1  # in the place of a relation: there is one group
+
+
+def combinations() -> dict[str, np.ndarray]:
+    """What is told, by split: no combination is in two of them, and every word is in each.
+
+    Returns:
+        Rows of (smaller digit, its count - 1, relation or `ALONE`, other digit, its count - 1).
+    """
+    alone = [(d, n, ALONE, 0, 0) for d in range(10) for n in range(3)]
+    both = [(d, n, r, e, m) for d, e in itertools.combinations(range(10), 2) for r, n, m in np.ndindex(4, 3, 3)]
+    rng = np.random.default_rng(0)
+    found: dict[str, list[np.ndarray]] = {"train": [], "validation": [], "test": []}
+    for kind in (alone, both):
+        rows, begin = rng.permutation(np.array(kind)), 0
+        for part, share in SHARES.items():
+            count = round(share * len(rows))
+            found[part].append(rows[begin : begin + count])
+            begin += count
+        found["train"].append(rows[begin:])
+    return {part: np.concatenate(rows) for part, rows in found.items()}
+
+
+def sentence(combination: np.ndarray) -> str:
+    """What is to be said of a combination."""
+    d, n, relation, e, m = (int(number) for number in combination)
+    first, second = _group(d, n), _group(e, m)
+    return first if relation == ALONE else f"{first} {RELATIONS[relation]} {second}"
+
+
+def _group(digit: int, count: int) -> str:
+    if count:
+        return f"{COUNTS[count]} {PLURAL[digit]}"
+    return f"{'an' if digit == 8 else COUNTS[0]} {SINGULAR[digit]}"
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """Pictures that are drawn when they are asked for, from the seed, the epoch and the number alone.
+
+    Attributes:
+        combinations: (n, 5), see `combinations`.
+        numbers: (n,), of the pictures.
+        digits: uint8 (images, tile, tile), what is drawn.
+        members: for each digit which of them show it.
+        seed: of the drawing.
+    """
+
+    combinations: np.ndarray
+    numbers: np.ndarray
+    digits: np.ndarray
+    members: tuple[np.ndarray, ...]
+    seed: int
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, index: slice | np.ndarray) -> Scenes:
+        return Scenes(self.combinations[index], self.numbers[index], self.digits, self.members, self.seed)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of a picture: four digits."""
+        return 4 * self.digits.shape[1], 4 * self.digits.shape[2]
+
+    def images(self, epoch: int) -> np.ndarray:
+        """The pictures as this epoch has them, uint8 (n, height, width)."""
+        canvases = np.zeros((len(self), *self.shape), np.uint8)
+        for canvas, number, row in zip(canvases, self.numbers, self.combinations, strict=True):
+            self._draw(canvas, row, np.random.default_rng((self.seed, epoch, int(number))))
+        return canvases
+
+    def _draw(self, canvas: np.ndarray, combination: np.ndarray, rng: np.random.Generator) -> None:
+        d, n, relation, e, m = (int(number) for number in combination)
+        groups = [(d, n + 1)] if relation == ALONE else [(d, n + 1), (e, m + 1)]
+        upright = relation in (0, 1) or (
+            relation == ALONE and rng.random() < 0.5
+        )  # groups are rows, one over the other
+        if relation in (1, 3):
+            groups.reverse()
+        tile, longest = self.digits.shape[1], max(count for _, count in groups)
+        half = longest * tile / 2
+        # The groups share a middle, or above could be taken for left of.
+        middle = rng.uniform(half + tile / 4, 4 * tile - half - tile / 4)
+        for place, (digit, count) in enumerate(groups):
+            along = round(middle + rng.uniform(-tile / 4, tile / 4) - count * tile / 2)
+            if relation == ALONE:
+                across = int(rng.integers(0, 3 * tile + 1))
+            else:
+                across = 2 * tile * place + int(rng.integers(0, tile + 1))
+            for i in range(count):
+                shown = self.digits[rng.choice(self.members[digit])]
+                top, left = (across, along + i * tile) if upright else (along + i * tile, across)
+                np.maximum(
+                    canvas[top : top + tile, left : left + tile],
+                    shown,
+                    out=canvas[top : top + tile, left : left + tile],
+                )
+
+
+def scenes(splits: Splits, counts: dict[str, int]) -> dict[str, Scenes]:
+    """Scenes of labelled images of digits; each split has digits and combinations of its own.
+
+    Args:
+        splits: with inputs `image`, uint8 (n, side, side), and classes 0 to 9. Sides above 16
+            are halved as often as it takes.
+        counts: scenes of each split.
+    """
+    found = {}
+    for seed, (part, rows) in enumerate(combinations().items()):
+        examples = getattr(splits, part)
+        digits = examples.inputs["image"]
+        while digits.shape[1] > 16:
+            n, height, width = digits.shape
+            digits = digits.reshape(n, height // 2, 2, width // 2, 2).mean(axis=(2, 4)).round().astype(np.uint8)
+        members = tuple(np.flatnonzero(examples.targets == digit) for digit in range(10))
+        chosen = rows[np.random.default_rng(seed).integers(0, len(rows), counts[part])]
+        found[part] = Scenes(chosen, np.arange(counts[part]), digits, members, seed)
+    return found

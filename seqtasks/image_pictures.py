@@ -1,0 +1,51 @@
+"""Pictures of what networks that look at images do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def glimpse_paths(images: np.ndarray, places: np.ndarray, titles: Sequence[str], size: int, columns: int = 4) -> Figure:
+    """The glimpses over each image: their order, and a frame around the sharp patch of each.
+
+    Args:
+        images: (images, height, width), uint8.
+        places: (images, glimpses, 2), row and column in [-1, 1].
+        titles: one for each image.
+        size: side of the sharp patch, in pixels.
+        columns: images side by side.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
+
+    columns = min(columns, len(images))
+    rows = -(-len(images) // columns)
+    figure = Figure(figsize=(2.6 * columns, 2.8 * rows), layout="constrained")
+    every = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in every:
+        axes.set_axis_off()
+    colours = _colours(places.shape[1])
+    for axes, image, path, title in zip(every, images, places, titles, strict=False):
+        # A place is a point between the edges of the picture, a pixel of matplotlib is a point in its own middle.
+        y, x = ((path + 1) / 2 * image.shape - 0.5).T
+        axes.imshow(image, cmap="gray", vmin=0, vmax=255)
+        axes.plot(x, y, color="white", linewidth=0.8, alpha=0.7)
+        for t, colour in enumerate(colours):
+            corner = (x[t] - size / 2, y[t] - size / 2)
+            axes.add_patch(Rectangle(corner, size, size, fill=False, edgecolor=colour, linewidth=1.2, clip_on=False))
+            axes.annotate(str(t + 1), corner, color=colour, fontsize=7, annotation_clip=False)
+        axes.set_title(title, fontsize=8)
+    return figure
+
+
+def _colours(count: int) -> list[tuple[float, ...]]:
+    """From the first to the last, dark to bright but all seen on black."""
+    from matplotlib import colormaps
+
+    return [tuple(colormaps["plasma"](0.25 + 0.7 * i / max(1, count - 1))) for i in range(count)]

@@ -1,0 +1,72 @@
+"""Folders of images and captions, and what is wrong with some."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seqtasks.data import captions
+from seqtasks.data.sources import Source
+from seqtasks.errors import DataError
+
+COUNTS = {"train": 10, "validation": 5, "test": 5}
+
+
+def folder_of(path, rows, images=8, header="image,caption", place=""):
+    (path / place).mkdir(parents=True, exist_ok=True)
+    for i in range(images):
+        Image.fromarray(np.full((20, 30 + i, 3), 10 * i, np.uint8)).save(path / place / f"{i}.png")
+    (path / "captions.csv").write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    return Source("files", str(path), path)
+
+
+def said(images=8):
+    return [f'{i}.png,"A dog, {n} cats "' for i in range(images) for n in range(1 + i % 3)]
+
+
+@pytest.mark.parametrize("place", ["", "Images"])
+def test_images_and_their_captions(tmp_path, place):
+    found = captions.load(folder_of(tmp_path, said(), place=place), COUNTS, 16)
+    assert {part: len(images) for part, images in found.images.items()} == {"train": 6, "validation": 1, "test": 1}
+    for part, images in found.images.items():
+        assert images.shape == (16, 16, 3)
+        for image, own in zip(images.images(0), found.captions[part], strict=True):
+            assert own == tuple(f"A dog, {n} cats" for n in range(1 + int(image[0, 0, 0]) // 10 % 3))
+    again = captions.load(Source("files", str(tmp_path), tmp_path), COUNTS, 16)
+    assert again.fingerprint == found.fingerprint and again.captions == found.captions
+
+
+def test_a_column_may_name_the_split(tmp_path):
+    rows = [f"{i}.png,a dog,{split}" for i, split in enumerate(["train", "val", "test", "train"])]
+    found = captions.load(folder_of(tmp_path, rows, 4, "image,caption,split"), COUNTS, 16)
+    assert found.images["train"].array[:, 0, 0, 0].tolist() == [0, 30]
+    assert found.images["validation"].array[0, 0, 0, 0] == 10
+
+
+@pytest.mark.parametrize(
+    ("rows", "header", "told"),
+    [
+        (said(), "file,text", r"has no column image; it has file, text"),
+        ([*said(), "9.png,x"], "image,caption", r"names 1 of 9 images that are not there, such as 9\.png"),
+        (["0.png,a", "1.png, "], "image,caption", r"row 3: the caption is empty"),
+        (["0.png,a"], "image,caption", r"leaves no image for train"),
+        (["0.png,a,x"], "image,caption,split", r"split is 'x'; allowed: train, validation, test"),
+    ],
+)
+def test_errors_name_what_is_wrong(tmp_path, rows, header, told):
+    with pytest.raises(DataError, match=told):
+        captions.load(folder_of(tmp_path, rows, header=header), COUNTS, 16)
+
+
+def test_a_folder_without_captions_and_a_broken_image(tmp_path):
+    with pytest.raises(DataError, match=r"has no captions\.csv"):
+        captions.load(Source("files", str(tmp_path), tmp_path), COUNTS, 16)
+    source = folder_of(tmp_path, said())
+    (tmp_path / "3.png").write_bytes(b"no image")
+    with pytest.raises(DataError, match=r"3\.png cannot be read as an image"):
+        captions.load(source, COUNTS, 16)
+
+
+def test_the_middle_of_an_image_is_kept():
+    image = Image.fromarray(np.arange(60, dtype=np.uint8).reshape(1, 60).repeat(20, 0))
+    kept = captions._square(image, 20)
+    assert kept.shape == (20, 20, 3) and kept[0, :, 0].tolist() == list(range(20, 40))

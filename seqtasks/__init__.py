@@ -16,13 +16,18 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from seqtasks.audio_task import AudioOptions, AudioTask
+    from seqtasks.caption_task import CaptionOptions, CaptionTask
     from seqtasks.cells.base import Cell, make_cell, register_cell
     from seqtasks.config import EncoderConfig
+    from seqtasks.ctc_task import CTCTask, StringOptions
     from seqtasks.data.cache import fingerprint
     from seqtasks.data.sources import Source
     from seqtasks.data.splits import Examples, Splits
     from seqtasks.decoder import Decoder
     from seqtasks.encoder import Encoder
+    from seqtasks.frames_task import FramesTask
+    from seqtasks.glimpse_task import GlimpseTask
     from seqtasks.image_task import ImageTask
     from seqtasks.language_task import LanguageOptions, LanguageTask
     from seqtasks.recurrent import Recurrent
@@ -37,7 +42,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "AudioOptions": "seqtasks.audio_task",
+    "AudioTask": "seqtasks.audio_task",
     "Baseline": "seqtasks.task",
+    "CTCTask": "seqtasks.ctc_task",
+    "CaptionOptions": "seqtasks.caption_task",
+    "CaptionTask": "seqtasks.caption_task",
     "Cell": "seqtasks.cells.base",
     "Decoder": "seqtasks.decoder",
     "Encoder": "seqtasks.encoder",
@@ -46,11 +56,14 @@ _PUBLIC = {
     "Splits": "seqtasks.data.splits",
     "Source": "seqtasks.data.sources",
     "fingerprint": "seqtasks.data.cache",
+    "FramesTask": "seqtasks.frames_task",
+    "GlimpseTask": "seqtasks.glimpse_task",
     "ImageTask": "seqtasks.image_task",
     "LanguageOptions": "seqtasks.language_task",
     "LanguageTask": "seqtasks.language_task",
     "Recurrent": "seqtasks.recurrent",
     "Row": "seqtasks.results",
+    "StringOptions": "seqtasks.ctc_task",
     "TaggingOptions": "seqtasks.tagging_task",
     "TaggingTask": "seqtasks.tagging_task",
     "Task": "seqtasks.task",
@@ -67,12 +80,19 @@ _PUBLIC = {
 }
 
 __all__ = [
+    "AudioOptions",
+    "AudioTask",
     "Baseline",
+    "CTCTask",
+    "CaptionOptions",
+    "CaptionTask",
     "Cell",
     "Decoder",
     "Encoder",
     "EncoderConfig",
     "Examples",
+    "FramesTask",
+    "GlimpseTask",
     "ImageTask",
     "LanguageOptions",
     "LanguageTask",
@@ -80,6 +100,7 @@ __all__ = [
     "Row",
     "Source",
     "Splits",
+    "StringOptions",
     "TaggingOptions",
     "TaggingTask",
     "Task",

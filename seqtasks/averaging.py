@@ -16,7 +16,8 @@ class WeightAverage(keras.callbacks.Callback):
     average; the weights that training goes on with wait in the optimizer. `ema` decays
     exponentially from the first step. `nt_asgd` is the plain mean of all weights after the
     first validation that is worse than the best of all but the last `nonmono` ones; until
-    then it is the weights themselves.
+    then it is the weights themselves. `epochs` is the mean of the weights at the ends of the
+    last `last_epochs` of `epochs`, which are known beforehand; until then, too, the weights.
 
     Reference: Merity et al. 2017, https://arxiv.org/abs/1708.02182 (nt_asgd)
 
@@ -28,26 +29,33 @@ class WeightAverage(keras.callbacks.Callback):
 
     def __init__(self, config: TrainConfig, monitor: str, higher_is_better: bool):
         super().__init__()
-        self.ema = config.average == "ema"
+        self.how = config.average
+        self.first = max(0, config.epochs - config.last_epochs)  # the first epoch of the last ones
         self.momentum = config.ema_momentum
         self.nonmono = config.nonmono
         self.monitor = monitor
         self.sign = -1.0 if higher_is_better else 1.0
         self.swapped = False  # whether the model holds the average
         self.values: list[float] = []
-        self.begin: int | None = 0 if self.ema else None  # the first step that is averaged
-        self._step = 0
+        self.begin: int | None = 0 if self.how == "ema" else None  # the first step that is averaged
+        self._step = self._epoch = 0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._put(average=False)
-        self._step = int(self.model.optimizer.iterations)
+        self._step, self._epoch = int(self.model.optimizer.iterations), epoch
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self.model.optimizer.ema_momentum.assign(self._momentum(last=batch + 1 == self.params["steps"]))
+        self._step += 1
+
+    def _momentum(self, last: bool) -> float:
+        """How much of the average stays at the next step, the `last` of its epoch or not."""
+        if self.how == "epochs":
+            n = max(0, self._epoch - self.first)
+            return n / (n + 1) if last or not n else 1.0
         n = 0 if self.begin is None else self._step - self.begin
         # With n/(n + 1) the average is the mean; before it has seen much, one that decays is close to it.
-        momentum = min(self.momentum, (1 + n) / (10 + n)) if self.ema else n / (n + 1)
-        self.model.optimizer.ema_momentum.assign(momentum)
-        self._step += 1
+        return min(self.momentum, (1 + n) / (10 + n)) if self.how == "ema" else n / (n + 1)
 
     def on_test_begin(self, logs: Any = None) -> None:
         self._put(average=True)

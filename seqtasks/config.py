@@ -62,7 +62,7 @@ class EncoderConfig:
         "none", "residual or gated (highway) sums where the widths agree; dense: a layer reads all below it"
     )
     layer_norm: bool = setting(False, "layer normalisation of every layer's output")
-    engine: Literal["auto", "keras", "parallel", "loop"] = setting("auto", "what runs the time loop")
+    engine: Literal["auto", "native", "keras", "parallel", "loop"] = setting("auto", "what runs the time loop")
     options: dict[str, Any] = setting(help="options of the cell, e.g. encoder.options.forget_bias=0", factory=dict)
 
 
@@ -85,10 +85,13 @@ class TrainConfig:
     decay_after: int = setting(1, "epochs at the first learning rate, for step", least=1)
     patience: int = setting(2, "epochs without progress before plateau acts", least=1)
     clip_norm: float | None = setting(1.0, "largest global norm of the gradient; null: no clipping", above=0)
-    average: Literal["none", "ema", "nt_asgd"] = setting(
-        "none", "score and keep an average of the weights: decaying (ema), or the mean since progress ended (nt_asgd)"
+    average: Literal["none", "ema", "nt_asgd", "epochs"] = setting(
+        "none",
+        "score and keep an average of the weights: decaying (ema), the mean since progress ended (nt_asgd), or that of "
+        "the ends of the last epochs (epochs)",
     )
     ema_momentum: float = setting(0.999, "of average=ema", least=0, below=1)
+    last_epochs: int = setting(5, "of average=epochs: how many, counted from train.epochs", least=1)
     nonmono: int = setting(5, "epochs without progress before average=nt_asgd begins", least=1)
     early_stopping: int | None = setting(None, "stop after so many epochs without progress; null: never", least=1)
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = setting("float32", "of the arithmetic")

@@ -149,8 +149,16 @@ def _about_body(node: ast.ClassDef) -> dict[str, str]:
     for part in node.body:
         if isinstance(part, ast.Assign) and isinstance(part.targets[0], ast.Name) and part.targets[0].id == "states":
             found["states"] = ", ".join(ast.literal_eval(part.value))
-    methods = {part.name for part in node.body if isinstance(part, ast.FunctionDef)}
-    more = [engine for engine, method in (("keras", "keras_layer"), ("parallel", "scan")) if method in methods]
+    own = {part.name for part in node.body if isinstance(part, ast.FunctionDef)}
+    own |= {
+        name.id
+        for part in node.body
+        if isinstance(part, ast.Assign)
+        for name in part.targets
+        if isinstance(name, ast.Name)
+    }
+    methods = {"native": "native_loop", "keras": "keras_layer", "parallel": "scan"}
+    more = [engine for engine, method in methods.items() if method in own]
     return found | {"engines": ", ".join(["loop", *more])}
 
 

@@ -13,6 +13,7 @@ import keras
 from seqtasks import config as configuration
 from seqtasks import plugins, runs
 from seqtasks.config import Config
+from seqtasks.encoder import Encoder
 from seqtasks.errors import ConfigError, Interrupted, RunError
 from seqtasks.progress import Reporter
 from seqtasks.task import Task
@@ -25,7 +26,8 @@ def language_run(name: str, config: Config, folder: runs.Run, reporter: Reporter
     """The run of a language model that `options.pretrain` names; it is trained first if it is not finished.
 
     Its encoder, data, seed and words are those of the classifier, the rest is the
-    configuration of its own task. It lies beside the classifier's run.
+    configuration of its own task. It lies beside the classifier's run. Of a bidirectional
+    layer it is the forward half, as the other would have read the words to predict.
 
     Args:
         name: of the language model's task.
@@ -34,14 +36,14 @@ def language_run(name: str, config: Config, folder: runs.Run, reporter: Reporter
         reporter: where progress goes.
 
     Raises:
-        ConfigError: a bidirectional encoder, which cannot predict what follows.
+        ConfigError: bidirectional layers upon each other, whose forward halves read the backward ones.
         RunError: `pretrain` names a run that is not one of a language model of texts.
         Interrupted: training was stopped.
     """
-    if config.encoder.bidirectional:
+    if config.encoder.bidirectional and config.encoder.layers > 1:
         raise ConfigError(
-            f"options.pretrain={config.options.pretrain} with a bidirectional encoder, which has read the words that a "
-            "language model is to predict; set encoder.bidirectional=false, as --config sentiment_lm does"
+            f"options.pretrain={config.options.pretrain} with {config.encoder.layers} bidirectional layers: the upper "
+            "ones read both directions, a language model one; set encoder.layers=1 or encoder.bidirectional=false"
         )
     if config.options.pretrain != "lm":
         found = runs.find(config.options.pretrain, folder.path.parent)
@@ -77,7 +79,7 @@ def language_config(task: type[Task], config: Config) -> Config:
     return dataclasses.replace(
         own,
         seed=config.seed,
-        encoder=config.encoder,
+        encoder=dataclasses.replace(config.encoder, bidirectional=False),
         data=dataclasses.replace(config.data, limit=None),
         train=dataclasses.replace(own.train, **train),
         options=dataclasses.replace(own.options, **options),
@@ -85,7 +87,7 @@ def language_config(task: type[Task], config: Config) -> Config:
 
 
 def take_over(model: keras.Model, folder: runs.Run, vocabulary: str) -> None:
-    """Gives a classifier the embedding and the encoder of a language model.
+    """Gives a classifier the embedding and the encoder of a language model, or the forward half of an encoder.
 
     Args:
         model: the classifier, whose token numbers are one higher, as 0 is padding.
@@ -103,7 +105,7 @@ def take_over(model: keras.Model, folder: runs.Run, vocabulary: str) -> None:
         )
     pairs: list[tuple[Any, Any]] = []
     for name in ("embedding", "encoder"):
-        mine, its = (m.get_layer(name).trainable_weights for m in (model, given))
+        mine, its = (_weights(m.get_layer(name)) for m in (model, given))
         shapes = [[tuple(w.shape) for w in weights] for weights in (mine, its)]
         if name == "embedding":
             shapes[1] = [(rows + 1, width) for rows, width in shapes[1]]
@@ -118,3 +120,11 @@ def take_over(model: keras.Model, folder: runs.Run, vocabulary: str) -> None:
     embedding.assign(keras.ops.concatenate([values[:1], keras.ops.cast(its_embedding.value, embedding.dtype)]))
     for mine, its in rest:
         mine.assign(its.value)
+
+
+def _weights(layer: keras.layers.Layer) -> list[Any]:
+    """Those of an embedding, or of an encoder without backward halves."""
+    if not isinstance(layer, Encoder):
+        return list(layer.trainable_weights)
+    backward = {id(w) for r in layer.recurrents if r.direction == "backward" for w in r.trainable_weights}
+    return [weight for weight in layer.trainable_weights if id(weight) not in backward]

@@ -143,9 +143,9 @@ def create(path: Path, config: Config, facts: Mapping[str, Any], plugin: Path | 
     return Run(path, facts)
 
 
-def path_of(runs_dir: Path, config: Config, identity: str) -> Path:
-    """Where a run lies."""
-    return runs_dir / f"{config.task}-{config.encoder.cell}-{identity}"
+def path_of(runs_dir: Path, config: Config, identity: str, cell: str | None = None) -> Path:
+    """Where a run lies; it is named by its cell, if not by another name given here."""
+    return runs_dir / f"{config.task}-{cell or config.encoder.cell}-{identity}"
 
 
 def open_run(path: Path) -> Run:

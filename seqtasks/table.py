@@ -26,6 +26,7 @@ from seqtasks.results import Row
 from seqtasks.settings import flatten, parse
 
 MISSING = "–"  # of a setting that a row does not have
+NONE = "none"  # the cell of a model without recurrence
 _CELL = "encoder.cell"
 AGREE = ("version", "source", "fingerprint", "metric")
 _SETTINGS = [(key, field.metadata.get("identity", True)) for key, _, field in flatten(Config(task=""))]
@@ -64,25 +65,37 @@ class Table:
     notes: tuple[str, ...]
 
 
-def load_table(runs_dir: Path, task: str | None = None, by: Sequence[str] = (), where: Sequence[str] = ()) -> Table:
+def load_table(runs_dir: Path, tasks: Sequence[str] = (), by: Sequence[str] = (), where: Sequence[str] = ()) -> Table:
     """The table of the finished runs below `runs_dir`.
+
+    Args:
+        runs_dir: the folder of all runs.
+        tasks: only these; several stand side by side. None: the only one that there is.
+        by: as of `build`.
+        where: as of `build`.
 
     Raises:
         TableError: no finished run, or as `build`.
     """
     rows = results.rows(runs_dir)
-    chosen = [row for row in rows if task in (None, row.task)]
-    if not chosen:
-        others = ", ".join(sorted({row.task for row in rows}))
-        what = (
-            f"no finished run{f' of {task}' if task else ''} in {runs_dir}{f'; it has runs of {others}' * bool(rows)}"
+    there = sorted({row.task for row in rows})
+    absent = [task for task in tasks if task not in there]
+    if absent or not rows:
+        of = f" of {absent[0]}" if absent else ""
+        others = f"; it has runs of {', '.join(there)}" if rows else ""
+        raise TableError(
+            f"no finished run{of} in {runs_dir}{others}; make one with `seqtasks run {(*absent, 'TASK')[0]}` or give "
+            "another --runs folder"
         )
-        raise TableError(f"{what}; make one with `seqtasks run {task or 'TASK'}` or give another --runs folder")
-    return build(chosen, by, where)
+    if not tasks and len(there) > 1:
+        raise TableError(f"rows of {len(there)} tasks: {', '.join(there)}; name one, or some that share their data")
+    return build([row for row in rows if not tasks or row.task in tasks], by, where)
 
 
 def build(rows: Sequence[Row], by: Sequence[str] = (), where: Sequence[str] = ()) -> Table:
-    """Groups rows of one task.
+    """Groups rows of one task, or of several whose data and metric are the same.
+
+    With several tasks only the settings that vary within one of them make columns.
 
     Args:
         rows: finished runs and baselines.
@@ -91,26 +104,26 @@ def build(rows: Sequence[Row], by: Sequence[str] = (), where: Sequence[str] = ()
             and seed leave baselines alone.
 
     Raises:
-        TableError: no rows, several tasks, an unknown key, or rows that are not comparable.
+        TableError: no rows, an unknown key, or rows that are not comparable.
         ConfigError: a filter without `=`.
     """
     tasks = sorted({row.task for row in rows})
     if not tasks:
         raise TableError("there are no finished runs; make one with `seqtasks run TASK`")
-    if len(tasks) > 1:
-        raise TableError(
-            f"rows of {len(tasks)} tasks: {', '.join(tasks)}; one table holds one task: seqtasks table TASK"
-        )
     facts = _filter([(row, _facts(row)) for row in rows], where)
-    _agree(facts, AGREE)
-    columns = _columns(facts, by)
-    data = [key for _, own in facts for key in own if key.startswith(("data.", "options."))]
-    _agree(facts, [key for key in dict.fromkeys(data) if key not in _FREE and key not in columns])
+    _agree(facts, AGREE if len(tasks) == 1 else [key for key in AGREE if key != "version"])
+    each = [[fact for fact in facts if fact[0].task == task] for task in tasks]
+    found = [_columns(own, by) for own in each if own]
+    beside = ["task"] if len(found) > 1 else []
+    columns = tuple(dict.fromkeys([_CELL, *beside, *(key for own in found for key in own)]))
+    for own in each:
+        data = [key for _, facts_of_row in own for key in facts_of_row if key.startswith(("data.", "options."))]
+        _agree(own, [key for key in dict.fromkeys(data) if key not in _FREE and key not in columns])
     first = facts[0][0]
     groups = _groups(facts, columns)
     groups.sort(key=lambda group: (group.kind == "model", -group.mean if first.higher_is_better else group.mean))
     notes = _notes([row for group in groups for row in group.rows])
-    return Table(first.task, first.metric, first.higher_is_better, columns, tuple(groups), notes)
+    return Table(" and ".join(tasks), first.metric, first.higher_is_better, columns, tuple(groups), notes)
 
 
 def show(value: Any) -> str:
@@ -127,7 +140,7 @@ def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 
 def _facts(row: Row) -> dict[str, Any]:
-    """Settings and plain fields of a row by dotted key; a baseline has neither encoder nor training."""
+    """Settings and plain fields of a row by dotted key, without those that it has no use for."""
     facts = {key: value for key, value in _leaves(row.config) if not _ignores(row, key)}
     facts.setdefault(_CELL, row.cell)
     plain = {field.name: getattr(row, field.name) for field in fields(row)}
@@ -135,12 +148,15 @@ def _facts(row: Row) -> dict[str, Any]:
 
 
 def _ignores(row: Row, key: str) -> bool:
-    return row.kind == "baseline" and (key == "seed" or key.startswith(("encoder.", "train.")))
+    """A baseline has neither encoder nor training, a model without recurrence no encoder."""
+    if row.kind == "baseline":
+        return key == "seed" or key.startswith(("encoder.", "train."))
+    return row.cell == NONE and key.startswith("encoder.")
 
 
 def _concerns(row: Row, own: dict[str, Any], key: str) -> bool:
     """A baseline has only the settings that its data and score depend on."""
-    return row.kind == "model" or (key in own and not _ignores(row, key))
+    return (row.kind == "model" and row.cell != NONE) or (key in own and not _ignores(row, key))
 
 
 def _filter(facts: list[_Fact], where: Sequence[str]) -> list[_Fact]:
@@ -241,7 +257,7 @@ def _notes(rows: Sequence[Row]) -> tuple[str, ...]:
     software = {"seqtasks": versions("seqtasks"), "Keras": versions("keras")}
     software |= {name: versions(name) for name in versions("backend")}
     parts = [
-        f"{first.task} v{first.version}",
+        ", ".join(sorted({f"{row.task} v{row.version}" for row in rows})),
         first.source,
         f"fingerprint {first.fingerprint if len(first.fingerprint) <= 12 else first.fingerprint[:8] + '…'}",
         f"seeds {','.join(map(str, seeds))}",

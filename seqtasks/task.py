@@ -120,6 +120,11 @@ class Task(ABC):
         return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
 
     @property
+    def recurrent(self) -> bool:
+        """Whether the model uses the encoder; its row names no cell if not."""
+        return True
+
+    @property
     def row_metric(self) -> str:
         """The score that is the row's value: `metric`, unless the data decides. Needs `spec`."""
         return self.metric

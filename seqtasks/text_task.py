@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -22,7 +22,7 @@ from seqtasks.data.vectors import start_from
 from seqtasks.data.vocabulary import Vocabulary
 from seqtasks.encoder import Encoder
 from seqtasks.errors import ConfigError
-from seqtasks.layers.pooling import Pooling
+from seqtasks.layers.pooling import How, Pooling
 from seqtasks.layers.regularization import WordDropout
 from seqtasks.metrics import classification_scores, log_softmax
 from seqtasks.output import probabilities
@@ -46,7 +46,7 @@ class TextOptions:
     word_dropout: float = setting(0.0, "on words, wherever they stand in a batch", least=0, below=1, model_only=True)
     embedding_dropout: float = setting(0.0, "on vectors of words, one mask a text", least=0, below=1, model_only=True)
     recurrence: bool = setting(True, "false: pool the vectors of words themselves", model_only=True)
-    pooling: Literal["last", "mean", "max", "attention"] = setting("max", "of the outputs over time", model_only=True)
+    pooling: How = setting("max", "of the outputs over time; concat: last, mean and max side by side", model_only=True)
     dropout: float = setting(0.0, "on what was pooled", least=0, below=1, model_only=True)
     vectors: str | None = setting(
         None, "begin with the vectors of words of this text file (GloVe, fastText)", model_only=True
@@ -105,6 +105,10 @@ class TextTask(Task):
     def classes(self) -> list[str]:
         """Names of the labels."""
         return list(self.spec["classes"])
+
+    @property
+    def recurrent(self) -> bool:
+        return bool(self.options.recurrence)
 
     def model(self, encoder: Encoder) -> keras.Model:
         """Tokens (batch, time), 0 at padding, to logits (batch, classes)."""

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import keras
 
 from seqtasks import plugins, results, runs
-from seqtasks.config import Config, bundled
+from seqtasks.config import Config, EncoderConfig, bundled
 from seqtasks.data import sources
 from seqtasks.data.splits import Splits, limit
 from seqtasks.encoder import Encoder
@@ -27,6 +27,7 @@ from seqtasks.matching import match
 from seqtasks.optim import make_optimizer
 from seqtasks.plots import learning_curves
 from seqtasks.progress import Reporter
+from seqtasks.table import NONE
 from seqtasks.task import Task
 
 
@@ -57,8 +58,11 @@ def run(
     reporter = reporter or Reporter()
     check(config, task_class)
     task = task_class(config.options)
+    if not task.recurrent and config.encoder != EncoderConfig():
+        reporter.say(f"{task.name} has no recurrent network with these options; encoder.* changes nothing")
+        config = dataclasses.replace(config, encoder=EncoderConfig())
     splits = load(task, config, reporter)
-    path = runs.path_of(runs_dir, config, identity(task, config, splits))
+    path = runs.path_of(runs_dir, config, identity(task, config, splits), None if task.recurrent else NONE)
     if only is not None and path.resolve() != only.path.resolve():
         raise RunError(
             f"{only.path} was made with other data or settings than those found now (they belong to {path}); "
@@ -149,6 +153,8 @@ def build(task: Task, config: Config) -> tuple[keras.Model, Encoder]:
     """The seeded, uncompiled model and its encoder. Needs `task.spec`."""
     keras.config.set_dtype_policy(config.train.precision)
     settings = config.encoder
+    if config.train.jit and settings.engine == "native":
+        raise ConfigError("encoder.engine=native cannot be compiled by XLA; set train.jit=false or encoder.engine=auto")
     if config.train.jit and settings.engine == "auto":  # cuDNN's kernels cannot be compiled by XLA
         engine: Literal["loop", "parallel"] = "parallel" if plugins.cells.get(settings.cell).scan else "loop"
         settings = dataclasses.replace(settings, engine=engine)
@@ -175,9 +181,10 @@ def _train(task: Task, splits: Splits, config: Config, folder: runs.Run, reporte
     optimizer = make_optimizer(config.train, batches.batches_per_epoch)
     model.compile(optimizer, task.loss(), weighted_metrics=task.metrics(), jit_compile=config.train.jit)
     optimizer.build(model.trainable_variables)
+    what = f"{config.encoder.cell}, engine {encoder.running_engine}" if task.recurrent else "no recurrence"
     reporter.say(
-        f"{task.name}: {config.encoder.cell}, {model.count_params():,} parameters, engine {encoder.running_engine}, "
-        f"{len(splits.train):,} training examples of {splits.source} → {folder.path}"
+        f"{task.name}: {what}, {model.count_params():,} parameters, {len(splits.train):,} training examples of "
+        f"{splits.source} → {folder.path}"
     )
     checkpoint = fit(model, task, batches, validation, config, folder, reporter)
     checkpoint.restore_best()
@@ -196,8 +203,8 @@ def _train(task: Task, splits: Splits, config: Config, folder: runs.Run, reporte
         validation={
             k.removeprefix("val_"): v for k, v in history[checkpoint.best_epoch - 1].items() if k.startswith("val_")
         },
-        cell=config.encoder.cell,
-        engine=encoder.running_engine,
+        cell=config.encoder.cell if task.recurrent else NONE,
+        engine=encoder.running_engine if task.recurrent else keras.backend.backend(),
         encoder_params=_count(encoder.trainable_weights),
         params=_count(model.trainable_weights),
         epochs=len(history),

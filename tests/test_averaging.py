@@ -90,3 +90,13 @@ def test_the_mean_begins_when_progress_ends():
 def test_it_never_begins_while_there_is_progress():
     config = dataclasses.replace(PLAIN, average="nt_asgd", nonmono=1)
     assert train(config, 4, [4.0, 3.0, 2.0, 1.0])[3].begin is None
+
+
+@pytest.mark.parametrize("last", [1, 3, 9])
+def test_the_mean_of_the_ends_of_the_last_epochs(last):
+    config = dataclasses.replace(PLAIN, average="epochs", last_epochs=last, epochs=5)
+    trained, scored, kept, _ = train(config, 5)
+    ends, begin = trained[STEPS - 1 :: STEPS], max(0, 5 - last)
+    for epoch in range(5):
+        wanted = ends[epoch] if epoch < begin else ends[begin : epoch + 1].mean()
+        assert scored[epoch] == kept[epoch] == pytest.approx(wanted, abs=1e-6)

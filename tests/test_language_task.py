@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from seqtasks import plugins
+from seqtasks.cells.base import make_cell
 from seqtasks.config import EncoderConfig
 from seqtasks.data.lanes import next_tokens
 from seqtasks.data.sources import Source
 from seqtasks.encoder import Encoder
+from seqtasks.engines import available
 from seqtasks.errors import ConfigError, DataError
 from seqtasks.generate import Sampler, uniform
 from seqtasks.language_model import forced, read, step_of
@@ -43,7 +45,7 @@ def make(folder, encoder=None, **options) -> tuple[Task, keras.Model, object]:
     return task, task.model(Encoder(config, stateful=True, max_batch=64, name="encoder")), splits
 
 
-@pytest.mark.parametrize("engine", ["keras", "loop"])
+@pytest.mark.parametrize("engine", available(make_cell("lstm", 1)))
 def test_the_score_does_not_depend_on_batches_or_windows(folder, engine):
     task, model, splits = make(folder, {"engine": engine})
     wanted = task.score(model, task.batches(splits.train, 32))

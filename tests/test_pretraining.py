@@ -42,9 +42,11 @@ def test_the_language_model_is_a_run_of_its_own(trained):
     assert (language.path / "model.keras").stat().st_mtime_ns == before
 
 
-def test_its_weights_are_taken_over(trained):
+@pytest.mark.parametrize("bidirectional", ["false", "true"])
+def test_its_weights_are_taken_over(trained, bidirectional):
     _, _, language = trained
-    config = configured("options.pretrain=lm")
+    config = configured("options.pretrain=lm", f"encoder.bidirectional={bidirectional}")
+    assert not pretraining.language_config(plugins.load_task("text_lm"), config).encoder.bidirectional
     task = plugins.load_task("sentiment")(config.options)
     train.load(task, config, QUIET)
     model, _ = train.build(task, config)
@@ -54,15 +56,18 @@ def test_its_weights_are_taken_over(trained):
     rows = np.array(model.get_layer("embedding").embeddings)
     np.testing.assert_array_equal(rows[0], fresh[0])  # of padding, which a language model has not
     np.testing.assert_array_equal(rows[1:], np.array(given.get_layer("embedding").embeddings))
-    for mine, its in zip(*(m.get_layer("encoder").trainable_weights for m in (model, given)), strict=True):
-        np.testing.assert_array_equal(np.array(mine), np.array(its))
+    mine, its = (m.get_layer("encoder").recurrents for m in (model, given))
+    for name in ("W", "U"):
+        np.testing.assert_array_equal(*(np.array(getattr(one[0].cell, name)) for one in (mine, its)))
+    if bidirectional == "true":
+        assert not np.array_equal(np.array(mine[1].cell.U), np.array(its[0].cell.U))
     # So the same words give the same outputs, beside the padding of a longer text.
     words = np.array([[5, 3, 9]])
     x = given.get_layer("embedding")(words)
     expected, _ = given.get_layer("encoder")(x, initial_state=given.get_layer("encoder").initial_state(1))
     padded = np.array([[6, 4, 10, 0, 0]])
     found, _ = model.get_layer("encoder")(model.get_layer("embedding")(padded), mask=padded > 0)
-    np.testing.assert_allclose(np.array(found)[:, :3], np.array(expected), atol=1e-6)
+    np.testing.assert_allclose(np.array(found)[:, :3, :8], np.array(expected), atol=1e-6)
 
 
 def test_a_run_can_be_named(trained):
@@ -76,7 +81,11 @@ def test_a_run_can_be_named(trained):
 @pytest.mark.parametrize(
     ("words", "error", "message"),
     [
-        (["options.pretrain=lm", "encoder.bidirectional=true"], ConfigError, "bidirectional encoder, which has read"),
+        (
+            ["options.pretrain=lm", "encoder.bidirectional=true", "encoder.layers=2"],
+            ConfigError,
+            "2 bidirectional layers: the",
+        ),
         (["options.pretrain=lm", "options.vectors=x.txt"], ConfigError, "both options.pretrain and options.vectors"),
         (["options.pretrain=nothing"], RunError, "there is no run 'nothing'"),
         (["encoder.units=9", "options.pretrain=RUN"], ConfigError, "the encoder has weights of"),

@@ -24,7 +24,8 @@ RUN = [
     "train.schedule=plateau",
     "train.patience=1",
     "train.early_stopping=3",
-    "train.average=ema",
+    "train.average=epochs",
+    "train.last_epochs=3",
     "options.augment=true",
 ]
 

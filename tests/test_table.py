@@ -178,9 +178,27 @@ def test_baselines_come_first_and_their_training_is_ignored() -> None:
     assert "\n| best of all | 100.00 (1) |" in render(table, "markdown")
 
 
-def test_rows_of_several_tasks_are_refused() -> None:
-    with pytest.raises(TableError, match=r"2 tasks: mnist_rows, tagging; .*seqtasks table TASK"):
-        build([make(), make(task="tagging")])
+def plain(**changes):
+    """A row of a task on the same images without recurrence."""
+    return make(
+        **{"task": "mnist_vanilla", "cell": "none", "version": 3, "value": 0.986, "encoder_params": 0, **changes}
+    )
+
+
+def test_tasks_of_the_same_data_stand_side_by_side() -> None:
+    rows = [*GRU, plain(), make(seed=1, config={"options.pixels": True})]
+    table = build([*GRU, plain()])
+    assert table.columns == ("encoder.cell", "task") and table.task == "mnist_rows and mnist_vanilla"
+    assert [group.labels for group in table.groups] == [("none", "mnist_vanilla"), ("gru", "mnist_rows")]
+    assert table.notes[0].startswith("mnist_rows v1, mnist_vanilla v3 · tfds:mnist · ")
+    assert "options.pixels" in build(rows).columns
+    with pytest.raises(TableError, match=r"metric is accuracy in 3 rows and bleu in 1 row"):
+        build([*GRU, plain(metric="bleu")])
+
+
+def test_a_model_without_recurrence_has_no_encoder() -> None:
+    (group,) = build([plain(config={"encoder.cell": "gru", "encoder.units": 7}), plain(seed=1)]).groups
+    assert group.labels == ("none",) and len(group.rows) == 2
 
 
 def test_what_must_agree_is_named_with_a_filter() -> None:
@@ -267,8 +285,12 @@ def test_tables_of_a_folder(tmp_path: Path) -> None:
         load_table(tmp_path)
     for row in [*GRU, make(task="tagging", run="t")]:
         store(row, tmp_path)
-    assert load_table(tmp_path, "mnist_rows").groups[0].rows == tuple(GRU)
+    assert load_table(tmp_path, ["mnist_rows"]).groups[0].rows == tuple(GRU)
     with pytest.raises(TableError, match=r"no finished run of mnist in .*; it has runs of mnist_rows, tagging; make"):
-        load_table(tmp_path, "mnist")
+        load_table(tmp_path, ["mnist"])
+    with pytest.raises(
+        TableError, match=r"rows of 2 tasks: mnist_rows, tagging; name one, or some that share their data"
+    ):
+        load_table(tmp_path)
     with pytest.raises(TableError, match="no finished runs"):
         build([])

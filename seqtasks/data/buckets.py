@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import keras
 import numpy as np
 
 from seqtasks.data.batching import Ordered, single
@@ -65,8 +66,16 @@ class Buckets(Ordered):
         return self._plan[self.start + index]
 
     def __getitem__(self, index: int) -> Any:
-        # Keras takes a length for fixed that the first two batches share: one more step of padding in the second.
-        return self.collate(self.examples.take(self.rows(index)), extra=int(index == 1))
+        if index != 1:
+            return self.make(index)
+        # Keras takes a length for fixed that the first two batches share: as much more padding as it takes.
+        first, own, longer = (_sizes(self.make(*which)) for which in ((0,), (1,), (1, 1)))
+        lengths = [(a, b) for a, b, c in zip(first, own, longer, strict=True) if b != c]
+        return self.make(1, next(n for n in range(len(lengths) + 1) if all(b + n != a for a, b in lengths)))
+
+    def make(self, index: int, extra: int = 0) -> Any:
+        """A batch, with some steps of padding beyond its longest row."""
+        return self.collate(self.examples.take(self.rows(index)), extra)
 
     def collate(self, rows: Examples, extra: int = 0) -> Any:
         """A batch: inputs by name, or the only one; targets and, for targets at each step, weights.
@@ -119,6 +128,11 @@ class Buckets(Ordered):
             found.append(order[begin : begin + most])
             begin += most
         return found
+
+
+def _sizes(batch: Any) -> list[int]:
+    """All sizes of all arrays but the number of rows."""
+    return [size for array in keras.tree.flatten(batch) for size in array.shape[1:]]
 
 
 def _padded(array: Any, width: int) -> np.ndarray:

@@ -56,9 +56,9 @@ class TaggedBatches(Buckets):
         self.types, self.word_dropout, self.characters = types, word_dropout, characters
         super().__init__(examples, *how, **more)
 
-    def __getitem__(self, index: int) -> Any:
+    def make(self, index: int, extra: int = 0) -> Any:
         rng = np.random.default_rng((self.seed, self.epoch, self.start + index))
-        return self.collate(self.examples.take(self.rows(index)), int(index == 1), rng)
+        return self.collate(self.examples.take(self.rows(index)), extra, rng)
 
     def collate(self, rows: Examples, extra: int = 0, rng: np.random.Generator | None = None) -> Any:
         words = rows.inputs["words"]

@@ -115,6 +115,12 @@ class Vocabulary:
         text = _with_ends(text) if self.kind == "words" else text
         return np.array(self._tokenizer.encode(text, add_special_tokens=False).ids, np.int32)
 
+    def normalised(self, text: str) -> str:
+        """A text of words as `decode` would give it back, unknown ones too: in its case, with single spaces."""
+        tokenizer = self._tokenizer
+        text = text if tokenizer.normalizer is None else tokenizer.normalizer.normalize_str(text)
+        return " ".join(word for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(text))
+
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Where each unit of a text without line breaks begins and ends, as `encode` cuts it."""
         return list(self._tokenizer.encode(text, add_special_tokens=False).offsets)

@@ -10,7 +10,7 @@ from keras import ops
 
 from seqtasks.layers.ends import last_step
 
-How = Literal["last", "mean", "max", "attention"]
+How = Literal["last", "mean", "max", "attention", "concat"]
 
 
 @keras.saving.register_keras_serializable("seqtasks")
@@ -19,10 +19,11 @@ class Pooling(keras.layers.Layer):
 
     Attention scores step t by v · tanh(x_t W + b); its weights are the softmax of the scores.
 
-    Reference: Yang et al. 2016, https://aclanthology.org/N16-1174/ (attention)
+    References: Yang et al. 2016, https://aclanthology.org/N16-1174/ (attention); Howard & Ruder
+    2018, https://arxiv.org/abs/1801.06146 (concat)
 
     Args:
-        how: `"last"`, `"mean"`, `"max"` or `"attention"`.
+        how: `"last"`, `"mean"`, `"max"`, `"attention"`, or `"concat"`: last, mean and max side by side.
 
     Raises:
         ValueError: another `how`.
@@ -50,22 +51,13 @@ class Pooling(keras.layers.Layer):
             mask: (batch, time), true at real steps, wherever they stand; None: all are.
 
         Returns:
-            (batch, size); zeros for a row without a real step.
+            (batch, size), 3 · size for `"concat"`; zeros for a row without a real step.
         """
-        if self.how == "last":
-            return last_step(_cleared(x, mask), mask)
-        real = _real(x, mask)
-        if self.how == "max":
-            most = ops.max(ops.where(real[..., None], x, float("-inf")), axis=1)
-            return ops.where(ops.any(real, axis=1)[:, None], most, 0)
+        if self.how == "concat":
+            return ops.concatenate([_last(x, mask), _mean(x, mask), _max(x, mask)], axis=-1)
         if self.how == "attention":
-            weights = self.step_weights(x, mask)
-        else:
-            counted = ops.cast(real, _precise(x))
-            weights = counted / ops.maximum(ops.sum(counted, axis=1, keepdims=True), 1)
-        # In float16 a sum over many steps would overflow.
-        pooled = ops.einsum("bt,btf->bf", weights, ops.cast(_cleared(x, mask), weights.dtype))
-        return ops.cast(pooled, x.dtype)
+            return _average(x, mask, self.step_weights(x, mask))
+        return {"last": _last, "mean": _mean, "max": _max}[self.how](x, mask)
 
     def step_weights(self, x: Any, mask: Any = None) -> Any:
         """How much attention each step gets, once the layer is built.
@@ -94,6 +86,27 @@ class Pooling(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "how": self.how}
+
+
+def _last(x: Any, mask: Any) -> Any:
+    return last_step(_cleared(x, mask), mask)
+
+
+def _mean(x: Any, mask: Any) -> Any:
+    counted = ops.cast(_real(x, mask), _precise(x))
+    return _average(x, mask, counted / ops.maximum(ops.sum(counted, axis=1, keepdims=True), 1))
+
+
+def _max(x: Any, mask: Any) -> Any:
+    real = _real(x, mask)
+    most = ops.max(ops.where(real[..., None], x, float("-inf")), axis=1)
+    return ops.where(ops.any(real, axis=1)[:, None], most, 0)
+
+
+def _average(x: Any, mask: Any, weights: Any) -> Any:
+    # In float16 a sum over many steps would overflow.
+    pooled = ops.einsum("bt,btf->bf", weights, ops.cast(_cleared(x, mask), weights.dtype))
+    return ops.cast(pooled, x.dtype)
 
 
 def _real(x: Any, mask: Any) -> Any:

@@ -96,3 +96,10 @@ def test_characters_are_counted_and_looked_up_as_the_library_does():
     assert fast.tolist() == ours.encode(strange).tolist() and fast.dtype == ours.dtype
     folded = Vocabulary.train("characters", [TEXT], lowercase=True)
     assert np.concatenate([*folded.encode_pieces(["NaïVe"])]).tolist() == folded.encode("naïve").tolist()
+
+
+def test_a_text_as_decode_would_give_it_back():
+    words = Vocabulary.train("words", ["A man, two dogs."], lowercase=True, punctuation=True)
+    assert words.normalised("  Two   MEN, a dog.") == "two men , a dog ."
+    assert words.normalised("A man.") == words.decode(words.encode("A man."))
+    assert Vocabulary.train("words", ["A man, two"]).normalised("A  Man, x") == "A Man, x"

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from seqtasks.layers.pooling import Pooling
 
-WAYS = ["last", "mean", "max", "attention"]
+WAYS = ["last", "mean", "max", "concat", "attention"]
 X = np.random.default_rng(0).normal(size=(4, 5, 3)).astype("float32") - 2  # maxima below zero too
 MASKS = {
     "none": None,
@@ -40,11 +40,12 @@ def by_hand(layer, mask):
     for row, real in zip(X, np.ones(X.shape[:2], bool) if mask is None else mask, strict=True):
         steps = row[real]
         if not len(steps):
-            rows.append(np.zeros(3))
+            rows.append(np.zeros(9 if layer.how == "concat" else 3))
         elif layer.how == "attention":
             rows.append(sum(w * step for w, step in zip(step_weights_by_hand(layer, steps), steps, strict=True)))
         else:
-            rows.append({"last": steps[-1], "mean": steps.mean(0), "max": steps.max(0)}[layer.how])
+            ways = {"last": steps[-1], "mean": steps.mean(0), "max": steps.max(0)}
+            rows.append(np.concatenate(list(ways.values())) if layer.how == "concat" else ways[layer.how])
     return np.stack(rows)
 
 
@@ -75,7 +76,7 @@ def test_any_kind_of_mask_is_read_as_true_or_false(how, kind):
 @ways
 def test_gradients_are_zero_at_padding_and_finite_everywhere(how):
     layer, x = make(how), tf.constant(np.where(HOLES[..., None], X, np.float32("nan")))
-    pull = np.random.default_rng(2).normal(size=(4, 3)).astype("float32")
+    pull = np.random.default_rng(2).normal(size=(4, 9 if how == "concat" else 3)).astype("float32")
     with tf.GradientTape() as tape:
         tape.watch(x)
         total = tf.reduce_sum(layer(x, mask=HOLES) * pull)
@@ -125,8 +126,9 @@ def test_half_precision_stays_finite(how):
     mask = np.stack([np.arange(2000) < 1999, np.zeros(2000, bool)])
     got = layer(x, mask=mask)
     assert got.dtype == "float16"
-    np.testing.assert_allclose(got, [[300] * 3, [0] * 3], rtol=1e-3)
-    np.testing.assert_allclose(layer(x)[0], [300] * 3, rtol=1e-3)
+    np.testing.assert_allclose(got[0], np.full(got.shape[1], 300), rtol=1e-3)
+    assert not np.any(got[1])
+    np.testing.assert_allclose(layer(x)[0], got[0], rtol=1e-3)
 
 
 @ways
@@ -140,7 +142,7 @@ def test_it_is_saved(how, tmp_path):
     x, mask = keras.Input((None, 3)), keras.Input((None,), dtype="bool")
     layer = make(how)
     model = keras.Model([x, mask], layer(x, mask=mask))
-    assert model.output_shape == (None, 3)
+    assert model.output_shape == (None, 9 if how == "concat" else 3)
     assert model.count_params() == (3 * 3 + 3 + 3 if how == "attention" else 0)
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
@@ -159,5 +161,5 @@ def test_the_mask_of_an_embedding_ends_here(how):
 
 
 def test_an_unknown_way():
-    with pytest.raises(ValueError, match="how is 'median'; allowed: last, mean, max, attention"):
+    with pytest.raises(ValueError, match="how is 'median'; allowed: last, mean, max, attention, concat"):
         Pooling("median")

@@ -1,0 +1,139 @@
+"""The recurrent network that looks at a picture in a few glimpses, and chooses where."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import keras
+from keras import ops
+
+from seqtasks.layers.glimpse import GlimpseNetwork
+
+Policy = Literal["learned", "random", "centre"]
+# How far a step of Adam moves a place, whatever the width of the core. Gradients of REINFORCE are mostly noise, which
+# Adam makes as large as any other: much more, and places wander; much less, and the answers are learnt without them.
+PACE = 4.0
+
+
+@keras.saving.register_keras_serializable("seqtasks")
+class Gaze(keras.layers.Layer):
+    """The recurrent attention model: glimpses, a core, the place of the next glimpse, an answer.
+
+        g_t = glimpse(picture, l_t)        h_t, s_t = core(g_t, s_{t-1})
+        μ_t = tanh(4 W_l h_{t-1} / √n)     l_t = μ_t + σ ε_t          ε_t ~ N(0, 1), 0 in inference
+        b_t = w_b h_{t-1}                  answer = W_a h_T
+
+    h has n units. The first glimpse is in the middle, as are all others before training. The
+    gradient stops at l_t, and before W_l and w_b: the core learns from the answer alone, the
+    places from the reward alone (`GazeLoss`).
+
+    References: Mnih et al. 2014, https://arxiv.org/abs/1406.6247; Ba, Mnih & Kavukcuoglu 2014,
+    https://arxiv.org/abs/1412.7755
+
+    Args:
+        core: an `Encoder` in one direction; it runs step by step.
+        glimpse: what sees.
+        classes: of the answer.
+        policy: `"learned"`; `"random"`: the noise itself is the place; `"centre"`: the middle, always.
+        deviation: σ, of each coordinate; 1 is half the picture.
+    """
+
+    def __init__(
+        self,
+        core: Any,
+        glimpse: GlimpseNetwork,
+        classes: int,
+        policy: Policy = "learned",
+        deviation: float = 0.15,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.core, self.glimpse, self.classes = core, glimpse, classes
+        self.policy, self.deviation = policy, deviation
+        # In float32 whatever the policy: a reward is a difference of small numbers.
+        self.answer = keras.layers.Dense(classes, dtype="float32", name="answer")
+        self.place = self.value = None
+        if policy == "learned":
+            self.place = keras.layers.Dense(2, "tanh", kernel_initializer="zeros", dtype="float32", name="place")
+            self.value = keras.layers.Dense(1, dtype="float32", name="value")
+
+    def build(self, picture_shape: Any, noise_shape: Any) -> None:
+        if not self.glimpse.built:  # Keras builds the parts of a saved layer first
+            self.glimpse.build(picture_shape, (None, 2))
+        if not self.core.built:
+            self.core.build((None, 1, self.glimpse.output_size))
+            self.core.built = True
+        size = self.core.output_size
+        for head in (self.answer, self.place, self.value):
+            if head is not None:
+                head.build((None, size))
+
+    def call(self, picture: Any, noise: Any, training: bool = False) -> Any:
+        """Looks, and answers.
+
+        Args:
+            picture: (batch, height, width), 0 to 1.
+            noise: (batch, glimpses, 2), ε; that of the first glimpse is not used by `"learned"`.
+            training: dropout on.
+
+        Returns:
+            (batch, classes + 2 · glimpses), and 2 · (glimpses - 1) columns more where the
+            policy is learned: see `split`.
+        """
+        steps = noise.shape[1]
+        states = self.core.initial_state(ops.shape(picture)[0])
+        noise = ops.cast(noise, "float32")
+        middle = ops.zeros_like(noise[:, 0])
+        h, places, chances, values = None, [], [], []
+        for t in range(steps):  # few: the graph holds them all
+            place = noise[:, t] if self.policy == "random" else middle
+            if self.place is not None and h is not None:
+                mean = self.place(PACE * ops.stop_gradient(h) / math.sqrt(self.core.output_size))
+                place = ops.stop_gradient(mean + self.deviation * noise[:, t])
+                chances.append(self._log_density(place, mean))
+                values.append(self.value(ops.stop_gradient(h))[:, 0])
+                # A place beyond the border was drawn all the same: only what is seen there is clipped.
+                place = ops.clip(place, -1.0, 1.0)
+            places.append(place)
+            seen = self.glimpse(picture, ops.cast(place, self.compute_dtype))
+            h, states = self.core(seen[:, None], initial_state=states, return_sequences=False, training=training)
+        columns = [self.answer(h), *places]
+        if chances:
+            columns += [ops.stack(chances, axis=1), ops.stack(values, axis=1)]
+        return ops.concatenate([ops.cast(column, "float32") for column in columns], axis=1)
+
+    def _log_density(self, place: Any, mean: Any) -> Any:
+        """log N(place; mean, σ²) of both coordinates, (batch,), without its constant: it is 0 at the mean."""
+        return -ops.sum(ops.square((place - mean) / self.deviation), axis=-1) / 2
+
+    def compute_output_shape(self, picture_shape: Any, noise_shape: Any) -> Any:
+        steps = noise_shape[1]
+        width = self.classes + 2 * steps + (2 * (steps - 1) if self.policy == "learned" else 0)
+        return (picture_shape[0], width)
+
+    def compute_output_spec(self, picture: Any, noise: Any, training: bool = False) -> Any:
+        return keras.KerasTensor(self.compute_output_shape(picture.shape, noise.shape), "float32")
+
+    def get_config(self) -> dict[str, Any]:
+        own = {name: keras.saving.serialize_keras_object(getattr(self, name)) for name in ("core", "glimpse")}
+        more = {"classes": self.classes, "policy": self.policy, "deviation": self.deviation}
+        return {**super().get_config(), **own, **more}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Gaze:
+        parts = {name: keras.saving.deserialize_keras_object(config[name]) for name in ("core", "glimpse")}
+        return cls(**{**config, **parts})
+
+
+def split(outputs: Any, classes: int, steps: int) -> tuple[Any, Any, Any, Any]:
+    """The parts of what `Gaze` gives.
+
+    Returns:
+        Logits (batch, classes); places (batch, glimpses, 2); the log-densities of the chosen
+        places, 0 where there is no noise, and the expected rewards, (batch, glimpses - 1) each, or (batch, 0).
+    """
+    end = classes + 2 * steps
+    chosen = (outputs.shape[1] - end) // 2
+    places = ops.reshape(outputs[:, classes:end], (-1, steps, 2))
+    return outputs[:, :classes], places, outputs[:, end : end + chosen], outputs[:, end + chosen :]

@@ -1,0 +1,135 @@
+"""What is seen at a glance: a patch of a picture, sharp in the middle and coarse around it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from seqtasks.errors import ConfigError
+
+
+def check_filters(filters: Sequence[int]) -> list[int]:
+    """The filters of convolutions.
+
+    Raises:
+        ConfigError: one has none.
+    """
+    if any(count < 1 for count in filters):
+        raise ConfigError(f"filters of convolutions are {list(filters)}; allowed: each ≥ 1; set options.filters")
+    return list(filters)
+
+
+@keras.saving.register_keras_serializable("seqtasks")
+class GlimpseSensor(keras.layers.Layer):
+    """Square patches around a place, each twice as wide as the one before, averaged down to one size.
+
+    A place (y, x) is in [-1, 1]²: (-1, -1) is the upper left corner of the picture, (0, 0) its
+    middle, (1, 1) the lower right corner. A patch is the exact mean over the area of each of its
+    cells, so a place between pixels needs no rounding. Outside the picture all is black, 0.
+
+    Reference: Mnih et al. 2014, https://arxiv.org/abs/1406.6247, section 3.1
+
+    Args:
+        size: pixels of a side of every patch.
+        scales: patches; the last one covers `size · 2^(scales - 1)` pixels a side.
+    """
+
+    def __init__(self, size: int, scales: int, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.size, self.scales = size, scales
+
+    def call(self, picture: Any, place: Any) -> Any:
+        """(batch, height, width) and (batch, 2) to (batch, scales, size, size)."""
+        height, width = picture.shape[1:]
+        rows, columns = self._shares(place[:, 0], height), self._shares(place[:, 1], width)
+        # A mean over rows and columns is two products, which need no borders and no gathering.
+        flat = ops.reshape(rows, (-1, self.scales * self.size, height))
+        across = ops.reshape(flat @ picture, (-1, self.scales, self.size, width))
+        return across @ ops.swapaxes(columns, 2, 3)
+
+    def _shares(self, place: Any, pixels: int) -> Any:
+        """How much of each cell of each patch each pixel covers, (batch, scales, size, pixels)."""
+        centre = (place + 1) / 2 * pixels
+        found = []
+        for scale in range(self.scales):
+            side = float(2**scale)
+            cells = side * (ops.arange(self.size, dtype=self.compute_dtype) - self.size / 2)
+            begin = (centre[:, None] + cells)[:, :, None]
+            pixel = ops.arange(pixels, dtype=self.compute_dtype)
+            overlap = ops.minimum(begin + side, pixel + 1) - ops.maximum(begin, pixel)
+            found.append(ops.maximum(overlap, 0) / side)
+        return ops.stack(found, axis=1)
+
+    def compute_output_shape(self, picture_shape: Any, place_shape: Any) -> Any:
+        return (picture_shape[0], self.scales, self.size, self.size)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "size": self.size, "scales": self.scales}
+
+
+@keras.saving.register_keras_serializable("seqtasks")
+class GlimpseNetwork(keras.layers.Layer):
+    """A vector of what is seen and where.
+
+        what = relu(W₁ patches)    where = relu(W₂ place)    glimpse = relu(W₃ what + W₄ where)
+
+    Convolutions, where there are any, come before W₁; the patches of all scales are their channels.
+
+    References: Mnih et al. 2014, https://arxiv.org/abs/1406.6247, section 4; with convolutions Ba,
+    Mnih & Kavukcuoglu 2014, https://arxiv.org/abs/1412.7755
+
+    Args:
+        hidden: width of what and of where; the glimpse is twice as wide.
+        size: of `GlimpseSensor`.
+        scales: of `GlimpseSensor`.
+        filters: of convolutions of 3×3, each followed by the maxima of 2×2.
+
+    Raises:
+        ConfigError: a convolution without filters.
+    """
+
+    def __init__(self, hidden: int, size: int, scales: int, filters: Sequence[int] = (), **kwargs: Any):
+        super().__init__(**kwargs)
+        self.hidden, self.size, self.scales, self.filters = hidden, size, scales, check_filters(filters)
+        same = {"dtype": self.dtype_policy}
+        self.convolutions = [keras.layers.Conv2D(n, 3, padding="same", activation="relu", **same) for n in filters]
+        self.pool = keras.layers.MaxPooling2D(2, padding="same", **same)
+        self.sensor = GlimpseSensor(size, scales, **same)
+        self.what = keras.layers.Dense(hidden, "relu", name="what", **same)
+        self.where = keras.layers.Dense(hidden, "relu", name="where", **same)
+        self.from_what = keras.layers.Dense(2 * hidden, name="from_what", **same)
+        self.from_where = keras.layers.Dense(2 * hidden, name="from_where", **same)
+
+    @property
+    def output_size(self) -> int:
+        """Width of a glimpse."""
+        return 2 * self.hidden
+
+    def build(self, picture_shape: Any, place_shape: Any) -> None:
+        shape: Any = (None, self.size, self.size, self.scales)
+        for convolution in self.convolutions:
+            convolution.build(shape)
+            shape = self.pool.compute_output_shape(convolution.compute_output_shape(shape))
+        self.what.build((None, math.prod(shape[1:])))
+        self.where.build((None, 2))
+        self.from_what.build((None, self.hidden))
+        self.from_where.build((None, self.hidden))
+
+    def call(self, picture: Any, place: Any) -> Any:
+        """(batch, height, width) and (batch, 2) to (batch, 2 · hidden)."""
+        x = ops.transpose(self.sensor(picture, place), (0, 2, 3, 1))
+        for convolution in self.convolutions:
+            x = self.pool(convolution(x))
+        x = ops.reshape(x, (-1, math.prod(x.shape[1:])))
+        return ops.relu(self.from_what(self.what(x)) + self.from_where(self.where(place)))
+
+    def compute_output_shape(self, picture_shape: Any, place_shape: Any) -> Any:
+        return (picture_shape[0], self.output_size)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"hidden": self.hidden, "size": self.size, "scales": self.scales, "filters": self.filters}
+        return {**super().get_config(), **own}

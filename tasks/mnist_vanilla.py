@@ -1,0 +1,51 @@
+"""Handwritten digits at a glance, one-to-one.
+
+The whole image is one vector, and what answers is a perceptron: nothing is a sequence,
+nothing recurs. Its row stands beside those of `mnist_rows`, which has the same images:
+
+    seqtasks table mnist_vanilla mnist_rows
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from seqtasks import Encoder, ImageTask, register_task, setting
+from seqtasks.losses import SmoothedCrossentropy
+
+
+@dataclass(frozen=True)
+class Options:
+    """The perceptron, and regularisation."""
+
+    hidden: tuple[int, ...] = setting((512, 256), "widths of the hidden layers", model_only=True)
+    dropout: float = setting(0.3, "on each hidden layer", least=0, below=1, model_only=True)
+    augment: bool = setting(False, "move, turn and scale the training images at random", model_only=True)
+    label_smoothing: float = setting(
+        0.0, "share of the target spread over all classes", least=0, below=1, model_only=True
+    )
+
+
+@register_task("mnist_vanilla")
+class MnistVanilla(ImageTask):
+    """Handwritten digits at a glance, without recurrence."""
+
+    topology = "one-to-one"
+    metric = "accuracy"
+    recurrent = False
+    Options = Options
+
+    def model(self, encoder: Encoder) -> keras.Model:
+        inputs, x = self.pixels(self.options.augment)
+        x = keras.layers.Flatten()(x)
+        for width in self.options.hidden:
+            x = keras.layers.Dense(width, activation="relu")(x)
+            x = keras.layers.Dropout(self.options.dropout)(x)
+        logits = keras.layers.Dense(len(self.classes), dtype="float32", name="logits")(x)
+        return keras.Model(inputs, logits, name=self.name)
+
+    def loss(self) -> Any:
+        return SmoothedCrossentropy(self.options.label_smoothing)

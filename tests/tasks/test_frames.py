@@ -1,0 +1,149 @@
+"""Labels of frames: that they are learnt, padding, baselines, prediction of films, errors."""
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from seqtasks import plugins, runs, train, use
+from seqtasks.baseline import run_baselines
+from seqtasks.config import resolve
+from seqtasks.data.sources import Source
+from seqtasks.errors import ConfigError, RunError
+from seqtasks.progress import Reporter
+
+QUIET = Reporter(quiet=True)
+SMALL = ["encoder.cell=gru", "encoder.units=24", "options.canvas=8", "options.shortest=3", "options.longest=6",
+         "options.noise=0", "options.examples=300", "data.limit=300", "options.filters=[8]", "options.size=32",
+         "train.batch_size=20"]  # fmt: skip
+
+
+def configuration(*words):
+    return resolve("frames", plugins.load_task("frames").Options, words)
+
+
+@pytest.fixture(scope="module")
+def signs(tmp_path_factory):
+    """Pictures of 4×4: upright or lying bars."""
+    folder = tmp_path_factory.mktemp("signs")
+    rng = np.random.default_rng(0)
+    for label in ("lying", "upright"):
+        (folder / label).mkdir()
+        for i in range(60):
+            picture = np.zeros((4, 4), np.uint8)
+            picture[1 + rng.integers(2)] = rng.integers(150, 256)
+            Image.fromarray(picture if label == "lying" else picture.T.copy()).save(folder / label / f"{i}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(signs, tmp_path_factory):
+    base = tmp_path_factory.mktemp("films")
+    words = [*SMALL, f"data.source=files:{signs}", "options.margin=1", "train.epochs=8", "train.learning_rate=0.01"]
+    config = configuration(*words)
+    row, _ = train.run(config, plugins.load_task("frames"), base, QUIET)
+    return base / row.run, row, config, base
+
+
+def test_the_front_is_told(trained):
+    _, row, _, _ = trained
+    assert row.value > 0.85 and 0.4 < row.scores["whole"] <= row.value
+
+
+def test_single_frames_and_the_most_frequent_label_are_worse(trained):
+    _, row, config, base = trained
+    found = {b.cell: b for b in run_baselines(config, plugins.load_task("frames"), base, QUIET)}
+    assert set(found) == {"most frequent label", "logistic regression"}
+    assert 0.45 < found["most frequent label"].value < 0.55 < row.value
+    assert found["logistic regression"].value < row.value and found["logistic regression"].params == 8 * 8 + 1
+    assert all(b.scores.keys() == row.scores.keys() for b in found.values())
+
+
+def test_padding_changes_nothing(trained):
+    task, _, model = use.open_trained(runs.open_run(trained[0]))
+    film = np.random.default_rng(0).integers(0, 256, (1, 4, 8, 8)).astype(np.uint8)
+    longer = np.concatenate([film, np.full((1, 3, 8, 8), 200, np.uint8)], axis=1)
+    mask = np.arange(7)[None] < 4
+    short = model.predict_on_batch({"image": film, "mask": mask[:, :4]})
+    np.testing.assert_allclose(model.predict_on_batch({"image": longer, "mask": mask})[:, :4], short, atol=1e-5)
+    targets = np.zeros((1, 7), int)
+    loss = float(task.loss()(targets[:, :4], short, sample_weight=np.ones((1, 4))))
+    padded = np.concatenate([short, np.full((1, 3, 2), 9.0)], axis=1)
+    assert float(task.loss()(targets, padded, sample_weight=mask.astype(float))) == pytest.approx(loss, rel=1e-6)
+    model.compile(loss=task.loss(), weighted_metrics=task.metrics())
+    values = model.evaluate({"image": longer, "mask": mask}, targets, sample_weight=mask.astype(float), verbose=0)
+    assert values[0] == pytest.approx(loss, rel=1e-5)
+    assert values[1] == pytest.approx(np.mean(short[0].argmax(axis=-1) == 0))
+
+
+def test_scores_by_hand(trained):
+    task, config, model = use.open_trained(runs.open_run(trained[0]))
+    splits = train.load(task, config, QUIET)
+    part = splits.test.take(7)
+    batches = task.batches(part, 3)
+    right, whole, nll = [], [], []
+    for row in range(7):
+        film, labels = batches.one(row)
+        logits = model.predict_on_batch({"image": film[None], "mask": np.ones((1, len(film)), bool)})[0]
+        hits = logits.argmax(axis=-1) == labels
+        right, whole = [*right, *hits], [*whole, hits.all()]
+        nll += list(keras.ops.convert_to_numpy(keras.losses.sparse_categorical_crossentropy(labels, logits, True)))
+    scores = task.score(model, batches)
+    assert scores["accuracy"] == pytest.approx(np.mean(right)) and scores["whole"] == pytest.approx(np.mean(whole))
+    assert scores["nll"] == pytest.approx(np.mean(nll), rel=1e-4)
+
+
+def test_films_are_read_and_written(trained, tmp_path):
+    opened = runs.open_run(trained[0])
+    rows = use.predict(opened, ["test:3", "--strip", str(tmp_path / "out.gif")])
+    assert {"frame", "answer", "true", "P(lying)", "P(upright)"} == set(rows[0])
+    with Image.open(tmp_path / "out.gif") as film:
+        assert film.n_frames == len(rows) and min(film.size) >= 200
+    task, config, _ = use.open_trained(opened)
+    splits = train.load(task, config, QUIET)
+    frames, labels = task.batches(splits.test, 1).one(3)
+    assert [row["true"] for row in rows] == [task.classes[n] for n in labels]
+    for i, frame in enumerate(frames):
+        Image.fromarray(frame).save(tmp_path / f"{i}.png")
+    again = use.predict(opened, [*(str(tmp_path / f"{i}.png") for i in range(len(frames))), "--invert", "no",
+                                 "--strip", str(tmp_path / "strip.png")])  # fmt: skip
+    assert [row["answer"] for row in again] == [row["answer"] for row in rows] and "true" not in again[0]
+    assert Image.open(tmp_path / "strip.png").size[0] > 200
+
+
+def test_what_cannot_be_predicted_is_refused(trained, tmp_path):
+    opened = runs.open_run(trained[0])
+    with pytest.raises(ConfigError, match="no film given; name a GIF, a folder"):
+        use.predict(opened, [])
+    with pytest.raises(ConfigError, match="test:2000: no such film; allowed: test:0 to test:1999"):
+        use.predict(opened, ["test:2000"])
+    with pytest.raises(ConfigError, match=r"neither GIF nor PNG; give a name that ends in \.gif or \.png"):
+        use.predict(opened, ["test:0", "--strip", "film.mp4"])
+    with pytest.raises(RunError, match="cannot write"):
+        use.predict(opened, ["test:0", "--strip", str(tmp_path / "none" / "film.gif")])
+
+
+def test_the_run_folder_shows_a_strip(trained):
+    names = {path.name for path in (trained[0] / "plots").iterdir()}
+    assert {"strip.png", "confusion.png", "classes.csv"} <= names
+
+
+def test_directions_are_learnt_from_neighbours(signs, tmp_path):
+    words = [*SMALL, f"data.source=files:{signs}", "options.label=direction", "train.epochs=10",
+             "train.learning_rate=0.01"]  # fmt: skip
+    config = configuration(*words)
+    row, _ = train.run(config, plugins.load_task("frames"), tmp_path, QUIET)
+    found = {b.cell: b.value for b in run_baselines(config, plugins.load_task("frames"), tmp_path, QUIET)}
+    assert row.value > 0.6 and row.value > found["logistic regression"] + 0.15
+
+
+def test_the_sizes_follow_the_pictures():
+    cls = plugins.load_task("frames")
+    task = cls(configuration("options.examples=50").options)
+    splits = task.load(Source("builtin", "digits"), 0)
+    assert (task.film.side, task.film.margin) == (11, 1)
+    assert splits.spec["counts"] == {"train": 50, "validation": 1000, "test": 2000}
+    other = cls(configuration("options.examples=50", "options.noise=0.2").options)
+    assert other.load(Source("builtin", "digits"), 0).fingerprint != splits.fingerprint
+    wide = cls(configuration("options.examples=20").options).load(Source("builtin", "digits"), 1)
+    assert wide.fingerprint == splits.fingerprint

@@ -1,0 +1,56 @@
+"""Every cell trains in every task: a step changes the weights of the recurrent layers, and all stay finite."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+
+import keras
+import numpy as np
+import pytest
+
+from seqtasks import plugins, train
+from seqtasks.config import resolve
+from seqtasks.progress import Reporter
+
+TASKS = [entry.name for entry in plugins.tasks.entries() if entry.module.startswith("seqtasks.tasks.")]
+CELLS = [entry.name for entry in plugins.cells.entries() if entry.module.startswith("seqtasks.")]
+PAIRS = list(itertools.product(TASKS, CELLS))
+# Each task once, each with another cell.
+SAMPLE = list(zip(TASKS, np.random.default_rng(0).permutation(CELLS).tolist(), strict=False))
+SMALL = ["data.source=builtin", "data.limit=16", "encoder.units=6", "train.batch_size=4"]
+
+
+@functools.cache
+def loaded(name: str):
+    cls = plugins.load_task(name)
+    config = resolve(name, cls.Options, SMALL)
+    task = cls(config.options)
+    return task, train.load(task, config, Reporter(quiet=True))
+
+
+def trains(name: str, cell: str) -> None:
+    task, splits = loaded(name)
+    if not task.recurrent:
+        pytest.skip(f"{name} has no cell")
+    config = resolve(name, type(task).Options, [*SMALL, f"encoder.cell={cell}"])
+    model, encoder = train.build(task, config)
+    model.compile("sgd", task.loss(), weighted_metrics=task.metrics())
+    watched = encoder.trainable_weights or model.trainable_weights  # an echo state network trains its readout only
+    before = [keras.ops.convert_to_numpy(weight).copy() for weight in watched]
+    loss = model.train_on_batch(*task.batches(splits.train, 4, shuffle=True)[0], return_dict=True)["loss"]
+    assert np.isfinite(loss)
+    assert any((old != keras.ops.convert_to_numpy(new)).any() for old, new in zip(before, watched, strict=True))
+    assert all(np.isfinite(keras.ops.convert_to_numpy(weight)).all() for weight in model.weights)
+    keras.backend.clear_session()
+
+
+@pytest.mark.parametrize(("task", "cell"), SAMPLE)
+def test_a_sample(task: str, cell: str) -> None:
+    trains(task, cell)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("task", "cell"), PAIRS)
+def test_all(task: str, cell: str) -> None:
+    trains(task, cell)

@@ -28,20 +28,20 @@ def main() -> int:
 
 def _facts(problems: list[str]) -> Iterator[tuple[str, str]]:
     quiet.import_keras()
-    import keras
+    from seqtasks.engines import devices
 
     versions = machine.versions()
     yield "versions", ", ".join(f"{name} {version}" for name, version in versions.items() if name != "backend")
     yield "commit", machine.commit() or "installed package"
     yield "backend", f"{versions['backend']} (KERAS_BACKEND={os.environ.get('KERAS_BACKEND', 'not set')})"
     yield "processor", f"{machine.machine()}, {machine.cores()} cores, {machine.threads()} threads used"
-    devices = [str(device) for device in keras.distribution.list_devices()]
-    yield "devices", ", ".join(devices) or "cpu only"
+    yield "devices", ", ".join(("cpu", *devices.gpus()))
     yield from _engines(problems)
     yield from _data(problems)
 
 
 def _engines(problems: list[str]) -> Iterator[tuple[str, str]]:
+    import keras
     import numpy as np
 
     from seqtasks import engines
@@ -53,7 +53,8 @@ def _engines(problems: list[str]) -> Iterator[tuple[str, str]]:
         why = "there was no C compiler when seqtasks was installed"
         yield "engine native", f"not built, as {why}; install one, then seqtasks again"
     else:
-        yield "engine native", f"{library.instructions()} instructions, {library.threads()} threads"
+        used = "" if keras.backend.backend() == "tensorflow" else "; under TensorFlow only"
+        yield "engine native", f"{library.instructions()} instructions, {library.threads()} threads{used}"
     for name in plugins.cells.names():
         try:
             cell = make_cell(name, 4)

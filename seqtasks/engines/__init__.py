@@ -6,12 +6,10 @@ obeying the rules of time (see `seqtasks.recurrent`). `choose` picks one by name
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING
 
-import keras
-
 from seqtasks.engines import loop, native, parallel, stock
+from seqtasks.engines.devices import gpus
 from seqtasks.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -51,7 +49,7 @@ def choose(name: str, cell: Cell, recurrent_dropout: float = 0.0, zoneout: float
         reasons["native"] = "its operations cannot be compiled or written into a file"
         name = "auto" if name == "native" else name
     if name == "auto":
-        order = ("keras", "native", "parallel", "loop") if _gpu() else ("native", "keras", "parallel", "loop")
+        order = ("keras", "native", "parallel", "loop") if gpus() else ("native", "keras", "parallel", "loop")
         return next(one for one in order if reasons[one] is None)
     if reasons[name]:
         raise ConfigError(f"encoder.engine={name} cannot run this: {reasons[name]}; use encoder.engine=loop or auto")
@@ -63,12 +61,3 @@ def available(cell: Cell) -> list[str]:
     refusals = {"native": native.refuses(cell), "keras": stock.refuses(cell, 0.0)}
     refusals |= {"loop": None, "parallel": parallel.refuses(cell)}
     return [name for name, reason in refusals.items() if reason is None]
-
-
-@functools.cache
-def _gpu() -> bool:
-    """Whether the backend has one."""
-    try:
-        return bool(keras.distribution.list_devices("gpu"))
-    except (RuntimeError, ValueError):  # JAX raises where there is none
-        return False

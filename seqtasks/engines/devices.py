@@ -1,0 +1,20 @@
+"""What the backend computes on."""
+
+from __future__ import annotations
+
+import functools
+
+import keras
+
+
+@functools.cache
+def gpus() -> tuple[str, ...]:
+    """The names of the GPUs that the backend sees."""
+    if keras.backend.backend() == "torch":  # where Keras knows of no devices
+        import torch
+
+        return tuple(f"cuda:{number}" for number in range(torch.cuda.device_count()))
+    try:
+        return tuple(str(device) for device in keras.distribution.list_devices("gpu"))
+    except (RuntimeError, ValueError):  # JAX raises where there is none
+        return ()

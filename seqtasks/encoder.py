@@ -130,6 +130,7 @@ class Encoder(keras.layers.Layer):
         return_sequences: bool = True,
         training: bool = False,
         keep: int | None = None,
+        projected: bool = False,
     ) -> tuple[Any, list[list[Any]]]:
         """Encodes a batch of sequences.
 
@@ -148,6 +149,7 @@ class Encoder(keras.layers.Layer):
                 that the next call can go over the rest again and gradients flow back
                 further than new steps go; a stateful encoder without a mask. One-mask
                 dropout draws another mask for the rest.
+            projected: `x` is (batch, time, width), what `project` gave; not in training.
 
         Returns:
             Outputs (batch, time, size) or (batch, size), and the final states: one list
@@ -168,7 +170,7 @@ class Encoder(keras.layers.Layer):
             starts = [None] * len(layer) if initial_state is None else initial_state[len(finals) :][: len(layer)]
             rest = {"mask": mask, "reset": reset, "return_sequences": sequences, "training": training}
             if len(layer) == 1:
-                found = [layer[0](x, initial_state=starts[0], **rest)]
+                found = [layer[0](x, initial_state=starts[0], projected=projected and i == 0, **rest)]
             else:
                 found = layer[0].call_beside(layer[1], x, initial_states=starts, **rest)
             finals += [final for _, final in found]
@@ -186,6 +188,17 @@ class Encoder(keras.layers.Layer):
             if self.config.skip == "dense" and i + 1 < len(self.layers):
                 x = ops.concatenate([below, x], axis=-1)
         return x, finals
+
+    def project(self, x: Any) -> Any | None:
+        """What the first layer makes of inputs (…, features) before it needs a state: (…, width).
+
+        None where there is no such thing: in two directions, where a skip takes the inputs
+        themselves, in mixed precision.
+        """
+        c = self.config
+        if c.bidirectional or c.skip != "none" or self.compute_dtype != self.variable_dtype:
+            return None
+        return self.recurrents[0].cell.project(x)
 
     def _skip(self, layer: int, output: Any, below: Any, pick: Callable[[Any], Any]) -> Any:
         """Mixes an output and what is below it; `pick` takes the steps of the output from those below."""

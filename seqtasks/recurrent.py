@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
@@ -18,7 +19,7 @@ from keras import ops
 
 from seqtasks import engines
 from seqtasks.cells.base import Cell
-from seqtasks.engines import native, stock
+from seqtasks.engines import loop, native, stock
 from seqtasks.errors import ConfigError
 
 
@@ -114,6 +115,7 @@ class Recurrent(keras.layers.Layer):
         reset: Any = None,
         return_sequences: bool = True,
         training: bool = False,
+        projected: bool = False,
     ) -> tuple[Any, list[Any]]:
         """Runs over time.
 
@@ -126,6 +128,7 @@ class Recurrent(keras.layers.Layer):
             reset: (batch,), true for rows that start from the cell's initial state.
             return_sequences: false returns the output of the last real step only.
             training: dropout on; selects the kept states.
+            projected: `x` is (batch, time, width), what `Cell.project` made of the inputs; on the engine `loop`.
 
         Returns:
             Outputs (batch, time, units), or (batch, units), and the list of final
@@ -137,7 +140,8 @@ class Recurrent(keras.layers.Layer):
         self._check(x, mask, initial_state, reset)
         states = self._start(x, initial_state, reset, training)
         with self._dropped_weights(training):
-            outputs, final = engines.ENGINES[self._engine(x)].run(
+            run = functools.partial(loop.run, projected=True) if projected else engines.ENGINES[self._engine(x)].run
+            outputs, final = run(
                 self.cell,
                 x,
                 states,

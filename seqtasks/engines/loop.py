@@ -23,6 +23,7 @@ def run(
     sequences: bool = True,
     dot_mask: Any = None,
     zone: Any = None,
+    projected: bool = False,
 ) -> tuple[Any, list[Any]]:
     """Runs a cell over time.
 
@@ -36,12 +37,13 @@ def run(
         dot_mask: (batch, size) factor of the state in recurrent products.
         zone: zoneout. A number is the part of the old state that stays; a list holds one
             (batch, time, size) of bool for each state, true where the old value stays.
+        projected: `x` is what `Cell.project` made of the inputs.
 
     Returns:
         Outputs (batch, time, units) or (batch, units), zero where masked, and the
         final states.
     """
-    p = project(cell, x)
+    p = ops.swapaxes(x, 0, 1) if projected else project(cell, x)
     xs = [p]
     if mask is not None:
         xs.append(ops.expand_dims(ops.swapaxes(ops.cast(mask, "bool"), 0, 1), -1))

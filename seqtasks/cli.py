@@ -212,7 +212,10 @@ def list_(
 @command()
 def show(
     task: Annotated[str, typer.Argument(help="A task, as of `seqtasks run`; or the word cell", metavar="TASK|cell")],
-    name: Annotated[str | None, typer.Argument(help="A cell of `seqtasks list cells`", metavar="NAME")] = None,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(help="A cell of `seqtasks list cells`; or settings of the task", metavar="NAME|KEY=VALUE…"),
+    ] = None,
     load: Annotated[bool, typer.Option(help="Also read the task's data and print its sizes")] = True,
 ) -> None:
     """Describe a task: its data, settings, types and defaults; or a cell: its equations, source and size.
@@ -221,11 +224,13 @@ def show(
 
       seqtasks show mnist_rows
 
+      seqtasks show translation data.source=files:multi30k train.batch_size=128
+
       seqtasks show cell mgu
     """
     from seqtasks import commands
 
-    commands.show(task, name, load)
+    commands.show(task, words or [], load)
 
 
 @command()

@@ -183,20 +183,22 @@ def score(name: str, texts: Sequence[str], file: Path | None, runs: Path, format
     print_rows([line.row() for line in scored], format)
 
 
-def show(task: str, name: str | None, load: bool) -> None:
+def show(task: str, words: Sequence[str], load: bool) -> None:
     """`seqtasks show`."""
-    if task == "cell":
-        if name is None or name not in plugins.cells:
-            hint = suggest(name or "", plugins.cells.names())
+    if task == "cell" and len(words) < 2:
+        name = next(iter(words), "")
+        if name not in plugins.cells:
+            hint = suggest(name, plugins.cells.names())
             raise UnknownNameError(f"unknown cell {name!r}; {hint}" if name else "give a cell: seqtasks show cell lstm")
         quietly.import_keras()
         from seqtasks import listing
 
         listing.print_cell(name)
         return
-    if name is not None:
-        raise UnknownNameError(f"cannot show {task!r} {name!r}; write seqtasks show TASK, or seqtasks show cell NAME")
-    cls, config = prepare(task, [], None)
+    if task == "cell" or any("=" not in word for word in words):
+        given = " ".join(repr(word) for word in (task, *words))
+        raise UnknownNameError(f"cannot show {given}; write seqtasks show TASK KEY=VALUE, or seqtasks show cell NAME")
+    cls, config = prepare(task, words, None)
     from seqtasks import listing
 
     listing.print_task(cls, config)

@@ -92,11 +92,18 @@ def print_data(splits: Splits, batches: Any) -> None:
     _console.print("\ndata found", style="bold")
     _console.print(f"{splits.source}, fingerprint {splits.fingerprint}", markup=False)
     for name, part in (("train", splits.train), ("validation", splits.validation), ("test", splits.test)):
-        shapes = ", ".join(f"{key} {list(array.shape)} {array.dtype}" for key, array in part.inputs.items())
+        shapes = ", ".join(f"{key} {_form(values)}" for key, values in part.inputs.items())
         tokens = f"{splits.spec['tokens'][name]:,} tokens, " if "tokens" in splits.spec else ""
         _console.print(f"  {name}: {tokens}{len(part):,} examples, {shapes}", markup=False)
     if hasattr(batches, "padding"):
         _console.print(f"  padding in training: {100 * batches.padding:.1f} % of all tokens", markup=False)
+
+
+def _form(values: Any) -> str:
+    """Shape and type of arrays and of what is like them; of lists, and of what is made batch by batch, the length."""
+    if hasattr(values, "shape") and hasattr(values, "dtype"):
+        return f"{list(values.shape)} {values.dtype}"
+    return f"[{len(values)}]"
 
 
 def _print_registry(registry: Registry[Any], facts: list[str], title: str) -> None:

@@ -104,7 +104,7 @@ class TranslationTask(WriterTask):
             parts["train"] = parts["train"].take(kept)
             self._lines["train"] = ([train[0][i] for i in kept], [train[1][i] for i in kept])
         spec["tokens"] = {
-            part: [len(examples.inputs["source"].values), len(examples.targets.values)]
+            part: len(examples.inputs["source"].values) + len(examples.targets.values)  # of both sides
             for part, examples in parts.items()
         }
         return Splits(**parts, source=found.source, fingerprint=found.fingerprint, spec=spec)

@@ -182,6 +182,14 @@ def test_show_describes_settings_and_data(cli) -> None:
     assert "--invert" in out
 
 
+def test_show_takes_settings(cli) -> None:
+    code, out, _ = cli("show", "translation", "data.source=builtin", "encoder.units=77")
+    assert code == 0
+    assert "77" in out and "padding in training" in out
+    code, _, err = cli("show", "translation", "encoder.unit=77")
+    assert code == 2 and "encoder.units" in err
+
+
 def test_compare_runs_a_grid_with_baselines_and_skips_what_is_done(cli, tmp_path: Path) -> None:
     words = ["compare", "mnist_rows", "encoder.cell=simple_rnn,gru", *SMALL, "--format", "csv"]
     code, out, err = cli(*words)

@@ -135,8 +135,9 @@ def test_show_cell_lists_options_and_several_engines(cli):
         (["show", "cell"], "seqtasks: give a cell: seqtasks show cell lstm"),
         (
             ["show", "lstm", "cell"],
-            "seqtasks: cannot show 'lstm' 'cell'; write seqtasks show TASK, or seqtasks show cell N",
+            "seqtasks: cannot show 'lstm' 'cell'; write seqtasks show TASK KEY=VALUE, or seqtasks show cell N",
         ),
+        (["show", "cell", "lstm", "gru"], "seqtasks: cannot show 'cell' 'lstm' 'gru'; write seqtasks show TASK"),
     ],
 )
 def test_what_cannot_be_shown(cli, words, says):

@@ -21,6 +21,14 @@ def test_task(name: str, tmp_path: Path) -> None:
     check_task(plugins.load_task(name), tmp_path)
 
 
+@pytest.mark.parametrize("name", TASKS)
+def test_it_is_shown_with_its_data(name: str, cli) -> None:
+    code, out, err = cli("show", name, "data.source=builtin")
+    assert code == 0, err
+    assert "data.source" in out
+    assert all(f"  {part}: " in out.split("data found")[1] for part in ("train", "validation", "test"))
+
+
 @pytest.mark.parametrize("cell", CELLS)
 def test_odd_cells_in_a_task(cell: str, tmp_path: Path) -> None:
     check_task(plugins.load_task("mnist_rows"), tmp_path, ["data.limit=40"], cell=cell)

@@ -45,9 +45,10 @@ def test_commands_parse(line):
     found = command.get_command(None, name)
     assert found is not None, f"there is no command {name}"
     values = found.make_context(name, words).params  # refuses unknown options and values
-    task, overrides = values.get("task"), values.get("overrides") or []
+    task, overrides = values.get("task"), values.get("overrides") or values.get("words") or []
     if task == "cell":
-        assert values["name"] in plugins.cells or values["name"] == "mi_rnn"
+        (cell,) = overrides
+        assert cell in plugins.cells or cell == "mi_rnn"
         return
     if task in NAMES or task is None or task.endswith(".py"):
         return

@@ -11,6 +11,7 @@ from keras import ops
 from seqtasks.encoder import Encoder
 from seqtasks.errors import ConfigError
 from seqtasks.layers.adaptive import AdaptiveSoftmaxHead
+from seqtasks.layers.auxiliary import AuxiliaryLoss
 from seqtasks.layers.head import SoftmaxHead
 from seqtasks.layers.regularization import ActivityPenalty, WordDropout
 
@@ -48,12 +49,31 @@ def language_model(encoder: Encoder, size: int, options: Any, name: str) -> kera
         x = keras.layers.Dropout(o.output_dropout, noise_shape=(None, 1, None))(x)
     if o.activation_penalty or o.temporal_penalty:
         x = ActivityPenalty(o.activation_penalty, o.temporal_penalty)(x, outputs)
+    x = keras.layers.Identity(name="read")(x)
     nll = _head(embedding, encoder, size, o)(x, targets)
     model = keras.Model([tokens, reset, targets], nll, name=name)
     if o.init is not None:
         for weight in model.trainable_weights:
             weight.assign(keras.random.uniform(weight.shape, -o.init, o.init))
     return model
+
+
+def with_backward(model: keras.Model) -> keras.Model:
+    """The same language model that in training also tells each token from those after it in the window.
+
+    For that a second encoder, the layer `backward`, reads the window from its end, without a
+    past; the embedding and the softmax are shared. What the model returns is as before. A
+    classifier of both directions can begin with the two encoders. Padding counts as unknown
+    tokens: that of the last window of a text.
+
+    Reference: Peters et al. 2018, https://arxiv.org/abs/1802.05365 (two language models, one softmax)
+    """
+    encoder, head = model.get_layer("encoder"), model.get_layer("head")
+    tokens = model.inputs[0]
+    backward = Encoder(encoder.config, name="backward")
+    x, _ = backward(ops.flip(encoder.input[0], axis=1))
+    before = head(ops.flip(x, axis=1)[:, 1:], tokens[:, :-1])
+    return keras.Model(model.inputs, AuxiliaryLoss(name="loss")(model.outputs[0], before), name=model.name)
 
 
 def _head(embedding: keras.layers.Embedding, encoder: Encoder, size: int, options: Any) -> keras.layers.Layer:
@@ -72,8 +92,7 @@ def _head(embedding: keras.layers.Embedding, encoder: Encoder, size: int, option
 
 def forced(model: keras.Model) -> keras.Model:
     """The model of `tokens` and `reset` that gives the logits (batch, time, size) of every token."""
-    head = model.get_layer("head")
-    return keras.Model(model.inputs[:2], head(head.input[0]))
+    return keras.Model(model.inputs[:2], model.get_layer("head")(model.get_layer("read").output))
 
 
 def read(model: keras.Model, tokens: np.ndarray) -> tuple[Any, Any]:

@@ -26,8 +26,8 @@ def language_run(name: str, config: Config, folder: runs.Run, reporter: Reporter
     """The run of a language model that `options.pretrain` names; it is trained first if it is not finished.
 
     Its encoder, data, seed and words are those of the classifier, the rest is the
-    configuration of its own task. It lies beside the classifier's run. Of a bidirectional
-    layer it is the forward half, as the other would have read the words to predict.
+    configuration of its own task. It lies beside the classifier's run. For a bidirectional
+    layer there are two encoders in it, as one that reads both ways would see the words to predict.
 
     Args:
         name: of the language model's task.
@@ -43,7 +43,8 @@ def language_run(name: str, config: Config, folder: runs.Run, reporter: Reporter
     if config.encoder.bidirectional and config.encoder.layers > 1:
         raise ConfigError(
             f"options.pretrain={config.options.pretrain} with {config.encoder.layers} bidirectional layers: the upper "
-            "ones read both directions, a language model one; set encoder.layers=1 or encoder.bidirectional=false"
+            "ones read what both directions found, those of a language model one; set encoder.layers=1 or "
+            "encoder.bidirectional=false"
         )
     if config.options.pretrain != "lm":
         found = runs.find(config.options.pretrain, folder.path.parent)
@@ -82,7 +83,7 @@ def language_config(task: type[Task], config: Config) -> Config:
         encoder=dataclasses.replace(config.encoder, bidirectional=False),
         data=dataclasses.replace(config.data, limit=None),
         train=dataclasses.replace(own.train, **train),
-        options=dataclasses.replace(own.options, **options),
+        options=dataclasses.replace(own.options, **options, backward=config.encoder.bidirectional),
     )
 
 
@@ -103,9 +104,17 @@ def take_over(model: keras.Model, folder: runs.Run, vocabulary: str) -> None:
             f"{folder.path} knows other words; train it on the same texts with the same options.size and "
             "options.min_frequency, or set options.pretrain=lm"
         )
+    names = {layer.name for layer in given.layers} & {"encoder", "backward"}
+    encoder = model.get_layer("encoder")
+    if not encoder.config.bidirectional:
+        names.discard("backward")
+    halves = [given.get_layer(name) for name in sorted(names, reverse=True)]
+    weights = {
+        "embedding": [list(m.get_layer("embedding").trainable_weights) for m in (model, given)],
+        "encoder": [_weights(encoder, len(halves) > 1), [w for half in halves for w in _weights(half)]],
+    }
     pairs: list[tuple[Any, Any]] = []
-    for name in ("embedding", "encoder"):
-        mine, its = (_weights(m.get_layer(name)) for m in (model, given))
+    for name, (mine, its) in weights.items():
         shapes = [[tuple(w.shape) for w in weights] for weights in (mine, its)]
         if name == "embedding":
             shapes[1] = [(rows + 1, width) for rows, width in shapes[1]]
@@ -122,9 +131,8 @@ def take_over(model: keras.Model, folder: runs.Run, vocabulary: str) -> None:
         mine.assign(its.value)
 
 
-def _weights(layer: keras.layers.Layer) -> list[Any]:
-    """Those of an embedding, or of an encoder without backward halves."""
-    if not isinstance(layer, Encoder):
-        return list(layer.trainable_weights)
-    backward = {id(w) for r in layer.recurrents if r.direction == "backward" for w in r.trainable_weights}
-    return [weight for weight in layer.trainable_weights if id(weight) not in backward]
+def _weights(encoder: Encoder, both: bool = True) -> list[Any]:
+    """Those of the forward layers, of the backward ones if `both`, and of all else."""
+    found = [w for r in encoder.recurrents if both or r.direction == "forward" for w in r.trainable_weights]
+    known = {id(w) for recurrent in encoder.recurrents for w in recurrent.trainable_weights}
+    return found + [weight for weight in encoder.trainable_weights if id(weight) not in known]

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import keras
+
 from seqtasks.data import labelled_texts, language
 from seqtasks.data.sources import Source
 from seqtasks.data.splits import Splits
 from seqtasks.data.text import Text
+from seqtasks.encoder import Encoder
 from seqtasks.errors import ConfigError
+from seqtasks.language_model import language_model, with_backward
 from seqtasks.language_task import LanguageOptions, LanguageTask
 from seqtasks.settings import setting
 
@@ -22,6 +26,11 @@ class TextLanguageOptions(LanguageOptions):
     label_column: str = setting("label", "of CSV and TSV files")
     size: int = setting(20_000, "the most words", least=2)
     min_frequency: int = setting(2, "rarer words are <unk>", least=1)
+    backward: bool = setting(
+        False,
+        "a second encoder learns to tell each word from those after it in the window; scores and text are the first's",
+        model_only=True,
+    )
 
 
 class TextLanguageTask(LanguageTask):
@@ -34,6 +43,15 @@ class TextLanguageTask(LanguageTask):
 
     def units(self, source: Source) -> dict[str, Any]:
         return labelled_texts.word_settings(self.options.size, self.options.min_frequency)
+
+    def model(self, encoder: Encoder) -> keras.Model:
+        if self.options.backward and self.options.documents != "none":
+            raise ConfigError(
+                f"options.backward=true with options.documents={self.options.documents}: read from their ends, windows "
+                "would begin with padding; set one of them"
+            )
+        model = language_model(encoder, self.spec["size"], self.options, self.name)
+        return with_backward(model) if self.options.backward else model
 
     def load(self, source: Source, seed: int) -> Splits:
         o = self.options

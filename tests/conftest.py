@@ -11,10 +11,11 @@ os.environ["MPLBACKEND"] = "Agg"
 os.environ["PYTHONSAFEPATH"] = "1"
 # Optimising each of the many small programs would take longer than running them.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
-# Building graphs makes so many objects that looking for garbage takes a tenth of the time.
-gc.set_threshold(100_000, 50, 100)
 
 import pytest
+
+# Building graphs makes so many objects that looking for garbage takes a tenth of the time.
+gc.set_threshold(100_000, 50, 100)
 
 
 @pytest.fixture(scope="session", autouse=True)

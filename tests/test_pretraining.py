@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from keras.ops import convert_to_numpy as numpy
 
 from seqtasks import plugins, pretraining, results, runs, train, use
 from seqtasks.config import resolve
@@ -50,17 +51,17 @@ def test_its_weights_are_taken_over(trained, bidirectional):
     task = plugins.load_task("sentiment")(config.options)
     train.load(task, config, QUIET)
     model, _ = train.build(task, config)
-    fresh = np.array(model.get_layer("embedding").embeddings)
+    fresh = numpy(model.get_layer("embedding").embeddings)
     task.initialise(model, language)
     given = use.open_trained(language)[2]
-    rows = np.array(model.get_layer("embedding").embeddings)
+    rows = numpy(model.get_layer("embedding").embeddings)
     np.testing.assert_array_equal(rows[0], fresh[0])  # of padding, which a language model has not
-    np.testing.assert_array_equal(rows[1:], np.array(given.get_layer("embedding").embeddings))
+    np.testing.assert_array_equal(rows[1:], numpy(given.get_layer("embedding").embeddings))
     mine, its = (m.get_layer("encoder").recurrents for m in (model, given))
     for name in ("W", "U"):
-        np.testing.assert_array_equal(*(np.array(getattr(one[0].cell, name)) for one in (mine, its)))
+        np.testing.assert_array_equal(*(numpy(getattr(one[0].cell, name)) for one in (mine, its)))
     if bidirectional == "true":
-        assert not np.array_equal(np.array(mine[1].cell.U), np.array(its[0].cell.U))
+        assert not np.array_equal(numpy(mine[1].cell.U), numpy(its[0].cell.U))
     # So the same words give the same outputs, beside the padding of a longer text.
     words = np.array([[5, 3, 9]])
     x = given.get_layer("embedding")(words)
@@ -68,6 +69,26 @@ def test_its_weights_are_taken_over(trained, bidirectional):
     padded = np.array([[6, 4, 10, 0, 0]])
     found, _ = model.get_layer("encoder")(model.get_layer("embedding")(padded), mask=padded > 0)
     np.testing.assert_allclose(np.array(found)[:, :3, :8], np.array(expected), atol=1e-6)
+
+
+def test_both_directions_begin_with_those_of_a_language_model(tmp_path):
+    config = configured("options.pretrain=lm", "encoder.bidirectional=true", "encoder.cell=gru", "data.limit=40")
+    row, _ = train.run(config, plugins.load_task("sentiment"), tmp_path, QUIET)
+    assert 0 <= row.value <= 1
+    (path,) = tmp_path.glob("text_lm-*")
+    given = use.open_trained(runs.open_run(path))[2]
+    task = plugins.load_task("sentiment")(config.options)
+    train.load(task, config, QUIET)
+    model, _ = train.build(task, config)
+    task.initialise(model, runs.open_run(path))
+    halves = [given.get_layer(name).recurrents[0] for name in ("encoder", "backward")]
+    for mine, its in zip(model.get_layer("encoder").recurrents, halves, strict=True):
+        assert len(mine.get_weights()) == len(its.trainable_weights) > 2
+        for a, b in zip(mine.trainable_weights, its.trainable_weights, strict=True):
+            np.testing.assert_array_equal(numpy(a), numpy(b))
+    # One direction takes what it has use for.
+    config = configured(f"options.pretrain={path}", "encoder.cell=gru", "data.limit=40")
+    train.run(config, plugins.load_task("sentiment"), tmp_path, QUIET)
 
 
 def test_a_run_can_be_named(trained):
@@ -125,4 +146,4 @@ def test_begins_with_vectors_of_a_file(tmp_path):
     model, _ = train.build(task, config)
     task.initialise(model, None)
     number = task.words.number("film") + 1
-    np.testing.assert_array_equal(np.array(model.get_layer("embedding").embeddings)[number], range(1, 9))
+    np.testing.assert_array_equal(numpy(model.get_layer("embedding").embeddings)[number], range(1, 9))

@@ -51,10 +51,10 @@ def test_what_cannot_be_read(tmp_path):
 def test_an_embedding_starts_from_them(tmp_path):
     embedding = keras.layers.Embedding(3, 2)
     embedding.build()
-    before = np.array(embedding.embeddings)
+    before = keras.ops.convert_to_numpy(embedding.embeddings)
     path = file(tmp_path, "b 1 2\nz 3 4\n")
     start_from(embedding, ["", "a", "b"], path, "options.width")
-    np.testing.assert_array_equal(np.array(embedding.embeddings), [*before[:2], [1, 2]])
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(embedding.embeddings), [*before[:2], [1, 2]])
     with pytest.raises(DataError, match="has none of the 2 words"):
         start_from(embedding, ["x", "y"], path, "options.width")
     wide = keras.layers.Embedding(3, 5)

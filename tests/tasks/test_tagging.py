@@ -1,5 +1,6 @@
 """The tagger on sentences whose tags follow from words, their ends and their neighbours; files, errors, prediction."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -128,7 +129,7 @@ def test_begins_with_vectors_of_a_file(trained, tmp_path):
     train.load(task, config, QUIET)
     model, _ = train.build(task, config)
     task.initialise(model, None)
-    rows = np.array(model.get_layer("words_embedding").embeddings)
+    rows = keras.ops.convert_to_numpy(model.get_layer("words_embedding").embeddings)
     np.testing.assert_array_equal(rows[task.spec["words"].index("run")], range(16))
 
 

@@ -9,6 +9,7 @@ from keras import ops
 
 from seqtasks.averaging import WeightAverage, steered
 from seqtasks.config import TrainConfig
+from seqtasks.engines.adam import Adam
 
 
 def make_optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
@@ -28,14 +29,14 @@ def make_optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizer
 
 def _optimizer(config: TrainConfig, common: dict[str, Any]) -> keras.optimizers.Optimizer:
     if config.optimizer == "adamw":
-        return keras.optimizers.AdamW(weight_decay=config.weight_decay, **common)
+        return Adam(weight_decay=config.weight_decay, **common)  # which Keras's AdamW is, too
     if config.weight_decay:
         common["weight_decay"] = config.weight_decay
     if config.optimizer == "sgd":
         return keras.optimizers.SGD(momentum=config.momentum, **common)
     if config.optimizer == "rmsprop":
         return keras.optimizers.RMSprop(**common)
-    return keras.optimizers.Adam(**common)
+    return Adam(**common)
 
 
 def make_schedule(config: TrainConfig, steps_per_epoch: int) -> Any:

@@ -21,6 +21,7 @@ from seqtasks.data.splits import Examples, Splits
 from seqtasks.data.vectors import start_from
 from seqtasks.data.vocabulary import Vocabulary
 from seqtasks.encoder import Encoder
+from seqtasks.engines.adversarial import adversarial
 from seqtasks.errors import ConfigError
 from seqtasks.layers.pooling import How, Pooling
 from seqtasks.layers.regularization import WordDropout
@@ -48,6 +49,9 @@ class TextOptions:
     recurrence: bool = setting(True, "false: pool the vectors of words themselves", model_only=True)
     pooling: How = setting("max", "of the outputs over time; concat: last, mean and max side by side", model_only=True)
     dropout: float = setting(0.0, "on what was pooled", least=0, below=1, model_only=True)
+    adversarial: float = setting(
+        0.0, "also learn from vectors of words moved against the model, by this much over a text", least=0, model_only=True
+    )
     vectors: str | None = setting(
         None, "begin with the vectors of words of this text file (GloVe, fastText)", model_only=True
     )
@@ -124,7 +128,8 @@ class TextTask(Task):
             x, _ = encoder(x, mask=mask)
         x = keras.layers.Dropout(o.dropout)(Pooling(o.pooling, name="pooling")(x, mask=mask))
         logits = keras.layers.Dense(len(self.classes), dtype="float32", name="logits")(x)
-        return keras.Model(tokens, logits, name=self.name)
+        model = keras.Model(tokens, logits, name=self.name)
+        return adversarial(model, o.adversarial) if o.adversarial else model
 
     def before(self, config: Config, folder: Run, reporter: Reporter) -> Run | None:
         if self.options.pretrain == "none":

@@ -51,6 +51,8 @@ def keras_step(name: str, shape: Shape) -> Step:
     import keras
     from keras import ops
 
+    from seqtasks.engines.adam import Adam
+
     x = inputs = keras.Input((None,) if shape.vocabulary else (None, shape.features), dtype=_dtype(shape))
     mask = ops.not_equal(inputs, 0) if shape.lengths else None
     if shape.vocabulary:
@@ -61,7 +63,7 @@ def keras_step(name: str, shape: Shape) -> Step:
     model = keras.Model(inputs, keras.layers.Dense(shape.outputs)(x))
     # Stock Keras as its users have it, compiled by XLA where Keras thinks it can be.
     jit = name.endswith("-jit") if name in OURS else "auto"
-    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=jit)
+    model.compile(Adam() if name in OURS else "adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=jit)
     batches = [(x, y) for x, y, _ in shape.batches()]
 
     def step() -> None:

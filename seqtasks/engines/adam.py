@@ -1,0 +1,59 @@
+"""Adam in one pass over each weight."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+
+@keras.saving.register_keras_serializable("seqtasks")
+class Adam(keras.optimizers.Adam):
+    """Keras's Adam, on TensorFlow by its one operation for it; the arguments are the same.
+
+    Keras writes the update as a dozen operations, each of which goes over all weights: of a model
+    with a large vocabulary that is a third of the time of a step. The one operation reads and
+    writes each number once. AMSGrad and other backends take Keras's way.
+
+    Gradients of rows that were looked up are summed first, as in PyTorch. Keras squares those of
+    each occurrence of a word on its own, so its second moment of a word that comes twice in a
+    batch is not that of its gradient, nor is the norm by which it clips.
+
+    Reference: Kingma & Ba 2015, https://arxiv.org/abs/1412.6980
+    """
+
+    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
+        """Updates variables.
+
+        Args:
+            grads: one for each variable.
+            trainable_variables: None: those that the optimizer was built with.
+        """
+        if keras.backend.backend() == "tensorflow":
+            import tensorflow as tf
+
+            grads = [grad if grad is None else tf.convert_to_tensor(grad) for grad in grads]
+        super().apply(grads, trainable_variables)
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        if keras.backend.backend() != "tensorflow" or self.amsgrad:
+            super().update_step(gradient, variable, learning_rate)
+            return
+        import tensorflow as tf
+
+        index = self._get_variable_index(variable)
+        moments = [getattr(moment[index], "value", moment[index]) for moment in (self._momentums, self._velocities)]
+        step = tf.cast(self.iterations.value + 1, variable.dtype)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=moments[0].handle,
+            v=moments[1].handle,
+            beta1_power=tf.pow(tf.cast(self.beta_1, variable.dtype), step),
+            beta2_power=tf.pow(tf.cast(self.beta_2, variable.dtype), step),
+            lr=tf.cast(learning_rate, variable.dtype),
+            beta1=tf.cast(self.beta_1, variable.dtype),
+            beta2=tf.cast(self.beta_2, variable.dtype),
+            epsilon=tf.cast(self.epsilon, variable.dtype),
+            grad=tf.cast(gradient, variable.dtype),
+        )

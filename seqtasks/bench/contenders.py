@@ -45,13 +45,12 @@ def step_of(name: str, shape: Shape) -> Step:
 
 def keras_step(name: str, shape: Shape) -> Step:
     """That of a Keras model, with our layers (an engine's name) or Keras's own."""
-    from seqtasks import quiet
+    if name in OURS:  # as on the command line of seqtasks, which also tells the C library to keep freed memory
+        from seqtasks import quiet
 
-    quiet.import_keras()
+        quiet.import_keras()
     import keras
     from keras import ops
-
-    from seqtasks.engines.adam import Adam
 
     x = inputs = keras.Input((None,) if shape.vocabulary else (None, shape.features), dtype=_dtype(shape))
     mask = ops.not_equal(inputs, 0) if shape.lengths else None
@@ -61,9 +60,13 @@ def keras_step(name: str, shape: Shape) -> Step:
         sequences = shape.sequences or layer + 1 < shape.layers
         x = _ours(name, shape, x, mask, sequences) if name in OURS else _stock(shape, x, mask, sequences)
     model = keras.Model(inputs, keras.layers.Dense(shape.outputs)(x))
-    # Stock Keras as its users have it, compiled by XLA where Keras thinks it can be.
-    jit = name.endswith("-jit") if name in OURS else "auto"
-    model.compile(Adam() if name in OURS else "adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=jit)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    if name in OURS:
+        from seqtasks.engines.adam import Adam
+
+        model.compile(Adam(), loss, jit_compile=name.endswith("-jit"))
+    else:  # as its users have it, compiled by XLA where Keras thinks it can be
+        model.compile("adam", loss, jit_compile="auto")
     batches = [(x, y) for x, y, _ in shape.batches()]
 
     def step() -> None:

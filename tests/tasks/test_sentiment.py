@@ -61,14 +61,14 @@ def test_anything_can_be_judged_but_nothing(trained):
         use.predict(opened, [" "])
 
 
-@pytest.mark.parametrize("pooling", ["last", "mean", "attention"])
-def test_tables_with_three_labels_and_empty_texts(tmp_path, pooling):
+@pytest.mark.parametrize("more", ["pooling=last", "pooling=mean", "pooling=attention", "adversarial=2"])
+def test_tables_with_three_labels_and_empty_texts(tmp_path, more):
     rows = [f"{'good' if n % 3 == 0 else 'bad' if n % 3 else ''} {'x ' * (n % 5)},l{n % 3}" for n in range(60)]
     (tmp_path / "all.csv").write_text("\n".join(["text,label", *rows, ",l0", ",l1"]) + "\n")
     row = check_task(
         plugins.load_task("sentiment"),
         tmp_path / "runs",
-        [f"data.source=files:{tmp_path / 'all.csv'}", f"options.pooling={pooling}", "options.embedding=8"],
+        [f"data.source=files:{tmp_path / 'all.csv'}", f"options.{more}", "options.embedding=8"],
         inputs=["good"],
     )
     assert row.params > 0

@@ -124,7 +124,7 @@ static void NAME(step_backward)(Shared *shared, const Share *mine, int64_t t, in
         d[i] = shared->compact + mine->order[i] * depth + from * n;
     for (int64_t panel = mine->first; panel < mine->last; panel++) {
         float *sums = mine->sums + panel * WIDTH;
-        NAME(multiply)(live, (to - from) * n, d, shared->packed + (panel * depth + from * n) * WIDTH, sums, stride);
+        NAME(multiply)(live, (to - from) * n, d, shared->packed + (panel * depth + from * n) * WIDTH, NULL, sums, stride);
         for (int64_t i = 0; i < live; i++) {
             const int64_t row = mine->order[i], at = row * a->steps + t;
             float *dh = a->dh0 + row * n;
@@ -155,7 +155,7 @@ static void NAME(weights_backward)(Shared *shared, int me)
         const int64_t panels = ((COLUMNS) + WIDTH - 1) / WIDTH;                                                        \
         NAME(columns_product)(shared->places, shared->real, A, A_APART, A_ROWS, d + (FROM), apart, COLUMNS,            \
                               panels * me / shared->threads, panels * (me + 1) / shared->threads, (TO) + (AT), width,  \
-                              TOTALS, work, work + tall);                                                                           \
+                              TOTALS, work, work + tall);                                                                 \
     } while (0)
     SUM(a->x, a->features, a->features, 0, width, a->dw, 0, a->dbias);
     if (a->kind == GRU) { /* the third gate's product has a gradient of its own */

@@ -14,16 +14,35 @@ static void NAME(pack_forward)(const Job *a, int64_t first, int64_t last, float 
             NAME(pack)(a->u + g * n, n, n, gates * n, panel, packed + (panel * gates + g) * n * WIDTH);
 }
 
-/* The inputs of all real steps projected, into the place of what is kept. */
-static void NAME(project)(Shared *shared, int me)
+static void NAME(pack_inputs)(Shared *shared, int me)
 {
     const Job *a = shared->job;
     const int64_t width = OF[a->kind].gates * a->units, panels = (width + WIDTH - 1) / WIDTH, n = shared->threads;
     for (int64_t panel = panels * me / n; panel < panels * (me + 1) / n; panel++)
         NAME(pack)(a->w, a->features, width, width, panel, shared->weights + panel * a->features * WIDTH);
-    barrier(shared);
-    NAME(rows_product)(shared->places, shared->real * me / n, shared->real * (me + 1) / n, a->x, a->features, a->features,
-                       shared->weights, width, a->bias, a->kept, OF[a->kind].kept * a->units);
+}
+
+/* The inputs at some places projected, into the place of what is kept. */
+static void NAME(project)(Shared *shared, const int64_t *places, int64_t first, int64_t last)
+{
+    const Job *a = shared->job;
+    NAME(rows_product)(places, first, last, a->x, a->features, a->features, shared->weights, OF[a->kind].gates * a->units,
+                       a->bias, a->kept, OF[a->kind].kept * a->units);
+}
+
+/* Those of one step. */
+static void NAME(project_step)(Shared *shared, const Share *mine, int64_t t, int64_t live)
+{
+    const Job *a = shared->job;
+    int64_t places[CHUNK];
+    for (int64_t i = 0; i < live;) {
+        int64_t count = 0;
+        for (; i < live && count < CHUNK; i++) {
+            places[count] = mine->order[i] * a->steps + t;
+            count += !a->mask || a->mask[places[count]];
+        }
+        NAME(project)(shared, places, 0, count);
+    }
 }
 
 /* One vector of units of one row, one step on. s: what of each gate is known before the activation. `kind`, `phase` and
@@ -132,7 +151,7 @@ static void NAME(step_forward)(Shared *shared, const Share *mine, int64_t t, int
     for (int64_t panel = mine->first; panel < mine->last; panel++)
         for (int64_t g = from; g < to; g++) {
             const float *packed = shared->packed + (panel * gates + g) * n * WIDTH;
-            NAME(multiply)(live, n, read, packed, mine->sums + g * PADDED(a) + panel * WIDTH, stride);
+            NAME(multiply)(live, n, read, packed, NULL, mine->sums + g * PADDED(a) + panel * WIDTH, stride);
         }
 #define CASE(kind, phase) case kind: NAME(rows_forward)(kind, phase, shared, mine, t, live); break
     switch (phase ? KINDS : a->kind) {
@@ -166,10 +185,16 @@ static void NAME(forward)(Shared *shared, int me)
             memset(first + 2 * a->batch * n + begin, 0, bytes);
     }
     NAME(pack_forward)(a, mine.pack_first, mine.pack_last, shared->packed);
-    NAME(project)(shared, me);
+    NAME(pack_inputs)(shared, me);
     barrier(shared);
+    if (!shared->stepwise) {
+        NAME(project)(shared, shared->places, shared->real * me / shared->threads, shared->real * (me + 1) / shared->threads);
+        barrier(shared);
+    }
     for (int64_t step = 0; step < a->steps; step++) {
         const int64_t t = a->reverse ? a->steps - 1 - step : step, live = living(shared, &mine, t);
+        if (shared->stepwise)
+            NAME(project_step)(shared, &mine, t, live);
         NAME(step_forward)(shared, &mine, t, live, 0);
         if (a->kind == GRU_V1) {
             step_barrier(shared);

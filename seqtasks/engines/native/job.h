@@ -35,6 +35,7 @@ typedef struct {
 #define CHUNK 48  /* rows that go over the whole of a packed matrix together */
 #define DEPTH 256 /* places that are summed over at once: a panel of them stays in the first cache */
 #define SIDE 4    /* panels of those */
+#define CACHE (1 << 17) /* floats: what two matrices may have that are to stay in the second cache */
 
 /* The floats of a row of sums: not a power of two, or all rows would fall on the same places of the cache. */
 #define SUMS(units) (4 * (units) + 16)
@@ -43,6 +44,7 @@ typedef struct {
 typedef struct {
     const Job *job;
     int threads, by_units;  /* each thread has all rows of some units, with a barrier a step, or all units of some rows */
+    int stepwise;           /* inputs are projected step by step, and are still in the cache when the gates read them */
     int64_t *order, *ends;  /* rows, those that end last first; after which step each has no real one */
     int64_t *memory;        /* rows of each thread */
     const float **pointers; /* states of each thread's rows */

@@ -137,7 +137,8 @@ static int prepare(Shared *shared, const Job *a, int threads, int64_t width, int
     /* Few rows and many units: rows in tiles of six leave little for each thread. */
     const int by_units = most > 1 && a->batch < 16 * most && a->units >= 256 && panels >= most;
     const int64_t useful = by_units ? panels : (a->batch + 5) / 6;
-    *shared = (Shared){.job = a, .by_units = by_units, .threads = (int)(most < useful ? most : useful)};
+    const int stepwise = !by_units && (a->features + a->units) * a->units * gates <= CACHE;
+    *shared = (Shared){.job = a, .by_units = by_units, .stepwise = stepwise, .threads = (int)(most < useful ? most : useful)};
     const size_t n = (size_t)shared->threads, batch = (size_t)a->batch, units = (size_t)a->units;
     const size_t features = (size_t)a->features, places = batch * (size_t)a->steps, wide = (size_t)width;
     shared->order = malloc(batch * sizeof *shared->order);

@@ -2,13 +2,17 @@
 
 #define WIDTH (2 * V)
 
-/* sums[r] = the sum of a[r][k] * b[k] over k; sums of rows are `stride` floats apart. */
-INLINE void NAME(tile)(int rows, int64_t depth, const float *const *a, const float *b, float *sums, int64_t stride)
+/* sums[r] = start + the sum of a[r][k] * b[k] over k; start may be null; sums of rows are `stride` floats apart. */
+INLINE void NAME(tile)(
+    int rows, int64_t depth, const float *const *a, const float *b, const float *start, float *sums, int64_t stride)
 {
     VF s[ROWS][2] = {{{0}}};
     const float *at[ROWS];
-    for (int r = 0; r < rows; r++)
+    for (int r = 0; r < rows; r++) {
         at[r] = a[r];
+        for (int w = 0; w < 2 && start; w++)
+            s[r][w] = NAME(load)(start + w * V);
+    }
     for (int64_t k = 0; k < depth; k++) {
         VF b0 = NAME(load)(b + k * WIDTH), b1 = NAME(load)(b + k * WIDTH + V);
         for (int r = 0; r < rows; r++) {
@@ -24,17 +28,18 @@ INLINE void NAME(tile)(int rows, int64_t depth, const float *const *a, const flo
 }
 
 /* The same for any number of rows, in tiles of about one size. */
-static void NAME(multiply)(int64_t rows, int64_t depth, const float *const *a, const float *b, float *sums, int64_t stride)
+static void NAME(multiply)(
+    int64_t rows, int64_t depth, const float *const *a, const float *b, const float *start, float *sums, int64_t stride)
 {
     for (int64_t tiles = (rows + ROWS - 1) / ROWS; tiles; tiles--) {
         int64_t take = (rows + tiles - 1) / tiles;
         switch (take) {
-        case 1: NAME(tile)(1, depth, a, b, sums, stride); break;
-        case 2: NAME(tile)(2, depth, a, b, sums, stride); break;
-        case 3: NAME(tile)(3, depth, a, b, sums, stride); break;
-        case 4: NAME(tile)(4, depth, a, b, sums, stride); break;
-        case 5: NAME(tile)(5, depth, a, b, sums, stride); break;
-        default: NAME(tile)(6, depth, a, b, sums, stride);
+        case 1: NAME(tile)(1, depth, a, b, start, sums, stride); break;
+        case 2: NAME(tile)(2, depth, a, b, start, sums, stride); break;
+        case 3: NAME(tile)(3, depth, a, b, start, sums, stride); break;
+        case 4: NAME(tile)(4, depth, a, b, start, sums, stride); break;
+        case 5: NAME(tile)(5, depth, a, b, start, sums, stride); break;
+        default: NAME(tile)(6, depth, a, b, start, sums, stride);
         }
         rows -= take;
         a += take;
@@ -71,8 +76,18 @@ static void NAME(rows_product)(
         const int64_t count = last - begin < CHUNK ? last - begin : CHUNK;
         for (int64_t i = 0; i < count; i++)
             rows[i] = from + places[begin + i] * from_apart;
+        const int64_t apart = count > 1 ? places[begin + 1] - places[begin] : 1;
+        int even = 1;
+        for (int64_t i = 1; i < count; i++)
+            even &= places[begin + i] - places[begin + i - 1] == apart;
         for (int64_t panel = 0; panel * WIDTH < columns; panel++) {
-            NAME(multiply)(count, depth, rows, packed + panel * depth * WIDTH, sums, WIDTH);
+            const float *b = packed + panel * depth * WIDTH;
+            if (even && (panel + 1) * WIDTH <= columns) { /* straight to where it belongs */
+                float *first = to + places[begin] * to_apart + panel * WIDTH;
+                NAME(multiply)(count, depth, rows, b, bias ? bias + panel * WIDTH : NULL, first, apart * to_apart);
+                continue;
+            }
+            NAME(multiply)(count, depth, rows, b, NULL, sums, WIDTH);
             for (int64_t i = 0; i < count; i++)
                 for (int64_t j = panel * WIDTH, w = 0; w < 2 && j < columns; w++, j += V) {
                     VF sum = NAME(load)(sums + i * WIDTH + w * V);

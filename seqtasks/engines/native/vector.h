@@ -36,8 +36,9 @@ INLINE void NAME(store_n)(float *p, VF x, int64_t n)
 
 INLINE VF NAME(either)(VI condition, VF yes, VF no) { return (VF)((condition & (VI)yes) | (~condition & (VI)no)); }
 
-/* Cody-Waite reduction and the polynomial of Cephes (https://www.netlib.org/cephes); NaN stays NaN. */
-INLINE VF NAME(exp)(VF x)
+/* e^x = scale * (1 + y), by Cody-Waite reduction and the polynomial of Cephes (https://www.netlib.org/cephes); NaN stays
+ * NaN. Returns y, which is exact near 0. */
+INLINE VF NAME(exp_parts)(VF x, VF *scale)
 {
     const float magic = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer */
     const VF high = (VF){0} + 88.0f, low = (VF){0} - 87.0f, zero = {0};
@@ -53,22 +54,23 @@ INLINE VF NAME(exp)(VF x)
     y = y * x + 4.1665795894e-2f;
     y = y * x + 1.6666665459e-1f;
     y = y * x + 5.0000001201e-1f;
-    y = y * x * x + x + 1.0f;
-    return y * (VF)((n + 127) << 23);
+    *scale = (VF)((n + 127) << 23);
+    return y * x * x + x;
 }
 
-INLINE VF NAME(sigmoid)(VF x) { return 1.0f / (1.0f + NAME(exp)(-x)); }
+INLINE VF NAME(sigmoid)(VF x)
+{
+    VF scale, y = NAME(exp_parts)(-x, &scale);
+    return 1.0f / (1.0f + (y * scale + scale));
+}
 
+/* y / (y + 2) for y = e^2|x| - 1, which is exact near 0; 1 - 2 / (y + 2) is so near 1. */
 INLINE VF NAME(tanh)(VF x)
 {
-    const VF zero = {0};
-    VF size = NAME(either)(x < zero, -x, x), square = x * x;
-    VF y = square * -5.70498872745e-3f + 2.06390887954e-2f;
-    y = y * square - 5.37397155531e-2f;
-    y = y * square + 1.33314422036e-1f;
-    y = y * square - 3.33332819422e-1f;
-    VF near = y * square * x + x;
-    VF far = 1.0f - 2.0f / (NAME(exp)(size + size) + 1.0f);
-    far = NAME(either)(x < zero, -far, far);
-    return NAME(either)(size < zero + 0.625f, near, far);
+    const VI sign = (VI)x & ((VI){0} + INT32_MIN);
+    VF size = (VF)((VI)x ^ sign), scale, y = NAME(exp_parts)(size + size, &scale);
+    y = y * scale + (scale - 1.0f);
+    VF q = 1.0f / (y + 2.0f);
+    VF found = NAME(either)(size < (VF){0} + 0.55f, y * q, 1.0f - (q + q));
+    return (VF)((VI)found ^ sign);
 }

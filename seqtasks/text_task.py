@@ -50,7 +50,10 @@ class TextOptions:
     pooling: How = setting("max", "of the outputs over time; concat: last, mean and max side by side", model_only=True)
     dropout: float = setting(0.0, "on what was pooled", least=0, below=1, model_only=True)
     adversarial: float = setting(
-        0.0, "also learn from vectors of words moved against the model, by this much over a text", least=0, model_only=True
+        0.0,
+        "also learn from vectors of words moved this far against the model; 5 is a good start",
+        least=0,
+        model_only=True,
     )
     vectors: str | None = setting(
         None, "begin with the vectors of words of this text file (GloVe, fastText)", model_only=True

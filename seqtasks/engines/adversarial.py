@@ -41,8 +41,7 @@ class Adversarial(keras.Model):
             _, _, scaled = self._learn(x, moved, y, weight)
         more = tape.gradient(scaled, values)
         both = [
-            tf.convert_to_tensor(one) + tf.convert_to_tensor(other)
-            for one, other in zip(gradients, more, strict=True)
+            tf.convert_to_tensor(one) + tf.convert_to_tensor(other) for one, other in zip(gradients, more, strict=True)
         ]
         self.optimizer.apply_gradients(zip(both, variables, strict=True))
         self._loss_tracker.update_state(loss, sample_weight=tf.shape(x)[0])

@@ -8,9 +8,7 @@ from seqtasks.engines.adversarial import adversarial, worst
 def small(words=12, width=5):
     keras.utils.set_random_seed(1)
     tokens = keras.Input((None,), dtype="int32")
-    x = keras.layers.Embedding(words, width, embeddings_initializer=keras.initializers.RandomNormal(), name="embedding")(
-        tokens
-    )
+    x = keras.layers.Embedding(words, width, "random_normal", name="embedding")(tokens)
     x = keras.ops.sum(keras.ops.tanh(x) * keras.ops.cast(tokens > 0, "float32")[..., None], axis=1)
     return keras.Model(tokens, keras.layers.Dense(3, name="logits")(x))
 

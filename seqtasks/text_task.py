@@ -51,7 +51,7 @@ class TextOptions:
     dropout: float = setting(0.0, "on what was pooled", least=0, below=1, model_only=True)
     adversarial: float = setting(
         0.0,
-        "also learn from vectors of words moved this far against the model; 5 is a good start",
+        "also learn from vectors of words moved this far against the model; 3 is a good start",
         least=0,
         model_only=True,
     )

@@ -12,9 +12,8 @@ import keras
 class Adam(keras.optimizers.Adam):
     """Keras's Adam, on TensorFlow by its one operation for it; the arguments are the same.
 
-    Keras writes the update as a dozen operations, each of which goes over all weights: of a model
-    with a large vocabulary that is a third of the time of a step. The one operation reads and
-    writes each number once. AMSGrad and other backends take Keras's way.
+    Keras writes the update as a dozen operations, each of which goes over all weights; the one
+    operation reads and writes each number once. AMSGrad and other backends take Keras's way.
 
     Gradients of rows that were looked up are summed first, as in PyTorch. Keras squares those of
     each occurrence of a word on its own, so its second moment of a word that comes twice in a
@@ -43,7 +42,7 @@ class Adam(keras.optimizers.Adam):
         import tensorflow as tf
 
         index = self._get_variable_index(variable)
-        moments = [getattr(moment[index], "value", moment[index]) for moment in (self._momentums, self._velocities)]
+        moments = [moment[index].value for moment in (self._momentums, self._velocities)]
         step = tf.cast(self.iterations.value + 1, variable.dtype)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,

@@ -155,7 +155,7 @@ static void NAME(weights_backward)(Shared *shared, int me)
         const int64_t panels = ((COLUMNS) + WIDTH - 1) / WIDTH;                                                        \
         NAME(columns_product)(shared->places, shared->real, A, A_APART, A_ROWS, d + (FROM), apart, COLUMNS,            \
                               panels * me / shared->threads, panels * (me + 1) / shared->threads, (TO) + (AT), width,  \
-                              TOTALS, work, work + tall);                                                                 \
+                              TOTALS, work, work + tall);                                                              \
     } while (0)
     SUM(a->x, a->features, a->features, 0, width, a->dw, 0, a->dbias);
     if (a->kind == GRU) { /* the third gate's product has a gradient of its own */

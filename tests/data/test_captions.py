@@ -66,6 +66,35 @@ def test_a_folder_without_captions_and_a_broken_image(tmp_path):
         captions.load(source, COUNTS, 16)
 
 
+def test_what_tensorflow_datasets_prepared_as_coco_captions_is_read(tmp_path, monkeypatch):
+    """Prepared by tensorflow-datasets itself, with the features of that set that are read."""
+    import tensorflow_datasets as tfds
+
+    monkeypatch.setenv("SEQTASKS_CACHE", str(tmp_path / "cache"))
+    said = {"id": tfds.features.Scalar(np.int64), "text": tfds.features.Text()}
+    features = {"image": tfds.features.Image(shape=(None, None, 3)), "captions": tfds.features.Sequence(said)}
+
+    def examples(first, count):
+        for i in range(first, first + count):
+            rows = [{"id": 10 * i + n, "text": f"A dog,  {n} cats\n"} for n in range(1 + i % 3)]
+            yield i, {"image": np.full((20, 30 + i, 3), i, np.uint8), "captions": rows}
+
+    tfds.dataset_builders.store_as_tfds_dataset(
+        name="coco_captions",
+        version="1.1.0",
+        features=tfds.features.FeaturesDict(features),
+        split_datasets={"train": examples(0, 20), "val": examples(20, 4)},
+        data_dir=tmp_path / "tfds",
+    )
+    found = captions.load(Source("tfds", "coco_captions", tmp_path / "tfds"), COUNTS, 16)
+    seen = {part: sorted(images.array[:, 0, 0, 0].tolist()) for part, images in found.images.items()}
+    assert {part: len(numbers) for part, numbers in seen.items()} == {"train": 18, "validation": 2, "test": 4}
+    assert sorted(seen["train"] + seen["validation"]) == list(range(20)) and seen["test"] == [20, 21, 22, 23]
+    for part, images in found.images.items():
+        for number, own in zip(images.array[:, 0, 0, 0], found.captions[part], strict=True):
+            assert own == tuple(f"A dog, {n} cats" for n in range(1 + int(number) % 3))
+
+
 def test_the_middle_of_an_image_is_kept():
     image = Image.fromarray(np.arange(60, dtype=np.uint8).reshape(1, 60).repeat(20, 0))
     kept = captions._square(image, 20)

@@ -5,12 +5,13 @@
     python benchmarks/engines.py --markdown engines.md --picture engines.png
 
 Each contender has a process of its own and trains the same model (embedding, recurrent
-layers, softmax, Adam) on the same random batches. A round is one step of each, in turn,
-while the others wait, so a machine that slows down slows all; what counts is the ratio of
-times round by round, its median and quartiles. GFLOP/s count the matrix products at real
-steps; the peak is NumPy's product of 1024 × 1024, the best of the same run. `imdb_lengths`
-has the lengths of IMDB's reviews, a batch of similar ones at a time: masks for Keras,
-packed sequences for PyTorch. JAX and PyTorch take part where they are installed.
+layers, softmax, Adam) on the same random batches. In a round each has a turn, a fifth of a
+second of steps or one longer step, while the others wait, so a machine that slows down slows
+all; what counts is the ratio of mean times round by round, its median and quartiles. GFLOP/s
+count the matrix products of the model at real steps, also those that an engine finds a way to
+do without; the peak is NumPy's product of 1024 × 1024, the best turn of the same run.
+`imdb_lengths` has the lengths of IMDB's reviews, a batch of similar ones at a time: masks for
+Keras, packed sequences for PyTorch. JAX and PyTorch take part where they are installed.
 """
 
 from __future__ import annotations

@@ -64,6 +64,7 @@ class Encoder(keras.layers.Layer):
         self.drop_input = keras.layers.Dropout(config.input_dropout, dtype=self.dtype_policy)
         first, above = config.variational_input, config.variational_dropout
         rates = [above if first is None else first] + [above] * (config.layers - 1)
+        self._drops_inputs = bool(config.input_dropout or rates[0])
         self.drops_variational = [
             keras.layers.Dropout(rate, noise_shape=(None, 1, None), dtype=self.dtype_policy) for rate in rates
         ]
@@ -131,6 +132,8 @@ class Encoder(keras.layers.Layer):
         training: bool = False,
         keep: int | None = None,
         projected: bool = False,
+        tokens: Any = None,
+        table: Any = None,
     ) -> tuple[Any, list[list[Any]]]:
         """Encodes a batch of sequences.
 
@@ -150,6 +153,8 @@ class Encoder(keras.layers.Layer):
                 further than new steps go; a stateful encoder without a mask. One-mask
                 dropout draws another mask for the rest.
             projected: `x` is (batch, time, width), what `project` gave; not in training.
+            tokens: (batch, time), whole numbers, where `x` is `table[tokens]`, see `Recurrent.call`.
+            table: (vocabulary, features); given with tokens.
 
         Returns:
             Outputs (batch, time, size) or (batch, size), and the final states: one list
@@ -157,8 +162,9 @@ class Encoder(keras.layers.Layer):
         """
         if keep is not None and training and x.shape[1] != keep:
             assert mask is None and initial_state is None and return_sequences
-            first, states = self.call(x[:, :keep], reset=reset, training=True)
-            rest, last = self.call(x[:, keep:], initial_state=states, training=True)
+            parts = (None, None) if tokens is None else (tokens[:, :keep], tokens[:, keep:])
+            first, states = self.call(x[:, :keep], reset=reset, training=True, tokens=parts[0], table=table)
+            rest, last = self.call(x[:, keep:], initial_state=states, training=True, tokens=parts[1], table=table)
             return ops.concatenate([first, rest], axis=1), last
         real = None if mask is None else ops.expand_dims(ops.cast(mask, self.compute_dtype), -1)
         x = self.drop_input(x, training=training)
@@ -169,6 +175,8 @@ class Encoder(keras.layers.Layer):
             x = self.drops_variational[i](x, training=training)
             starts = [None] * len(layer) if initial_state is None else initial_state[len(finals) :][: len(layer)]
             rest = {"mask": mask, "reset": reset, "return_sequences": sequences, "training": training}
+            if i == 0 and tokens is not None and not (training and self._drops_inputs):
+                rest |= {"tokens": tokens, "table": table}
             if len(layer) == 1:
                 found = [layer[0](x, initial_state=starts[0], projected=projected and i == 0, **rest)]
             else:

@@ -12,6 +12,7 @@ from seqtasks.encoder import Encoder
 from seqtasks.errors import ConfigError
 from seqtasks.layers.adaptive import AdaptiveSoftmaxHead
 from seqtasks.layers.auxiliary import AuxiliaryLoss
+from seqtasks.layers.embedding import Embedding
 from seqtasks.layers.head import SoftmaxHead
 from seqtasks.layers.regularization import ActivityPenalty, WordDropout
 
@@ -39,11 +40,13 @@ def language_model(encoder: Encoder, size: int, options: Any, name: str) -> kera
     tokens = keras.Input((None,), name="tokens", dtype="int32")
     reset = keras.Input((), name="reset", dtype="bool")
     targets = keras.Input((None,), name="targets", dtype="int32")
-    embedding = keras.layers.Embedding(size, o.embedding or encoder.output_size, name="embedding")
-    x = embedding(tokens)
+    embedding = Embedding(size, o.embedding or encoder.output_size, name="embedding")
+    x, looked_up = embedding(tokens), {}
     if o.word_dropout:
         x = WordDropout(o.word_dropout, size)(x, tokens)
-    outputs, _ = encoder(x, reset=reset, keep=o.window if o.back > 1 else None)
+    else:
+        looked_up = {"tokens": tokens, "table": embedding(tokens, whole=True)}
+    outputs, _ = encoder(x, reset=reset, keep=o.window if o.back > 1 else None, **looked_up)
     x = outputs
     if o.output_dropout:
         x = keras.layers.Dropout(o.output_dropout, noise_shape=(None, 1, None))(x)

@@ -116,6 +116,8 @@ class Recurrent(keras.layers.Layer):
         return_sequences: bool = True,
         training: bool = False,
         projected: bool = False,
+        tokens: Any = None,
+        table: Any = None,
     ) -> tuple[Any, list[Any]]:
         """Runs over time.
 
@@ -129,6 +131,9 @@ class Recurrent(keras.layers.Layer):
             return_sequences: false returns the output of the last real step only.
             training: dropout on; selects the kept states.
             projected: `x` is (batch, time, width), what `Cell.project` made of the inputs; on the engine `loop`.
+            tokens: (batch, time), whole numbers, where `x` is `table[tokens]`: each row of the table that comes in
+                the batch is then projected once, on the engine `native`. Gradients go to the table, not to `x`.
+            table: (vocabulary, features); given with tokens.
 
         Returns:
             Outputs (batch, time, units), or (batch, units), and the list of final
@@ -139,8 +144,11 @@ class Recurrent(keras.layers.Layer):
         """
         self._check(x, mask, initial_state, reset)
         states = self._start(x, initial_state, reset, training)
+        engine, noise = self._engine(x), (self._dot_mask(ops.shape(x)[0], training), self._zone(x, training))
         with self._dropped_weights(training):
-            run = functools.partial(loop.run, projected=True) if projected else engines.ENGINES[self._engine(x)].run
+            run = functools.partial(loop.run, projected=True) if projected else engines.ENGINES[engine].run
+            if engine == "native" and tokens is not None and not projected:
+                run, x = functools.partial(native.run, tokens=tokens), table
             outputs, final = run(
                 self.cell,
                 x,
@@ -148,8 +156,7 @@ class Recurrent(keras.layers.Layer):
                 mask,
                 self.direction == "backward",
                 return_sequences,
-                self._dot_mask(ops.shape(x)[0], training),
-                self._zone(x, training),
+                *noise,
             )
         if self.stateful and initial_state is None:
             for k, state in zip(self._kept[bool(training)], final, strict=True):
@@ -167,6 +174,8 @@ class Recurrent(keras.layers.Layer):
         reset: Any = None,
         return_sequences: bool = True,
         training: bool = False,
+        tokens: Any = None,
+        table: Any = None,
     ) -> list[tuple[Any, list[Any]]]:
         """Runs over time beside another layer over the same inputs, at once where the engine can: the other direction.
 
@@ -186,7 +195,7 @@ class Recurrent(keras.layers.Layer):
             start = layer._start(x, given, reset, training)
             calls.append((layer.cell, start, layer.direction == "backward"))
         with self._dropped_weights(training), other._dropped_weights(training):
-            return native.run_all(calls, x, mask, return_sequences)
+            return native.run_all(calls, x if tokens is None else table, mask, return_sequences, tokens)
 
     def _engine(self, x: Any) -> str:
         """Which engine runs a call."""

@@ -54,11 +54,18 @@ def keras_step(name: str, shape: Shape) -> Step:
 
     x = inputs = keras.Input((None,) if shape.vocabulary else (None, shape.features), dtype=_dtype(shape))
     mask = ops.not_equal(inputs, 0) if shape.lengths else None
-    if shape.vocabulary:
+    looked_up: dict[str, Any] = {}
+    if shape.vocabulary and name in OURS:
+        from seqtasks.layers.embedding import Embedding
+
+        embedding = Embedding(shape.vocabulary, shape.features)
+        x, looked_up = embedding(inputs), {"tokens": inputs, "table": embedding(inputs, whole=True)}
+    elif shape.vocabulary:
         x = keras.layers.Embedding(shape.vocabulary, shape.features)(x)
     for layer in range(shape.layers):
         sequences = shape.sequences or layer + 1 < shape.layers
-        x = _ours(name, shape, x, mask, sequences) if name in OURS else _stock(shape, x, mask, sequences)
+        rest = {"mask": mask, "return_sequences": sequences, **({} if layer else looked_up)}
+        x = _ours(name, shape)(x, **rest)[0] if name in OURS else _stock(shape, sequences)(x, mask=mask)
     model = keras.Model(inputs, keras.layers.Dense(shape.outputs)(x))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     if name in OURS:
@@ -80,20 +87,20 @@ def _dtype(shape: Shape) -> str:
     return "int32" if shape.vocabulary else "float32"
 
 
-def _ours(engine: str, shape: Shape, x: Any, mask: Any, sequences: bool) -> Any:
+def _ours(engine: str, shape: Shape) -> Any:
     from seqtasks import Encoder, EncoderConfig
 
     engine = engine.removesuffix("-jit")
     config = EncoderConfig(cell=shape.cell, units=shape.units, bidirectional=shape.bidirectional, engine=engine)  # type: ignore[arg-type]
-    return Encoder(config)(x, mask=mask, return_sequences=sequences)[0]
+    return Encoder(config)
 
 
-def _stock(shape: Shape, x: Any, mask: Any, sequences: bool) -> Any:
+def _stock(shape: Shape, sequences: bool) -> Any:
     import keras
 
     classes = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "simple_rnn": keras.layers.SimpleRNN}
     layer = classes[shape.cell](shape.units, return_sequences=sequences)
-    return (keras.layers.Bidirectional(layer) if shape.bidirectional else layer)(x, mask=mask)
+    return keras.layers.Bidirectional(layer) if shape.bidirectional else layer
 
 
 def torch_step(shape: Shape, compiled: bool) -> Step:

@@ -63,7 +63,7 @@ def race(
     said: Callable[[str], None] = lambda _: None,
     budget: float | None = None,
 ) -> Race:
-    """Times a step of each, one after the other, round by round.
+    """Times steps of each, one after the other, round by round.
 
     Args:
         shape: the model.
@@ -93,12 +93,12 @@ def race(
         peaks, spent = [], 0.0
         for number in range(rounds):
             said(f"round {number + 1} of {rounds}")
-            peaks.append(PEAK / min(_ask(workers["peak"])["seconds"] for _ in range(3)))
+            peaks.append(PEAK / _ask(workers["peak"])["seconds"])
             for name in names if number % 2 else reversed(names):
                 answer = _ask(workers[name])
                 seconds.setdefault(name, []).append(answer["seconds"])
                 memory[name] = answer["memory"]
-                spent += answer["seconds"]
+                spent += answer["turn"]
             if budget is not None and spent > budget and number >= 2:
                 break
     times = {name: np.array(seconds[name]) for name in names}

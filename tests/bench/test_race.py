@@ -37,7 +37,7 @@ def test_no_round_begins_after_the_budget(monkeypatch):
 
     def ask(process):
         asked.append(process)
-        return {"seconds": 1.0, "memory": 1}
+        return {"seconds": 0.5, "turn": 1.0, "memory": 1}
 
     class Worker:
         def __init__(self, name, *_):
@@ -52,7 +52,7 @@ def test_no_round_begins_after_the_budget(monkeypatch):
     monkeypatch.setattr(racing, "_worker", Worker)
     monkeypatch.setattr(racing, "_ask", ask)
     found = race(SMALL, ["loop", "stock"], 100, budget=9)
-    assert len(found.seconds["loop"]) == 5 and found.peak == racing.PEAK
+    assert len(found.seconds["loop"]) == 5 and found.peak == 2 * racing.PEAK
     # The order turns round by round, so that nobody always runs after the same one.
     assert [name for name in asked if name != "peak"][:4] == ["stock", "loop", "loop", "stock"]
 

@@ -39,7 +39,8 @@ def gradients(loop, results):
     names = ("x", "w", "bias", "u", "b", "h0", "c0")
     leaves = {name: leaf(getattr(loop, name)) for name in names}
     x, w, bias, u, b, h0, c0 = leaves.values()
-    p, steps = x @ w + bias, loop.x.shape[1]
+    inputs = x if loop.tokens is None else x[torch.tensor(loop.tokens, dtype=torch.long)]
+    p, steps = inputs @ w + bias, inputs.shape[1]
     h, c, outputs = h0, c0, [None] * steps
     for t in reversed(range(steps)) if loop.reverse else range(steps):
         new, new_c = step(loop.kind, p[:, t], h, c, u, b)

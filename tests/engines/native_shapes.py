@@ -9,7 +9,7 @@ UNITS = [1, 3, 8, 16, 17, 33, 64, 100, 260]
 
 
 def drawn(rng, kind, steps=None, units=None):
-    """A random loop and gradients of its results."""
+    """A random loop, over inputs or over rows of a table, and gradients of its results."""
     steps = int(rng.integers(0, 9)) if steps is None else steps
     batch, units = int(rng.integers(1, 40)), units or int(rng.choice(UNITS))
     gates = library.GATES[kind]
@@ -17,11 +17,15 @@ def drawn(rng, kind, steps=None, units=None):
     def of(*shape):
         return (rng.normal(size=shape) * 0.7).astype("float32")
 
+    tokens, vocabulary = None, int(rng.integers(1, 20))
+    if rng.random() < 0.4:
+        tokens = rng.integers(0, vocabulary, (batch, steps)).astype("int32")
     mask = None if rng.random() < 0.3 else rng.random((batch, steps)) < 0.7
     width, features = gates * units, int(rng.choice([1, 7, 16, 40]))
+    x = of(batch, steps, features) if tokens is None else of(vocabulary, features)
     loop = Loop(
-        kind, bool(rng.integers(2)), of(batch, steps, features), of(features, width) / np.float32(features**0.5),
+        kind, bool(rng.integers(2)), x, of(features, width) / np.float32(features**0.5),
         of(width), of(units, width) / np.float32(units**0.5), of(3 * units) if kind in HAS_B else None,
-        of(batch, units), of(batch, units) if kind in HAS_C else None, mask,
+        of(batch, units), of(batch, units) if kind in HAS_C else None, mask, tokens,
     )  # fmt: skip
     return loop, Results(of(batch, steps, units), of(batch, units), of(batch, units))

@@ -42,7 +42,8 @@ RUN = textwrap.dedent(
                 loops, wanted = map(list, zip(*pairs))
                 states = library.forward(*loops)
                 back = library.backward(loops, states, wanted)
-                library.inputs(loops, [one.found for one in back])
+                for loop, one in zip(loops, back):
+                    library.inputs([loop], [one.found]) if loop.tokens is None else library.table([loop], [one])
     print("finished")
     """
 )

@@ -57,23 +57,25 @@ def run(
     sequences: bool = True,
     dot_mask: Any = None,
     zone: Any = None,
+    tokens: Any = None,
 ) -> tuple[Any, list[Any]]:
-    """Runs a cell over time; arguments and results as in `loop.run`."""
+    """Runs a cell over time; arguments and results as in `loop.run`, `tokens` as in `run_all`."""
     assert dot_mask is None and zone is None
-    ((out, final),) = run_all([(cell, states, reverse)], x, mask, sequences)
+    ((out, final),) = run_all([(cell, states, reverse)], x, mask, sequences, tokens)
     return out, final
 
 
 def run_all(
-    calls: Sequence[tuple[Cell, Sequence[Any], bool]], x: Any, mask: Any, sequences: bool
+    calls: Sequence[tuple[Cell, Sequence[Any], bool]], x: Any, mask: Any, sequences: bool, tokens: Any = None
 ) -> list[tuple[Any, list[Any]]]:
     """Runs one cell, or two at once, over the same inputs.
 
     Args:
         calls: cells, their states before the first step, and whether they begin at the last one.
-        x: (batch, time, features).
+        x: (batch, time, features); with tokens a table, (vocabulary, features).
         mask: (batch, time), true at real steps; None: all are.
         sequences: return the outputs of all steps, else of the last real one.
+        tokens: (batch, time), which row of the table each step reads.
 
     Returns:
         For each the outputs and final states, as `loop.run` gives them.
@@ -83,8 +85,9 @@ def run_all(
         bias, b = _biases(cell)
         directions.append(Direction(KINDS[cell.native_loop], reverse, cell.W, bias, cell.U, b, states))
     real = None if mask is None else ops.cast(mask, "bool")
+    numbers = None if tokens is None else ops.cast(tokens, "int32")
     found = []
-    for (cell, _, _), (out, *final) in zip(calls, loop(directions, x, real, sequences), strict=True):
+    for (cell, _, _), (out, *final) in zip(calls, loop(directions, x, real, sequences, numbers), strict=True):
         if not sequences:
             out = final[0]
             if real is not None:

@@ -142,6 +142,23 @@ static void NAME(step_backward)(Shared *shared, const Share *mine, int64_t t, in
     }
 }
 
+/* The gradients of projected rows of a table, each thread some columns: sums over the steps that have the row. */
+static void NAME(table_backward)(Shared *shared, int me)
+{
+    const Job *a = shared->job;
+    const int64_t width = shared->apart, panels = (width + WIDTH - 1) / WIDTH;
+    const int64_t begin = panels * me / shared->threads * WIDTH, stop = panels * (me + 1) / shared->threads * WIDTH;
+    const int64_t end = stop < width ? stop : width;
+    for (int64_t i = 0; i < shared->inputs && begin < end; i++)
+        memset(shared->projected + i * width + begin, 0, (size_t)(end - begin) * sizeof(float));
+    for (int64_t i = 0; i < shared->real; i++) {
+        const float *from = a->found + shared->places[i] * OF[a->kind].found * a->units;
+        float *to = shared->projected + shared->slots[shared->places[i]] * width;
+        for (int64_t j = begin; j < end; j += V)
+            NAME(store_n)(to + j, NAME(load_n)(to + j, end - j) + NAME(load_n)(from + j, end - j), end - j);
+    }
+}
+
 /* The gradients of matrices: sums over all real steps, each thread some columns. */
 static void NAME(weights_backward)(Shared *shared, int me)
 {
@@ -150,24 +167,28 @@ static void NAME(weights_backward)(Shared *shared, int me)
     const float *d = a->found;
     const int64_t tall = DEPTH * ((a->features > n ? a->features : n) + ROWS);
     float *work = shared->work + me * (tall + DEPTH * SIDE * WIDTH);
-#define SUM(A, A_APART, A_ROWS, FROM, COLUMNS, TO, AT, TOTALS)                                                         \
+#define SUMS_OF(PLACES, D_PLACES, COUNT, A, A_APART, A_ROWS, D, D_APART, COLUMNS, TO, TOTALS)                            \
     do {                                                                                                               \
-        const int64_t panels = ((COLUMNS) + WIDTH - 1) / WIDTH;                                                        \
-        NAME(columns_product)(shared->places, shared->real, A, A_APART, A_ROWS, d + (FROM), apart, COLUMNS,            \
-                              panels * me / shared->threads, panels * (me + 1) / shared->threads, (TO) + (AT), width,  \
-                              TOTALS, work, work + tall);                                                              \
+        const int64_t panels = ((COLUMNS) + WIDTH - 1) / WIDTH, threads = shared->threads;                             \
+        NAME(columns_product)(PLACES, D_PLACES, COUNT, A, A_APART, A_ROWS, D, D_APART, COLUMNS, panels * me / threads, \
+                              panels * (me + 1) / threads, TO, width, TOTALS, work, work + tall);                      \
     } while (0)
-    SUM(a->x, a->features, a->features, 0, width, a->dw, 0, a->dbias);
+#define SUM(A, A_APART, A_ROWS, FROM, COLUMNS, AT, TOTALS)                                                             \
+    SUMS_OF(shared->places, shared->places, shared->real, A, A_APART, A_ROWS, d + (FROM), apart, COLUMNS,              \
+            a->du + (AT), TOTALS)
+    SUMS_OF(shared->from, shared->to, shared->inputs, a->x, a->features, a->features, shared->projected, shared->apart,
+            width, a->dw, a->dbias);
     if (a->kind == GRU) { /* the third gate's product has a gradient of its own */
-        SUM(a->before, n, n, 0, 2 * n, a->du, 0, a->db);
-        SUM(a->before, n, n, 3 * n, n, a->du, 2 * n, a->db + 2 * n);
+        SUM(a->before, n, n, 0, 2 * n, 0, a->db);
+        SUM(a->before, n, n, 3 * n, n, 2 * n, a->db + 2 * n);
     } else if (a->kind == GRU_V1) { /* its third gate meets r * h */
-        SUM(a->before, n, n, 0, 2 * n, a->du, 0, NULL);
-        SUM(a->kept + 3 * n, kept, n, 2 * n, n, a->du, 2 * n, NULL);
+        SUM(a->before, n, n, 0, 2 * n, 0, NULL);
+        SUM(a->kept + 3 * n, kept, n, 2 * n, n, 2 * n, NULL);
     } else {
-        SUM(a->before, n, n, 0, width, a->du, 0, NULL);
+        SUM(a->before, n, n, 0, width, 0, NULL);
     }
 #undef SUM
+#undef SUMS_OF
     if (a->kind != PEEPHOLE_LSTM || me)
         return;
     memset(a->db, 0, (size_t)(3 * n) * sizeof(float));
@@ -182,19 +203,20 @@ static void NAME(weights_backward)(Shared *shared, int me)
     }
 }
 
-/* The gradients of inputs, each thread some places. Apart from the rest, as the inputs of a model need none. */
+/* The gradients of inputs, each thread some. Apart from the rest, as the inputs of a model need none; but not those of a
+ * table: on the way back they are sums that are at hand. */
 static void NAME(inputs)(Shared *shared, int me)
 {
     const Job *a = shared->job;
     const int64_t width = OF[a->kind].gates * a->units, panels = (a->features + WIDTH - 1) / WIDTH, n = shared->threads;
     for (int64_t panel = panels * me / n; panel < panels * (me + 1) / n; panel++)
         NAME(pack_transposed)(a->w, width, a->features, panel, shared->weights + panel * width * WIDTH);
-    for (int64_t at = a->batch * a->steps * me / n; a->mask && at < a->batch * a->steps * (me + 1) / n; at++)
+    for (int64_t at = a->batch * a->steps * me / n; a->mask && !a->tokens && at < a->batch * a->steps * (me + 1) / n; at++)
         if (!a->mask[at])
             memset(a->dx + at * a->features, 0, (size_t)a->features * sizeof(float));
     barrier(shared);
-    NAME(rows_product)(shared->places, shared->real * me / n, shared->real * (me + 1) / n, a->found,
-                       OF[a->kind].found * a->units, width, shared->weights, a->features, NULL, a->dx, a->features);
+    NAME(rows_product)(shared->to, shared->to, shared->inputs * me / n, shared->inputs * (me + 1) / n, shared->projected,
+                       shared->apart, width, shared->weights, a->features, NULL, a->dx, a->features);
 }
 
 static void NAME(backward)(Shared *shared, int me)
@@ -230,7 +252,12 @@ static void NAME(backward)(Shared *shared, int me)
         step_barrier(shared); /* the next step writes where others still read */
     }
     barrier(shared);
+    if (a->tokens)
+        NAME(table_backward)(shared, me);
+    barrier(shared);
     NAME(weights_backward)(shared, me);
+    if (a->tokens)
+        NAME(inputs)(shared, me);
 }
 
 #undef GIVE

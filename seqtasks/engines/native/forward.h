@@ -22,12 +22,12 @@ static void NAME(pack_inputs)(Shared *shared, int me)
         NAME(pack)(a->w, a->features, width, width, panel, shared->weights + panel * a->features * WIDTH);
 }
 
-/* The inputs at some places projected, into the place of what is kept. */
-static void NAME(project)(Shared *shared, const int64_t *places, int64_t first, int64_t last)
+/* Some inputs projected. */
+static void NAME(project)(Shared *shared, const int64_t *from, const int64_t *to, int64_t first, int64_t last)
 {
     const Job *a = shared->job;
-    NAME(rows_product)(places, first, last, a->x, a->features, a->features, shared->weights, OF[a->kind].gates * a->units,
-                       a->bias, a->kept, OF[a->kind].kept * a->units);
+    NAME(rows_product)(from, to, first, last, a->x, a->features, a->features, shared->weights,
+                       OF[a->kind].gates * a->units, a->bias, shared->projected, shared->apart);
 }
 
 /* Those of one step. */
@@ -41,7 +41,7 @@ static void NAME(project_step)(Shared *shared, const Share *mine, int64_t t, int
             places[count] = mine->order[i] * a->steps + t;
             count += !a->mask || a->mask[places[count]];
         }
-        NAME(project)(shared, places, 0, count);
+        NAME(project)(shared, places, places, 0, count);
     }
 }
 
@@ -49,7 +49,7 @@ static void NAME(project_step)(Shared *shared, const Share *mine, int64_t t, int
  * `left`, where there are V units or more, are known to the compiler, which drops what they do not need. */
 INLINE void NAME(gates_forward)(
     int kind, int phase, const Job *a, int64_t at, int64_t j, int64_t left, const float *h, float *next, const float *c,
-    const float *sums, int64_t padded)
+    const float *input, const float *sums, int64_t padded)
 {
     const int64_t n = a->units;
     const int coupled = kind == COUPLED_LSTM, last = OF[kind].gates - 1;
@@ -60,7 +60,7 @@ INLINE void NAME(gates_forward)(
         if (kind == GRU)
             s[g] += NAME(load_n)(a->b + g * n + j, left);
         if (kind != GRU || g < 2) /* the reset gate comes between that product and the input */
-            s[g] += AT(a->kept, OF[kind].kept, g);
+            s[g] += NAME(load_n)(input + g * n + j, left);
     }
     if (OF[kind].cell) {
         const VF old = NAME(load_n)(c + j, left);
@@ -88,7 +88,7 @@ INLINE void NAME(gates_forward)(
     } else if (kind == SIMPLE_RNN) {
         new = NAME(tanh)(s[0]);
     } else {
-        VF z, input;
+        VF z, whole;
         if (!phase) {
             VF r = NAME(sigmoid)(s[1]), extra = r * h_old;
             z = NAME(sigmoid)(s[0]);
@@ -96,7 +96,7 @@ INLINE void NAME(gates_forward)(
             KEEP(1, r);
             if (kind == GRU) {
                 extra = s[2];
-                input = AT(a->kept, 4, 2) + r * s[2];
+                whole = NAME(load_n)(input + 2 * n + j, left) + r * s[2];
             }
             KEEP(3, extra);
             if (kind == GRU_V1) {
@@ -105,9 +105,9 @@ INLINE void NAME(gates_forward)(
             }
         } else {
             z = AT(a->kept, 4, 0);
-            input = s[2];
+            whole = s[2];
         }
-        new = NAME(tanh)(input);
+        new = NAME(tanh)(whole);
         KEEP(2, new);
         new += z * (h_old - new);
     }
@@ -129,11 +129,12 @@ INLINE void NAME(rows_forward)(int kind, int phase, Shared *shared, const Share 
             continue;
         float *next = kind == GRU_V1 && !phase ? shared->compact + (2 * a->batch + row) * n : other(shared, row, h[i]);
         const float *sums = mine->sums + i * stride;
+        const float *input = shared->projected + (shared->slots ? shared->slots[at] : at) * shared->apart;
         int64_t j = begin;
         for (; j + V <= end; j += V)
-            NAME(gates_forward)(kind, phase, a, at, j, V, h[i], next, c[i], sums, padded);
+            NAME(gates_forward)(kind, phase, a, at, j, V, h[i], next, c[i], input, sums, padded);
         if (j < end)
-            NAME(gates_forward)(kind, phase, a, at, j, n - j, h[i], next, c[i], sums, padded);
+            NAME(gates_forward)(kind, phase, a, at, j, n - j, h[i], next, c[i], input, sums, padded);
     }
 }
 
@@ -188,7 +189,8 @@ static void NAME(forward)(Shared *shared, int me)
     NAME(pack_inputs)(shared, me);
     barrier(shared);
     if (!shared->stepwise) {
-        NAME(project)(shared, shared->places, shared->real * me / shared->threads, shared->real * (me + 1) / shared->threads);
+        const int64_t many = shared->inputs;
+        NAME(project)(shared, shared->from, shared->to, many * me / shared->threads, many * (me + 1) / shared->threads);
         barrier(shared);
     }
     for (int64_t step = 0; step < a->steps; step++) {

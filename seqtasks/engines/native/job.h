@@ -11,9 +11,10 @@ static const struct {
 } OF[KINDS] = {{4, 4, 4, 1}, {3, 4, 4, 0}, {1, 1, 1, 0}, {3, 4, 3, 0}, {4, 4, 4, 1}, {3, 3, 3, 1}};
 
 typedef struct {
-    int64_t steps, batch, features, units;
+    int64_t steps, batch, features, units, vocabulary;
     int32_t kind, reverse, threads;
-    const float *x;         /* (batch, steps, features) */
+    const float *x;         /* (batch, steps, features); with tokens (vocabulary, features) */
+    const int32_t *tokens;  /* (batch, steps), or null: each step's row of x */
     const float *w;         /* (features, gates * units) */
     const float *bias;      /* (gates * units) */
     const float *u;         /* (units, gates * units) */
@@ -29,6 +30,7 @@ typedef struct {
     const float *dh_last, *dc_last; /* (batch, units) */
     float *dx, *dw, *dbias, *du, *db, *dh0, *dc0; /* as those without d */
     float *found;           /* (batch, steps, found * units): from backward to inputs */
+    int32_t *used;          /* with tokens: how many rows of x real steps have, and which; dx has these, from backward */
 } Job;
 
 #define ROWS 6    /* of a tile; with two vectors a row the sums fill the registers of AVX2 */
@@ -45,6 +47,13 @@ typedef struct {
     const Job *job;
     int threads, by_units;  /* each thread has all rows of some units, with a barrier a step, or all units of some rows */
     int stepwise;           /* inputs are projected step by step, and are still in the cache when the gates read them */
+    const int64_t *from;    /* of the inputs to project, where they are in x, … */
+    const int64_t *to;      /* … and where they go; null: one after the other */
+    int64_t inputs;         /* how many */
+    float *projected;       /* where to: what is kept, or room of their own; on the way back their gradients */
+    int64_t apart;          /* floats from one to the next */
+    int64_t *slots;         /* with tokens: which of them each step has */
+    int64_t *rows;          /* with tokens: what `from` is */
     int64_t *order, *ends;  /* rows, those that end last first; after which step each has no real one */
     int64_t *memory;        /* rows of each thread */
     const float **pointers; /* states of each thread's rows */

@@ -97,12 +97,14 @@ EXPORT const char *seqtasks_chosen(void)
     return KERNELS[chosen].name;
 }
 
+enum { NO_MEMORY = 1, NO_ROW = 2 };
+
 /* After which step each row has no real one, and the rows, those that end last first; nonzero without memory. */
 static int order_rows(const Job *a, int64_t *order, int64_t *ends)
 {
     int64_t *counts = calloc((size_t)a->steps + 2, sizeof *counts);
     if (!counts)
-        return 1;
+        return NO_MEMORY;
     for (int64_t b = 0; b < a->batch; b++) {
         int64_t end = a->steps;
         while (a->mask && end && !a->mask[b * a->steps + end - 1])
@@ -127,9 +129,59 @@ static void list_places(Shared *shared)
             shared->places[shared->real++] = at;
 }
 
+/* Lists the rows of the table that real steps have, each once; nonzero without memory, or where a token has none. */
+static int list_tokens(Shared *shared)
+{
+    const Job *a = shared->job;
+    int64_t *slot = calloc((size_t)a->vocabulary + 1, sizeof *slot); /* 0: not yet there */
+    shared->rows = malloc(((size_t)shared->real + 1) * sizeof *shared->rows);
+    shared->slots = malloc(((size_t)(a->batch * a->steps) + 1) * sizeof *shared->slots);
+    int failed = !slot || !shared->rows || !shared->slots ? NO_MEMORY : 0;
+    for (int64_t i = 0; i < shared->real && !failed; i++) {
+        const int64_t at = shared->places[i], token = a->tokens[at];
+        if (token < 0 || token >= a->vocabulary) {
+            failed = NO_ROW;
+            break;
+        }
+        if (!slot[token]) {
+            shared->rows[shared->inputs++] = token;
+            slot[token] = shared->inputs;
+        }
+        shared->slots[at] = slot[token] - 1;
+    }
+    free(slot);
+    if (failed || !a->used)
+        return failed;
+    a->used[0] = (int32_t)shared->inputs;
+    for (int64_t i = 0; i < shared->inputs; i++)
+        a->used[i + 1] = (int32_t)shared->rows[i];
+    return 0;
+}
+
 static float *floats(size_t count) { return aligned((count + 16) * sizeof(float)); }
 
-/* Makes ready what the threads of a job share; nonzero where there is not enough memory. */
+/* Where the inputs to project are and where they go; nonzero as `list_tokens`. */
+static int list_inputs(Shared *shared, int what)
+{
+    const Job *a = shared->job;
+    list_places(shared);
+    if (a->tokens) {
+        const int failed = list_tokens(shared);
+        if (failed)
+            return failed;
+        shared->from = shared->rows;
+        shared->apart = OF[a->kind].gates * a->units;
+        shared->projected = floats((size_t)(shared->inputs * shared->apart));
+        return shared->projected ? 0 : NO_MEMORY;
+    }
+    shared->inputs = shared->real;
+    shared->from = shared->to = shared->places;
+    shared->projected = what == FORWARD ? a->kept : a->found;
+    shared->apart = (what == FORWARD ? OF[a->kind].kept : OF[a->kind].found) * a->units;
+    return 0;
+}
+
+/* Makes ready what the threads of a job share; nonzero as `list_tokens`. */
 static int prepare(Shared *shared, const Job *a, int threads, int64_t width, int what)
 {
     const int64_t panels = (a->units + width - 1) / width, most = threads < 1 ? 1 : threads;
@@ -137,7 +189,7 @@ static int prepare(Shared *shared, const Job *a, int threads, int64_t width, int
     /* Few rows and many units: rows in tiles of six leave little for each thread. */
     const int by_units = most > 1 && a->batch < 16 * most && a->units >= 256 && panels >= most;
     const int64_t useful = by_units ? panels : (a->batch + 5) / 6;
-    const int stepwise = !by_units && (a->features + a->units) * a->units * gates <= CACHE;
+    const int stepwise = !by_units && !a->tokens && (a->features + a->units) * a->units * gates <= CACHE;
     *shared = (Shared){.job = a, .by_units = by_units, .stepwise = stepwise, .threads = (int)(most < useful ? most : useful)};
     const size_t n = (size_t)shared->threads, batch = (size_t)a->batch, units = (size_t)a->units;
     const size_t features = (size_t)a->features, places = batch * (size_t)a->steps, wide = (size_t)width;
@@ -154,9 +206,9 @@ static int prepare(Shared *shared, const Job *a, int threads, int64_t width, int
         shared->work = floats(n * DEPTH * ((features > units ? features : units) + ROWS + SIDE * wide));
     if (!shared->order || !shared->ends || !shared->memory || !shared->pointers || !shared->places || !shared->sums ||
         !shared->packed || !shared->compact || !shared->weights || (what == BACKWARD && !shared->work))
-        return 1;
-    list_places(shared);
-    return order_rows(a, shared->order, shared->ends);
+        return NO_MEMORY;
+    const int failed = list_inputs(shared, what);
+    return failed ? failed : order_rows(a, shared->order, shared->ends);
 }
 
 static void finish(Shared *shared)
@@ -164,6 +216,10 @@ static void finish(Shared *shared)
     float *arrays[] = {shared->sums, shared->packed, shared->compact, shared->weights, shared->work};
     for (int i = 0; i < 5; i++)
         release(arrays[i]);
+    if (shared->rows)
+        release(shared->projected);
+    free(shared->rows);
+    free(shared->slots);
     free(shared->places);
     free(shared->pointers);
     free(shared->memory);
@@ -171,7 +227,7 @@ static void finish(Shared *shared)
     free(shared->order);
 }
 
-/* Runs one job, or two at once that share the threads of the first; nonzero where there is not enough memory. */
+/* Runs one job, or two at once that share the threads of the first; nonzero as `list_tokens`. */
 static int run(const Job *jobs, int count, int what)
 {
     seqtasks_chosen();

@@ -21,9 +21,9 @@ KEPT = {LSTM: 4, GRU: 4, SIMPLE_RNN: 1, GRU_V1: 4, PEEPHOLE_LSTM: 4, COUPLED_LST
 HAS_C = {LSTM, PEEPHOLE_LSTM, COUPLED_LSTM}
 HAS_B = {GRU, PEEPHOLE_LSTM}
 
-_INPUTS = ("x", "w", "bias", "u", "b", "h0", "c0", "mask")
+_INPUTS = ("x", "tokens", "w", "bias", "u", "b", "h0", "c0", "mask")
 _RESULTS = ("out", "before", "c", "kept", "h_last", "c_last")
-_GRADIENTS = ("dout", "dh_last", "dc_last", "dx", "dw", "dbias", "du", "db", "dh0", "dc0", "found")
+_GRADIENTS = ("dout", "dh_last", "dc_last", "dx", "dw", "dbias", "du", "db", "dh0", "dc0", "found", "used")
 _one_at_a_time = threading.Lock()  # each call has all the cores that it may use
 
 
@@ -31,7 +31,7 @@ class Job(ctypes.Structure):
     """`Job` of job.h."""
 
     _fields_ = [
-        *((name, ctypes.c_int64) for name in ("steps", "batch", "features", "units")),
+        *((name, ctypes.c_int64) for name in ("steps", "batch", "features", "units", "vocabulary")),
         *((name, ctypes.c_int32) for name in ("kind", "reverse", "threads")),
         *((name, ctypes.c_void_p) for name in (*_INPUTS, *_RESULTS, *_GRADIENTS)),
     ]
@@ -44,7 +44,7 @@ class Loop:
     Args:
         kind: `LSTM`, `GRU`, ….
         reverse: from the last step to the first.
-        x: inputs, float32 (batch, time, features).
+        x: inputs, float32 (batch, time, features), or a table of them, (vocabulary, features).
         w: (features, gates · units).
         bias: (gates · units,).
         u: recurrent weights, (units, gates · units).
@@ -52,6 +52,8 @@ class Loop:
         h0: (batch, units).
         c0: of those with a second state, (batch, units).
         mask: bool (batch, time), true at real steps; None: all are.
+        tokens: int32 (batch, time): the row of the table that is the input; None: x holds the inputs. Each row is
+            projected once, however many steps have it.
 
     Raises:
         ValueError: arrays of other shapes or types.
@@ -67,18 +69,22 @@ class Loop:
     h0: np.ndarray
     c0: np.ndarray | None
     mask: np.ndarray | None
+    tokens: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        if np.ndim(self.x) != 3 or np.ndim(self.h0) != 2:
-            axes = np.ndim(self.x), np.ndim(self.h0)
-            raise ValueError(
-                f"x and h0 have {axes[0]} and {axes[1]} axes; allowed: (batch, time, features), (batch, units)"
-            )
+        axes, known = (np.ndim(self.x), np.ndim(self.h0)), self.tokens is not None
+        if axes != (2 if known else 3, 2) or (known and np.ndim(self.tokens) != 2):
+            inputs = "(vocabulary, features) and tokens (batch, time)" if known else "(batch, time, features)"
+            raise ValueError(f"x and h0 have {axes[0]} and {axes[1]} axes; allowed: {inputs}, (batch, units)")
         steps, batch, features, units = self.sizes
         width = GATES[self.kind] * units
-        if max(batch * steps, units, features) * 4 * max(units, features) > 2**40:
+        if max(batch * steps, units, features, self.vocabulary) * 4 * max(units, features) > 2**40:
             raise ValueError(f"{steps} steps of {batch} rows of {units} units are too many; take smaller batches")
-        _check("x", self.x, (batch, steps, features))
+        if self.tokens is None:
+            _check("x", self.x, (batch, steps, features))
+        else:
+            _check("x", self.x, (self.vocabulary, features))
+            _check("tokens", self.tokens, (batch, steps), np.int32)
         _check("w", self.w, (features, width))
         _check("bias", self.bias, (width,))
         _check("u", self.u, (units, width))
@@ -93,8 +99,13 @@ class Loop:
     @property
     def sizes(self) -> tuple[int, int, int, int]:
         """Steps, rows, features, units."""
-        (batch, steps, features), units = self.x.shape, self.h0.shape[1]
-        return steps, batch, features, units
+        batch, steps = (self.x if self.tokens is None else self.tokens).shape[:2]
+        return steps, batch, self.x.shape[-1], self.h0.shape[1]
+
+    @property
+    def vocabulary(self) -> int:
+        """Rows of the table; 0 where there is none."""
+        return 0 if self.tokens is None else len(self.x)
 
 
 class States(NamedTuple):
@@ -117,7 +128,7 @@ class Results(NamedTuple):
 
 
 class Gradients(NamedTuple):
-    """Gradients of what a run takes, but for its inputs."""
+    """Gradients of what a run takes, but for inputs that are no table."""
 
     dw: np.ndarray
     dbias: np.ndarray
@@ -126,6 +137,8 @@ class Gradients(NamedTuple):
     dh0: np.ndarray
     dc0: np.ndarray
     found: np.ndarray  #: those of gates, from which `inputs` makes those of the inputs
+    rows: np.ndarray  #: with tokens: which rows of the table real steps have, int32 (count,)
+    dx: np.ndarray  #: and their gradients, (count, features)
 
 
 @functools.cache
@@ -208,22 +221,34 @@ def backward(loops: Sequence[Loop], states: Sequence[States], results: Sequence[
             _check("dc_last", result.dc_last, one)
         taken = loop.w, loop.bias, loop.u, loop.b, loop.h0, loop.c0
         given = [empty((0,) if array is None else array.shape) for array in taken]
-        own = Gradients(*given, found=empty((batch, steps, FOUND[loop.kind] * units)))
+        most = min(batch * steps, loop.vocabulary)
+        used, dx = np.zeros(most + 1, np.int32), empty((most, loop.sizes[2]))
+        own = Gradients(*given, found=empty((batch, steps, FOUND[loop.kind] * units)), rows=used, dx=dx)
         if not batch:  # the kernel has nothing to go over
             for array in own:
                 array.fill(0)
         found.append(own)
         kept = {name: getattr(run, name) for name in ("out", "before", "c", "kept")}
-        jobs.append(_job(loop, **kept, **result._asdict(), **own._asdict()))
+        arrays = {{"rows": "used"}.get(name, name): array for name, array in own._asdict().items()}
+        jobs.append(_job(loop, **kept, **result._asdict(), **arrays))
     _call(library().seqtasks_backward, jobs)
-    return found
+    return [own._replace(rows=own.rows[1 : own.rows[0] + 1], dx=own.dx[: own.rows[0]]) for own in found]
+
+
+def table(loops: Sequence[Loop], found: Sequence[Gradients]) -> np.ndarray:
+    """The gradient of the table, (vocabulary, features), summed over the loops that read it."""
+    total = empty(loops[0].x.shape)
+    total.fill(0)
+    for own in found:
+        total[own.rows] += own.dx
+    return total
 
 
 def inputs(loops: Sequence[Loop], found: Sequence[np.ndarray]) -> list[np.ndarray]:
     """The gradients of inputs, (batch, time, features); zero at masked steps.
 
     Args:
-        loops: as `forward` had them.
+        loops: as `forward` had them, without tokens.
         found: for each loop what `backward` gave.
 
     Raises:
@@ -233,6 +258,8 @@ def inputs(loops: Sequence[Loop], found: Sequence[np.ndarray]) -> list[np.ndarra
     results, jobs = [], []
     for loop, gates in zip(loops, found, strict=True):
         steps, batch, _, units = loop.sizes
+        if loop.tokens is not None:
+            raise ValueError("the gradients of a table are those that `backward` gives")
         _check("found", gates, (batch, steps, FOUND[loop.kind] * units))
         results.append(empty(loop.x.shape))
         jobs.append(_job(loop, found=gates, dx=results[-1]))
@@ -258,12 +285,14 @@ def _check(name: str, array: Any, shape: tuple[int, ...], dtype: Any = np.float3
 def _job(loop: Loop, **arrays: Any) -> Job:
     given = {name: getattr(loop, name) for name in _INPUTS} | arrays
     addresses = {name: array.ctypes.data for name, array in given.items() if array is not None}
-    return Job(*loop.sizes, loop.kind, int(loop.reverse), threads(), **addresses)
+    return Job(*loop.sizes, loop.vocabulary, loop.kind, int(loop.reverse), threads(), **addresses)
 
 
 def _call(function: Any, jobs: Sequence[Job]) -> None:
     with _one_at_a_time:
         failed = function((Job * len(jobs))(*jobs), len(jobs))
+    if failed == 2:
+        raise ValueError(f"tokens name rows that the table has not got; allowed: 0 to {jobs[0].vocabulary - 1}")
     if failed:
         rows, units = jobs[0].batch, jobs[0].units
         raise MemoryError(f"not enough memory for {rows} rows of {units} units; take smaller batches")

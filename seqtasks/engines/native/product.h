@@ -65,25 +65,29 @@ static void NAME(pack_transposed)(const float *from, int64_t depth, int64_t colu
     }
 }
 
-/* to[place] = from[place] times the packed panels + bias, at the places `first` to `last`. Rows are so many floats apart. */
+/* The place of a row: null stands for one after the other. */
+INLINE int64_t NAME(place)(const int64_t *places, int64_t i) { return places ? places[i] : i; }
+
+/* to[to_places[i]] = from[places[i]] times the packed panels + bias, i from `first` to `last`. Rows are so many floats
+ * apart. */
 static void NAME(rows_product)(
-    const int64_t *places, int64_t first, int64_t last, const float *from, int64_t from_apart, int64_t depth,
-    const float *packed, int64_t columns, const float *bias, float *to, int64_t to_apart)
+    const int64_t *places, const int64_t *to_places, int64_t first, int64_t last, const float *from, int64_t from_apart,
+    int64_t depth, const float *packed, int64_t columns, const float *bias, float *to, int64_t to_apart)
 {
     float sums[CHUNK * WIDTH];
     const float *rows[CHUNK];
     for (int64_t begin = first; begin < last; begin += CHUNK) {
         const int64_t count = last - begin < CHUNK ? last - begin : CHUNK;
         for (int64_t i = 0; i < count; i++)
-            rows[i] = from + places[begin + i] * from_apart;
-        const int64_t apart = count > 1 ? places[begin + 1] - places[begin] : 1;
+            rows[i] = from + NAME(place)(places, begin + i) * from_apart;
+        const int64_t apart = to_places && count > 1 ? to_places[begin + 1] - to_places[begin] : 1;
         int even = 1;
-        for (int64_t i = 1; i < count; i++)
-            even &= places[begin + i] - places[begin + i - 1] == apart;
+        for (int64_t i = 1; i < count && to_places; i++)
+            even &= to_places[begin + i] - to_places[begin + i - 1] == apart;
         for (int64_t panel = 0; panel * WIDTH < columns; panel++) {
             const float *b = packed + panel * depth * WIDTH;
             if (even && (panel + 1) * WIDTH <= columns) { /* straight to where it belongs */
-                float *first = to + places[begin] * to_apart + panel * WIDTH;
+                float *first = to + NAME(place)(to_places, begin) * to_apart + panel * WIDTH;
                 NAME(multiply)(count, depth, rows, b, bias ? bias + panel * WIDTH : NULL, first, apart * to_apart);
                 continue;
             }
@@ -93,7 +97,7 @@ static void NAME(rows_product)(
                     VF sum = NAME(load)(sums + i * WIDTH + w * V);
                     if (bias)
                         sum += NAME(load_n)(bias + j, columns - j);
-                    NAME(store_n)(to + places[begin + i] * to_apart + j, sum, columns - j);
+                    NAME(store_n)(to + NAME(place)(to_places, begin + i) * to_apart + j, sum, columns - j);
                 }
         }
     }
@@ -117,12 +121,12 @@ INLINE void NAME(tile_columns)(int rows, int64_t depth, const float *a, const fl
     }
 }
 
-/* to (rows, columns) = the sum over places of a[place][row] * b[place][column], for the panels `first` to `last` of
+/* to (rows, columns) = the sum over i of a[places[i]][row] * b[b_places[i]][column], for the panels `first` to `last` of
  * columns; totals (columns) = that of b alone, where it is not null. work: (DEPTH, rows + ROWS) floats, and then
  * SIDE panels of b, which are packed together: their places lie far apart. */
 static void NAME(columns_product)(
-    const int64_t *places, int64_t count, const float *a, int64_t a_apart, int64_t rows, const float *b,
-    int64_t b_apart, int64_t columns, int64_t first, int64_t last, float *to, int64_t to_apart, float *totals,
+    const int64_t *places, const int64_t *b_places, int64_t count, const float *a, int64_t a_apart, int64_t rows,
+    const float *b, int64_t b_apart, int64_t columns, int64_t first, int64_t last, float *to, int64_t to_apart, float *totals,
     float *work, float *panels)
 {
     float sums[ROWS * WIDTH];
@@ -146,7 +150,7 @@ static void NAME(columns_product)(
             const int64_t many = last - side < SIDE ? last - side : SIDE;
             VF total[2 * SIDE] = {{0}};
             for (int64_t k = 0; k < depth; k++) {
-                const float *row = b + places[begin + k] * b_apart;
+                const float *row = b + NAME(place)(b_places, begin + k) * b_apart;
                 for (int64_t j = side * WIDTH, v = 0; v < 2 * many; v++, j += V) {
                     VF x = NAME(load_n)(row + j, columns - j);
                     NAME(store)(panels + (v / 2 * depth + k) * WIDTH + v % 2 * V, x);

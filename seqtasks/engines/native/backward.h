@@ -159,38 +159,52 @@ static void NAME(table_backward)(Shared *shared, int me)
     }
 }
 
-/* The gradients of matrices: sums over all real steps, each thread some columns. */
+/* Sums over real steps of factors times the gradients of gates from the `from`th float on, each thread some columns. */
+static void NAME(sums_of_steps)(
+    const Shared *shared, int me, const Factor *factors, int many, int64_t from, int64_t columns, float *totals)
+{
+    const Job *a = shared->job;
+    const int64_t panels = (columns + WIDTH - 1) / WIDTH, n = shared->threads;
+    NAME(columns_product)(shared->places, shared->places, shared->real, factors, many, a->found + from,
+                          OF[a->kind].found * a->units, columns, panels * me / n, panels * (me + 1) / n,
+                          OF[a->kind].gates * a->units, totals, shared->work + me * DEPTH * SIDE * WIDTH);
+}
+
+/* The gradients of matrices. */
 static void NAME(weights_backward)(Shared *shared, int me)
 {
     const Job *a = shared->job;
-    const int64_t n = a->units, width = OF[a->kind].gates * n, apart = OF[a->kind].found * n, kept = OF[a->kind].kept * n;
-    const float *d = a->found;
-    const int64_t tall = DEPTH * ((a->features > n ? a->features : n) + ROWS);
-    float *work = shared->work + me * (tall + DEPTH * SIDE * WIDTH);
-#define SUMS_OF(PLACES, D_PLACES, COUNT, A, A_APART, A_ROWS, D, D_APART, COLUMNS, TO, TOTALS)                            \
-    do {                                                                                                               \
-        const int64_t panels = ((COLUMNS) + WIDTH - 1) / WIDTH, threads = shared->threads;                             \
-        NAME(columns_product)(PLACES, D_PLACES, COUNT, A, A_APART, A_ROWS, D, D_APART, COLUMNS, panels * me / threads, \
-                              panels * (me + 1) / threads, TO, width, TOTALS, work, work + tall);                      \
-    } while (0)
-#define SUM(A, A_APART, A_ROWS, FROM, COLUMNS, AT, TOTALS)                                                             \
-    SUMS_OF(shared->places, shared->places, shared->real, A, A_APART, A_ROWS, d + (FROM), apart, COLUMNS,              \
-            a->du + (AT), TOTALS)
-    SUMS_OF(shared->from, shared->to, shared->inputs, a->x, a->features, a->features, shared->projected, shared->apart,
-            width, a->dw, a->dbias);
+    const int64_t n = a->units, width = OF[a->kind].gates * n, panels = (width + WIDTH - 1) / WIDTH, last = shared->threads;
+    Factor factors[FACTORS] = {{a->x, a->features, a->features, a->dw}, {a->before, n, n, a->du}};
+    const Factor *of_steps = factors + (a->tokens != NULL); /* rows of a table are summed over on their own */
+    const int many = a->tokens ? 1 : 2;
+    if (a->tokens)
+        NAME(columns_product)(shared->from, shared->to, shared->inputs, factors, 1, shared->projected, shared->apart, width,
+                              panels * me / last, panels * (me + 1) / last, width, a->dbias,
+                              shared->work + me * DEPTH * SIDE * WIDTH);
     if (a->kind == GRU) { /* the third gate's product has a gradient of its own */
-        SUM(a->before, n, n, 0, 2 * n, 0, a->db);
-        SUM(a->before, n, n, 3 * n, n, 2 * n, a->db + 2 * n);
+        NAME(sums_of_steps)(shared, me, of_steps, many, 0, 2 * n, a->db);
+        factors[0].to += 2 * n;
+        factors[1].to += 2 * n;
+        NAME(sums_of_steps)(shared, me, factors + 1, 1, 3 * n, n, a->db + 2 * n);
+        if (!a->tokens) {
+            NAME(sums_of_steps)(shared, me, factors, 1, 2 * n, n, a->dbias + 2 * n);
+            const int64_t of_two = (2 * n + WIDTH - 1) / WIDTH, begin = of_two * me / last * WIDTH;
+            for (int64_t j = begin; j < of_two * (me + 1) / last * WIDTH && j < 2 * n; j++)
+                a->dbias[j] = a->db[j];
+        }
     } else if (a->kind == GRU_V1) { /* its third gate meets r * h */
-        SUM(a->before, n, n, 0, 2 * n, 0, NULL);
-        SUM(a->kept + 3 * n, kept, n, 2 * n, n, 2 * n, NULL);
+        NAME(sums_of_steps)(shared, me, of_steps, many, 0, 2 * n, a->tokens ? NULL : a->dbias);
+        factors[0].to += 2 * n;
+        factors[1] = (Factor){a->kept + 3 * n, OF[a->kind].kept * n, n, a->du + 2 * n};
+        NAME(sums_of_steps)(shared, me, of_steps, many, 2 * n, n, a->tokens ? NULL : a->dbias + 2 * n);
     } else {
-        SUM(a->before, n, n, 0, width, 0, NULL);
+        NAME(sums_of_steps)(shared, me, of_steps, many, 0, width, a->tokens ? NULL : a->dbias);
     }
-#undef SUM
-#undef SUMS_OF
     if (a->kind != PEEPHOLE_LSTM || me)
         return;
+    const float *d = a->found;
+    const int64_t apart = OF[a->kind].found * n;
     memset(a->db, 0, (size_t)(3 * n) * sizeof(float));
     for (int64_t i = 0; i < shared->real; i++) {
         const int64_t at = shared->places[i], row = at / a->steps, t = at % a->steps, first = a->reverse ? a->steps - 1 : 0;

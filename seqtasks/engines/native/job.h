@@ -37,7 +37,15 @@ typedef struct {
 #define CHUNK 48  /* rows that go over the whole of a packed matrix together */
 #define DEPTH 256 /* places that are summed over at once: a panel of them stays in the first cache */
 #define SIDE 4    /* panels of those */
+#define FACTORS 2 /* that meet the same gradients: inputs and states */
 #define CACHE (1 << 17) /* floats: what two matrices may have that are to stay in the second cache */
+
+/* What is summed over steps times gradients of gates, and where to: (rows, columns of gradients). */
+typedef struct {
+    const float *a;
+    int64_t apart, rows;
+    float *to;
+} Factor;
 
 /* The floats of a row of sums: not a power of two, or all rows would fall on the same places of the cache. */
 #define SUMS(units) (4 * (units) + 16)
@@ -58,7 +66,7 @@ typedef struct {
     int64_t *memory;        /* rows of each thread */
     const float **pointers; /* states of each thread's rows */
     float *packed, *sums;   /* U; the products of each row, gate by gate, or of one panel */
-    float *weights, *work;  /* W; room of each thread for the gradients of matrices */
+    float *weights, *work;  /* W; room of each thread for panels of gradients */
     int64_t real, *places;  /* how many steps are real, and where they are among batch * steps */
     float *compact;         /* close together, what products read: h of two steps; on the way back, of each gate dp or dr */
     atomic_int waiting, round;

@@ -203,7 +203,7 @@ static int prepare(Shared *shared, const Job *a, int threads, int64_t width, int
     shared->compact = floats(batch * 4 * units);
     shared->weights = floats((features + wide) * (gates * units + wide));
     if (what == BACKWARD)
-        shared->work = floats(n * DEPTH * ((features > units ? features : units) + ROWS + SIDE * wide));
+        shared->work = floats(n * DEPTH * SIDE * wide);
     if (!shared->order || !shared->ends || !shared->memory || !shared->pointers || !shared->places || !shared->sums ||
         !shared->packed || !shared->compact || !shared->weights || (what == BACKWARD && !shared->work))
         return NO_MEMORY;

@@ -103,56 +103,77 @@ static void NAME(rows_product)(
     }
 }
 
-/* sums[r] += a[k][r] * b[k] over k, for a packed ROWS wide. */
-INLINE void NAME(tile_columns)(int rows, int64_t depth, const float *a, const float *b, float sums[ROWS * WIDTH])
+/* to[r] = the sum of a[k][r] * b[k] over k, added to what is there or not; `left` columns, rows are `apart` floats apart. */
+INLINE void NAME(tile_columns)(
+    int rows, int64_t depth, const float *const *a, int64_t r, const float *b, int add, float *to, int64_t apart, int64_t left)
 {
     VF s[ROWS][2] = {{{0}}};
     for (int64_t k = 0; k < depth; k++) {
+        const float *at = a[k] + r;
         VF b0 = NAME(load)(b + k * WIDTH), b1 = NAME(load)(b + k * WIDTH + V);
-        for (int r = 0; r < rows; r++) {
-            VF left = a[k * ROWS + r] - (VF){0};
-            s[r][0] += left * b0;
-            s[r][1] += left * b1;
+        for (int i = 0; i < rows; i++) {
+            VF x = at[i] - (VF){0};
+            s[i][0] += x * b0;
+            s[i][1] += x * b1;
         }
     }
-    for (int r = 0; r < rows; r++) {
-        NAME(store)(sums + r * WIDTH, s[r][0]);
-        NAME(store)(sums + r * WIDTH + V, s[r][1]);
+    for (int i = 0; i < rows; i++)
+        for (int64_t w = 0; w < 2 && w * V < left; w++) {
+            float *sum = to + i * apart + w * V;
+            if (add)
+                s[i][w] += NAME(load_n)(sum, left - w * V);
+            NAME(store_n)(sum, s[i][w], left - w * V);
+        }
+}
+
+/* The same for any number of rows, in tiles of about one size. */
+static void NAME(multiply_columns)(
+    int64_t rows, int64_t depth, const float *const *a, const float *b, int add, float *to, int64_t apart, int64_t left)
+{
+    int64_t r = 0;
+    for (int64_t tiles = (rows + ROWS - 1) / ROWS; tiles; tiles--) {
+        const int64_t take = (rows - r + tiles - 1) / tiles;
+        switch (take) {
+        case 1: NAME(tile_columns)(1, depth, a, r, b, add, to, apart, left); break;
+        case 2: NAME(tile_columns)(2, depth, a, r, b, add, to, apart, left); break;
+        case 3: NAME(tile_columns)(3, depth, a, r, b, add, to, apart, left); break;
+        case 4: NAME(tile_columns)(4, depth, a, r, b, add, to, apart, left); break;
+        case 5: NAME(tile_columns)(5, depth, a, r, b, add, to, apart, left); break;
+        default: NAME(tile_columns)(6, depth, a, r, b, add, to, apart, left);
+        }
+        r += take;
+        to += take * apart;
     }
 }
 
-/* to (rows, columns) = the sum over i of a[places[i]][row] * b[b_places[i]][column], for the panels `first` to `last` of
- * columns; totals (columns) = that of b alone, where it is not null. work: (DEPTH, rows + ROWS) floats, and then
- * SIDE panels of b, which are packed together: their places lie far apart. */
+/* Of each factor, to (rows, columns) = the sum over i of a[places[i]][row] * b[b_places[i]][column], for the panels `first`
+ * to `last` of columns; totals (columns) = that of b alone, where it is not null. SIDE panels of b are packed together
+ * into `panels`, as their places lie far apart; a is read where it is. */
 static void NAME(columns_product)(
-    const int64_t *places, const int64_t *b_places, int64_t count, const float *a, int64_t a_apart, int64_t rows,
-    const float *b, int64_t b_apart, int64_t columns, int64_t first, int64_t last, float *to, int64_t to_apart, float *totals,
-    float *work, float *panels)
+    const int64_t *places, const int64_t *b_places, int64_t count, const Factor *factors, int many_factors, const float *b,
+    int64_t b_apart, int64_t columns, int64_t first, int64_t last, int64_t to_apart, float *totals, float *panels)
 {
-    float sums[ROWS * WIDTH];
+    const float *rows[FACTORS][DEPTH];
     const int64_t end = last * WIDTH < columns ? last * WIDTH : columns;
     for (int64_t j = first * WIDTH; j < end && totals; j++)
         totals[j] = 0.0f;
-    for (int64_t r = 0; r < rows && !count; r++)
-        for (int64_t j = first * WIDTH; j < end; j++)
-            to[r * to_apart + j] = 0.0f;
+    for (int f = 0; f < many_factors && !count; f++)
+        for (int64_t r = 0; r < factors[f].rows; r++)
+            for (int64_t j = first * WIDTH; j < end; j++)
+                factors[f].to[r * to_apart + j] = 0.0f;
     for (int64_t begin = 0; begin < count; begin += DEPTH) {
         const int64_t depth = count - begin < DEPTH ? count - begin : DEPTH;
-        for (int64_t k = 0; k < depth; k++) {
-            const float *row = a + places[begin + k] * a_apart;
-            int64_t r = 0;
-            for (float *at = work + k * ROWS; r + ROWS <= rows; r += ROWS, at += depth * ROWS)
-                memcpy(at, row + r, ROWS * sizeof *at);
-            for (; r < rows; r++)
-                work[(r / ROWS * depth + k) * ROWS + r % ROWS] = row[r];
-        }
+        for (int f = 0; f < many_factors; f++)
+            for (int64_t k = 0; k < depth; k++)
+                rows[f][k] = factors[f].a + NAME(place)(places, begin + k) * factors[f].apart;
         for (int64_t side = first; side < last; side += SIDE) {
             const int64_t many = last - side < SIDE ? last - side : SIDE;
+            const int whole = (side + many) * WIDTH <= columns;
             VF total[2 * SIDE] = {{0}};
             for (int64_t k = 0; k < depth; k++) {
-                const float *row = b + NAME(place)(b_places, begin + k) * b_apart;
-                for (int64_t j = side * WIDTH, v = 0; v < 2 * many; v++, j += V) {
-                    VF x = NAME(load_n)(row + j, columns - j);
+                const float *row = b + NAME(place)(b_places, begin + k) * b_apart + side * WIDTH;
+                for (int64_t v = 0; v < 2 * many; v++) {
+                    VF x = whole ? NAME(load)(row + v * V) : NAME(load_n)(row + v * V, columns - side * WIDTH - v * V);
                     NAME(store)(panels + (v / 2 * depth + k) * WIDTH + v % 2 * V, x);
                     total[v] += x;
                 }
@@ -160,18 +181,9 @@ static void NAME(columns_product)(
             for (int64_t j = side * WIDTH, v = 0; totals && v < 2 * many && j < columns; v++, j += V)
                 NAME(store_n)(totals + j, NAME(load_n)(totals + j, columns - j) + total[v], columns - j);
             for (int64_t panel = side; panel < side + many; panel++)
-                for (int64_t r = 0; r < rows; r += ROWS) {
-                    const int64_t tall = rows - r < ROWS ? rows - r : ROWS, left = columns - panel * WIDTH;
-                    NAME(tile_columns)(ROWS, depth, work + r * depth, panels + (panel - side) * depth * WIDTH, sums);
-                    for (int64_t i = 0; i < tall; i++)
-                        for (int w = 0; w < 2 && w * V < left; w++) {
-                            float *at = to + (r + i) * to_apart + panel * WIDTH + w * V;
-                            VF sum = NAME(load)(sums + i * WIDTH + w * V);
-                            if (begin)
-                                sum += NAME(load_n)(at, left - w * V);
-                            NAME(store_n)(at, sum, left - w * V);
-                        }
-                }
+                for (int f = 0; f < many_factors; f++)
+                    NAME(multiply_columns)(factors[f].rows, depth, rows[f], panels + (panel - side) * depth * WIDTH,
+                                           begin > 0, factors[f].to + panel * WIDTH, to_apart, columns - panel * WIDTH);
         }
     }
 }

@@ -41,19 +41,19 @@ def _facts(problems: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _engines(problems: list[str]) -> Iterator[tuple[str, str]]:
-    import keras
     import numpy as np
 
     from seqtasks import engines
     from seqtasks.cells.base import make_cell
-    from seqtasks.engines.native import library
+    from seqtasks.engines.native import library, where
     from seqtasks.recurrent import Recurrent
 
     if library.library() is None:
         why = "there was no C compiler when seqtasks was installed"
         yield "engine native", f"not built, as {why}; install one, then seqtasks again"
     else:
-        used = "" if keras.backend.backend() == "tensorflow" else "; under TensorFlow only"
+        why = where.nowhere()
+        used = f"; not used: {why}" if why else ""
         yield "engine native", f"{library.instructions()} instructions, {library.threads()} threads{used}"
     for name in plugins.cells.names():
         try:

@@ -31,8 +31,8 @@ class Recurrent(keras.layers.Layer):
         cell: what to run.
         direction: `"forward"`, or `"backward"` from the last step to the first; the
             outputs keep the order of the inputs.
-        engine: `"auto"`, `"native"`, `"keras"`, `"parallel"` or `"loop"`. Where a graph is compiled by
-            XLA or exported, `native` gives way to another with the same weights.
+        engine: `"auto"`, `"native"`, `"keras"`, `"parallel"` or `"loop"`. Where a graph is exported, or
+            compiled by XLA under TensorFlow, `native` gives way to another with the same weights.
         recurrent_dropout: rate of variational dropout on the state where it enters a
             recurrent product: one mask a row and call, never on the carried state
             (Gal & Ghahramani 2016, arXiv:1512.05287).
@@ -80,7 +80,7 @@ class Recurrent(keras.layers.Layer):
         self.max_batch = max_batch
         self.running_engine = engines.choose(engine, cell, recurrent_dropout, zoneout)
         self.portable_engine = engines.choose(engine, cell, recurrent_dropout, zoneout, portable=True)
-        if self.running_engine == "native":
+        if self.running_engine == "native" and not native.under_xla():
             self.supports_jit = False  # Keras then does not compile a model of its own accord
         self.seed_generator = keras.random.SeedGenerator()
         self._kept: dict[bool, list[Any]] = {}

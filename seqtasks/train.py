@@ -19,6 +19,7 @@ from seqtasks.config import Config, EncoderConfig, bundled
 from seqtasks.data import sources
 from seqtasks.data.splits import Splits, limit
 from seqtasks.encoder import Encoder
+from seqtasks.engines import native
 from seqtasks.errors import ConfigError, RunError
 from seqtasks.files import write_atomic, write_text
 from seqtasks.fitting import fit
@@ -153,9 +154,10 @@ def build(task: Task, config: Config) -> tuple[keras.Model, Encoder]:
     """The seeded, uncompiled model and its encoder. Needs `task.spec`."""
     keras.config.set_dtype_policy(config.train.precision)
     settings = config.encoder
-    if config.train.jit and settings.engine == "native":
+    compiled = config.train.jit and not native.under_xla()
+    if compiled and settings.engine == "native":
         raise ConfigError("encoder.engine=native cannot be compiled by XLA; set train.jit=false or encoder.engine=auto")
-    if config.train.jit and settings.engine == "auto":  # cuDNN's kernels cannot be compiled by XLA
+    if compiled and settings.engine == "auto":  # cuDNN's kernels cannot be compiled by XLA
         engine: Literal["loop", "parallel"] = "parallel" if plugins.cells.get(settings.cell).scan else "loop"
         settings = dataclasses.replace(settings, engine=engine)
     if settings.match is not None:

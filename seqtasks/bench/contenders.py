@@ -9,9 +9,10 @@ from typing import Any
 from seqtasks.bench.shapes import Shape
 
 Step = Callable[[], None]
-OURS = ("native", "keras", "loop", "loop-jit", "parallel")
+OURS = ("native", "native-jax", "keras", "loop", "loop-jit", "parallel")
 NAMES = {
     "native": "seqtasks, engine native",
+    "native-jax": "seqtasks, engine native, JAX",
     "keras": "seqtasks, engine keras",
     "loop": "seqtasks, engine loop",
     "loop-jit": "seqtasks, engine loop, XLA",
@@ -25,10 +26,11 @@ NAMES = {
 
 def there(name: str) -> bool:
     """Whether what a contender needs is installed."""
-    if name == "native":
+    if name.startswith("native"):
         from seqtasks.engines.native import library
 
-        return library.library() is not None
+        if library.library() is None:
+            return False
     needed = "torch" if name.startswith("torch") else "jax" if name.endswith("jax") else "keras"
     return importlib.util.find_spec(needed) is not None
 
@@ -71,7 +73,7 @@ def keras_step(name: str, shape: Shape) -> Step:
     if name in OURS:
         from seqtasks.engines.adam import Adam
 
-        model.compile(Adam(), loss, jit_compile=name.endswith("-jit"))
+        model.compile(Adam(), loss, jit_compile=name.endswith(("-jit", "-jax")))
     else:  # as its users have it, compiled by XLA where Keras thinks it can be
         model.compile("adam", loss, jit_compile="auto")
     batches = [(x, y) for x, y, _ in shape.batches()]
@@ -90,7 +92,7 @@ def _dtype(shape: Shape) -> str:
 def _ours(engine: str, shape: Shape) -> Any:
     from seqtasks import Encoder, EncoderConfig
 
-    engine = engine.removesuffix("-jit")
+    engine = engine.removesuffix("-jit").removesuffix("-jax")
     config = EncoderConfig(cell=shape.cell, units=shape.units, bidirectional=shape.bidirectional, engine=engine)  # type: ignore[arg-type]
     return Encoder(config)
 

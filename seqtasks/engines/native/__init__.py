@@ -1,9 +1,9 @@
-"""The engine in C for LSTM, GRU and plain RNN layers on a CPU, under TensorFlow.
+"""The engine in C for LSTM, GRU and plain RNN layers on a CPU, under TensorFlow and JAX.
 
 The kernel makes all matrix products of a layer, those of the inputs before the loop and of the
 gradients of weights after it, too: TensorFlow's with a transposed operand reach half of its
-speed. It is called through `tf.numpy_function`, which no compiler of TensorFlow can look into:
-XLA and exported models take another engine with the same weights.
+speed. TensorFlow calls it through `tf.numpy_function`, which no compiler of it can look into: there XLA
+and exported models take another engine with the same weights. XLA calls it for JAX.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
-from seqtasks.engines.native import library
-from seqtasks.engines.native.bridge import Direction, loop
+from seqtasks.engines.native import library, where
+from seqtasks.engines.native.direction import Direction
 from seqtasks.engines.native.where import elsewhere as elsewhere
+from seqtasks.engines.native.where import under_xla as under_xla
 
 if TYPE_CHECKING:
     from seqtasks.cells.base import Cell
@@ -33,8 +34,8 @@ KINDS = {
 
 def refuses(cell: Cell, recurrent_dropout: float = 0.0) -> str | None:
     """Why this engine cannot run a cell, or None if it can."""
-    if keras.backend.backend() != "tensorflow":
-        return f"it is bound to TensorFlow, not to {keras.backend.backend()}"
+    if (why := where.nowhere()) is not None:
+        return why
     if not type(cell).has_own("native_loop"):
         return f"it has no loop for {type(cell).__name__}; it has {', '.join(KINDS)}"
     if cell.native_loop == "simple_rnn" and cell.activation is not keras.activations.tanh:
@@ -80,6 +81,10 @@ def run_all(
     Returns:
         For each the outputs and final states, as `loop.run` gives them.
     """
+    if keras.backend.backend() == "jax":
+        from seqtasks.engines.native.jax_bridge import loop
+    else:
+        from seqtasks.engines.native.tensorflow_bridge import loop
     directions = []
     for cell, states, reverse in calls:
         bias, b = _biases(cell)

@@ -8,6 +8,7 @@
  */
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -256,6 +257,8 @@ EXPORT int seqtasks_forward(const Job *jobs, int count) { return run(jobs, count
 EXPORT int seqtasks_backward(const Job *jobs, int count) { return run(jobs, count, BACKWARD); }
 
 EXPORT int seqtasks_inputs(const Job *jobs, int count) { return run(jobs, count, INPUTS); }
+
+#include "xla.h"
 
 /* The linker of Windows looks for it. Nothing of Python is used: the library is loaded by ctypes. */
 EXPORT void *PyInit__kernel(void) { return NULL; }

@@ -1,22 +1,46 @@
-"""Whether a graph that is being traced will run where Python code cannot be called."""
+"""Where the loop in C can be called."""
 
 from __future__ import annotations
 
 import sys
 
+import keras
+
 _EXPORTERS = ("keras.src.export", "tensorflow.python.saved_model", "tensorflow.lite")
 
 
+def nowhere() -> str | None:
+    """Why the backend cannot call it at all, or None if it can."""
+    backend = keras.backend.backend()
+    if backend not in ("tensorflow", "jax"):
+        return f"it is bound to TensorFlow and JAX, not to {backend}"
+    if backend == "jax":
+        import jax
+
+        if jax.default_backend() != "cpu":
+            return f"JAX computes on {jax.default_backend()}; it is a loop for CPUs"
+    return None
+
+
+def under_xla() -> bool:
+    """Whether a graph that XLA compiles can call it, as JAX's can."""
+    return keras.backend.backend() == "jax"
+
+
 def elsewhere() -> bool:
-    """Whether what is traced now is compiled by XLA, or written into a file that others run."""
+    """Whether what is traced now cannot call it: compiled by XLA, or written into a file that others run."""
+    if under_xla():
+        return _exported()
     import tensorflow as tf
 
     if tf.executing_eagerly():
         return False
     from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
-    if GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()):
-        return True
+    return GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph()) or _exported()
+
+
+def _exported() -> bool:
     # Nothing else tells an export from a prediction: both trace a function of the model.
     frame = sys._getframe()
     while frame is not None:

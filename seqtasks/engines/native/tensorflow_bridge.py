@@ -1,38 +1,15 @@
-"""The loop in C as an operation of TensorFlow, with its gradient."""
+"""The loop in C as an operation of TensorFlow, with its gradient, by `tf.numpy_function`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from seqtasks.engines.native import library
+from seqtasks.engines.native.direction import ARRAYS, Direction
 from seqtasks.engines.native.library import HAS_B, HAS_C, Loop, Results, States
-
-
-@dataclass(frozen=True)
-class Direction:
-    """One direction of a layer.
-
-    Args:
-        kind: of the loop, as `library` names it.
-        reverse: from the last step to the first.
-        w: (features, gates · units).
-        bias: (gates · units,).
-        u: recurrent weights, (units, gates · units).
-        b: what else the kernel needs, (3 · units,), or None.
-        states: before the first step, each (batch, units).
-    """
-
-    kind: int
-    reverse: bool
-    w: Any
-    bias: Any
-    u: Any
-    b: Any
-    states: Sequence[Any]
 
 
 def loop(
@@ -56,7 +33,7 @@ def loop(
     known = tokens is not None
     rest = [array for array in (tokens, mask) if array is not None]
     kinds, turned = [d.kind for d in directions], [d.reverse for d in directions]
-    many, given, kept = len(directions), 6, len(States._fields)
+    many, given, kept = len(directions), ARRAYS, len(States._fields)
 
     def loops(x: np.ndarray, arrays: Sequence[np.ndarray]) -> list[Loop]:
         real = arrays[-1] if mask is not None else None
@@ -115,10 +92,6 @@ def loop(
 
         return [array for run in runs for array in (run.out, run.h_last, run.c_last)], gradient
 
-    inputs = []
-    for d in directions:
-        h0, *c0 = d.states
-        more = nothing if d.b is None else d.b, h0, c0[0] if c0 else nothing
-        inputs += [tf.convert_to_tensor(array) for array in (d.w, d.bias, d.u, *more)]
+    inputs = [array for d in directions for array in d.arrays()]
     results = looped(tf.convert_to_tensor(x), *inputs)
     return [results[3 * i : 3 * (i + 1)] for i in range(many)]

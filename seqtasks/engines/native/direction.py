@@ -1,0 +1,41 @@
+"""What a binding of the loop in C is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from keras import ops
+
+ARRAYS = 6  # of a direction: w, bias, u, b, h0, c0
+
+
+@dataclass(frozen=True)
+class Direction:
+    """One direction of a layer.
+
+    Args:
+        kind: of the loop, as `library` names it.
+        reverse: from the last step to the first.
+        w: (features, gates · units).
+        bias: (gates · units,).
+        u: recurrent weights, (units, gates · units).
+        b: what else the kernel needs, (3 · units,), or None.
+        states: before the first step, each (batch, units).
+    """
+
+    kind: int
+    reverse: bool
+    w: Any
+    bias: Any
+    u: Any
+    b: Any
+    states: Sequence[Any]
+
+    def arrays(self) -> list[Any]:
+        """Tensors of all that is differentiated, empty ones for what there is not: w, bias, u, b, h0, c0."""
+        nothing = ops.zeros((0,), "float32")
+        h0, *c0 = self.states
+        found = (self.w, self.bias, self.u, nothing if self.b is None else self.b, h0, c0[0] if c0 else nothing)
+        return [ops.convert_to_tensor(array) for array in found]

@@ -1,0 +1,124 @@
+"""The loop in C as an operation of JAX, with its gradient, called by XLA."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from keras import ops
+
+from seqtasks.engines.native import library
+from seqtasks.engines.native.direction import ARRAYS, Direction
+from seqtasks.engines.native.library import FOUND, HAS_C, KEPT
+
+
+class How(NamedTuple):
+    """What a call does, as JAX compares calls by it."""
+
+    kinds: tuple[int, ...]
+    reverse: tuple[bool, ...]
+    known: bool  #: inputs are rows of a table
+    masked: bool
+    sequences: bool
+    threads: int
+
+    def shapes(self) -> list[np.ndarray]:
+        """`Shape` of xla.h for each direction."""
+        flags = self.known + 2 * self.masked + 4 * self.sequences
+        each = zip(self.kinds, self.reverse, strict=True)
+        return [np.array([kind, turned, self.threads, flags], np.int32) for kind, turned in each]
+
+
+def loop(
+    directions: Sequence[Direction], x: Any, mask: Any, sequences: bool, tokens: Any = None
+) -> list[Sequence[Any]]:
+    """Arguments and results are those of `tensorflow_bridge.loop`."""
+    kinds, turned = tuple(d.kind for d in directions), tuple(d.reverse for d in directions)
+    how = How(kinds, turned, tokens is not None, mask is not None, sequences, library.threads())
+    empty = ops.zeros((0,), "int32"), ops.zeros((0,), "bool")
+    steps = [none if array is None else array for array, none in zip((tokens, mask), empty, strict=True)]
+    arrays = [array for d in directions for array in d.arrays()]
+    return [list(found) for found in _looped()(how, ops.convert_to_tensor(x), tuple(steps), tuple(arrays))]
+
+
+@functools.cache
+def _register() -> None:
+    import jax
+
+    for name in ("forward", "backward", "inputs"):
+        call = jax.ffi.pycapsule(getattr(library.library(), f"seqtasks_xla_{name}"))
+        jax.ffi.register_ffi_target(f"seqtasks_{name}", call, platform="cpu")
+
+
+def _call(name: str, how: How, each: Sequence[Sequence[Any]], shapes: Sequence[Sequence[tuple[Any, str]]]) -> list[Any]:
+    """The results of each direction; inputs and shapes of results are given direction by direction."""
+    import jax
+
+    _register()
+    given = [array for about, arrays in zip(how.shapes(), each, strict=True) for array in (about, *arrays)]
+    wanted = [jax.ShapeDtypeStruct(shape, dtype) for of_one in shapes for shape, dtype in of_one]
+    found = jax.ffi.ffi_call(f"seqtasks_{name}", wanted, vmap_method="sequential")(*given)
+    count = len(wanted) // len(shapes)
+    return [found[i * count : (i + 1) * count] for i in range(len(shapes))]
+
+
+@functools.cache
+def _looped() -> Any:
+    import jax
+    import jax.numpy as jnp
+
+    def sizes(how: How, x: Any, steps: Sequence[Any], arrays: Sequence[Any]) -> tuple[list[tuple[int, ...]], list[Any]]:
+        """Rows, steps, features, units of each direction, and what every call of it is given."""
+        tokens, mask = steps
+        rows, time = (tokens if how.known else x).shape[:2]
+        found, given = [], []
+        for i in range(len(how.kinds)):
+            w, bias, u, b, h0, c0 = arrays[ARRAYS * i : ARRAYS * (i + 1)]
+            found.append((rows, time, x.shape[-1], u.shape[0]))
+            given.append([x, tokens, w, bias, u, b, h0, c0, mask])
+        return found, given
+
+    def forward(how: How, x: Any, steps: Any, arrays: Any) -> tuple[Any, Any]:
+        found, given = sizes(how, x, steps, arrays)
+        shapes = []
+        for kind, (rows, time, _, units) in zip(how.kinds, found, strict=True):
+            has_c = kind in HAS_C
+            every, kept = (rows, time, units), (rows, time, KEPT[kind] * units)
+            own = every, every, every if has_c else (0,), kept, (rows, units), (rows, units) if has_c else (0,)
+            shapes.append([(shape, "float32") for shape in own])
+        runs = _call("forward", how, given, shapes)
+        return [[run[0], *run[4:]] for run in runs], (x, steps, arrays, [run[:4] for run in runs])
+
+    def backward(how: How, residuals: Any, d: Any) -> tuple[Any, ...]:
+        x, steps, arrays, runs = residuals
+        found, given = sizes(how, x, steps, arrays)
+        shapes = []
+        for i, (kind, (rows, time, features, units)) in enumerate(zip(how.kinds, found, strict=True)):
+            most = min(rows * time, len(x)) if how.known else 0
+            own = [(array.shape, "float32") for array in arrays[ARRAYS * i : ARRAYS * (i + 1)]]
+            own += [
+                ((rows, time, FOUND[kind] * units), "float32"),
+                ((most + 1,), "int32"),
+                ((most, features), "float32"),
+            ]
+            shapes.append(own)
+        inputs = [[*one, *run, *slopes] for one, run, slopes in zip(given, runs, d, strict=True)]
+        gradients = _call("backward", how, inputs, shapes)
+        if how.known:
+            dx = jnp.zeros_like(x)
+            for *_, used, rows_of in gradients:
+                real = jnp.arange(len(rows_of)) < used[0]  # the others hold nothing, and are dropped
+                dx = dx.at[jnp.where(real, used[1:], len(x))].add(rows_of, mode="drop")
+        else:
+            each = [[*one, own[ARRAYS]] for one, own in zip(given, gradients, strict=True)]
+            dx = sum(one for (one,) in _call("inputs", how, each, [[(x.shape, "float32")]] * len(each)))
+        return dx, None, tuple(array for own in gradients for array in own[:ARRAYS])
+
+    def plain(how: How, x: Any, steps: Any, arrays: Any) -> Any:
+        return forward(how, x, steps, arrays)[0]
+
+    looped = jax.custom_vjp(plain, nondiff_argnums=(0,))
+    looped.defvjp(forward, backward)
+    return looped

@@ -92,6 +92,6 @@ def loop(
 
         return [array for run in runs for array in (run.out, run.h_last, run.c_last)], gradient
 
-    inputs = [array for d in directions for array in d.arrays()]
+    inputs = [tf.convert_to_tensor(array) for d in directions for array in d.arrays()]
     results = looped(tf.convert_to_tensor(x), *inputs)
     return [results[3 * i : 3 * (i + 1)] for i in range(many)]

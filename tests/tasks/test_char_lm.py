@@ -22,6 +22,7 @@ def trained(tmp_path_factory):
     (folder / "text.txt").write_text("".join(letter + letter.upper() for letter in letters))
     words = [f"data.source=files:{folder / 'text.txt'}", "encoder.cell=gru", "encoder.units=32", "encoder.layers=1"]
     words += ["train.epochs=8", "train.batch_size=8", "options.window=20", "train.learning_rate=0.01"]
+    words += ["encoder.dropout=0.2"]
     cls = plugins.load_task("char_lm")
     config = resolve("char_lm", cls.Options, words)
     row, _ = train.run(config, cls, folder / "runs", QUIET)

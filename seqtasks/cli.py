@@ -255,7 +255,8 @@ def bench(
         typer.Argument(help="mnist, char, imdb, imdb_lengths or ptb; and sizes", metavar="[SHAPE] [KEY=VALUE…]"),
     ] = None,
     contenders: Annotated[
-        str | None, typer.Option(help="Of native, native-jax, keras, loop, loop-jit, stock, stock-jax, torch, torch-compile")
+        str | None,
+        typer.Option(help="Of native, native-jax, keras, loop, loop-jit, stock, stock-jax, torch, torch-compile"),
     ] = None,
     seconds: Annotated[float, typer.Option(min=0, help="Begin no round after so many seconds of steps")] = 30,
     threads: Annotated[int | None, typer.Option(min=1, help="Of each contender; else all cores")] = None,

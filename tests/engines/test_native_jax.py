@@ -121,6 +121,14 @@ def test_no_rows_no_steps_and_wrong_tokens():
 
     assert run(0, 3)[0].shape == (0, 3, 2)
     np.testing.assert_array_equal(run(2, 0)[1], 1)
+    for wrong, told in (
+        ({"table": np.ones((2, 3, 3), "i4")}, r"inputs is int32 \(2, 3, 3\); allowed: float32"),
+        ({"table": np.ones((3, 3, 3), "f4")}, r"h0 is float32 \(2, 2\); allowed: float32 \(3, 2\)"),
+        ({"table": np.ones((2, 3, 4), "f4")}, r"w is float32 \(3, 8\); allowed: float32 \(4, 8\)"),
+        ({"tokens": np.zeros((2, 3), "i4")}, "inputs have 3 axes, tokens 2; allowed"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            run(2, 3, **wrong)
     with pytest.raises(Exception, match="tokens name rows that the table has not got"):
         jax.block_until_ready(run(2, 2, np.ones((4, 3), "f4"), np.array([[0, 1], [2, 4]], "i4")))
 

@@ -11,7 +11,7 @@ from keras import ops
 
 from seqtasks.engines.native import library
 from seqtasks.engines.native.direction import ARRAYS, Direction
-from seqtasks.engines.native.library import FOUND, HAS_C, KEPT
+from seqtasks.engines.native.library import FOUND, GATES, HAS_B, HAS_C, KEPT
 
 
 class How(NamedTuple):
@@ -43,6 +43,42 @@ def loop(
     return [list(found) for found in _looped()(how, ops.convert_to_tensor(x), tuple(steps), tuple(arrays))]
 
 
+def _sizes(
+    how: How, x: Any, steps: Sequence[Any], arrays: Sequence[Any]
+) -> tuple[list[tuple[int, int, int, int]], list[Any]]:
+    """Rows, steps, features and units of each direction, and what every call of it is given.
+
+    Raises:
+        ValueError: arrays of other shapes or types, which the loop would read beyond their ends.
+    """
+    tokens, mask = steps
+    axes = np.ndim(x), np.ndim(tokens) if how.known else 2
+    if axes != (2 if how.known else 3, 2):
+        raise ValueError(f"inputs have {axes[0]} axes, tokens {axes[1]}; allowed: 3, or 2 of a table and 2 of tokens")
+    (rows, time), features = (tokens if how.known else x).shape[:2], x.shape[-1]
+    found, given = [], []
+    for i, kind in enumerate(how.kinds):
+        w, bias, u, b, h0, c0 = arrays[ARRAYS * i : ARRAYS * (i + 1)]
+        units, width = u.shape[0], GATES[kind] * u.shape[0]
+        allowed = {
+            "inputs": (x, x.shape, "float32"),
+            "tokens": (tokens, (rows, time) if how.known else (0,), "int32"),
+            "mask": (mask, (rows, time) if how.masked else (0,), "bool"),
+            "w": (w, (features, width), "float32"),
+            "bias": (bias, (width,), "float32"),
+            "u": (u, (units, width), "float32"),
+            "b": (b, (3 * units,) if kind in HAS_B else (0,), "float32"),
+            "h0": (h0, (rows, units), "float32"),
+            "c0": (c0, (rows, units) if kind in HAS_C else (0,), "float32"),
+        }
+        for name, (array, shape, dtype) in allowed.items():
+            if array.shape != shape or array.dtype != dtype:
+                raise ValueError(f"{name} is {array.dtype} {array.shape}; allowed: {dtype} {shape}")
+        found.append((rows, time, features, units))
+        given.append([x, tokens, w, bias, u, b, h0, c0, mask])
+    return found, given
+
+
 @functools.cache
 def _register() -> None:
     import jax
@@ -69,19 +105,8 @@ def _looped() -> Any:
     import jax
     import jax.numpy as jnp
 
-    def sizes(how: How, x: Any, steps: Sequence[Any], arrays: Sequence[Any]) -> tuple[list[tuple[int, ...]], list[Any]]:
-        """Rows, steps, features, units of each direction, and what every call of it is given."""
-        tokens, mask = steps
-        rows, time = (tokens if how.known else x).shape[:2]
-        found, given = [], []
-        for i in range(len(how.kinds)):
-            w, bias, u, b, h0, c0 = arrays[ARRAYS * i : ARRAYS * (i + 1)]
-            found.append((rows, time, x.shape[-1], u.shape[0]))
-            given.append([x, tokens, w, bias, u, b, h0, c0, mask])
-        return found, given
-
     def forward(how: How, x: Any, steps: Any, arrays: Any) -> tuple[Any, Any]:
-        found, given = sizes(how, x, steps, arrays)
+        found, given = _sizes(how, x, steps, arrays)
         shapes = []
         for kind, (rows, time, _, units) in zip(how.kinds, found, strict=True):
             has_c = kind in HAS_C
@@ -93,7 +118,7 @@ def _looped() -> Any:
 
     def backward(how: How, residuals: Any, d: Any) -> tuple[Any, ...]:
         x, steps, arrays, runs = residuals
-        found, given = sizes(how, x, steps, arrays)
+        found, given = _sizes(how, x, steps, arrays)
         shapes = []
         for i, (kind, (rows, time, features, units)) in enumerate(zip(how.kinds, found, strict=True)):
             most = min(rows * time, len(x)) if how.known else 0

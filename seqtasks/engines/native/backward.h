@@ -1,19 +1,22 @@
 /* The way back through time: gradients of the projected inputs and of the first states. */
 
 #define GIVE(k, value) NAME(store_n)(found + (k) * n + j, value, left)
-#define MULTIPLY(k, value) NAME(store_n)(products + (k) * n + j, value, left)
+/* Of GRU alone what meets U is not what is found. */
+#define MULTIPLY(k, value)                                                                                             \
+    if (kind == GRU)                                                                                                   \
+    NAME(store_n)(products + (k) * n + j, value, left)
 
 /* One vector of units of one row. old_state: c, or where there is none h, before the step; products: what meets U. */
 INLINE void NAME(gates_backward)(
-    int kind, const Job *a, int64_t at, int64_t j, int64_t left, const float *old_state, float *found, float *products,
-    float *dh, float *dc)
+    int kind, const Job *a, int64_t at, int64_t place, int64_t j, int64_t left, const float *old_state, float *found,
+    float *products, float *dh, float *dc)
 {
     const int64_t n = a->units;
     const int kept = OF[kind].kept;
     VF d = NAME(load_n)(dh + j, left), carried = {0};
     const VF old = NAME(load_n)(old_state + j, left);
     if (a->dout)
-        d += AT(a->dout, 1, 0);
+        d += NAME(load_n)(a->dout + place * n + j, left);
     if (OF[kind].cell) {
         const int coupled = kind == COUPLED_LSTM;
         VF f = AT(a->kept, kept, coupled ? 0 : 1), g = AT(a->kept, kept, coupled ? 1 : 2);
@@ -42,7 +45,7 @@ INLINE void NAME(gates_backward)(
             dold += din * NAME(load_n)(a->b + j, left) + dforget * NAME(load_n)(a->b + n + j, left);
         NAME(store_n)(dc + j, dold, left);
     } else if (kind == SIMPLE_RNN) {
-        VF h = AT(a->out, 1, 0), dnew = d * (1.0f - h * h);
+        VF h = NAME(load_n)(a->out + place * n + j, left), dnew = d * (1.0f - h * h);
         GIVE(0, dnew);
         MULTIPLY(0, dnew);
     } else {
@@ -69,21 +72,21 @@ INLINE void NAME(gates_backward)(
 INLINE void NAME(rows_backward)(int kind, Shared *shared, const Share *mine, int64_t step, int64_t t)
 {
     const Job *a = shared->job;
-    const int64_t n = a->units, earlier = a->reverse ? 1 : -1;
+    const int64_t n = a->units, earlier = a->reverse ? a->batch : -a->batch;
     const int64_t begin = mine->first * WIDTH, end = mine->last * WIDTH < n ? mine->last * WIDTH : n;
     const float **before = mine->pointers;
     for (int64_t i = 0; i < mine->rows; i++) {
-        const int64_t row = mine->order[i], at = row * a->steps + t;
-        if (a->mask && !a->mask[at])
+        const int64_t row = mine->order[i], place = row * a->steps + t, at = t * a->batch + row;
+        if (a->mask && !a->mask[place])
             continue;
         before[i] = !OF[kind].cell ? a->before + at * n : step ? a->c + (at + earlier) * n : a->c0 + row * n;
         float *dh = a->dh0 + row * n, *dc = OF[kind].cell ? a->dc0 + row * n : NULL;
         float *found = a->found + at * OF[kind].found * n, *products = shared->compact + row * OF[kind].gates * n;
         int64_t j = begin;
         for (; j + V <= end; j += V)
-            NAME(gates_backward)(kind, a, at, j, V, before[i], found, products, dh, dc);
+            NAME(gates_backward)(kind, a, at, place, j, V, before[i], found, products, dh, dc);
         if (j < end)
-            NAME(gates_backward)(kind, a, at, j, n - j, before[i], found, products, dh, dc);
+            NAME(gates_backward)(kind, a, at, place, j, n - j, before[i], found, products, dh, dc);
     }
 }
 
@@ -103,12 +106,11 @@ static void NAME(gates_of_step)(Shared *shared, const Share *mine, int64_t step,
 
 /* GRU_V1: what came through r * h. */
 INLINE void NAME(reset_backward)(
-    const Job *a, int64_t at, int64_t j, const float *before, float *found, float *products, float *dh, VF through)
+    const Job *a, int64_t at, int64_t j, const float *before, float *found, float *dh, VF through)
 {
     const int64_t n = a->units, left = n - j;
     VF r = AT(a->kept, 4, 1), dreset = through * NAME(load_n)(before + j, left) * r * (1.0f - r);
     GIVE(1, dreset);
-    MULTIPLY(1, dreset);
     NAME(store_n)(dh + j, NAME(load_n)(dh + j, left) + through * r, left);
 }
 
@@ -121,20 +123,23 @@ static void NAME(step_backward)(Shared *shared, const Share *mine, int64_t t, in
     const int reset = a->kind == GRU_V1 && from;
     const int64_t stride = SUMS(PADDED(a));
     for (int64_t i = 0; i < live; i++)
-        d[i] = shared->compact + mine->order[i] * depth + from * n;
+    {
+        const int64_t row = mine->order[i];
+        const int here = a->kind != GRU && (!a->mask || a->mask[row * a->steps + t]);
+        d[i] = (here ? a->found + (t * a->batch + row) * depth : shared->compact + row * depth) + from * n;
+    }
     for (int64_t panel = mine->first; panel < mine->last; panel++) {
         float *sums = mine->sums + panel * WIDTH;
         NAME(multiply)(live, (to - from) * n, d, shared->packed + (panel * depth + from * n) * WIDTH, NULL, sums, stride);
         for (int64_t i = 0; i < live; i++) {
-            const int64_t row = mine->order[i], at = row * a->steps + t;
+            const int64_t row = mine->order[i], place = row * a->steps + t, at = t * a->batch + row;
             float *dh = a->dh0 + row * n;
-            if (a->mask && !a->mask[at])
+            if (a->mask && !a->mask[place])
                 continue;
             for (int64_t j = panel * WIDTH, w = 0; w < 2 && j < n; w++, j += V) {
                 VF sum = NAME(load)(sums + i * stride + w * V);
                 if (reset)
-                    NAME(reset_backward)(a, at, j, before[i], a->found + at * OF[a->kind].found * n,
-                                         shared->compact + row * depth, dh, sum);
+                    NAME(reset_backward)(a, at, j, before[i], a->found + at * depth, dh, sum);
                 else
                     NAME(store_n)(dh + j, NAME(load_n)(dh + j, n - j) + sum, n - j);
             }
@@ -152,7 +157,7 @@ static void NAME(table_backward)(Shared *shared, int me)
     for (int64_t i = 0; i < shared->inputs && begin < end; i++)
         memset(shared->projected + i * width + begin, 0, (size_t)(end - begin) * sizeof(float));
     for (int64_t i = 0; i < shared->real; i++) {
-        const float *from = a->found + shared->places[i] * OF[a->kind].found * a->units;
+        const float *from = a->found + shared->moments[i] * OF[a->kind].found * a->units;
         float *to = shared->projected + shared->slots[shared->places[i]] * width;
         for (int64_t j = begin; j < end; j += V)
             NAME(store_n)(to + j, NAME(load_n)(to + j, end - j) + NAME(load_n)(from + j, end - j), end - j);
@@ -165,7 +170,7 @@ static void NAME(sums_of_steps)(
 {
     const Job *a = shared->job;
     const int64_t panels = (columns + WIDTH - 1) / WIDTH, n = shared->threads;
-    NAME(columns_product)(shared->places, shared->places, shared->real, factors, many, a->found + from,
+    NAME(columns_product)(shared->moments, shared->real, factors, many, a->found + from,
                           OF[a->kind].found * a->units, columns, panels * me / n, panels * (me + 1) / n,
                           OF[a->kind].gates * a->units, totals, shared->work + me * DEPTH * SIDE * WIDTH);
 }
@@ -175,11 +180,11 @@ static void NAME(weights_backward)(Shared *shared, int me)
 {
     const Job *a = shared->job;
     const int64_t n = a->units, width = OF[a->kind].gates * n, panels = (width + WIDTH - 1) / WIDTH, last = shared->threads;
-    Factor factors[FACTORS] = {{a->x, a->features, a->features, a->dw}, {a->before, n, n, a->du}};
+    Factor factors[FACTORS] = {{shared->from, a->x, a->features, a->features, a->dw}, {shared->moments, a->before, n, n, a->du}};
     const Factor *of_steps = factors + (a->tokens != NULL); /* rows of a table are summed over on their own */
     const int many = a->tokens ? 1 : 2;
     if (a->tokens)
-        NAME(columns_product)(shared->from, shared->to, shared->inputs, factors, 1, shared->projected, shared->apart, width,
+        NAME(columns_product)(shared->to, shared->inputs, factors, 1, shared->projected, shared->apart, width,
                               panels * me / last, panels * (me + 1) / last, width, a->dbias,
                               shared->work + me * DEPTH * SIDE * WIDTH);
     if (a->kind == GRU) { /* the third gate's product has a gradient of its own */
@@ -196,7 +201,7 @@ static void NAME(weights_backward)(Shared *shared, int me)
     } else if (a->kind == GRU_V1) { /* its third gate meets r * h */
         NAME(sums_of_steps)(shared, me, of_steps, many, 0, 2 * n, a->tokens ? NULL : a->dbias);
         factors[0].to += 2 * n;
-        factors[1] = (Factor){a->kept + 3 * n, OF[a->kind].kept * n, n, a->du + 2 * n};
+        factors[1] = (Factor){shared->moments, a->kept + 3 * n, OF[a->kind].kept * n, n, a->du + 2 * n};
         NAME(sums_of_steps)(shared, me, of_steps, many, 2 * n, n, a->tokens ? NULL : a->dbias + 2 * n);
     } else {
         NAME(sums_of_steps)(shared, me, of_steps, many, 0, width, a->tokens ? NULL : a->dbias);
@@ -207,8 +212,8 @@ static void NAME(weights_backward)(Shared *shared, int me)
     const int64_t apart = OF[a->kind].found * n;
     memset(a->db, 0, (size_t)(3 * n) * sizeof(float));
     for (int64_t i = 0; i < shared->real; i++) {
-        const int64_t at = shared->places[i], row = at / a->steps, t = at % a->steps, first = a->reverse ? a->steps - 1 : 0;
-        const float *old = t == first ? a->c0 + row * n : a->c + (at + (a->reverse ? 1 : -1)) * n;
+        const int64_t at = shared->moments[i], row = at % a->batch, t = at / a->batch, first = a->reverse ? a->steps - 1 : 0;
+        const float *old = t == first ? a->c0 + row * n : a->c + (at + (a->reverse ? a->batch : -a->batch)) * n;
         for (int64_t j = 0; j < n; j++) {
             a->db[j] += d[at * apart + j] * old[j];
             a->db[n + j] += d[at * apart + n + j] * old[j];
@@ -229,7 +234,7 @@ static void NAME(inputs)(Shared *shared, int me)
         if (!a->mask[at])
             memset(a->dx + at * a->features, 0, (size_t)a->features * sizeof(float));
     barrier(shared);
-    NAME(rows_product)(shared->to, shared->to, shared->inputs * me / n, shared->inputs * (me + 1) / n, shared->projected,
+    NAME(rows_product)(shared->to, a->tokens ? NULL : shared->places, shared->inputs * me / n, shared->inputs * (me + 1) / n, shared->projected,
                        shared->apart, width, shared->weights, a->features, NULL, a->dx, a->features);
 }
 

@@ -34,14 +34,15 @@ static void NAME(project)(Shared *shared, const int64_t *from, const int64_t *to
 static void NAME(project_step)(Shared *shared, const Share *mine, int64_t t, int64_t live)
 {
     const Job *a = shared->job;
-    int64_t places[CHUNK];
+    int64_t from[CHUNK], to[CHUNK];
     for (int64_t i = 0; i < live;) {
         int64_t count = 0;
         for (; i < live && count < CHUNK; i++) {
-            places[count] = mine->order[i] * a->steps + t;
-            count += !a->mask || a->mask[places[count]];
+            from[count] = mine->order[i] * a->steps + t;
+            to[count] = t * a->batch + mine->order[i];
+            count += !a->mask || a->mask[from[count]];
         }
-        NAME(project)(shared, places, places, 0, count);
+        NAME(project)(shared, from, to, 0, count);
     }
 }
 
@@ -49,7 +50,7 @@ static void NAME(project_step)(Shared *shared, const Share *mine, int64_t t, int
  * `left`, where there are V units or more, are known to the compiler, which drops what they do not need. */
 INLINE void NAME(gates_forward)(
     int kind, int phase, const Job *a, int64_t at, int64_t j, int64_t left, const float *h, float *next, const float *c,
-    const float *input, const float *sums, int64_t padded)
+    const float *input, const float *sums, int64_t padded, float *out)
 {
     const int64_t n = a->units;
     const int coupled = kind == COUPLED_LSTM, last = OF[kind].gates - 1;
@@ -113,7 +114,7 @@ INLINE void NAME(gates_forward)(
     }
     NAME(store_n)(a->before + at * n + j, h_old, left);
     NAME(store_n)(next + j, new, left);
-    NAME(store_n)(a->out + at * n + j, new, left);
+    NAME(store_n)(out + j, new, left);
 }
 
 /* From the products of a step to the states after it, row by row: it is in long stretches of memory. */
@@ -124,17 +125,18 @@ INLINE void NAME(rows_forward)(int kind, int phase, Shared *shared, const Share 
     const int64_t begin = mine->first * WIDTH, end = mine->last * WIDTH < n ? mine->last * WIDTH : n;
     const float **h = mine->pointers, **c = h + a->batch;
     for (int64_t i = 0; i < live; i++) {
-        const int64_t row = mine->order[i], at = row * a->steps + t;
-        if (a->mask && !a->mask[at])
+        const int64_t row = mine->order[i], place = row * a->steps + t, at = t * a->batch + row;
+        if (a->mask && !a->mask[place])
             continue;
         float *next = kind == GRU_V1 && !phase ? shared->compact + (2 * a->batch + row) * n : other(shared, row, h[i]);
         const float *sums = mine->sums + i * stride;
-        const float *input = shared->projected + (shared->slots ? shared->slots[at] : at) * shared->apart;
+        const float *input = shared->projected + (shared->slots ? shared->slots[place] : at) * shared->apart;
+        float *out = a->out + place * n;
         int64_t j = begin;
         for (; j + V <= end; j += V)
-            NAME(gates_forward)(kind, phase, a, at, j, V, h[i], next, c[i], input, sums, padded);
+            NAME(gates_forward)(kind, phase, a, at, j, V, h[i], next, c[i], input, sums, padded, out);
         if (j < end)
-            NAME(gates_forward)(kind, phase, a, at, j, n - j, h[i], next, c[i], input, sums, padded);
+            NAME(gates_forward)(kind, phase, a, at, j, n - j, h[i], next, c[i], input, sums, padded, out);
     }
 }
 
@@ -203,11 +205,11 @@ static void NAME(forward)(Shared *shared, int me)
             NAME(step_forward)(shared, &mine, t, live, 1);
         }
         for (int64_t i = 0; i < mine.rows; i++) {
-            const int64_t row = mine.order[i], at = row * a->steps + t;
-            if (!a->mask || a->mask[at]) {
+            const int64_t row = mine.order[i], place = row * a->steps + t, at = t * a->batch + row;
+            if (!a->mask || a->mask[place]) {
                 h[i] = other(shared, row, h[i]);
             } else {
-                memset(a->out + at * n + begin, 0, bytes);
+                memset(a->out + place * n + begin, 0, bytes);
                 if (cell)
                     memcpy(a->c + at * n + begin, c[i] + begin, bytes);
             }

@@ -110,8 +110,15 @@ def _looped() -> Any:
         shapes = []
         for kind, (rows, time, _, units) in zip(how.kinds, found, strict=True):
             has_c = kind in HAS_C
-            every, kept = (rows, time, units), (rows, time, KEPT[kind] * units)
-            own = every, every, every if has_c else (0,), kept, (rows, units), (rows, units) if has_c else (0,)
+            every, kept = (time, rows, units), (time, rows, KEPT[kind] * units)
+            own = (
+                (rows, time, units),
+                every,
+                every if has_c else (0,),
+                kept,
+                (rows, units),
+                (rows, units) if has_c else (0,),
+            )
             shapes.append([(shape, "float32") for shape in own])
         runs = _call("forward", how, given, shapes)
         return [[run[0], *run[4:]] for run in runs], (x, steps, arrays, [run[:4] for run in runs])
@@ -124,7 +131,7 @@ def _looped() -> Any:
             most = min(rows * time, len(x)) if how.known else 0
             own = [(array.shape, "float32") for array in arrays[ARRAYS * i : ARRAYS * (i + 1)]]
             own += [
-                ((rows, time, FOUND[kind] * units), "float32"),
+                ((time, rows, FOUND[kind] * units), "float32"),
                 ((most + 1,), "int32"),
                 ((most, features), "float32"),
             ]

@@ -1,4 +1,5 @@
-/* What a call works on. Arrays are contiguous; of a sequence they are (batch, steps, …), the last axis gate by gate. */
+/* What a call works on. Arrays are contiguous; of a sequence they are (batch, steps, …), or, where nobody else reads them,
+ * (steps, batch, …), so that what a step needs lies together; the last axis is gate by gate. */
 
 enum { LSTM, GRU, SIMPLE_RNN, GRU_V1, PEEPHOLE_LSTM, COUPLED_LSTM, KINDS };
 
@@ -22,14 +23,14 @@ typedef struct {
     const float *h0, *c0;   /* (batch, units) */
     const uint8_t *mask;    /* (batch, steps), or null: all are real */
     float *out;             /* (batch, steps, units), h after each step, zero where masked */
-    float *before;          /* (batch, steps, units), h before each real step */
-    float *c;               /* (batch, steps, units), c after each step */
-    float *kept;            /* (batch, steps, kept * units) */
+    float *before;          /* (steps, batch, units), h before each real step */
+    float *c;               /* (steps, batch, units), c after each step */
+    float *kept;            /* (steps, batch, kept * units) */
     float *h_last, *c_last; /* (batch, units) */
     const float *dout;      /* as out; null: zeros */
     const float *dh_last, *dc_last; /* (batch, units) */
     float *dx, *dw, *dbias, *du, *db, *dh0, *dc0; /* as those without d */
-    float *found;           /* (batch, steps, found * units): from backward to inputs */
+    float *found;           /* (steps, batch, found * units): from backward to inputs */
     int32_t *used;          /* with tokens: how many rows of x real steps have, and which; dx has these, from backward */
 } Job;
 
@@ -42,6 +43,7 @@ typedef struct {
 
 /* What is summed over steps times gradients of gates, and where to: (rows, columns of gradients). */
 typedef struct {
+    const int64_t *places;
     const float *a;
     int64_t apart, rows;
     float *to;
@@ -67,7 +69,8 @@ typedef struct {
     const float **pointers; /* states of each thread's rows */
     float *packed, *sums;   /* U; the products of each row, gate by gate, or of one panel */
     float *weights, *work;  /* W; room of each thread for panels of gradients */
-    int64_t real, *places;  /* how many steps are real, and where they are among batch * steps */
-    float *compact;         /* close together, what products read: h of two steps; on the way back, of each gate dp or dr */
+    int64_t real, *places;  /* how many steps are real, and where they are among batch * steps, … */
+    int64_t *moments;       /* … and among steps * batch */
+    float *compact;         /* close together, what products read: h of two steps; on the way back, of GRU, dp and dr; else zeros */
     atomic_int waiting, round;
 } Shared;

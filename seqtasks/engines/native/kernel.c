@@ -125,9 +125,12 @@ static int order_rows(const Job *a, int64_t *order, int64_t *ends)
 static void list_places(Shared *shared)
 {
     const Job *a = shared->job;
-    for (int64_t at = 0; at < a->batch * a->steps; at++)
-        if (!a->mask || a->mask[at])
-            shared->places[shared->real++] = at;
+    for (int64_t t = 0; t < a->steps; t++)
+        for (int64_t row = 0; row < a->batch; row++)
+            if (!a->mask || a->mask[row * a->steps + t]) {
+                shared->places[shared->real] = row * a->steps + t;
+                shared->moments[shared->real++] = t * a->batch + row;
+            }
 }
 
 /* Lists the rows of the table that real steps have, each once; nonzero without memory, or where a token has none. */
@@ -176,7 +179,8 @@ static int list_inputs(Shared *shared, int what)
         return shared->projected ? 0 : NO_MEMORY;
     }
     shared->inputs = shared->real;
-    shared->from = shared->to = shared->places;
+    shared->from = shared->places;
+    shared->to = shared->moments;
     shared->projected = what == FORWARD ? a->kept : a->found;
     shared->apart = (what == FORWARD ? OF[a->kind].kept : OF[a->kind].found) * a->units;
     return 0;
@@ -199,13 +203,14 @@ static int prepare(Shared *shared, const Job *a, int threads, int64_t width, int
     shared->memory = malloc(n * batch * sizeof *shared->memory);
     shared->pointers = malloc(n * 2 * batch * sizeof *shared->pointers);
     shared->places = malloc((places + 1) * sizeof *shared->places);
+    shared->moments = malloc((places + 1) * sizeof *shared->moments);
     shared->sums = floats((batch + n) * (size_t)SUMS(panels * width));
     shared->packed = floats((size_t)(panels * width * gates) * units);
     shared->compact = floats(batch * 4 * units);
     shared->weights = floats((features + wide) * (gates * units + wide));
     if (what == BACKWARD)
         shared->work = floats(n * DEPTH * SIDE * wide);
-    if (!shared->order || !shared->ends || !shared->memory || !shared->pointers || !shared->places || !shared->sums ||
+    if (!shared->order || !shared->ends || !shared->memory || !shared->pointers || !shared->places || !shared->moments || !shared->sums ||
         !shared->packed || !shared->compact || !shared->weights || (what == BACKWARD && !shared->work))
         return NO_MEMORY;
     const int failed = list_inputs(shared, what);
@@ -222,6 +227,7 @@ static void finish(Shared *shared)
     free(shared->rows);
     free(shared->slots);
     free(shared->places);
+    free(shared->moments);
     free(shared->pointers);
     free(shared->memory);
     free(shared->ends);

@@ -112,9 +112,9 @@ class States(NamedTuple):
     """What a run gives, and what its way back needs."""
 
     out: np.ndarray  #: h after each step, zero where masked (batch, time, units)
-    before: np.ndarray  #: h before each real step, anything elsewhere
-    c: np.ndarray  #: c after each step
-    kept: np.ndarray  #: gates, as job.h names them
+    before: np.ndarray  #: h before each real step, anything elsewhere (time, batch, units)
+    c: np.ndarray  #: c after each step (time, batch, units)
+    kept: np.ndarray  #: gates, as job.h names them (time, batch, …)
     h_last: np.ndarray  #: (batch, units)
     c_last: np.ndarray  #: (batch, units)
 
@@ -183,9 +183,9 @@ def forward(*loops: Loop) -> list[States]:
         has_c = loop.kind in HAS_C
         states = States(
             out=empty(every),
-            before=empty(every),
-            c=empty(every if has_c else (0, 0, 0)),
-            kept=empty((batch, steps, KEPT[loop.kind] * units)),
+            before=empty((steps, batch, units)),
+            c=empty((steps, batch, units) if has_c else (0, 0, 0)),
+            kept=empty((steps, batch, KEPT[loop.kind] * units)),
             h_last=empty(one),
             c_last=empty(one if has_c else (0, 0)),
         )
@@ -211,9 +211,10 @@ def backward(loops: Sequence[Loop], states: Sequence[States], results: Sequence[
     for loop, run, result in zip(loops, states, results, strict=True):
         steps, batch, _, units = loop.sizes
         one, every, has_c = (batch, units), (batch, steps, units), loop.kind in HAS_C
-        widths = {"before": units, "kept": KEPT[loop.kind] * units, "out": units} | ({"c": units} if has_c else {})
+        widths = {"before": units, "kept": KEPT[loop.kind] * units} | ({"c": units} if has_c else {})
         for name, width in widths.items():
-            _check(name, getattr(run, name), (batch, steps, width))
+            _check(name, getattr(run, name), (steps, batch, width))
+        _check("out", run.out, every)
         if result.dout is not None:
             _check("dout", result.dout, every)
         _check("dh_last", result.dh_last, one)
@@ -223,7 +224,7 @@ def backward(loops: Sequence[Loop], states: Sequence[States], results: Sequence[
         given = [empty((0,) if array is None else array.shape) for array in taken]
         most = min(batch * steps, loop.vocabulary)
         used, dx = np.zeros(most + 1, np.int32), empty((most, loop.sizes[2]))
-        own = Gradients(*given, found=empty((batch, steps, FOUND[loop.kind] * units)), rows=used, dx=dx)
+        own = Gradients(*given, found=empty((steps, batch, FOUND[loop.kind] * units)), rows=used, dx=dx)
         if not batch:  # the kernel has nothing to go over
             for array in own:
                 array.fill(0)
@@ -260,7 +261,7 @@ def inputs(loops: Sequence[Loop], found: Sequence[np.ndarray]) -> list[np.ndarra
         steps, batch, _, units = loop.sizes
         if loop.tokens is not None:
             raise ValueError("the gradients of a table are those that `backward` gives")
-        _check("found", gates, (batch, steps, FOUND[loop.kind] * units))
+        _check("found", gates, (steps, batch, FOUND[loop.kind] * units))
         results.append(empty(loop.x.shape))
         jobs.append(_job(loop, found=gates, dx=results[-1]))
     _call(library().seqtasks_inputs, jobs)

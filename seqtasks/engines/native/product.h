@@ -146,11 +146,11 @@ static void NAME(multiply_columns)(
     }
 }
 
-/* Of each factor, to (rows, columns) = the sum over i of a[places[i]][row] * b[b_places[i]][column], for the panels `first`
+/* Of each factor, to (rows, columns) = the sum over i of a[its places[i]][row] * b[b_places[i]][column], for the panels `first`
  * to `last` of columns; totals (columns) = that of b alone, where it is not null. SIDE panels of b are packed together
  * into `panels`, as their places lie far apart; a is read where it is. */
 static void NAME(columns_product)(
-    const int64_t *places, const int64_t *b_places, int64_t count, const Factor *factors, int many_factors, const float *b,
+    const int64_t *b_places, int64_t count, const Factor *factors, int many_factors, const float *b,
     int64_t b_apart, int64_t columns, int64_t first, int64_t last, int64_t to_apart, float *totals, float *panels)
 {
     const float *rows[FACTORS][DEPTH];
@@ -165,7 +165,7 @@ static void NAME(columns_product)(
         const int64_t depth = count - begin < DEPTH ? count - begin : DEPTH;
         for (int f = 0; f < many_factors; f++)
             for (int64_t k = 0; k < depth; k++)
-                rows[f][k] = factors[f].a + NAME(place)(places, begin + k) * factors[f].apart;
+                rows[f][k] = factors[f].a + NAME(place)(factors[f].places, begin + k) * factors[f].apart;
         for (int64_t side = first; side < last; side += SIDE) {
             const int64_t many = last - side < SIDE ? last - side : SIDE;
             const int whole = (side + many) * WIDTH <= columns;

@@ -17,6 +17,9 @@ from seqtasks.layers.head import SoftmaxHead
 from seqtasks.layers.regularization import ActivityPenalty, WordDropout
 
 MOST_SYMBOLS = 1024
+MOST_ROWS = (
+    2**15
+)  # of a table that encoders read: its gradient is a whole table, and most of a larger one would be zeros
 
 
 def language_model(encoder: Encoder, size: int, options: Any, name: str) -> keras.Model:
@@ -44,7 +47,7 @@ def language_model(encoder: Encoder, size: int, options: Any, name: str) -> kera
     x, looked_up = embedding(tokens), {}
     if o.word_dropout:
         x = WordDropout(o.word_dropout, size)(x, tokens)
-    else:
+    elif size <= MOST_ROWS:
         looked_up = {"tokens": tokens, "table": embedding(tokens, whole=True)}
     outputs, _ = encoder(x, reset=reset, keep=o.window if o.back > 1 else None, **looked_up)
     x = outputs

@@ -64,3 +64,17 @@ def test_it_is_saved(tmp_path):
     np.testing.assert_array_equal(
         again.get_layer("backward").get_weights()[0], model.get_layer("backward").get_weights()[0]
     )
+
+
+def test_the_table_of_a_large_vocabulary_stays_with_the_lookup(monkeypatch):
+    from seqtasks import language_model as module
+
+    small = built(None)
+    monkeypatch.setattr(module, "MOST_ROWS", 8)
+    large = built(None)
+    large.set_weights(small.get_weights())
+    shapes = [
+        [tuple(tensor.shape) for tensor in keras.tree.flatten(m.get_layer("encoder").input)] for m in (small, large)
+    ]
+    assert (9, 5) in shapes[0] and (9, 5) not in shapes[1]
+    np.testing.assert_allclose(small(inputs(TOKENS)), large(inputs(TOKENS)), atol=1e-6)

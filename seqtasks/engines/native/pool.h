@@ -47,7 +47,9 @@ static Share share(const Shared *shared, int me, int64_t panels, int64_t width)
         .pointers = shared->pointers + me * 2 * batch,
         .sums = shared->sums + (shared->by_units ? 0 : me * ((batch + n - 1) / n) * SUMS(panels * width)),
     };
-    for (int64_t i = shared->by_units ? 0 : me; i < batch; i += shared->by_units ? 1 : n)
+    const int all = shared->by_units, beside = !shared->job->mask; /* of full rows those that lie together */
+    const int64_t begin = all ? 0 : beside ? batch * me / n : me, end = !all && beside ? batch * (me + 1) / n : batch;
+    for (int64_t i = begin; i < end; i += all || beside ? 1 : n)
         mine.order[mine.rows++] = shared->order[i];
     mine.pack_first = mine.first = panels * me / n;
     mine.pack_last = mine.last = panels * (me + 1) / n;

@@ -64,7 +64,6 @@ class Encoder(keras.layers.Layer):
         self.drop_input = keras.layers.Dropout(config.input_dropout, dtype=self.dtype_policy)
         first, above = config.variational_input, config.variational_dropout
         rates = [above if first is None else first] + [above] * (config.layers - 1)
-        self._drops_inputs = bool(config.input_dropout or rates[0])
         self.drops_variational = [
             keras.layers.Dropout(rate, noise_shape=(None, 1, None), dtype=self.dtype_policy) for rate in rates
         ]
@@ -175,7 +174,8 @@ class Encoder(keras.layers.Layer):
             x = self.drops_variational[i](x, training=training)
             starts = [None] * len(layer) if initial_state is None else initial_state[len(finals) :][: len(layer)]
             rest = {"mask": mask, "reset": reset, "return_sequences": sequences, "training": training}
-            if i == 0 and tokens is not None and not (training and self._drops_inputs):
+            dropped = training and (self.drop_input.rate or self.drops_variational[0].rate)
+            if i == 0 and tokens is not None and not dropped:
                 rest |= {"tokens": tokens, "table": table}
             if len(layer) == 1:
                 found = [layer[0](x, initial_state=starts[0], projected=projected and i == 0, **rest)]

@@ -17,9 +17,8 @@ from seqtasks.layers.head import SoftmaxHead
 from seqtasks.layers.regularization import ActivityPenalty, WordDropout
 
 MOST_SYMBOLS = 1024
-MOST_ROWS = (
-    2**15
-)  # of a table that encoders read: its gradient is a whole table, and most of a larger one would be zeros
+# Of a table that encoders read: its gradient is a whole table, and most of a larger one would be zeros.
+MOST_ROWS = 2**15
 
 
 def language_model(encoder: Encoder, size: int, options: Any, name: str) -> keras.Model:

@@ -19,7 +19,7 @@ from keras import ops
 
 from seqtasks import engines
 from seqtasks.cells.base import Cell
-from seqtasks.engines import loop, native, stock
+from seqtasks.engines import native, stock
 from seqtasks.errors import ConfigError
 
 
@@ -144,11 +144,14 @@ class Recurrent(keras.layers.Layer):
         """
         self._check(x, mask, initial_state, reset)
         states = self._start(x, initial_state, reset, training)
-        engine, noise = self._engine(x), (self._dot_mask(ops.shape(x)[0], training), self._zone(x, training))
+        noise = self._dot_mask(ops.shape(x)[0], training), self._zone(x, training)
+        engine = "loop" if projected else self._engine(x)
+        run = engines.ENGINES[engine].run
+        if projected:
+            run = functools.partial(run, projected=True)
+        elif engine == "native" and tokens is not None:
+            run, x = functools.partial(run, tokens=tokens), table
         with self._dropped_weights(training):
-            run = functools.partial(loop.run, projected=True) if projected else engines.ENGINES[engine].run
-            if engine == "native" and tokens is not None and not projected:
-                run, x = functools.partial(native.run, tokens=tokens), table
             outputs, final = run(
                 self.cell,
                 x,

@@ -18,7 +18,9 @@ from tests.engines.native_shapes import drawn
 
 pytestmark = [
     pytest.mark.skipif(library.library() is None, reason="the loop in C was not built"),
-    pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="bound to TensorFlow"),
+    pytest.mark.skipif(
+        keras.backend.backend() != "tensorflow", reason="written for TensorFlow; for JAX: test_native_jax.py"
+    ),
 ]
 
 

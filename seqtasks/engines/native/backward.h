@@ -1,12 +1,10 @@
 /* The way back through time: gradients of the projected inputs and of the first states. */
 
 #define GIVE(k, value) NAME(store_n)(found + (k) * n + j, value, left)
-/* Of GRU alone what meets U is not what is found. */
-#define MULTIPLY(k, value)                                                                                             \
-    if (kind == GRU)                                                                                                   \
-    NAME(store_n)(products + (k) * n + j, value, left)
+#define MULTIPLY(k, value) NAME(store_n)(products + (k) * n + j, value, left)
 
-/* One vector of units of one row. old_state: c, or where there is none h, before the step; products: what meets U. */
+/* One vector of units of one row. old_state: c, or where there is none h, before the step; products: of GRU
+ * what meets U, as that is not what is found. */
 INLINE void NAME(gates_backward)(
     int kind, const Job *a, int64_t at, int64_t place, int64_t j, int64_t left, const float *old_state, float *found,
     float *products, float *dh, float *dc)
@@ -31,38 +29,30 @@ INLINE void NAME(gates_backward)(
             dnew += dout * NAME(load_n)(a->b + 2 * n + j, left);
         VF din = dnew * g * i * (1.0f - i), dforget = dnew * moved * f * (1.0f - f), dold = dnew * f;
         VF dg = dnew * i * (1.0f - g * g);
-        if (!coupled) {
+        if (!coupled)
             GIVE(0, din);
-            MULTIPLY(0, din);
-        }
         GIVE(coupled ? 0 : 1, dforget);
         GIVE(coupled ? 1 : 2, dg);
         GIVE(coupled ? 2 : 3, dout);
-        MULTIPLY(coupled ? 0 : 1, dforget);
-        MULTIPLY(coupled ? 1 : 2, dg);
-        MULTIPLY(coupled ? 2 : 3, dout);
         if (kind == PEEPHOLE_LSTM)
             dold += din * NAME(load_n)(a->b + j, left) + dforget * NAME(load_n)(a->b + n + j, left);
         NAME(store_n)(dc + j, dold, left);
     } else if (kind == SIMPLE_RNN) {
         VF h = NAME(load_n)(a->out + place * n + j, left), dnew = d * (1.0f - h * h);
         GIVE(0, dnew);
-        MULTIPLY(0, dnew);
     } else {
         VF z = AT(a->kept, 4, 0), new = AT(a->kept, 4, 2);
         VF dnew = d * (1.0f - z) * (1.0f - new * new), dz = d * (old - new) * z * (1.0f - z);
         GIVE(0, dz);
         GIVE(2, dnew);
-        MULTIPLY(0, dz);
         carried = d * z;
         if (kind == GRU) {
             VF r = AT(a->kept, 4, 1), dreset = dnew * AT(a->kept, 4, 3) * r * (1.0f - r);
             GIVE(1, dreset);
             GIVE(3, dnew * r);
+            MULTIPLY(0, dz);
             MULTIPLY(1, dreset);
             MULTIPLY(2, dnew * r);
-        } else {
-            MULTIPLY(2, dnew);
         }
     }
     NAME(store_n)(dh + j, carried, left);
@@ -122,8 +112,7 @@ static void NAME(step_backward)(Shared *shared, const Share *mine, int64_t t, in
     const float **before = mine->pointers, **d = before + a->batch;
     const int reset = a->kind == GRU_V1 && from;
     const int64_t stride = SUMS(PADDED(a));
-    for (int64_t i = 0; i < live; i++)
-    {
+    for (int64_t i = 0; i < live; i++) {
         const int64_t row = mine->order[i];
         const int here = a->kind != GRU && (!a->mask || a->mask[row * a->steps + t]);
         d[i] = (here ? a->found + (t * a->batch + row) * depth : shared->compact + row * depth) + from * n;
@@ -234,8 +223,9 @@ static void NAME(inputs)(Shared *shared, int me)
         if (!a->mask[at])
             memset(a->dx + at * a->features, 0, (size_t)a->features * sizeof(float));
     barrier(shared);
-    NAME(rows_product)(shared->to, a->tokens ? NULL : shared->places, shared->inputs * me / n, shared->inputs * (me + 1) / n, shared->projected,
-                       shared->apart, width, shared->weights, a->features, NULL, a->dx, a->features);
+    const int64_t *to = a->tokens ? NULL : shared->places, begin = shared->inputs * me / n, end = shared->inputs * (me + 1) / n;
+    NAME(rows_product)(shared->to, to, begin, end, shared->projected, shared->apart, width, shared->weights, a->features, NULL,
+                       a->dx, a->features);
 }
 
 static void NAME(backward)(Shared *shared, int me)
@@ -271,9 +261,10 @@ static void NAME(backward)(Shared *shared, int me)
         step_barrier(shared); /* the next step writes where others still read */
     }
     barrier(shared);
-    if (a->tokens)
+    if (a->tokens) {
         NAME(table_backward)(shared, me);
-    barrier(shared);
+        barrier(shared);
+    }
     NAME(weights_backward)(shared, me);
     if (a->tokens)
         NAME(inputs)(shared, me);

@@ -11,7 +11,7 @@ from keras import ops
 
 from seqtasks.engines.native import library
 from seqtasks.engines.native.direction import ARRAYS, Direction
-from seqtasks.engines.native.library import FOUND, GATES, HAS_B, HAS_C, KEPT
+from seqtasks.engines.native.library import FOUND, HAS_C, KEPT
 
 
 class How(NamedTuple):
@@ -59,18 +59,14 @@ def _sizes(
     found, given = [], []
     for i, kind in enumerate(how.kinds):
         w, bias, u, b, h0, c0 = arrays[ARRAYS * i : ARRAYS * (i + 1)]
-        units, width = u.shape[0], GATES[kind] * u.shape[0]
+        units, named = u.shape[0], {"w": w, "bias": bias, "u": u, "b": b, "h0": h0, "c0": c0}
         allowed = {
             "inputs": (x, x.shape, "float32"),
             "tokens": (tokens, (rows, time) if how.known else (0,), "int32"),
             "mask": (mask, (rows, time) if how.masked else (0,), "bool"),
-            "w": (w, (features, width), "float32"),
-            "bias": (bias, (width,), "float32"),
-            "u": (u, (units, width), "float32"),
-            "b": (b, (3 * units,) if kind in HAS_B else (0,), "float32"),
-            "h0": (h0, (rows, units), "float32"),
-            "c0": (c0, (rows, units) if kind in HAS_C else (0,), "float32"),
         }
+        for name, shape in library.shapes(kind, rows, features, units).items():
+            allowed[name] = named[name], shape, "float32"
         for name, (array, shape, dtype) in allowed.items():
             if array.shape != shape or array.dtype != dtype:
                 raise ValueError(f"{name} is {array.dtype} {array.shape}; allowed: {dtype} {shape}")

@@ -210,8 +210,8 @@ static int prepare(Shared *shared, const Job *a, int threads, int64_t width, int
     shared->weights = floats((features + wide) * (gates * units + wide));
     if (what == BACKWARD)
         shared->work = floats(n * DEPTH * SIDE * wide);
-    if (!shared->order || !shared->ends || !shared->memory || !shared->pointers || !shared->places || !shared->moments || !shared->sums ||
-        !shared->packed || !shared->compact || !shared->weights || (what == BACKWARD && !shared->work))
+    if (!shared->order || !shared->ends || !shared->memory || !shared->pointers || !shared->places || !shared->moments ||
+        !shared->sums || !shared->packed || !shared->compact || !shared->weights || (what == BACKWARD && !shared->work))
         return NO_MEMORY;
     const int failed = list_inputs(shared, what);
     return failed ? failed : order_rows(a, shared->order, shared->ends);

@@ -20,6 +20,7 @@ FOUND = {LSTM: 4, GRU: 4, SIMPLE_RNN: 1, GRU_V1: 3, PEEPHOLE_LSTM: 4, COUPLED_LS
 KEPT = {LSTM: 4, GRU: 4, SIMPLE_RNN: 1, GRU_V1: 4, PEEPHOLE_LSTM: 4, COUPLED_LSTM: 3}  # of each unit, for the way back
 HAS_C = {LSTM, PEEPHOLE_LSTM, COUPLED_LSTM}
 HAS_B = {GRU, PEEPHOLE_LSTM}
+_NO_ROW = 2  # of kernel.c
 
 _INPUTS = ("x", "tokens", "w", "bias", "u", "b", "h0", "c0", "mask")
 _RESULTS = ("out", "before", "c", "kept", "h_last", "c_last")
@@ -35,6 +36,14 @@ class Job(ctypes.Structure):
         *((name, ctypes.c_int32) for name in ("kind", "reverse", "threads")),
         *((name, ctypes.c_void_p) for name in (*_INPUTS, *_RESULTS, *_GRADIENTS)),
     ]
+
+
+def shapes(kind: int, batch: int, features: int, units: int) -> dict[str, tuple[int, ...]]:
+    """Those of the weights and first states that a kind of loop reads."""
+    width = GATES[kind] * units
+    found = {"w": (features, width), "bias": (width,), "u": (units, width), "h0": (batch, units)}
+    found |= {"b": (3 * units,)} if kind in HAS_B else {}
+    return found | ({"c0": (batch, units)} if kind in HAS_C else {})
 
 
 @dataclass(frozen=True)
@@ -77,22 +86,13 @@ class Loop:
             inputs = "(vocabulary, features) and tokens (batch, time)" if known else "(batch, time, features)"
             raise ValueError(f"x and h0 have {axes[0]} and {axes[1]} axes; allowed: {inputs}, (batch, units)")
         steps, batch, features, units = self.sizes
-        width = GATES[self.kind] * units
         if max(batch * steps, units, features, self.vocabulary) * 4 * max(units, features) > 2**40:
             raise ValueError(f"{steps} steps of {batch} rows of {units} units are too many; take smaller batches")
-        if self.tokens is None:
-            _check("x", self.x, (batch, steps, features))
-        else:
-            _check("x", self.x, (self.vocabulary, features))
+        _check("x", self.x, self.x.shape)  # which the sizes are from
+        if self.tokens is not None:
             _check("tokens", self.tokens, (batch, steps), np.int32)
-        _check("w", self.w, (features, width))
-        _check("bias", self.bias, (width,))
-        _check("u", self.u, (units, width))
-        _check("h0", self.h0, (batch, units))
-        if self.kind in HAS_B:
-            _check("b", self.b, (3 * units,))
-        if self.kind in HAS_C:
-            _check("c0", self.c0, (batch, units))
+        for name, shape in shapes(self.kind, batch, features, units).items():
+            _check(name, getattr(self, name), shape)
         if self.mask is not None:
             _check("mask", self.mask, (batch, steps), np.bool_)
 
@@ -292,7 +292,7 @@ def _job(loop: Loop, **arrays: Any) -> Job:
 def _call(function: Any, jobs: Sequence[Job]) -> None:
     with _one_at_a_time:
         failed = function((Job * len(jobs))(*jobs), len(jobs))
-    if failed == 2:
+    if failed == _NO_ROW:
         raise ValueError(f"tokens name rows that the table has not got; allowed: 0 to {jobs[0].vocabulary - 1}")
     if failed:
         rows, units = jobs[0].batch, jobs[0].units

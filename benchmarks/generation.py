@@ -24,7 +24,7 @@ import numpy as np
 
 from seqtasks import Encoder, EncoderConfig, LanguageOptions
 from seqtasks.generate import Sampler, uniform
-from seqtasks.language_model import language_model, read, step_of
+from seqtasks.language_model import LanguageStep, language_model, read
 
 SYMBOLS = 66
 
@@ -34,7 +34,7 @@ def ours(cell: str, units: int, layers: int, length: int) -> Callable[[], None]:
     encoder = Encoder(EncoderConfig(cell=cell, units=units, layers=layers), name="encoder")
     model = language_model(encoder, SYMBOLS, LanguageOptions(), "lm")
     logits, states = read(model, np.zeros((1, 1), "int32"))
-    sampler, draws = Sampler(step_of(model)), uniform(length, [0])
+    sampler, draws = Sampler(LanguageStep(model)), uniform(length, [0])
     return lambda: sampler(logits, states, draws)  # type: ignore[return-value]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from seqtasks.cells.base import make_cell
+from seqtasks.cells.base import Cell, make_cell
 from seqtasks.config import EncoderConfig
 from seqtasks.errors import ConfigError
 from seqtasks.layers.ends import first_step, last_step
@@ -207,6 +207,12 @@ class Encoder(keras.layers.Layer):
         if c.bidirectional or c.skip != "none" or self.compute_dtype != self.variable_dtype:
             return None
         return self.recurrents[0].cell.project(x)
+
+    def plain_cells(self) -> list[Cell] | None:
+        """The cells, if each layer reads in one direction what the one below gives, else None."""
+        c = self.config
+        plain = not c.bidirectional and c.skip == "none" and not c.layer_norm
+        return [recurrent.cell for recurrent in self.recurrents] if plain else None
 
     def _skip(self, layer: int, output: Any, below: Any, pick: Callable[[Any], Any]) -> Any:
         """Mixes an output and what is below it; `pick` takes the steps of the output from those below."""

@@ -1,4 +1,4 @@
-"""Sequences out of a model: greedy or sampled, in one compiled loop.
+"""Sequences out of a model: greedy or sampled, in one compiled loop, or in C.
 
 A model is a function `logits, states = step(tokens, states)`: tokens are (batch,) whole
 numbers, logits (batch, vocabulary), a state is (batch, …). Generation starts from the logits
@@ -43,7 +43,8 @@ class Sampler:
     """Draws from a model, or takes its likeliest token; compiled once for each shape.
 
     Args:
-        step: the model.
+        step: the model. If it has a method `writer`, what that gives (None: nothing) makes sequences without an end:
+            called as `write(logits, states, uniforms, temperature, top_k, top_p)`, it returns all that is in `Sampled`.
         temperature: divides the logits; 0 takes the likeliest token.
         top_k: only so many of the likeliest tokens; None: all.
         top_p: only the likeliest tokens that together reach this probability, one at least
@@ -71,6 +72,7 @@ class Sampler:
                 raise ConfigError(f"{name} is {value}; allowed: {allowed}")
         self.step, self.temperature, self.top_k, self.top_p, self.end = step, temperature, top_k, top_p, end
         self._run = compiled(self._loop)
+        self._write = step.writer() if end is None and hasattr(step, "writer") else None
 
     def __call__(self, logits: Any, states: Any, uniforms: np.ndarray, *given: Any) -> Sampled:
         """Generates.
@@ -82,6 +84,10 @@ class Sampler:
                 what is drawn, so a row does not depend on the batch around it.
             given: what the model needs besides, (batch, …) each.
         """
+        if self._write is not None:
+            states = [[ops.convert_to_numpy(state) for state in layer] for layer in states]
+            how = self.temperature, self.top_k, self.top_p
+            return Sampled(*self._write(ops.convert_to_numpy(logits), states, np.asarray(uniforms, np.float32), *how))
         drawn = ops.convert_to_tensor(np.asarray(uniforms, np.float32))
         tokens, scores, logits, states = self._run(ops.convert_to_tensor(logits), states, drawn, given)
         return Sampled(ops.convert_to_numpy(tokens), ops.convert_to_numpy(scores), logits, states)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -9,6 +10,8 @@ import numpy as np
 from keras import ops
 
 from seqtasks.encoder import Encoder
+from seqtasks.engines import native
+from seqtasks.engines.native.writing import Writer
 from seqtasks.errors import ConfigError
 from seqtasks.layers.adaptive import AdaptiveSoftmaxHead
 from seqtasks.layers.auxiliary import AuxiliaryLoss
@@ -108,16 +111,38 @@ def read(model: keras.Model, tokens: np.ndarray) -> tuple[Any, Any]:
     return model.get_layer("head")(out), states
 
 
-def step_of(model: keras.Model) -> Any:
-    """The model as `seqtasks.generate` wants it, with the weights that it has now."""
-    embedding, encoder, head = (model.get_layer(name) for name in ("embedding", "encoder", "head"))
-    # The first layer's product with each of few symbols, once: a quarter of what a step of two layers reads.
-    table = encoder.project(embedding(ops.arange(embedding.input_dim))) if embedding.input_dim <= MOST_SYMBOLS else None
+class LanguageStep:
+    """A language model as `seqtasks.generate` wants it, with the weights that it has now.
 
-    def step(tokens: Any, states: Any) -> tuple[Any, Any]:
-        known = table is not None
-        x = ops.take(table, tokens[:, None], axis=0) if known else embedding(tokens[:, None])
-        out, states = encoder(x, initial_state=states, return_sequences=False, projected=known)
-        return head(out), states
+    Args:
+        model: the language model.
+        never: tokens that are never written.
+    """
 
-    return step
+    def __init__(self, model: keras.Model, never: Sequence[int] = ()):
+        self.embedding, self.encoder, self.head = (model.get_layer(name) for name in ("embedding", "encoder", "head"))
+        size = self.embedding.input_dim
+        # The first layer's product with each of few symbols, once: a quarter of what a step of two layers reads.
+        self.table = self.encoder.project(self.embedding(ops.arange(size))) if size <= MOST_SYMBOLS else None
+        self._below = 1e9 * np.isin(np.arange(size), list(never)).astype("float32")
+
+    def allowed(self, logits: Any) -> Any:
+        """Logits (batch, vocabulary) without the tokens that are never written."""
+        return logits - self._below
+
+    def __call__(self, tokens: Any, states: Any) -> tuple[Any, Any]:
+        known = self.table is not None
+        x = ops.take(self.table, tokens[:, None], axis=0) if known else self.embedding(tokens[:, None])
+        out, states = self.encoder(x, initial_state=states, return_sequences=False, projected=known)
+        return self.allowed(self.head(out)), states
+
+    def writer(self) -> Writer | None:
+        """The same as a whole in C; None where the encoder's engine, or what is around its loops, is another."""
+        cells = self.encoder.plain_cells()
+        if cells is None or self.encoder.running_engine != "native" or not isinstance(self.head, SoftmaxHead):
+            return None
+        known = self.table is not None
+        table = self.table if known else self.embedding.embeddings
+        layers = [native.layer_of(cell, projected=known and i == 0) for i, cell in enumerate(cells)]
+        kernel, bias = (ops.convert_to_numpy(weight) for weight in self.head.matrix_and_bias())
+        return Writer(ops.convert_to_numpy(table), layers, kernel, bias - self._below)

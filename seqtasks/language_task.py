@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 import keras
 import numpy as np
-from keras import ops
 
 from seqtasks import compression
 from seqtasks.data import language
@@ -22,7 +21,7 @@ from seqtasks.dynamic import dynamic_scores, total
 from seqtasks.encoder import Encoder
 from seqtasks.errors import ConfigError
 from seqtasks.generate import Sampler, uniform
-from seqtasks.language_model import language_model, read, step_of
+from seqtasks.language_model import LanguageStep, language_model, read
 from seqtasks.losses import TokenLoss
 from seqtasks.metrics import Nats, Perplexity, language_scores
 from seqtasks.settings import setting
@@ -177,15 +176,9 @@ class LanguageTask(Task):
         shown = options.prompt if options.prompt.strip() else ""
         yield shown + " " if shown and words.kind == "words" else shown
         logits, states = read(model, prompt[None])
-        step, never = step_of(model), 0.0
-        if words.kind == "characters":  # the number of unknown characters is none that can be shown
-            never = 1e9 * ops.one_hot(0, len(words))
-
-        def known(tokens: Any, states: Any) -> tuple[Any, Any]:
-            logits, states = step(tokens, states)
-            return logits - never, states
-
-        sampler, logits = Sampler(known, options.temperature, options.top_k, options.top_p), logits - never
+        # The number of unknown characters is none that can be shown.
+        step = LanguageStep(model, never=[0] if words.kind == "characters" else [])
+        sampler, logits = Sampler(step, options.temperature, options.top_k, options.top_p), step.allowed(logits)
         written: list[int] = []
         told = ""
         while len(written) < options.length:

@@ -15,7 +15,7 @@ from seqtasks.encoder import Encoder
 from seqtasks.engines import available
 from seqtasks.errors import ConfigError, DataError
 from seqtasks.generate import Sampler, uniform
-from seqtasks.language_model import forced, read, step_of
+from seqtasks.language_model import LanguageStep, forced, read
 from seqtasks.language_task import GenerateOptions
 from seqtasks.metrics import log_softmax
 from seqtasks.task import Task
@@ -80,7 +80,7 @@ def test_steps_give_the_logits_of_teacher_forcing(folder, encoder):
     logits, states = read(model, tokens[:, :1])
     np.testing.assert_allclose(logits, wanted[:, 0], atol=1e-5)
     for t in range(1, 9):
-        logits, states = step_of(model)(keras.ops.convert_to_tensor(tokens[:, t]), states)
+        logits, states = LanguageStep(model)(keras.ops.convert_to_tensor(tokens[:, t]), states)
         np.testing.assert_allclose(logits, wanted[:, t], atol=1e-5)
     np.testing.assert_allclose(read(model, tokens)[0], wanted[:, -1], atol=1e-5)
 
@@ -192,7 +192,7 @@ def test_the_words_of_a_command_line_are_options_only(folder):
 def test_the_sampler_works_on_a_batch_of_prompts(folder):
     _, model, splits = make(folder)
     logits, states = read(model, np.asarray(splits.test.inputs["tokens"][:8], np.int32).reshape(2, 4))
-    found = Sampler(step_of(model), 0.8)(logits, states, uniform(6, [0, 1]))
+    found = Sampler(LanguageStep(model), 0.8)(logits, states, uniform(6, [0, 1]))
     assert found.tokens.shape == (2, 6) and np.all(found.scores < 0)
 
 

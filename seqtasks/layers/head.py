@@ -48,15 +48,17 @@ class SoftmaxHead(keras.layers.Layer):
         Returns:
             Float32 logits (…, size); with targets their negative log-likelihoods, shaped as they are.
         """
-        if self.embedding is None:
-            logits = ops.matmul(x, ops.cast(self.kernel, x.dtype))
-        else:
-            table = ops.cast(ops.convert_to_tensor(self.embedding.embeddings), x.dtype)
-            logits = ops.matmul(x, ops.transpose(table))
-        logits = ops.cast(logits + ops.cast(self.bias, x.dtype), "float32")
+        matrix, bias = (ops.cast(weight, x.dtype) for weight in self.matrix_and_bias())
+        logits = ops.cast(ops.matmul(x, matrix) + bias, "float32")
         if targets is None:
             return logits
         return ops.sparse_categorical_crossentropy(ops.cast(targets, "int32"), logits, from_logits=True)
+
+    def matrix_and_bias(self) -> tuple[Any, Any]:
+        """(width, size) and (size,)."""
+        if self.embedding is None:
+            return self.kernel, self.bias
+        return ops.transpose(ops.convert_to_tensor(self.embedding.embeddings)), self.bias
 
     def get_config(self) -> dict[str, Any]:
         shared = None if self.embedding is None else keras.saving.serialize_keras_object(self.embedding)

@@ -1,9 +1,9 @@
-"""Random loops."""
+"""Random loops, and models that write."""
 
 import numpy as np
 
-from seqtasks.engines.native import library
-from seqtasks.engines.native.library import HAS_B, HAS_C, Loop, Results
+from seqtasks.engines.native.library import GATES, HAS_B, HAS_C, Loop, Results
+from seqtasks.engines.native.writing import Layer
 
 UNITS = [1, 3, 8, 16, 17, 33, 64, 100, 260]
 
@@ -12,7 +12,7 @@ def drawn(rng, kind, steps=None, units=None):
     """A random loop, over inputs or over rows of a table, and gradients of its results."""
     steps = int(rng.integers(0, 9)) if steps is None else steps
     batch, units = int(rng.integers(1, 40)), units or int(rng.choice(UNITS))
-    gates = library.GATES[kind]
+    gates = GATES[kind]
 
     def of(*shape):
         return (rng.normal(size=shape) * 0.7).astype("float32")
@@ -29,3 +29,27 @@ def drawn(rng, kind, steps=None, units=None):
         of(batch, units), of(batch, units) if kind in HAS_C else None, mask, tokens,
     )  # fmt: skip
     return loop, Results(of(batch, steps, units), of(batch, units), of(batch, units))
+
+
+def stack(rng, kind, units, vocabulary, projected):
+    """A table, layers, matrix and bias of the softmax; the second layer is narrower."""
+
+    def of(*shape):
+        return (rng.normal(size=shape) * shape[0] ** -0.5).astype("f4")  # not so large that rounding would grow
+
+    layers, features = [], 6
+    for i, n in enumerate((units, max(1, units // 2))):
+        gates = GATES[kind] * n
+        w = None if projected and i == 0 else of(features, gates)
+        layers.append(Layer(kind, w, of(gates), of(n, gates), of(3 * n) if kind in HAS_B else None))
+        features = n
+    width = GATES[kind] * units if projected else 6
+    return of(vocabulary, width), layers, of(features, vocabulary) * 4, of(vocabulary)
+
+
+def states_of(rng, layers, batch):
+    count = [2 if layer.kind in HAS_C else 1 for layer in layers]
+    return [
+        [rng.normal(size=(batch, len(layer.u))).astype("f4") for _ in range(n)]
+        for layer, n in zip(layers, count, strict=True)
+    ]

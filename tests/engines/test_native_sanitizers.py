@@ -28,10 +28,12 @@ RUN = textwrap.dedent(
         sys.modules[name].__path__ = [folder + path]
 
     from seqtasks.engines.native import library
-    from native_shapes import drawn
+    from native_shapes import drawn, stack, states_of
+    from seqtasks.engines.native.writing import Writer
 
     found = ctypes.CDLL(sys.argv[1])
     found.seqtasks_chosen.restype = ctypes.c_char_p
+    found.seqtasks_packed.restype = ctypes.c_int64
     library.library = lambda: found
     rng = np.random.default_rng(0)
     for name in ("avx512", "avx2", "portable"):
@@ -44,6 +46,12 @@ RUN = textwrap.dedent(
                 back = library.backward(loops, states, wanted)
                 for loop, one in zip(loops, back):
                     library.inputs([loop], [one.found]) if loop.tokens is None else library.table([loop], [one])
+                batch, units, words = (int(rng.integers(1, most)) for most in (5, 70, 80))
+                parts = stack(rng, trial % 6, units, words, bool(trial % 2))
+                writer, states = Writer(*parts), states_of(rng, parts[1], batch)
+                writer._threads = library.threads
+                limits = [(1.0,), (0.0,), (0.7, 3), (0.7, None, 0.5)][trial % 4]
+                writer(rng.normal(size=(batch, words)), states, rng.random((9, batch)), *limits)
     print("finished")
     """
 )

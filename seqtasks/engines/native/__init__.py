@@ -18,6 +18,7 @@ from seqtasks.engines.native import library, where
 from seqtasks.engines.native.direction import Direction
 from seqtasks.engines.native.where import elsewhere as elsewhere
 from seqtasks.engines.native.where import under_xla as under_xla
+from seqtasks.engines.native.writing import Layer
 
 if TYPE_CHECKING:
     from seqtasks.cells.base import Cell
@@ -87,7 +88,7 @@ def run_all(
         from seqtasks.engines.native.tensorflow_bridge import loop
     directions = []
     for cell, states, reverse in calls:
-        bias, b = _biases(cell)
+        bias, b = biases(cell)
         directions.append(Direction(KINDS[cell.native_loop], reverse, cell.W, bias, cell.U, b, states))
     real = None if mask is None else ops.cast(mask, "bool")
     numbers = None if tokens is None else ops.cast(tokens, "int32")
@@ -101,8 +102,15 @@ def run_all(
     return found
 
 
-def _biases(cell: Cell) -> tuple[Any, Any]:
+def biases(cell: Cell) -> tuple[Any, Any]:
     """The bias of the inputs, and that of the recurrent product of a GRU, or the peepholes, or None."""
     if cell.native_loop == "gru":
         return cell.b[0], cell.b[1]
     return cell.b, ops.reshape(cell.P, (-1,)) if cell.native_loop == "peephole_lstm" else None
+
+
+def layer_of(cell: Cell, projected: bool) -> Layer:
+    """The weights of a cell as they are now; without those of the inputs, if these come projected."""
+    bias, b = biases(cell)
+    w, bias, u, b = (None if a is None else ops.convert_to_numpy(a) for a in (cell.W, bias, cell.U, b))
+    return Layer(KINDS[cell.native_loop], None if projected else w, bias, u, b)

@@ -4,6 +4,7 @@
 #include "product.h"
 #include "forward.h"
 #include "backward.h"
+#include "writing.h"
 
 #undef V
 #undef NAME

@@ -46,11 +46,12 @@ static void NAME(project_step)(Shared *shared, const Share *mine, int64_t t, int
     }
 }
 
-/* One vector of units of one row, one step on. s: what of each gate is known before the activation. `kind`, `phase` and
- * `left`, where there are V units or more, are known to the compiler, which drops what they do not need. */
+/* One vector of units of one row, one step on. s: what of each gate is known before the activation. Gates are `gap` floats
+ * apart in input, `padded` in sums. `kind`, `phase` and `left`, where there are V units or more, are known to the compiler,
+ * which drops what they do not need. */
 INLINE void NAME(gates_forward)(
     int kind, int phase, const Job *a, int64_t at, int64_t j, int64_t left, const float *h, float *next, const float *c,
-    const float *input, const float *sums, int64_t padded, float *out)
+    const float *input, int64_t gap, const float *sums, int64_t padded, float *out)
 {
     const int64_t n = a->units;
     const int coupled = kind == COUPLED_LSTM, last = OF[kind].gates - 1;
@@ -61,7 +62,7 @@ INLINE void NAME(gates_forward)(
         if (kind == GRU)
             s[g] += NAME(load_n)(a->b + g * n + j, left);
         if (kind != GRU || g < 2) /* the reset gate comes between that product and the input */
-            s[g] += NAME(load_n)(input + g * n + j, left);
+            s[g] += NAME(load_n)(input + g * gap + j, left);
     }
     if (OF[kind].cell) {
         const VF old = NAME(load_n)(c + j, left);
@@ -97,7 +98,7 @@ INLINE void NAME(gates_forward)(
             KEEP(1, r);
             if (kind == GRU) {
                 extra = s[2];
-                whole = NAME(load_n)(input + 2 * n + j, left) + r * s[2];
+                whole = NAME(load_n)(input + 2 * gap + j, left) + r * s[2];
             }
             KEEP(3, extra);
             if (kind == GRU_V1) {
@@ -134,9 +135,9 @@ INLINE void NAME(rows_forward)(int kind, int phase, Shared *shared, const Share 
         float *out = a->out + place * n;
         int64_t j = begin;
         for (; j + V <= end; j += V)
-            NAME(gates_forward)(kind, phase, a, at, j, V, h[i], next, c[i], input, sums, padded, out);
+            NAME(gates_forward)(kind, phase, a, at, j, V, h[i], next, c[i], input, n, sums, padded, out);
         if (j < end)
-            NAME(gates_forward)(kind, phase, a, at, j, n - j, h[i], next, c[i], input, sums, padded, out);
+            NAME(gates_forward)(kind, phase, a, at, j, n - j, h[i], next, c[i], input, n, sums, padded, out);
     }
 }
 

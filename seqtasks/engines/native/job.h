@@ -72,5 +72,6 @@ typedef struct {
     int64_t real, *places;  /* how many steps are real, and where they are among batch * steps, … */
     int64_t *moments;       /* … and among steps * batch */
     float *compact;         /* close together, what products read: h of two steps; on the way back, of GRU, dp and dr; else zeros */
+    struct Writer *writer;  /* of threads that write a text, which have no job */
     atomic_int waiting, round;
 } Shared;

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "job.h"
+#include "text.h"
 #include "pool.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -56,15 +57,20 @@ enum { FORWARD, BACKWARD, INPUTS };
 typedef struct {
     const char *name;
     int lanes;
-    Loop work[3];
+    Loop work[3], write;
+    int64_t (*packed)(const Text *);
+    void (*pack)(const Text *);
 } Kernel;
+
+#define KERNEL(name, lanes) \
+    {#name, lanes, {forward_##name, backward_##name, inputs_##name}, write_##name, packed_floats_##name, pack_text_##name}
 
 static const Kernel KERNELS[] = {
 #ifdef RUNTIME_CHOICE
-    {"avx512", 16, {forward_avx512, backward_avx512, inputs_avx512}},
-    {"avx2", 8, {forward_avx2, backward_avx2, inputs_avx2}},
+    KERNEL(avx512, 16),
+    KERNEL(avx2, 8),
 #endif
-    {"portable", 4, {forward_portable, backward_portable, inputs_portable}},
+    KERNEL(portable, 4),
 };
 
 static int chosen = -1;
@@ -264,6 +270,7 @@ EXPORT int seqtasks_backward(const Job *jobs, int count) { return run(jobs, coun
 
 EXPORT int seqtasks_inputs(const Job *jobs, int count) { return run(jobs, count, INPUTS); }
 
+#include "writer.h"
 #include "xla.h"
 
 /* The linker of Windows looks for it. Nothing of Python is used: the library is loaded by ctypes. */

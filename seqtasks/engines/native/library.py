@@ -149,6 +149,7 @@ def library() -> Any:
         if path.is_file():
             found = ctypes.CDLL(str(path))
             found.seqtasks_chosen.restype = ctypes.c_char_p
+            found.seqtasks_packed.restype = ctypes.c_int64
             return found
     return None
 
@@ -289,9 +290,14 @@ def _job(loop: Loop, **arrays: Any) -> Job:
     return Job(*loop.sizes, loop.vocabulary, loop.kind, int(loop.reverse), threads(), **addresses)
 
 
-def _call(function: Any, jobs: Sequence[Job]) -> None:
+def alone(function: Any, *arguments: Any) -> int:
+    """What a function of the library returns, after all calls of other threads."""
     with _one_at_a_time:
-        failed = function((Job * len(jobs))(*jobs), len(jobs))
+        return int(function(*arguments))
+
+
+def _call(function: Any, jobs: Sequence[Job]) -> None:
+    failed = alone(function, (Job * len(jobs))(*jobs), len(jobs))
     if failed == _NO_ROW:
         raise ValueError(f"tokens name rows that the table has not got; allowed: 0 to {jobs[0].vocabulary - 1}")
     if failed:

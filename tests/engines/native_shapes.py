@@ -53,3 +53,10 @@ def states_of(rng, layers, batch):
         [rng.normal(size=(batch, len(layer.u))).astype("f4") for _ in range(n)]
         for layer, n in zip(layers, count, strict=True)
     ]
+
+
+def table_gradient(loop, found):
+    """The gradient of a loop's table, (vocabulary, features)."""
+    total = np.zeros(loop.x.shape, "float32")
+    total[found.rows] += found.dx
+    return total

@@ -14,7 +14,7 @@ from seqtasks.engines.native import library
 from seqtasks.engines.native.library import GRU, Loop, Results
 from seqtasks.errors import ConfigError
 from tests.engines.native_oracle import gradients
-from tests.engines.native_shapes import drawn
+from tests.engines.native_shapes import drawn, table_gradient
 
 pytestmark = [
     pytest.mark.skipif(library.library() is None, reason="the loop in C was not built"),
@@ -55,7 +55,7 @@ def test_random_shapes_equal_pytorch(kind, name, instructions, monkeypatch):
 
 def of_input(loop, found):
     if loop.tokens is not None:
-        return library.table([loop], [found])
+        return table_gradient(loop, found)
     return library.inputs([loop], [found.found])[0]
 
 

@@ -45,7 +45,8 @@ RUN = textwrap.dedent(
                 states = library.forward(*loops)
                 back = library.backward(loops, states, wanted)
                 for loop, one in zip(loops, back):
-                    library.inputs([loop], [one.found]) if loop.tokens is None else library.table([loop], [one])
+                    if loop.tokens is None:
+                        library.inputs([loop], [one.found])
                 batch, units, words = (int(rng.integers(1, most)) for most in (5, 70, 80))
                 parts = stack(rng, trial % 6, units, words, bool(trial % 2))
                 writer, states = Writer(*parts), states_of(rng, parts[1], batch)

@@ -2,7 +2,7 @@
 
 The kernel makes all matrix products of a layer, those of the inputs before the loop and of the
 gradients of weights after it, too: TensorFlow's with a transposed operand reach half of its
-speed. TensorFlow calls it through `tf.numpy_function`, which no compiler of it can look into: there XLA
+speed. TensorFlow has it as operations, which no compiler of it can look into: there XLA
 and exported models take another engine with the same weights. XLA calls it for JAX.
 """
 

@@ -18,6 +18,7 @@
 #include "pool.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
 #define RUNTIME_CHOICE 1
 #ifdef __clang__
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
@@ -243,6 +244,7 @@ static void finish(Shared *shared)
 /* Runs one job, or two at once that share the threads of the first; nonzero as `list_tokens`. */
 static int run(const Job *jobs, int count, int what)
 {
+    enter();
     seqtasks_chosen();
     const Kernel *kernel = &KERNELS[chosen];
     const int both = count > 1 && jobs->threads > 1;
@@ -261,6 +263,7 @@ static int run(const Job *jobs, int count, int what)
         for (int j = 0; j < ready; j++)
             finish(&shared[j]);
     }
+    leave();
     return failed;
 }
 
@@ -271,7 +274,9 @@ EXPORT int seqtasks_backward(const Job *jobs, int count) { return run(jobs, coun
 EXPORT int seqtasks_inputs(const Job *jobs, int count) { return run(jobs, count, INPUTS); }
 
 #include "writer.h"
+#include "call.h"
 #include "xla.h"
+#include "tensorflow.h"
 
 /* The linker of Windows looks for it. Nothing of Python is used: the library is loaded by ctypes. */
 EXPORT void *PyInit__kernel(void) { return NULL; }

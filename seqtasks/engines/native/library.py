@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import os
-import threading
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.machinery import EXTENSION_SUFFIXES
@@ -25,7 +25,6 @@ _NO_ROW = 2  # of kernel.c
 _INPUTS = ("x", "tokens", "w", "bias", "u", "b", "h0", "c0", "mask")
 _RESULTS = ("out", "before", "c", "kept", "h_last", "c_last")
 _GRADIENTS = ("dout", "dh_last", "dc_last", "dx", "dw", "dbias", "du", "db", "dh0", "dc0", "found", "used")
-_one_at_a_time = threading.Lock()  # each call has all the cores that it may use
 
 
 class Job(ctypes.Structure):
@@ -141,17 +140,31 @@ class Gradients(NamedTuple):
     dx: np.ndarray  #: and their gradients, (count, features)
 
 
+def path() -> Path | None:
+    """The file of the library; None where it was not built."""
+    files = (Path(__file__).with_name(f"_kernel{suffix}") for suffix in EXTENSION_SUFFIXES)
+    return next(filter(Path.is_file, files), None)
+
+
 @functools.cache
 def library() -> Any:
     """The library; None where it was not built."""
-    for suffix in EXTENSION_SUFFIXES:
-        path = Path(__file__).with_name(f"_kernel{suffix}")
-        if path.is_file():
-            found = ctypes.CDLL(str(path))
-            found.seqtasks_chosen.restype = ctypes.c_char_p
-            found.seqtasks_packed.restype = ctypes.c_int64
-            return found
-    return None
+    if (file := path()) is None:
+        return None
+    if "tensorflow" in sys.modules:  # which learns of operations only when their library is loaded for the first time
+        operations()
+    found = ctypes.CDLL(str(file))
+    found.seqtasks_chosen.restype = ctypes.c_char_p
+    found.seqtasks_packed.restype = ctypes.c_int64
+    return found
+
+
+@functools.cache
+def operations() -> Any:
+    """Those of TensorFlow: `seqtasks_forward`, `seqtasks_backward`, `seqtasks_inputs`; none, if it took none."""
+    import tensorflow as tf
+
+    return tf.load_op_library(str(path()))
 
 
 def instructions() -> str:
@@ -237,15 +250,6 @@ def backward(loops: Sequence[Loop], states: Sequence[States], results: Sequence[
     return [own._replace(rows=own.rows[1 : own.rows[0] + 1], dx=own.dx[: own.rows[0]]) for own in found]
 
 
-def table(loops: Sequence[Loop], found: Sequence[Gradients]) -> np.ndarray:
-    """The gradient of the table, (vocabulary, features), summed over the loops that read it."""
-    total = empty(loops[0].x.shape)
-    total.fill(0)
-    for own in found:
-        total[own.rows] += own.dx
-    return total
-
-
 def inputs(loops: Sequence[Loop], found: Sequence[np.ndarray]) -> list[np.ndarray]:
     """The gradients of inputs, (batch, time, features); zero at masked steps.
 
@@ -290,14 +294,8 @@ def _job(loop: Loop, **arrays: Any) -> Job:
     return Job(*loop.sizes, loop.vocabulary, loop.kind, int(loop.reverse), threads(), **addresses)
 
 
-def alone(function: Any, *arguments: Any) -> int:
-    """What a function of the library returns, after all calls of other threads."""
-    with _one_at_a_time:
-        return int(function(*arguments))
-
-
 def _call(function: Any, jobs: Sequence[Job]) -> None:
-    failed = alone(function, (Job * len(jobs))(*jobs), len(jobs))
+    failed = function((Job * len(jobs))(*jobs), len(jobs))
     if failed == _NO_ROW:
         raise ValueError(f"tokens name rows that the table has not got; allowed: 0 to {jobs[0].vocabulary - 1}")
     if failed:

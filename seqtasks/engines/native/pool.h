@@ -112,15 +112,14 @@ typedef struct {
 #if THREADS
 /* Threads that live on between calls: a new one may wait for long behind the thread that made it. */
 static struct {
-    pthread_mutex_t lock;
+    pthread_mutex_t turn, lock;
     pthread_cond_t wake;
-    pid_t process; /* a fork has none of the threads */
-    int size, busy;
+    int size;
     uint64_t round;
     const Call *calls;
     int count;
     atomic_int left;
-} pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
+} pool = {.turn = PTHREAD_MUTEX_INITIALIZER, .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
 
 static void *serve(void *number)
 {
@@ -140,25 +139,31 @@ static void *serve(void *number)
     return NULL;
 }
 
-/* Takes the pool for one caller and makes it large enough; false where another has it, or threads cannot be had. */
-static int take(int threads)
+/* One call at a time: each has all the cores that it may use. */
+static void enter(void) { pthread_mutex_lock(&pool.turn); }
+
+static void leave(void) { pthread_mutex_unlock(&pool.turn); }
+
+/* A fork has none of the threads, and a lock that one of them had nobody would open. */
+static void forget_threads(void)
 {
-    if (pool.process != getpid()) {
-        pthread_mutex_init(&pool.lock, NULL);
-        pthread_cond_init(&pool.wake, NULL);
-        pool.process = getpid();
-        pool.size = pool.busy = 0;
-    }
-    pthread_mutex_lock(&pool.lock);
+    pthread_mutex_init(&pool.turn, NULL);
+    pthread_mutex_init(&pool.lock, NULL);
+    pthread_cond_init(&pool.wake, NULL);
+    pool.size = 0;
+}
+
+__attribute__((constructor)) static void prepare_for_forks(void) { pthread_atfork(NULL, NULL, forget_threads); }
+
+/* Makes the pool large enough; false where threads cannot be had. */
+static int grow(int threads)
+{
     pthread_t id;
-    while (!pool.busy && pool.size + 1 < threads && !pthread_create(&id, NULL, serve, (void *)(intptr_t)(pool.size + 1))) {
+    while (pool.size + 1 < threads && !pthread_create(&id, NULL, serve, (void *)(intptr_t)(pool.size + 1))) {
         pthread_detach(id);
         pool.size++;
     }
-    const int mine = !pool.busy && pool.size + 1 >= threads;
-    pool.busy |= mine;
-    pthread_mutex_unlock(&pool.lock);
-    return mine;
+    return pool.size + 1 >= threads;
 }
 
 /* Runs all calls at once, the first in this thread. */
@@ -176,9 +181,12 @@ static void share_out(const Call *calls, int count)
         if (spins > 2000)
             sched_yield();
     pthread_mutex_lock(&pool.lock);
-    pool.count = pool.busy = 0;
+    pool.count = 0;
     pthread_mutex_unlock(&pool.lock);
 }
+#else
+static void enter(void) {}
+static void leave(void) {}
 #endif
 
 /* Runs `work` in all threads of all jobs, this thread being one of them; in this one alone where there are no others. */
@@ -189,7 +197,7 @@ static void together(Shared *jobs, int count, Work work)
     for (int i = 0; i < count; i++)
         threads += jobs[i].threads;
     Call *calls = threads > 1 ? malloc((size_t)threads * sizeof *calls) : NULL;
-    if (calls && take(threads)) {
+    if (calls && grow(threads)) {
         for (int i = 0, k = 0; i < count; i++)
             for (int me = 0; me < jobs[i].threads; me++)
                 calls[k++] = (Call){&jobs[i], work, me};

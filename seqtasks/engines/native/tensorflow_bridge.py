@@ -1,4 +1,4 @@
-"""The loop in C as an operation of TensorFlow, with its gradient, by `tf.numpy_function`."""
+"""The loop in C as operations of TensorFlow, with their gradient; tensorflow.h has what they do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import numpy as np
 
 from seqtasks.engines.native import library
 from seqtasks.engines.native.direction import ARRAYS, Direction
-from seqtasks.engines.native.library import HAS_B, HAS_C, Loop, Results, States
+from seqtasks.engines.native.library import HAS_C
+
+RUN = 6  # results of a loop: out, before, c, kept, h_last, c_last
+GRADIENTS = ARRAYS + 3  # and those of gates, the rows of a table, and their gradients
 
 
 def loop(
@@ -29,68 +32,50 @@ def loop(
     """
     import tensorflow as tf
 
+    operations = library.operations()
+    known, many = tokens is not None, len(directions)
+    flags = known + 2 * (mask is not None) + 4 * sequences
+    about = [np.array([d.kind, d.reverse, library.threads(), flags], np.int32) for d in directions]
     nothing = tf.zeros((0,), tf.float32)
-    known = tokens is not None
-    rest = [array for array in (tokens, mask) if array is not None]
-    kinds, turned = [d.kind for d in directions], [d.reverse for d in directions]
-    many, given, kept = len(directions), ARRAYS, len(States._fields)
+    steps = (tf.zeros((0,), tf.int32) if tokens is None else tokens, tf.zeros((0,), tf.bool) if mask is None else mask)
 
-    def loops(x: np.ndarray, arrays: Sequence[np.ndarray]) -> list[Loop]:
-        real = arrays[-1] if mask is not None else None
-        numbers = arrays[given * many] if known else None
+    def given(x: Any, tensors: Sequence[Any], *more: Sequence[Any]) -> list[Any]:
+        """What an operation takes, loop by loop."""
         found = []
-        for i, kind in enumerate(kinds):
-            w, bias, u, b, h0, c0 = arrays[given * i : given * (i + 1)]
-            of = (b if kind in HAS_B else None, h0, c0 if kind in HAS_C else None)
-            found.append(Loop(kind, turned[i], x, w, bias, u, *of, real, numbers))
+        for i in range(many):
+            found += [about[i], x, steps[0], *tensors[ARRAYS * i : ARRAYS * (i + 1)], steps[1]]
+            found += [array for arrays in more for array in arrays[i]]
         return found
-
-    def forward(x: np.ndarray, *arrays: np.ndarray) -> list[np.ndarray]:
-        return [array for states in library.forward(*loops(x, arrays)) for array in states]
-
-    def backward(x: np.ndarray, *arrays: np.ndarray) -> list[np.ndarray]:
-        runs, results = [], []
-        for i, kind in enumerate(kinds):
-            *run, dout, dh, dc = arrays[7 * i : 7 * (i + 1)]
-            runs.append(States(*run, None, None))  # type: ignore[arg-type]
-            results.append(Results(dout if sequences else None, dh, dc if kind in HAS_C else None))
-        over = loops(x, arrays[7 * many :])
-        found = library.backward(over, runs, results)
-        of_inputs = [library.table(over, found)] if known else [gradients.found for gradients in found]
-        return [*(array for gradients in found for array in gradients[:given]), *of_inputs]
-
-    def backward_inputs(x: np.ndarray, *arrays: np.ndarray) -> np.ndarray:
-        one, *other = library.inputs(loops(x, arrays[many:]), arrays[:many])
-        return np.add(one, other[0], out=one) if other else one
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def looped(x: Any, *tensors: Any) -> Any:
-        flat = tf.numpy_function(forward, [x, *tensors, *rest], [tf.float32] * (kept * many), stateful=False)
-        runs = [States(*flat[kept * i : kept * (i + 1)]) for i in range(many)]
-        for i, (kind, run) in enumerate(zip(kinds, runs, strict=True)):
-            (rows, steps), units = (tokens if known else x).shape[:2], tensors[given * i + 4].shape[1]
-            run.out.set_shape((rows, steps, units))
-            run.h_last.set_shape((rows, units))
-            run.c_last.set_shape((rows, units) if kind in HAS_C else (0, 0))
+        flat = operations.seqtasks_forward(given(x, tensors), R=[tf.float32] * (RUN * many))
+        runs = [flat[RUN * i : RUN * (i + 1)] for i in range(many)]
+        for i, (direction, (out, *_, h_last, c_last)) in enumerate(zip(directions, runs, strict=True)):
+            (rows, length), units = (tokens if known else x).shape[:2], tensors[ARRAYS * i + 4].shape[1]
+            out.set_shape((rows, length, units))
+            h_last.set_shape((rows, units))
+            c_last.set_shape((rows, units) if direction.kind in HAS_C else (0,))
 
         def gradient(*d: Any) -> list[Any]:
-            inputs = [x]
-            for i, run in enumerate(runs):
-                dout, *last = d[3 * i : 3 * (i + 1)]
-                inputs += [run.out, run.before, run.c, run.kept, dout if sequences else nothing, *last]
-            count = len(tensors) + (1 if known else many)
-            found = tf.numpy_function(backward, [*inputs, *tensors, *rest], [tf.float32] * count, stateful=False)
-            own, of_inputs = found[: len(tensors)], found[len(tensors) :]
+            slopes = [(d[3 * i] if sequences else nothing, *d[3 * i + 1 : 3 * i + 3]) for i in range(many)]
+            types = [*[tf.float32] * (ARRAYS + 1), tf.int32, tf.float32] * many
+            flat = operations.seqtasks_backward(given(x, tensors, [run[:4] for run in runs], slopes), R=types)
+            found = [flat[GRADIENTS * i : GRADIENTS * (i + 1)] for i in range(many)]
             if known:
-                (dx,) = of_inputs
+                dx = tf.zeros_like(x)
+                for *_, used, rows in found:  # the numbers of rows, and how many there are before them
+                    dx = tf.tensor_scatter_nd_add(dx, used[1 : used[0] + 1, None], rows[: used[0]])
             else:  # an operation of its own, which TensorFlow drops where nobody asks for it
-                dx = tf.numpy_function(backward_inputs, [x, *of_inputs, *tensors, *rest], tf.float32, stateful=False)
+                of_gates = [own[ARRAYS : ARRAYS + 1] for own in found]
+                dx = tf.add_n(operations.seqtasks_inputs(given(x, tensors, of_gates), R=[tf.float32] * many))
             dx.set_shape(x.shape)
+            own = [array for gradients in found for array in gradients[:ARRAYS]]
             for array, tensor in zip(own, tensors, strict=True):
                 array.set_shape(tensor.shape)
             return [dx, *own]
 
-        return [array for run in runs for array in (run.out, run.h_last, run.c_last)], gradient
+        return [array for out, *_, h_last, c_last in runs for array in (out, h_last, c_last)], gradient
 
     inputs = [tf.convert_to_tensor(array) for d in directions for array in d.arrays()]
     results = looped(tf.convert_to_tensor(x), *inputs)

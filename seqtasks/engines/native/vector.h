@@ -58,10 +58,21 @@ INLINE VF NAME(exp_parts)(VF x, VF *scale)
     return y * x * x + x;
 }
 
+/* 1 / x for what is no larger than e^88: an estimate, and a step of Newton's method, take a third of the time of a division. */
+INLINE VF NAME(reciprocal)(VF x)
+{
+#if V == 16
+    const VF y = (VF)_mm512_rcp14_ps((__m512)x);
+    return y + y * (1.0f - x * y);
+#else
+    return 1.0f / x;
+#endif
+}
+
 INLINE VF NAME(sigmoid)(VF x)
 {
     VF scale, y = NAME(exp_parts)(-x, &scale);
-    return 1.0f / (1.0f + (y * scale + scale));
+    return NAME(reciprocal)(1.0f + (y * scale + scale));
 }
 
 /* y / (y + 2) for y = e^2|x| - 1, which is exact near 0; 1 - 2 / (y + 2) is so near 1. */
@@ -70,7 +81,7 @@ INLINE VF NAME(tanh)(VF x)
     const VI sign = (VI)x & ((VI){0} + INT32_MIN);
     VF size = (VF)((VI)x ^ sign), scale, y = NAME(exp_parts)(size + size, &scale);
     y = y * scale + (scale - 1.0f);
-    VF q = 1.0f / (y + 2.0f);
+    VF q = NAME(reciprocal)(y + 2.0f);
     VF found = NAME(either)(size < (VF){0} + 0.55f, y * q, 1.0f - (q + q));
     return (VF)((VI)found ^ sign);
 }

@@ -6,6 +6,8 @@ import sys
 
 import keras
 
+from seqtasks.engines.native import library
+
 _EXPORTERS = ("keras.src.export", "tensorflow.python.saved_model", "tensorflow.lite")
 
 
@@ -19,6 +21,8 @@ def nowhere() -> str | None:
 
         if jax.default_backend() != "cpu":
             return f"JAX computes on {jax.default_backend()}; it is a loop for CPUs"
+    elif library.path() is not None and not hasattr(library.operations(), "seqtasks_forward"):
+        return "this TensorFlow takes no operations by its interface in C"
     return None
 
 

@@ -69,7 +69,9 @@ EXPORT int seqtasks_write(Text *text)
     Shared shared = {.threads = text->threads, .writer = &writer};
     float *memory = allot(&writer, text->threads, kernel->lanes);
     if (memory) {
+        enter();
         together(&shared, 1, kernel->write);
+        leave();
         const int64_t words = (text->vocabulary + 2 * kernel->lanes - 1) / (2 * kernel->lanes) * 2 * kernel->lanes;
         for (int64_t i = 0; i < text->batch; i++)
             memcpy(text->logits + i * text->vocabulary, writer.logits + i * words, (size_t)text->vocabulary * sizeof(float));

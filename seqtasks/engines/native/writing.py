@@ -148,7 +148,7 @@ class Writer:
         text.temperature, text.top_k, text.top_p = temperature, top_k or 0, 1.0 if top_p is None else top_p
         text.uniforms, text.logits, text.tokens = uniforms.ctypes.data, first.ctypes.data, tokens.ctypes.data
         text.gains, text.sums = gains.ctypes.data, sums.ctypes.data
-        if batch and steps and library.alone(library.library().seqtasks_write, ctypes.byref(text)):
+        if batch and steps and library.library().seqtasks_write(ctypes.byref(text)):
             raise MemoryError(f"not enough memory for {batch} rows; take smaller batches")
         with np.errstate(divide="ignore", invalid="ignore"):
             scores = (gains - np.log(sums)).sum(axis=1) if steps else np.zeros(batch, np.float32)

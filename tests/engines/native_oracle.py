@@ -30,7 +30,7 @@ def step(kind, p, h, c, u, b):
 
 
 def gradients(loop, results):
-    """Results and gradients by the names of `library.States` and `library.Gradients`."""
+    """Results and gradients by the names of `arrays.States` and `arrays.Gradients`."""
     import torch
 
     def leaf(array):

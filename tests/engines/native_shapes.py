@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from seqtasks.engines.native.library import GATES, HAS_B, HAS_C, Loop, Results
+from seqtasks.engines.native.arrays import Loop, Results
+from seqtasks.engines.native.library import GATES, HAS_B, HAS_C
 from seqtasks.engines.native.writing import Layer
 
 UNITS = [1, 3, 8, 16, 17, 33, 64, 100, 260]

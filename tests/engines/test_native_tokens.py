@@ -6,8 +6,9 @@ import pytest
 
 from seqtasks import Encoder, EncoderConfig
 from seqtasks.engines import native
-from seqtasks.engines.native import library
-from seqtasks.engines.native.library import LSTM, Loop, Results
+from seqtasks.engines.native import arrays, library
+from seqtasks.engines.native.arrays import Loop, Results
+from seqtasks.engines.native.library import LSTM
 from seqtasks.layers.embedding import Embedding
 from tests.engines.native_shapes import table_gradient
 
@@ -91,13 +92,13 @@ def loop_of(tokens, mask=None):
 @pytest.mark.parametrize("wrong", [-1, 9, 2**31 - 1])
 def test_a_token_without_a_row_is_refused_but_not_in_padding(wrong):
     with pytest.raises(ValueError, match="rows that the table has not got; allowed: 0 to 8"):
-        library.forward(loop_of([[0, 1], [2, wrong]]))
+        arrays.forward(loop_of([[0, 1], [2, wrong]]))
     loop = loop_of([[0, 1], [2, wrong]], np.array([[True, True], [True, False]]))
-    (states,) = library.forward(loop)
-    (found,) = library.backward([loop], [states], [Results(states.out, states.h_last, states.c_last)])
+    (states,) = arrays.forward(loop)
+    (found,) = arrays.backward([loop], [states], [Results(states.out, states.h_last, states.c_last)])
     assert sorted(found.rows) == [0, 1, 2] and found.dx.shape == (3, 5)
     with pytest.raises(ValueError, match="the gradients of a table"):
-        library.inputs([loop], [found.found])
+        arrays.inputs([loop], [found.found])
 
 
 @pytest.mark.parametrize("shape", [(0, 3), (2, 0)])
@@ -105,7 +106,7 @@ def test_no_rows_or_no_steps_give_no_gradient(shape):
     start, width = np.ones((shape[0], 2), "f4"), 8
     weights = np.ones((3, width), "f4"), np.ones(width, "f4"), np.ones((2, width), "f4")
     loop = Loop(LSTM, False, np.ones((4, 3), "f4"), *weights, None, start, start, None, np.zeros(shape, "i4"))
-    (states,) = library.forward(loop)
-    (found,) = library.backward([loop], [states], [Results(states.out, start, start)])
+    (states,) = arrays.forward(loop)
+    (found,) = arrays.backward([loop], [states], [Results(states.out, start, start)])
     table = table_gradient(loop, found)
     assert table.shape == (4, 3) and not table.any() and not found.dw.any() and not found.dbias.any()

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seqtasks.engines.native import library
+from seqtasks.engines.native import arrays, library
 from seqtasks.engines.native.library import GATES, HAS_C, shapes
 
 # Numbers of all matrices for each thread: below, waiting for one another costs more than a thread saves.
@@ -103,7 +103,7 @@ class Writer:
         self._layers = (_Layer * len(structures))(*structures)
         pointers = {"table": self._kept[0].ctypes.data, "head": head.ctypes.data, "head_bias": bias.ctypes.data}
         self._text = _Text(vocabulary=self._size, layers=len(structures), layer=self._layers, **pointers)
-        self._packed = library.empty((library.library().seqtasks_packed(ctypes.byref(self._text)),))
+        self._packed = arrays.empty((library.library().seqtasks_packed(ctypes.byref(self._text)),))
         self._text.packed = self._packed.ctypes.data
         library.library().seqtasks_pack(ctypes.byref(self._text))
 

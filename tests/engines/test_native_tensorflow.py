@@ -118,6 +118,19 @@ def test_wrong_arrays_are_refused(changes, told):
         forward(arguments(**changes), R=types)
 
 
+def test_other_numbers_of_arrays_are_refused():
+    import tensorflow as tf
+
+    forward = library.operations().seqtasks_forward
+    for loops, outputs in ((3, 18), (1, 5)):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="not those of one loop or two"):
+            forward(arguments() * loops, R=[tf.float32] * outputs)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="not those of one loop or two"):
+        forward(arguments()[:-1], R=[tf.float32] * 6)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="results are float32"):
+        forward(arguments(), R=[tf.int32] * 6)
+
+
 @pytest.mark.parametrize(("rows", "steps"), [(0, 3), (2, 0)])
 def test_no_rows_and_no_steps_are_right(rows, steps):
     state = np.ones((rows, 4), "f4")

@@ -22,7 +22,9 @@ enum { TF_FLOAT = 1, TF_INT32 = 3, TF_BOOL = 10, TF_INVALID = 3, TF_EXHAUSTED = 
     F(TF_SetStatus, void, (TfStatus *, int, const char *))                                                 \
     F(TF_GetCode, int, (const TfStatus *))                                                                 \
     F(TF_NumInputs, int, (TfContext *))                                                                    \
+    F(TF_NumOutputs, int, (TfContext *))                                                                   \
     F(TF_GetInput, void, (TfContext *, int, TfTensor **, TfStatus *))                                      \
+    F(TF_ExpectedOutputDataType, int, (TfContext *, int))                                                  \
     F(TF_AllocateOutput, TfTensor *, (TfContext *, int, int, const int64_t *, int, size_t, TfStatus *))    \
     F(TF_OpKernelContext_Failure, void, (TfContext *, TfStatus *))                                         \
     F(TF_TensorType, int, (const TfTensor *))                                                              \
@@ -126,9 +128,13 @@ static Buffer *hold(Operands *all, TfTensor *tensor, const int64_t *dims, int ra
     return &all->buffers[i];
 }
 
-static int take_inputs(Operands *all)
+/* How many loops there are inputs for. */
+static int take_inputs(Operands *all, int what)
 {
-    const int count = tf.TF_NumInputs(all->context);
+    const struct Operation *operation = &OPERATIONS[what];
+    const int count = tf.TF_NumInputs(all->context), each = (int)operation->count + 1, loops = count / each;
+    if (count % each || loops > 2 || tf.TF_NumOutputs(all->context) != loops * operation->many)
+        return refuse(all, TF_INVALID, "so many arrays are not those of one loop or two");
     for (int i = 0; i < count; i++) {
         TfTensor *tensor = NULL;
         tf.TF_GetInput(all->context, i, &tensor, all->status);
@@ -142,7 +148,7 @@ static int take_inputs(Operands *all)
         if (rank > 3)
             return refuse(all, TF_INVALID, "an array has more than three axes; allowed: (batch, time, features) and fewer");
     }
-    return count;
+    return loops;
 }
 
 static int write_axes(char *to, size_t room, const int64_t *dims, int64_t rank)
@@ -202,8 +208,10 @@ static int read_job(Operands *all, int what, int loop, Job *job)
         const int rank = axes_of(job, shape->flags, operation->wanted[i], dims, &name);
         for (int k = 0; k < rank; k++)
             size *= dims[k];
-        TfTensor *tensor = tf.TF_AllocateOutput(all->context, (int)(loop * operation->many + i),
-                                                operation->wanted[i] == P(used) ? TF_INT32 : TF_FLOAT, dims, rank, (size_t)size, all->status);
+        const int at = (int)(loop * operation->many + i), dtype = operation->wanted[i] == P(used) ? TF_INT32 : TF_FLOAT;
+        if (tf.TF_ExpectedOutputDataType(all->context, at) != dtype)
+            return refuse(all, TF_INVALID, "results are float32, but for the numbers of rows, which are int32");
+        TfTensor *tensor = tf.TF_AllocateOutput(all->context, at, dtype, dims, rank, (size_t)size, all->status);
         if (tf.TF_GetCode(all->status))
             return 0;
         results[i] = hold(all, tensor, dims, rank);
@@ -216,7 +224,7 @@ static void compute(TfContext *context, int what)
 {
     Operands all = {.context = context, .status = tf.TF_NewStatus()};
     Job jobs[2];
-    const int each = (int)OPERATIONS[what].count + 1, loops = take_inputs(&all) / each;
+    const int loops = take_inputs(&all, what);
     int ready = 0;
     while (ready < loops && read_job(&all, what, ready, &jobs[ready]))
         ready++;

@@ -124,7 +124,8 @@ static Buffer *hold(Operands *all, TfTensor *tensor, const int64_t *dims, int ra
     const int i = all->count++;
     all->tensors[i] = tensor;
     memcpy(all->dims[i], dims, (size_t)rank * sizeof *dims);
-    all->buffers[i] = (Buffer){.dtype = tf.TF_TensorType(tensor), .data = tf.TF_TensorData(tensor), .rank = rank, .dims = all->dims[i]};
+    all->buffers[i] = (Buffer){
+        .dtype = tf.TF_TensorType(tensor), .data = tf.TF_TensorData(tensor), .rank = rank, .dims = all->dims[i]};
     return &all->buffers[i];
 }
 
@@ -175,7 +176,8 @@ static int fits(Operands *all, const Job *job, int flags, size_t place, const Bu
     char message[300];
     int at = snprintf(message, sizeof message, "%s is ", name);
     at += write_axes(message + at, sizeof message - (size_t)at, buffer->dims, buffer->rank);
-    at += snprintf(message + at, sizeof message - (size_t)at, buffer->dtype == dtype ? "; allowed: " : " of another type; allowed: ");
+    at += snprintf(message + at, sizeof message - (size_t)at,
+                   buffer->dtype == dtype ? "; allowed: " : " of another type; allowed: ");
     write_axes(message + at, sizeof message - (size_t)at, dims, rank);
     return refuse(all, TF_INVALID, message);
 }
@@ -261,10 +263,13 @@ __attribute__((constructor)) static void register_operations(void)
     const struct {
         const char *name;
         void (*compute)(void *, TfContext *);
-    } operations[] = {{"SeqtasksForward", compute_forward}, {"SeqtasksBackward", compute_backward}, {"SeqtasksInputs", compute_inputs}};
+    } operations[] = {{"SeqtasksForward", compute_forward},
+                      {"SeqtasksBackward", compute_backward},
+                      {"SeqtasksInputs", compute_inputs}};
     TfStatus *status = tf.TF_NewStatus();
     for (int i = 0; i < 3 && !tf.TF_GetCode(status); i++) {
-        TfOperation *operation = tf.TF_NewOpDefinitionBuilder(operations[i].name);
+        const char *name = operations[i].name;
+        TfOperation *operation = tf.TF_NewOpDefinitionBuilder(name);
         tf.TF_OpDefinitionBuilderAddAttr(operation, "T: list(type) >= 1");
         tf.TF_OpDefinitionBuilderAddAttr(operation, "R: list(type) >= 1");
         tf.TF_OpDefinitionBuilderAddInput(operation, "arguments: T");
@@ -272,7 +277,8 @@ __attribute__((constructor)) static void register_operations(void)
         tf.TF_OpDefinitionBuilderSetShapeInferenceFunction(operation, unknown_shapes);
         tf.TF_RegisterOpDefinition(operation, status);
         if (!tf.TF_GetCode(status))
-            tf.TF_RegisterKernelBuilder(operations[i].name, tf.TF_NewKernelBuilder(operations[i].name, "CPU", NULL, operations[i].compute, NULL), status);
+            tf.TF_RegisterKernelBuilder(
+                name, tf.TF_NewKernelBuilder(name, "CPU", NULL, operations[i].compute, NULL), status);
     }
     tf.TF_DeleteStatus(status);
 }

@@ -58,7 +58,7 @@ INLINE VF NAME(exp_parts)(VF x, VF *scale)
     return y * x * x + x;
 }
 
-/* 1 / x for what is no larger than e^88: an estimate, and a step of Newton's method, take a third of the time of a division. */
+/* 1 / x for what is no larger than 2e^88. An estimate and a step of Newton's method are faster than a division. */
 INLINE VF NAME(reciprocal)(VF x)
 {
 #if V == 16

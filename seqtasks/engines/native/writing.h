@@ -68,7 +68,8 @@ static int32_t NAME(choose)(const Writer *writer, int64_t row, int64_t step)
 {
     Text *text = writer->text;
     const int64_t n = text->vocabulary, place = row * text->steps + step;
-    const float *logits = writer->logits + row * WIDE(n) * WIDTH, sharpness = text->temperature > 0.0f ? 1.0f / text->temperature : 1.0f;
+    const float *logits = writer->logits + row * WIDE(n) * WIDTH;
+    const float sharpness = text->temperature > 0.0f ? 1.0f / text->temperature : 1.0f;
     float most = logits[0], total = 0.0f;
     int64_t chosen = 0;
     for (int64_t i = 1; i < n; i++)

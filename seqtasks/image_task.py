@@ -15,6 +15,7 @@ from seqtasks.data.batching import Batches
 from seqtasks.data.sources import Source
 from seqtasks.data.splits import Splits
 from seqtasks.errors import ConfigError
+from seqtasks.layers.augmentation import RandomAffine
 from seqtasks.metrics import classification_scores, log_softmax
 from seqtasks.output import probabilities
 from seqtasks.plots import class_pictures
@@ -61,11 +62,7 @@ class ImageTask(Task):
         inputs = keras.Input(self.shape, name="image", dtype="uint8")
         x = keras.layers.Rescaling(1 / 255)(inputs)
         if augment:
-            x = keras.layers.Reshape((*self.shape, 1))(x)
-            x = keras.layers.RandomRotation(10 / 360, fill_mode="constant")(x)
-            x = keras.layers.RandomZoom(0.1, 0.1, fill_mode="constant")(x)
-            x = keras.layers.RandomTranslation(2 / 28, 2 / 28, fill_mode="constant")(x)
-            x = keras.layers.Reshape(self.shape)(x)
+            x = RandomAffine(degrees=10, zoom=0.1, shift=2 / 28)(x)
         return inputs, x
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: ImagePredictOptions) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sentiment")
     cls = plugins.load_task("sentiment")
     words = ["data.source=builtin", "encoder.units=16", "options.embedding=16", "options.embedding_dropout=0",
-             "options.dropout=0", "train.epochs=4", "train.learning_rate=0.01"]  # fmt: skip
+             "options.dropout=0", "train.epochs=4", "train.learning_rate=0.01", "options.adversarial=0"]  # fmt: skip
     config = resolve("sentiment", cls.Options, words)
     row, _ = train.run(config, cls, folder, QUIET)
     return folder / row.run, row, config

@@ -38,7 +38,7 @@ RUN = textwrap.dedent(
     rng = np.random.default_rng(0)
     for name in ("avx512", "avx2", "portable"):
         if library.choose(name):
-            for trial in range(60):
+            for trial in range(36):
                 library.threads = lambda: 1 + trial % 4
                 pairs = [drawn(rng, trial % 6) for _ in range(1 + trial % 2)]
                 loops, wanted = map(list, zip(*pairs))

@@ -55,7 +55,7 @@ def test_each_draw_is_right_in_float64(kind, batch, units, vocabulary, threads, 
     states, logits, draws = (
         states_of(rng, parts[1], batch),
         rng.normal(size=(batch, vocabulary)),
-        uniform(20, range(batch)),
+        uniform(12, range(batch)),
     )
     writer = Writer(*parts)
     monkeypatch.setattr(writer, "_threads", lambda: threads)

@@ -21,6 +21,8 @@ from seqtasks.errors import ConfigError
 
 Step = Callable[..., tuple[Any, Any]]
 
+LEAST_TEMPERATURE = 1e-6  # logits divided by less are no numbers of float32
+
 
 @dataclass(frozen=True)
 class Sampled:
@@ -44,8 +46,9 @@ class Sampler:
 
     Args:
         step: the model. If it has a method `writer`, what that gives (None: nothing) makes sequences without an end:
-            called as `write(logits, states, uniforms, temperature, top_k, top_p)`, it returns all that is in `Sampled`.
-        temperature: divides the logits; 0 takes the likeliest token.
+            called as `write(logits, states, uniforms, temperature, top_k, top_p)`, it returns all that is in `Sampled`,
+            by the weights that the model has when this is made.
+        temperature: divides the logits; 0, for which everything below 1e-6 is taken, takes the likeliest token.
         top_k: only so many of the likeliest tokens; None: all.
         top_p: only the likeliest tokens that together reach this probability, one at least
             (Holtzman et al. 2019, https://arxiv.org/abs/1904.09751); None: all.
@@ -70,7 +73,9 @@ class Sampler:
         ):
             if not right:
                 raise ConfigError(f"{name} is {value}; allowed: {allowed}")
-        self.step, self.temperature, self.top_k, self.top_p, self.end = step, temperature, top_k, top_p, end
+        self.step, self.top_k, self.end = step, top_k, end
+        self.temperature = 0.0 if temperature < LEAST_TEMPERATURE else temperature
+        self.top_p = None if top_p is not None and np.float32(top_p) == 1 else top_p  # then nothing has to be sorted
         self._run = compiled(self._loop)
         self._write = step.writer() if end is None and hasattr(step, "writer") else None
 
@@ -80,8 +85,8 @@ class Sampler:
         Args:
             logits: (batch, vocabulary), of the first token.
             states: before it.
-            uniforms: (length, batch), from 0 to below 1, see `uniform`; they alone decide
-                what is drawn, so a row does not depend on the batch around it.
+            uniforms: (length, batch), from 0 to below 1, see `uniform`; they alone decide what
+                is drawn, so a row does not depend, but for rounding, on the batch around it.
             given: what the model needs besides, (batch, …) each.
         """
         if self._write is not None:

@@ -77,7 +77,15 @@ def test_each_draw_is_right_in_float64(kind, batch, units, vocabulary, threads, 
     np.testing.assert_array_equal(writer(logits, states, draws, 0.0).tokens[:, 0], logits.argmax(-1))
 
 
-SETTINGS = [{}, {"temperature": 0.0}, {"top_k": 4}, {"top_p": 0.6}, {"temperature": 1.3, "top_k": 9, "top_p": 0.8}]
+SETTINGS = [
+    {},
+    {"temperature": 0.0},
+    {"temperature": 1e-39},
+    {"top_p": 1.0},
+    {"top_k": 4},
+    {"top_p": 0.6},
+    {"temperature": 1.3, "top_k": 9, "top_p": 0.8},
+]
 MODELS = [
     ("lstm", {}, {}),
     ("gru", {"layers": 2}, {"tied": True}),
@@ -150,6 +158,15 @@ def test_what_does_not_fit_is_refused_and_nothing_is_nothing():
     projected = [layers[0], Layer(library.GRU, None, layers[1].bias, layers[1].u, layers[1].b)]
     with pytest.raises(ValueError, match="a layer without w reads 8 numbers; allowed: the first one"):
         Writer(table, projected, head, bias)
+    without_b = [Layer(library.GRU, la.w, la.bias, la.u) for la in layers]
+    with_b = [Layer(library.LSTM, np.zeros((6, 32)), np.zeros(32), np.zeros((8, 32)), np.zeros(24))]
+    for wrong, told in (
+        (without_b, "a layer has w, bias, u; allowed: .*, b"),
+        (with_b, "u, b; allowed"),
+        ([], "no layers"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            Writer(table, wrong, head, bias)
     writer, states, logits = Writer(*parts), states_of(rng, layers, 2), np.zeros((2, 9), "f4")
     for wrong in ((logits[:1], states), (logits, states[:1]), (logits, [[s[0][:1]] for s in states])):
         with pytest.raises(ValueError, match="allowed"):

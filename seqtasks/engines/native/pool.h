@@ -76,6 +76,17 @@ static int64_t living(const Shared *shared, const Share *mine, int64_t t)
     return live;
 }
 
+#if THREADS
+/* One turn of waiting for what comes soon; from the 2,000th on others may have the core. */
+static void pause_after(int *spins)
+{
+    if (*spins < 2000)
+        ++*spins;
+    else
+        sched_yield();
+}
+#endif
+
 /* Waits until all threads of the job are here. They run at once or not at all, so it spins before it yields. */
 static void barrier(Shared *shared)
 {
@@ -88,9 +99,8 @@ static void barrier(Shared *shared)
         atomic_store(&shared->round, round + 1);
         return;
     }
-    for (int spins = 0; atomic_load(&shared->round) == round; spins++)
-        if (spins > 2000)
-            sched_yield();
+    for (int spins = 0; atomic_load(&shared->round) == round;)
+        pause_after(&spins);
 #endif
 }
 
@@ -144,9 +154,12 @@ static void enter(void) { pthread_mutex_lock(&pool.turn); }
 
 static void leave(void) { pthread_mutex_unlock(&pool.turn); }
 
-/* A fork has none of the threads, and a lock that one of them had nobody would open. */
+/* A fork has none of the threads: a lock that one of them had nobody would open, and what they had to do is not for new ones. */
 static void forget_threads(void)
 {
+    pool.calls = NULL;
+    pool.count = 0;
+    atomic_store(&pool.left, 0);
     pthread_mutex_init(&pool.turn, NULL);
     pthread_mutex_init(&pool.lock, NULL);
     pthread_cond_init(&pool.wake, NULL);
@@ -177,9 +190,8 @@ static void share_out(const Call *calls, int count)
     pthread_cond_broadcast(&pool.wake);
     pthread_mutex_unlock(&pool.lock);
     calls->work(calls->shared, calls->me);
-    for (int spins = 0; atomic_load(&pool.left); spins++)
-        if (spins > 2000)
-            sched_yield();
+    for (int spins = 0; atomic_load(&pool.left);)
+        pause_after(&spins);
     pthread_mutex_lock(&pool.lock);
     pool.count = 0;
     pthread_mutex_unlock(&pool.lock);

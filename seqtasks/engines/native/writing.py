@@ -86,13 +86,21 @@ class Writer:
         self._size = len(table)
         self._kept = [_array("table", table, (self._size, None))]
         structures, width = [], self._kept[0].shape[1]
+        if not layers:
+            raise ValueError("there are no layers; allowed: one at least")
         for layer, units in zip(layers, self._units, strict=True):
             gates = GATES[layer.kind] * units
-            wanted = shapes(layer.kind, 0, width, units)
-            if layer.w is None and (structures or width != gates):
-                raise ValueError(f"a layer without w reads {width} numbers; allowed: the first one, {gates} numbers")
-            given = {name: getattr(layer, name) for name in ("w", "bias", "u", "b")}
-            found = {name: _array(name, a, wanted[name]) for name, a in given.items() if a is not None}
+            wanted = {n: s for n, s in shapes(layer.kind, 0, width, units).items() if n not in ("h0", "c0")}
+            if layer.w is None:
+                if structures or width != gates:
+                    raise ValueError(
+                        f"a layer without w reads {width} numbers; allowed: the first one, {gates} numbers"
+                    )
+                del wanted["w"]
+            given = {n: a for n in ("w", "bias", "u", "b") if (a := getattr(layer, n)) is not None}
+            if set(given) != set(wanted):
+                raise ValueError(f"a layer has {', '.join(given)}; allowed: {', '.join(wanted)}")
+            found = {name: _array(name, array, wanted[name]) for name, array in given.items()}
             self._kept += found.values()
             pointers = {name: array.ctypes.data for name, array in found.items()}
             pointers.setdefault("w", pointers["bias"])  # nothing is read there

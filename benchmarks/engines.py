@@ -21,7 +21,7 @@ from pathlib import Path
 
 from seqtasks.bench import report
 from seqtasks.bench.contenders import NAMES, there
-from seqtasks.bench.race import Race, race
+from seqtasks.bench.race import TURN, Race, race
 from seqtasks.bench.shapes import SHAPES
 
 
@@ -31,6 +31,9 @@ def main() -> None:
     parser.add_argument("--cell", choices=["lstm", "gru", "simple_rnn"], default="lstm")
     parser.add_argument("--contenders", default="native,loop,stock,stock-jax,torch", help=f"of {', '.join(NAMES)}")
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument(
+        "--turn", type=float, default=TURN, help="seconds of steps of each contender in a round; %(default)s"
+    )
     parser.add_argument("--threads", type=int, help="of each contender; default: all cores")
     parser.add_argument("--markdown", type=Path, help="write a table into this file")
     parser.add_argument("--picture", type=Path, help="draw a PNG")
@@ -38,7 +41,9 @@ def main() -> None:
     names = [name for name in given.contenders.split(",") if there(name)]
     races: dict[str, Race] = {}
     for name in given.shapes.split(","):
-        found = races[name] = race(SHAPES[name].of(cell=given.cell), names, given.rounds, given.threads)
+        found = races[name] = race(
+            SHAPES[name].of(cell=given.cell), names, given.rounds, given.threads, turn=given.turn
+        )
         print(f"\n{name}, {given.cell}; {len(found.seconds[names[0]])} rounds; peak {found.peak / 1e9:.0f} GFLOP/s")
         for row in [list(report.HEAD), *report.rows(found)]:
             print(f"{row[0]:28} {row[1]:>8} {row[2]:>15} {row[3]:>8} {row[4]:>8} {row[5]:>6}")

@@ -21,6 +21,7 @@ from seqtasks.compare import THREADS
 from seqtasks.errors import SeqtasksError
 
 PEAK = 2 * 1024**3  # operations of the matrix product
+TURN = 0.2  # seconds, at least: training makes step upon step, and one alone would mostly tell how a core wakes up
 
 
 class BenchError(SeqtasksError):
@@ -62,6 +63,7 @@ def race(
     threads: int | None = None,
     said: Callable[[str], None] = lambda _: None,
     budget: float | None = None,
+    turn: float = TURN,
 ) -> Race:
     """Times steps of each, one after the other, round by round.
 
@@ -72,6 +74,7 @@ def race(
         threads: of each; None: as many as there are cores.
         said: is told what happens.
         budget: seconds after which no further round begins.
+        turn: seconds of steps of each in a round, or one longer step.
 
     Raises:
         BenchError: none of them can run.
@@ -93,9 +96,9 @@ def race(
         peaks, spent = [], 0.0
         for number in range(rounds):
             said(f"round {number + 1} of {rounds}")
-            peaks.append(PEAK / _ask(workers["peak"])["seconds"])
+            peaks.append(PEAK / _ask(workers["peak"], TURN)["seconds"])
             for name in names if number % 2 else reversed(names):
-                answer = _ask(workers[name])
+                answer = _ask(workers[name], turn)
                 seconds.setdefault(name, []).append(answer["seconds"])
                 memory[name] = answer["memory"]
                 spent += answer["turn"]
@@ -128,10 +131,10 @@ def _worker(name: str, shape: Shape, threads: int | None) -> Iterator[subprocess
             process.kill()
 
 
-def _ask(process: subprocess.Popen[str]) -> dict[str, Any]:
+def _ask(process: subprocess.Popen[str], turn: float) -> dict[str, Any]:
     # Threads of OpenBLAS and OpenMP spin for some 20 ms after they computed, in the way of the next contender's.
     time.sleep(0.1)
     assert process.stdin is not None and process.stdout is not None
-    process.stdin.write("\n")
+    process.stdin.write(f"{turn}\n")
     process.stdin.flush()
     return dict(json.loads(process.stdout.readline()))

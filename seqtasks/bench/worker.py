@@ -12,7 +12,6 @@ from pathlib import Path
 from seqtasks.bench.shapes import Shape
 
 WARM_UP = 3  # steps that trace and compile
-TURN = 0.2  # seconds, at least: training makes step upon step, and one alone would mostly tell how a core wakes up
 
 
 def product(size: int = 1024) -> Callable[[], None]:
@@ -24,7 +23,7 @@ def product(size: int = 1024) -> Callable[[], None]:
 
 
 def main(name: str, shape: str) -> None:
-    """Makes the step, runs it for a turn a line, and answers with its mean seconds and the peak memory in bytes."""
+    """Makes the step, runs it for as many seconds as a line says, and answers with its mean time and the peak memory."""
     from seqtasks.bench.contenders import step_of
 
     out, sys.stdout = sys.stdout, sys.stderr  # libraries may print
@@ -33,10 +32,10 @@ def main(name: str, shape: str) -> None:
     for _ in range(WARM_UP):
         step()
     print(json.dumps({"ready": name}), file=out, flush=True)
-    for _ in sys.stdin:
+    for turn in sys.stdin:
         step()  # the caches are full of what the others did
         begin, count, seconds = time.perf_counter(), 0, 0.0
-        while seconds < TURN:
+        while seconds < float(turn):
             step()
             count, seconds = count + 1, time.perf_counter() - begin
         print(json.dumps({"seconds": seconds / count, "turn": seconds, "memory": peak_memory()}), file=out, flush=True)

@@ -23,7 +23,7 @@ def product(size: int = 1024) -> Callable[[], None]:
 
 
 def main(name: str, shape: str) -> None:
-    """Makes the step, runs it for as many seconds as a line says, and answers with its mean time and the peak memory."""
+    """Makes the step, runs it for as many seconds as a line says, answers with its mean time and the peak memory."""
     from seqtasks.bench.contenders import step_of
 
     out, sys.stdout = sys.stdout, sys.stderr  # libraries may print

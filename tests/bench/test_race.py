@@ -35,8 +35,9 @@ def test_nobody_can_run(monkeypatch):
 def test_no_round_begins_after_the_budget(monkeypatch):
     asked = []
 
-    def ask(process):
+    def ask(process, turn):
         asked.append(process)
+        assert turn == 0.2 or (turn == 0.4 and process != "peak")
         return {"seconds": 0.5, "turn": 1.0, "memory": 1}
 
     class Worker:
@@ -51,7 +52,7 @@ def test_no_round_begins_after_the_budget(monkeypatch):
 
     monkeypatch.setattr(racing, "_worker", Worker)
     monkeypatch.setattr(racing, "_ask", ask)
-    found = race(SMALL, ["loop", "stock"], 100, budget=9)
+    found = race(SMALL, ["loop", "stock"], 100, budget=9, turn=0.4)
     assert len(found.seconds["loop"]) == 5 and found.peak == 2 * racing.PEAK
     # The order turns round by round, so that nobody always runs after the same one.
     assert [name for name in asked if name != "peak"][:4] == ["stock", "loop", "loop", "stock"]

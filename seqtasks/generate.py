@@ -92,7 +92,7 @@ class Sampler:
         if self._write is not None:
             states = [[ops.convert_to_numpy(state) for state in layer] for layer in states]
             how = self.temperature, self.top_k, self.top_p
-            return Sampled(*self._write(ops.convert_to_numpy(logits), states, np.asarray(uniforms, np.float32), *how))
+            return Sampled(*self._write(ops.convert_to_numpy(logits), states, uniforms, *how))
         drawn = ops.convert_to_tensor(np.asarray(uniforms, np.float32))
         tokens, scores, logits, states = self._run(ops.convert_to_tensor(logits), states, drawn, given)
         return Sampled(ops.convert_to_numpy(tokens), ops.convert_to_numpy(scores), logits, states)

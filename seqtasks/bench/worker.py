@@ -32,10 +32,10 @@ def main(name: str, shape: str) -> None:
     for _ in range(WARM_UP):
         step()
     print(json.dumps({"ready": name}), file=out, flush=True)
-    for turn in sys.stdin:
+    for turn in map(float, sys.stdin):
         step()  # the caches are full of what the others did
         begin, count, seconds = time.perf_counter(), 0, 0.0
-        while seconds < float(turn):
+        while seconds < turn:
             step()
             count, seconds = count + 1, time.perf_counter() - begin
         print(json.dumps({"seconds": seconds / count, "turn": seconds, "memory": peak_memory()}), file=out, flush=True)

@@ -42,8 +42,5 @@ class RandomAffine(keras.layers.Layer):
             x = step(x, training=True)
         return keras.ops.squeeze(x, -1)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        return input_shape
-
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "degrees": self.degrees, "zoom": self.zoom, "shift": self.shift}

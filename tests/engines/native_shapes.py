@@ -1,5 +1,7 @@
 """Random loops, and models that write."""
 
+import threading
+
 import numpy as np
 
 from seqtasks.engines.native.arrays import Loop, Results
@@ -61,3 +63,14 @@ def table_gradient(loop, found):
     total = np.zeros(loop.x.shape, "float32")
     total[found.rows] += found.dx
     return total
+
+
+def at_once(call, count=4):
+    """What a function returns in each of some threads that run at the same time."""
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(call())) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return found

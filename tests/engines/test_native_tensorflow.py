@@ -12,7 +12,7 @@ from seqtasks.engines import native
 from seqtasks.engines.native import arrays, library
 from seqtasks.engines.native.direction import Direction
 from tests.engines.native_oracle import gradients
-from tests.engines.native_shapes import drawn
+from tests.engines.native_shapes import at_once, drawn
 
 pytestmark = [
     pytest.mark.skipif(library.library() is None, reason="the loop in C was not built"),
@@ -154,12 +154,8 @@ def answer(pipe):
 
 
 def test_calls_of_several_threads_are_right():
-    wanted, found = forward(), []
-    threads = [threading.Thread(target=lambda: found.extend(forward() for _ in range(20))) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    wanted = forward()
+    found = [out for own in at_once(lambda: [forward() for _ in range(20)]) for out in own]
     assert len(found) == 80
     for out in found:
         np.testing.assert_array_equal(out, wanted)

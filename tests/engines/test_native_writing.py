@@ -1,7 +1,5 @@
 """Texts written in C, against the model in float64, draw by draw, and against the compiled loop of Keras."""
 
-import threading
-
 import numpy as np
 import pytest
 
@@ -12,7 +10,7 @@ from seqtasks.engines.native.writing import Layer, Writer
 from seqtasks.generate import Sampler, uniform
 from seqtasks.language_model import LanguageStep, language_model, read
 from tests.engines.native_oracle import step as oracle_step
-from tests.engines.native_shapes import stack, states_of
+from tests.engines.native_shapes import at_once, stack, states_of
 
 pytestmark = pytest.mark.skipif(library.library() is None, reason="the loop in C was not built")
 
@@ -181,15 +179,8 @@ def test_several_threads_of_python_may_write_at_once():
     rng = np.random.default_rng(0)
     parts = stack(rng, library.LSTM, 128, 66, True)
     writer, states, logits = Writer(*parts), states_of(rng, parts[1], 1), rng.normal(size=(1, 66))
-    wanted, found = writer(logits, states, uniform(300, [0])).tokens, []
-    threads = [
-        threading.Thread(target=lambda: found.append(writer(logits, states, uniform(300, [0])).tokens))
-        for _ in range(4)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    wanted = writer(logits, states, uniform(300, [0])).tokens
+    found = at_once(lambda: writer(logits, states, uniform(300, [0])).tokens)
     assert len(found) == 4
     for tokens in found:
         np.testing.assert_array_equal(tokens, wanted)

@@ -82,14 +82,9 @@ INLINE void NAME(rows_backward)(int kind, Shared *shared, const Share *mine, int
 
 static void NAME(gates_of_step)(Shared *shared, const Share *mine, int64_t step, int64_t t)
 {
-#define CASE(kind) case kind: NAME(rows_backward)(kind, shared, mine, step, t); break
+#define CASE(kind) case kind: NAME(rows_backward)(kind, shared, mine, step, t); break;
     switch (shared->job->kind) {
-        CASE(LSTM);
-        CASE(GRU);
-        CASE(SIMPLE_RNN);
-        CASE(GRU_V1);
-        CASE(PEEPHOLE_LSTM);
-        CASE(COUPLED_LSTM);
+        EACH_KIND(CASE)
     }
 #undef CASE
 }

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from keras import ops
 
 ARRAYS = 6  # of a direction: w, bias, u, b, h0, c0
@@ -39,3 +40,13 @@ class Direction:
         h0, *c0 = self.states
         found = (self.w, self.bias, self.u, nothing if self.b is None else self.b, h0, c0[0] if c0 else nothing)
         return [ops.convert_to_tensor(array) for array in found]
+
+
+def about(kind: int, reverse: bool, threads: int, known: bool, masked: bool, sequences: bool) -> np.ndarray:
+    """`Shape` of call.h: what a loop does, its inputs being rows of a table (`known`) or not."""
+    return np.array([kind, reverse, threads, known + 2 * masked + 4 * sequences], np.int32)
+
+
+def tokens_and_mask(tokens: Any, mask: Any) -> tuple[Any, Any]:
+    """Both, empty ones for None."""
+    return ops.zeros((0,), "int32") if tokens is None else tokens, ops.zeros((0,), "bool") if mask is None else mask

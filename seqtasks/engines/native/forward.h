@@ -157,14 +157,9 @@ static void NAME(step_forward)(Shared *shared, const Share *mine, int64_t t, int
             const float *packed = shared->packed + (panel * gates + g) * n * WIDTH;
             NAME(multiply)(live, n, read, packed, NULL, mine->sums + g * PADDED(a) + panel * WIDTH, stride);
         }
-#define CASE(kind, phase) case kind: NAME(rows_forward)(kind, phase, shared, mine, t, live); break
+#define CASE(kind) case kind: NAME(rows_forward)(kind, 0, shared, mine, t, live); break;
     switch (phase ? KINDS : a->kind) {
-        CASE(LSTM, 0);
-        CASE(GRU, 0);
-        CASE(SIMPLE_RNN, 0);
-        CASE(GRU_V1, 0);
-        CASE(PEEPHOLE_LSTM, 0);
-        CASE(COUPLED_LSTM, 0);
+        EACH_KIND(CASE)
     default: NAME(rows_forward)(GRU_V1, 1, shared, mine, t, live);
     }
 #undef CASE

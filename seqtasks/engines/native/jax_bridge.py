@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from seqtasks.engines.native import library
-from seqtasks.engines.native.direction import ARRAYS, Direction
+from seqtasks.engines.native.direction import ARRAYS, Direction, about, tokens_and_mask
 from seqtasks.engines.native.library import FOUND, HAS_C, KEPT
 
 
@@ -25,10 +25,9 @@ class How(NamedTuple):
     threads: int
 
     def shapes(self) -> list[np.ndarray]:
-        """`Shape` of xla.h for each direction."""
-        flags = self.known + 2 * self.masked + 4 * self.sequences
+        """`about` each direction."""
         each = zip(self.kinds, self.reverse, strict=True)
-        return [np.array([kind, turned, self.threads, flags], np.int32) for kind, turned in each]
+        return [about(*one, self.threads, self.known, self.masked, self.sequences) for one in each]
 
 
 def loop(
@@ -37,10 +36,9 @@ def loop(
     """Arguments and results are those of `tensorflow_bridge.loop`."""
     kinds, turned = tuple(d.kind for d in directions), tuple(d.reverse for d in directions)
     how = How(kinds, turned, tokens is not None, mask is not None, sequences, library.threads())
-    empty = ops.zeros((0,), "int32"), ops.zeros((0,), "bool")
-    steps = [none if array is None else array for array, none in zip((tokens, mask), empty, strict=True)]
+    given = tokens_and_mask(tokens, mask)
     arrays = [array for d in directions for array in d.arrays()]
-    return [list(found) for found in _looped()(how, ops.convert_to_tensor(x), tuple(steps), tuple(arrays))]
+    return [list(found) for found in _looped()(how, ops.convert_to_tensor(x), given, tuple(arrays))]
 
 
 def _sizes(

@@ -2,6 +2,7 @@
  * (steps, batch, …), so that what a step needs lies together; the last axis is gate by gate. */
 
 enum { LSTM, GRU, SIMPLE_RNN, GRU_V1, PEEPHOLE_LSTM, COUPLED_LSTM, KINDS };
+#define EACH_KIND(F) F(LSTM) F(GRU) F(SIMPLE_RNN) F(GRU_V1) F(PEEPHOLE_LSTM) F(COUPLED_LSTM)
 
 static const struct {
     int gates; /* parts of the matrices */

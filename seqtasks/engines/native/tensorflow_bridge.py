@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from seqtasks.engines.native import library
-from seqtasks.engines.native.direction import ARRAYS, Direction
+from seqtasks.engines.native.direction import ARRAYS, Direction, about, tokens_and_mask
 from seqtasks.engines.native.library import HAS_C
 
 RUN = 6  # results of a loop: out, before, c, kept, h_last, c_last
@@ -34,16 +32,16 @@ def loop(
 
     operations = library.operations()
     known, many = tokens is not None, len(directions)
-    flags = known + 2 * (mask is not None) + 4 * sequences
-    about = [np.array([d.kind, d.reverse, library.threads(), flags], np.int32) for d in directions]
+    flags = known, mask is not None, sequences
+    shapes = [about(d.kind, d.reverse, library.threads(), *flags) for d in directions]
     nothing = tf.zeros((0,), tf.float32)
-    steps = (tf.zeros((0,), tf.int32) if tokens is None else tokens, tf.zeros((0,), tf.bool) if mask is None else mask)
+    numbers, real = tokens_and_mask(tokens, mask)
 
     def given(x: Any, tensors: Sequence[Any], *more: Sequence[Any]) -> list[Any]:
         """What an operation takes, loop by loop."""
         found = []
         for i in range(many):
-            found += [about[i], x, steps[0], *tensors[ARRAYS * i : ARRAYS * (i + 1)], steps[1]]
+            found += [shapes[i], x, numbers, *tensors[ARRAYS * i : ARRAYS * (i + 1)], real]
             found += [array for arrays in more for array in arrays[i]]
         return found
 

@@ -38,7 +38,8 @@ typedef struct Writer {
     const float **rows;          /* room of each thread */
     float *sums, *input;         /* products of each row with U and W, gate by gate */
     float *reset, *first;        /* (batch, …): r * h of GRU_V1; what comes into the first layer */
-    float *logits;               /* (batch, vocabulary), each row a multiple of WIDTH */
+    int64_t words;               /* floats of a row of logits: the vocabulary, in whole panels */
+    float *logits;               /* (batch, words) */
     float *p;                    /* of one row, and a vector more */
     Choice *choices;
 } Writer;

@@ -14,7 +14,7 @@ EXPORT void seqtasks_pack(const Text *text) { KERNELS[text->kernel].pack(text); 
 static float *allot(Writer *writer, int threads, int64_t lanes)
 {
     Text *text = writer->text;
-    const int64_t batch = text->batch, words = (text->vocabulary + 2 * lanes - 1) / (2 * lanes) * 2 * lanes;
+    const int64_t batch = text->batch, words = writer->words = (text->vocabulary + 2 * lanes - 1) / (2 * lanes) * 2 * lanes;
     int64_t units = 0, total = 0;
     for (int64_t l = 0; l < text->layers; l++)
         units = text->layer[l].units > units ? text->layer[l].units : units;
@@ -72,9 +72,8 @@ EXPORT int seqtasks_write(Text *text)
         enter();
         together(&shared, 1, kernel->write);
         leave();
-        const int64_t words = (text->vocabulary + 2 * kernel->lanes - 1) / (2 * kernel->lanes) * 2 * kernel->lanes;
         for (int64_t i = 0; i < text->batch; i++)
-            memcpy(text->logits + i * text->vocabulary, writer.logits + i * words, (size_t)text->vocabulary * sizeof(float));
+            memcpy(text->logits + i * text->vocabulary, writer.logits + i * writer.words, (size_t)text->vocabulary * sizeof(float));
         for (int64_t l = 0; l < text->layers; l++)
             memcpy(text->layer[l].h, writer.h[2 * l + text->steps % 2],
                    (size_t)(text->batch * text->layer[l].units) * sizeof(float));

@@ -68,7 +68,7 @@ static int32_t NAME(choose)(const Writer *writer, int64_t row, int64_t step)
 {
     Text *text = writer->text;
     const int64_t n = text->vocabulary, place = row * text->steps + step;
-    const float *logits = writer->logits + row * WIDE(n) * WIDTH;
+    const float *logits = writer->logits + row * writer->words;
     const float sharpness = text->temperature > 0.0f ? 1.0f / text->temperature : 1.0f;
     float most = logits[0], total = 0.0f;
     int64_t chosen = 0;
@@ -138,16 +138,10 @@ static void NAME(write_layer)(
     const Layer *layer = writer->text->layer + l;
     const Job *job = writer->jobs + l;
     const int64_t panels = WIDE(layer->units), first = panels * me / shared->threads, last = panels * (me + 1) / shared->threads;
-#define CASE(kind, phase) \
-    case kind: NAME(write_gates)(kind, phase, writer, layer, job, packed, rows, in, h, next, first, last); break
+#define CASE(kind) case kind: NAME(write_gates)(kind, 0, writer, layer, job, packed, rows, in, h, next, first, last); break;
     for (int phase = 0; phase <= (layer->kind == GRU_V1); phase++) {
         switch (phase ? KINDS : layer->kind) {
-            CASE(LSTM, 0);
-            CASE(GRU, 0);
-            CASE(SIMPLE_RNN, 0);
-            CASE(GRU_V1, 0);
-            CASE(PEEPHOLE_LSTM, 0);
-            CASE(COUPLED_LSTM, 0);
+            EACH_KIND(CASE)
         default: NAME(write_gates)(GRU_V1, 1, writer, layer, job, packed, rows, in, h, next, first, last);
         }
         barrier(shared);
@@ -176,7 +170,7 @@ static void NAME(write)(Shared *shared, int me)
             rows[i] = in + i * units;
         for (int64_t panel = panels * me / shared->threads; panel < panels * (me + 1) / shared->threads; panel++) {
             const float *b = packed + panel * (units + 1) * WIDTH;
-            NAME(rows)(batch, units, rows, b, b + units * WIDTH, writer->logits + panel * WIDTH, panels * WIDTH);
+            NAME(rows)(batch, units, rows, b, b + units * WIDTH, writer->logits + panel * WIDTH, writer->words);
         }
         barrier(shared);
     }

@@ -11,6 +11,7 @@ from seqtasks import runs
 from seqtasks.averaging import WeightAverage
 from seqtasks.checkpoint import Checkpoint
 from seqtasks.config import Config
+from seqtasks.data.feed import Feed
 from seqtasks.errors import ConfigError, Interrupted, TrainingDiverged
 from seqtasks.interrupt import StopRequest
 from seqtasks.optim import schedule_callbacks
@@ -99,8 +100,8 @@ def _fit_until(
     callbacks: Sequence[keras.callbacks.Callback],
 ) -> None:
     model.fit(
-        batches,
-        validation_data=validation,
+        Feed(batches),
+        validation_data=Feed(validation),
         initial_epoch=epoch,
         epochs=until,
         callbacks=list(callbacks),

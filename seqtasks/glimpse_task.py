@@ -14,6 +14,7 @@ import numpy as np
 
 from seqtasks.data import cache, labelled_images
 from seqtasks.data.canvas import Canvas, CanvasBatches, draw_noise, load_canvas
+from seqtasks.data.feed import Feed
 from seqtasks.data.sources import Source
 from seqtasks.data.splits import Examples, Splits
 from seqtasks.encoder import Encoder
@@ -116,7 +117,7 @@ class GlimpseTask(Task):
 
     def look(self, model: keras.Model, batches: CanvasBatches) -> tuple[np.ndarray, np.ndarray]:
         """Logits (examples, classes) and places (examples, glimpses, 2), in the order of the examples."""
-        outputs = model.predict(batches, verbose=0)
+        outputs = model.predict(Feed(batches), verbose=0)
         logits, places, _, _ = split(outputs, len(self.classes), self.options.glimpses)
         return np.asarray(logits, np.float64), np.asarray(places)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from seqtasks.config import Config, NoOptions
 from seqtasks.data.batching import Batches, Ordered
+from seqtasks.data.feed import Feed
 from seqtasks.data.sources import Source
 from seqtasks.data.splits import Examples, Splits
 from seqtasks.encoder import Encoder
@@ -157,7 +158,7 @@ class Task(ABC):
 
     def logits(self, model: keras.Model, batches: Ordered) -> np.ndarray:
         """The model's outputs for a split, in the order of its examples."""
-        return np.asarray(model.predict(batches, verbose=0), dtype=np.float64)
+        return np.asarray(model.predict(Feed(batches), verbose=0), dtype=np.float64)
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: Any) -> list[dict[str, Any]] | Iterator[str]:
         """Answers for what a user typed, one dictionary of columns a row; or text in pieces, as it is generated.

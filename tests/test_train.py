@@ -95,8 +95,10 @@ def test_mixed_precision(tmp_path: Path, precision: str) -> None:
 
 
 def test_jit_gives_the_same_numbers(tmp_path: Path) -> None:
-    plain = go(tmp_path, "encoder.engine=loop", "encoder.cell=simple_rnn", "encoder.dropout=0", "train.epochs=1")
-    jitted = go(tmp_path, "train.jit=true", "encoder.cell=simple_rnn", "encoder.dropout=0", "train.epochs=1")
+    # XLA draws other random numbers.
+    still = ("encoder.cell=simple_rnn", "encoder.dropout=0", "options.augment=false", "train.epochs=1")
+    plain = go(tmp_path, "encoder.engine=loop", *still)
+    jitted = go(tmp_path, "train.jit=true", *still)
     assert jitted.engine == "loop"
     assert jitted.scores["nll"] == pytest.approx(plain.scores["nll"], rel=1e-3)
 

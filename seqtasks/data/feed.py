@@ -1,0 +1,27 @@
+"""How Keras reads batches: its own way, without the wait at the end of an epoch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras.src.trainers.data_adapters.py_dataset_adapter import PyDatasetAdapter
+
+
+class Feed(PyDatasetAdapter):
+    """Batches for `keras.Model.fit`, `evaluate` and `predict`, to be passed in place of a `keras.utils.PyDataset`.
+
+    On TensorFlow Keras reads a `PyDataset` through `tf.data`, whose thread that tunes buffers
+    sleeps for 10 ms, then twice as long each time, up to a minute. The end of an iterator wakes
+    it before it says that it has ended, so that the thread may sleep on, and the end waits for
+    it: an epoch of 7 seconds often took 10.2, the sum of ten such sleeps. Here nothing is tuned.
+
+    Args:
+        batches: a `keras.utils.PyDataset`, in the order that it has.
+    """
+
+    def get_tf_dataset(self) -> Any:
+        import tensorflow as tf
+
+        options = tf.data.Options()
+        options.autotune.enabled = False
+        return super().get_tf_dataset().with_options(options)

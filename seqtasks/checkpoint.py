@@ -87,7 +87,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._saved = self._clock = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self.step = self.batches.start + batch + 1
+        self.step = self.batches.done(batch)
         if self.stop():
             self.save()
             raise Interrupted(

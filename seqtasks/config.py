@@ -96,6 +96,12 @@ class TrainConfig:
     early_stopping: int | None = setting(None, "stop after so many epochs without progress; null: never", least=1)
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = setting("float32", "of the arithmetic")
     jit: bool = setting(False, "compile the training step with XLA")
+    steps_per_execution: int = setting(
+        1,
+        "training steps in one call of the framework: small models train faster, and stop after so many",
+        least=1,
+        identity=False,
+    )
     tensorboard: bool = setting(False, "write TensorBoard logs (extra: tensorboard)", identity=False)
     checkpoint_seconds: float = setting(30.0, "time between checkpoints inside an epoch", above=0, identity=False)
 

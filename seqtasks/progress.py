@@ -97,9 +97,10 @@ class TrainingBar(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         now = time.perf_counter()
-        if now - self._drawn > 0.1 or self._offset + batch + 1 == self.steps:
+        done = min(self._offset + batch + 1, self.steps)
+        if now - self._drawn > 0.1 or done == self.steps:
             self._drawn = now
-            self.progress.update(self._task, completed=self._offset + batch + 1, values=describe(logs or {}))
+            self.progress.update(self._task, completed=done, values=describe(logs or {}))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         seconds = time.perf_counter() - self._begin
@@ -135,7 +136,7 @@ class StopOnNaN(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         loss = (logs or {}).get("loss", 0.0)
         if not math.isfinite(loss):
-            step = self.batches.start + batch + 1
+            step = self.batches.done(batch)
             raise TrainingDiverged(
                 f"the loss became {loss} at step {step} of epoch {self.epoch + 1}; no result was written; try "
                 f"train.learning_rate={self.learning_rate / 10:g} (it is {self.learning_rate:g}) or train.clip_norm=1"

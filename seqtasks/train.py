@@ -85,13 +85,19 @@ def check(config: Config, task_class: type[Task]) -> None:
 
     Raises:
         ConfigError: a bidirectional encoder in a causal task; an option that the cell does
-            not have; an engine that cannot run it.
+            not have; an engine that cannot run it; averages of weights over several steps in
+            one call.
     """
     Encoder(config.encoder)
     if task_class.causal and config.encoder.bidirectional:
         raise ConfigError(
             f"task {task_class.name} predicts each step from the steps before it; a bidirectional encoder would read "
             "the answer; set encoder.bidirectional=false"
+        )
+    if config.train.steps_per_execution > 1 and config.train.average != "none":
+        raise ConfigError(
+            f"train.average={config.train.average} weighs each step on its own; set train.steps_per_execution=1 or "
+            "train.average=none"
         )
 
 
@@ -181,7 +187,13 @@ def _train(task: Task, splits: Splits, config: Config, folder: runs.Run, reporte
     batches = task.batches(splits.train, config.train.batch_size, shuffle=True, seed=config.seed)
     validation = task.batches(splits.validation, config.train.eval_batch_size)
     optimizer = make_optimizer(config.train, batches.batches_per_epoch)
-    model.compile(optimizer, task.loss(), weighted_metrics=task.metrics(), jit_compile=config.train.jit)
+    model.compile(
+        optimizer,
+        task.loss(),
+        weighted_metrics=task.metrics(),
+        jit_compile=config.train.jit,
+        steps_per_execution=config.train.steps_per_execution,
+    )
     optimizer.build(model.trainable_variables)
     what = f"{config.encoder.cell}, engine {encoder.running_engine}" if task.recurrent else "no recurrence"
     reporter.say(
@@ -190,6 +202,7 @@ def _train(task: Task, splits: Splits, config: Config, folder: runs.Run, reporte
     )
     checkpoint = fit(model, task, batches, validation, config, folder, reporter)
     checkpoint.restore_best()
+    model.steps_per_execution = 1  # Keras would predict so many batches at once
     with runs.writing(folder.path):
         write_atomic(folder.path / "model.keras", _inference(model).save)
     history = checkpoint.history

@@ -103,6 +103,20 @@ def test_jit_gives_the_same_numbers(tmp_path: Path) -> None:
     assert jitted.scores["nll"] == pytest.approx(plain.scores["nll"], rel=1e-3)
 
 
+def test_several_steps_in_one_call_give_the_same_numbers(tmp_path: Path) -> None:
+    one = go(tmp_path, "train.steps_per_execution=1")
+    for count in (4, 1000):  # neither divides the steps of an epoch
+        several = go(tmp_path / str(count), f"train.steps_per_execution={count}")
+        assert several.scores == one.scores, count
+        assert several.epochs == one.epochs
+
+
+def test_several_steps_in_one_call_cannot_be_averaged_one_by_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"train\.average=ema weighs each step.*set train\.steps_per_execution=1"):
+        go(tmp_path, "train.average=ema", "train.steps_per_execution=4")
+    assert not any(tmp_path.iterdir())
+
+
 def test_pixels_and_permutation_change_the_sequence(tmp_path: Path) -> None:
     task = load_task("mnist_rows")
     for option, shape in (("pixels", (64, 1)), ("permute", (8, 8))):

@@ -35,6 +35,13 @@ class Ordered(keras.utils.PyDataset, ABC):
     def __len__(self) -> int:
         return self.batches_per_epoch - self.start
 
+    def done(self, batch: int) -> int:
+        """How many batches of the epoch are done after that one of a fit, which may lie beyond the end.
+
+        With several steps in one call Keras names the last that it could have made.
+        """
+        return min(self.start + batch + 1, self.batches_per_epoch)
+
     def on_epoch_begin(self) -> None:
         self._begun = True
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Any
 
 import keras
 from keras import ops
+
+from seqtasks.engines.compiled import compiled
 
 
 @keras.saving.register_keras_serializable("seqtasks")
@@ -27,12 +28,13 @@ class RandomAffine(keras.layers.Layer):
         super().__init__(**kwargs)
         self.degrees, self.zoom, self.shift = degrees, zoom, shift
         self.seeds = keras.random.SeedGenerator()
+        self.sampled = compiled(_sampled)  # on TensorFlow in a tenth of the time
 
     def call(self, images: Any, training: bool = False) -> Any:
         """Images (batch, height, width) of the same shape."""
         if not training:
             return images
-        return _resampled(images, self.transforms(ops.shape(images)[0], *images.shape[1:]))
+        return self.sampled(images, self.transforms(ops.shape(images)[0], *images.shape[1:]))
 
     def transforms(self, count: Any, height: int, width: int) -> Any:
         """Where each pixel (x, y) comes from, a x + b y + c and d x + e y + f: (count, 2, 3)."""
@@ -50,21 +52,8 @@ class RandomAffine(keras.layers.Layer):
         return {**super().get_config(), "degrees": self.degrees, "zoom": self.zoom, "shift": self.shift}
 
 
-def _resampled(images: Any, where: Any) -> Any:
-    """Images (batch, height, width) read between pixels, at places that `RandomAffine.transforms` tells."""
-    if keras.backend.backend() == "tensorflow":  # else ten times as slow
-        return _compiled()(images, where)
-    return _sampled(images, where)
-
-
-@functools.cache
-def _compiled() -> Any:
-    import tensorflow as tf
-
-    return tf.function(_sampled, jit_compile=True)
-
-
 def _sampled(images: Any, where: Any) -> Any:
+    """Images (batch, height, width) read between pixels, at places that `RandomAffine.transforms` tells."""
     height, width = images.shape[1:]
     x, y = ops.arange(width, dtype="float32")[None], ops.arange(height, dtype="float32")[:, None]
 

@@ -142,3 +142,10 @@ def test_predictions_come_in_the_order_of_the_examples():
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     plain = Batches(Examples({"x": x}, np.arange(10)), 4)
     np.testing.assert_allclose(model.predict(plain, verbose=0), model(x), rtol=1e-5)
+
+
+def test_batches_that_are_done_end_with_the_epoch():
+    made = batches(10, 3)  # four batches
+    assert [made.done(batch) for batch in (0, 3, 7)] == [1, 4, 4]
+    made.seek(0, 2)
+    assert [made.done(batch) for batch in (0, 1, 2)] == [3, 4, 4]

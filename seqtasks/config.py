@@ -98,7 +98,8 @@ class TrainConfig:
     jit: bool = setting(False, "compile the training step with XLA")
     steps_per_execution: int = setting(
         1,
-        "training steps in one call of the framework: small models train faster, and stop after so many",
+        "training steps in one call of the framework, one where weights are averaged: small models train faster, "
+        "stops come after so many",
         least=1,
         identity=False,
     )

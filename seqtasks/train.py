@@ -85,19 +85,13 @@ def check(config: Config, task_class: type[Task]) -> None:
 
     Raises:
         ConfigError: a bidirectional encoder in a causal task; an option that the cell does
-            not have; an engine that cannot run it; averages of weights over several steps in
-            one call.
+            not have; an engine that cannot run it.
     """
     Encoder(config.encoder)
     if task_class.causal and config.encoder.bidirectional:
         raise ConfigError(
             f"task {task_class.name} predicts each step from the steps before it; a bidirectional encoder would read "
             "the answer; set encoder.bidirectional=false"
-        )
-    if config.train.steps_per_execution > 1 and config.train.average != "none":
-        raise ConfigError(
-            f"train.average={config.train.average} weighs each step on its own; set train.steps_per_execution=1 or "
-            "train.average=none"
         )
 
 
@@ -192,7 +186,7 @@ def _train(task: Task, splits: Splits, config: Config, folder: runs.Run, reporte
         task.loss(),
         weighted_metrics=task.metrics(),
         jit_compile=config.train.jit,
-        steps_per_execution=config.train.steps_per_execution,
+        steps_per_execution=config.train.steps_per_execution if config.train.average == "none" else 1,
     )
     optimizer.build(model.trainable_variables)
     what = f"{config.encoder.cell}, engine {encoder.running_engine}" if task.recurrent else "no recurrence"

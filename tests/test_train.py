@@ -12,7 +12,8 @@ import pytest
 
 from seqtasks import results, runs, train
 from seqtasks.config import resolve
-from seqtasks.errors import ConfigError, RunError, TrainingDiverged
+from seqtasks.errors import ConfigError, Interrupted, RunError, TrainingDiverged
+from seqtasks.interrupt import StopRequest
 from seqtasks.plugins import load_task
 from seqtasks.progress import Reporter
 
@@ -111,10 +112,20 @@ def test_several_steps_in_one_call_give_the_same_numbers(tmp_path: Path) -> None
         assert several.epochs == one.epochs
 
 
-def test_several_steps_in_one_call_cannot_be_averaged_one_by_one(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"train\.average=ema weighs each step.*set train\.steps_per_execution=1"):
-        go(tmp_path, "train.average=ema", "train.steps_per_execution=4")
-    assert not any(tmp_path.iterdir())
+def test_averages_of_weights_take_one_step_at_a_time(tmp_path: Path) -> None:
+    one = go(tmp_path / "one", "train.average=ema", "train.steps_per_execution=1")
+    assert go(tmp_path / "four", "train.average=ema", "train.steps_per_execution=4").scores == one.scores
+
+
+def test_a_run_stopped_between_calls_of_several_steps_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = go(tmp_path / "whole", "train.steps_per_execution=4")
+    calls = iter(range(100))
+    asked = property(lambda self: next(calls) == 7, lambda self, value: None)
+    with monkeypatch.context() as patch:
+        patch.setattr(StopRequest, "received", asked, raising=False)
+        with pytest.raises(Interrupted, match="in epoch 2 after step 12 and saved"):
+            go(tmp_path / "broken", "train.steps_per_execution=4")
+    assert go(tmp_path / "broken", "train.steps_per_execution=4").scores == whole.scores
 
 
 def test_pixels_and_permutation_change_the_sequence(tmp_path: Path) -> None:

@@ -88,12 +88,11 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.step = self.batches.done(batch)
+        if self.step == self.batches.batches_per_epoch:
+            return  # no batch would be left to go on with: the end of the epoch saves
         if self.stop():
             self.save()
-            raise Interrupted(
-                f"stopped in epoch {self.epoch + 1} after step {self.step} and saved; "
-                f"continue with: seqtasks resume {self.run.path}"
-            )
+            raise self._stopped(f"in epoch {self.epoch + 1} after step {self.step}")
         if time.perf_counter() - self._saved > self.seconds:
             self.save()
 
@@ -113,6 +112,11 @@ class Checkpoint(keras.callbacks.Callback):
         self.save()
         with writing(self.run.path):
             write_text(self.run.path / "history.csv", pd.DataFrame(self.history).to_csv(index=False))
+        if self.stop():
+            raise self._stopped(f"after epoch {self.epoch}")
+
+    def _stopped(self, where: str) -> Interrupted:
+        return Interrupted(f"stopped {where} and saved; continue with: seqtasks resume {self.run.path}")
 
     def save(self) -> None:
         """Writes the state as it is between two batches.

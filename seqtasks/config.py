@@ -98,7 +98,7 @@ class TrainConfig:
     jit: bool = setting(False, "compile the training step with XLA")
     steps_per_execution: int = setting(
         1,
-        "training steps in one call of the framework, one where weights are averaged: small models train faster, "
+        "training steps in one call of TensorFlow, one where weights are averaged: small models train faster, "
         "stops come after so many",
         least=1,
         identity=False,

@@ -117,15 +117,21 @@ def test_averages_of_weights_take_one_step_at_a_time(tmp_path: Path) -> None:
     assert go(tmp_path / "four", "train.average=ema", "train.steps_per_execution=4").scores == one.scores
 
 
-def test_a_run_stopped_between_calls_of_several_steps_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = go(tmp_path / "whole", "train.steps_per_execution=4")
+@pytest.mark.parametrize(
+    ("call", "where"), [(4, "after epoch 1"), (7, "in epoch 2 after step 12"), (14, "after epoch 3")]
+)
+def test_a_run_stopped_after_several_steps_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int, where: str
+) -> None:
+    whole = go(tmp_path / "whole", "train.steps_per_execution=4")  # five calls an epoch
     calls = iter(range(100))
-    asked = property(lambda self: next(calls) == 7, lambda self, value: None)
+    asked = property(lambda self: next(calls) == call, lambda self, value: None)
     with monkeypatch.context() as patch:
         patch.setattr(StopRequest, "received", asked, raising=False)
-        with pytest.raises(Interrupted, match="in epoch 2 after step 12 and saved"):
-            go(tmp_path / "broken", "train.steps_per_execution=4")
-    assert go(tmp_path / "broken", "train.steps_per_execution=4").scores == whole.scores
+        with pytest.raises(Interrupted, match=f"stopped {where} and saved; continue with: seqtasks resume"):
+            go(tmp_path / "broken", "train.steps_per_execution=4", "train.checkpoint_seconds=1e-9")
+    again = go(tmp_path / "broken", "train.steps_per_execution=4")
+    assert (again.scores, again.epochs) == (whole.scores, whole.epochs)
 
 
 def test_pixels_and_permutation_change_the_sequence(tmp_path: Path) -> None:

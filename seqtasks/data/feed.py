@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+# Keras takes adapters of one's own in place of data, but has no public name for their classes.
 from keras.src.trainers.data_adapters.py_dataset_adapter import PyDatasetAdapter
 
 
@@ -12,7 +13,7 @@ class Feed(PyDatasetAdapter):
 
     On TensorFlow Keras reads a `PyDataset` through `tf.data`, whose thread that tunes buffers
     sleeps for 10 ms, then twice as long each time, up to a minute. The end of an iterator wakes
-    it before it says that it has ended, so that the thread may sleep on, and the end waits for
+    it before setting the flag that it looks at, so that it may sleep on, and the end waits for
     it: an epoch of 7 seconds often took 10.2, the sum of ten such sleeps. Here nothing is tuned.
 
     Args:

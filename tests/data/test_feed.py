@@ -53,5 +53,5 @@ def test_epochs_of_more_and_fewer_batches_are_whole():
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="other backends read without tf.data")
-def test_nothing_sleeps_at_the_end_of_an_epoch():
+def test_nothing_is_tuned():
     assert Feed(batches()).get_tf_dataset().options().autotune.enabled is False

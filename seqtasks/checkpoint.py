@@ -84,6 +84,9 @@ class Checkpoint(keras.callbacks.Callback):
             for variable, value in zip(self.model.metrics_variables, self._metrics, strict=True):
                 variable.assign(value)
             self._metrics = None
+        if (self.batches.epoch, self.batches.start) != (self.epoch, self.step):
+            # To build a model under JAX Keras begins an epoch, and ends it before the first.
+            self.batches.seek(self.epoch, self.step)
         self._saved = self._clock = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:

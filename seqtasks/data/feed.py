@@ -14,7 +14,7 @@ class Feed(PyDatasetAdapter):
     On TensorFlow Keras reads a `PyDataset` through `tf.data`, whose thread that tunes buffers
     sleeps for 10 ms, then twice as long each time, up to a minute. The end of an iterator wakes
     it before setting the flag that it looks at, so that it may sleep on, and the end waits for
-    it: an epoch of 7 seconds often took 10.2, the sum of ten such sleeps. Here nothing is tuned.
+    it: epochs of 7 seconds often took 10, the sum of ten such sleeps. Here nothing is tuned.
 
     Args:
         batches: a `keras.utils.PyDataset`, in the order that it has.

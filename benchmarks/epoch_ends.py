@@ -11,21 +11,20 @@ Keras on TensorFlow waits for what read the epoch before.
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from typing import Any
 
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
 import numpy as np
 
-from seqtasks import quiet
-
-quiet.import_keras()
-
-import keras  # noqa: E402
-
-from seqtasks import Encoder, EncoderConfig  # noqa: E402
-from seqtasks.data.batching import Batches  # noqa: E402
-from seqtasks.data.feed import Feed  # noqa: E402
-from seqtasks.data.splits import Examples  # noqa: E402
+from seqtasks import Encoder, EncoderConfig
+from seqtasks.data.batching import Batches
+from seqtasks.data.feed import Feed
+from seqtasks.data.splits import Examples
+from seqtasks.memory import keep_freed
 
 
 class Clock(keras.callbacks.Callback):
@@ -52,6 +51,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=250, help="of an epoch")
     parser.add_argument("--rounds", type=int, default=2)
     given = parser.parse_args()
+    keep_freed()  # as on the command line of seqtasks
     rng = np.random.default_rng(0)
     x = rng.normal(size=(128 * given.steps, 28, 28)).astype("float32")
     batches = Batches(Examples({"x": x}, rng.integers(10, size=len(x))), 128, shuffle=True)

@@ -2,7 +2,6 @@
 
 import keras
 import numpy as np
-import pytest
 
 from seqtasks.data.batching import Batches
 from seqtasks.data.buckets import Buckets
@@ -52,6 +51,5 @@ def test_epochs_of_more_and_fewer_batches_are_whole():
     assert seen == [number for count in counts for number in range(count)]
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="other backends read without tf.data")
 def test_nothing_is_tuned():
     assert Feed(batches()).get_tf_dataset().options().autotune.enabled is False

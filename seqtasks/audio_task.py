@@ -66,6 +66,7 @@ class SoundTask(Task):
 
     tfds = "spoken_digit"
     files = True
+    reads = "paths"
     builtin = "syllables"
     Options = SoundOptions
 

@@ -40,7 +40,7 @@ def run_baselines(config: Config, task_class: type[Task], runs_dir: Path, report
         path = runs.path_of(runs_dir, own, train.identity(task, own, splits))
         folder = runs.create(path, own, train.facts(task, splits), task_class.file)
         with folder.lock():
-            if not folder.finished:
+            if results.finished(folder.path) is None:
                 reporter.say(f"{task.name}: fitting the baseline {name}, once for this data")
                 results.write(_row(name, fit, task, splits, own, folder), folder.path)
             rows.append(results.read(folder.path))

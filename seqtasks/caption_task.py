@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from seqtasks.data.splits import Examples, Splits
 from seqtasks.data.vocabulary import Vocabulary
 from seqtasks.encoder import Encoder
 from seqtasks.errors import ConfigError
+from seqtasks.files import write_output
 from seqtasks.image_task import ImagePredictOptions
 from seqtasks.plots import attention_pictures
 from seqtasks.settings import setting
@@ -80,6 +82,7 @@ class CaptionTask(WriterTask):
     builtin = "digits"
     Options = CaptionOptions
     PredictOptions = CaptionPredictOptions
+    reads = "paths"
 
     def load(self, source: Source, seed: int) -> Splits:
         o = self.options
@@ -143,9 +146,11 @@ class CaptionTask(WriterTask):
 
     def predict(
         self, model: keras.Model, inputs: Sequence[str], options: CaptionPredictOptions
-    ) -> list[dict[str, Any]] | Iterator[str]:
+    ) -> list[dict[str, Any]]:
         if not inputs:
             raise ConfigError("no image given; name one or more: seqtasks predict RUN image.png")
+        if options.attention is not None and self.options.attention == "none":
+            raise ConfigError("this model has no attention to draw; train one with options.attention=additive")
         shape = self.spec["shape"]
         if len(shape) == 2:
             read = np.stack([images.load_image(Path(name), (shape[0], shape[1]), options.invert)[0] for name in inputs])
@@ -154,7 +159,8 @@ class CaptionTask(WriterTask):
         writer = self.writer(model, **self.search(options.beams, options.n_best))
         found = writer(read)
         if options.attention is not None:
-            self._maps(writer, read[:1], [found[0][0].tokens]).savefig(options.attention, dpi=120)
+            figure = self._maps(writer, read[:1], [found[0][0].tokens])
+            write_output(Path(options.attention), partial(figure.savefig, dpi=120))
         return [
             {"image": name if place == 0 else "", "caption": text, "log-probability": one.score}
             for name, best in zip(inputs, found, strict=True)
@@ -168,8 +174,6 @@ class CaptionTask(WriterTask):
         yield "attention", self._maps(writer, some, [best[0].tokens for best in writer(some)])
 
     def _maps(self, writer: Captioner, read: np.ndarray, found: Sequence[np.ndarray]) -> Any:
-        if self.options.attention == "none":
-            raise ConfigError("this model has no attention to draw; train one with options.attention=additive")
         height, width = writer.grid
         maps = [row[:-1].reshape(-1, height, width) for row in writer.weights(read, None, found)]
         names = [self.texts([np.array([n]) for n in row]) for row in found]

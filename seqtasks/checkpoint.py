@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,24 @@ import pandas as pd
 from seqtasks.data.batching import Ordered
 from seqtasks.errors import Interrupted, RunError
 from seqtasks.files import write_atomic, write_text
+from seqtasks.recurrent import KEPT
 from seqtasks.runs import Run, writing
 
 # What ReduceLROnPlateau, EarlyStopping and WeightAverage remember between epochs.
 _MEMORY = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter", "values", "begin")
+
+# The metadata of a checkpoint and its types.
+_META: dict[str, Any] = {
+    "epoch": int,
+    "step": int,
+    "done": bool,
+    "best": int | float | None,
+    "best_epoch": int,
+    "spent": int | float,
+    "history": list,
+    "memories": list,
+}
+AFRESH = "start afresh: seqtasks run with the same settings and --force"
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -119,7 +134,7 @@ class Checkpoint(keras.callbacks.Callback):
             raise self._stopped(f"after epoch {self.epoch}")
 
     def _stopped(self, where: str) -> Interrupted:
-        return Interrupted(f"stopped {where} and saved; continue with: seqtasks resume {self.run.path}")
+        return Interrupted(f"stopped {where} and saved; continue with: {self.run.command('resume')}")
 
     def save(self) -> None:
         """Writes the state as it is between two batches.
@@ -158,14 +173,15 @@ class Checkpoint(keras.callbacks.Callback):
         if not self.path.is_file():
             return False
         saved = _load(self.path)
-        meta = json.loads(str(saved.pop("meta")))
+        meta = self._meta(saved)
         variables = self._variables()
         metrics = sorted(name for name in saved if name.startswith("metric/"))
         expected = {name for name in variables if not name.startswith("metric/")}
         if expected != set(saved) - set(metrics):
-            raise RunError(f"{self.path} belongs to another model; run again with --force to start afresh")
-        for name in expected:
-            variables[name].assign(saved[name])
+            raise _foreign(self.path)
+        values = {name: _fitted(saved[name], variables[name], self.path) for name in sorted(expected)}
+        for name, value in values.items():
+            variables[name].assign(value)
         self.epoch, self.step, self.done = meta["epoch"], meta["step"], meta["done"]
         self.best, self.best_epoch = meta["best"], meta["best_epoch"]
         self.history, self.spent, self._memories = meta["history"], meta["spent"], meta["memories"]
@@ -179,11 +195,34 @@ class Checkpoint(keras.callbacks.Callback):
         """Puts the best weights into the model.
 
         Raises:
-            RunError: their file is damaged.
+            RunError: their file is damaged, or is not there.
         """
-        saved = _load(self.run.path / "best.npz")
-        for i, weight in enumerate(self.model.weights):
-            weight.assign(saved[f"{i:05d}"])
+        path = self.run.path / "best.npz"
+        saved, weights = _load(path), {f"{i:05d}": weight for i, weight in enumerate(self.model.weights)}
+        if set(saved) != set(weights):
+            raise _foreign(path)
+        values = {name: _fitted(saved[name], weight, path) for name, weight in weights.items()}
+        for name, weight in weights.items():
+            weight.assign(values[name])
+
+    def _meta(self, saved: dict[str, np.ndarray]) -> dict[str, Any]:
+        """What was saved beside the arrays, taken out of them.
+
+        Raises:
+            RunError: it is not there, or is damaged.
+        """
+        try:
+            meta = json.loads(str(saved.pop("meta")))
+            valid = all(isinstance(meta[name], kind) for name, kind in _META.items())
+        except (KeyError, ValueError, TypeError) as error:
+            raise RunError(f"{self.path} has no readable metadata; {AFRESH}") from error
+        if (
+            not valid
+            or len(meta["memories"]) != len(self.others)
+            or not all(isinstance(m, dict) for m in meta["memories"])
+        ):
+            raise RunError(f"{self.path} has damaged metadata; {AFRESH}")
+        return dict(meta)
 
     def _keep_best(self, epoch: int, logs: dict[str, float]) -> None:
         value = float(logs[self.monitor])
@@ -208,12 +247,37 @@ def _savez(path: Path, arrays: dict[str, np.ndarray]) -> None:
         np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
+def _fitted(saved: np.ndarray, variable: Any, path: Path) -> np.ndarray:
+    """A saved array in the shape of its variable.
+
+    States that are kept between batches have a row for each lane of the largest batch, also of one for scoring, whose
+    size may change between a stop and going on. Those of training stand first; scoring begins with states of its own.
+
+    Raises:
+        RunError: the shapes differ otherwise.
+    """
+    shape = tuple(variable.shape)
+    if saved.shape == shape:
+        return saved
+    if not variable.path.rpartition("/")[2].startswith(KEPT) or saved.shape[1:] != shape[1:]:
+        raise _foreign(path)
+    rows = min(len(saved), shape[0])
+    fitted = np.zeros(shape, saved.dtype)
+    fitted[:rows] = saved[:rows]
+    return fitted
+
+
+def _foreign(path: Path) -> RunError:
+    return RunError(f"{path} belongs to another model; {AFRESH}")
+
+
 def _load(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path) as saved:
             return {name: saved[name] for name in saved.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise RunError(f"cannot read {path}: {error}; run again with --force to start afresh") from error
+    except (OSError, ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise RunError(f"cannot read {path}: {reason}; {AFRESH}") from error
 
 
 def _plain(value: Any) -> Any:

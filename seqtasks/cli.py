@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from seqtasks.app import app, command, main
+from seqtasks.app import LITERAL, TaskCommand, app, command, main
 
 __all__ = ["app", "main"]
 
@@ -17,11 +17,18 @@ Overrides = Annotated[
     list[str] | None, typer.Argument(help="Settings: encoder.cell=gru train.epochs=5", metavar="KEY=VALUE…")
 ]
 Runs = Annotated[Path, typer.Option("--runs", help="The folder of all runs", envvar="SEQTASKS_RUNS")]
-ConfigFile = Annotated[str | None, typer.Option("--config", help="A YAML file, or the name of a bundled one")]
+ConfigInputs = Annotated[
+    list[str] | None, typer.Argument(help="What the task reads; its options as --name value; after -- texts")
+]
+File = Annotated[str | None, typer.Option("--config", help="A YAML file, or the name of a bundled one")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress")]
 RunName = Annotated[str, typer.Argument(help="A run folder, or its name", metavar="RUN")]
 Format = Annotated[Literal["text", "markdown", "csv", "latex", "html", "json"], typer.Option("--format", "-f")]
+Answer = Annotated[Literal["text", "csv", "json"], typer.Option("--format", "-f")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result row as one JSON line, last on standard output")]
+File = Annotated[str | None, typer.Option(metavar="PATH", help="A text on each line; of predict also the prompt")]
+Out = Annotated[str | None, typer.Option(metavar="PATH", help="Write the answers here; of texts line by line")]
+Trust = Annotated[bool, typer.Option("--trust", help="Run the task's code that lies in the run folder; read it first")]
 _RUNS = Path("runs")
 
 
@@ -58,14 +65,14 @@ def run(
 
 
 @command()
-def resume(run: RunName, runs: Runs = _RUNS, quiet: Quiet = False, json: Json = False) -> None:
+def resume(run: RunName, runs: Runs = _RUNS, quiet: Quiet = False, json: Json = False, trust: Trust = False) -> None:
     """Continue a run that was stopped or killed, as if nothing had happened.
 
     Example: seqtasks resume runs/mnist_rows-lstm-0123abcd
     """
     from seqtasks import commands
 
-    commands.resume(run, runs, quiet=quiet, json=json)
+    commands.resume(run, runs, quiet=quiet, json=json, trust=trust)
 
 
 @command()
@@ -137,8 +144,9 @@ def table(
 def evaluate(
     run: Annotated[list[str], typer.Argument(help="Run folders, or their names", metavar="RUN")],
     runs: Runs = _RUNS,
-    format: Annotated[Literal["text", "csv", "json"], typer.Option("--format", "-f")] = "text",
+    format: Answer = "text",
     quiet: Quiet = False,
+    trust: Trust = False,
 ) -> None:
     """Score a trained model on its test split again; of several runs each, and the mean of their probabilities.
 
@@ -150,17 +158,19 @@ def evaluate(
     """
     from seqtasks import commands
 
-    commands.evaluate(run, runs, format, quiet=quiet)
+    commands.evaluate(run, runs, format, quiet=quiet, trust=trust)
 
 
-@command(context_settings={"ignore_unknown_options": True})
+@command(cls=TaskCommand)
 def predict(
+    ctx: typer.Context,
     run: RunName,
-    inputs: Annotated[
-        list[str] | None, typer.Argument(help="What the task reads, and its options: --name value")
-    ] = None,
+    inputs: Inputs = None,
+    file: File = None,
+    out: Out = None,
     runs: Runs = _RUNS,
-    format: Annotated[Literal["text", "csv", "json"], typer.Option("--format", "-f")] = "text",
+    format: Answer = "text",
+    trust: Trust = False,
 ) -> None:
     """Use a trained model. What it reads, and its options, are the task's: see `seqtasks show TASK`.
 
@@ -170,20 +180,23 @@ def predict(
 
       seqtasks predict runs/mnist_rows-lstm-0123abcd photo.png --invert yes
 
+      seqtasks predict runs/sentiment-gru-0123abcd --file reviews.txt --out answers.txt
+
       seqtasks predict runs/char_lm-lstm-0123abcd --prompt "ROMEO:" --length 500 --temperature 0.8
     """
     from seqtasks import commands
 
-    commands.predict(run, inputs or [], runs, format)
+    commands.predict(run, inputs or [], ctx.meta[LITERAL], runs, format, file, out, trust=trust)
 
 
 @command()
 def score(
     run: RunName,
     texts: Annotated[list[str] | None, typer.Argument(help="Lines of text")] = None,
-    file: Annotated[Path | None, typer.Option("--file", help="Score the lines of this file instead")] = None,
+    file: File = None,
     runs: Runs = _RUNS,
-    format: Annotated[Literal["text", "csv", "json"], typer.Option("--format", "-f")] = "text",
+    format: Answer = "text",
+    trust: Trust = False,
 ) -> None:
     """Tell how likely a language model finds lines of text: log-probability and perplexity.
 
@@ -193,7 +206,7 @@ def score(
     """
     from seqtasks import commands
 
-    commands.score(run, texts or [], file, runs, format)
+    commands.score(run, texts or [], file, runs, format, trust=trust)
 
 
 @command(name="list")

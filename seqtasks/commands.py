@@ -15,6 +15,7 @@ from seqtasks import plugins, results
 from seqtasks import quiet as quietly
 from seqtasks import runs as folders
 from seqtasks.errors import RunError, UnknownNameError, suggest
+from seqtasks.files import usable
 from seqtasks.output import print_rows
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ def check(task: str, overrides: Sequence[str], config_file: str | None) -> tuple
     from_file = task.endswith(".py") or "/" in task
     if not from_file and task not in plugins.tasks:
         raise UnknownNameError(f"unknown task {task!r}; {suggest(task, plugins.tasks.names())}")
+    if from_file:
+        usable(task, "task file")
     name, own = (Path(task).stem, Path(task).with_suffix(".yaml")) if from_file else (task, None)
     encoder = configuration.resolve(name, None, overrides, config_file, own).encoder
     cells = [encoder.cell] + ([configuration.parse_match(encoder.match)[0]] if encoder.match else [])
@@ -84,13 +87,13 @@ def run(
     _print_row(*train.run(config, cls, runs, reporter, force), runs, json)
 
 
-def resume(name: str, runs: Path, *, quiet: bool, json: bool) -> None:
+def resume(name: str, runs: Path, *, quiet: bool, json: bool, trust: bool) -> None:
     """`seqtasks resume`."""
     folder = folders.find(name, runs)
     quietly.import_keras()
     from seqtasks import use
 
-    _print_row(*use.resume(folder, _reporter(quiet)), folder.path.parent, json)
+    _print_row(*use.resume(folder, _reporter(quiet), trust), folder.path.parent, json)
 
 
 def baseline(
@@ -146,38 +149,44 @@ def table(words: Sequence[str], by: str | None, format: str, runs: Path) -> None
     print(formats.render(tables.load_table(runs, tasks, keys, where), format))
 
 
-def evaluate(names: Sequence[str], runs: Path, format: str, *, quiet: bool) -> None:
+def evaluate(names: Sequence[str], runs: Path, format: str, *, quiet: bool, trust: bool) -> None:
     """`seqtasks evaluate`."""
     opened = [folders.find(name, runs) for name in dict.fromkeys(names)]
     quietly.import_keras()
     from seqtasks import use
 
     reporter = _reporter(quiet)
-    print_rows(use.ensemble(opened, reporter) if len(opened) > 1 else use.evaluate(opened[0], reporter), format)
+    several = len(opened) > 1
+    print_rows(use.ensemble(opened, reporter, trust) if several else use.evaluate(opened[0], reporter, trust), format)
 
 
-def predict(name: str, words: Sequence[str], runs: Path, format: str) -> None:
-    """`seqtasks predict`."""
+def predict(
+    name: str,
+    words: Sequence[str],
+    literal: int,
+    runs: Path,
+    format: str,
+    file: str | None,
+    out: str | None,
+    *,
+    trust: bool,
+) -> None:
+    """`seqtasks predict`; the last `literal` words came after a lone `--`."""
     folder = folders.find(name, runs)
     quietly.import_keras()
-    from seqtasks import use
+    from seqtasks import predicting
 
-    found = use.predict(folder, words)
-    if isinstance(found, list):
-        print_rows(found, format)
-        return
-    for piece in found:
-        print(piece, end="", flush=True)
-    print()
+    first = max(0, len(words) - literal)
+    predicting.predict(folder, predicting.Request(words[:first], words[first:], file, out, format, trust))
 
 
-def score(name: str, texts: Sequence[str], file: Path | None, runs: Path, format: str) -> None:
+def score(name: str, texts: Sequence[str], file: str | None, runs: Path, format: str, *, trust: bool) -> None:
     """`seqtasks score`."""
     folder = folders.find(name, runs)
     quietly.import_keras()
     from seqtasks import scoring
 
-    scored = scoring.score(folder, texts, file)
+    scored = scoring.score(folder, texts, file, trust)
     if format == "text":
         scoring.print_heat(scored)
     print_rows([line.row() for line in scored], format)

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import yaml
 
 from seqtasks.errors import ConfigError, suggest
+from seqtasks.files import is_utf8, shown, usable
 from seqtasks.settings import build, flatten, parse, setting
 
 
@@ -197,6 +198,8 @@ def split_override(text: str) -> tuple[str, str]:
         ConfigError: there is no `=`.
     """
     key, sign, value = text.partition("=")
+    if not is_utf8(text):
+        raise ConfigError(f"the setting {shown(text)} is not UTF-8; rename what it names, or set the terminal to UTF-8")
     if not sign or not key.strip():
         raise ConfigError(f"cannot read {text!r}; settings are written key=value, e.g. encoder.units=64")
     return key.strip(), value
@@ -248,7 +251,7 @@ def _files(task: str, config_file: str | Path | None, task_file: Path | None) ->
     elif task_file is None and task in own:
         paths.append(own[task])
     if config_file is not None:
-        path = Path(config_file)
+        path = usable(config_file, "--config")
         if not path.exists() and path.stem in own and path.parent in (Path(), Path("configs")):
             path = own[path.stem]
         elif not path.exists():

@@ -27,7 +27,11 @@ def main() -> int:
 
 
 def _facts(problems: list[str]) -> Iterator[tuple[str, str]]:
-    quiet.import_keras()
+    try:
+        quiet.import_keras()
+    except SeqtasksError as error:  # nothing below can be found out without Keras
+        problems.append(str(error))
+        return
     from seqtasks.engines import devices
 
     versions = machine.versions()

@@ -41,6 +41,10 @@ class RunError(SeqtasksError, RuntimeError):
     """A run folder cannot be read, written, resumed or locked."""
 
 
+class DamagedRunError(RunError):
+    """A file of a run folder is damaged in a way that running it again repairs."""
+
+
 class TableError(SeqtasksError, ValueError):
     """Rows that must not stand in one table."""
 

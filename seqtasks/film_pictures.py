@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw
 
-from seqtasks.errors import ConfigError, RunError
-from seqtasks.files import write_atomic
+from seqtasks.files import check_output, write_output
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 GREEN, RED, WHITE = "#55cc55", "#ff6655", "#ffffff"
+SUFFIXES = (".gif", ".png")
 SECONDS = 0.4  # a frame of a GIF
 _LARGE = 200  # pixels of a frame, at least
 
@@ -56,13 +56,10 @@ def write_film(path: Path, film: np.ndarray, answers: Sequence[str], wanted: Seq
         wanted: likewise; empty where they are not known.
 
     Raises:
-        ConfigError: another ending.
-        RunError: it cannot be written.
+        ConfigError: another ending, or it cannot be written.
     """
-    ending = path.suffix.lower()
-    if ending not in (".gif", ".png"):
-        raise ConfigError(f"{path} is neither GIF nor PNG; give a name that ends in .gif or .png")
-    if ending == ".png":
+    check_output(path, "--strip", SUFFIXES)
+    if path.suffix.lower() == ".png":
         save = functools.partial(film_strip([film], [answers], [wanted]).savefig, format="png", dpi=120)
     else:
         first, *rest = [
@@ -71,10 +68,7 @@ def write_film(path: Path, film: np.ndarray, answers: Sequence[str], wanted: Seq
         save = functools.partial(
             first.save, format="GIF", save_all=True, append_images=rest, duration=int(1000 * SECONDS), loop=0
         )
-    try:
-        write_atomic(path, save)
-    except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror or error}; name a folder that is there") from error
+    write_output(path, save)
 
 
 def _captions(answers: Sequence[str], wanted: Sequence[str]) -> list[tuple[str, bool | None]]:

@@ -74,9 +74,7 @@ def fit(
                 until = checkpoint.epoch + 1 if checkpoint.step else config.train.epochs
                 _fit_until(model, batches, validation, checkpoint.epoch, until, callbacks)
             if request.received:
-                raise Interrupted(
-                    f"stopped after training, before scoring; continue with: seqtasks resume {folder.path}"
-                )
+                raise Interrupted(f"stopped after training, before scoring; continue with: {folder.command('resume')}")
         except TrainingDiverged as error:
             checkpoint.path.unlink(missing_ok=True)  # going on from there would diverge again
             folder.set_status(f"diverged: {error}")

@@ -17,7 +17,7 @@ from seqtasks.data.sources import Source
 from seqtasks.data.splits import Examples, Splits
 from seqtasks.encoder import Encoder
 from seqtasks.errors import ConfigError
-from seqtasks.film_pictures import film_strip, write_film
+from seqtasks.film_pictures import SUFFIXES, film_strip, write_film
 from seqtasks.image_task import ImagePredictOptions
 from seqtasks.layers.film import FilmReader
 from seqtasks.metrics import classification_scores, log_softmax
@@ -55,7 +55,9 @@ class FramesOptions:
 class FramesPredictOptions(ImagePredictOptions):
     """How pictures are read, and a picture of the film with its labels."""
 
-    strip: str | None = setting(None, "write the film with its labels: a moving .gif, or a .png of all frames")
+    strip: str | None = setting(
+        None, "write the film with its labels: a moving .gif, or a .png of all frames", output=SUFFIXES
+    )
 
 
 class FramesTask(Task):
@@ -66,6 +68,7 @@ class FramesTask(Task):
     builtin = "digits"
     Options = FramesOptions
     PredictOptions = FramesPredictOptions
+    reads = "paths"
 
     def load(self, source: Source, seed: int) -> Splits:
         found = labelled_images.load(source)

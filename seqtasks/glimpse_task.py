@@ -18,8 +18,8 @@ from seqtasks.data.feed import Feed
 from seqtasks.data.sources import Source
 from seqtasks.data.splits import Examples, Splits
 from seqtasks.encoder import Encoder
-from seqtasks.errors import ConfigError, RunError
-from seqtasks.files import write_atomic
+from seqtasks.errors import ConfigError
+from seqtasks.files import write_output
 from seqtasks.glimpse_model import AnswerAccuracy, GazeLoss, glimpse_model
 from seqtasks.image_pictures import glimpse_paths
 from seqtasks.image_task import ImagePredictOptions
@@ -62,7 +62,7 @@ class GlimpseOptions:
 class GlimpsePredictOptions(ImagePredictOptions):
     """How pictures are read, and a picture of the glimpses."""
 
-    path: str | None = setting(None, "draw the path of the glimpses into this PNG file")
+    path: str | None = setting(None, "draw the path of the glimpses into this PNG file", output=(".png",))
 
 
 class GlimpseTask(Task):
@@ -73,6 +73,7 @@ class GlimpseTask(Task):
     builtin = "digits"
     Options = GlimpseOptions
     PredictOptions = GlimpsePredictOptions
+    reads = "paths"
 
     def load(self, source: Source, seed: int) -> Splits:
         found = labelled_images.load(source)
@@ -159,7 +160,8 @@ class GlimpseTask(Task):
             rows.append(row | probabilities(self.classes, p))
         if options.path is not None:
             titles = [f"{Path(name).name}: {row['answer']}" for name, row in zip(inputs, rows, strict=True)]
-            _save(glimpse_paths(canvases, places, titles, self.size), Path(options.path))
+            figure = glimpse_paths(canvases, places, titles, self.size)
+            write_output(Path(options.path), functools.partial(figure.savefig, format="png", dpi=120))
         return rows
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
@@ -202,12 +204,3 @@ def on_picture(places: np.ndarray, batches: CanvasBatches) -> float:
     begin = batches.places.corners[:, None]
     inside = (at >= begin) & (at <= begin + np.array(batches.canvas.shape))
     return float(inside.all(axis=-1).mean())
-
-
-def _save(figure: Any, path: Path) -> None:
-    if path.suffix.lower() != ".png":
-        raise ConfigError(f"--path {path} is no PNG file; give a name that ends in .png")
-    try:
-        write_atomic(path, functools.partial(figure.savefig, format="png", dpi=120))
-    except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror or error}; name a folder that is there") from error

@@ -37,6 +37,7 @@ class ImageTask(Task):
     files = True
     builtin = "digits"
     PredictOptions = ImagePredictOptions
+    reads = "paths"
 
     def load(self, source: Source, seed: int) -> Splits:
         return labelled_images.load(source)

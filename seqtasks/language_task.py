@@ -97,6 +97,7 @@ class LanguageTask(Task):
     causal = True
     stateful = True
     files = "any"
+    reads = "prompt"
     tfds = "tiny_shakespeare"
     builtin = "pydoc"
     Options = LanguageOptions

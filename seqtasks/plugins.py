@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqtasks.errors import ConfigError, PluginError, SeqtasksError, UnknownNameError
+from seqtasks.files import usable
 from seqtasks.registry import Registry
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def load_task_file(path: Path) -> type[Task]:
         UnknownNameError: no such file, or the file defines no task.
         PluginError: the file cannot be imported.
     """
-    if not path.is_file():
+    if not usable(path, "task file").is_file():
         raise UnknownNameError(f"there is no task file {path}; give the path of a .py file with a @register_task class")
     path = path.resolve()
     module = f"seqtasks_file_{path.stem}"

@@ -63,7 +63,7 @@ def language_run(name: str, config: Config, folder: runs.Run, reporter: Reporter
         row, _ = run(own, cls, folder.path.parent, reporter)
     except Interrupted as error:
         folder.set_status("interrupted")
-        raise Interrupted(f"stopped in its language model; continue with: seqtasks resume {folder.path}") from error
+        raise Interrupted(f"stopped in its language model; continue with: {folder.command('resume')}") from error
     return runs.open_run(folder.path.parent / row.run)
 
 

@@ -2,31 +2,70 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import logging
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
+from seqtasks.errors import ConfigError
 from seqtasks.memory import keep_freed
+
+BACKENDS = ("tensorflow", "jax", "torch")
 
 
 def import_keras() -> None:
-    """Imports Keras and its backend; what they print is shown only if that fails."""
+    """Imports Keras and its backend; what they print is shown only if that fails.
+
+    Raises:
+        ConfigError: the backend does not exist or is not installed.
+    """
     if "keras" in sys.modules:
         return
     keep_freed()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with _waiting("loading Keras …"), _hold_stderr():
-        import keras
-
+        try:
+            import keras
+        except (ImportError, ValueError, RuntimeError, AttributeError) as error:
+            raise _no_backend(error) from error
         if keras.backend.backend() == "tensorflow":
             import tensorflow as tf
 
             tf.config.list_logical_devices()  # looks for a GPU, and complains where there is none
             # Batches of sequences do have many shapes, and it is not the user who could change that.
             logging.getLogger("tensorflow").addFilter(lambda said: "tf.function retracing" not in said.getMessage())
+
+
+def _no_backend(error: Exception) -> Exception:
+    """What to raise for a failed import of Keras: an error for the user if its backend is the cause."""
+    name, place = _backend()
+    if name not in BACKENDS:
+        fault = "does not exist"
+    elif importlib.util.find_spec(name) is None:
+        fault = "is not installed"
+    else:
+        return error
+    there = [known for known in BACKENDS if importlib.util.find_spec(known)]
+    return ConfigError(
+        f"the Keras backend {name!r} ({place}) {fault}; allowed here: {', '.join(there) or 'none'}; "
+        f"set KERAS_BACKEND={next(iter(there), 'tensorflow')}, or install another one"
+    )
+
+
+def _backend() -> tuple[str, str]:
+    """The backend that Keras takes, and where it is set."""
+    if name := os.environ.get("KERAS_BACKEND"):
+        return name, "KERAS_BACKEND"
+    path = Path(os.environ.get("KERAS_HOME") or Path("~/.keras").expanduser()) / "keras.json"
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["backend"]), str(path)
+    except (OSError, ValueError, KeyError, TypeError):
+        return BACKENDS[0], "the default"
 
 
 @contextmanager
@@ -56,6 +95,8 @@ def _hold_stderr() -> Iterator[None]:
         os.dup2(held.fileno(), number)
         try:
             yield
+        except ConfigError:  # says all in one line
+            raise
         except BaseException:
             held.seek(0)
             os.write(saved, held.read())

@@ -22,6 +22,8 @@ from seqtasks.cells.base import Cell
 from seqtasks.engines import native, stock
 from seqtasks.errors import ConfigError
 
+KEPT = "kept_state"  # name of the variables that keep states between batches
+
 
 @keras.saving.register_keras_serializable("seqtasks")
 class Recurrent(keras.layers.Layer):
@@ -105,7 +107,7 @@ class Recurrent(keras.layers.Layer):
             self._kept = {training: [self._keep(size) for size in self.cell.state_size] for training in (True, False)}
 
     def _keep(self, size: int) -> Any:
-        return self.add_weight((self.max_batch, size), "zeros", trainable=False, name="kept_state")
+        return self.add_weight((self.max_batch, size), "zeros", trainable=False, name=KEPT)
 
     def call(
         self,

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from seqtasks.errors import ConfigError, RunError
+from seqtasks.errors import ConfigError, DamagedRunError, RunError
 from seqtasks.files import write_text
 from seqtasks.settings import build
 
@@ -74,18 +74,22 @@ def from_json(text: str) -> Row:
     try:
         values = json.loads(text)
     except ValueError as error:
-        raise RunError(f"this is not a result row: {error}; run it again") from error
+        raise DamagedRunError(f"this is not a result row: {error}; run it again") from error
     found = values.get("format") if isinstance(values, Mapping) else None
+    if found is None:
+        raise DamagedRunError("this is not a result row: it names no format; run it again")
     if found != FORMAT:
-        raise RunError(f"result format is {found}; this version of seqtasks reads format {FORMAT}; run it again")
+        raise RunError(
+            f"result format is {found}; this version of seqtasks reads format {FORMAT}; run it again with --force"
+        )
     names = [field.name for field in dataclasses.fields(Row)]
     missing = [name for name in names if name not in values]
     if missing:
-        raise RunError(f"the result row lacks {', '.join(missing)}; run it again")
+        raise DamagedRunError(f"the result row lacks {', '.join(missing)}; run it again")
     try:
         return build(Row, {name: values[name] for name in names})
     except ConfigError as error:
-        raise RunError(f"damaged result row: {str(error).rpartition('; ')[0]}; run it again") from error
+        raise DamagedRunError(f"damaged result row: {str(error).rpartition('; ')[0]}; run it again") from error
 
 
 def write(row: Row, folder: Path) -> Path:
@@ -115,9 +119,24 @@ def read(folder: Path) -> Row:
     except OSError as error:
         raise RunError(f"cannot read {path}: {error.strerror}; give the folder of a finished run") from error
     except UnicodeDecodeError as error:
-        raise RunError(f"{path} is not text: {error}; run it again") from error
+        raise DamagedRunError(f"{path} is not text: {error}; run it again") from error
     except RunError as error:
-        raise RunError(f"{path}: {error}") from (error.__cause__ or error)
+        raise type(error)(f"{path}: {error}") from (error.__cause__ or error)
+
+
+def finished(folder: Path) -> Row | None:
+    """The row of a finished run; None: there is none, or it is damaged, so that the run has to be made again.
+
+    Raises:
+        RunError: a result of another format, or one that cannot be read.
+    """
+    if not (folder / FILE).is_file():
+        return None
+    try:
+        return read(folder)
+    except DamagedRunError as error:
+        logging.getLogger(__name__).warning("%s", error)
+        return None
 
 
 def rows(runs_dir: Path, task: str | None = None) -> list[Row]:

@@ -14,6 +14,7 @@ result.json     the row; written last, so a folder without it is no result
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import shutil
 from collections.abc import Iterator, Mapping
@@ -25,8 +26,8 @@ import yaml
 
 from seqtasks import __version__
 from seqtasks.config import Config
-from seqtasks.errors import RunError, suggest
-from seqtasks.files import write_text
+from seqtasks.errors import DamagedRunError, RunError, suggest
+from seqtasks.files import usable, write_text
 
 FORMAT = 1
 
@@ -49,10 +50,45 @@ class Run:
         return (self.path / "result.json").is_file()
 
     @property
+    def task(self) -> str:
+        """The name of the task.
+
+        Raises:
+            RunError: `run.json` gives none, or what cannot be one, such as a path.
+        """
+        name = self.facts.get("task")
+        if not isinstance(name, str) or name.endswith(".py") or any(sign in name for sign in "/\\\0"):
+            raise RunError(f"{self.path / 'run.json'} gives the task as {name!r}; allowed: a name; train again")
+        return name
+
+    @property
     def plugin(self) -> Path | None:
-        """The copy of the task's file, for a task that was run from a file."""
+        """The copy of the task's file, for a task that was run from a file.
+
+        Raises:
+            RunError: `run.json` names a file outside the folder.
+        """
         name = self.facts.get("plugin")
-        return self.path / name if name else None
+        if name is None:
+            return None
+        path = self.path / str(name)
+        if not isinstance(name, str) or Path(name).name != name or path.resolve().parent != self.path.resolve():
+            raise RunError(
+                f"{self.path / 'run.json'} names the task's file {name!r}, which is not in this folder; "
+                "such a file is never used; train again with seqtasks run"
+            )
+        return path
+
+    def command(self, verb: str = "run") -> str:
+        """The command that trains this run again, or does something else with it.
+
+        Args:
+            verb: `run`, or a command that takes a run folder.
+        """
+        file = self.plugin
+        if verb != "run":
+            return f"seqtasks {verb} {self.path}" + (" --trust" if file else "")
+        return f"seqtasks run {file or self.task} --config {self.path / 'config.yaml'}"
 
     def config_values(self) -> dict[str, Any]:
         """The resolved configuration as nested mappings.
@@ -61,22 +97,35 @@ class Run:
             RunError: `config.yaml` is missing or damaged.
         """
         path = self.path / "config.yaml"
+        repair = "run it once more with the settings it was made with: seqtasks run writes the file again"
         try:
             values = yaml.safe_load(path.read_text(encoding="utf-8"))
         except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-            raise RunError(
-                f"cannot read {path}: {' '.join(str(error).split())}; train again with seqtasks run"
-            ) from error
+            raise RunError(f"cannot read {path}: {' '.join(str(error).split())}; {repair}") from error
         if not isinstance(values, dict):
-            raise RunError(f"{path} holds no settings; train again with seqtasks run")
+            raise RunError(f"{path} holds no settings; {repair}")
         return values
+
+    def same_data(self, config: Config) -> Config:
+        """A configuration that reads the same files from any working folder, where `data.source` may be relative.
+
+        Args:
+            config: of this run.
+        """
+        source = str(self.facts.get("source", ""))
+        if not config.data.source.startswith("files:") or not source.startswith("files:"):
+            return config
+        if not Path(source.removeprefix("files:")).exists():  # moved: as it was typed, it may be right again
+            return config
+        return dataclasses.replace(config, data=dataclasses.replace(config.data, source=source))
 
     def status(self) -> str:
         """One phrase on where the run stands."""
         if self.finished:
             return "finished"
-        with contextlib.suppress(OSError, ValueError):
-            return str(json.loads((self.path / "status.json").read_text(encoding="utf-8"))["status"])
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            status = str(json.loads((self.path / "status.json").read_text(encoding="utf-8"))["status"])
+            return "its result.json is gone" if status == "finished" else status
         return "not started"
 
     def set_status(self, status: str) -> None:
@@ -119,7 +168,7 @@ class Run:
 
 
 def create(path: Path, config: Config, facts: Mapping[str, Any], plugin: Path | None) -> Run:
-    """Makes the folder of a run, or opens it if it is there.
+    """Makes the folder of a run, or opens it if it is there; of its first files it writes those that are damaged.
 
     Args:
         path: of the folder, see `path_of`.
@@ -131,13 +180,17 @@ def create(path: Path, config: Config, facts: Mapping[str, Any], plugin: Path | 
         RunError: the folder cannot be written, or is of another version.
     """
     if (path / "run.json").is_file():
-        return open_run(path)
+        with contextlib.suppress(DamagedRunError):
+            opened = open_run(path)
+            if _complete(opened, facts):
+                return opened
     facts = {"format": FORMAT, "seqtasks": __version__, **facts}
     with writing(path):
         path.mkdir(parents=True, exist_ok=True)
         if plugin is not None:
             facts["plugin"] = f"{config.task}.py"
-            write_text(path / facts["plugin"], plugin.read_text(encoding="utf-8"))
+            if not _is_same(path / facts["plugin"], plugin):
+                write_text(path / facts["plugin"], plugin.read_text(encoding="utf-8"))
         write_text(path / "config.yaml", yaml.safe_dump(config.to_dict(), sort_keys=False))
         write_text(path / "run.json", json.dumps(facts, indent=1) + "\n")
     return Run(path, facts)
@@ -156,12 +209,20 @@ def open_run(path: Path) -> Run:
     """
     file = path / "run.json"
     if not file.is_file():
+        if (path / "config.yaml").is_file():
+            raise RunError(
+                f"{path} has lost its run.json; run it once more with the settings it was made with, which "
+                f"{path / 'config.yaml'} holds: seqtasks run TASK --config {path / 'config.yaml'} writes the file again"
+            )
         raise RunError(f"{path} is not a run folder (no run.json); see seqtasks list runs")
     try:
         facts = json.loads(file.read_text(encoding="utf-8"))
         found = facts["format"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"cannot read {file}: {error}; train again with seqtasks run") from error
+        raise DamagedRunError(
+            f"cannot read {file}: {error}; run it once more with the settings it was made with: seqtasks run writes "
+            "the file again"
+        ) from error
     if found != FORMAT:
         raise RunError(
             f"{path} has format {found}, written by seqtasks {facts.get('seqtasks')}; this is seqtasks {__version__} "
@@ -176,7 +237,7 @@ def find(name: str, runs_dir: Path) -> Run:
     Raises:
         RunError: there is none; the nearest name is suggested.
     """
-    for path in (Path(name), runs_dir / name):
+    for path in (usable(name, "run"), usable(runs_dir / name, "run")):
         if path.is_dir():
             return open_run(path)
     raise RunError(f"there is no run {name!r} here or in {runs_dir}; {suggest(Path(name).name, _names(runs_dir))}")
@@ -189,6 +250,22 @@ def all_runs(runs_dir: Path) -> list[Run]:
         with contextlib.suppress(RunError):
             found.append(open_run(runs_dir / name))
     return found
+
+
+def _complete(run: Run, facts: Mapping[str, Any]) -> bool:
+    """Whether the files that `create` writes are there, readable, and of this task."""
+    with contextlib.suppress(RunError):
+        named = run.plugin is None or run.plugin.is_file()
+        return bool(run.config_values()) and named and {k: run.facts.get(k) for k in facts} == _plain(facts)
+    return False
+
+
+def _plain(facts: Mapping[str, Any]) -> Any:
+    return json.loads(json.dumps(facts))
+
+
+def _is_same(a: Path, b: Path) -> bool:
+    return a.exists() and a.samefile(b)
 
 
 @contextlib.contextmanager

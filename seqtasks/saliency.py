@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,9 @@ from rich.console import Console
 from rich.text import Text as Colored
 
 from seqtasks.errors import ConfigError
+from seqtasks.files import check_output, write_output
+
+SUFFIXES = (".html", ".htm", ".png")
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -76,20 +80,20 @@ def coloured(text: str, spans: Sequence[tuple[int, int]], weights: Sequence[floa
 
 
 def write(path: Path, texts: Sequence[Colored]) -> None:
-    """The coloured texts as HTML or PNG, by the suffix.
+    """Writes the coloured texts as HTML or PNG, by the suffix.
 
     Raises:
-        ConfigError: another suffix.
+        ConfigError: another suffix, or the file cannot be written.
     """
-    if path.suffix.lower() in (".html", ".htm"):
-        console = Console(record=True, file=io.StringIO(), width=120, force_terminal=True)
-        for text in texts:
-            console.print(text, end="\n\n")
-        path.write_text(console.export_html(), encoding="utf-8")
-    elif path.suffix.lower() == ".png":
-        _picture(texts).savefig(path, dpi=120)
-    else:
-        raise ConfigError(f"{path.name} ends in {path.suffix!r}; allowed: .html, .png")
+    check_output(path, "--heat", SUFFIXES)
+    if path.suffix.lower() == ".png":
+        write_output(path, partial(_picture(texts).savefig, dpi=120))
+        return
+    console = Console(record=True, file=io.StringIO(), width=120, force_terminal=True)
+    for text in texts:
+        console.print(text, end="\n\n")
+    data = console.export_html().encode("utf-8", "backslashreplace")
+    write_output(path, lambda file: file.write_bytes(data))
 
 
 def _picture(texts: Sequence[Colored], width: int = 100) -> Figure:

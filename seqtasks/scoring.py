@@ -6,16 +6,16 @@ import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text as Colored
 
 from seqtasks import runs
-from seqtasks.data.text import Text
 from seqtasks.errors import ConfigError
+from seqtasks.files import usable
 from seqtasks.language_task import LanguageTask
+from seqtasks.predicting import check_text, read_lines
 from seqtasks.use import open_trained
 
 SHADES = ("default", "on grey23", "on orange4", "on dark_orange3", "on red3")  # up to 1, 2, 4, 6 nats, and more
@@ -32,17 +32,18 @@ class Scored:
     def row(self) -> dict[str, Any]:
         """For a table."""
         total = sum(value for _, value in self.units)
-        perplexity = math.exp(-total / len(self.units)) if self.units else math.nan
+        perplexity = math.exp(min(700.0, -total / len(self.units))) if self.units else None
         return {"text": self.line, "units": len(self.units), "log-probability": total, "perplexity": perplexity}
 
 
-def score(folder: runs.Run, lines: Sequence[str], file: Path | None = None) -> list[Scored]:
+def score(folder: runs.Run, lines: Sequence[str], file: str | None = None, trust: bool = False) -> list[Scored]:
     """Scores lines, each on its own; the first unit is given, as nothing comes before it.
 
     Args:
         folder: a finished run of a language model.
         lines: of text.
         file: read instead of `lines`; empty lines are left out.
+        trust: see `use.task_of`.
 
     Raises:
         ConfigError: nothing to score, or the run is not of a language model.
@@ -50,12 +51,13 @@ def score(folder: runs.Run, lines: Sequence[str], file: Path | None = None) -> l
     """
     if bool(lines) == bool(file):
         raise ConfigError('give either lines of text or --file FILE: seqtasks score RUN "a sentence"')
-    task, _, model = open_trained(folder)
+    for line in lines:
+        check_text(line)
+    read = [line for line in read_lines(usable(file, "--file")) if line] if file is not None else lines
+    task, _, model = open_trained(folder, trust)
     if not isinstance(task, LanguageTask):
         raise ConfigError(f"{folder.path} is a run of {task.name}, which scores no text; give a language model's")
-    if file is not None:
-        lines = [line for line in "".join(Text([file]).pieces()).split("\n") if line]
-    return [Scored(line, task.log_probabilities(model, line)) for line in lines]
+    return [Scored(line, task.log_probabilities(model, line)) for line in read]
 
 
 def print_heat(scored: Sequence[Scored]) -> None:

@@ -34,6 +34,7 @@ def setting(
     below: float | None = None,
     identity: bool = True,
     model_only: bool = False,
+    output: tuple[str, ...] = (),
 ) -> Any:
     """A dataclass field that documents and limits itself.
 
@@ -46,6 +47,8 @@ def setting(
             then stays out of the hash that names the run folder.
         model_only: true for an option that changes neither data nor score, so that the
             baselines need not be fitted anew.
+        output: the suffixes of the file that the value names, for an option of `predict`
+            that writes one; it is checked before the work begins.
     """
     limits = {"≥": least, ">": above, "≤": most, "<": below}
     metadata = {
@@ -53,6 +56,7 @@ def setting(
         "limits": {k: v for k, v in limits.items() if v is not None},
         "identity": identity,
         "model_only": model_only,
+        "output": output,
     }
     if factory is not None:
         return dataclasses.field(default_factory=factory, metadata=metadata)

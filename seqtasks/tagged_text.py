@@ -6,13 +6,10 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from pathlib import Path
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text as Colored
-
-from seqtasks.data.text import Text
 
 STYLES = {"keyword": "bold magenta", "string": "green", "comment": "dim italic", "number": "cyan", "operator": "yellow"}
 _WORD = re.compile(r"\w+(?:[.,]\d+)*(?:['’]\w+)*|[^\w\s]")
@@ -22,17 +19,6 @@ _CLITIC = re.compile(r"(?i)(?<=\w)(?=n['’]t$|['’](?:s|m|d|re|ve|ll)$)")
 def words_of(line: str) -> list[str]:
     """The words and signs of a line; "don't" is two, as in English treebanks."""
     return [part for word in _WORD.findall(line) for part in _CLITIC.split(word) if part]
-
-
-def lines_of(text: str) -> list[str]:
-    """The lines of a file of that name, or else the text as one.
-
-    Raises:
-        DataError: the file is empty or is not UTF-8.
-    """
-    if len(text) < 1000 and "\n" not in text and Path(text).is_file():
-        return "".join(Text([Path(text)]).pieces()).splitlines(keepends=True)
-    return [text]
 
 
 def over(words: Sequence[str], tags: Sequence[str], width: int | None = None) -> str:

@@ -31,7 +31,7 @@ from seqtasks.metrics import TagAccuracy
 from seqtasks.plots import class_report
 from seqtasks.runs import Run
 from seqtasks.settings import setting
-from seqtasks.tagged_text import coloured, lines_of, over, words_of
+from seqtasks.tagged_text import coloured, over, words_of
 from seqtasks.tagging_baselines import most_frequent, word_shapes
 from seqtasks.tagging_scores import confusion_figure, tagging_scores
 from seqtasks.task import Baseline, Task
@@ -67,6 +67,7 @@ class TaggingTask(Task):
     topology = "synced"
     metric = "accuracy"
     files = True
+    reads = "texts"
     Options = TaggingOptions
 
     def load(self, source: Source, seed: int) -> Splits:
@@ -179,24 +180,37 @@ class TaggingTask(Task):
         yield "confusion", confusion_figure(true, predicted, self.spec["labels"])
         yield "classes", class_report(list(chain(*true)), list(chain(*predicted)))
 
-    def predict(self, model: keras.Model, inputs: Sequence[str], options: Any) -> Iterator[str]:
-        """Each sentence over its tags; a file is read line by line."""
-        if not inputs:
-            raise ConfigError(f'nothing to tag; write a sentence: seqtasks predict RUN "{EXAMPLE}"')
-        lines = [line for text in inputs for line in lines_of(text)]
-        spec, letters = self.spec, all(len(word) == 1 for word in self.spec["words"][2:])
-        rows = [list(line) if letters else words_of(line) for line in lines]
+    @property
+    def _letters(self) -> bool:
+        """Whether the words are single characters, as in source code."""
+        return all(len(word) == 1 for word in self.spec["words"][2:])
+
+    def predict(self, model: keras.Model, inputs: Sequence[str], options: Any) -> list[dict[str, Any]]:
+        """Each sentence, its words and their tags."""
+        spec, letters = self.spec, self._letters
+        end = "\n" if letters and "\n" in spec["words"] else ""  # with which lines end in training, too
+        rows = [list(line + end) if letters else words_of(line) for line in inputs]
         if not any(rows):
-            raise ConfigError(f"no word in {' '.join(inputs)!r}; write a sentence")
+            given = f"no word in {' '.join(inputs)!r}" if inputs else "nothing to tag"
+            raise ConfigError(f'{given}; write a sentence: seqtasks predict RUN "{EXAMPLE}"')
         types = Lexicon(list(dict.fromkeys(word for row in rows for word in row)))
         self._types = Types(types.names, Lexicon(spec["words"]), Lexicon(spec["characters"]))
         words = Ragged.of([[types.number(word) for word in row] for row in rows])
         examples = Examples({"words": words}, Ragged(np.zeros_like(words.values), words.ends))
         found = self.tags(model, self.batches(examples, 32))
         if letters:
-            yield from coloured(rows, found)
-        else:
-            yield from (over(row, tags) + "\n" for row, tags in zip(rows, found, strict=True))
+            return [{"text": line, "tags": tags[: len(line)]} for line, tags in zip(inputs, found, strict=True)]
+        return [{"text": line, "words": row, "tags": tags} for line, row, tags in zip(inputs, rows, found, strict=True)]
+
+    @property
+    def answer_column(self) -> str:
+        return "tags"
+
+    def show_answer(self, row: dict[str, Any]) -> str:
+        """Words over their tags; source code in colour."""
+        if "words" in row:
+            return over(row["words"], row["tags"]) + "\n"
+        return "".join(coloured([[*row["text"], "\n"]], [[*row["tags"], "space"]]))
 
 
 def tagger_of(model: keras.Model) -> keras.Model:

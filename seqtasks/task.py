@@ -52,7 +52,9 @@ class Task(ABC):
     defaults for classification. The framework builds the encoder, compiles, fits,
     seeds and stores, so no task chooses its cell. `self.spec` holds the facts about
     the data that `load` found; it is stored in the run folder and is there again in
-    `predict`. `stateful` gives the task an encoder that keeps its states between batches;
+    `predict`. `reads` says what the inputs of `predict` are: texts, which the command also reads
+    from the lines of `--file`; nothing but the option `prompt`, which `--file` fills; paths of
+    files; or other words. `stateful` gives the task an encoder that keeps its states between batches;
     `files="any"` lets it read a single file, too.
 
     Args:
@@ -71,6 +73,7 @@ class Task(ABC):
     PredictOptions: ClassVar[type] = NoOptions
     tfds: ClassVar[str | tuple[str, ...] | None] = None
     files: ClassVar[bool | Literal["any"]] = False
+    reads: ClassVar[Literal["texts", "prompt", "paths", "words"]] = "words"
     builtin: ClassVar[str | None] = None
     file: ClassVar[Path | None] = None
 
@@ -165,10 +168,20 @@ class Task(ABC):
 
         Args:
             model: trained.
-            inputs: the words after `seqtasks predict RUN`.
+            inputs: the words after `seqtasks predict RUN`, or the lines of `--file`; where the task
+                reads texts none of them is empty, and as many rows are wanted for each.
             options: an instance of `PredictOptions`.
         """
         raise ConfigError(f"task {self.name} offers no prediction from the command line; load model.keras in Python")
+
+    @property
+    def answer_column(self) -> str:
+        """The column of `predict`'s rows that `--out` writes, a line for each text."""
+        return "answer"
+
+    def show_answer(self, row: dict[str, Any]) -> str | None:
+        """A row of `predict` as text for a reader; None: a table shows all rows better."""
+        return None
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
         """What a user would try first, by name: functions that fit it on the same training split."""

@@ -31,7 +31,6 @@ from seqtasks.plots import class_pictures
 from seqtasks.progress import Reporter
 from seqtasks.runs import Run
 from seqtasks.settings import setting
-from seqtasks.tagged_text import lines_of
 from seqtasks.task import Baseline, Task
 
 
@@ -69,7 +68,11 @@ class TextOptions:
 class TextPredictOptions:
     """What is shown beside the answers."""
 
-    heat: str | None = setting(None, "also write the texts with the words that mattered: FILE.html or FILE.png")
+    heat: str | None = setting(
+        None,
+        "also write the texts with the words that mattered: FILE.html or FILE.png",
+        output=saliency.SUFFIXES,
+    )
 
 
 class TextTask(Task):
@@ -79,6 +82,7 @@ class TextTask(Task):
     metric = "accuracy"
     tfds = "imdb_reviews"
     files = "any"
+    reads = "texts"
     builtin = "opinions"
     language_task: ClassVar[str]
     Options = TextOptions
@@ -186,9 +190,9 @@ class TextTask(Task):
         return class_pictures(self.name, logits, targets, self.classes, "test texts")
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: TextPredictOptions) -> list[dict[str, Any]]:
-        """Probabilities, and the words that spoke most for and against the answer; a file is read line by line."""
-        texts = [line.strip() for text in inputs for line in lines_of(text)]
-        if not any(texts):
+        """Probabilities, and the words that spoke most for and against the answer."""
+        texts = [text for text in inputs if text.strip()]
+        if not texts:
             raise ConfigError('nothing to judge; write a text: seqtasks predict RUN "what a lovely film"')
         words = self.words
         products, rows = saliency.gradient_times_input(model), []

@@ -62,7 +62,7 @@ def run(
     if not task.recurrent and config.encoder != EncoderConfig():
         reporter.say(f"{task.name} has no recurrent network with these options; encoder.* changes nothing")
         config = dataclasses.replace(config, encoder=EncoderConfig())
-    splits = load(task, config, reporter)
+    splits = load(task, config if only is None else only.same_data(config), reporter)
     path = runs.path_of(runs_dir, config, identity(task, config, splits), None if task.recurrent else NONE)
     if only is not None and path.resolve() != only.path.resolve():
         raise RunError(
@@ -71,11 +71,12 @@ def run(
         )
     folder = runs.create(path, config, facts(task, splits), task_class.file)
     with folder.lock():
-        if folder.finished and not force:
+        row = None if force else results.finished(folder.path)
+        if row is not None:
             reporter.say(f"{folder.path} is finished; --force trains it again")
-            return results.read(folder.path), True
+            return row, True
         folder.tidy()
-        if force:
+        if force or folder.finished:  # finished with a damaged result
             folder.clear()
         return _train(task, splits, config, folder, reporter), False
 
@@ -186,7 +187,7 @@ def _train(task: Task, splits: Splits, config: Config, folder: runs.Run, reporte
         task.loss(),
         weighted_metrics=task.metrics(),
         jit_compile=config.train.jit,
-        steps_per_execution=config.train.steps_per_execution if config.train.average == "none" else 1,
+        steps_per_execution=_steps_per_execution(config, reporter),
     )
     optimizer.build(model.trainable_variables)
     what = f"{config.encoder.cell}, engine {encoder.running_engine}" if task.recurrent else "no recurrence"
@@ -229,6 +230,15 @@ def _train(task: Task, splits: Splits, config: Config, folder: runs.Run, reporte
         (folder.path / name).unlink(missing_ok=True)
     folder.set_status("finished")
     return row
+
+
+def _steps_per_execution(config: Config, reporter: Reporter) -> int:
+    """Training steps in one call of the backend: one where weights are averaged, and where Keras has no such loop."""
+    steps = config.train.steps_per_execution if config.train.average == "none" else 1
+    if steps > 1 and keras.backend.backend() == "torch":
+        reporter.say(f"train.steps_per_execution={steps} is taken as 1: on the backend torch Keras has no other")
+        return 1
+    return steps
 
 
 def _inference(model: keras.Model) -> keras.Model:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,9 +19,9 @@ from seqtasks.data.splits import Examples, Splits
 from seqtasks.data.vocabulary import Vocabulary
 from seqtasks.encoder import Encoder
 from seqtasks.errors import ConfigError, DataError
+from seqtasks.files import write_output
 from seqtasks.plots import attention_map
 from seqtasks.settings import setting
-from seqtasks.tagged_text import lines_of
 from seqtasks.task import Baseline
 from seqtasks.translation_model import Translator, translation_model
 from seqtasks.translation_scores import line_scores, word_by_word
@@ -48,14 +49,6 @@ class TranslationOptions(WriterOptions):
     tokens: int | None = setting(None, "the most units in a batch, of the longer side", least=1, model_only=True)
 
 
-@dataclass(frozen=True)
-class TranslatePredictOptions(WritePredictOptions):
-    """How sentences are translated."""
-
-    file: str | None = setting(None, "translate the lines of this file")
-    out: str | None = setting(None, "write the translations to this file, line by line")
-
-
 class TranslationTask(WriterTask):
     """Lines of one language into lines of another."""
 
@@ -63,9 +56,10 @@ class TranslationTask(WriterTask):
     metric = "bleu"
     files = "any"
     tfds = tuple(f"ted_hrlr_translate/{name}_to_en" for name in ("pt", *(n for n in TED if n != "pt")))
+    reads = "texts"
     builtin = "spelled"
     Options = TranslationOptions
-    PredictOptions = TranslatePredictOptions
+    PredictOptions = WritePredictOptions
 
     def load(self, source: Source, seed: int) -> Splits:
         o = self.options
@@ -171,16 +165,13 @@ class TranslationTask(WriterTask):
             "word by word (IBM model 1)": dictionary,
         }
 
-    def predict(
-        self, model: keras.Model, inputs: Sequence[str], options: TranslatePredictOptions
-    ) -> list[dict[str, Any]] | Iterator[str]:
-        """Translations of sentences, or of the lines of files."""
-        given = [*inputs, *([options.file] if options.file else [])]
-        if options.file is not None and not Path(options.file).is_file():
-            raise ConfigError(f"there is no file {options.file}; give --file FILE, or the sentences themselves")
-        lines = [line.strip() for text in given for line in lines_of(text)]
+    def predict(self, model: keras.Model, inputs: Sequence[str], options: WritePredictOptions) -> list[dict[str, Any]]:
+        """Translations of sentences, the best first, and their log-probabilities."""
+        lines = [line.strip() for line in inputs]
         if not lines:
             raise ConfigError('nothing to translate; write a sentence: seqtasks predict RUN "A man rides a bike."')
+        if options.attention is not None and self.options.attention == "none":
+            raise ConfigError("this model has no attention to draw; train one with options.attention=additive")
         self._sources = []
         examples = self._examples((lines, [""] * len(lines)))
         translator = Translator(model, **self.search(options.beams, options.n_best))
@@ -190,23 +181,22 @@ class TranslationTask(WriterTask):
         ranked = [
             self._written(translator, examples, [best.tokens for best in nth]) for nth in zip(*found, strict=True)
         ]
-        if options.out is not None:
-            texts = ranked[0]
-            Path(options.out).write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
-            return iter([f"{len(texts):,} lines → {options.out}"])
         return [
-            {self.spec["languages"][0]: line if place == 0 else "", self.spec["languages"][1]: text}
+            {self.spec["languages"][0]: line if place == 0 else "", self.answer_column: text}
             | {"log-probability": one.score}
             for line, best, *texts in zip(lines, found, *ranked, strict=True)
             for place, (one, text) in enumerate(zip(best, texts, strict=True))
         ]
 
+    @property
+    def answer_column(self) -> str:
+        return str(self.spec["languages"][1])
+
     def _draw(self, translator: Translator, examples: Examples, best: np.ndarray, path: Path) -> None:
-        if self.options.attention == "none":
-            raise ConfigError("this model has no attention to draw; train one with options.attention=additive")
         (weights,) = translator.attention(examples.inputs["source"][:1], [best])
         names = [
             [v.decode([n - 2]) or v.token(n - 2) for n in row]
             for v, row in zip(self.vocabularies, (examples.inputs["source"].row(0), best), strict=True)
         ]
-        attention_map(weights, names[0], [*names[1], "(end)"]).savefig(path, dpi=120)
+        figure = attention_map(weights, names[0], [*names[1], "(end)"])
+        write_output(path, partial(figure.savefig, dpi=120))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -16,64 +15,85 @@ from seqtasks.data.splits import Splits
 from seqtasks.errors import ConfigError, RunError
 from seqtasks.metrics import log_softmax
 from seqtasks.progress import Reporter
-from seqtasks.settings import build, parse
 from seqtasks.task import Task
 from seqtasks.train import load, run
 
 
-def task_of(folder: runs.Run) -> tuple[type[Task], Config]:
+def task_of(folder: runs.Run, trust: bool = False) -> tuple[type[Task], Config]:
     """The task and the configuration that a run folder was made with.
 
+    Args:
+        folder: the run.
+        trust: load the task's file that lies in the folder, which runs its code.
+
     Raises:
-        SeqtasksError: they are not there any more, or are damaged.
+        SeqtasksError: they are not there any more, are damaged, or need `trust`.
     """
-    cls = plugins.load_task_file(folder.plugin) if folder.plugin else plugins.load_task(str(folder.facts["task"]))
+    file = folder.plugin
+    if file is not None and not trust:
+        raise RunError(
+            f"{folder.path} was made with a task of its own, and using it would run the Python code of {file}; "
+            "read that file, and if you trust it, add --trust"
+        )
+    # A name only: a path would be a file to run.
+    cls = plugins.tasks.get(folder.task) if file is None else plugins.load_task_file(file)
     return cls, configuration.from_dict(folder.config_values(), cls.Options)
 
 
-def resume(folder: runs.Run, reporter: Reporter) -> tuple[results.Row, bool]:
+def resume(folder: runs.Run, reporter: Reporter, trust: bool = False) -> tuple[results.Row, bool]:
     """Continues a run from its last checkpoint; see `train.run`.
 
     Raises:
         RunError: the data changed, or the folder was renamed.
     """
-    cls, config = task_of(folder)
+    cls, config = task_of(folder, trust)
     return run(config, cls, folder.path.parent, reporter, only=folder)
 
 
-def open_trained(folder: runs.Run) -> tuple[Task, Config, keras.Model]:
+def open_trained(folder: runs.Run, trust: bool = False) -> tuple[Task, Config, keras.Model]:
     """The task, configuration and model of a finished run.
+
+    Args:
+        folder: the run.
+        trust: see `task_of`.
 
     Raises:
         RunError: it is not finished, or its model cannot be loaded.
     """
     if not folder.finished:
-        raise RunError(f"{folder.path} is not finished ({folder.status()}); continue it: seqtasks resume {folder.path}")
-    cls, config = task_of(folder)
+        raise RunError(f"{folder.path} is not finished ({folder.status()}); continue it: {folder.command('resume')}")
+    cls, config = task_of(folder, trust)
+    spec = folder.facts.get("spec")
+    if not isinstance(spec, dict):
+        raise RunError(f"{folder.path / 'run.json'} lacks the facts of the data; write it again: {folder.command()}")
     path = folder.path / "model.keras"
     if not path.is_file():
-        raise RunError(f"{folder.path} holds no model.keras (a baseline, or removed); train with seqtasks run")
+        raise RunError(
+            f"{folder.path} holds no model.keras (a baseline, or removed); train it again: {folder.command()} --force"
+        )
     keras.config.set_dtype_policy(config.train.precision)
     try:
         model = keras.models.load_model(path)
-    except (OSError, ValueError, TypeError) as error:
-        raise RunError(f"cannot load {path}: {str(error).splitlines()[0]}; train again with --force") from error
-    return cls(config.options, folder.facts["spec"]), config, model
+    # A damaged file can raise almost anything out of Keras, HDF5 and the reader of ZIP files.
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise RunError(f"cannot load {path}: {reason}; train it again: {folder.command()} --force") from error
+    return cls(config.options, spec), config, model
 
 
-def evaluate(folder: runs.Run, reporter: Reporter) -> list[dict[str, Any]]:
+def evaluate(folder: runs.Run, reporter: Reporter, trust: bool = False) -> list[dict[str, Any]]:
     """Scores a trained model on its test split again, beside what its row says.
 
     Raises:
         RunError: the data is not what the run was made with.
     """
-    task, config, model = open_trained(folder)
+    task, config, model = open_trained(folder, trust)
     row, splits = results.read(folder.path), _data(folder, task, config, reporter)
     scores = task.score(model, task.batches(splits.test, config.train.eval_batch_size))
     return [{"score": name, "now": value, "in result.json": row.scores.get(name)} for name, value in scores.items()]
 
 
-def ensemble(folders: Sequence[runs.Run], reporter: Reporter) -> list[dict[str, Any]]:
+def ensemble(folders: Sequence[runs.Run], reporter: Reporter, trust: bool = False) -> list[dict[str, Any]]:
     """Scores several trained classifiers on their test split, and the mean of their probabilities.
 
     Returns:
@@ -86,7 +106,7 @@ def ensemble(folders: Sequence[runs.Run], reporter: Reporter) -> list[dict[str, 
     rows, total = [], 0.0
     first: tuple[Any, ...] = ()
     for folder in folders:
-        task, config, model = open_trained(folder)
+        task, config, model = open_trained(folder, trust)
         if type(task).score is not Task.score:  # which is `judge` on `logits`
             raise ConfigError(f"task {task.name} has no probabilities of classes to average; give one run of it")
         splits = _data(folder, task, config, reporter)
@@ -102,48 +122,10 @@ def ensemble(folders: Sequence[runs.Run], reporter: Reporter) -> list[dict[str, 
 
 
 def _data(folder: runs.Run, task: Task, config: Config, reporter: Reporter) -> Splits:
-    splits, row = load(task, config, reporter), results.read(folder.path)
+    splits, row = load(task, folder.same_data(config), reporter), results.read(folder.path)
     if (splits.source, splits.fingerprint) != (row.source, row.fingerprint):
         raise RunError(
             f"the data is {splits.source} ({splits.fingerprint}), but {folder.path} was made with {row.source} "
             f"({row.fingerprint}); restore that data or train again"
         )
     return splits
-
-
-def predict(folder: runs.Run, words: Sequence[str]) -> list[dict[str, Any]] | Iterator[str]:
-    """Answers for inputs and `--option value` words from the command line: rows, or text as it is generated.
-
-    Raises:
-        ConfigError: an unknown option, or inputs the task cannot read.
-    """
-    task, _, model = open_trained(folder)
-    inputs, given = split_options(words)
-    hints = typing.get_type_hints(task.PredictOptions)
-    # Text stays text: a prompt may look like anything.
-    values = {k: v if hints.get(k) is str else parse(v) for k, v in given.items()}
-    options: Any = build(task.PredictOptions, values, "--", {f"--{k}": v for k, v in given.items()})
-    return task.predict(model, inputs, options)
-
-
-def split_options(words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """Inputs, and the values of `--name value` or `--name=value`.
-
-    Raises:
-        ConfigError: an option without a value.
-    """
-    inputs: list[str] = []
-    options: dict[str, str] = {}
-    rest = iter(words)
-    for word in rest:
-        if not word.startswith("--") or word == "--":
-            inputs.append(word)
-            continue
-        name, sign, value = word[2:].partition("=")
-        if not sign:
-            following = next(rest, None)
-            if following is None:
-                raise ConfigError(f"option --{name} has no value; write --{name} VALUE")
-            value = following
-        options[name.replace("-", "_")] = value
-    return inputs, options

@@ -25,7 +25,9 @@ class WritePredictOptions:
 
     beams: int | None = setting(None, "of the search; null: as when it was scored", least=1)
     n_best: int = setting(1, "answers for each input", least=1)
-    attention: str | None = setting(None, "draw what each word attends to: FILE.png, of the first input")
+    attention: str | None = setting(
+        None, "draw what each word attends to: FILE.png, of the first input", output=(".png", ".pdf", ".svg")
+    )
 
 
 class WriterTask(Task):

@@ -13,7 +13,7 @@ from seqtasks.bench.contenders import NAMES, there
 from seqtasks.bench.race import race
 from seqtasks.bench.shapes import SHAPES, Shape
 from seqtasks.errors import ConfigError, suggest
-from seqtasks.files import write_atomic
+from seqtasks.files import check_output, write_output
 from seqtasks.output import plain, print_table
 from seqtasks.settings import build, parse
 
@@ -41,9 +41,12 @@ def main(
         quiet: no progress.
 
     Raises:
-        ConfigError: an unknown shape, setting or contender.
+        ConfigError: an unknown shape, setting or contender, or a file that cannot be written.
         BenchError: no contender can run.
     """
+    for path, option, suffixes in ((markdown, "--markdown", ()), (picture, "--picture", report.SUFFIXES)):
+        if path is not None:
+            check_output(path, option, suffixes)
     name, shape = shape_of(words)
     names = [part.strip() for part in contenders.split(",")] if contenders else list(filter(there, DEFAULT))
     for one in names:
@@ -70,7 +73,7 @@ def main(
         print(f"{NAMES[loser]} did not run: {why}")
     if markdown:
         text = report.markdown({name: found}, first) + "\n"
-        write_atomic(markdown, lambda file: file.write_text(text, encoding="utf-8"))
+        write_output(markdown, lambda file: file.write_text(text, encoding="utf-8"))
     if picture:
         report.picture({name: found}, picture)
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from seqtasks.bench.contenders import NAMES
 from seqtasks.bench.race import Race
-from seqtasks.files import write_atomic
+from seqtasks.files import write_output
 
+SUFFIXES = (".png", ".pdf", ".svg")
 HEAD = ("contender", "ms", "quartiles", "GFLOP/s", "of peak", "MB")
 
 
@@ -84,7 +85,7 @@ def picture(races: dict[str, Race], path: Path) -> None:
     axes.set_ylabel("time of a training step\n(the fastest is 1)")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(fontsize="small", frameon=False)
-    write_atomic(path, lambda file: figure.savefig(file, dpi=150))
+    write_output(path, lambda file: figure.savefig(file, dpi=150))
     plt.close(figure)
 
 

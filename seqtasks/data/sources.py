@@ -22,6 +22,7 @@ from typing import Literal
 
 from seqtasks.data import cache
 from seqtasks.errors import ConfigError, DataError, suggest
+from seqtasks.files import is_utf8, shown, usable
 
 # tensorflow-datasets downloads from many hosts; one of these two answers wherever there is a network.
 HOSTS = ["https://storage.googleapis.com/", "https://raw.githubusercontent.com/"]
@@ -182,7 +183,13 @@ def _files(spec: str, single: bool, announce: Callable[[str], None]) -> Source:
     text = spec.removeprefix("files:")
     if not text.strip():
         raise ConfigError("data.source=files: names no folder; write data.source=files:DIR")
-    folder = Path(text).expanduser().resolve()
+    try:
+        folder = Path(text).expanduser().resolve()
+    except (OSError, ValueError, RuntimeError) as error:  # a loop of links, NUL, or ~ of nobody
+        raise ConfigError(f"data.source={shown(spec)}: {error}; give a folder with the data") from error
+    usable(folder, f"data.source={shown(spec)}:")
+    if not is_utf8(str(folder)):  # it is stored in the result row
+        raise DataError(f"data.source: the name of {shown(folder)} is not UTF-8; rename the folder")
     if single and folder.is_file():
         announce(f"data: files:{folder} (as asked)")
         return Source("files", str(folder), folder)

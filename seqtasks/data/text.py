@@ -86,19 +86,53 @@ def find_files(folder: Path) -> list[Path]:
     return found
 
 
+def decode(data: bytes, path: Path) -> str:
+    """The text of UTF-8 bytes without their byte order mark; no line end is changed.
+
+    Args:
+        data: the content of a file.
+        path: of the file, for the message.
+
+    Raises:
+        DataError: it is not UTF-8.
+    """
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise not_utf8(path, error, 0, data[:4]) from error
+
+
+def not_utf8(path: Path, error: UnicodeDecodeError, position: int, first: bytes) -> DataError:
+    """The error for a file that is not UTF-8, with the command that converts it.
+
+    Args:
+        path: of the file.
+        error: what decoding raised.
+        position: of the bytes that were decoded then.
+        first: the first four bytes of the file, whose byte order mark tells UTF-16 and UTF-32.
+    """
+    # UTF-32's little-endian mark begins with that of UTF-16.
+    marks = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32"}
+    marks |= {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+    encoding = next((name for mark, name in marks.items() if first.startswith(mark)), None)
+    place = f"byte {error.object[error.start]:#04x} at position {position + error.start}"
+    what = f"it is {encoding.upper()} by its first bytes" if encoding else place
+    return DataError(
+        f"{path} is not UTF-8: {what}; convert it, e.g. iconv -f {encoding or 'latin1'} -t utf-8 {path.name} > new.txt"
+    )
+
+
 def _read_file(path: Path) -> Iterator[str]:
     decoder, position, held = codecs.getincrementaldecoder("utf-8-sig")(), 0, ""
     try:
         with path.open("rb") as file:
+            first = file.read(4)
+            file.seek(0)
             while data := file.read(PIECE):
                 try:
                     text = held + decoder.decode(data)
                 except UnicodeDecodeError as error:
-                    place = position + error.start
-                    raise DataError(
-                        f"{path} is not UTF-8: byte {error.object[error.start]:#04x} at position {place}; "
-                        f"convert it, e.g. iconv -f latin1 -t utf-8 {path.name}"
-                    ) from error
+                    raise not_utf8(path, error, position, first) from error
                 position += len(data)
                 held = "\r" if text.endswith("\r") else ""  # a line feed may follow in the next piece
                 yield _lines(text.removesuffix("\r"))

@@ -1,0 +1,68 @@
+"""Standard streams that are closed, full, or cannot show every character."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+
+def prepare() -> None:
+    """Makes all three streams usable, whatever the shell gave.
+
+    A closed one becomes the null device: the next file that is opened would otherwise get its
+    number, and what C++ code logs would be written into that file. Characters that the encoding
+    of standard output lacks become question marks.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is not None:
+            continue
+        try:
+            os.fstat(number)
+        except OSError:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+        setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
+    _replace_what_cannot_be_shown(sys.stdout)
+
+
+def finish() -> str | None:
+    """Writes out what standard output still holds.
+
+    Returns:
+        Why that failed, in one line; None: it did not, or a pipe was closed, which the reader meant.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        silence(sys.stdout)
+        return None if error.errno == errno.EPIPE else f"cannot write to standard output: {error.strerror}"
+    return None
+
+
+def silence(stream: Any) -> None:
+    """Sends what is left of a stream to the null device, so that Python does not fail on it at exit."""
+    with suppress(OSError, ValueError, AttributeError):  # not a real file, as in tests
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
+        stream.flush()
+
+
+def can_show(text: str) -> bool:
+    """Whether standard output can write all characters of a text."""
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _replace_what_cannot_be_shown(stream: Any) -> None:
+    with suppress(AttributeError, ValueError):  # not a real file, as in tests
+        stream.reconfigure(errors="replace")

@@ -12,20 +12,17 @@ from seqtasks.app import LITERAL, TaskCommand, app, command, main
 
 __all__ = ["app", "main"]
 
+Words = list[str] | None
 TaskName = Annotated[str, typer.Argument(help="A task of `seqtasks list tasks`, or a file such as ./my_task.py")]
-Overrides = Annotated[
-    list[str] | None, typer.Argument(help="Settings: encoder.cell=gru train.epochs=5", metavar="KEY=VALUE…")
-]
+Overrides = Annotated[Words, typer.Argument(help="Settings: encoder.cell=gru train.epochs=5", metavar="KEY=VALUE…")]
 Runs = Annotated[Path, typer.Option("--runs", help="The folder of all runs", envvar="SEQTASKS_RUNS")]
-ConfigInputs = Annotated[
-    list[str] | None, typer.Argument(help="What the task reads; its options as --name value; after -- texts")
-]
-File = Annotated[str | None, typer.Option("--config", help="A YAML file, or the name of a bundled one")]
+ConfigFile = Annotated[str | None, typer.Option("--config", help="A YAML file, or the name of a bundled one")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress")]
 RunName = Annotated[str, typer.Argument(help="A run folder, or its name", metavar="RUN")]
 Format = Annotated[Literal["text", "markdown", "csv", "latex", "html", "json"], typer.Option("--format", "-f")]
 Answer = Annotated[Literal["text", "csv", "json"], typer.Option("--format", "-f")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result row as one JSON line, last on standard output")]
+Inputs = Annotated[Words, typer.Argument(help="What the task reads, and its options --name value; after -- texts")]
 File = Annotated[str | None, typer.Option(metavar="PATH", help="A text on each line; of predict also the prompt")]
 Out = Annotated[str | None, typer.Option(metavar="PATH", help="Write the answers here; of texts line by line")]
 Trust = Annotated[bool, typer.Option("--trust", help="Run the task's code that lies in the run folder; read it first")]

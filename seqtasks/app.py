@@ -94,6 +94,7 @@ def main() -> None:
         sys.argv.remove("--debug")
         _debug = True
     code: Any = 0
+    problem = None
     try:
         if "--version" in sys.argv[1:2]:
             from seqtasks import __version__
@@ -106,7 +107,8 @@ def main() -> None:
     except OSError as error:  # help that cannot be written
         if error.filename is not None or _debug:
             raise
-    if problem := streams.finish():
+        problem = f"cannot write to standard output: {error.strerror}"
+    if problem := streams.finish() or problem:
         print(f"seqtasks: {problem}; make room, or send the output elsewhere", file=sys.stderr)
         code = code or 2
     if code:
@@ -116,10 +118,9 @@ def main() -> None:
 def _message(error: BaseException) -> str:
     """An error on one line."""
     if isinstance(error, OSError) and not isinstance(error, SeqtasksError):
-        place = (
-            f"cannot use {shown(str(error.filename))}" if error.filename is not None else "reading or writing failed"
-        )
-        return f"{place}: {error.strerror or error}; see --debug for the place in the code"
+        if error.filename is None:
+            return f"reading or writing failed: {error.strerror or error}; make room, or use other files"
+        return f"cannot use {shown(str(error.filename))}: {error.strerror or error}; use another file"
     if isinstance(error, UnicodeEncodeError):
         return f"{shown(error.object)} holds characters that {error.encoding} cannot; write it in UTF-8"
     # A lone surrogate is what Python makes of a byte that is not UTF-8.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
-import typing
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,9 @@ from seqtasks.data.text import decode
 from seqtasks.errors import ConfigError, DataError
 from seqtasks.files import check_output, is_utf8, shown, usable, write_output
 from seqtasks.output import print_rows, render_rows
-from seqtasks.settings import build, parse
 from seqtasks.task import Task
-from seqtasks.use import open_trained, task_of
+from seqtasks.use import open_trained, options_of, split_options, task_of
 
-_OPTION = re.compile(r"--[A-Za-z][\w-]*(=.*)?", re.DOTALL)
 _BREAKS = re.compile(r"[\r\n]+")
 
 
@@ -59,9 +57,9 @@ def predict(folder: runs.Run, request: Request) -> None:
         inputs = _read(cls, request.file, inputs, given)
     for word in inputs if cls.reads == "paths" else ():
         usable(word, "the name")
-    for text in (*inputs, *given.values()) if cls.reads in ("texts", "prompt") else ():
-        check_text(text)
-    options = _options(cls, given)
+    if cls.reads in ("texts", "prompt"):
+        inputs, given = [utf8(text) for text in inputs], {name: utf8(text) for name, text in given.items()}
+    options = options_of(cls, given)
     task, _, model = open_trained(folder, request.trust)
     if cls.reads == "texts":
         _answer_texts(task, model, inputs, options, request, out)
@@ -84,33 +82,6 @@ def predict(folder: runs.Run, request: Request) -> None:
         _write(out, render_rows(found, request.format))
 
 
-def split_options(words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """Inputs, and the values of `--name value` or `--name=value`.
-
-    Raises:
-        ConfigError: an option without a value, or a text that looks like an option.
-    """
-    inputs: list[str] = []
-    options: dict[str, str] = {}
-    rest = iter(words)
-    for word in rest:
-        if not word.startswith("--"):
-            inputs.append(word)
-            continue
-        if not _OPTION.fullmatch(word):
-            raise ConfigError(
-                f"{shown(word)!r} is no option; write a text that begins with -- after a lone --: -- TEXT"
-            )
-        name, sign, value = word[2:].partition("=")
-        if not sign:
-            following = next(rest, None)
-            if following is None:
-                raise ConfigError(f"option --{name} has no value; write --{name} VALUE, or -- --{name} if it is a text")
-            value = following
-        options[name.replace("-", "_")] = value
-    return inputs, options
-
-
 def read_lines(path: Path) -> list[str]:
     r"""The lines of a UTF-8 file without their ends; `\n` and `\r\n` end a line, and nothing else does.
 
@@ -123,16 +94,20 @@ def read_lines(path: Path) -> list[str]:
     return [line.removesuffix("\r") for line in lines]
 
 
-def check_text(text: str) -> None:
-    """Refuses text that UTF-8 cannot hold, as it comes from a shell that is set to another encoding.
+def utf8(text: str) -> str:
+    """A text of the command line as UTF-8 reads it, whatever encoding the locale names.
 
     Raises:
-        ConfigError: it has a lone surrogate.
+        ConfigError: its bytes are not UTF-8.
     """
-    if not is_utf8(text):
+    if is_utf8(text):
+        return text
+    try:
+        return os.fsencode(text).decode("utf-8")
+    except UnicodeError as error:
         raise ConfigError(
             f"the text '{shown(text)}' is not UTF-8; set the terminal to UTF-8, or give the text in a file: --file PATH"
-        )
+        ) from error
 
 
 def _read(cls: type[Task], file: str, inputs: Sequence[str], given: dict[str, str]) -> list[str]:
@@ -163,18 +138,6 @@ def _text_of(path: Path) -> str:
     if not data:
         raise DataError(f"{shown(path)} is empty; give a text file with content")
     return decode(data, path)
-
-
-def _options(cls: type[Task], given: dict[str, str]) -> Any:
-    hints = typing.get_type_hints(cls.PredictOptions)
-    # Text stays text: a prompt may look like anything.
-    values = {k: v if hints.get(k) is str else parse(v) for k, v in given.items()}
-    options: Any = build(cls.PredictOptions, values, "--", {f"--{k}": v for k, v in given.items()})
-    for field in fields(cls.PredictOptions):
-        value = getattr(options, field.name)
-        if value is not None and field.metadata.get("output"):
-            check_output(value, f"--{field.name.replace('_', '-')}", field.metadata["output"])
-    return options
 
 
 def _answer_texts(

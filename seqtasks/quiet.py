@@ -31,7 +31,7 @@ def import_keras() -> None:
     with _waiting("loading Keras …"), _hold_stderr():
         try:
             import keras
-        except (ImportError, ValueError, RuntimeError, AttributeError) as error:
+        except Exception as error:  # of any of the libraries below it
             raise _no_backend(error) from error
         if keras.backend.backend() == "tensorflow":
             import tensorflow as tf
@@ -41,15 +41,15 @@ def import_keras() -> None:
             logging.getLogger("tensorflow").addFilter(lambda said: "tf.function retracing" not in said.getMessage())
 
 
-def _no_backend(error: Exception) -> Exception:
-    """What to raise for a failed import of Keras: an error for the user if its backend is the cause."""
+def _no_backend(error: Exception) -> ConfigError:
+    """What to raise where Keras cannot be imported with its backend."""
     name, place = _backend()
     if name not in BACKENDS:
         fault = "does not exist"
     elif importlib.util.find_spec(name) is None:
         fault = "is not installed"
     else:
-        return error
+        fault = f"cannot be imported ({type(error).__name__}: {' '.join(str(error).split())})"
     there = [known for known in BACKENDS if importlib.util.find_spec(known)]
     return ConfigError(
         f"the Keras backend {name!r} ({place}) {fault}; allowed here: {', '.join(there) or 'none'}; "

@@ -135,7 +135,7 @@ def finished(folder: Path) -> Row | None:
     try:
         return read(folder)
     except DamagedRunError as error:
-        logging.getLogger(__name__).warning("%s", error)
+        logging.getLogger(__name__).warning("%s; making it again", str(error).rpartition(";")[0])
         return None
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from seqtasks import __version__
 from seqtasks.config import Config
 from seqtasks.errors import DamagedRunError, RunError, suggest
 from seqtasks.files import usable, write_text
+from seqtasks.repair import REPAIR, run_again, same_result
 
 FORMAT = 1
 
@@ -87,8 +89,8 @@ class Run:
         """
         file = self.plugin
         if verb != "run":
-            return f"seqtasks {verb} {self.path}" + (" --trust" if file else "")
-        return f"seqtasks run {file or self.task} --config {self.path / 'config.yaml'}"
+            return shlex.join(["seqtasks", verb, str(self.path), *(["--trust"] if file else [])])
+        return run_again(self.path, str(file or self.task))
 
     def config_values(self) -> dict[str, Any]:
         """The resolved configuration as nested mappings.
@@ -97,13 +99,18 @@ class Run:
             RunError: `config.yaml` is missing or damaged.
         """
         path = self.path / "config.yaml"
-        repair = "run it once more with the settings it was made with: seqtasks run writes the file again"
+        repair = f"{REPAIR} (result.json holds them, too)"
         try:
-            values = yaml.safe_load(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+            values = yaml.safe_load(text)
         except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-            raise RunError(f"cannot read {path}: {' '.join(str(error).split())}; {repair}") from error
+            reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+            raise RunError(f"cannot read {path}: {reason}; {repair}") from error
         if not isinstance(values, dict):
             raise RunError(f"{path} holds no settings; {repair}")
+        groups = {field.name for field in dataclasses.fields(Config)}
+        if not text.endswith("\n") or not groups <= values.keys():
+            raise RunError(f"{path} has lost its end; {repair}")
         return values
 
     def same_data(self, config: Config) -> Config:
@@ -182,7 +189,7 @@ def create(path: Path, config: Config, facts: Mapping[str, Any], plugin: Path | 
     if (path / "run.json").is_file():
         with contextlib.suppress(DamagedRunError):
             opened = open_run(path)
-            if _complete(opened, facts):
+            if _complete(opened, config, facts):
                 return opened
     facts = {"format": FORMAT, "seqtasks": __version__, **facts}
     with writing(path):
@@ -210,19 +217,13 @@ def open_run(path: Path) -> Run:
     file = path / "run.json"
     if not file.is_file():
         if (path / "config.yaml").is_file():
-            raise RunError(
-                f"{path} has lost its run.json; run it once more with the settings it was made with, which "
-                f"{path / 'config.yaml'} holds: seqtasks run TASK --config {path / 'config.yaml'} writes the file again"
-            )
+            raise RunError(f"{path} has lost its run.json; {_repair(path)}")
         raise RunError(f"{path} is not a run folder (no run.json); see seqtasks list runs")
     try:
         facts = json.loads(file.read_text(encoding="utf-8"))
         found = facts["format"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DamagedRunError(
-            f"cannot read {file}: {error}; run it once more with the settings it was made with: seqtasks run writes "
-            "the file again"
-        ) from error
+        raise DamagedRunError(f"cannot read {file}: {error}; {_repair(path)}") from error
     if found != FORMAT:
         raise RunError(
             f"{path} has format {found}, written by seqtasks {facts.get('seqtasks')}; this is seqtasks {__version__} "
@@ -252,16 +253,21 @@ def all_runs(runs_dir: Path) -> list[Run]:
     return found
 
 
-def _complete(run: Run, facts: Mapping[str, Any]) -> bool:
-    """Whether the files that `create` writes are there, readable, and of this task."""
+def _complete(run: Run, config: Config, facts: Mapping[str, Any]) -> bool:
+    """Whether the files that `create` writes are there, readable, and of this configuration and data."""
     with contextlib.suppress(RunError):
-        named = run.plugin is None or run.plugin.is_file()
-        return bool(run.config_values()) and named and {k: run.facts.get(k) for k in facts} == _plain(facts)
+        there = same_result(config, run.config_values()) and (run.plugin is None or run.plugin.is_file())
+        return there and {key: run.facts.get(key) for key in facts} == json.loads(json.dumps(facts))
     return False
 
 
-def _plain(facts: Mapping[str, Any]) -> Any:
-    return json.loads(json.dumps(facts))
+def _repair(path: Path) -> str:
+    """How to get a lost `run.json` back."""
+    with contextlib.suppress(RunError):
+        task = Run(path, {}).config_values()["task"]
+        file = path / f"{task}.py"
+        return f"this writes it again: {run_again(path, str(file if file.is_file() else task))}"
+    return REPAIR
 
 
 def _is_same(a: Path, b: Path) -> bool:

@@ -15,7 +15,7 @@ from seqtasks import runs
 from seqtasks.errors import ConfigError
 from seqtasks.files import usable
 from seqtasks.language_task import LanguageTask
-from seqtasks.predicting import check_text, read_lines
+from seqtasks.predicting import read_lines, utf8
 from seqtasks.use import open_trained
 
 SHADES = ("default", "on grey23", "on orange4", "on dark_orange3", "on red3")  # up to 1, 2, 4, 6 nats, and more
@@ -51,9 +51,10 @@ def score(folder: runs.Run, lines: Sequence[str], file: str | None = None, trust
     """
     if bool(lines) == bool(file):
         raise ConfigError('give either lines of text or --file FILE: seqtasks score RUN "a sentence"')
-    for line in lines:
-        check_text(line)
-    read = [line for line in read_lines(usable(file, "--file")) if line] if file is not None else lines
+    if file is None:
+        read = [utf8(line) for line in lines]
+    else:
+        read = [line for line in read_lines(usable(file, "--file")) if line]
     task, _, model = open_trained(folder, trust)
     if not isinstance(task, LanguageTask):
         raise ConfigError(f"{folder.path} is a run of {task.name}, which scores no text; give a language model's")

@@ -15,7 +15,8 @@ def prepare() -> None:
 
     A closed one becomes the null device: the next file that is opened would otherwise get its
     number, and what C++ code logs would be written into that file. Characters that the encoding
-    of standard output lacks become question marks.
+    of standard output lacks become question marks. Messages that standard error has no room for
+    are lost, as they are worth less than the training that they are about.
     """
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         if getattr(sys, name) is not None:
@@ -29,6 +30,8 @@ def prepare() -> None:
                 os.close(null)
         setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
     _replace_what_cannot_be_shown(sys.stdout)
+    if sys.stderr is sys.__stderr__:  # and not that of a test
+        sys.stderr = _Lossy(sys.stderr)
 
 
 def finish() -> str | None:
@@ -61,6 +64,38 @@ def can_show(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+class _Lossy:
+    """A text stream that loses what it cannot write, but for a closed pipe.
+
+    Args:
+        stream: to write to.
+    """
+
+    def __init__(self, stream: Any):
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        try:
+            self._stream.write(text)
+        except OSError as error:
+            self._lose(error)
+        return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except OSError as error:
+            self._lose(error)
+
+    def _lose(self, error: OSError) -> None:
+        silence(self._stream)
+        if error.errno == errno.EPIPE:
+            raise error
 
 
 def _replace_what_cannot_be_shown(stream: Any) -> None:

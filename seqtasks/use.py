@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+import typing
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from typing import Any
 
 import keras
@@ -13,10 +17,15 @@ from seqtasks import plugins, results, runs
 from seqtasks.config import Config
 from seqtasks.data.splits import Splits
 from seqtasks.errors import ConfigError, RunError
+from seqtasks.files import check_output, shown
 from seqtasks.metrics import log_softmax
 from seqtasks.progress import Reporter
+from seqtasks.repair import REPAIR
+from seqtasks.settings import build, parse
 from seqtasks.task import Task
 from seqtasks.train import load, run
+
+_OPTION = re.compile(r"--[A-Za-z][\w-]*(=.*)?", re.DOTALL)
 
 
 def task_of(folder: runs.Run, trust: bool = False) -> tuple[type[Task], Config]:
@@ -37,7 +46,11 @@ def task_of(folder: runs.Run, trust: bool = False) -> tuple[type[Task], Config]:
         )
     # A name only: a path would be a file to run.
     cls = plugins.tasks.get(folder.task) if file is None else plugins.load_task_file(file)
-    return cls, configuration.from_dict(folder.config_values(), cls.Options)
+    try:
+        return cls, configuration.from_dict(folder.config_values(), cls.Options)
+    except ConfigError as error:
+        reason = str(error).partition(";")[0]
+        raise RunError(f"{folder.path / 'config.yaml'} cannot be used: {reason}; {REPAIR}") from error
 
 
 def resume(folder: runs.Run, reporter: Reporter, trust: bool = False) -> tuple[results.Row, bool]:
@@ -72,6 +85,8 @@ def open_trained(folder: runs.Run, trust: bool = False) -> tuple[Task, Config, k
             f"{folder.path} holds no model.keras (a baseline, or removed); train it again: {folder.command()} --force"
         )
     keras.config.set_dtype_policy(config.train.precision)
+    if not zipfile.is_zipfile(path):
+        raise RunError(f"cannot load {path}: it is no whole file of Keras; train it again: {folder.command()} --force")
     try:
         model = keras.models.load_model(path)
     # A damaged file can raise almost anything out of Keras, HDF5 and the reader of ZIP files.
@@ -129,3 +144,65 @@ def _data(folder: runs.Run, task: Task, config: Config, reporter: Reporter) -> S
             f"({row.fingerprint}); restore that data or train again"
         )
     return splits
+
+
+def predict(folder: runs.Run, words: Sequence[str], trust: bool = False) -> list[dict[str, Any]] | Iterator[str]:
+    """Answers for inputs and `--option value` words: rows, or text as it is generated.
+
+    Args:
+        folder: of the run.
+        words: as after `seqtasks predict RUN`, without the options of the command itself.
+        trust: see `task_of`.
+
+    Raises:
+        ConfigError: an unknown option, or inputs the task cannot read.
+    """
+    cls, _ = task_of(folder, trust)
+    inputs, given = split_options(words)
+    options = options_of(cls, given)
+    task, _, model = open_trained(folder, trust)
+    return task.predict(model, inputs, options)
+
+
+def split_options(words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Inputs, and the values of `--name value` or `--name=value`.
+
+    Raises:
+        ConfigError: an option without a value, or a text that looks like an option.
+    """
+    inputs: list[str] = []
+    options: dict[str, str] = {}
+    rest = iter(words)
+    for word in rest:
+        if not word.startswith("--"):
+            inputs.append(word)
+            continue
+        if not _OPTION.fullmatch(word):
+            raise ConfigError(
+                f"{shown(word)!r} is no option; write a text that begins with -- after a lone --: -- TEXT"
+            )
+        name, sign, value = word[2:].partition("=")
+        if not sign:
+            following = next(rest, None)
+            if following is None:
+                raise ConfigError(f"option --{name} has no value; write --{name} VALUE, or -- --{name} if it is a text")
+            value = following
+        options[name.replace("-", "_")] = value
+    return inputs, options
+
+
+def options_of(task: type[Task], given: dict[str, str]) -> Any:
+    """The `PredictOptions` of a task from what was typed; the files that they name can be written.
+
+    Raises:
+        ConfigError: an unknown option, a value that is not allowed, or such a file.
+    """
+    hints = typing.get_type_hints(task.PredictOptions)
+    # Text stays text: a prompt may look like anything.
+    values = {k: v if hints.get(k) is str else parse(v) for k, v in given.items()}
+    options: Any = build(task.PredictOptions, values, "--", {f"--{k}": v for k, v in given.items()})
+    for field in fields(task.PredictOptions):
+        value = getattr(options, field.name)
+        if value is not None and field.metadata.get("output"):
+            check_output(value, f"--{field.name.replace('_', '-')}", field.metadata["output"])
+    return options

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from seqtasks.errors import ConfigError
+from seqtasks.errors import ConfigError, DataError
 
 
 def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
@@ -130,6 +130,17 @@ def is_utf8(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def utf8_name(path: Path) -> str:
+    """The last part of a path, for a name that is stored, such as a label.
+
+    Raises:
+        DataError: its bytes are not UTF-8.
+    """
+    if not is_utf8(path.name):
+        raise DataError(f"the name of {shown(path)} is not UTF-8; rename it")
+    return path.name
 
 
 def shown(name: str | Path, most: int = 100) -> str:

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from seqtasks.data.splits import Splits
     from seqtasks.task import Task
 
+_READS = {
+    "texts": "texts as words, or the lines of --file",
+    "prompt": "--prompt, or the text of --file",
+    "paths": "paths of files as words",
+    "words": "words",
+}
 _console = Console(highlight=False, soft_wrap=True)
 
 
@@ -52,6 +58,7 @@ def print_task(cls: type[Task], config: Config) -> None:
         if dataclasses.fields(part):
             _console.print(f"\n{title}", style="bold")
             _print_settings(part, prefix)
+    _console.print(f"\nseqtasks predict reads {_READS[cls.reads]}", markup=False)
     if dataclasses.fields(cls.PredictOptions):
         _console.print("\noptions of seqtasks predict", style="bold")
         _print_settings(cls.PredictOptions(), "--")

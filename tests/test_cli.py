@@ -179,7 +179,7 @@ def test_show_describes_settings_and_data(cli) -> None:
     assert code == 0
     assert "options.augment" in out
     assert "examples" in out
-    assert "--invert" in out
+    assert "--invert" in out and "predict reads paths of files as words" in out
 
 
 def test_show_takes_settings(cli) -> None:

@@ -231,3 +231,14 @@ def test_a_tuple_is_the_list_that_json_gives_back():
     config = resolve("word_lm", options, ["options.adaptive=[20,50]"])
     assert config.options.adaptive == (20, 50) and config.to_dict()["options"]["adaptive"] == [20, 50]
     assert from_dict(config.to_dict(), options) == config
+
+
+def test_a_setting_that_utf8_cannot_hold_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"data.source=files:caf\\udce9 is not UTF-8"):
+        split_override("data.source=files:caf\udce9")
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b"])
+def test_no_file_can_have_the_name(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"--config .* cannot be used as a path"):
+        resolve("mnist_rows", None, [], name)

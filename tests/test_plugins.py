@@ -198,3 +198,9 @@ def test_a_topology_that_does_not_exist_is_refused(tmp_path):
     path = write(tmp_path / "mine.py", TASK.format(name="odd").replace("synced", "sideways"))
     with pytest.raises(ConfigError, match="topology is 'sideways'; allowed: one-to-one"):
         plugins.load_task_file(path)
+
+
+def test_a_name_that_no_file_can_have():
+    for name in ("./" + "x" * 300 + ".py", "a\0b.py"):
+        with pytest.raises(ConfigError, match="cannot be used as a path"):
+            plugins.load_task(name)

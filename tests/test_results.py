@@ -116,7 +116,7 @@ def damage(path: Path, **changes: Any) -> None:
     [
         ({"metric": "GONE", "seed": "GONE"}, "lacks metric, seed"),
         ({"format": 2}, "format is 2; this version of seqtasks reads format 1"),
-        ({"format": "GONE"}, "format is None"),
+        ({"format": "GONE"}, "names no format"),
         ({"value": "high"}, "value is 'high'; allowed: number"),
         ({"value": float("nan")}, "value is nan"),
         ({"kind": "guess"}, "kind is 'guess'"),
@@ -170,3 +170,13 @@ def test_nothing_slow_is_imported() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_damaged_result_is_none_that_is_finished(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert results.finished(tmp_path) is None and not caplog.messages
+    for text in ("", "{", "[]", '{"format": 1, "task": "x"}'):
+        (tmp_path / "result.json").write_text(text, encoding="utf-8")
+        assert results.finished(tmp_path) is None and caplog.messages[-1].endswith("; making it again")
+    (tmp_path / "result.json").write_text('{"format": 99}', encoding="utf-8")
+    with pytest.raises(RunError, match="reads format 1; run it again with --force"):
+        results.finished(tmp_path)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 
 from seqtasks import runs
-from seqtasks.config import Config
+from seqtasks.config import Config, DataConfig
 from seqtasks.errors import RunError
 
 CONFIG = Config(task="demo")
@@ -104,3 +105,54 @@ def test_the_first_file_says_the_format(tmp_path: Path) -> None:
     facts = json.loads((make(tmp_path).path / "run.json").read_text(encoding="utf-8"))
     assert facts["format"] == runs.FORMAT
     assert facts["seqtasks"]
+
+
+@pytest.mark.parametrize("name", ["../evil.py", "/tmp/evil.py", "sub/evil.py", "..", 5, "link.py"])
+def test_no_task_file_outside_the_folder_is_used(tmp_path: Path, name: object) -> None:
+    run = make(tmp_path)
+    (tmp_path / "evil.py").write_text("", encoding="utf-8")
+    (run.path / "link.py").symlink_to(tmp_path / "evil.py")
+    with pytest.raises(RunError, match="not in this folder; such a file is never used"):
+        _ = runs.Run(run.path, {"plugin": name}).plugin
+
+
+@pytest.mark.parametrize("name", ["/tmp/evil.py", "./evil", "evil.py", "a\\b", None, 3])
+def test_a_task_is_a_name(tmp_path: Path, name: object) -> None:
+    with pytest.raises(RunError, match="allowed: a name"):
+        _ = runs.Run(tmp_path, {"task": name}).task
+
+
+@pytest.mark.parametrize("file", ["config.yaml", "run.json"])
+@pytest.mark.parametrize("size", [None, 0, 15, 60])
+def test_a_lost_or_cut_file_is_written_again(tmp_path: Path, file: str, size: int | None) -> None:
+    run = make(tmp_path)
+    path = run.path / file
+    whole = path.read_bytes()
+    if size is None:
+        path.unlink()
+    else:
+        path.write_bytes(whole[:size])
+    with pytest.raises(RunError, match="seqtasks run") as error:
+        runs.open_run(run.path).config_values()
+    assert "train again" not in str(error.value)
+    assert make(tmp_path).path == run.path
+    assert path.read_bytes() == whole
+
+
+def test_the_command_that_runs_it_again(tmp_path: Path) -> None:
+    run = make(tmp_path / "my runs")
+    where = run.path / "config.yaml"
+    assert run.command() == f"seqtasks run demo --config '{where}' --runs '{tmp_path / 'my runs'}'"
+    assert run.command("resume") == f"seqtasks resume '{run.path}'"
+    (run.path / "demo.py").write_text("", encoding="utf-8")
+    assert runs.Run(run.path, {"plugin": "demo.py"}).command("resume") == f"seqtasks resume '{run.path}' --trust"
+
+
+def test_relative_data_is_read_from_any_folder(tmp_path: Path) -> None:
+    config = dataclasses.replace(CONFIG, data=DataConfig(source="files:data"))
+    (tmp_path / "data").mkdir()
+    run = runs.Run(tmp_path, {"source": f"files:{tmp_path / 'data'}"})
+    assert run.same_data(config).data.source == f"files:{tmp_path / 'data'}"
+    assert run.same_data(CONFIG) == CONFIG
+    (tmp_path / "data").rmdir()
+    assert run.same_data(config) == config

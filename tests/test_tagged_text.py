@@ -1,6 +1,6 @@
 """Text with tags as a terminal shows it."""
 
-from seqtasks.tagged_text import coloured, lines_of, over, words_of
+from seqtasks.tagged_text import coloured, over, words_of
 
 
 def test_words_are_parted_as_in_treebanks():
@@ -14,12 +14,6 @@ def test_a_line_is_folded_where_the_terminal_ends():
     text = over(["The", "cat", "sat"], ["DET", "NOUN", "VERB"], width=12)
     assert text == "The  cat\nDET  NOUN\n\nsat\nVERB\n"
     assert over(["漢字", "x"], ["N", "VERB"], width=80).splitlines() == ["漢字  x", "N     VERB"]
-
-
-def test_a_file_is_read_and_anything_else_is_text(tmp_path):
-    (tmp_path / "a.txt").write_text("one\ntwo\n")
-    assert lines_of(str(tmp_path / "a.txt")) == ["one\n", "two\n"]
-    assert lines_of("The cat.") == ["The cat."] and lines_of("a\nb") == ["a\nb"]
 
 
 def test_without_a_terminal_runs_are_named():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
-from seqtasks import runs, train, use
+from seqtasks import results, runs, train, use
 from seqtasks.config import resolve
 from seqtasks.errors import ConfigError, RunError
 from seqtasks.plugins import load_task
@@ -23,7 +24,6 @@ QUIET = Reporter(quiet=True)
         (["a", "b"], ["a", "b"], {}),
         (["a", "--invert", "yes", "b"], ["a", "b"], {"invert": "yes"}),
         (["--top-k=5", "a=b"], ["a=b"], {"top_k": "5"}),
-        (["--", "a"], ["--", "a"], {}),
         (["--n", "-1"], [], {"n": "-1"}),
     ],
 )
@@ -32,8 +32,10 @@ def test_words_are_inputs_or_options(words: list[str], inputs: list[str], option
 
 
 def test_an_option_needs_a_value() -> None:
-    with pytest.raises(ConfigError, match="--invert has no value"):
+    with pytest.raises(ConfigError, match="--invert has no value; write --invert VALUE, or -- --invert if it is"):
         use.split_options(["a", "--invert"])
+    with pytest.raises(ConfigError, match="'--great film' is no option; write a text that begins with -- after a lone"):
+        use.split_options(["--great film"])
 
 
 def test_what_is_not_there_or_not_finished(tmp_path: Path) -> None:
@@ -106,3 +108,75 @@ def test_no_ensemble_of_what_has_no_classes(tmp_path: Path) -> None:
     opened = runs.open_run(tmp_path / row.run)
     with pytest.raises(ConfigError, match="no probabilities of classes"):
         use.ensemble([opened, opened], QUIET)
+
+
+TASK = """
+from seqtasks import register_task
+from seqtasks.tasks.mnist_rows import MnistRows
+
+
+@register_task("of_the_folder")
+class Mine(MnistRows):
+    "Rows of digits."
+"""
+TINY = ("data.source=builtin", "data.limit=40", "train.epochs=1", "encoder.units=4")
+
+
+def test_code_of_a_run_folder_runs_only_on_trust(tmp_path: Path, cli, monkeypatch) -> None:
+    file = tmp_path / "of_the_folder.py"
+    file.write_text(TASK, encoding="utf-8")
+    task = load_task(str(file))
+    row, _ = train.run(resolve("of_the_folder", task.Options, TINY), task, tmp_path / "runs", QUIET)
+    folder = runs.open_run(tmp_path / "runs" / row.run)
+    (folder.path / "of_the_folder.py").write_text(TASK + "print('ran')\n", encoding="utf-8")
+    for command in ("evaluate", "resume", "predict", "score"):
+        words = [command, str(folder.path)] + ["x"] * (command in ("predict", "score"))
+        code, out, err = cli(*words)
+        assert code == 2 and not out and f"would run the Python code of {folder.path / 'of_the_folder.py'};" in err
+        assert "add --trust" in err
+    code, out, _ = cli("evaluate", str(folder.path), "--trust", "--quiet")
+    assert code == 0 and out.startswith("ran\n") and "accuracy" in out
+    facts = folder.path / "run.json"
+    facts.write_text(facts.read_text(encoding="utf-8").replace('"of_the_folder.py"', f'"{file}"'), encoding="utf-8")
+    with pytest.raises(RunError, match="such a file is never used"):
+        use.evaluate(runs.open_run(folder.path), QUIET, trust=True)
+
+
+def test_every_advice_works_when_it_is_followed(tmp_path: Path, cli, monkeypatch) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "text.txt").write_text("the cat sat on the mat.\n" * 100, encoding="utf-8")
+    words = ["run", "char_lm", "data.source=files:data", "options.window=10", "train.epochs=1", "encoder.units=4"]
+    monkeypatch.chdir(tmp_path)
+    assert cli(*words)[0] == 0
+    (path,) = (tmp_path / "runs").iterdir()
+
+    def advice() -> list[str]:
+        code, _, err = cli("predict", str(path), "--length", "3")
+        assert code == 2 and err.count("seqtasks: ") == 1
+        return shlex.split(err.rpartition(": seqtasks ")[2])
+
+    before = results.read(path)
+    for name in ("model.keras", "run.json", "result.json"):
+        for cut in (False, True):
+            file = path / name
+            file.write_bytes(file.read_bytes()[:20]) if cut else file.unlink()
+            if (name, cut) == ("result.json", True):
+                code, _, err = cli("evaluate", str(path))  # its model can be used as it is
+                assert code == 2 and "run it again" in err
+                assert cli(*words)[0] == 0
+            else:
+                assert cli(*advice())[0] == 0
+            assert cli("predict", str(path), "--length", "3")[0] == 0
+            assert results.read(path).scores == before.scores
+    for cut in (False, True):
+        file = path / "config.yaml"
+        file.write_bytes(file.read_bytes()[:200]) if cut else file.unlink()
+        code, _, err = cli("predict", str(path), "--length", "3")
+        assert code == 2 and "run it once more with the settings it was made with" in err
+        assert cli(*words)[0] == 0 and cli("predict", str(path), "--length", "3")[0] == 0
+    assert [p.name for p in (tmp_path / "runs").iterdir()] == [path.name]
+
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    for command in ("evaluate", "resume"):
+        assert cli(command, str(path))[0] == 0

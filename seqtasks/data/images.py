@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from seqtasks.errors import DataError
+from seqtasks.files import utf8_name
 
 log = logging.getLogger(__name__)
 
@@ -196,7 +197,7 @@ def _read_grey(path: Path) -> np.ndarray:
 
 def _subfolders(folder: Path) -> list[str]:
     entries = folder.iterdir() if folder.is_dir() else ()
-    return sorted(path.name for path in entries if path.is_dir() and path.name[0] != ".")
+    return sorted(utf8_name(path) for path in entries if path.is_dir() and path.name[0] != ".")
 
 
 def _size(grey: np.ndarray) -> str:

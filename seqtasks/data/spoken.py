@@ -17,6 +17,7 @@ from seqtasks.data.ragged import Ragged
 from seqtasks.data.sources import Source
 from seqtasks.data.splits import check_labels
 from seqtasks.errors import ConfigError, DataError, suggest
+from seqtasks.files import utf8_name
 
 NAME = re.compile(r"(?P<label>.+)_(?P<speaker>[^_]+)_(?P<number>\d+)\.wav", re.IGNORECASE)
 PARTS = ("train", "validation", "test")
@@ -141,7 +142,8 @@ def _folder(folder: Path, rate: int) -> tuple[list[tuple[str, str, int, np.ndarr
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".wav" and path.is_file())
     if not paths:
         raise DataError(f"{folder} has no WAV file; put files there named label_speaker_number.wav")
-    read = [(_named(path.name, path), read_wav(path, rate)) for path in paths]
+    named = [_named(utf8_name(path), path) for path in paths]
+    read = [(names, read_wav(path, rate)) for names, path in zip(named, paths, strict=True)]
     return [(*names, wave) for names, (wave, _) in read], [given for _, (_, given) in read]
 
 

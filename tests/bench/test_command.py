@@ -1,5 +1,7 @@
 """`seqtasks bench` as people type it."""
 
+from pathlib import Path
+
 import pytest
 
 from seqtasks.bench import command
@@ -40,3 +42,18 @@ def test_the_command(cli, tmp_path):
     assert "| your shape units=8" in (tmp_path / "t.md").read_text() and (tmp_path / "b.png").stat().st_size > 1000
     code, out, err = cli("bench", "--contenders", "lop")
     assert (code, out) == (2, "") and err.startswith("seqtasks: unknown contender 'lop'; did you mean loop?")
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        ({"markdown": Path("none/table.md")}, "--markdown none/table.md: there is no folder none"),
+        ({"picture": Path("none/bars.png")}, "--picture none/bars.png: there is no folder none"),
+        ({"picture": Path("bars.gif")}, "ends in '.gif'; allowed: .png, .pdf, .svg"),
+    ],
+)
+def test_a_place_for_results_is_checked_before_the_race(monkeypatch, option, says):
+    monkeypatch.setattr(command, "race", lambda *_: pytest.fail("it began"))
+    given = {"markdown": None, "picture": None, **option}
+    with pytest.raises(ConfigError, match=says):
+        command.main([], "loop", 1, 1, quiet=True, **given)

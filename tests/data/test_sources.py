@@ -1,6 +1,7 @@
 """Which source a spec means, what is announced, and how long finding out may take."""
 
 import http.server
+import os
 import socket
 import subprocess
 import sys
@@ -193,3 +194,17 @@ def test_finding_data_imports_nothing_slow():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("x" * 300, "cannot be used as a path: File name too long"),
+        ("a\0b", "null byte"),
+        (os.fsdecode(b"caf\xe9"), r"the name of .*caf\\udce9 is not UTF-8; rename the folder"),
+        ("~nobody_of_that_name/x", "give a folder"),
+    ],
+)
+def test_names_that_no_folder_or_no_row_can_have(name, says):
+    with pytest.raises((ConfigError, DataError), match=says):
+        sources.resolve(f"files:{name}", tfds=None, files="any", builtin=None)

@@ -87,7 +87,7 @@ def test_pictures_are_read_and_paths_drawn(trained, tmp_path):
     assert use.predict(opened, words) == rows
     with pytest.raises(ConfigError, match="no image given"):
         use.predict(opened, [])
-    with pytest.raises(ConfigError, match=r"seen.txt is no PNG file; give a name that ends in .png"):
+    with pytest.raises(ConfigError, match=r"--path seen.txt ends in .\.txt.; allowed: \.png"):
         use.predict(opened, [words[0], "--path", "seen.txt"])
 
 

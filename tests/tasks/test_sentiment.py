@@ -49,7 +49,7 @@ def test_the_words_that_mattered_are_named(trained, tmp_path):
     assert "funny" in page and "background-color" in page
     use.predict(opened, ["the cast was dull .", "--heat", str(tmp_path / "a.png")])
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(ConfigError, match=r"ends in '\.gif'; allowed: \.html, \.png"):
+    with pytest.raises(ConfigError, match=r"ends in '\.gif'; allowed: \.html, \.htm, \.png"):
         use.predict(opened, ["dull", "--heat", str(tmp_path / "a.gif")])
 
 

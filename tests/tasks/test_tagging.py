@@ -52,21 +52,23 @@ def test_ends_and_neighbours_are_learnt(trained):
 
 
 def test_words_stand_over_their_tags(trained):
-    text = "".join(use.predict(runs.open_run(trained[0]), ["the bakmo melkas I run"]))
-    words, tags = text.splitlines()[:2]
+    opened = runs.open_run(trained[0])
+    (row,) = use.predict(opened, ["the bakmo melkas I run"])
+    words, tags = use.open_trained(opened)[0].show_answer(row).splitlines()[:2]
     assert words.split() == ["the", "bakmo", "melkas", "I", "run"] and tags.split() == [
         "DET", "NOUN", "VERB", "PRON", "VERB",
     ]  # fmt: skip
     assert words.index("melkas") == tags.index("VERB")
+    assert (row["words"], row["tags"]) == (words.split(), tags.split())
 
 
 def test_anything_can_be_tagged_but_nothing(trained):
     opened = runs.open_run(trained[0])
-    assert "漢字" in "".join(use.predict(opened, ["漢字 \x00 the " + "x" * 500]))
-    assert len("".join(use.predict(opened, ["the run " * 3000])).split()) >= 12000
+    assert "漢字" in use.predict(opened, ["漢字 \x00 the " + "x" * 500])[0]["words"]
+    assert len(use.predict(opened, ["the run " * 3000])[0]["tags"]) == 6000
     for nothing in ([], [""], ["  "]):
         with pytest.raises(ConfigError, match=r"nothing to tag|no word in"):
-            "".join(use.predict(opened, nothing))
+            use.predict(opened, nothing)
 
 
 def test_its_baselines(trained):

@@ -9,6 +9,7 @@ from seqtasks import plugins, results, runs, train, use
 from seqtasks.baseline import run_baselines
 from seqtasks.config import resolve
 from seqtasks.errors import ConfigError, DataError
+from seqtasks.predicting import Request, predict
 from seqtasks.progress import Reporter
 from seqtasks.translation_task import UNKNOWN
 
@@ -60,10 +61,9 @@ def test_sentences_are_translated(trained, tmp_path):
 
 def test_files_of_lines(trained, tmp_path):
     (tmp_path / "in.txt").write_text("a red dog.\n\na green cat.\n", encoding="utf-8")
-    words = ["--file", str(tmp_path / "in.txt"), "--out", str(tmp_path / "out.txt")]
-    assert list(use.predict(runs.open_run(trained[0]), words)) == [f"3 lines → {tmp_path / 'out.txt'}"]
-    found = (tmp_path / "out.txt").read_text(encoding="utf-8").split("\n")
-    assert len(found) == 4 and found[0] == "Hund rot ein." and found[2] == "Katze grün ein."
+    request = Request(["--n-best", "2"], file=str(tmp_path / "in.txt"), out=str(tmp_path / "out.txt"))
+    predict(runs.open_run(trained[0]), request)
+    assert (tmp_path / "out.txt").read_text(encoding="utf-8") == "Hund rot ein.\n\nKatze grün ein.\n"
 
 
 def test_anything_can_be_translated_but_nothing(trained):
@@ -72,8 +72,8 @@ def test_anything_can_be_translated_but_nothing(trained):
     assert isinstance(row["de"], str)
     with pytest.raises(ConfigError, match="nothing to translate"):
         use.predict(opened, [])
-    with pytest.raises(ConfigError, match="there is no file"):
-        use.predict(opened, ["--file", "absent.txt"])
+    with pytest.raises(DataError, match=r"--file absent.txt is not there; give a text file"):
+        predict(opened, Request(file="absent.txt"))
 
 
 def test_baselines_know_less(trained):

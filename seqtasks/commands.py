@@ -14,8 +14,8 @@ from seqtasks import config as configuration
 from seqtasks import plugins, results
 from seqtasks import quiet as quietly
 from seqtasks import runs as folders
-from seqtasks.errors import RunError, UnknownNameError, suggest
-from seqtasks.files import usable
+from seqtasks.errors import ConfigError, RunError, UnknownNameError, suggest
+from seqtasks.files import is_utf8, shown, usable
 from seqtasks.output import print_rows
 
 if TYPE_CHECKING:
@@ -57,7 +57,11 @@ def prepare(task: str, overrides: Sequence[str], config_file: str | None) -> tup
     cls = plugins.load_task(task)
     if own is None and name not in configuration.bundled():  # a plugin package keeps its YAML beside its module
         own = Path(str(sys.modules[cls.__module__].__file__)).with_suffix(".yaml")
-    return cls, configuration.resolve(cls.name, cls.Options, overrides, config_file, own)
+    config = configuration.resolve(cls.name, cls.Options, overrides, config_file, own)
+    for key, value in config.flat().items():  # texts may be names of files, and stand in the result row
+        if isinstance(value, str) and ("\0" in value or not is_utf8(value)):
+            raise ConfigError(f"{key} is {shown(value)!r}; allowed: text in UTF-8 without NUL; set {key}=…")
+    return cls, config
 
 
 def run(

@@ -95,6 +95,14 @@ def test_unreadable_yaml_is_named(cli, tmp_path: Path) -> None:
     assert "bad.yaml is not valid YAML" in err
 
 
+def test_settings_that_no_name_can_have(cli, tmp_path: Path) -> None:
+    for text in (r"a\0b", r"caf\uDCE9"):
+        (tmp_path / "bad.yaml").write_text(f'data: {{tfds_dir: "{text}"}}\n', encoding="utf-8")
+        code, _, err = cli("run", "mnist_rows", "--config", "bad.yaml")
+        assert code == 2 and len(errors(err)) == 1
+        assert "data.tfds_dir is" in err and "text in UTF-8 without NUL" in err
+
+
 def test_an_empty_data_folder_is_named(cli, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     code, _, err = cli("run", "mnist_rows", f"data.source=files:{tmp_path / 'empty'}")

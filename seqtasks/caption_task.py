@@ -78,6 +78,7 @@ class CaptionTask(WriterTask):
     tfds = ("mnist", "coco_captions")
     files = True
     builtin = "digits"
+    unit = "images"
     Options = CaptionOptions
     PredictOptions = CaptionPredictOptions
 

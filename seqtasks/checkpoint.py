@@ -87,7 +87,7 @@ class Checkpoint(keras.callbacks.Callback):
         if (self.batches.epoch, self.batches.start) != (self.epoch, self.step):
             # To build a model under JAX Keras begins an epoch, and ends it before the first.
             self.batches.seek(self.epoch, self.step)
-        self._saved = self._clock = time.perf_counter()
+        self._clock = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.step = self.batches.done(batch)
@@ -112,7 +112,10 @@ class Checkpoint(keras.callbacks.Callback):
         for callback, memory in zip(self.others, self._memories, strict=True):
             memory.update({name: getattr(callback, name) for name in _MEMORY if hasattr(callback, name)})
         self.done = self.done or bool(self.model.stop_training)
-        self.save()
+        # Writing the state takes longer than an epoch of a small set; the last one is always written.
+        last = epoch + 1 == self.params.get("epochs")
+        if last or self.done or self.stop() or time.perf_counter() - self._saved > self.seconds:
+            self.save()
         with writing(self.run.path):
             write_text(self.run.path / "history.csv", pd.DataFrame(self.history).to_csv(index=False))
         if self.stop():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from seqtasks import config as configuration
-from seqtasks import plugins, results
+from seqtasks import config_files, known_runs, plugins, results, verdict
 from seqtasks import quiet as quietly
 from seqtasks import runs as folders
 from seqtasks.errors import RunError, UnknownNameError, suggest
@@ -20,6 +21,7 @@ from seqtasks.output import print_rows
 if TYPE_CHECKING:
     from seqtasks.config import Config
     from seqtasks.progress import Reporter
+    from seqtasks.resolution import Plan
     from seqtasks.task import Task
 
 
@@ -43,8 +45,10 @@ def check(task: str, overrides: Sequence[str], config_file: str | None) -> tuple
     return name, own
 
 
-def prepare(task: str, overrides: Sequence[str], config_file: str | None) -> tuple[type[Task], Config]:
-    """The task and its resolved configuration; the quick checks come before the slow import.
+def prepare(task: str, overrides: Sequence[str], config_file: str | None) -> tuple[type[Task], Config, Plan]:
+    """The task, its configuration as far as it is known without the data, and what completes it.
+
+    The quick checks come before the slow import.
 
     Raises:
         SeqtasksError: an unknown task, cell or setting, or a plugin that cannot be imported.
@@ -52,9 +56,10 @@ def prepare(task: str, overrides: Sequence[str], config_file: str | None) -> tup
     name, own = check(task, overrides, config_file)
     quietly.import_keras()
     cls = plugins.load_task(task)
-    if own is None and name not in configuration.bundled():  # a plugin package keeps its YAML beside its module
+    if own is None and name not in config_files.bundled():  # a plugin package keeps its YAML beside its module
         own = Path(str(sys.modules[cls.__module__].__file__)).with_suffix(".yaml")
-    return cls, configuration.resolve(cls.name, cls.Options, overrides, config_file, own)
+    plan = functools.partial(configuration.resolve, cls.name, cls.Options, overrides, config_file, own)
+    return cls, plan(), plan
 
 
 def run(
@@ -69,19 +74,32 @@ def run(
     json: bool,
 ) -> None:
     """`seqtasks run`."""
-    cls, config = prepare(task, overrides, config_file)
-    from seqtasks import train
+    name, own = check(task, overrides, config_file)
+    request = known_runs.request_of(task, overrides, config_file, own)
+    data = configuration.resolve(name, None, overrides, config_file, own).data
+    if request is not None and not (dry_run or force):
+        row = known_runs.recall(runs, request, data.tfds_dir)
+        if row is not None:
+            _print_row(row, True, runs, json)
+            return
+    cls, config, plan = prepare(task, overrides, config_file)
+    from seqtasks import baseline, resolution, train
 
     reporter = _reporter(quiet)
+    train.check(config, cls)
+    resolved = resolution.resolve(config, cls, reporter, plan)
     if dry_run:
-        train.check(config, cls)
-        print(yaml.safe_dump(config.to_dict(), sort_keys=False).rstrip())
-        made = cls(config.options)
-        train.load(made, config, reporter)
-        model, _ = train.build(made, config)
+        print(yaml.safe_dump(resolved.config.to_dict(), sort_keys=False).rstrip())
+        model, _ = train.build(resolved.task, resolved.config)
         model.summary(print_fn=lambda text, **_: print(text))
         return
-    _print_row(*train.run(config, cls, runs, reporter, force), runs, json)
+    row, skipped = train.run_resolved(resolved, runs, reporter, force)
+    if not json:  # `compare` starts its runs with --json, and fits the baselines itself
+        baseline.quick_baselines(resolved, runs, reporter)
+    _print_row(row, skipped, runs, json)
+    if request is not None:
+        default = next(iter(cls.tfds_names()), None)
+        known_runs.remember(runs / row.run, request, resolved.source, data.source, default)
 
 
 def resume(name: str, runs: Path, *, quiet: bool, json: bool) -> None:
@@ -97,10 +115,10 @@ def baseline(
     task: str, overrides: Sequence[str], config_file: str | None, runs: Path, *, quiet: bool, json: bool
 ) -> None:
     """`seqtasks baseline`."""
-    cls, config = prepare(task, overrides, config_file)
+    cls, config, plan = prepare(task, overrides, config_file)
     from seqtasks.baseline import run_baselines
 
-    rows = run_baselines(config, cls, runs, _reporter(quiet))
+    rows = run_baselines(config, cls, runs, _reporter(quiet), plan)
     if not rows and not json:
         print(f"task {cls.name} has no baseline")
     for row in rows:
@@ -198,22 +216,27 @@ def show(task: str, words: Sequence[str], load: bool) -> None:
     if task == "cell" or any("=" not in word for word in words):
         given = " ".join(repr(word) for word in (task, *words))
         raise UnknownNameError(f"cannot show {given}; write seqtasks show TASK KEY=VALUE, or seqtasks show cell NAME")
-    cls, config = prepare(task, words, None)
+    cls, config, plan = prepare(task, words, None)
     from seqtasks import listing
 
-    listing.print_task(cls, config)
-    if load:
-        from seqtasks import train
+    if not load:
+        listing.print_task(cls, config)
+        return
+    from seqtasks import resolution
 
-        made = cls(config.options)
-        splits = train.load(made, config, _reporter(quiet=True))
-        listing.print_data(splits, made.batches(splits.train, config.train.batch_size, shuffle=True))
+    resolved = resolution.resolve(config, cls, _reporter(quiet=True), plan)
+    listing.print_task(cls, resolved.config)
+    batches = resolved.task.batches(resolved.splits.train, resolved.config.train.batch_size, shuffle=True)
+    listing.print_data(resolved, batches)
 
 
 def _print_row(row: results.Row, skipped: bool, runs: Path, json: bool) -> None:
+    """Prints a row, what makes it doubtful, and the baselines of its data that are there."""
     if json:
         print(results.to_json(row, skipped=skipped))
         return
+    if skipped:
+        print(f"{runs / row.run} is finished; --force trains it again", file=sys.stderr)
     scores = "  ".join(f"{name} {value:.4f}" for name, value in row.scores.items())
     print(f"{row.task} on {row.source}, test: {scores}")
     print(
@@ -221,6 +244,13 @@ def _print_row(row: results.Row, skipped: bool, runs: Path, json: bool) -> None:
         f"{row.seconds:.0f} s, {row.seconds_per_epoch:.1f} s/epoch, engine {row.engine}, seed {row.seed}"
     )
     print(f"folder {runs / row.run}")
+    same = [
+        other
+        for other in results.rows(runs, row.task)
+        if other.kind == "baseline" and (other.source, other.fingerprint) == (row.source, row.fingerprint)
+    ]
+    for line in [*row.notes, *verdict.of_baselines(row, same)]:
+        print(line)
 
 
 def _reporter(quiet: bool) -> Reporter:

@@ -24,7 +24,7 @@ from seqtasks.glimpse_model import AnswerAccuracy, GazeLoss, glimpse_model
 from seqtasks.image_pictures import glimpse_paths
 from seqtasks.image_task import ImagePredictOptions
 from seqtasks.layers.gaze import split
-from seqtasks.metrics import classification_scores, log_softmax
+from seqtasks.metrics import classification_scores, linear_logits, log_softmax
 from seqtasks.output import probabilities
 from seqtasks.plots import class_pictures
 from seqtasks.settings import setting
@@ -71,6 +71,7 @@ class GlimpseTask(Task):
     tfds = "mnist"
     files = True
     builtin = "digits"
+    unit = "images"
     Options = GlimpseOptions
     PredictOptions = GlimpsePredictOptions
 
@@ -162,6 +163,9 @@ class GlimpseTask(Task):
             _save(glimpse_paths(canvases, places, titles, self.size), Path(options.path))
         return rows
 
+    def baseline_seconds(self, splits: Splits) -> dict[str, float]:
+        return {"logistic regression": 5e-7 * len(splits.train) * self.canvas.side**2}
+
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
         return {"logistic regression": lambda: self._logistic(splits)}
 
@@ -176,9 +180,7 @@ class GlimpseTask(Task):
             return vstack([csr_matrix(part.reshape(len(part), -1).astype(np.float32) / 255) for part in parts])
 
         fitted = LogisticRegression(max_iter=100, tol=1e-3).fit(flat(splits.train), splits.train.targets)
-        logits = fitted.decision_function(flat(splits.test))
-        if logits.ndim == 1:  # scikit-learn gives one column for two classes
-            logits = np.stack([-logits / 2, logits / 2], axis=1)
+        logits = linear_logits(fitted, flat(splits.test), len(self.classes))
         return Baseline(classification_scores(logits, splits.test.targets), fitted.coef_.size + fitted.intercept_.size)
 
     def plots(self, model: keras.Model, batches: CanvasBatches) -> Iterator[tuple[str, Any]]:

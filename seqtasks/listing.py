@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from seqtasks import plugins, runs
+from seqtasks.data import survey
 from seqtasks.equations import plain_equations
 from seqtasks.output import plain, print_table
 from seqtasks.registry import Registry
@@ -18,7 +19,7 @@ from seqtasks.settings import describe
 
 if TYPE_CHECKING:
     from seqtasks.config import Config
-    from seqtasks.data.splits import Splits
+    from seqtasks.resolution import Resolved
     from seqtasks.task import Task
 
 _console = Console(highlight=False, soft_wrap=True)
@@ -87,14 +88,18 @@ def print_cell(name: str) -> None:
     )
 
 
-def print_data(splits: Splits, batches: Any) -> None:
-    """Prints where the data came from, its sizes and fingerprint; of padded training batches, their padding."""
-    _console.print("\ndata found", style="bold")
+def print_data(resolved: Resolved, batches: Any) -> None:
+    """Prints the source, sizes and oddities of the data; of padded training batches, their padding."""
+    splits, task = resolved.splits, resolved.task
+    _console.print("\ndata", style="bold")
+    _console.print(survey.summary(task.survey(splits), task.unit), markup=False)
     _console.print(f"{splits.source}, fingerprint {splits.fingerprint}", markup=False)
     for name, part in (("train", splits.train), ("validation", splits.validation), ("test", splits.test)):
         shapes = ", ".join(f"{key} {_form(values)}" for key, values in part.inputs.items())
         tokens = f"{splits.spec['tokens'][name]:,} tokens, " if "tokens" in splits.spec else ""
-        _console.print(f"  {name}: {tokens}{len(part):,} examples, {shapes}", markup=False)
+        _console.print(f"  {name}: {tokens}{len(part):,} {task.unit}, {shapes}", markup=False)
+    if resolved.computed:
+        _console.print(f"  training: {resolved.computed}", markup=False)
     if hasattr(batches, "padding"):
         _console.print(f"  padding in training: {100 * batches.padding:.1f} % of all tokens", markup=False)
 

@@ -54,6 +54,7 @@ class Row:
     started: str  # ISO 8601, UTC
     finished: str
     run: str  # name of the run folder
+    notes: list[str] = dataclasses.field(default_factory=list)  # what makes the value doubtful, in sentences
 
 
 def to_json(row: Row, *, skipped: bool = False) -> str:
@@ -78,12 +79,12 @@ def from_json(text: str) -> Row:
     found = values.get("format") if isinstance(values, Mapping) else None
     if found != FORMAT:
         raise RunError(f"result format is {found}; this version of seqtasks reads format {FORMAT}; run it again")
-    names = [field.name for field in dataclasses.fields(Row)]
-    missing = [name for name in names if name not in values]
+    fields = dataclasses.fields(Row)
+    missing = [f.name for f in fields if f.name not in values and f.default_factory is dataclasses.MISSING]
     if missing:
         raise RunError(f"the result row lacks {', '.join(missing)}; run it again")
     try:
-        return build(Row, {name: values[name] for name in names})
+        return build(Row, {field.name: values[field.name] for field in fields if field.name in values})
     except ConfigError as error:
         raise RunError(f"damaged result row: {str(error).rpartition('; ')[0]}; run it again") from error
 

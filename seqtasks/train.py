@@ -14,10 +14,10 @@ from typing import Any, Literal
 
 import keras
 
-from seqtasks import plugins, results, runs
-from seqtasks.config import Config, EncoderConfig, bundled
-from seqtasks.data import sources
-from seqtasks.data.splits import Splits, limit
+from seqtasks import plugins, results, runs, verdict
+from seqtasks.config import Config, EncoderConfig
+from seqtasks.data import survey
+from seqtasks.data.splits import Splits
 from seqtasks.encoder import Encoder
 from seqtasks.engines import native
 from seqtasks.errors import ConfigError, RunError
@@ -28,6 +28,7 @@ from seqtasks.matching import match
 from seqtasks.optim import make_optimizer
 from seqtasks.plots import learning_curves
 from seqtasks.progress import Reporter
+from seqtasks.resolution import Plan, Resolved, resolve
 from seqtasks.table import NONE
 from seqtasks.task import Task
 
@@ -39,16 +40,18 @@ def run(
     reporter: Reporter | None = None,
     force: bool = False,
     only: runs.Run | None = None,
+    plan: Plan | None = None,
 ) -> tuple[results.Row, bool]:
     """Trains and scores what `config` describes, or continues where a killed run stopped.
 
     Args:
-        config: resolved.
+        config: of the run; what follows from its data may be missing.
         task_class: of `config.task`.
         runs_dir: the folder of all runs.
         reporter: where progress goes.
         force: train again even if the run is finished.
         only: refuse to train in any other folder than this one.
+        plan: gives the configuration for a source and a size, see `resolution.resolve`.
 
     Returns:
         The row, and whether it was there before.
@@ -58,25 +61,33 @@ def run(
     """
     reporter = reporter or Reporter()
     check(config, task_class)
-    task = task_class(config.options)
+    return run_resolved(resolve(config, task_class, reporter, plan), runs_dir, reporter, force, only)
+
+
+def run_resolved(
+    resolved: Resolved, runs_dir: Path, reporter: Reporter, force: bool = False, only: runs.Run | None = None
+) -> tuple[results.Row, bool]:
+    """Trains and scores a run whose data is read, see `run`."""
+    task, config, splits = resolved.task, resolved.config, resolved.splits
     if not task.recurrent and config.encoder != EncoderConfig():
         reporter.say(f"{task.name} has no recurrent network with these options; encoder.* changes nothing")
         config = dataclasses.replace(config, encoder=EncoderConfig())
-    splits = load(task, config, reporter)
     path = runs.path_of(runs_dir, config, identity(task, config, splits), None if task.recurrent else NONE)
     if only is not None and path.resolve() != only.path.resolve():
         raise RunError(
             f"{only.path} was made with other data or settings than those found now (they belong to {path}); "
             "restore the data, or start a new run"
         )
-    folder = runs.create(path, config, facts(task, splits), task_class.file)
+    folder = runs.create(path, config, facts(task, splits), task.file)
     with folder.lock():
         if folder.finished and not force:
-            reporter.say(f"{folder.path} is finished; --force trains it again")
             return results.read(folder.path), True
         folder.tidy()
         if force:
             folder.clear()
+        reporter.say(f"data: {survey.summary(task.survey(splits), task.unit)}")
+        if resolved.computed:
+            reporter.say(f"training: {resolved.computed}")
         return _train(task, splits, config, folder, reporter), False
 
 
@@ -93,30 +104,6 @@ def check(config: Config, task_class: type[Task]) -> None:
             f"task {task_class.name} predicts each step from the steps before it; a bidirectional encoder would read "
             "the answer; set encoder.bidirectional=false"
         )
-
-
-def load(task: Task, config: Config, reporter: Reporter) -> Splits:
-    """Finds and reads the task's data; stores its facts in `task.spec`.
-
-    Raises:
-        DataError: missing or damaged data.
-    """
-    source = sources.resolve(
-        config.data.source,
-        tfds=task.tfds,
-        files=task.files,
-        builtin=task.builtin,
-        tfds_dir=config.data.tfds_dir,
-        announce=reporter.say,
-    )
-    suited = f"{task.name}_builtin"
-    if source.kind == "builtin" and suited in bundled():
-        reporter.say(f"this set is small; settings that suit it: --config {suited}")
-    splits = task.load(source, config.seed)
-    if config.data.limit is not None:
-        splits = limit(splits, config.data.limit)
-    task.spec = splits.spec
-    return splits
 
 
 def facts(task: Task, splits: Splits) -> dict[str, Any]:
@@ -190,10 +177,8 @@ def _train(task: Task, splits: Splits, config: Config, folder: runs.Run, reporte
     )
     optimizer.build(model.trainable_variables)
     what = f"{config.encoder.cell}, engine {encoder.running_engine}" if task.recurrent else "no recurrence"
-    reporter.say(
-        f"{task.name}: {what}, {model.count_params():,} parameters, {len(splits.train):,} training examples of "
-        f"{splits.source} → {folder.path}"
-    )
+    params = _count(model.trainable_weights)
+    reporter.say(f"{task.name}: {what}, {params:,} parameters → {folder.path}")
     checkpoint = fit(model, task, batches, validation, config, folder, reporter)
     checkpoint.restore_best()
     model.steps_per_execution = 1  # Keras would predict so many batches at once
@@ -202,6 +187,10 @@ def _train(task: Task, splits: Splits, config: Config, folder: runs.Run, reporte
     history = checkpoint.history
     test = task.batches(splits.test, config.train.eval_batch_size)
     scores = task.score(model, test)
+    updates = len(history) * batches.batches_per_epoch
+    notes = verdict.of_training(task, updates, config.train.min_updates)
+    for note in notes:
+        reporter.say(note)
     seconds = [epoch["seconds"] for epoch in history]
     earlier = 0.0 if before is None else results.read(before.path).seconds
     row = results.Row(
@@ -215,13 +204,14 @@ def _train(task: Task, splits: Splits, config: Config, folder: runs.Run, reporte
         cell=config.encoder.cell if task.recurrent else NONE,
         engine=encoder.running_engine if task.recurrent else keras.backend.backend(),
         encoder_params=_count(encoder.trainable_weights),
-        params=_count(model.trainable_weights),
+        params=params,
         epochs=len(history),
         seconds=sum(seconds) + sum(epoch["validation_seconds"] for epoch in history) + earlier,
         seconds_per_epoch=statistics.median(seconds),
         examples_per_second=len(splits.train) / statistics.median(seconds),
         started=utc(started),
         finished=utc(time.time()),
+        notes=notes,
     )
     _draw(task, model, test, history, folder)
     results.write(row, folder.path)

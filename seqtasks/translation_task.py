@@ -15,6 +15,7 @@ from seqtasks.data import pairs, parallel
 from seqtasks.data.pairs import Pairs
 from seqtasks.data.sources import Source
 from seqtasks.data.splits import Examples, Splits
+from seqtasks.data.survey import Survey
 from seqtasks.data.vocabulary import Vocabulary
 from seqtasks.encoder import Encoder
 from seqtasks.errors import ConfigError, DataError
@@ -62,6 +63,7 @@ class TranslationTask(WriterTask):
     topology = "many-to-many"
     metric = "bleu"
     files = "any"
+    unit = "pairs"
     tfds = tuple(f"ted_hrlr_translate/{name}_to_en" for name in ("pt", *(n for n in TED if n != "pt")))
     builtin = "spelled"
     Options = TranslationOptions
@@ -158,12 +160,20 @@ class TranslationTask(WriterTask):
     def references(self, examples: Examples) -> list[list[str]]:
         return [[line] for line in self.texts([examples.targets.row(i) for i in range(len(examples))])]
 
+    def survey(self, splits: Splits) -> Survey:
+        parts = {part: list(zip(*lines, strict=True)) for part, lines in self._lines.items()}
+        empty = {part: sum(not source.strip() for source, _ in rows) for part, rows in parts.items()}
+        return Survey({part: len(rows) for part, rows in parts.items()}, keys=parts, empty=empty)
+
+    def baseline_seconds(self, splits: Splits) -> dict[str, float]:
+        return {"word by word (IBM model 1)": 2e-5 * splits.spec["tokens"]["train"]}
+
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
-        (train, test), n = (self._lines["train"], self._lines["test"]), len(splits.train)
-        sources, wanted = test[0][: len(splits.test)], self.references(splits.test)
+        train, sources = self._lines["train"], self._lines["test"][0]
+        wanted = self.references(splits.test)
 
         def dictionary() -> Baseline:
-            found, size = word_by_word((train[0][:n], train[1][:n]), sources)
+            found, size = word_by_word(train, sources)
             return Baseline(line_scores(found, wanted), size, "NLTK")
 
         return {

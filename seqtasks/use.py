@@ -16,9 +16,10 @@ from seqtasks.data.splits import Splits
 from seqtasks.errors import ConfigError, RunError
 from seqtasks.metrics import log_softmax
 from seqtasks.progress import Reporter
+from seqtasks.resolution import load
 from seqtasks.settings import build, parse
 from seqtasks.task import Task
-from seqtasks.train import load, run
+from seqtasks.train import run
 
 
 def task_of(folder: runs.Run) -> tuple[type[Task], Config]:

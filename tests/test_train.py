@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seqtasks import results, runs, train
+from seqtasks import resolution, results, runs, train
 from seqtasks.config import resolve
 from seqtasks.errors import ConfigError, Interrupted, RunError, TrainingDiverged
 from seqtasks.interrupt import StopRequest
@@ -61,7 +61,7 @@ def test_the_weights_of_the_best_epoch_are_kept(tmp_path: Path) -> None:
     else:
         pytest.fail("the last epoch was always the best")
     task = load_task("mnist_rows")()
-    splits = train.load(task, resolve("mnist_rows", type(task).Options, SMALL), QUIET)
+    splits = resolution.load(task, resolve("mnist_rows", type(task).Options, SMALL), QUIET)
     model = keras.models.load_model(tmp_path / row.run / "model.keras")
     assert task.score(model, task.batches(splits.validation, 100))["accuracy"] == pytest.approx(best)
     assert task.score(model, task.batches(splits.test, 7)) == pytest.approx(row.scores, rel=1e-5)
@@ -139,7 +139,7 @@ def test_pixels_and_permutation_change_the_sequence(tmp_path: Path) -> None:
     for option, shape in (("pixels", (64, 1)), ("permute", (8, 8))):
         config = resolve("mnist_rows", task.Options, [*SMALL, f"options.{option}=true"])
         made = task(config.options)
-        splits = train.load(made, config, QUIET)
+        splits = resolution.load(made, config, QUIET)
         model, encoder = train.build(made, config)
         image = splits.test.inputs["image"][:3]
         before = keras.Model(model.inputs, encoder.input[0] if isinstance(encoder.input, list) else encoder.input)

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from seqtasks import runs, train, use
+from seqtasks import resolution, runs, train, use
 from seqtasks.config import resolve
 from seqtasks.errors import ConfigError, RunError
 from seqtasks.plugins import load_task
@@ -84,7 +84,7 @@ def test_an_ensemble_is_the_mean_of_probabilities(tmp_path: Path) -> None:
     for line, row in zip(alone, rows, strict=True):
         assert line["run"] == row.run and line["accuracy"] == pytest.approx(row.value)
     # By hand, from the saved models.
-    splits, p = train.load(task(), configs[0], QUIET), 0.0
+    splits, p = resolution.load(task(), configs[0], QUIET), 0.0
     for folder in opened:
         p = p + keras.ops.convert_to_numpy(keras.ops.softmax(use.open_trained(folder)[2](splits.test.inputs["image"])))
     right = p.argmax(-1) == splits.test.targets

@@ -78,11 +78,10 @@ def load(source: Source, counts: dict[str, int], side: int) -> Captioned:
         DataError: missing or damaged data; images that `captions.csv` names and that are not there.
     """
     if source.kind == "files":
-        assert source.folder is not None
-        return _folder(source.folder, side)
+        return _folder(source, side)
     if source.name == "coco_captions":
         return _coco(source, side)
-    splits = labelled_images.load(source)
+    splits = labelled_images.load(source.whole())  # limits count scenes
     found = scenes(splits, counts)
     captions: dict[str, list[tuple[str, ...]]] = {
         part: [(sentence(row),) for row in images.combinations] for part, images in found.items()
@@ -110,7 +109,9 @@ def _square(image: Image.Image, side: int) -> np.ndarray:
     return np.asarray(image.resize((side, side), Image.Resampling.BILINEAR, box))
 
 
-def _folder(folder: Path, side: int) -> Captioned:
+def _folder(source: Source, side: int) -> Captioned:
+    folder = source.folder
+    assert folder is not None
     path = folder / FILE
     if not path.is_file():
         raise DataError(f"{folder} has no {FILE}; it takes one with the columns image,caption and perhaps split")
@@ -131,8 +132,9 @@ def _folder(folder: Path, side: int) -> Captioned:
             f"{folder} or {folder / 'Images'}, or remove their rows"
         )
     captions = {name: tuple(dict.fromkeys(map(_line, rows))) for name, rows in table.groupby("image")["caption"]}
-    images = {name: read_image(place, side) for name, place in places.items() if place is not None}
-    members = _members(path, table, names)
+    members = {part: chosen[: source.limits[part]] for part, chosen in _members(path, table, names).items()}
+    chosen = {name for part in members.values() for name in part}
+    images = {name: read_image(place, side) for name, place in places.items() if place is not None and name in chosen}
     found = {part: Pictures(np.stack([images[name] for name in chosen])) for part, chosen in members.items()}
     said = {part: [captions[name] for name in chosen] for part, chosen in members.items()}
     return Captioned(found, said, _fingerprint(found, said))
@@ -179,8 +181,9 @@ def _coco(source: Source, side: int) -> Captioned:
         return arrays
 
     arrays = cached(f"{source} {folder.name} {side}", decode)
-    texts = {part: arrays.arrays[f"{part}/captions"].tobytes().decode().split("\0") for part in PARTS}
-    images = {part: Pictures(arrays.arrays[f"{part}/image"]) for part in PARTS}
+    most = source.limits
+    texts = {p: arrays.arrays[f"{p}/captions"].tobytes().decode().split("\0")[: most[p]] for p in PARTS}
+    images = {p: Pictures(arrays.arrays[f"{p}/image"][: most[p]]) for p in PARTS}
     return Captioned(images, {p: [tuple(t.split("\n")) for t in texts[p]] for p in PARTS}, arrays.fingerprint)
 
 

@@ -6,6 +6,7 @@ Importing this module, and finding data that is already there, imports no Tensor
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import queue
@@ -35,14 +36,27 @@ class Source:
         kind: which reader.
         name: the tfds name, the folder as text, or the name of the built-in set.
         folder: the data folder of tensorflow-datasets, or the folder of files.
+        limit: `data.limit`: the most training examples, and of a validation split of its own, that a reader returns.
+        limit_test: `data.limit_test`: the same for the test split.
     """
 
     kind: Literal["tfds", "files", "builtin"]
     name: str
     folder: Path | None = None
+    limit: int | None = None
+    limit_test: int | None = None
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.name}"
+
+    @property
+    def limits(self) -> dict[str, int | None]:
+        """The most examples of each split."""
+        return {"train": self.limit, "validation": self.limit, "test": self.limit_test}
+
+    def whole(self) -> Source:
+        """The same source without limits, for examples that are composed of what is read."""
+        return dataclasses.replace(self, limit=None, limit_test=None)
 
 
 def tell(text: str) -> None:

@@ -43,7 +43,7 @@ class Tagged:
 
 
 def load(source: Source, column: str) -> Tagged:
-    """All sentences of a source; those without a word are left out.
+    """All sentences of a source; those without a word are left out. `source.limit` cuts training and validation.
 
     Args:
         source: a treebank of tfds, a folder of CoNLL-U or CoNLL files, or Python's own library.
@@ -62,7 +62,10 @@ def load(source: Source, column: str) -> Tagged:
         found = {part: list(conll.read(paths[part], column)) for part in PARTS}
     else:
         found, name = _python(), f"{source} of Python {platform.python_version()}"
-    parts = {part: [(words, labels) for words, labels in rows if words] for part, rows in found.items()}
+    parts = {
+        part: [(words, labels) for words, labels in rows if words][: source.limits[part]]
+        for part, rows in found.items()
+    }
     for part, rows in parts.items():
         if not rows:
             raise DataError(f"{source}: the {part} split has no sentence; give more data")

@@ -23,7 +23,7 @@ def test_nothing_of_a_field_is_lost(tmp_path):
     found = load(table(tmp_path / "all.csv"))
     every = sorted(pair for texts, labels in found.parts.values() for pair in zip(texts, labels, strict=True))
     assert every == sorted(ROWS) and found.classes == ["down", "up"]
-    assert [len(texts) for texts, _ in found.parts.values()] == [33, 3, 4]
+    assert [len(texts) for texts, _ in found.parts.values()] == [26, 6, 8]
     assert load(tmp_path / "all.csv").parts == found.parts
 
 
@@ -65,11 +65,27 @@ def test_bytes_that_are_no_utf_8(tmp_path):
         load(tmp_path / "a.csv")
 
 
-def test_labels_of_test_that_training_has_not(tmp_path):
+def test_labels_that_training_has_not_are_classes_all_the_same(tmp_path):
     table(tmp_path / "train.csv")
     table(tmp_path / "test.csv", [("x", "sideways")])
-    with pytest.raises(DataError, match="the test split has labels that training has not: sideways"):
-        load(tmp_path)
+    assert load(tmp_path).classes == ["down", "sideways", "up"]
+
+
+def test_a_limit_takes_a_fair_sample_before_validation_is_held_out_and_leaves_the_test_split(tmp_path):
+    rows = [(f"text {i}", "up" if i < 100 else "down") for i in range(200)]  # sorted by label
+    table(tmp_path / "train.csv", rows)
+    table(tmp_path / "test.csv", rows[50:150])
+    source = Source("files", str(tmp_path), tmp_path, limit=60)
+    found = labelled_texts.load(source, "text", "label")
+    assert [len(texts) for texts, _ in found.parts.values()] == [48, 12, 100]
+    assert 20 < found.parts["train"][1].count("up") < 28
+    quick = labelled_texts.load(Source("files", str(tmp_path), tmp_path, limit_test=7), "text", "label")
+    assert [len(texts) for texts, _ in quick.parts.values()] == [160, 40, 7]
+
+
+def test_a_folder_without_training_texts(tmp_path):
+    table(tmp_path / "train.csv")
+    table(tmp_path / "test.csv")
     (tmp_path / "train.csv").unlink()
     with pytest.raises(DataError, match=r"has test\.csv; needed: train\.csv"):
         load(tmp_path)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from seqtasks import plugins
-from seqtasks.config import bundled
+from seqtasks.config_files import bundled
 from seqtasks.testing import check_task
 
 TASKS = [entry.name for entry in plugins.tasks.entries() if entry.module.startswith("seqtasks.tasks.")]

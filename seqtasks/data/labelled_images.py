@@ -8,7 +8,7 @@ import numpy as np
 
 from seqtasks.data import cache, images, prepared
 from seqtasks.data.sources import Source
-from seqtasks.data.splits import Examples, Splits, stratified
+from seqtasks.data.splits import Examples, Splits, hold_out, tell_rare
 
 # The splits are the same for every run: seeds vary the training, not the data.
 SPLIT_SEED = 0
@@ -34,14 +34,16 @@ def load(source: Source) -> Splits:
         arrays = _digits() if source.kind == "builtin" else images.read_folder(_folder(source))
         fingerprint = cache.fingerprint(arrays)
     train = Examples({"image": arrays["train/image"]}, arrays["train/label"])
+    classes = arrays.get("classes", np.arange(int(train.targets.max()) + 1))
+    labels = [str(classes[n]) for n in train.targets]
     if "test/image" in arrays:
         test = Examples({"image": arrays["test/image"]}, arrays["test/label"])
     else:
-        kept, held = stratified(train.targets, len(train) // 6, SPLIT_SEED)
+        kept, held = hold_out(train.targets, len(train) // 6, SPLIT_SEED)
         train, test = train.take(kept), train.take(held)
-    kept, held = stratified(train.targets, len(train) // 12, SPLIT_SEED)
+    kept, held = hold_out(train.targets, len(train) // 12, SPLIT_SEED)
     train, validation = train.take(kept), train.take(held)
-    classes = arrays.get("classes", np.arange(int(train.targets.max()) + 1))
+    tell_rare(source, labels, "picture")
     spec: dict[str, Any] = {"shape": list(train.inputs["image"].shape[1:]), "classes": [str(c) for c in classes]}
     spec["counts"] = {"train": len(train), "validation": len(validation), "test": len(test)}
     return Splits(train, validation, test, str(source), fingerprint, spec)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +13,8 @@ import numpy as np
 
 from seqtasks.data.sources import Source
 from seqtasks.errors import DataError
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,45 @@ def stratified(targets: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, 
         )
     kept, held_out = train_test_split(np.arange(len(targets)), test_size=count, random_state=seed, stratify=targets)
     return np.sort(kept), np.sort(held_out)
+
+
+def hold_out(targets: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """As `stratified`, but a class with a single example keeps it on the side that is kept.
+
+    Args:
+        targets: labels (n,).
+        count: how many to hold out.
+        seed: of the choice; the same seed gives the same split.
+
+    Returns:
+        The indices kept and those held out, both sorted, int64.
+
+    Raises:
+        DataError: too few examples for every other class to be on both sides.
+    """
+    _, numbers, members = np.unique(targets, return_inverse=True, return_counts=True)
+    several = np.flatnonzero(members[numbers] > 1)
+    if len(targets) and not len(several):
+        raise DataError(
+            f"cannot hold out {count} of {len(targets)} examples: each has a label that no other has, expected two or "
+            "more of a label; add examples, or check where the labels are read from"
+        )
+    _, held = stratified(targets[several], count, seed)
+    held = several[held]
+    return np.setdiff1d(np.arange(len(targets)), held), held
+
+
+def tell_rare(source: Source, labels: Iterable[str], what: str) -> None:
+    """Warns of labels with a single example, which `hold_out` leaves in the training split."""
+    if rare := sorted(label for label, times in Counter(labels).items() if times == 1):
+        shown = ", ".join(map(repr, rare[:5])) + (f" and {len(rare) - 5} more" if len(rare) > 5 else "")
+        log.warning(
+            "%s: only one %s has the label %s; it stays in the training split, so no score covers it; add more, or "
+            "merge the label with another",
+            source,
+            what,
+            shown,
+        )
 
 
 def limit(splits: Splits, count: int | None) -> Splits:

@@ -153,9 +153,9 @@ def _wide_encoding(data: bytes) -> str | None:
             return encoding
     # Without a mark: every character below U+0100 has its zero bytes at the same places, and UTF-8 text has none.
     head = data[:4096]
-    zeros = [head[i::4].count(0) * 4 > 0.4 * len(head) for i in range(4)]
-    patterns = {(0, 1, 1, 1): "UTF-32LE", (1, 1, 1, 0): "UTF-32BE", (0, 1, 0, 1): "UTF-16LE", (1, 0, 1, 0): "UTF-16BE"}
-    return patterns.get(tuple(map(int, zeros))) if len(head) >= 4 else None
+    zeros = "".join("0" if head[i::4].count(0) * 4 > 0.4 * len(head) else "x" for i in range(4))
+    patterns = {"x000": "UTF-32LE", "000x": "UTF-32BE", "x0x0": "UTF-16LE", "0x0x": "UTF-16BE"}
+    return patterns.get(zeros) if len(head) >= 4 else None
 
 
 def _not_utf8(path: Path, place: int, byte: int) -> DataError:

@@ -38,7 +38,7 @@ def test_spaces_before_a_field_may_be_ignored(tmp_path):
 @pytest.mark.parametrize(
     ("content", "rows"),
     [
-        ('a\tb\n"so it began\tx\nfine\ty\n"and went on\tx\n', [['"so it began', "x"], ["fine", "y"], ['"and went on', "x"]]),
+        ('a\tb\n"so it began\tx\nfine\ty\n"and on\tx\n', [['"so it began', "x"], ["fine", "y"], ['"and on', "x"]]),
         ('a\tb\n"good"\tx\nhe said "\ty\n', [['"good"', "x"], ['he said "', "y"]]),
         ('a\tb\n"two\nlines"\tx\n"a ""tab""\there"\ty\n', [["two\nlines", "x"], ['a "tab"\there', "y"]]),
         ("a\tb\n\t\nx\t\n", [["", ""], ["x", ""]]),
@@ -58,13 +58,13 @@ def test_rows_know_their_lines(tmp_path):
         (
             "text,label\nfine, but dull,x\n\na, b,x\n",
             "a.csv",
-            r"a\.csv, line 2: 3 fields, as have 1 more rows, but the header has 2 \(text, label\); put a text that holds "
-            "a comma between quotation marks",
+            r"a\.csv, line 2: 3 fields, as have 1 more rows, but the header has 2 \(text, label\); put a text that "
+            "holds a comma between quotation marks",
         ),
         ("a,b,c\nx,y,z\nx,y\n", "a.csv", r"line 3: 2 fields, but the header has 3 \(a, b, c\)"),
         ('a,b\n"x\ny",z,w\n', "a.csv", "line 2: 3 fields, but the header has 2"),
         ('a\tb\n"x\ty\tz\n', "a.tsv", "line 2: 3 fields, but the header has 2 .*; put one tab between two fields"),
-        ('a,b\nx,y\n"z,w\nv,u\n', "a.csv", 'cannot read .*a.csv, line 3: the quotation mark at the beginning of "z,w is'),
+        ('a,b\nx,y\n"z,w\nv,u\n', "a.csv", 'cannot read .*csv, line 3: the quotation mark at the beginning of "z,w is'),
         ('a,b\n"x\n" y,z\n', "a.csv", "line 2: .* closed before the end of the field; put such a text between two"),
         ("", "a.csv", "cannot read the table: .*a.csv is empty"),
         ("\n\n", "a.csv", "every line is empty"),

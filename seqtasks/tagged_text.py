@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text as Colored
 
-from seqtasks.data.text import Text
+from seqtasks.data.text import read_lines
 
 STYLES = {"keyword": "bold magenta", "string": "green", "comment": "dim italic", "number": "cyan", "operator": "yellow"}
 _WORD = re.compile(r"\w+(?:[.,]\d+)*(?:['’]\w+)*|[^\w\s]")
@@ -31,7 +31,7 @@ def lines_of(text: str) -> list[str]:
         DataError: the file is empty or is not UTF-8.
     """
     if len(text) < 1000 and "\n" not in text and Path(text).is_file():
-        return "".join(Text([Path(text)]).pieces()).splitlines(keepends=True)
+        return [f"{line}\n" for line in read_lines(Path(text))]
     return [text]
 
 

@@ -19,6 +19,8 @@ def test_a_line_is_folded_where_the_terminal_ends():
 def test_a_file_is_read_and_anything_else_is_text(tmp_path):
     (tmp_path / "a.txt").write_text("one\ntwo\n")
     assert lines_of(str(tmp_path / "a.txt")) == ["one\n", "two\n"]
+    (tmp_path / "b.txt").write_bytes("a\u2028b\x85\r\nc\rd".encode())
+    assert lines_of(str(tmp_path / "b.txt")) == ["a\u2028b\x85\n", "c\rd\n"]
     assert lines_of("The cat.") == ["The cat."] and lines_of("a\nb") == ["a\nb"]
 
 

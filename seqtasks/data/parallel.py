@@ -11,7 +11,7 @@ import numpy as np
 from seqtasks.data import prepared, spelled
 from seqtasks.data.cache import fingerprint
 from seqtasks.data.sources import Source
-from seqtasks.data.text import Text
+from seqtasks.data.text import read_lines
 from seqtasks.errors import DataError
 
 Lines = tuple[list[str], list[str]]  # of the two languages, as many of each
@@ -138,8 +138,7 @@ def _both(one: Path, other: Path) -> Lines:
 
 
 def _lines(path: Path) -> list[str]:
-    lines = "".join(Text([path]).pieces()).split("\n")
-    return [line.strip() for line in (lines[:-1] if lines[-1] == "" else lines)]
+    return [line.strip() for line in read_lines(path)]
 
 
 def _table(path: Path) -> Lines:

@@ -137,8 +137,8 @@ def syntax(code: str) -> list[str] | None:
     """The class of each character of Python code, as `tokenize` has it; None where it cannot be read."""
     classes = ["space"] * len(code)
     starts = [0]
-    for line in code.splitlines(keepends=True):
-        starts.append(starts[-1] + len(line))
+    for line in code.split(NEWLINE):  # as `tokenize` counts them: a form feed ends no line
+        starts.append(starts[-1] + len(line) + 1)
     try:
         for token in tokenize.generate_tokens(io.StringIO(code).readline):
             name = _class_of(token)

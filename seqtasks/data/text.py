@@ -96,6 +96,20 @@ def read_lines(path: Path) -> list[str]:
     return _split("".join(_read_file(path)))
 
 
+def iter_lines(path: Path) -> Iterator[str]:
+    """As `read_lines`, one line at a time, for files of any size.
+
+    Raises:
+        DataError: as `read_lines`, when the place is reached.
+    """
+    rest = ""
+    for piece in _read_file(path):
+        *lines, rest = (rest + piece).split("\n")
+        yield from lines
+    if rest:
+        yield rest
+
+
 def split_lines(text: str) -> list[str]:
     """The lines of a text without their ends: `\\n` and `\\r\\n` end a line, nothing else does.
 

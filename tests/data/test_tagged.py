@@ -25,6 +25,12 @@ def test_every_character_of_code_has_a_class():
     assert tagged.syntax("x = (") is None  # cannot be read
 
 
+def test_a_form_feed_in_code_ends_no_line():
+    code = "x = 1\n\x0c\ndef f():\n    return '\x0c'\n"
+    found = dict(zip(range(len(code)), tagged.syntax(code), strict=True))
+    assert [code[i] for i, name in found.items() if name == "keyword"] == list("defreturn")
+
+
 def test_the_library_of_python_is_cut_between_lines_and_by_module(monkeypatch, tmp_path):
     monkeypatch.setattr(tagged.sysconfig, "get_path", lambda name: str(tmp_path))
     for number in range(12):

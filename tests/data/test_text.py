@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from seqtasks.data import text as module
-from seqtasks.data.text import Text, find_files, read_lines
+from seqtasks.data.text import Text, find_files, iter_lines, read_lines, split_lines
 from seqtasks.errors import DataError
 
 SAMPLE = "Über uns — ein Satz.\nZwei\tWörter 😀 hier\n\n" * 9
@@ -60,7 +60,10 @@ def test_line_ends_and_a_byte_order_mark(tmp_path, piece):
     ],
 )
 def test_a_line_feed_ends_a_line_and_nothing_else(tmp_path, piece, content, lines):
-    assert read_lines(write(tmp_path, content.encode())) == lines
+    path = write(tmp_path, content.encode())
+    assert read_lines(path) == list(iter_lines(path)) == lines
+    if content[0] != "\ufeff":
+        assert split_lines(content) == lines
 
 
 @pytest.mark.parametrize(

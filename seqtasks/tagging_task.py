@@ -66,7 +66,7 @@ class TaggingTask(Task):
 
     topology = "synced"
     metric = "accuracy"
-    files = True
+    files = "any"
     Options = TaggingOptions
 
     def load(self, source: Source, seed: int) -> Splits:

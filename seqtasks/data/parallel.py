@@ -11,6 +11,7 @@ import numpy as np
 from seqtasks.data import prepared, spelled
 from seqtasks.data.cache import fingerprint
 from seqtasks.data.sources import Source
+from seqtasks.data.splits import spread
 from seqtasks.data.text import read_lines
 from seqtasks.errors import DataError
 
@@ -84,9 +85,7 @@ def _held_out(rows: Lines, source: Source) -> tuple[Lines, Lines]:
     count = len(rows[0])
     if count < 3:
         raise DataError(f"{source}: {count} pairs for training, validation and test; give 3 or more")
-    held = np.unique(np.linspace(0, count - 1, max(1, count // 20)).astype(int)).tolist()
-    chosen = set(held)
-    kept = [i for i in range(count) if i not in chosen]
+    kept, held = spread(count, count // 20)
     one, other = (([rows[0][i] for i in part], [rows[1][i] for i in part]) for part in (kept, held))
     return one, other
 

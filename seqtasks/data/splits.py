@@ -138,6 +138,13 @@ def hold_out(targets: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np
     return np.setdiff1d(np.arange(len(targets)), held), held
 
 
+def spread(count: int, held: int) -> tuple[list[int], list[int]]:
+    """All but `held` of `count` indices, at least one, and those, spread evenly; always the same ones."""
+    out = np.unique(np.linspace(0, count - 1, max(1, held)).astype(int)).tolist()
+    chosen = set(out)
+    return [i for i in range(count) if i not in chosen], out
+
+
 def tell_rare(source: Source, labels: Iterable[str], what: str) -> None:
     """Warns of labels with a single example, which `hold_out` leaves in the training split."""
     if rare := sorted(label for label, times in Counter(labels).items() if times == 1):

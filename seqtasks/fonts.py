@@ -36,7 +36,7 @@ def plain_text(figure: Figure) -> Iterator[None]:
     for text in texts:
         text.set_parse_math(False)
         text.set_usetex(False)
-    written = {}
+    written: dict[tuple[str, ...], set[str]] = {}
     for text in texts:
         written.setdefault(tuple(text.get_fontfamily()), set()).update(text.get_text())
     more = {families: _fallbacks(families, frozenset(signs)) for families, signs in written.items()}

@@ -258,9 +258,11 @@ def _draw(task: Task, model: keras.Model, test: Any, history: list[dict[str, flo
                 name, picture = next(pictures, ("", None))
                 ended = picture is None
                 plots.mkdir(exist_ok=True)
+                if picture is None:
+                    continue
                 if hasattr(picture, "savefig"):
                     save_figure(picture, plots / f"{name}.png")
-                elif picture is not None:
+                else:
                     write_text(plots / f"{name}.csv", picture.to_csv(float_format="%.4f"))
             except KeyboardInterrupt:
                 raise

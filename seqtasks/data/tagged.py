@@ -107,7 +107,7 @@ def _files(source: Source, path: Path, column: str) -> dict[str, list[Sentence]]
                 known.update(rest[i][1])
         found[part] = [rest[i] for i in chosen]
         rest = [sentence for i, sentence in enumerate(rest) if i not in chosen]
-    return {"train": rest, **found}
+    return {"train": rest, "validation": found["validation"], "test": found["test"]}
 
 
 def is_iob1(rows: Iterable[Sentence]) -> bool:

@@ -21,7 +21,7 @@ from seqtasks.data.vocabulary import Vocabulary
 from seqtasks.encoder import Encoder
 from seqtasks.errors import ConfigError
 from seqtasks.image_task import ImagePredictOptions
-from seqtasks.plots import attention_pictures
+from seqtasks.plots import attention_pictures, save_figure
 from seqtasks.settings import setting
 from seqtasks.task import Baseline
 from seqtasks.translation_scores import line_scores
@@ -155,7 +155,7 @@ class CaptionTask(WriterTask):
         writer = self.writer(model, **self.search(options.beams, options.n_best))
         found = writer(read)
         if options.attention is not None:
-            self._maps(writer, read[:1], [found[0][0].tokens]).savefig(options.attention, dpi=120)
+            save_figure(self._maps(writer, read[:1], [found[0][0].tokens]), Path(options.attention))
         return [
             {"image": name if place == 0 else "", "caption": text, "log-probability": one.score}
             for name, best in zip(inputs, found, strict=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 
 from seqtasks.errors import ConfigError, RunError
 from seqtasks.files import write_atomic
+from seqtasks.plots import save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -63,7 +64,7 @@ def write_film(path: Path, film: np.ndarray, answers: Sequence[str], wanted: Seq
     if ending not in (".gif", ".png"):
         raise ConfigError(f"{path} is neither GIF nor PNG; give a name that ends in .gif or .png")
     if ending == ".png":
-        save = functools.partial(film_strip([film], [answers], [wanted]).savefig, format="png", dpi=120)
+        write: Callable[[], None] = functools.partial(save_figure, film_strip([film], [answers], [wanted]), path, "png")
     else:
         first, *rest = [
             _large(frame, *caption) for frame, caption in zip(film, _captions(answers, wanted), strict=True)
@@ -71,8 +72,9 @@ def write_film(path: Path, film: np.ndarray, answers: Sequence[str], wanted: Seq
         save = functools.partial(
             first.save, format="GIF", save_all=True, append_images=rest, duration=int(1000 * SECONDS), loop=0
         )
+        write = functools.partial(write_atomic, path, save)
     try:
-        write_atomic(path, save)
+        write()
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror or error}; name a folder that is there") from error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,14 +18,13 @@ from seqtasks.data.sources import Source
 from seqtasks.data.splits import Examples, Splits
 from seqtasks.encoder import Encoder
 from seqtasks.errors import ConfigError, RunError
-from seqtasks.files import write_atomic
 from seqtasks.glimpse_model import AnswerAccuracy, GazeLoss, glimpse_model
 from seqtasks.image_pictures import glimpse_paths
 from seqtasks.image_task import ImagePredictOptions
 from seqtasks.layers.gaze import split
 from seqtasks.metrics import classification_scores, linear_logits, log_softmax
 from seqtasks.output import probabilities
-from seqtasks.plots import class_pictures
+from seqtasks.plots import class_pictures, save_figure
 from seqtasks.settings import setting
 from seqtasks.task import Baseline, Task
 
@@ -210,6 +208,6 @@ def _save(figure: Any, path: Path) -> None:
     if path.suffix.lower() != ".png":
         raise ConfigError(f"--path {path} is no PNG file; give a name that ends in .png")
     try:
-        write_atomic(path, functools.partial(figure.savefig, format="png", dpi=120))
+        save_figure(figure, path, "png")
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror or error}; name a folder that is there") from error

@@ -20,7 +20,18 @@ def print_table(table: Table) -> None:
         return
     text = io.StringIO()
     Console(file=text, width=10_000, highlight=False).print(table)
-    print("\n".join(line.rstrip() for line in text.getvalue().splitlines()))
+    # Not splitlines, which would cut cells at U+2028 and the like.
+    print("\n".join(line.rstrip() for line in text.getvalue().removesuffix("\n").split("\n")))
+
+
+class Shaded(Text):
+    """A text whose colours mean something.
+
+    Attributes:
+        legend: what they mean; printed once below a table in a terminal.
+    """
+
+    legend: Text | None = None
 
 
 def print_rows(rows: Sequence[dict[str, Any]], format: str = "text") -> None:
@@ -38,6 +49,9 @@ def print_rows(rows: Sequence[dict[str, Any]], format: str = "text") -> None:
         for row in rows:
             cells = [row.get(name, "") for name in columns]
             table.add_row(*map(_shown, cells))
+            legend = next((cell.legend for cell in cells if isinstance(cell, Shaded)), None)
+            if legend is not None and sys.stdout.isatty():
+                table.caption, table.caption_justify, table.caption_style = legend, "left", ""
         print_table(table)
 
 

@@ -7,8 +7,8 @@ history.csv     one line an epoch
 checkpoint.npz  where training stands; removed at the end
 best.npz        the best weights so far; removed at the end
 model.keras     the trained model, for inference
-plots/          pictures and tables
-result.json     the row; written last, so a folder without it is no result
+result.json     the row; written when all of these are there, so a folder without it is no result
+plots/          pictures and tables, drawn last; errors.txt where some could not be
 """
 
 from __future__ import annotations

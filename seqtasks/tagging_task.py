@@ -67,7 +67,7 @@ class TaggingTask(Task):
 
     topology = "synced"
     metric = "accuracy"
-    files = True
+    files = "any"
     unit = "sentences"
     Options = TaggingOptions
 

@@ -212,7 +212,7 @@ class TextTask(Task):
             row |= probabilities(self.classes, p)
             rows.append(row | {"because": " ".join(f"{'+' if w > 0 else '-'}{word}" for w, word in strongest)})
         if options.heat is not None:
-            saliency.write(Path(options.heat), [row["text"] for row in rows])
+            saliency.write(Path(options.heat), [row["text"] for row in rows], [row["answer"] for row in rows])
         return rows
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import functools
+import logging
 import math
 import statistics
 import time
-from collections.abc import Sequence
+import traceback
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -26,11 +28,13 @@ from seqtasks.fitting import fit
 from seqtasks.machine import commit, machine, threads, versions
 from seqtasks.matching import match
 from seqtasks.optim import make_optimizer
-from seqtasks.plots import learning_curves
+from seqtasks.plots import learning_curves, save_figure
 from seqtasks.progress import Reporter
 from seqtasks.resolution import Plan, Resolved, resolve
 from seqtasks.table import NONE
 from seqtasks.task import Task
+
+log = logging.getLogger(__name__)
 
 
 def run(
@@ -213,11 +217,11 @@ def _train(task: Task, splits: Splits, config: Config, folder: runs.Run, reporte
         finished=utc(time.time()),
         notes=notes,
     )
-    _draw(task, model, test, history, folder)
     results.write(row, folder.path)
     for name in ("checkpoint.npz", "best.npz"):
         (folder.path / name).unlink(missing_ok=True)
     folder.set_status("finished")
+    _draw(task, model, test, history, folder)
     return row
 
 
@@ -227,17 +231,39 @@ def _inference(model: keras.Model) -> keras.Model:
 
 
 def _draw(task: Task, model: keras.Model, test: Any, history: list[dict[str, float]], folder: runs.Run) -> None:
-    from matplotlib.figure import Figure
-
+    """Draws a run that is finished: a picture that fails is a warning, and its traceback is kept beside the others."""
     plots = folder.path / "plots"
-    with runs.writing(plots):
-        plots.mkdir(exist_ok=True)
-        figures = [("learning_curves", learning_curves(history, task.metric)), *task.plots(model, test)]
-        for name, found in figures:
-            if isinstance(found, Figure):
-                write_atomic(plots / f"{name}.png", functools.partial(found.savefig, dpi=120))
-            else:
-                write_text(plots / f"{name}.csv", found.to_csv(float_format="%.4f"))
+
+    def curves() -> Iterator[tuple[str, Any]]:
+        yield "learning_curves", learning_curves(history, task.metric)
+
+    def of_task() -> Iterator[tuple[str, Any]]:
+        yield from task.plots(model, test)
+
+    for pictures in (curves(), of_task()):
+        ended = False
+        while not ended:
+            name = ""
+            try:
+                name, picture = next(pictures, ("", None))
+                ended = picture is None
+                plots.mkdir(exist_ok=True)
+                if picture is None:
+                    continue
+                if hasattr(picture, "savefig"):
+                    save_figure(picture, plots / f"{name}.png")
+                else:
+                    write_text(plots / f"{name}.csv", picture.to_csv(float_format="%.4f"))
+            except KeyboardInterrupt:
+                raise
+            except Exception as error:
+                reason = " ".join(str(error).split()) or type(error).__name__
+                log.warning(
+                    "%s: %s cannot be drawn (%s); the result is stored, details are in %s",
+                    *(folder.path, name or "a picture", reason, plots / "errors.txt"),
+                )
+                with contextlib.suppress(OSError), (plots / "errors.txt").open("a", encoding="utf-8") as file:
+                    traceback.print_exc(file=file)
 
 
 def _count(weights: Sequence[Any]) -> int:

@@ -19,7 +19,7 @@ from seqtasks.data.survey import Survey
 from seqtasks.data.vocabulary import Vocabulary
 from seqtasks.encoder import Encoder
 from seqtasks.errors import ConfigError, DataError
-from seqtasks.plots import attention_map
+from seqtasks.plots import attention_map, save_figure
 from seqtasks.settings import setting
 from seqtasks.tagged_text import lines_of
 from seqtasks.task import Baseline
@@ -219,4 +219,4 @@ class TranslationTask(WriterTask):
             [v.decode([n - 2]) or v.token(n - 2) for n in row]
             for v, row in zip(self.vocabularies, (examples.inputs["source"].row(0), best), strict=True)
         ]
-        attention_map(weights, names[0], [*names[1], "(end)"]).savefig(path, dpi=120)
+        save_figure(attention_map(weights, names[0], [*names[1], "(end)"]), path)

@@ -1,5 +1,7 @@
 """Text with tags as a terminal shows it."""
 
+import pytest
+
 from seqtasks.tagged_text import coloured, lines_of, over, words_of
 
 
@@ -8,6 +10,22 @@ def test_words_are_parted_as_in_treebanks():
         "I", "do", "n't", "think", "it", "'s", "3.5", ",", "(", "no", ")", "!",
     ]  # fmt: skip
     assert words_of("  ") == []
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("नमस्ते Ana", ["नमस्ते", "Ana"]),
+        ("مُحَمَّدٌ كَتَبَ.", ["مُحَمَّدٌ", "كَتَبَ", "."]),
+        ("שָׁלוֹם עוֹלָם!", ["שָׁלוֹם", "עוֹלָם", "!"]),
+        ("ที่นี่ ดี", ["ที่นี่", "ดี"]),
+        ("cafe\u0301's e\u0301te\u0301", ["cafe\u0301", "'s", "e\u0301te\u0301"]),
+        ("می\u200cخواهم, क्\u200dष", ["می\u200cخواهم", ",", "क्\u200dष"]),
+        ("ok 👩\u200d💻 ❤\ufe0f!", ["ok", "👩\u200d💻", "❤\ufe0f", "!"]),
+    ],
+)
+def test_marks_and_joiners_end_no_word(line, words):
+    assert words_of(line) == words
 
 
 def test_a_line_is_folded_where_the_terminal_ends():
@@ -19,6 +37,8 @@ def test_a_line_is_folded_where_the_terminal_ends():
 def test_a_file_is_read_and_anything_else_is_text(tmp_path):
     (tmp_path / "a.txt").write_text("one\ntwo\n")
     assert lines_of(str(tmp_path / "a.txt")) == ["one\n", "two\n"]
+    (tmp_path / "b.txt").write_bytes("a\u2028b\x85\r\nc\rd".encode())
+    assert lines_of(str(tmp_path / "b.txt")) == ["a\u2028b\x85\n", "c\rd\n"]
     assert lines_of("The cat.") == ["The cat."] and lines_of("a\nb") == ["a\nb"]
 
 

@@ -49,6 +49,32 @@ def test_the_folder_holds_what_the_documentation_says(tmp_path: Path) -> None:
     assert row.encoder_params == 4 * 8 * (8 + 8 + 1)
 
 
+def test_a_picture_that_fails_loses_no_result(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(load_task("mnist_rows")):  # type: ignore[misc]
+        def plots(self, model, batches):
+            (folder,) = tmp_path.iterdir()
+            assert (folder / "result.json").is_file() and not (folder / "checkpoint.npz").exists()
+            yield "table", pd.DataFrame({"a": [1]})
+            yield "nothing", object()
+            yield "after", pd.DataFrame({"a": [2]})
+            raise ValueError("no\npicture")
+
+    def train_it() -> tuple[results.Row, bool]:
+        config = resolve("mnist_rows", Broken.Options, [*SMALL, "train.epochs=1"])
+        return train.run(config, Broken, tmp_path, QUIET)
+
+    row, before = train_it()
+    folder = runs.open_run(tmp_path / row.run)
+    assert not before and folder.finished and folder.status() == "finished"
+    names = {path.name for path in (folder.path / "plots").iterdir()}
+    assert names == {"learning_curves.png", "table.csv", "after.csv", "errors.txt"}
+    assert (
+        "nothing cannot be drawn ('object'" in caplog.text and "a picture cannot be drawn (no picture)" in caplog.text
+    )
+    assert "ValueError: no\npicture" in (folder.path / "plots" / "errors.txt").read_text()
+    assert train_it() == (row, True)
+
+
 def test_the_weights_of_the_best_epoch_are_kept(tmp_path: Path) -> None:
     wild = ("train.learning_rate=0.3", "train.schedule=constant", "train.epochs=5")
     for seed in range(6):  # until the last epoch is not the best one

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from seqtasks.data import labelled_images, prepared
+from seqtasks.data import images, labelled_images, prepared
 from seqtasks.data.cache import cached, fingerprint
 from seqtasks.data.scenes import scenes, sentence
 from seqtasks.data.sources import Source, prepared_folder
+from seqtasks.data.tables import Table, read_table
 from seqtasks.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -95,11 +95,7 @@ def read_image(path: Path, side: int) -> np.ndarray:
     Raises:
         DataError: not there, or not an image.
     """
-    try:
-        with Image.open(path) as image:
-            return _square(image, side)
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path} cannot be read as an image ({error}); give a PNG or JPG file") from error
+    return _square(Image.fromarray(images.read_picture(path, "RGB")), side)
 
 
 def _square(image: Image.Image, side: int) -> np.ndarray:
@@ -115,27 +111,24 @@ def _folder(source: Source, side: int) -> Captioned:
     path = folder / FILE
     if not path.is_file():
         raise DataError(f"{folder} has no {FILE}; it takes one with the columns image,caption and perhaps split")
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True)
-    except (ValueError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read: {error}; it takes UTF-8 text in the columns image,caption") from error
-    if missing := [name for name in ("image", "caption") if name not in table]:
-        there = ", ".join(map(str, table))
-        raise DataError(f"{path} has no column {missing[0]}; it has {there}; name the columns image,caption")
-    if empty := [i for i, text in enumerate(table["caption"]) if not text.strip()]:
-        raise DataError(f"{path}, row {empty[0] + 2}: the caption is empty; write one or remove the row")
-    names = list(dict.fromkeys(table["image"]))
+    table = read_table(path, trim=True)
+    names_of_rows, texts = (table.column(name, "name the columns image,caption") for name in ("image", "caption"))
+    if empty := [number for number, text in zip(table.lines, texts, strict=True) if not text.strip()]:
+        raise DataError(f"{path}, row {empty[0]}: the caption is empty; write one or remove the row")
+    captions: dict[str, tuple[str, ...]] = {}  # of each image, each once
+    for name, text in zip(names_of_rows, texts, strict=True):
+        captions[name] = tuple(dict.fromkeys((*captions.get(name, ()), _line(text))))
+    names = list(captions)
     places = {name: _place(folder, name) for name in names}
     if gone := [name for name, place in places.items() if place is None]:
         raise DataError(
             f"{path} names {len(gone)} of {len(names)} images that are not there, such as {gone[0]}; put them into "
             f"{folder} or {folder / 'Images'}, or remove their rows"
         )
-    captions = {name: tuple(dict.fromkeys(map(_line, rows))) for name, rows in table.groupby("image")["caption"]}
-    members = {part: chosen[: source.limits[part]] for part, chosen in _members(path, table, names).items()}
-    chosen = {name for part in members.values() for name in part}
-    images = {name: read_image(place, side) for name, place in places.items() if place is not None and name in chosen}
-    found = {part: Pictures(np.stack([images[name] for name in chosen])) for part, chosen in members.items()}
+    members = {part: chosen[: source.limits[part]] for part, chosen in _members(table, names_of_rows).items()}
+    needed = {name for part in members.values() for name in part}
+    pictures = {name: read_image(place, side) for name, place in places.items() if place is not None and name in needed}
+    found = {part: Pictures(np.stack([pictures[name] for name in chosen])) for part, chosen in members.items()}
     said = {part: [captions[name] for name in chosen] for part, chosen in members.items()}
     return Captioned(found, said, _fingerprint(found, said))
 
@@ -144,12 +137,15 @@ def _place(folder: Path, name: str) -> Path | None:
     return next((place for place in (folder / name, folder / "Images" / name) if place.is_file()), None)
 
 
-def _members(path: Path, table: pd.DataFrame, names: Sequence[str]) -> dict[str, list[str]]:
+def _members(table: Table, names_of_rows: Sequence[str]) -> dict[str, list[str]]:
     """The images of each split: by the column `split`, or a tenth each for validation and test, always the same."""
-    if "split" in table:
-        splits = table.groupby("image")["split"].first().replace({"val": "validation", "dev": "validation"})
+    path, names = table.path, list(dict.fromkeys(names_of_rows))
+    if "split" in table.header:
+        splits: dict[str, str] = {}
+        for name, split in zip(names_of_rows, table.column("split", "keep one"), strict=True):
+            splits.setdefault(name, {"val": "validation", "dev": "validation"}.get(split, split))
         found = {part: [name for name in names if splits[name] == part] for part in PARTS}
-        if other := sorted(set(splits) - set(PARTS)):
+        if other := sorted(set(splits.values()) - set(PARTS)):
             raise DataError(f"{path}: split is {other[0]!r}; allowed: {', '.join(PARTS)}")
     else:
         order = [names[i] for i in np.random.default_rng(0).permutation(len(names))]

@@ -8,7 +8,7 @@ import numpy as np
 
 from seqtasks.data import cache, images, prepared
 from seqtasks.data.sources import Source
-from seqtasks.data.splits import Examples, Splits, held_out_count, stratified
+from seqtasks.data.splits import Examples, Splits, held_out_count, hold_out
 
 # The splits are the same for every run: seeds vary the training, not the data.
 SPLIT_SEED = 0
@@ -39,12 +39,12 @@ def load(source: Source) -> Splits:
     if "test/image" in arrays:
         test = Examples({"image": arrays["test/image"]}, arrays["test/label"])
     else:
-        kept, held = stratified(train.targets, len(train) // 6, SPLIT_SEED)
+        kept, held = hold_out(train.targets, len(train) // 6, SPLIT_SEED)
         train, test = train.take(kept), train.take(held)
     train = train if source.limit is None else train.take(source.limit)
     test = test if source.limit_test is None else test.take(source.limit_test)
     present = len(np.unique(train.targets))
-    kept, held = stratified(train.targets, held_out_count(len(train), 12, present), SPLIT_SEED)
+    kept, held = hold_out(train.targets, held_out_count(len(train), 12, present), SPLIT_SEED)
     train, validation = train.take(kept), train.take(held)
     spec: dict[str, Any] = {"shape": list(train.inputs["image"].shape[1:]), "classes": [str(c) for c in classes]}
     spec["counts"] = {"train": len(train), "validation": len(validation), "test": len(test)}

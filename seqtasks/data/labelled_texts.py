@@ -11,12 +11,12 @@ import numpy as np
 from seqtasks.data import opinions, prepared
 from seqtasks.data.cache import fingerprint
 from seqtasks.data.sources import Source
-from seqtasks.data.splits import held_out_count, sample, stratified
+from seqtasks.data.splits import held_out_count, hold_out, sample
+from seqtasks.data.tables import SUFFIXES, read_table
 from seqtasks.errors import DataError
 
 Texts = tuple[list[str], list[str]]  # texts, labels
 ROLES = {"train": ("train", "training"), "validation": ("valid", "validation", "val", "dev"), "test": ("test",)}
-SUFFIXES = {".csv": ",", ".tsv": "\t"}
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def load(source: Source, text: str, label: str) -> LabelledTexts:
         label: the column of labels.
 
     Raises:
-        DataError: missing data, a missing column.
+        DataError: missing data, a missing column, a single label.
     """
     if source.kind == "tfds":
         arrays = prepared.load(source, ["train", "test"], ["text", "label"])
@@ -73,6 +73,11 @@ def load(source: Source, text: str, label: str) -> LabelledTexts:
         parts["train"], parts["validation"] = _held_out(parts["train"])
     parts["test"] = _sampled(parts["test"], source.limit_test)
     classes = sorted({label for _, labels in parts.values() for label in labels})
+    if len(classes) < 2:
+        raise DataError(
+            f"{source} has only the label {classes[0]}; classification takes two or more; add texts with another "
+            f"label, or choose another column with options.label_column"
+        )
     data = {
         f"{part} {what}": _bytes(rows) for part, both in parts.items() for what, rows in zip("xy", both, strict=True)
     }
@@ -108,7 +113,7 @@ def _held_out(rows: Texts) -> tuple[Texts, Texts]:
     """The texts without and with a tenth of them, the labels in proportion, always the same ones."""
     names = {name: number for number, name in enumerate(sorted(set(rows[1])))}
     count = held_out_count(len(rows[1]), 10, len(names))
-    kept, held = stratified(np.array([names[label] for label in rows[1]]), count, seed=0)
+    kept, held = hold_out(np.array([names[label] for label in rows[1]]), count, seed=0)
     return _take(rows, kept), _take(rows, held)
 
 
@@ -139,24 +144,13 @@ def _files(path: Path, text: str, label: str) -> dict[str, Texts]:
 
 
 def _table(path: Path, text: str, label: str) -> Texts:
-    import pandas as pd
-
-    separator = SUFFIXES.get(path.suffix.lower())
-    if separator is None:
-        raise DataError(f"{path} ends in {path.suffix!r}; allowed: {', '.join(SUFFIXES)}")
-    try:
-        table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (ValueError, OSError) as error:  # of pandas's own, and of UTF-8
-        cause = " ".join(str(error).split())
-        raise DataError(f"cannot read {path}: {cause}; give a table in UTF-8 with a header") from error
-    for column, option in ((text, "text"), (label, "label")):
-        if column not in table.columns:
-            raise DataError(
-                f"{path} has no column {column!r}; it has: {', '.join(map(str, table.columns))}; "
-                f"choose one with options.{option}_column"
-            )
-    if table.empty:
-        raise DataError(f"{path} has no row below its header; give some texts")
-    if (empty := (table[label].str.strip() == "").to_numpy()).any():
-        raise DataError(f"{path}: row {int(empty.argmax()) + 1} has no label; fill it in or remove it")
-    return table[text].tolist(), table[label].str.strip().tolist()
+    table = read_table(path)
+    texts, labels = (
+        table.column(name, f"choose one with options.{option}_column")
+        for name, option in ((text, "text"), (label, "label"))
+    )
+    labels = [name.strip() for name in labels]
+    if "" in labels:
+        row = labels.index("")
+        raise DataError(f"{path}, line {table.lines[row]}: row {row + 1} has no label; fill it in or remove it")
+    return texts, labels

@@ -11,8 +11,8 @@ import numpy as np
 from seqtasks.data import prepared, spelled
 from seqtasks.data.cache import fingerprint
 from seqtasks.data.sources import Source
-from seqtasks.data.splits import held_out_count
-from seqtasks.data.text import Text
+from seqtasks.data.splits import held_out_count, spread
+from seqtasks.data.text import read_lines
 from seqtasks.errors import DataError
 
 Lines = tuple[list[str], list[str]]  # of the two languages, as many of each
@@ -95,9 +95,7 @@ def _held_out(rows: Lines, source: Source) -> tuple[Lines, Lines]:
     count = len(rows[0])
     if count < 3:
         raise DataError(f"{source}: {count} pairs for training, validation and test; give 3 or more")
-    held = np.unique(np.linspace(0, count - 1, held_out_count(count, 20)).astype(int)).tolist()
-    chosen = set(held)
-    kept = [i for i in range(count) if i not in chosen]
+    kept, held = spread(count, held_out_count(count, 20))
     one, other = (([rows[0][i] for i in part], [rows[1][i] for i in part]) for part in (kept, held))
     return one, other
 
@@ -149,8 +147,7 @@ def _both(one: Path, other: Path) -> Lines:
 
 
 def _lines(path: Path) -> list[str]:
-    lines = "".join(Text([path]).pieces()).split("\n")
-    return [line.strip() for line in (lines[:-1] if lines[-1] == "" else lines)]
+    return [line.strip() for line in read_lines(path)]
 
 
 def _table(path: Path) -> Lines:

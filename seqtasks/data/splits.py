@@ -107,6 +107,39 @@ def stratified(targets: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, 
     return np.sort(kept), np.sort(held_out)
 
 
+def hold_out(targets: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """As `stratified`, but a class with a single example keeps it on the side that is kept.
+
+    Args:
+        targets: labels (n,).
+        count: how many to hold out.
+        seed: of the choice; the same seed gives the same split.
+
+    Returns:
+        The indices kept and those held out, both sorted, int64.
+
+    Raises:
+        DataError: too few examples for every other class to be on both sides.
+    """
+    _, numbers, members = np.unique(targets, return_inverse=True, return_counts=True)
+    several = np.flatnonzero(members[numbers] > 1)
+    if len(targets) and not len(several):
+        raise DataError(
+            f"cannot hold out {count} of {len(targets)} examples: each has a label that no other has, expected two or "
+            "more of a label; add examples, or check where the labels are read from"
+        )
+    _, held = stratified(targets[several], count, seed)
+    held = several[held]
+    return np.setdiff1d(np.arange(len(targets)), held), held
+
+
+def spread(count: int, held: int) -> tuple[list[int], list[int]]:
+    """All but `held` of `count` indices, at least one, and those, spread evenly; always the same ones."""
+    out = np.unique(np.linspace(0, count - 1, max(1, held)).astype(int)).tolist()
+    chosen = set(out)
+    return [i for i in range(count) if i not in chosen], out
+
+
 def limit(splits: Splits, count: int | None, test: int | None = None) -> Splits:
     """The first `count` training and validation examples and the first `test` of the test split; all for None."""
     if count is None and test is None:

@@ -47,6 +47,8 @@ def check_task(
     assert 0 < row.encoder_params <= row.params or cls.topology == "one-to-one"
     opened = runs.open_run(folder / row.run)
     assert results.read(opened.path) == row
+    failures = opened.path / "plots" / "errors.txt"
+    assert not failures.exists(), f"plots() failed: {failures.read_text(encoding='utf-8')}"
     again = {line["score"]: line["now"] for line in use.evaluate(opened, Reporter(quiet=True))}
     for name, value in row.scores.items():
         assert abs(again[name] - value) <= 1e-5 * max(1, abs(value)), f"{name}: the saved model scores otherwise"

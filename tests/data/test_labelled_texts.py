@@ -46,7 +46,7 @@ def test_a_folder_has_a_file_for_each_split(tmp_path):
             r"has no column 'text'; it has: review, label; choose one with",
         ),
         ("a.csv", "text,label\n", "has no row below its header"),
-        ("a.csv", "text,label\nx,y\nz,\n", "row 2 has no label"),
+        ("a.csv", "text,label\nx,y\nz,\n", "line 3: row 2 has no label"),
         ("a.csv", 'text,label\n"x,y\n', "cannot read .* give a table in UTF-8"),
         ("a.csv", "", "cannot read .* give a table in UTF-8"),
         ("a.json", "{}", r"ends in '\.json'; allowed: \.csv, \.tsv"),
@@ -57,6 +57,20 @@ def test_what_is_wrong_is_said(tmp_path, name, content, message):
     (tmp_path / name).write_text(content)
     with pytest.raises(DataError, match=message):
         load(tmp_path / name)
+
+
+def test_a_label_that_comes_once_stays_in_training(tmp_path):
+    found = load(table(tmp_path / "all.csv", [*ROWS, ("alone", "sideways")]))
+    assert found.classes == ["down", "sideways", "up"]
+    assert ["sideways" in labels for _, labels in found.parts.values()] == [True, False, False]
+    assert sum(len(texts) for texts, _ in found.parts.values()) == 41
+
+
+@pytest.mark.parametrize("name", ["train.csv", "all.csv"])
+def test_one_label_is_not_enough(tmp_path, name):
+    table(tmp_path / name, [(text, "up") for text, _ in ROWS])
+    with pytest.raises(DataError, match="has only the label up; classification takes two or more; add texts"):
+        load(tmp_path if name == "train.csv" else tmp_path / name)
 
 
 def test_bytes_that_are_no_utf_8(tmp_path):

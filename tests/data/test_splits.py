@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seqtasks.data.splits import Examples, Splits, held_out_count, limit, sample, stratified
+from seqtasks.data.splits import Examples, Splits, held_out_count, hold_out, limit, sample, stratified
 from seqtasks.errors import DataError
 
 
@@ -61,6 +61,17 @@ def test_stratified_keeps_proportions_and_repeats():
 def test_too_few_examples_for_a_split(targets, count, expected):
     with pytest.raises(DataError, match=expected):
         stratified(np.array(targets, np.int64), count, seed=0)
+
+
+def test_the_only_example_of_a_class_is_kept():
+    targets = np.repeat([0, 1, 2, 3], [60, 1, 30, 1])
+    kept, held_out = hold_out(targets, 9, seed=3)
+    assert np.bincount(targets[held_out], minlength=4).tolist() == [6, 0, 3, 0]
+    assert sorted([*kept, *held_out]) == list(range(92)) and (np.diff(kept) > 0).all()
+    for one, other in zip(hold_out(np.arange(60) % 2, 9, 1), stratified(np.arange(60) % 2, 9, 1), strict=True):
+        np.testing.assert_array_equal(one, other)
+    with pytest.raises(DataError, match="cannot hold out 1 of 3 examples: each has a label that no other has"):
+        hold_out(np.arange(3), 1, 0)
 
 
 def test_limit_cuts_training_and_validation_and_the_test_split_only_when_asked():

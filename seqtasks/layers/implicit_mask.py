@@ -40,15 +40,15 @@ class MaskedLayer(keras.layers.Layer):
             args, kwargs = args[:at], dict(zip(names[at:], args[at:], strict=False)) | kwargs
         arguments = dict(zip(names, args, strict=False)) | kwargs
         first, source = arguments.get(names[0]), arguments.get(self.mask_of or names[0])
-        implicit = get_keras_mask(source)
+        implicit, carries = get_keras_mask(source), get_keras_mask(first) is not None
         if arguments.get("mask") is None:
             if isinstance(source, keras.KerasTensor):
                 # As an argument the mask would become an input of the node in the functional graph.
                 self._warn_of_loss(source)
             elif implicit is not None:
                 kwargs["mask"] = implicit
-        outputs = super().__call__(*args, **kwargs)
-        if get_keras_mask(first) is None or not self.keeps_time(arguments):
+        outputs = super().__call__(*args, **kwargs)  # where it returns its input, Keras may set a mask on that
+        if not (carries and self.keeps_time(arguments)):
             forget_masks(outputs)
         return outputs
 
@@ -60,9 +60,9 @@ class MaskedLayer(keras.layers.Layer):
         operation = _lost_at(source)
         if operation is not None:
             warnings.warn(
-                f"Layer '{self.name}' (of type {type(self).__name__}) gets no mask: the one that Keras attached was lost "
-                f"at '{operation.name}' (of type {type(operation).__name__}), which hands none on. Padding is read as "
-                "data. Give the layer its mask as an argument, or put the operation into a layer with "
+                f"Layer '{self.name}' (of type {type(self).__name__}) gets no mask: the one that Keras attached was "
+                f"lost at '{operation.name}' (of type {type(operation).__name__}), which hands none on. Padding is "
+                "read as data. Give the layer its mask as an argument, or put the operation into a layer with "
                 "supports_masking=True.",
                 stacklevel=3,
             )

@@ -26,7 +26,8 @@ class Encoder(MaskedLayer):
     highway mixes both by a gate that reads the input (Srivastava et al. 2015,
     arXiv:1505.00387), where they are equally wide; with dense skips every layer reads the
     input and the outputs of all layers below (Huang et al. 2016, arXiv:1608.06993). Masked
-    steps stay zero throughout.
+    steps stay zero throughout; the mask is an argument, or Keras's implicit one, which the
+    outputs then carry on, see `MaskedLayer`.
 
     Args:
         config: the settings, or a mapping of them.
@@ -138,7 +139,7 @@ class Encoder(MaskedLayer):
 
         Args:
             x: (batch, time, features).
-            mask: (batch, time), true at real steps; None: all are real.
+            mask: (batch, time), true at real steps; None: the mask that `x` carries, else all are real.
             initial_state: one list of states for each layer and direction, in the order
                 of the result; kept states are then neither read nor written. None:
                 zeros, or the kept states if stateful.

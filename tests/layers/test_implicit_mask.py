@@ -369,9 +369,10 @@ def test_the_loss_counts_valid_steps(what):
         vectors.set_weights(VECTORS.get_weights())
         hidden, _ = reader(vectors(tokens), mask=mask)
         outputs = head(hidden, targets, mask=mask) if what == "tags" else head(hidden)
-        model = keras.Model([tokens, targets], outputs)
+        inputs = [tokens, targets][: 2 if what == "tags" else 1]
+        model = keras.Model(inputs, outputs)
         start = model.get_weights()
-        found.append(trained(model, [TOKENS, LABELS], LABELS, loss, metric(), weights))
+        found.append(trained(model, [TOKENS, LABELS][: len(inputs)], LABELS, loss, metric(), weights))
         model.set_weights(start)
     same(*found)
 

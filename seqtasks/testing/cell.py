@@ -22,7 +22,8 @@ from seqtasks.testing.time import check_stack, check_time
 def check_cell(name: str, options: dict[str, Any] | None = None, units: int = 5, oracle: Oracle | None = None) -> None:
     """Checks everything that seqtasks promises of a registered cell, on every engine that can run it.
 
-    - Padding changes no output, state, loss or gradient; rows without a real step and
+    - Padding changes no output, state, loss or gradient; a mask that Keras attached to the input
+      equals one that is an argument; rows without a real step and
       holes in the mask; both directions; chunks with carried state equal the whole; rows
       are reset one by one; no gradient flows over the border of windows.
     - Float64 gradients against finite differences; every weight has an effect; parameters

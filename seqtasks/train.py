@@ -28,7 +28,7 @@ from seqtasks.matching import match
 from seqtasks.optim import make_optimizer
 from seqtasks.plots import learning_curves
 from seqtasks.progress import Reporter
-from seqtasks.table import NONE
+from seqtasks.results import NONE
 from seqtasks.task import Task
 
 

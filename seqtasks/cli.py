@@ -51,6 +51,8 @@ def run(
       seqtasks run mnist_rows --config mnist_rows_best
 
       seqtasks run ./my_task.py --dry-run
+
+      seqtasks run mnist_rows encoder.cell=./my_cell.py
     """
     from seqtasks import commands
 
@@ -214,7 +216,9 @@ def show(
     task: Annotated[str, typer.Argument(help="A task, as of `seqtasks run`; or the word cell", metavar="TASK|cell")],
     words: Annotated[
         list[str] | None,
-        typer.Argument(help="A cell of `seqtasks list cells`; or settings of the task", metavar="NAME|KEY=VALUE…"),
+        typer.Argument(
+            help="A cell of `seqtasks list cells`, or its file; or settings of the task", metavar="NAME|KEY=VALUE…"
+        ),
     ] = None,
     load: Annotated[bool, typer.Option(help="Also read the task's data and print its sizes")] = True,
 ) -> None:
@@ -227,6 +231,8 @@ def show(
       seqtasks show translation data.source=files:multi30k train.batch_size=128
 
       seqtasks show cell mgu
+
+      seqtasks show cell ./my_cell.py
     """
     from seqtasks import commands
 

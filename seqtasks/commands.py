@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from seqtasks.errors import RunError, UnknownNameError, suggest
 from seqtasks.output import print_rows
 
 if TYPE_CHECKING:
-    from seqtasks.config import Config
+    from seqtasks.config import Config, EncoderConfig
     from seqtasks.progress import Reporter
     from seqtasks.task import Task
 
@@ -32,15 +33,28 @@ def check(task: str, overrides: Sequence[str], config_file: str | None) -> tuple
     from_file = task.endswith(".py") or "/" in task
     if not from_file and task not in plugins.tasks:
         raise UnknownNameError(f"unknown task {task!r}; {suggest(task, plugins.tasks.names())}")
+    if from_file:
+        plugins.check_file(Path(task), "task")
     name, own = (Path(task).stem, Path(task).with_suffix(".yaml")) if from_file else (task, None)
-    encoder = configuration.resolve(name, None, overrides, config_file, own).encoder
-    cells = [encoder.cell] + ([configuration.parse_match(encoder.match)[0]] if encoder.match else [])
-    for cell in cells:
-        if not from_file and cell not in plugins.cells:  # a file may bring a cell of its own
-            hint = suggest(cell, plugins.cells.names())
-            hint = "seqtasks compare takes all cells" if cell == "all" else hint
-            raise UnknownNameError(f"unknown cell {cell!r}; {hint}")
+    config = configuration.resolve(name, None, overrides, config_file, own)
+    _check_cells(config.encoder, from_file)
     return name, own
+
+
+def _check_cells(encoder: EncoderConfig, from_file: bool) -> None:
+    """Refuses an unknown `encoder.cell` or `encoder.match`; a task's file may bring a cell of its own."""
+    names = [] if encoder.match is None else [configuration.parse_match(encoder.match)[0]]
+    place = plugins.cell_file(encoder.cell)
+    if place is None:
+        names.insert(0, encoder.cell)
+    else:
+        brought = plugins.cell_in_file(*place)
+        names = [name for name in names if name != brought]
+    for name in names:
+        if name not in plugins.cells and not from_file:
+            hint = suggest(name, plugins.cells.names())
+            hint = "seqtasks compare takes all cells" if name == "all" else hint
+            raise UnknownNameError(f"unknown cell {name!r}; {hint}")
 
 
 def prepare(task: str, overrides: Sequence[str], config_file: str | None) -> tuple[type[Task], Config]:
@@ -54,7 +68,9 @@ def prepare(task: str, overrides: Sequence[str], config_file: str | None) -> tup
     cls = plugins.load_task(task)
     if own is None and name not in configuration.bundled():  # a plugin package keeps its YAML beside its module
         own = Path(str(sys.modules[cls.__module__].__file__)).with_suffix(".yaml")
-    return cls, configuration.resolve(cls.name, cls.Options, overrides, config_file, own)
+    config = configuration.resolve(cls.name, cls.Options, overrides, config_file, own)
+    cell = plugins.load_cell(config.encoder.cell).cell_name  # of a file: the name that it registers
+    return cls, dataclasses.replace(config, encoder=dataclasses.replace(config.encoder, cell=cell))
 
 
 def run(
@@ -187,7 +203,10 @@ def show(task: str, words: Sequence[str], load: bool) -> None:
     """`seqtasks show`."""
     if task == "cell" and len(words) < 2:
         name = next(iter(words), "")
-        if name not in plugins.cells:
+        place = plugins.cell_file(name)
+        if place is not None:
+            plugins.cell_in_file(*place)
+        elif name not in plugins.cells:
             hint = suggest(name, plugins.cells.names())
             raise UnknownNameError(f"unknown cell {name!r}; {hint}" if name else "give a cell: seqtasks show cell lstm")
         quietly.import_keras()

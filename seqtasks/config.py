@@ -40,7 +40,7 @@ class DataConfig:
 class EncoderConfig:
     """The recurrent encoder; the same settings for every task."""
 
-    cell: str = setting("lstm", "a name from `seqtasks list cells`")
+    cell: str = setting("lstm", "a name from `seqtasks list cells`, or a file: ./my_cell.py or ./my_cell.py:name")
     units: int = setting(128, "width of the state", least=1)
     match: str | None = setting(None, "take as many units as make the encoder as large as, e.g., lstm:128")
     layers: int = setting(1, "stacked layers", least=1)

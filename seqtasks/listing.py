@@ -57,12 +57,17 @@ def print_task(cls: type[Task], config: Config) -> None:
         _print_settings(cls.PredictOptions(), "--")
 
 
-def print_cell(name: str) -> None:
-    """Prints what a cell is: equations, source, states, size, engines, options, and an example."""
+def print_cell(text: str) -> None:
+    """Prints what a cell is: equations, source, states, size, engines, options, and an example.
+
+    Args:
+        text: its name, its file, or `FILE.py:NAME`.
+    """
     from seqtasks import engines
     from seqtasks.cells.base import cell_options, make_cell
 
-    cls = plugins.cells.get(name)
+    cls = plugins.load_cell(text)
+    name = cls.cell_name
     title, _, rest = plain_equations(inspect.cleandoc(cls.__doc__ or "")).partition("\n")
     _console.print(f"{name}: {title}", style="bold", markup=False)
     _console.print(rest.rstrip(), markup=False)
@@ -79,7 +84,9 @@ def print_cell(name: str) -> None:
         options.add_row(f"encoder.options.{option}", str(default))
     print()
     print_table(options)
-    _console.print(f"\nseqtasks run TASK encoder.cell={name} encoder.units=64", markup=False)
+    _console.print(f"\nseqtasks run TASK encoder.cell={text} encoder.units=64", markup=False)
+    if text != name:
+        return
     _console.print(
         f"outputs, states = seqtasks.Recurrent(seqtasks.make_cell({name!r}, 64))(x, mask=mask)  # x: (batch, time, "
         "features)",

@@ -250,8 +250,9 @@ def new(
     """
     from seqtasks import scaffold
 
-    for path in scaffold.write(name, folder):
-        print(path)
+    paths = scaffold.write(name, folder)
+    print(*paths, sep="\n")
+    print(scaffold.next_steps(paths[0], paths[-1]), file=sys.stderr)
 
 
 @command()

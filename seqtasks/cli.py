@@ -200,9 +200,9 @@ def score(
 
 @command(name="list")
 def list_(
-    what: Annotated[Literal["all", "tasks", "cells", "runs"], typer.Argument()] = "all", runs: Runs = _RUNS
+    what: Annotated[Literal["all", "tasks", "cells", "runs", "configs"], typer.Argument()] = "all", runs: Runs = _RUNS
 ) -> None:
-    """List tasks, cells and runs.
+    """List tasks, cells, runs, and the configurations for --config.
 
     Example: seqtasks list cells
     """

@@ -15,7 +15,7 @@ from seqtasks import config as configuration
 from seqtasks import plugins, results
 from seqtasks import quiet as quietly
 from seqtasks import runs as folders
-from seqtasks.errors import RunError, UnknownNameError, suggest
+from seqtasks.errors import TASK_SETTINGS, ConfigError, RunError, UnknownNameError, suggest
 from seqtasks.output import print_rows
 
 if TYPE_CHECKING:
@@ -32,12 +32,22 @@ def check(task: str, overrides: Sequence[str], config_file: str | None) -> tuple
     """
     from_file = task.endswith(".py") or "/" in task
     if not from_file and task not in plugins.tasks:
-        raise UnknownNameError(f"unknown task {task!r}; {suggest(task, plugins.tasks.names())}")
+        raise UnknownNameError(f"unknown task {task!r}; {plugins.tasks.suggest(task)}")
     if from_file:
         plugins.check_file(Path(task), "task")
     name, own = (Path(task).stem, Path(task).with_suffix(".yaml")) if from_file else (task, None)
     config = configuration.resolve(name, None, overrides, config_file, own)
     _check_cells(config.encoder, from_file)
+    facts = plugins.declared(task)
+    known = facts.get("options")
+    for option in configuration.option_names(name, overrides, config_file, own) if known is not None else []:
+        if option not in known:
+            hint = suggest(option, known, "options.", TASK_SETTINGS)
+            raise ConfigError(f"unknown setting options.{option}; {hint}")
+    if config.data.source != "auto" or not (facts.get("tfds", True) or facts.get("builtin", True)):
+        from seqtasks.data import sources  # NumPy takes a while
+
+        sources.check(config.data.source, facts)
     return name, own
 
 
@@ -52,7 +62,7 @@ def _check_cells(encoder: EncoderConfig, from_file: bool) -> None:
         names = [name for name in names if name != brought]
     for name in names:
         if name not in plugins.cells and not from_file:
-            hint = suggest(name, plugins.cells.names())
+            hint = plugins.cells.suggest(name)
             hint = "seqtasks compare takes all cells" if name == "all" else hint
             raise UnknownNameError(f"unknown cell {name!r}; {hint}")
 
@@ -207,7 +217,7 @@ def show(task: str, words: Sequence[str], load: bool) -> None:
         if place is not None:
             plugins.cell_in_file(*place)
         elif name not in plugins.cells:
-            hint = suggest(name, plugins.cells.names())
+            hint = plugins.cells.suggest(name)
             raise UnknownNameError(f"unknown cell {name!r}; {hint}" if name else "give a cell: seqtasks show cell lstm")
         quietly.import_keras()
         from seqtasks import listing

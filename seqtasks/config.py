@@ -183,6 +183,18 @@ def resolve(
     return dataclasses.replace(config, options=build(options, own, "options.", raw))
 
 
+def option_names(
+    task: str, overrides: Iterable[str], config_file: str | Path | None = None, task_file: Path | None = None
+) -> list[str]:
+    """The names of `options.*` that files and overrides set; arguments as of `resolve`."""
+    values: dict[str, Any] = {}
+    for path in _files(task, config_file, task_file):
+        options = read_yaml(path).get("options")
+        values |= options if isinstance(options, dict) else {}
+    keys = [split_override(text)[0].split(".") for text in overrides]
+    return [*map(str, values), *(key[1] for key in keys if key[0] == "options" and len(key) > 1)]
+
+
 def from_dict(values: Mapping[str, Any], options: type) -> Config:
     """The inverse of `Config.to_dict`."""
     rest = dict(values)
@@ -252,7 +264,7 @@ def _files(task: str, config_file: str | Path | None, task_file: Path | None) ->
         if not path.exists() and path.stem in own and path.parent in (Path(), Path("configs")):
             path = own[path.stem]
         elif not path.exists():
-            hint = suggest(path.stem, own)
+            hint = suggest(path.stem, own, see="`seqtasks list configs`")
             raise ConfigError(f"there is no configuration file {path}; give a file or a bundled name; {hint}")
         paths.append(path)
     return paths

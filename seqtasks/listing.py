@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from seqtasks import plugins, runs
+from seqtasks.config import bundled
 from seqtasks.equations import plain_equations
 from seqtasks.output import plain, print_table
 from seqtasks.registry import Registry
@@ -25,12 +26,14 @@ _console = Console(highlight=False, soft_wrap=True)
 
 
 def print_lists(what: str, runs_dir: Path) -> None:
-    """Prints the tasks, cells or runs, or all of them."""
+    """Prints the tasks, cells, runs or bundled configurations; "all" is without the last."""
     if what in ("all", "tasks"):
         _print_registry(plugins.tasks, ["topology", "summary"], "tasks")
     if what in ("all", "cells"):
         _print_registry(plugins.cells, ["states", "params", "engines", "year", "paper"], "cells")
         _console.print("params: m features, n units, or an option of the cell; equations: seqtasks show cell NAME\n")
+    if what == "configs":
+        _print_configs()
     if what in ("all", "runs"):
         _print_runs(runs_dir)
 
@@ -122,6 +125,13 @@ def _print_registry(registry: Registry[Any], facts: list[str], title: str) -> No
         table.add_row(entry.name, *row)
     print_table(table)
     print()
+
+
+def _print_configs() -> None:
+    table = plain("name", "first line", title="configurations, for --config NAME")
+    for name, path in bundled().items():
+        table.add_row(name, path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# "))
+    print_table(table)
 
 
 def _print_runs(runs_dir: Path) -> None:

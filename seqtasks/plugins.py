@@ -18,7 +18,8 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqtasks.errors import ConfigError, PluginError, SeqtasksError, UnknownNameError
+from seqtasks.declared import facts_of_task
+from seqtasks.errors import ConfigError, PluginError, SeqtasksError, UnknownNameError, listed
 from seqtasks.registry import FILE_MODULE, Registry
 
 if TYPE_CHECKING:
@@ -133,10 +134,10 @@ def _pick_cell(path: Path, name: str | None, names: list[str]) -> str:
         raise UnknownNameError(f"{path} defines no cell; decorate its class with @register_cell")
     if name is None and len(names) > 1:
         raise ConfigError(
-            f"{path} defines {len(names)} cells: {', '.join(names)}; name one: encoder.cell={path}:{names[0]}"
+            f"{path} defines {len(names)} cells: {listed(names)}; name one: encoder.cell={path}:{names[0]}"
         )
     if name is not None and name not in names:
-        raise UnknownNameError(f"{path} defines no cell {name!r}; it has {', '.join(names)}")
+        raise UnknownNameError(f"{path} defines no cell {name!r}; it has {listed(names)}")
     return name or names[0]
 
 
@@ -156,6 +157,18 @@ def _execute(path: Path, kind: str, registry: Registry[Any], prefix: str) -> tup
     sys.modules[module] = loaded
     _guard(f"{kind} file {path}", lambda: spec.loader.exec_module(loaded))  # type: ignore[union-attr]
     return path, module
+
+
+def declared(task: str) -> dict[str, Any]:
+    """What the class of a task declares, read without importing it; see `seqtasks.declared`.
+
+    Args:
+        task: a name, or a file. Of the tasks of other packages nothing is known.
+    """
+    if task.endswith(".py") or "/" in task:
+        return facts_of_task(Path(task))
+    entry = next((entry for entry in tasks.entries() if entry.name == task), None)
+    return facts_of_task(entry.about["file"]) if entry is not None and "file" in entry.about else {}
 
 
 def _discover_tasks(registry: Registry[Any]) -> None:
@@ -211,7 +224,7 @@ def _guard(what: str, load: Callable[[], Any]) -> Any:
 
 def _about_task(file: Path) -> dict[str, Any]:
     tree = _parse(file)
-    about = {"summary": _summary(tree)}
+    about: dict[str, Any] = {"summary": _summary(tree), "file": file}
     for node in ast.walk(tree):
         if (
             isinstance(node, ast.Assign)

@@ -107,7 +107,7 @@ class Registry(Generic[T]):
         self._fill()
         entry = self._entries.get(name)
         if entry is None:
-            raise UnknownNameError(f"unknown {self.kind} {name!r}; {suggest(name, self._entries)}")
+            raise UnknownNameError(f"unknown {self.kind} {name!r}; {self.suggest(name)}")
         if entry.value is None:
             assert entry.load is not None
             entry.loading = True
@@ -123,6 +123,10 @@ class Registry(Generic[T]):
                     f"{entry.module} defines no {self.kind} {name!r}; register it there by that name"
                 )
         return entry.value
+
+    def suggest(self, name: str) -> str:
+        """The tail of the error for an unknown name: the nearest ones, and where all are listed."""
+        return suggest(name, self.names(), see=f"`seqtasks list {self.kind}s`")
 
     def entries(self) -> Iterator[Entry[T]]:
         """All entries by name, without importing anything."""

@@ -58,9 +58,25 @@ class Run:
 
     @property
     def cell_plugin(self) -> Path | None:
-        """The copy of the cell's file, for a cell that was given as a file."""
+        """The copy of the cell's file, for a cell that was given as a file.
+
+        Raises:
+            RunError: `run.json` names a file outside the folder.
+        """
         name = self.facts.get("cell_plugin")
-        return self.path / name if name else None
+        if name is None:
+            return None
+        if not isinstance(name, str) or Path(name).name != name or not name.endswith(".py"):
+            raise RunError(
+                f"{self.path / 'run.json'} names the cell's file {name!r}, which is not in this folder; "
+                "such a file is never used; train again with seqtasks run"
+            )
+        return self.path / name
+
+    @property
+    def copies(self) -> list[Path]:
+        """The copied files, of the task and of the cell, whose code runs when the run is used."""
+        return [path for path in (self.plugin, self.cell_plugin) if path is not None]
 
     def config_values(self) -> dict[str, Any]:
         """The resolved configuration as nested mappings.
@@ -199,7 +215,9 @@ def find(name: str, runs_dir: Path) -> Run:
     for path in (Path(name), runs_dir / name):
         if path.is_dir():
             return open_run(path)
-    raise RunError(f"there is no run {name!r} here or in {runs_dir}; {suggest(Path(name).name, _names(runs_dir))}")
+    known = _names(runs_dir)
+    hint = suggest(Path(name).name, known, see=f"`seqtasks list runs --runs {runs_dir}`")
+    raise RunError(f"there is no run {name!r} here or in {runs_dir}; {hint}")
 
 
 def all_runs(runs_dir: Path) -> list[Run]:

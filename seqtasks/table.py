@@ -21,7 +21,7 @@ from typing import Any
 
 from seqtasks import results
 from seqtasks.config import Config, split_override
-from seqtasks.errors import TableError, suggest
+from seqtasks.errors import MANY, TASK_SETTINGS, TableError, listed, suggest
 from seqtasks.provenance import notes_of
 from seqtasks.results import CELL_FILE, NONE, Row
 from seqtasks.settings import flatten, parse
@@ -83,13 +83,13 @@ def load_table(runs_dir: Path, tasks: Sequence[str] = (), by: Sequence[str] = ()
     absent = [task for task in tasks if task not in there]
     if absent or not rows:
         of = f" of {absent[0]}" if absent else ""
-        others = f"; it has runs of {', '.join(there)}" if rows else ""
+        others = f"; it has runs of {listed(there)}" if rows else ""
         raise TableError(
             f"no finished run{of} in {runs_dir}{others}; make one with `seqtasks run {(*absent, 'TASK')[0]}` or give "
             "another --runs folder"
         )
     if not tasks and len(there) > 1:
-        raise TableError(f"rows of {len(there)} tasks: {', '.join(there)}; name one, or some that share their data")
+        raise TableError(f"rows of {len(there)} tasks: {listed(there)}; name one, or some that share their data")
     return build([row for row in rows if not tasks or row.task in tasks], by, where)
 
 
@@ -167,7 +167,7 @@ def _filter(facts: list[_Fact], where: Sequence[str]) -> list[_Fact]:
         key, wanted = split_override(text)
         _check_key(key, facts, "filter")
         if not any(_concerns(row, own, key) and _matches(own.get(key, MISSING), wanted) for row, own in facts):
-            there = ", ".join(_counts(facts, key)) or "none"
+            there = listed(_counts(facts, key)) or "none"
             raise TableError(f"no row has {text}; there are: {there}; change the filter or run it")
         facts = [
             (row, own) for row, own in facts if not _concerns(row, own, key) or _matches(own.get(key, MISSING), wanted)
@@ -178,7 +178,7 @@ def _filter(facts: list[_Fact], where: Sequence[str]) -> list[_Fact]:
 def _check_key(key: str, facts: list[_Fact], what: str) -> None:
     known = {name for _, own in facts for name in own}.union(_ORDER)
     if key not in known:
-        raise TableError(f"unknown {what} {key}; {suggest(key, known)}")
+        raise TableError(f"unknown {what} {key}; {suggest(key, known, see=TASK_SETTINGS)}")
 
 
 def _matches(value: Any, text: str) -> bool:
@@ -201,7 +201,9 @@ def _agree(facts: list[_Fact], keys: Sequence[str]) -> None:
     for key in keys:
         counts = _counts(facts, key)
         if len(counts) > 1:
-            told.append(f"{key} is " + " and ".join(f"{v} in {n} row{'s' * (n > 1)}" for v, n in counts.most_common()))
+            values = [f"{value} in {n} row{'s' * (n > 1)}" for value, n in counts.most_common()]
+            more = f" and {len(values) - 3} other values" if len(values) > MANY else ""
+            told.append(f"{key} is {' and '.join(values[:3] if more else values)}{more}")
         left = _counts(kept, key)
         if len(left) > 1:
             most = left.most_common(1)[0][0]
@@ -226,7 +228,7 @@ def _columns(facts: list[_Fact], by: Sequence[str]) -> tuple[str, ...]:
     rest = {key: _counts(_chosen(models, key), key) for key in varying if key not in by}
     rest = {key: counts for key, counts in rest.items() if len(counts) > 1}
     if rest:
-        told = " and ".join(f"{key} ({', '.join(counts)})" for key, counts in rest.items())
+        told = " and ".join(f"{key} ({listed(counts)})" for key, counts in rest.items())
         filters = " ".join(shlex.quote(f"{key}={counts.most_common(1)[0][0]}") for key, counts in rest.items())
         raise TableError(f"these rows also differ in {told}; add them to --by or filter with {filters}")
     return _CELL, *(key for key in dict.fromkeys(by) if key not in (_CELL, "cell"))

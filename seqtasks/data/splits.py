@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqtasks.data.sources import Source
-from seqtasks.errors import DataError
+from seqtasks.errors import DataError, listed
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def check_labels(source: Source, labels: Mapping[str, Iterable[str]], what: str)
     for part, found in labels.items():
         if unseen := sorted(set(found) - known):
             raise DataError(
-                f"{source}: the {part} split has labels that training has not: {', '.join(unseen)}; correct them, or "
+                f"{source}: the {part} split has labels that training has not: {listed(unseen)}; correct them, or "
                 f"move some of their {what} to the training split"
             )
 

@@ -17,9 +17,7 @@ def errors(err: str) -> list[str]:
     return [line for line in err.splitlines() if line.startswith("seqtasks: ")]
 
 
-@pytest.mark.parametrize(
-    "words", [["--help"], ["list"], ["list", "cells"], ["list", "configs"], ["run", "--help"], ["--version"]]
-)
+@pytest.mark.parametrize("words", ["--help", "list", "list cells", "list configs", "run --help", "--version"])
 def test_answers_without_importing_keras(words: str) -> None:
     code = (
         "import sys; sys.argv = ['seqtasks', *sys.argv[1:]]\n"

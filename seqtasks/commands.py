@@ -64,6 +64,7 @@ def _check_cells(encoder: EncoderConfig, from_file: bool) -> None:
         if name not in plugins.cells and not from_file:
             hint = plugins.cells.suggest(name)
             hint = "seqtasks compare takes all cells" if name == "all" else hint
+            hint = "encoder.match takes a cell by its name" if plugins.cell_file(name) else hint
             raise UnknownNameError(f"unknown cell {name!r}; {hint}")
 
 

@@ -78,9 +78,10 @@ def cell_in_file(path: Path, name: str | None) -> str | None:
         PluginError: the file is not Python.
     """
     check_file(path, "cell")
-    text = _guard(f"cell file {path}", lambda: ast.parse(path.read_text(encoding="utf-8"), str(path)))
-    names = [found for found, _ in _about_cells(text)]
-    return _pick_cell(path, name, names) if names else None
+    tree = _guard(f"cell file {path}", lambda: ast.parse(path.read_text(encoding="utf-8"), str(path)))
+    names = [found for found, _ in _about_cells(tree)]
+    hidden = not names and "register_cell" in ast.unparse(tree)  # in a loop, or under a name that is computed
+    return None if hidden else _pick_cell(path, name, names)
 
 
 def load_cell_file(path: Path, name: str | None = None) -> type[Cell]:
@@ -168,7 +169,7 @@ def declared(task: str) -> dict[str, Any]:
     if task.endswith(".py") or "/" in task:
         return facts_of_task(Path(task))
     entry = next((entry for entry in tasks.entries() if entry.name == task), None)
-    return facts_of_task(entry.about["file"]) if entry is not None and "file" in entry.about else {}
+    return facts_of_task(Path(entry.about["file"])) if entry is not None and "file" in entry.about else {}
 
 
 def _discover_tasks(registry: Registry[Any]) -> None:
@@ -224,7 +225,7 @@ def _guard(what: str, load: Callable[[], Any]) -> Any:
 
 def _about_task(file: Path) -> dict[str, Any]:
     tree = _parse(file)
-    about: dict[str, Any] = {"summary": _summary(tree), "file": file}
+    about: dict[str, Any] = {"summary": _summary(tree), "file": str(file)}
     for node in ast.walk(tree):
         if (
             isinstance(node, ast.Assign)

@@ -241,6 +241,12 @@ def test_a_cell_file_is_read_without_running_it(tmp_path):
         plugins.load_cell_file(path)
 
 
+def test_a_name_that_is_computed_is_known_once_the_file_has_run(tmp_path):
+    path = write(tmp_path / "mine.py", CELL.format(name="{}").replace('"{}"', '"of_" + "a_file"'))
+    assert plugins.cell_in_file(path, None) is None
+    assert plugins.load_cell_file(path).cell_name == "of_a_file"
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

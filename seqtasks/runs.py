@@ -66,12 +66,13 @@ class Run:
         name = self.facts.get("cell_plugin")
         if name is None:
             return None
-        if not isinstance(name, str) or Path(name).name != name or not name.endswith(".py"):
+        path = self.path / str(name)
+        if not str(name).endswith(".py") or path.resolve() != self.path.resolve() / str(name):
             raise RunError(
                 f"{self.path / 'run.json'} names the cell's file {name!r}, which is not in this folder; "
                 "such a file is never used; train again with seqtasks run"
             )
-        return self.path / name
+        return path
 
     @property
     def copies(self) -> list[Path]:

@@ -114,6 +114,7 @@ def test_copies_of_code_are_kept_and_only_those_are_used(tmp_path):
     assert all(path.parent == run.path for path in run.copies)
     assert runs.open_run(run.path).facts["cell_file"] == runs.code_hash("cell") != runs.code_hash("cell\n")
     assert runs.create(tmp_path / "other", config, {"task": "mine"}, None).copies == []
-    for name in ("../cell.py", str(tmp_path / "mine.py"), "model.keras", 3):
-        with pytest.raises(RunError, match="names the cell's file .* not in this folder"):
+    (run.path / "link.py").symlink_to(tmp_path / "mine.py")
+    for name in ("link.py", "../cell.py", str(tmp_path / "mine.py"), "model.keras", 3):
+        with pytest.raises(RunError, match=r"names the cell's file .* not in this folder"):
             runs.Run(run.path, {"cell_plugin": name}).copies  # noqa: B018

@@ -66,8 +66,8 @@ class Run:
         name = self.facts.get("cell_plugin")
         if name is None:
             return None
-        path = self.path / str(name)
-        if not str(name).endswith(".py") or path.resolve() != self.path.resolve() / str(name):
+        path = self.path / Path(str(name)).name
+        if path.suffix != ".py" or path.name != name or path.resolve() != self.path.resolve() / name:
             raise RunError(
                 f"{self.path / 'run.json'} names the cell's file {name!r}, which is not in this folder; "
                 "such a file is never used; train again with seqtasks run"

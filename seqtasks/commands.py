@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import functools
+import dataclasses
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -15,11 +15,11 @@ from seqtasks import config as configuration
 from seqtasks import config_files, known_runs, plugins, results, verdict
 from seqtasks import quiet as quietly
 from seqtasks import runs as folders
-from seqtasks.errors import RunError, UnknownNameError, suggest
+from seqtasks.errors import TASK_SETTINGS, ConfigError, RunError, UnknownNameError, suggest
 from seqtasks.output import print_rows
 
 if TYPE_CHECKING:
-    from seqtasks.config import Config
+    from seqtasks.config import Config, EncoderConfig
     from seqtasks.progress import Reporter
     from seqtasks.resolution import Plan
     from seqtasks.task import Task
@@ -33,16 +33,40 @@ def check(task: str, overrides: Sequence[str], config_file: str | None) -> tuple
     """
     from_file = task.endswith(".py") or "/" in task
     if not from_file and task not in plugins.tasks:
-        raise UnknownNameError(f"unknown task {task!r}; {suggest(task, plugins.tasks.names())}")
+        raise UnknownNameError(f"unknown task {task!r}; {plugins.tasks.suggest(task)}")
+    if from_file:
+        plugins.check_file(Path(task), "task")
     name, own = (Path(task).stem, Path(task).with_suffix(".yaml")) if from_file else (task, None)
-    encoder = configuration.resolve(name, None, overrides, config_file, own).encoder
-    cells = [encoder.cell] + ([configuration.parse_match(encoder.match)[0]] if encoder.match else [])
-    for cell in cells:
-        if not from_file and cell not in plugins.cells:  # a file may bring a cell of its own
-            hint = suggest(cell, plugins.cells.names())
-            hint = "seqtasks compare takes all cells" if cell == "all" else hint
-            raise UnknownNameError(f"unknown cell {cell!r}; {hint}")
+    config = configuration.resolve(name, None, overrides, config_file, own)
+    _check_cells(config.encoder, from_file)
+    facts = plugins.declared(task)
+    known = facts.get("options")
+    for option in configuration.option_names(name, overrides, config_file, own) if known is not None else []:
+        if option not in known:
+            hint = suggest(option, known, "options.", TASK_SETTINGS)
+            raise ConfigError(f"unknown setting options.{option}; {hint}")
+    if config.data.source != "auto" or not (facts.get("tfds", True) or facts.get("builtin", True)):
+        from seqtasks.data import sources  # NumPy takes a while
+
+        sources.check(config.data.source, facts)
     return name, own
+
+
+def _check_cells(encoder: EncoderConfig, from_file: bool) -> None:
+    """Refuses an unknown `encoder.cell` or `encoder.match`; a task's file may bring a cell of its own."""
+    names = [] if encoder.match is None else [configuration.parse_match(encoder.match)[0]]
+    place = plugins.cell_file(encoder.cell)
+    if place is None:
+        names.insert(0, encoder.cell)
+    else:
+        brought = plugins.cell_in_file(*place)
+        names = [name for name in names if name != brought]
+    for name in names:
+        if name not in plugins.cells and not from_file:
+            hint = plugins.cells.suggest(name)
+            hint = "seqtasks compare takes all cells" if name == "all" else hint
+            hint = "encoder.match takes a cell by its name" if plugins.cell_file(name) else hint
+            raise UnknownNameError(f"unknown cell {name!r}; {hint}")
 
 
 def prepare(task: str, overrides: Sequence[str], config_file: str | None) -> tuple[type[Task], Config, Plan]:
@@ -58,7 +82,15 @@ def prepare(task: str, overrides: Sequence[str], config_file: str | None) -> tup
     cls = plugins.load_task(task)
     if own is None and name not in config_files.bundled():  # a plugin package keeps its YAML beside its module
         own = Path(str(sys.modules[cls.__module__].__file__)).with_suffix(".yaml")
-    plan = functools.partial(configuration.resolve, cls.name, cls.Options, overrides, config_file, own)
+    cells: dict[str, str] = {}  # of a file: the name that it registers
+
+    def plan(**data: Any) -> Config:
+        config = configuration.resolve(cls.name, cls.Options, overrides, config_file, own, **data)
+        cell = config.encoder.cell
+        if cell not in cells:
+            cells[cell] = plugins.load_cell(cell).cell_name
+        return dataclasses.replace(config, encoder=dataclasses.replace(config.encoder, cell=cells[cell]))
+
     return cls, plan(), plan
 
 
@@ -205,8 +237,11 @@ def show(task: str, words: Sequence[str], load: bool) -> None:
     """`seqtasks show`."""
     if task == "cell" and len(words) < 2:
         name = next(iter(words), "")
-        if name not in plugins.cells:
-            hint = suggest(name, plugins.cells.names())
+        place = plugins.cell_file(name)
+        if place is not None:
+            plugins.cell_in_file(*place)
+        elif name not in plugins.cells:
+            hint = plugins.cells.suggest(name)
             raise UnknownNameError(f"unknown cell {name!r}; {hint}" if name else "give a cell: seqtasks show cell lstm")
         quietly.import_keras()
         from seqtasks import listing

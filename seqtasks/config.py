@@ -46,7 +46,7 @@ class DataConfig:
 class EncoderConfig:
     """The recurrent encoder; the same settings for every task."""
 
-    cell: str = setting("lstm", "a name from `seqtasks list cells`")
+    cell: str = setting("lstm", "a name from `seqtasks list cells`, or a file: ./my_cell.py or ./my_cell.py:name")
     units: int = setting(128, "width of the state", least=1)
     match: str | None = setting(None, "take as many units as make the encoder as large as, e.g., lstm:128")
     layers: int = setting(1, "stacked layers", least=1)
@@ -201,6 +201,18 @@ def resolve(
     if not isinstance(own, Mapping):
         raise ConfigError(f"options is a group of settings, not {own!r}; set options.<name>=…")
     return dataclasses.replace(config, options=build(options, own, "options.", raw))
+
+
+def option_names(
+    task: str, overrides: Iterable[str], config_file: str | Path | None = None, task_file: Path | None = None
+) -> list[str]:
+    """The names of `options.*` that files and overrides set; arguments as of `resolve`."""
+    values: dict[str, Any] = {}
+    for path in config_files.paths(task, config_file, task_file):
+        options = config_files.read_yaml(path).get("options")
+        values |= options if isinstance(options, dict) else {}
+    keys = [split_override(text)[0].split(".") for text in overrides]
+    return [*map(str, values), *(key[1] for key in keys if key[0] == "options" and len(key) > 1)]
 
 
 def from_dict(values: Mapping[str, Any], options: type) -> Config:

@@ -102,7 +102,7 @@ def paths(task: str, config_file: str | Path | None, task_file: Path | None) -> 
         if not path.exists() and path.stem in names and path.parent in (Path(), Path("configs")):
             path = names[path.stem]
         elif not path.exists():
-            hint = suggest(path.stem, names)
+            hint = suggest(path.stem, names, see="`seqtasks list configs`")
             raise ConfigError(f"there is no configuration file {path}; give a file or a bundled name; {hint}")
         files.append(path)
     return files

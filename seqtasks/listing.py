@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from seqtasks import plugins, runs
+from seqtasks.config_files import bundled
 from seqtasks.data import survey
 from seqtasks.equations import plain_equations
 from seqtasks.output import plain, print_table
@@ -26,12 +27,14 @@ _console = Console(highlight=False, soft_wrap=True)
 
 
 def print_lists(what: str, runs_dir: Path) -> None:
-    """Prints the tasks, cells or runs, or all of them."""
+    """Prints the tasks, cells, runs or bundled configurations; "all" is without the last."""
     if what in ("all", "tasks"):
         _print_registry(plugins.tasks, ["topology", "summary"], "tasks")
     if what in ("all", "cells"):
         _print_registry(plugins.cells, ["states", "params", "engines", "year", "paper"], "cells")
         _console.print("params: m features, n units, or an option of the cell; equations: seqtasks show cell NAME\n")
+    if what == "configs":
+        _print_configs()
     if what in ("all", "runs"):
         _print_runs(runs_dir)
 
@@ -58,12 +61,17 @@ def print_task(cls: type[Task], config: Config) -> None:
         _print_settings(cls.PredictOptions(), "--")
 
 
-def print_cell(name: str) -> None:
-    """Prints what a cell is: equations, source, states, size, engines, options, and an example."""
+def print_cell(text: str) -> None:
+    """Prints what a cell is: equations, source, states, size, engines, options, and an example.
+
+    Args:
+        text: its name, its file, or `FILE.py:NAME`.
+    """
     from seqtasks import engines
     from seqtasks.cells.base import cell_options, make_cell
 
-    cls = plugins.cells.get(name)
+    cls = plugins.load_cell(text)
+    name = cls.cell_name
     title, _, rest = plain_equations(inspect.cleandoc(cls.__doc__ or "")).partition("\n")
     _console.print(f"{name}: {title}", style="bold", markup=False)
     _console.print(rest.rstrip(), markup=False)
@@ -80,7 +88,9 @@ def print_cell(name: str) -> None:
         options.add_row(f"encoder.options.{option}", str(default))
     print()
     print_table(options)
-    _console.print(f"\nseqtasks run TASK encoder.cell={name} encoder.units=64", markup=False)
+    _console.print(f"\nseqtasks run TASK encoder.cell={text} encoder.units=64", markup=False)
+    if text != name:
+        return
     _console.print(
         f"outputs, states = seqtasks.Recurrent(seqtasks.make_cell({name!r}, 64))(x, mask=mask)  # x: (batch, time, "
         "features)",
@@ -120,6 +130,13 @@ def _print_registry(registry: Registry[Any], facts: list[str], title: str) -> No
         table.add_row(entry.name, *row)
     print_table(table)
     print()
+
+
+def _print_configs() -> None:
+    table = plain("name", "first line", title="configurations, for --config NAME")
+    for name, path in bundled().items():
+        table.add_row(name, path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# "))
+    print_table(table)
 
 
 def _print_runs(runs_dir: Path) -> None:

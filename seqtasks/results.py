@@ -20,6 +20,8 @@ from seqtasks.settings import build
 
 FILE = "result.json"
 FORMAT = 1
+NONE = "none"  # the cell of a model without recurrence
+CELL_FILE = "cell_file"  # among the versions of a row: the hash of the file that defines its cell
 
 
 @dataclasses.dataclass(frozen=True)

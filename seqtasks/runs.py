@@ -2,6 +2,7 @@
 
 run.json        task, data and versions; written first
 config.yaml     the resolved configuration
+*.py            copies of the task's and the cell's file, where they are not installed
 status.json     training, interrupted or diverged, for `seqtasks list runs`
 history.csv     one line an epoch
 checkpoint.npz  where training stands; removed at the end
@@ -14,6 +15,7 @@ plots/          pictures and tables, drawn last; errors.txt where some could not
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping
@@ -53,6 +55,29 @@ class Run:
         """The copy of the task's file, for a task that was run from a file."""
         name = self.facts.get("plugin")
         return self.path / name if name else None
+
+    @property
+    def cell_plugin(self) -> Path | None:
+        """The copy of the cell's file, for a cell that was given as a file.
+
+        Raises:
+            RunError: `run.json` names a file outside the folder.
+        """
+        name = self.facts.get("cell_plugin")
+        if name is None:
+            return None
+        path = self.path / Path(str(name)).name
+        if path.suffix != ".py" or path.name != name or path.resolve() != self.path.resolve() / name:
+            raise RunError(
+                f"{self.path / 'run.json'} names the cell's file {name!r}, which is not in this folder; "
+                "such a file is never used; train again with seqtasks run"
+            )
+        return path
+
+    @property
+    def copies(self) -> list[Path]:
+        """The copied files, of the task and of the cell, whose code runs when the run is used."""
+        return [path for path in (self.plugin, self.cell_plugin) if path is not None]
 
     def config_values(self) -> dict[str, Any]:
         """The resolved configuration as nested mappings.
@@ -118,7 +143,9 @@ class Run:
         shutil.rmtree(self.path / "plots", ignore_errors=True)
 
 
-def create(path: Path, config: Config, facts: Mapping[str, Any], plugin: Path | None) -> Run:
+def create(
+    path: Path, config: Config, facts: Mapping[str, Any], plugin: Path | None, cell_code: str | None = None
+) -> Run:
     """Makes the folder of a run, or opens it if it is there.
 
     Args:
@@ -126,6 +153,7 @@ def create(path: Path, config: Config, facts: Mapping[str, Any], plugin: Path | 
         config: resolved.
         facts: what `run.json` stores besides the format.
         plugin: the task's file, for a task that is not installed.
+        cell_code: the text of the cell's file, for a cell that was given as a file.
 
     Raises:
         RunError: the folder cannot be written, or is of another version.
@@ -138,9 +166,18 @@ def create(path: Path, config: Config, facts: Mapping[str, Any], plugin: Path | 
         if plugin is not None:
             facts["plugin"] = f"{config.task}.py"
             write_text(path / facts["plugin"], plugin.read_text(encoding="utf-8"))
+        if cell_code is not None:
+            facts["cell_plugin"] = f"{config.encoder.cell}.cell.py"  # a task's file may have the plain name
+            facts["cell_file"] = code_hash(cell_code)
+            write_text(path / facts["cell_plugin"], cell_code)
         write_text(path / "config.yaml", yaml.safe_dump(config.to_dict(), sort_keys=False))
         write_text(path / "run.json", json.dumps(facts, indent=1) + "\n")
     return Run(path, facts)
+
+
+def code_hash(code: str) -> str:
+    """A short hash of the text of a file, with a prefix: YAML takes some hex digits, such as 81e041, for a number."""
+    return f"sha256:{hashlib.sha256(code.encode()).hexdigest()[:8]}"
 
 
 def path_of(runs_dir: Path, config: Config, identity: str, cell: str | None = None) -> Path:
@@ -179,7 +216,9 @@ def find(name: str, runs_dir: Path) -> Run:
     for path in (Path(name), runs_dir / name):
         if path.is_dir():
             return open_run(path)
-    raise RunError(f"there is no run {name!r} here or in {runs_dir}; {suggest(Path(name).name, _names(runs_dir))}")
+    known = _names(runs_dir)
+    hint = suggest(Path(name).name, known, see=f"`seqtasks list runs --runs {runs_dir}`")
+    raise RunError(f"there is no run {name!r} here or in {runs_dir}; {hint}")
 
 
 def all_runs(runs_dir: Path) -> list[Run]:

@@ -31,7 +31,7 @@ from seqtasks.optim import make_optimizer
 from seqtasks.plots import learning_curves, save_figure
 from seqtasks.progress import Reporter
 from seqtasks.resolution import Plan, Resolved, resolve
-from seqtasks.table import NONE
+from seqtasks.results import CELL_FILE, NONE
 from seqtasks.task import Task
 
 log = logging.getLogger(__name__)
@@ -76,13 +76,14 @@ def run_resolved(
     if not task.recurrent and config.encoder != EncoderConfig():
         reporter.say(f"{task.name} has no recurrent network with these options; encoder.* changes nothing")
         config = dataclasses.replace(config, encoder=EncoderConfig())
-    path = runs.path_of(runs_dir, config, identity(task, config, splits), None if task.recurrent else NONE)
+    code = plugins.code_of_cell(config.encoder.cell)
+    path = runs.path_of(runs_dir, config, identity(task, config, splits, code), None if task.recurrent else NONE)
     if only is not None and path.resolve() != only.path.resolve():
         raise RunError(
             f"{only.path} was made with other data or settings than those found now (they belong to {path}); "
             "restore the data, or start a new run"
         )
-    folder = runs.create(path, config, facts(task, splits), task.file)
+    folder = runs.create(path, config, facts(task, splits), task.file, code)
     with folder.lock():
         if folder.finished and not force:
             return results.read(folder.path), True
@@ -116,13 +117,15 @@ def facts(task: Task, splits: Splits) -> dict[str, Any]:
     return {**facts, "spec": splits.spec}
 
 
-def identity(task: Task, config: Config, splits: Splits) -> str:
-    """The hash in the folder's name: of the settings, the task's version and the data."""
-    return config.identity(task.version, splits.source, splits.fingerprint)
+def identity(task: Task, config: Config, splits: Splits, cell_code: str | None = None) -> str:
+    """The hash in the folder's name: of the settings, the task's version, the data, and the text of a cell's file."""
+    code = [] if cell_code is None else [runs.code_hash(cell_code)]
+    return config.identity(task.version, splits.source, splits.fingerprint, *code)
 
 
 def facts_of_row(task: Task, splits: Splits, config: Config, folder: runs.Run) -> dict[str, Any]:
     """The fields of a row that a model and a baseline share."""
+    code = {CELL_FILE: folder.facts[CELL_FILE]} if CELL_FILE in folder.facts else {}
     return {
         "task": task.name,
         "version": task.version,
@@ -133,7 +136,7 @@ def facts_of_row(task: Task, splits: Splits, config: Config, folder: runs.Run) -
         "higher_is_better": task.higher_is_better,
         "seed": config.seed,
         "config": config.to_dict(),
-        "versions": versions() | task.tools,
+        "versions": versions() | task.tools | code,
         "commit": commit(),
         "machine": machine(),
         "threads": threads(),

@@ -30,7 +30,6 @@ from seqtasks.writer_task import WritePredictOptions, WriterTask
 
 log = logging.getLogger(__name__)
 UNKNOWN = 2  # the number of an unknown word
-TED = ("az", "az_tr", "be", "be_ru", "gl", "gl_pt", "pt", "ru", "tr")
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,17 @@ class TranslationTask(WriterTask):
     metric = "bleu"
     files = "any"
     unit = "pairs"
-    tfds = tuple(f"ted_hrlr_translate/{name}_to_en" for name in ("pt", *(n for n in TED if n != "pt")))
+    tfds = (
+        "ted_hrlr_translate/pt_to_en",
+        "ted_hrlr_translate/az_to_en",
+        "ted_hrlr_translate/az_tr_to_en",
+        "ted_hrlr_translate/be_to_en",
+        "ted_hrlr_translate/be_ru_to_en",
+        "ted_hrlr_translate/gl_to_en",
+        "ted_hrlr_translate/gl_pt_to_en",
+        "ted_hrlr_translate/ru_to_en",
+        "ted_hrlr_translate/tr_to_en",
+    )
     builtin = "spelled"
     Options = TranslationOptions
     PredictOptions = TranslatePredictOptions

@@ -29,7 +29,10 @@ def task_of(folder: runs.Run) -> tuple[type[Task], Config]:
         SeqtasksError: they are not there any more, or are damaged.
     """
     cls = plugins.load_task_file(folder.plugin) if folder.plugin else plugins.load_task(str(folder.facts["task"]))
-    return cls, configuration.from_dict(folder.config_values(), cls.Options)
+    config = configuration.from_dict(folder.config_values(), cls.Options)
+    if folder.cell_plugin:
+        plugins.load_cell_file(folder.cell_plugin, config.encoder.cell)
+    return cls, config
 
 
 def resume(folder: runs.Run, reporter: Reporter) -> tuple[results.Row, bool]:

@@ -16,13 +16,13 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from seqtasks.data import cache
-from seqtasks.errors import ConfigError, DataError, suggest
+from seqtasks.errors import MANY, TASK_SETTINGS, ConfigError, DataError, suggest
 
 # tensorflow-datasets downloads from many hosts; one of these two answers wherever there is a network.
 HOSTS = ["https://storage.googleapis.com/", "https://raw.githubusercontent.com/"]
@@ -89,24 +89,13 @@ def resolve(
         ConfigError: a spec that is unknown, or that this task has no reader for.
         DataError: the data is not there and cannot be fetched.
     """
-    names = [tfds] if isinstance(tfds, str) else list(tfds or ())
-    known = [f"tfds:{name}" for name in names]
-    forms = ["auto", *(["tfds", *known] if known else []), *(["builtin"] if builtin else [])]
-    if files and spec.startswith("files:"):
+    check(spec, {"tfds": tfds, "files": files, "builtin": builtin})
+    if spec.startswith("files:"):
         return _files(spec, files == "any", announce)
-    if spec.startswith("tfds:") and known and spec not in forms:
-        raise ConfigError(
-            f"data.source={spec}: this task reads {', '.join(known)}; give {' or '.join(known)}, or another source"
-        )
-    if spec not in forms:
-        forms += [f"files:{'PATH' if files == 'any' else 'DIR'}"] if files else []
-        hint = suggest(spec, forms)
-        near = f"{hint} " if hint.startswith("did") else ""
-        raise ConfigError(f"unknown data.source={spec}; {near}allowed for this task: {', '.join(forms)}")
-
+    names = _names(tfds)
     reason = "as asked" if spec == "builtin" else "this task reads no tfds set"
     if names and spec != "builtin":
-        name = spec.removeprefix("tfds:") if spec in known else names[0]
+        name = spec.removeprefix("tfds:") if spec.startswith("tfds:") else names[0]
         source = Source("tfds", name, data_dir(tfds_dir))
         problem = _obtain(source, announce)
         if problem is None:
@@ -114,10 +103,49 @@ def resolve(
         if spec != "auto" or builtin is None:
             raise unavailable(source, problem)
         reason = f"{source} is not prepared and {problem}"
-    if builtin is None:
-        raise ConfigError("data.source=auto finds nothing for this task; give data.source=files:DIR")
+    assert builtin is not None, "check lets no other source through"
     announce(f"data: {reason}; using the built-in set builtin:{builtin}")
     return Source("builtin", builtin)
+
+
+def check(spec: str, facts: Mapping[str, Any]) -> None:
+    """Refuses a `data.source` that cannot be right, without reading data or asking the network.
+
+    Args:
+        spec: see `resolve`.
+        facts: `tfds`, `files` and `builtin` of the task, see `resolve`. What is not known
+            is left out, and nothing is refused for it.
+
+    Raises:
+        ConfigError: a spec that is unknown, or that this task has no reader for.
+        DataError: a folder of files that is missing or empty.
+    """
+    if spec.startswith("files:") and facts.get("files", True):
+        _files(spec, facts.get("files", "any") == "any", announce=lambda text: None)
+        return
+    known = [f"tfds:{name}" for name in _names(facts["tfds"])] if "tfds" in facts else ["tfds:NAME"]
+    forms = ["auto", *(["tfds", *known] if known else []), *(["builtin"] if facts.get("builtin", True) else [])]
+    if spec == "auto" and len(forms) == 1:
+        raise ConfigError("data.source=auto finds nothing for this task; give data.source=files:DIR")
+    if spec in forms or (spec.startswith("tfds:") and "tfds" not in facts):
+        return
+    if spec.startswith("tfds:") and known:
+        if len(known) > MANY:
+            hint = suggest(spec, known, see=TASK_SETTINGS)
+            raise ConfigError(f"data.source={spec}: this task reads {len(known)} sets, but not this one; {hint}")
+        raise ConfigError(
+            f"data.source={spec}: this task reads {', '.join(known)}; give {' or '.join(known)}, or another source"
+        )
+    if len(known) > MANY:
+        forms = ["auto", "tfds", "tfds:NAME", *forms[2 + len(known) :]]
+    forms += [f"files:{'PATH' if facts.get('files', 'any') == 'any' else 'DIR'}"] if facts.get("files", True) else []
+    hint = suggest(spec, forms)
+    near = f"{hint} " if hint.startswith("did") else ""
+    raise ConfigError(f"unknown data.source={spec}; {near}allowed for this task: {', '.join(forms)}")
+
+
+def _names(tfds: str | Sequence[str] | None) -> list[str]:
+    return [tfds] if isinstance(tfds, str) else list(tfds or ())
 
 
 def data_dir(given: str | None = None) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seqtasks import engines
+from seqtasks import engines, plugins
 from seqtasks.testing.life import check_config, check_keras, check_model
 from seqtasks.testing.numbers import (
     Oracle,
@@ -32,7 +32,7 @@ def check_cell(name: str, options: dict[str, Any] | None = None, units: int = 5,
       file bring the cell back; batches of any size.
 
     Args:
-        name: of the cell.
+        name: of the cell, or the file that defines it.
         options: of the cell.
         units: its width.
         oracle: the equations once more, in NumPy: `oracle(x, states, weights, **options)`
@@ -42,6 +42,7 @@ def check_cell(name: str, options: dict[str, Any] | None = None, units: int = 5,
     Raises:
         AssertionError: a promise is broken; the message names it.
     """
+    name = plugins.load_cell(name).cell_name
     subject = Subject(name, dict(options or {}), units)
     with eager():
         others = [engine for engine in engines.available(subject.cell()) if engine != "loop"]

@@ -44,7 +44,8 @@ def train(path: Path) -> None:
     from seqtasks.config import resolve
     from seqtasks.optim import make_optimizer
     from seqtasks.progress import Reporter
-    from seqtasks.train import build, load
+    from seqtasks.resolution import load
+    from seqtasks.train import build
 
     begin = time.perf_counter()
     cls = plugins.load_task("char_lm")

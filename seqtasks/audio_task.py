@@ -22,7 +22,7 @@ from seqtasks.errors import ConfigError
 from seqtasks.layers.pooling import How, Pooling
 from seqtasks.layers.pyramid import JoinSteps, joined_mask
 from seqtasks.layers.specaugment import SpecAugment
-from seqtasks.metrics import classification_scores, log_softmax
+from seqtasks.metrics import classification_scores, linear_logits, log_softmax
 from seqtasks.output import probabilities
 from seqtasks.plots import class_pictures
 from seqtasks.settings import setting
@@ -68,6 +68,7 @@ class SoundTask(Task):
     files = True
     reads = "paths"
     builtin = "syllables"
+    unit = "recordings"
     Options = SoundOptions
 
     @property
@@ -170,9 +171,7 @@ class AudioTask(SoundTask):
 
             fitted = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
             fitted.fit(over_time(splits.train.inputs["sound"]), splits.train.targets)
-            p = fitted.predict_log_proba(over_time(splits.test.inputs["sound"]))
-            logits = np.full((len(p), len(splits.spec["classes"])), -50.0)
-            logits[:, fitted.classes_] = p
+            logits = linear_logits(fitted, over_time(splits.test.inputs["sound"]), len(splits.spec["classes"]))
             weights = fitted[-1]
             scores = classification_scores(logits, splits.test.targets)
             return Baseline(scores, weights.coef_.size + weights.intercept_.size)

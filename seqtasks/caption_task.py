@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,8 @@ from seqtasks.data.splits import Examples, Splits
 from seqtasks.data.vocabulary import Vocabulary
 from seqtasks.encoder import Encoder
 from seqtasks.errors import ConfigError
-from seqtasks.files import write_output
 from seqtasks.image_task import ImagePredictOptions
-from seqtasks.plots import attention_pictures
+from seqtasks.plots import attention_pictures, export_figure
 from seqtasks.settings import setting
 from seqtasks.task import Baseline
 from seqtasks.translation_scores import line_scores
@@ -80,6 +78,7 @@ class CaptionTask(WriterTask):
     tfds = ("mnist", "coco_captions")
     files = True
     builtin = "digits"
+    unit = "images"
     Options = CaptionOptions
     PredictOptions = CaptionPredictOptions
     reads = "paths"
@@ -159,8 +158,7 @@ class CaptionTask(WriterTask):
         writer = self.writer(model, **self.search(options.beams, options.n_best))
         found = writer(read)
         if options.attention is not None:
-            figure = self._maps(writer, read[:1], [found[0][0].tokens])
-            write_output(Path(options.attention), partial(figure.savefig, dpi=120))
+            export_figure(self._maps(writer, read[:1], [found[0][0].tokens]), Path(options.attention))
         return [
             {"image": name if place == 0 else "", "caption": text, "log-probability": one.score}
             for name, best in zip(inputs, found, strict=True)

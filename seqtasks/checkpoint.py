@@ -53,6 +53,8 @@ class Checkpoint(keras.callbacks.Callback):
         higher_is_better: its direction.
         seconds: time between saves within an epoch.
         stop: tells that the user wants to stop; training then saves and stops at once.
+        ties: of epochs with the same value keep the one with the lowest validation loss, not the first:
+            scores of few examples are often equal.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Checkpoint(keras.callbacks.Callback):
         higher_is_better: bool,
         seconds: float,
         stop: Callable[[], bool] = lambda: False,
+        ties: bool = False,
     ):
         super().__init__()
         self.run = run
@@ -73,10 +76,12 @@ class Checkpoint(keras.callbacks.Callback):
         self.higher_is_better = higher_is_better
         self.seconds = seconds
         self.stop = stop
+        self.ties = ties
         self.epoch = 0
         self.step = 0
         self.done = False
         self.best: float | None = None
+        self.best_loss: float | None = None
         self.best_epoch = 0
         self.history: list[dict[str, float]] = []
         self.spent = 0.0  # training time of this epoch before the clock was last started
@@ -102,7 +107,7 @@ class Checkpoint(keras.callbacks.Callback):
         if (self.batches.epoch, self.batches.start) != (self.epoch, self.step):
             # To build a model under JAX Keras begins an epoch, and ends it before the first.
             self.batches.seek(self.epoch, self.step)
-        self._saved = self._clock = time.perf_counter()
+        self._clock = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.step = self.batches.done(batch)
@@ -127,7 +132,10 @@ class Checkpoint(keras.callbacks.Callback):
         for callback, memory in zip(self.others, self._memories, strict=True):
             memory.update({name: getattr(callback, name) for name in _MEMORY if hasattr(callback, name)})
         self.done = self.done or bool(self.model.stop_training)
-        self.save()
+        # Writing the state takes longer than an epoch of a small set; the last one is always written.
+        last = epoch + 1 == self.params.get("epochs")
+        if last or self.done or self.stop() or time.perf_counter() - self._saved > self.seconds:
+            self.save()
         with writing(self.run.path):
             write_text(self.run.path / "history.csv", pd.DataFrame(self.history).to_csv(index=False))
         if self.stop():
@@ -150,6 +158,7 @@ class Checkpoint(keras.callbacks.Callback):
             "step": self.step,
             "done": self.done,
             "best": self.best,
+            "best_loss": self.best_loss,
             "best_epoch": self.best_epoch,
             "spent": running,
             "history": self.history,
@@ -183,7 +192,7 @@ class Checkpoint(keras.callbacks.Callback):
         for name, value in values.items():
             variables[name].assign(value)
         self.epoch, self.step, self.done = meta["epoch"], meta["step"], meta["done"]
-        self.best, self.best_epoch = meta["best"], meta["best_epoch"]
+        self.best, self.best_epoch, self.best_loss = meta["best"], meta["best_epoch"], meta.get("best_loss")
         self.history, self.spent, self._memories = meta["history"], meta["spent"], meta["memories"]
         self._metrics = [saved[name] for name in metrics] if self.step else None
         self.batches.seek(self.epoch, self.step)
@@ -225,10 +234,12 @@ class Checkpoint(keras.callbacks.Callback):
         return dict(meta)
 
     def _keep_best(self, epoch: int, logs: dict[str, float]) -> None:
-        value = float(logs[self.monitor])
-        if self.best is not None and (value <= self.best if self.higher_is_better else value >= self.best):
-            return
-        self.best, self.best_epoch = value, epoch
+        value, loss = float(logs[self.monitor]), float(logs.get("val_loss", 0.0))
+        if self.best is not None:
+            tie = self.ties and value == self.best and self.best_loss is not None and loss < self.best_loss
+            if not tie and (value <= self.best if self.higher_is_better else value >= self.best):
+                return
+        self.best, self.best_loss, self.best_epoch = value, loss, epoch
         arrays = {f"{i:05d}": keras.ops.convert_to_numpy(w) for i, w in enumerate(self.model.weights)}
         with writing(self.run.path):
             write_atomic(self.run.path / "best.npz", lambda p: _savez(p, arrays))

@@ -55,6 +55,8 @@ def run(
       seqtasks run mnist_rows --config mnist_rows_best
 
       seqtasks run ./my_task.py --dry-run
+
+      seqtasks run mnist_rows encoder.cell=./my_cell.py
     """
     from seqtasks import commands
 
@@ -208,9 +210,9 @@ def score(
 
 @command(name="list")
 def list_(
-    what: Annotated[Literal["all", "tasks", "cells", "runs"], typer.Argument()] = "all", runs: Runs = _RUNS
+    what: Annotated[Literal["all", "tasks", "cells", "runs", "configs"], typer.Argument()] = "all", runs: Runs = _RUNS
 ) -> None:
-    """List tasks, cells and runs.
+    """List tasks, cells, runs, and the configurations for --config.
 
     Example: seqtasks list cells
     """
@@ -224,7 +226,9 @@ def show(
     task: Annotated[str, typer.Argument(help="A task, as of `seqtasks run`; or the word cell", metavar="TASK|cell")],
     words: Annotated[
         list[str] | None,
-        typer.Argument(help="A cell of `seqtasks list cells`; or settings of the task", metavar="NAME|KEY=VALUE…"),
+        typer.Argument(
+            help="A cell of `seqtasks list cells`, or its file; or settings of the task", metavar="NAME|KEY=VALUE…"
+        ),
     ] = None,
     load: Annotated[bool, typer.Option(help="Also read the task's data and print its sizes")] = True,
 ) -> None:
@@ -237,6 +241,8 @@ def show(
       seqtasks show translation data.source=files:multi30k train.batch_size=128
 
       seqtasks show cell mgu
+
+      seqtasks show cell ./my_cell.py
     """
     from seqtasks import commands
 
@@ -254,8 +260,9 @@ def new(
     """
     from seqtasks import scaffold
 
-    for path in scaffold.write(name, folder):
-        print(path)
+    paths = scaffold.write(name, folder)
+    print(*paths, sep="\n")
+    print(scaffold.next_steps(paths[0], paths[-1]), file=sys.stderr)
 
 
 @command()

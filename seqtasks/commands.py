@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from seqtasks import config as configuration
-from seqtasks import plugins, results
+from seqtasks import config_files, known_runs, plugins, results, verdict
 from seqtasks import quiet as quietly
 from seqtasks import runs as folders
-from seqtasks.errors import ConfigError, RunError, UnknownNameError, suggest
-from seqtasks.files import is_utf8, shown, usable
+from seqtasks.errors import TASK_SETTINGS, ConfigError, RunError, UnknownNameError, suggest
+from seqtasks.files import is_utf8, shown
 from seqtasks.output import print_rows
 
 if TYPE_CHECKING:
-    from seqtasks.config import Config
+    from seqtasks.config import Config, EncoderConfig
     from seqtasks.progress import Reporter
+    from seqtasks.resolution import Plan
     from seqtasks.task import Task
 
 
@@ -32,22 +34,46 @@ def check(task: str, overrides: Sequence[str], config_file: str | None) -> tuple
     """
     from_file = task.endswith(".py") or "/" in task
     if not from_file and task not in plugins.tasks:
-        raise UnknownNameError(f"unknown task {task!r}; {suggest(task, plugins.tasks.names())}")
+        raise UnknownNameError(f"unknown task {task!r}; {plugins.tasks.suggest(task)}")
     if from_file:
-        usable(task, "task file")
+        plugins.check_file(Path(task), "task")
     name, own = (Path(task).stem, Path(task).with_suffix(".yaml")) if from_file else (task, None)
-    encoder = configuration.resolve(name, None, overrides, config_file, own).encoder
-    cells = [encoder.cell] + ([configuration.parse_match(encoder.match)[0]] if encoder.match else [])
-    for cell in cells:
-        if not from_file and cell not in plugins.cells:  # a file may bring a cell of its own
-            hint = suggest(cell, plugins.cells.names())
-            hint = "seqtasks compare takes all cells" if cell == "all" else hint
-            raise UnknownNameError(f"unknown cell {cell!r}; {hint}")
+    config = configuration.resolve(name, None, overrides, config_file, own)
+    _check_cells(config.encoder, from_file)
+    facts = plugins.declared(task)
+    known = facts.get("options")
+    for option in configuration.option_names(name, overrides, config_file, own) if known is not None else []:
+        if option not in known:
+            hint = suggest(option, known, "options.", TASK_SETTINGS)
+            raise ConfigError(f"unknown setting options.{option}; {hint}")
+    if config.data.source != "auto" or not (facts.get("tfds", True) or facts.get("builtin", True)):
+        from seqtasks.data import sources  # NumPy takes a while
+
+        sources.check(config.data.source, facts)
     return name, own
 
 
-def prepare(task: str, overrides: Sequence[str], config_file: str | None) -> tuple[type[Task], Config]:
-    """The task and its resolved configuration; the quick checks come before the slow import.
+def _check_cells(encoder: EncoderConfig, from_file: bool) -> None:
+    """Refuses an unknown `encoder.cell` or `encoder.match`; a task's file may bring a cell of its own."""
+    names = [] if encoder.match is None else [configuration.parse_match(encoder.match)[0]]
+    place = plugins.cell_file(encoder.cell)
+    if place is None:
+        names.insert(0, encoder.cell)
+    else:
+        brought = plugins.cell_in_file(*place)
+        names = [name for name in names if name != brought]
+    for name in names:
+        if name not in plugins.cells and not from_file:
+            hint = plugins.cells.suggest(name)
+            hint = "seqtasks compare takes all cells" if name == "all" else hint
+            hint = "encoder.match takes a cell by its name" if plugins.cell_file(name) else hint
+            raise UnknownNameError(f"unknown cell {name!r}; {hint}")
+
+
+def prepare(task: str, overrides: Sequence[str], config_file: str | None) -> tuple[type[Task], Config, Plan]:
+    """The task, its configuration as far as it is known without the data, and what completes it.
+
+    The quick checks come before the slow import.
 
     Raises:
         SeqtasksError: an unknown task, cell or setting, or a plugin that cannot be imported.
@@ -55,13 +81,26 @@ def prepare(task: str, overrides: Sequence[str], config_file: str | None) -> tup
     name, own = check(task, overrides, config_file)
     quietly.import_keras()
     cls = plugins.load_task(task)
-    if own is None and name not in configuration.bundled():  # a plugin package keeps its YAML beside its module
+    if own is None and name not in config_files.bundled():  # a plugin package keeps its YAML beside its module
         own = Path(str(sys.modules[cls.__module__].__file__)).with_suffix(".yaml")
-    config = configuration.resolve(cls.name, cls.Options, overrides, config_file, own)
-    for key, value in config.flat().items():  # texts may be names of files, and stand in the result row
+    cells: dict[str, str] = {}  # of a file: the name that it registers
+
+    def plan(**data: Any) -> Config:
+        config = configuration.resolve(cls.name, cls.Options, overrides, config_file, own, **data)
+        _check_texts(config)
+        cell = config.encoder.cell
+        if cell not in cells:
+            cells[cell] = plugins.load_cell(cell).cell_name
+        return dataclasses.replace(config, encoder=dataclasses.replace(config.encoder, cell=cells[cell]))
+
+    return cls, plan(), plan
+
+
+def _check_texts(config: Config) -> None:
+    """Refuses texts that no file name and no result row can hold."""
+    for key, value in config.flat().items():
         if isinstance(value, str) and ("\0" in value or not is_utf8(value)):
             raise ConfigError(f"{key} is {shown(value)!r}; allowed: text in UTF-8 without NUL; set {key}=…")
-    return cls, config
 
 
 def run(
@@ -76,19 +115,33 @@ def run(
     json: bool,
 ) -> None:
     """`seqtasks run`."""
-    cls, config = prepare(task, overrides, config_file)
-    from seqtasks import train
+    name, own = check(task, overrides, config_file)
+    asked = configuration.resolve(name, None, overrides, config_file, own)
+    place, data = plugins.cell_file(asked.encoder.cell), asked.data
+    request = known_runs.request_of(task, overrides, config_file, own, place and place[0])
+    if request is not None and not (dry_run or force):
+        row = known_runs.recall(runs, request, data.tfds_dir)
+        if row is not None:
+            _print_row(row, True, runs, json)
+            return
+    cls, config, plan = prepare(task, overrides, config_file)
+    from seqtasks import baseline, resolution, train
 
     reporter = _reporter(quiet)
+    train.check(config, cls)
+    resolved = resolution.resolve(config, cls, reporter, plan)
     if dry_run:
-        train.check(config, cls)
-        print(yaml.safe_dump(config.to_dict(), sort_keys=False).rstrip())
-        made = cls(config.options)
-        train.load(made, config, reporter)
-        model, _ = train.build(made, config)
+        print(yaml.safe_dump(resolved.config.to_dict(), sort_keys=False).rstrip())
+        model, _ = train.build(resolved.task, resolved.config)
         model.summary(print_fn=lambda text, **_: print(text))
         return
-    _print_row(*train.run(config, cls, runs, reporter, force), runs, json)
+    row, skipped = train.run_resolved(resolved, runs, reporter, force)
+    if not json:  # `compare` starts its runs with --json, and fits the baselines itself
+        baseline.quick_baselines(resolved, runs, reporter)
+    _print_row(row, skipped, runs, json)
+    if request is not None:
+        default = next(iter(cls.tfds_names()), None)
+        known_runs.remember(runs / row.run, request, resolved.source, data.source, default)
 
 
 def resume(name: str, runs: Path, *, quiet: bool, json: bool, trust: bool) -> None:
@@ -104,10 +157,10 @@ def baseline(
     task: str, overrides: Sequence[str], config_file: str | None, runs: Path, *, quiet: bool, json: bool
 ) -> None:
     """`seqtasks baseline`."""
-    cls, config = prepare(task, overrides, config_file)
+    cls, config, plan = prepare(task, overrides, config_file)
     from seqtasks.baseline import run_baselines
 
-    rows = run_baselines(config, cls, runs, _reporter(quiet))
+    rows = run_baselines(config, cls, runs, _reporter(quiet), plan)
     if not rows and not json:
         print(f"task {cls.name} has no baseline")
     for row in rows:
@@ -200,8 +253,11 @@ def show(task: str, words: Sequence[str], load: bool) -> None:
     """`seqtasks show`."""
     if task == "cell" and len(words) < 2:
         name = next(iter(words), "")
-        if name not in plugins.cells:
-            hint = suggest(name, plugins.cells.names())
+        place = plugins.cell_file(name)
+        if place is not None:
+            plugins.cell_in_file(*place)
+        elif name not in plugins.cells:
+            hint = plugins.cells.suggest(name)
             raise UnknownNameError(f"unknown cell {name!r}; {hint}" if name else "give a cell: seqtasks show cell lstm")
         quietly.import_keras()
         from seqtasks import listing
@@ -211,22 +267,27 @@ def show(task: str, words: Sequence[str], load: bool) -> None:
     if task == "cell" or any("=" not in word for word in words):
         given = " ".join(repr(word) for word in (task, *words))
         raise UnknownNameError(f"cannot show {given}; write seqtasks show TASK KEY=VALUE, or seqtasks show cell NAME")
-    cls, config = prepare(task, words, None)
+    cls, config, plan = prepare(task, words, None)
     from seqtasks import listing
 
-    listing.print_task(cls, config)
-    if load:
-        from seqtasks import train
+    if not load:
+        listing.print_task(cls, config)
+        return
+    from seqtasks import resolution
 
-        made = cls(config.options)
-        splits = train.load(made, config, _reporter(quiet=True))
-        listing.print_data(splits, made.batches(splits.train, config.train.batch_size, shuffle=True))
+    resolved = resolution.resolve(config, cls, _reporter(quiet=True), plan)
+    listing.print_task(cls, resolved.config)
+    batches = resolved.task.batches(resolved.splits.train, resolved.config.train.batch_size, shuffle=True)
+    listing.print_data(resolved, batches)
 
 
 def _print_row(row: results.Row, skipped: bool, runs: Path, json: bool) -> None:
+    """Prints a row, what makes it doubtful, and the baselines of its data that are there."""
     if json:
         print(results.to_json(row, skipped=skipped))
         return
+    if skipped:
+        print(f"{runs / row.run} is finished; --force trains it again", file=sys.stderr)
     scores = "  ".join(f"{name} {value:.4f}" for name, value in row.scores.items())
     print(f"{row.task} on {row.source}, test: {scores}")
     print(
@@ -234,6 +295,13 @@ def _print_row(row: results.Row, skipped: bool, runs: Path, json: bool) -> None:
         f"{row.seconds:.0f} s, {row.seconds_per_epoch:.1f} s/epoch, engine {row.engine}, seed {row.seed}"
     )
     print(f"folder {runs / row.run}")
+    same = [
+        other
+        for other in results.rows(runs, row.task)
+        if other.kind == "baseline" and (other.source, other.fingerprint) == (row.source, row.fingerprint)
+    ]
+    for line in [*row.notes, *verdict.of_baselines(row, same)]:
+        print(line)
 
 
 def _reporter(quiet: bool) -> Reporter:

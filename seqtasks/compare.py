@@ -22,7 +22,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from seqtasks.errors import ConfigError, Interrupted, RunError, SeqtasksError
+from seqtasks.errors import MANY, ConfigError, Interrupted, RunError, SeqtasksError
 from seqtasks.grid import expand
 from seqtasks.machine import cores
 from seqtasks.results import Row, from_json
@@ -56,8 +56,9 @@ class Grid:
             RunError: some point failed.
         """
         if self.failed:
-            told = "; ".join(f"{label}: {reason}" for label, reason in self.failed.items())
             count = len(self.failed)
+            shown = [f"{label}: {reason}" for label, reason in self.failed.items()][: 3 if count > MANY else count]
+            told = "; ".join(shown) + (f"; the others above ({count} in all)" if len(shown) < count else "")
             raise RunError(
                 f"{count} run{'s' * (count > 1)} failed: {told}; correct the cause, run the same command again"
             )

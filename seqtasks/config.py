@@ -1,7 +1,7 @@
 """The configuration of a run: frozen dataclasses, YAML files, `key=value` overrides.
 
-Later sources win: field defaults, `configs/base.yaml`, `configs/<task>.yaml`, the file
-given by `--config`, overrides. Importing this module imports no Keras.
+Later values win: field defaults, `configs/base.yaml`, `configs/<task>.yaml` with its sections for
+the data, the file given by `--config`, overrides. Importing this module imports no Keras.
 """
 
 from __future__ import annotations
@@ -10,14 +10,12 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
-from seqtasks.errors import ConfigError, suggest
-from seqtasks.files import is_utf8, shown, usable
+from seqtasks import config_files
+from seqtasks.errors import ConfigError
+from seqtasks.files import is_utf8, shown
 from seqtasks.settings import build, flatten, parse, setting
 
 
@@ -34,14 +32,22 @@ class DataConfig:
     tfds_dir: str | None = setting(
         None, "folder of tensorflow-datasets; null: TFDS_DATA_DIR or its default", identity=False
     )
-    limit: int | None = setting(None, "use only the first N examples of each split", least=1)
+    limit: int | None = setting(
+        None,
+        "use only so many examples for training, and for validation (characters of a language model's text); chosen "
+        "before vocabulary and splits are made",
+        least=1,
+    )
+    limit_test: int | None = setting(
+        None, "score only so many examples of the test split, for a quick run", least=1, identity=False
+    )
 
 
 @dataclasses.dataclass(frozen=True)
 class EncoderConfig:
     """The recurrent encoder; the same settings for every task."""
 
-    cell: str = setting("lstm", "a name from `seqtasks list cells`")
+    cell: str = setting("lstm", "a name from `seqtasks list cells`, or a file: ./my_cell.py or ./my_cell.py:name")
     units: int = setting(128, "width of the state", least=1)
     match: str | None = setting(None, "take as many units as make the encoder as large as, e.g., lstm:128")
     layers: int = setting(1, "stacked layers", least=1)
@@ -71,7 +77,13 @@ class EncoderConfig:
 class TrainConfig:
     """Optimisation and the length of training."""
 
-    epochs: int = setting(10, "passes over the training split", least=1)
+    epochs: int | None = setting(None, "passes over the training split; null: as many as min_updates needs", least=1)
+    min_updates: int = setting(
+        2000,
+        "updates of the weights at least, where epochs is null; small data then trains for more epochs",
+        least=1,
+        identity=False,
+    )
     batch_size: int = setting(128, "examples a step", least=1)
     eval_batch_size: int = setting(500, "examples a batch when scoring", least=1, identity=False)
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = setting("adam", "the update rule")
@@ -94,7 +106,11 @@ class TrainConfig:
     ema_momentum: float = setting(0.999, "of average=ema", least=0, below=1)
     last_epochs: int = setting(5, "of average=epochs: how many, counted from train.epochs", least=1)
     nonmono: int = setting(5, "epochs without progress before average=nt_asgd begins", least=1)
-    early_stopping: int | None = setting(None, "stop after so many epochs without progress; null: never", least=1)
+    early_stopping: int | None = setting(
+        None,
+        "stop after so many epochs without progress; null: never, or after a quarter of many computed epochs",
+        least=1,
+    )
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = setting("float32", "of the arithmetic")
     jit: bool = setting(False, "compile the training step with XLA")
     steps_per_execution: int = setting(
@@ -149,6 +165,8 @@ def resolve(
     overrides: Iterable[str] = (),
     config_file: str | Path | None = None,
     task_file: Path | None = None,
+    source: str | None = None,
+    size: int | None = None,
 ) -> Config:
     """The configuration of a run of `task`.
 
@@ -159,18 +177,20 @@ def resolve(
         overrides: `key=value` texts.
         config_file: a YAML file, or the name of a bundled one.
         task_file: the task's own YAML, for a task that is not bundled.
+        source: the data source that was chosen, e.g. `builtin:digits`; its section of a file applies.
+        size: training examples; the section of a file for so small a training split applies.
 
     Raises:
         ConfigError: an unknown key, a value that is not allowed, an unreadable file.
     """
     values: dict[str, Any] = {}
-    for path in _files(task, config_file, task_file):
-        _merge(values, read_yaml(path))
+    for path in config_files.paths(task, config_file, task_file):
+        config_files.merge(values, config_files.read(path, source, size))
     raw: dict[str, str] = {}
     for text in overrides:
         key, value = split_override(text)
         raw = {k: v for k, v in raw.items() if not k.startswith(f"{key}.")} | {key: value}
-        _merge(values, _nest(key, parse(value)))
+        config_files.merge(values, config_files.nest(key, parse(value)))
     given = values.pop("task", task)
     if given != task:
         raise ConfigError(f"the configuration is for task {given!r}, not {task!r}; run that task or use another file")
@@ -182,6 +202,18 @@ def resolve(
     if not isinstance(own, Mapping):
         raise ConfigError(f"options is a group of settings, not {own!r}; set options.<name>=…")
     return dataclasses.replace(config, options=build(options, own, "options.", raw))
+
+
+def option_names(
+    task: str, overrides: Iterable[str], config_file: str | Path | None = None, task_file: Path | None = None
+) -> list[str]:
+    """The names of `options.*` that files and overrides set; arguments as of `resolve`."""
+    values: dict[str, Any] = {}
+    for path in config_files.paths(task, config_file, task_file):
+        options = config_files.read_yaml(path).get("options")
+        values |= options if isinstance(options, dict) else {}
+    keys = [split_override(text)[0].split(".") for text in overrides]
+    return [*map(str, values), *(key[1] for key in keys if key[0] == "options" and len(key) > 1)]
 
 
 def from_dict(values: Mapping[str, Any], options: type) -> Config:
@@ -215,61 +247,3 @@ def parse_match(text: str) -> tuple[str, int]:
     if not name or not units.isdecimal() or int(units) < 1:
         raise ConfigError(f"encoder.match is {text!r}; allowed: a cell and its units, e.g. encoder.match=lstm:128")
     return name, int(units)
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """A mapping from a YAML file.
-
-    Raises:
-        ConfigError: the file cannot be read, is not YAML, or is not a mapping.
-    """
-    try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read configuration {path}: {error.strerror}; give a YAML file") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{path} is not valid YAML: {reason}; correct the file") from error
-    if loaded is None:
-        return {}
-    if not isinstance(loaded, dict):
-        raise ConfigError(f"{path} holds a {type(loaded).__name__}, not settings; write `key: value` lines")
-    return loaded
-
-
-def bundled() -> dict[str, Path]:
-    """The YAML files that come with seqtasks, by name."""
-    folder = Path(str(resources.files("seqtasks.configs")))
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
-
-
-def _files(task: str, config_file: str | Path | None, task_file: Path | None) -> list[Path]:
-    own = bundled()
-    paths = [own["base"]]
-    if task_file is not None and task_file.is_file():
-        paths.append(task_file)
-    elif task_file is None and task in own:
-        paths.append(own[task])
-    if config_file is not None:
-        path = usable(config_file, "--config")
-        if not path.exists() and path.stem in own and path.parent in (Path(), Path("configs")):
-            path = own[path.stem]
-        elif not path.exists():
-            hint = suggest(path.stem, own)
-            raise ConfigError(f"there is no configuration file {path}; give a file or a bundled name; {hint}")
-        paths.append(path)
-    return paths
-
-
-def _nest(key: str, value: Any) -> dict[str, Any]:
-    for part in reversed(key.split(".")):
-        value = {part: value}
-    return dict(value)
-
-
-def _merge(into: dict[str, Any], new: Mapping[str, Any]) -> None:
-    for key, value in new.items():
-        if isinstance(value, Mapping) and isinstance(into.get(key), dict):
-            _merge(into[key], value)
-        else:
-            into[key] = dict(value) if isinstance(value, Mapping) else value

@@ -67,12 +67,13 @@ class CTCTask(SoundTask):
     topology = "many-to-many"
     metric = "der"
     higher_is_better = False
+    unit = "strings"
     Options = StringOptions
     PredictOptions = StringPredictOptions
 
     def load(self, source: Source, seed: int) -> Splits:
         o = self.options
-        found = spoken.load(source, o.rate)
+        found = spoken.load(source.whole(), o.rate)  # limits count strings, which are composed of the recordings
         rows = spoken.split(found, o.speaker)
         settings = (o.longest, o.gap, o.voices == "mixed")
         composers = {part: Composer(found, index, *settings) for part, index in rows.items()}

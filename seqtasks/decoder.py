@@ -13,13 +13,14 @@ from seqtasks.encoder import Encoder
 from seqtasks.engines.scan import scan
 from seqtasks.errors import ConfigError
 from seqtasks.layers.attention import Attention
+from seqtasks.layers.implicit_mask import MaskedLayer, get_keras_mask
 
 States = list[list[Any]]
 PLAIN = EncoderConfig()
 
 
 @keras.saving.register_keras_serializable("seqtasks")
-class Decoder(keras.layers.Layer):
+class Decoder(MaskedLayer):
     """Stacked cells with attention to a memory.
 
         o_t, s_t = cells(x_t, s_{t-1})        or, with input feeding, cells([x_t; y_{t-1}], s_{t-1})
@@ -42,6 +43,8 @@ class Decoder(keras.layers.Layer):
     Raises:
         ConfigError: feeding without attention, or with what does not go with it.
     """
+
+    mask_of = "memory"
 
     def __init__(
         self,
@@ -82,7 +85,14 @@ class Decoder(keras.layers.Layer):
         return [list(recurrent.cell.state_size) for recurrent in self.stack.recurrents]
 
     def call(
-        self, x: Any, states: States, memory: Any, mask: Any = None, keys: Any = None, training: bool = False
+        self,
+        x: Any,
+        states: States,
+        memory: Any,
+        mask: Any = None,
+        keys: Any = None,
+        training: bool = False,
+        x_mask: Any = None,
     ) -> tuple[Any, Any, States]:
         """Runs over given inputs, or over one step of generation.
 
@@ -91,30 +101,36 @@ class Decoder(keras.layers.Layer):
             states: before the first step, one list for each layer; with input feeding those of
                 an earlier call end in what was written last.
             memory: (batch, steps, width), what is attended to.
-            mask: (batch, steps), true at real steps of the memory; None: all are.
+            mask: (batch, steps), true at real steps of the memory; None: the mask that it carries, else all are.
             keys: `attention.keys(memory)`, where it is there already.
             training: dropout on.
+            x_mask: (batch, time), true at real steps of `x`; the others copy the states and give zeros. None: the
+                mask that `x` carries, else all are.
 
         Returns:
             Outputs (batch, time, units); float32 attention weights (batch, time, steps), or
             (batch, time, 0) without attention; the states after the last step.
         """
         if self.attention is None:
-            outputs, states = self.stack(x, initial_state=states, training=training)
+            outputs, states = self.stack(x, mask=x_mask, initial_state=states, training=training)
             return outputs, ops.cast(outputs[..., :0], "float32"), states
         keys = self.attention.keys(memory) if keys is None else keys
         if self.feeding:
-            outputs, states = self._feed(x, states, memory, mask, keys, training)
+            outputs, states = self._feed(x, states, memory, mask, keys, training, x_mask)
         else:
-            outputs, states = self.stack(x, initial_state=states, training=training)
+            outputs, states = self.stack(x, mask=x_mask, initial_state=states, training=training)
         combined, weights = self._attend(outputs, memory, mask, keys)
+        if x_mask is not None:
+            combined = ops.where(ops.cast(x_mask, "bool")[..., None], combined, ops.zeros_like(combined))
         return combined, weights, states
 
     def _attend(self, outputs: Any, memory: Any, mask: Any, keys: Any) -> tuple[Any, Any]:
         context, weights = self.attention(outputs, memory, mask=mask, keys=keys)
         return self.combine(ops.concatenate([context, outputs], axis=-1)), weights
 
-    def _feed(self, x: Any, states: States, memory: Any, mask: Any, keys: Any, training: bool) -> tuple[Any, States]:
+    def _feed(
+        self, x: Any, states: States, memory: Any, mask: Any, keys: Any, training: bool, x_mask: Any
+    ) -> tuple[Any, States]:
         """The outputs of the cells, step by step, and the states with the fed output as the last of them."""
         cells = [recurrent.cell for recurrent in self.stack.recurrents]
         counts = [len(cell.states) for cell in cells]
@@ -130,10 +146,15 @@ class Decoder(keras.layers.Layer):
                 old, new = old[counts[i] :], [*new, *after]
                 below = below * inputs[1 + i] if masks else below
             fed, _ = self._attend(below[:, None], memory, mask, keys)
-            return (*new, fed[:, 0]), below
+            stepped = (*new, fed[:, 0])
+            if x_mask is not None:
+                stepped = tuple(ops.where(inputs[-1] > 0, s, kept) for s, kept in zip(stepped, carry, strict=True))
+                below = ops.where(inputs[-1] > 0, below, ops.zeros_like(below))
+            return stepped, below
 
         carry = tuple(ops.cast(state, self.compute_dtype) for layer in states for state in layer)
-        xs = [ops.swapaxes(part, 0, 1) for part in (x, *masks)]
+        real = [] if x_mask is None else [ops.cast(x_mask, self.compute_dtype)[..., None]]
+        xs = [ops.swapaxes(part, 0, 1) for part in (x, *masks, *real)]
         carry, outputs = scan(body, carry, xs, False, self.output_size)
         left, after = list(carry), []
         for count in [*counts, 1]:
@@ -160,8 +181,9 @@ class Decoder(keras.layers.Layer):
             after.append([keras.KerasTensor((batch, self.output_size), self.compute_dtype)])
         return outputs, weights, after
 
-    def compute_mask(self, *inputs: Any, **more: Any) -> None:
-        """None: masks are arguments."""
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> tuple[Any, None]:
+        """The mask that `x` carries, for the outputs; None for the weights and the states."""
+        return get_keras_mask(inputs), None  # the previous mask is the one of the memory, if that is an argument
 
     def get_config(self) -> dict[str, Any]:
         own = {"config": dataclasses.asdict(self.config), "attention": self.how, "feeding": self.feeding}

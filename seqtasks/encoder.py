@@ -13,11 +13,12 @@ from seqtasks.cells.base import Cell, make_cell
 from seqtasks.config import EncoderConfig
 from seqtasks.errors import ConfigError
 from seqtasks.layers.ends import first_step, last_step
+from seqtasks.layers.implicit_mask import MaskedLayer
 from seqtasks.recurrent import Recurrent
 
 
 @keras.saving.register_keras_serializable("seqtasks")
-class Encoder(keras.layers.Layer):
+class Encoder(MaskedLayer):
     """A stack of recurrent layers; each reads the merged output of the one below.
 
     A layer is: variational dropout; both directions, merged; a skip; layer normalisation;
@@ -25,7 +26,8 @@ class Encoder(keras.layers.Layer):
     highway mixes both by a gate that reads the input (Srivastava et al. 2015,
     arXiv:1505.00387), where they are equally wide; with dense skips every layer reads the
     input and the outputs of all layers below (Huang et al. 2016, arXiv:1608.06993). Masked
-    steps stay zero throughout.
+    steps stay zero throughout; the mask is an argument, or Keras's implicit one, which the
+    outputs then carry on, see `MaskedLayer`.
 
     Args:
         config: the settings, or a mapping of them.
@@ -41,7 +43,6 @@ class Encoder(keras.layers.Layer):
         self, config: EncoderConfig | dict[str, Any], stateful: bool = False, max_batch: int = 256, **kwargs: Any
     ):
         super().__init__(**kwargs)
-        self.supports_masking = True
         if not isinstance(config, EncoderConfig):
             config = EncoderConfig(**config)
         if stateful and config.bidirectional:
@@ -138,7 +139,7 @@ class Encoder(keras.layers.Layer):
 
         Args:
             x: (batch, time, features).
-            mask: (batch, time), true at real steps; None: all are real.
+            mask: (batch, time), true at real steps; None: the mask that `x` carries, else all are real.
             initial_state: one list of states for each layer and direction, in the order
                 of the result; kept states are then neither read nor written. None:
                 zeros, or the kept states if stateful.
@@ -240,8 +241,12 @@ class Encoder(keras.layers.Layer):
             return ops.concatenate([last[:, :half], first[:, half:]], axis=-1)
         return (last + first) / 2
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
-        """None: masks are arguments here and are not passed on behind the caller's back."""
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> tuple[Any, list[list[None]]]:
+        """The masks of outputs (batch, time, size), and of the states, which have none."""
+        return previous_mask, [[None] * len(recurrent.cell.state_size) for recurrent in self.recurrents]
+
+    def keeps_time(self, arguments: dict[str, Any]) -> bool:
+        return bool(arguments.get("return_sequences", True))
 
     def initial_state(self, batch: Any) -> list[list[Any]]:
         """The states of `batch` rows that start afresh, as `call` takes them."""

@@ -59,18 +59,50 @@ class Interrupted(SeqtasksError, KeyboardInterrupt):
     exit_code = 130
 
 
-def suggest(name: str, known: Iterable[str], prefix: str = "") -> str:
-    """The tail of an error message: the nearest known name, or all of them.
+MANY = 8  # the most names that a message lists in full
+TASK_SETTINGS = "`seqtasks show TASK`"  # where all settings of a task are listed
+
+
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.0) -> list[str]:
+    """The known names that are most like a name, at most three, the nearest first.
 
     Args:
         name: what was received.
         known: the names that exist.
-        prefix: put before the suggestion, e.g. `"encoder."`.
+        cutoff: the least likeness, 0 to 1; see `difflib.get_close_matches`.
     """
-    known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    if near:
-        return f"did you mean {prefix}{near[0]}?"
+    return difflib.get_close_matches(name, sorted(known), n=3, cutoff=cutoff)
+
+
+def suggest(name: str, known: Iterable[str], prefix: str = "", see: str = "") -> str:
+    """The tail of an error message: the nearest known names, or all of them if they are few.
+
+    Args:
+        name: what was received.
+        known: the names that exist.
+        prefix: put before each suggested name, e.g. `"encoder."`.
+        see: where all names are listed, e.g. "`seqtasks list cells`"; for long lists.
+    """
+    known = list(known)
     if not known:
         return "there are none"
-    return "allowed: " + ", ".join(prefix + k for k in known)
+    close = nearest(name, known, 0.6)
+    if close:
+        best = difflib.SequenceMatcher(None, close[0], name).ratio()
+        # Names that are clearly less like it than the best one would only distract.
+        close = [one for one in close if difflib.SequenceMatcher(None, one, name).ratio() > best - 0.05]
+        return f"did you mean {_either(close, prefix)}?" + (f" see {see}" if see and len(known) > MANY else "")
+    if len(known) <= MANY:
+        return "allowed: " + ", ".join(prefix + one for one in sorted(known))
+    return f"the nearest of {len(known)}: {_either(nearest(name, known), prefix)}" + (f"; see {see}" if see else "")
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names by commas: all of a few, else the first three and how many there are."""
+    names = list(names)
+    return ", ".join(names) if len(names) <= MANY else f"{', '.join(names[:3])} … ({len(names)} in all)"
+
+
+def _either(names: list[str], prefix: str) -> str:
+    *first, last = [prefix + name for name in names]
+    return f"{', '.join(first)} or {last}" if first else last

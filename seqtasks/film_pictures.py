@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from seqtasks.files import check_output, write_output
+from seqtasks.plots import export_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -60,7 +61,7 @@ def write_film(path: Path, film: np.ndarray, answers: Sequence[str], wanted: Seq
     """
     check_output(path, "--strip", SUFFIXES)
     if path.suffix.lower() == ".png":
-        save = functools.partial(film_strip([film], [answers], [wanted]).savefig, format="png", dpi=120)
+        export_figure(film_strip([film], [answers], [wanted]), path)
     else:
         first, *rest = [
             _large(frame, *caption) for frame, caption in zip(film, _captions(answers, wanted), strict=True)
@@ -68,7 +69,7 @@ def write_film(path: Path, film: np.ndarray, answers: Sequence[str], wanted: Seq
         save = functools.partial(
             first.save, format="GIF", save_all=True, append_images=rest, duration=int(1000 * SECONDS), loop=0
         )
-    write_output(path, save)
+        write_output(path, save)
 
 
 def _captions(answers: Sequence[str], wanted: Sequence[str]) -> list[tuple[str, bool | None]]:

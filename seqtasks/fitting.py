@@ -18,6 +18,8 @@ from seqtasks.optim import schedule_callbacks
 from seqtasks.progress import Reporter, StopOnNaN
 from seqtasks.task import Task
 
+FEW = 1000  # validation examples; the value of more is seldom the same twice
+
 
 def fit(
     model: keras.Model, task: Task, batches: Any, validation: Any, config: Config, folder: runs.Run, reporter: Reporter
@@ -52,6 +54,7 @@ def fit(
             mode == "max",
             config.train.checkpoint_seconds,
             lambda: request.received,
+            ties=len(validation.examples) < FEW,
         )
         if checkpoint.restore(model):
             reporter.say(f"continuing in epoch {checkpoint.epoch + 1} after step {checkpoint.step}")

@@ -28,6 +28,14 @@ def render(table: Table, format: str = "text") -> str:
     return _FORMATS[format](table)
 
 
+def _legend(table: Table, mark: str) -> str:
+    """One line that explains the scores; `mark` is how the best one is set off."""
+    parts = ["score: mean ± standard deviation (number of seeds)"]
+    if any(group.kind == "model" for group in table.groups):
+        parts.append(f"{mark}: best mean among the models")
+    return "; ".join(parts)
+
+
 def _cells(table: Table, escape: Callable[[str], str], bold: str) -> tuple[list[str], list[list[str]]]:
     """Header and body, escaped; the score of the best model goes into `bold`."""
     scores = [row.value for group in table.groups for row in group.rows]
@@ -96,21 +104,23 @@ def _text(table: Table) -> str:
     out = io.StringIO()
     console.Console(file=out, width=10_000, force_terminal=terminal, highlight=False).print(grid)
     lines = [line.rstrip() for line in out.getvalue().splitlines()]
-    return "\n".join([*(line for line in lines if line), "", *table.notes])
+    legend = _legend(table, "bold" if terminal else "*")
+    return "\n".join([*(line for line in lines if line), "", legend, *table.notes])
 
 
 def _markdown(table: Table) -> str:
     header, body = _cells(table, lambda text: text.replace("|", r"\|"), "**{}**")
     left = len(table.columns)
+    notes = [_legend(table, "bold"), *table.notes]
     rule = [":--"] * left + ["--:"] * (len(header) - left - 1) + [":--"]
-    return "\n".join([*(f"| {' | '.join(line)} |" for line in (header, rule, *body)), "", "  \n".join(table.notes)])
+    return "\n".join([*(f"| {' | '.join(line)} |" for line in (header, rule, *body)), "", "  \n".join(notes)])
 
 
 def _html(table: Table) -> str:
     header, body = _cells(table, html.escape, "<b>{}</b>")
     head = "".join(f"<th>{cell}</th>" for cell in header)
     lines = ["<tr>" + "".join(f"<td>{cell}</td>" for cell in line) + "</tr>" for line in body]
-    notes = [f"<p>{html.escape(note)}</p>" for note in table.notes]
+    notes = [f"<p>{html.escape(note)}</p>" for note in (_legend(table, "bold"), *table.notes)]
     return "\n".join(["<table>", f"<thead><tr>{head}</tr></thead>", "<tbody>", *lines, "</tbody>", "</table>", *notes])
 
 
@@ -123,7 +133,7 @@ def _latex(table: Table) -> str:
     left = len(table.columns)
     lines = [" & ".join(line) + r" \\" for line in (header, *body)]
     begin = rf"\begin{{tabular}}{{{'l' * left}{'r' * (len(header) - left - 1)}l}}"
-    notes = [note.translate(rules) for note in table.notes]
+    notes = [note.translate(rules) for note in (_legend(table, "bold"), *table.notes)]
     lines = [begin, r"\hline", lines[0], r"\hline", *lines[1:], r"\hline", r"\end{tabular}"]
     return "\n".join([*lines, "", (r" \\" + "\n").join(notes)])
 

@@ -20,7 +20,7 @@ from seqtasks.errors import ConfigError
 from seqtasks.film_pictures import SUFFIXES, film_strip, write_film
 from seqtasks.image_task import ImagePredictOptions
 from seqtasks.layers.film import FilmReader
-from seqtasks.metrics import classification_scores, log_softmax
+from seqtasks.metrics import classification_scores, linear_logits, log_softmax
 from seqtasks.output import probabilities
 from seqtasks.plots import class_pictures
 from seqtasks.settings import setting
@@ -66,12 +66,13 @@ class FramesTask(Task):
     tfds = "mnist"
     files = True
     builtin = "digits"
+    unit = "videos"
     Options = FramesOptions
     PredictOptions = FramesPredictOptions
     reads = "paths"
 
     def load(self, source: Source, seed: int) -> Splits:
-        found = labelled_images.load(source)
+        found = labelled_images.load(source.whole())  # limits count videos, which are composed of the images
         self.spec = {**found.spec, "pictures": str(source), "counts": {"train": self.options.examples, **COUNTS}}
         parts = {part: _films(getattr(found, part), count) for part, count in self.spec["counts"].items()}
         some = self.batches(parts["test"].take(20), 20)[0]  # how they are drawn is part of the data
@@ -154,6 +155,9 @@ class FramesTask(Task):
         film, labels = self.batches(test, 1).one(int(number))
         return film, [self.classes[label] for label in labels]
 
+    def baseline_seconds(self, splits: Splits) -> dict[str, float]:
+        return {"logistic regression": 20.0}  # mostly the drawing of frames
+
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
         return {"most frequent label": lambda: self._majority(splits), "logistic regression": lambda: self._one(splits)}
 
@@ -178,11 +182,7 @@ class FramesTask(Task):
         # As strong a penalty as the noise needs: a weak one fits it, and does not converge.
         fitted = LogisticRegression(C=0.01, max_iter=200, tol=1e-3).fit(pixels.astype(np.float32) / 255, labels)
         pixels, targets = self._frames(splits.test)
-        found = fitted.decision_function(pixels.astype(np.float32) / 255)
-        if found.ndim == 1:  # scikit-learn gives one column for two classes
-            found = np.stack([-found / 2, found / 2], axis=1)
-        logits = np.full((len(targets), len(self.classes)), -1e9)
-        logits[:, fitted.classes_] = found
+        logits = linear_logits(fitted, pixels.astype(np.float32) / 255, len(self.classes))
         return Baseline(self._all(logits, targets, splits), fitted.coef_.size + fitted.intercept_.size)
 
     def _all(self, logits: np.ndarray, targets: np.ndarray, splits: Splits) -> dict[str, float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,14 +18,13 @@ from seqtasks.data.sources import Source
 from seqtasks.data.splits import Examples, Splits
 from seqtasks.encoder import Encoder
 from seqtasks.errors import ConfigError
-from seqtasks.files import write_output
 from seqtasks.glimpse_model import AnswerAccuracy, GazeLoss, glimpse_model
 from seqtasks.image_pictures import glimpse_paths
 from seqtasks.image_task import ImagePredictOptions
 from seqtasks.layers.gaze import split
-from seqtasks.metrics import classification_scores, log_softmax
+from seqtasks.metrics import classification_scores, linear_logits, log_softmax
 from seqtasks.output import probabilities
-from seqtasks.plots import class_pictures
+from seqtasks.plots import class_pictures, export_figure
 from seqtasks.settings import setting
 from seqtasks.task import Baseline, Task
 
@@ -71,6 +69,7 @@ class GlimpseTask(Task):
     tfds = "mnist"
     files = True
     builtin = "digits"
+    unit = "images"
     Options = GlimpseOptions
     PredictOptions = GlimpsePredictOptions
     reads = "paths"
@@ -160,9 +159,11 @@ class GlimpseTask(Task):
             rows.append(row | probabilities(self.classes, p))
         if options.path is not None:
             titles = [f"{Path(name).name}: {row['answer']}" for name, row in zip(inputs, rows, strict=True)]
-            figure = glimpse_paths(canvases, places, titles, self.size)
-            write_output(Path(options.path), functools.partial(figure.savefig, format="png", dpi=120))
+            export_figure(glimpse_paths(canvases, places, titles, self.size), Path(options.path))
         return rows
+
+    def baseline_seconds(self, splits: Splits) -> dict[str, float]:
+        return {"logistic regression": 5e-7 * len(splits.train) * self.canvas.side**2}
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
         return {"logistic regression": lambda: self._logistic(splits)}
@@ -178,9 +179,7 @@ class GlimpseTask(Task):
             return vstack([csr_matrix(part.reshape(len(part), -1).astype(np.float32) / 255) for part in parts])
 
         fitted = LogisticRegression(max_iter=100, tol=1e-3).fit(flat(splits.train), splits.train.targets)
-        logits = fitted.decision_function(flat(splits.test))
-        if logits.ndim == 1:  # scikit-learn gives one column for two classes
-            logits = np.stack([-logits / 2, logits / 2], axis=1)
+        logits = linear_logits(fitted, flat(splits.test), len(self.classes))
         return Baseline(classification_scores(logits, splits.test.targets), fitted.coef_.size + fitted.intercept_.size)
 
     def plots(self, model: keras.Model, batches: CanvasBatches) -> Iterator[tuple[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,10 @@ from seqtasks.data import images, labelled_images
 from seqtasks.data.batching import Batches
 from seqtasks.data.sources import Source
 from seqtasks.data.splits import Splits
+from seqtasks.data.survey import Survey
 from seqtasks.errors import ConfigError
 from seqtasks.layers.augmentation import RandomAffine
-from seqtasks.metrics import classification_scores, log_softmax
+from seqtasks.metrics import classification_scores, linear_logits, log_softmax
 from seqtasks.output import probabilities
 from seqtasks.plots import class_pictures
 from seqtasks.settings import setting
@@ -36,6 +38,7 @@ class ImageTask(Task):
     tfds = "mnist"
     files = True
     builtin = "digits"
+    unit = "images"
     PredictOptions = ImagePredictOptions
     reads = "paths"
 
@@ -77,6 +80,15 @@ class ImageTask(Task):
             rows.append(row | probabilities(self.classes, p))
         return rows
 
+    def survey(self, splits: Splits) -> Survey:
+        parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+        keys = {part: [hash(image.tobytes()) for image in rows.inputs["image"]] for part, rows in parts.items()}
+        return dataclasses.replace(super().survey(splits), keys=keys)
+
+    def baseline_seconds(self, splits: Splits) -> dict[str, float]:
+        count, pixels = len(splits.train), self.shape[0] * self.shape[1]
+        return {"logistic regression": 2e-7 * count * pixels, "SVM (RBF)": 2e-10 * count**2 * pixels}
+
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
         return {"logistic regression": lambda: _logistic(splits), "SVM (RBF)": lambda: _svm(splits)}
 
@@ -94,9 +106,7 @@ def _logistic(splits: Splits) -> Baseline:
 
     fitted = LogisticRegression(max_iter=200, tol=1e-3)
     fitted.fit(_flat(splits.train.inputs["image"]), splits.train.targets)
-    logits = fitted.decision_function(_flat(splits.test.inputs["image"]))
-    if logits.ndim == 1:  # scikit-learn gives one column for two classes
-        logits = np.stack([-logits / 2, logits / 2], axis=1)
+    logits = linear_logits(fitted, _flat(splits.test.inputs["image"]), len(splits.spec["classes"]))
     return Baseline(classification_scores(logits, splits.test.targets), fitted.coef_.size + fitted.intercept_.size)
 
 

@@ -96,6 +96,7 @@ class LanguageTask(Task):
     higher_is_better = False
     causal = True
     stateful = True
+    limits_examples = False
     files = "any"
     reads = "prompt"
     tfds = "tiny_shakespeare"
@@ -110,6 +111,10 @@ class LanguageTask(Task):
 
     def load(self, source: Source, seed: int) -> Splits:
         return language.load(source, self.options.split, **self.units(source))
+
+    @property
+    def unit(self) -> str:
+        return {"characters": "characters", "words": "words"}.get(self.vocabulary.kind, "byte-pair units")
 
     @property
     def vocabulary(self) -> Vocabulary:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from seqtasks import plugins, runs
+from seqtasks.config_files import bundled
+from seqtasks.data import survey
 from seqtasks.equations import plain_equations
 from seqtasks.output import plain, print_table
 from seqtasks.registry import Registry
@@ -18,7 +20,7 @@ from seqtasks.settings import describe
 
 if TYPE_CHECKING:
     from seqtasks.config import Config
-    from seqtasks.data.splits import Splits
+    from seqtasks.resolution import Resolved
     from seqtasks.task import Task
 
 _READS = {
@@ -31,12 +33,14 @@ _console = Console(highlight=False, soft_wrap=True)
 
 
 def print_lists(what: str, runs_dir: Path) -> None:
-    """Prints the tasks, cells or runs, or all of them."""
+    """Prints the tasks, cells, runs or bundled configurations; "all" is without the last."""
     if what in ("all", "tasks"):
         _print_registry(plugins.tasks, ["topology", "summary"], "tasks")
     if what in ("all", "cells"):
         _print_registry(plugins.cells, ["states", "params", "engines", "year", "paper"], "cells")
         _console.print("params: m features, n units, or an option of the cell; equations: seqtasks show cell NAME\n")
+    if what == "configs":
+        _print_configs()
     if what in ("all", "runs"):
         _print_runs(runs_dir)
 
@@ -64,12 +68,17 @@ def print_task(cls: type[Task], config: Config) -> None:
         _print_settings(cls.PredictOptions(), "--")
 
 
-def print_cell(name: str) -> None:
-    """Prints what a cell is: equations, source, states, size, engines, options, and an example."""
+def print_cell(text: str) -> None:
+    """Prints what a cell is: equations, source, states, size, engines, options, and an example.
+
+    Args:
+        text: its name, its file, or `FILE.py:NAME`.
+    """
     from seqtasks import engines
     from seqtasks.cells.base import cell_options, make_cell
 
-    cls = plugins.cells.get(name)
+    cls = plugins.load_cell(text)
+    name = cls.cell_name
     title, _, rest = plain_equations(inspect.cleandoc(cls.__doc__ or "")).partition("\n")
     _console.print(f"{name}: {title}", style="bold", markup=False)
     _console.print(rest.rstrip(), markup=False)
@@ -86,7 +95,9 @@ def print_cell(name: str) -> None:
         options.add_row(f"encoder.options.{option}", str(default))
     print()
     print_table(options)
-    _console.print(f"\nseqtasks run TASK encoder.cell={name} encoder.units=64", markup=False)
+    _console.print(f"\nseqtasks run TASK encoder.cell={text} encoder.units=64", markup=False)
+    if text != name:
+        return
     _console.print(
         f"outputs, states = seqtasks.Recurrent(seqtasks.make_cell({name!r}, 64))(x, mask=mask)  # x: (batch, time, "
         "features)",
@@ -94,14 +105,18 @@ def print_cell(name: str) -> None:
     )
 
 
-def print_data(splits: Splits, batches: Any) -> None:
-    """Prints where the data came from, its sizes and fingerprint; of padded training batches, their padding."""
-    _console.print("\ndata found", style="bold")
+def print_data(resolved: Resolved, batches: Any) -> None:
+    """Prints the source, sizes and oddities of the data; of padded training batches, their padding."""
+    splits, task = resolved.splits, resolved.task
+    _console.print("\ndata", style="bold")
+    _console.print(survey.summary(task.survey(splits), task.unit), markup=False)
     _console.print(f"{splits.source}, fingerprint {splits.fingerprint}", markup=False)
     for name, part in (("train", splits.train), ("validation", splits.validation), ("test", splits.test)):
         shapes = ", ".join(f"{key} {_form(values)}" for key, values in part.inputs.items())
         tokens = f"{splits.spec['tokens'][name]:,} tokens, " if "tokens" in splits.spec else ""
-        _console.print(f"  {name}: {tokens}{len(part):,} examples, {shapes}", markup=False)
+        _console.print(f"  {name}: {tokens}{len(part):,} {task.unit}, {shapes}", markup=False)
+    if resolved.computed:
+        _console.print(f"  training: {resolved.computed}", markup=False)
     if hasattr(batches, "padding"):
         _console.print(f"  padding in training: {100 * batches.padding:.1f} % of all tokens", markup=False)
 
@@ -122,6 +137,13 @@ def _print_registry(registry: Registry[Any], facts: list[str], title: str) -> No
         table.add_row(entry.name, *row)
     print_table(table)
     print()
+
+
+def _print_configs() -> None:
+    table = plain("name", "first line", title="configurations, for --config NAME")
+    for name, path in bundled().items():
+        table.add_row(name, path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# "))
+    print_table(table)
 
 
 def _print_runs(runs_dir: Path) -> None:

@@ -16,6 +16,22 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
 
+def linear_logits(fitted: Any, features: Any, classes: int) -> np.ndarray:
+    """Logits (examples, classes) of a fitted linear classifier of scikit-learn; -50 for classes it was not fitted on.
+
+    Args:
+        fitted: has `decision_function` and `classes_`, which are class numbers.
+        features: (examples, features).
+        classes: their number.
+    """
+    scores = np.asarray(fitted.decision_function(features), np.float64)
+    if scores.ndim == 1:  # scikit-learn gives one column for two classes
+        scores = np.stack([-scores / 2, scores / 2], axis=1)
+    logits = np.full((len(scores), classes), -50.0)
+    logits[:, fitted.classes_] = scores
+    return logits
+
+
 def classification_scores(logits: np.ndarray, targets: np.ndarray) -> dict[str, float]:
     """Accuracy and mean negative log-likelihood.
 

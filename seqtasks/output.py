@@ -28,13 +28,28 @@ def plain_text(table: Table) -> str:
     """A rich table as lines of any length, without colours."""
     text = io.StringIO()
     Console(file=text, width=10_000, highlight=False).print(table)
-    return "\n".join(line.rstrip() for line in text.getvalue().rstrip("\n").split("\n"))
+    # Not splitlines, which would cut cells at U+2028 and the like.
+    return "\n".join(line.rstrip() for line in text.getvalue().removesuffix("\n").split("\n"))
+
+
+class Shaded(Text):
+    """A text whose colours mean something.
+
+    Attributes:
+        legend: what they mean; printed once below a table in a terminal.
+    """
+
+    legend: Text | None = None
 
 
 def print_rows(rows: Sequence[dict[str, Any]], format: str = "text") -> None:
     """Prints dictionaries as a table, CSV or JSON lines; `rich.text.Text` keeps its colours in a terminal."""
     if format == "text":
-        print_table(_table(rows))
+        table = _table(rows)
+        cells = [cell for row in rows for cell in row.values() if isinstance(cell, Shaded)]
+        if cells and cells[0].legend is not None and sys.stdout.isatty():
+            table.caption, table.caption_justify, table.caption_style = cells[0].legend, "left", ""
+        print_table(table)
         return
     text = render_rows(rows, format)
     # JSON stays JSON where standard output lacks a character.

@@ -2,15 +2,50 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seqtasks.files import write_atomic, write_output
+from seqtasks.fonts import plain_text
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
+
+
+def save_figure(figure: Figure, path: Path, format: str | None = None) -> None:
+    """Writes a figure to a file, atomically; its texts are drawn as they are, see `seqtasks.fonts.plain_text`.
+
+    Args:
+        figure: of matplotlib.
+        path: the file.
+        format: such as "png"; None: by the suffix of the path.
+
+    Raises:
+        OSError: the folder cannot be written.
+        ValueError: the suffix names no format.
+    """
+    with plain_text(figure):
+        write_atomic(path, functools.partial(figure.savefig, format=format, dpi=120))
+
+
+def export_figure(figure: Figure, path: Path) -> None:
+    """Writes a figure to a file that a user named; its texts as `save_figure` draws them.
+
+    Args:
+        figure: of matplotlib.
+        path: the file; its suffix names the format, also where it is a link to a file with another one.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    with plain_text(figure):
+        write_output(path, functools.partial(figure.savefig, format=path.suffix[1:], dpi=120))
 
 
 def learning_curves(history: Sequence[dict[str, float]], metric: str) -> Figure:

@@ -3,7 +3,7 @@
 Bundled tasks are the files of `tasks/`, bundled cells the `@register_cell` classes in
 `seqtasks/cells/`; both are read as text, so listing them imports nothing. Other
 packages offer theirs through the entry-point groups `seqtasks.tasks` and
-`seqtasks.cells`, and `seqtasks run ./my_task.py` loads one file.
+`seqtasks.cells`; `seqtasks run ./my_task.py encoder.cell=./my_cell.py` loads single files.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqtasks.errors import ConfigError, PluginError, SeqtasksError, UnknownNameError
+from seqtasks.declared import facts_of_task
+from seqtasks.errors import ConfigError, PluginError, SeqtasksError, UnknownNameError, listed
 from seqtasks.files import usable
-from seqtasks.registry import Registry
+from seqtasks.registry import FILE_MODULE, Registry
 
 if TYPE_CHECKING:
     from seqtasks.cells.base import Cell
@@ -46,17 +47,7 @@ def load_task_file(path: Path) -> type[Task]:
         UnknownNameError: no such file, or the file defines no task.
         PluginError: the file cannot be imported.
     """
-    if not usable(path, "task file").is_file():
-        raise UnknownNameError(f"there is no task file {path}; give the path of a .py file with a @register_task class")
-    path = path.resolve()
-    module = f"seqtasks_file_{path.stem}"
-    sys.modules.pop(module, None)
-    tasks.forget(module)  # an older version, or another file of that name
-    spec = importlib.util.spec_from_file_location(module, path)
-    assert spec is not None and spec.loader is not None
-    loaded = importlib.util.module_from_spec(spec)
-    sys.modules[module] = loaded
-    _guard(f"task file {path}", lambda: spec.loader.exec_module(loaded))  # type: ignore[union-attr]
+    path, module = _execute(path, "task", tasks, FILE_MODULE)
     found = [entry.value for entry in tasks.entries() if entry.module == module and entry.value is not None]
     if not found:
         raise UnknownNameError(f"{path} defines no task; decorate its class with @register_task")
@@ -65,6 +56,122 @@ def load_task_file(path: Path) -> type[Task]:
         raise ConfigError(f"{path} defines {len(found)} tasks: {names}; write each in a file of its own")
     found[0].file = path
     return found[0]
+
+
+def cell_file(text: str) -> tuple[Path, str | None] | None:
+    """The file and the name in `FILE.py` or `FILE.py:NAME`; None for the plain name of a cell."""
+    path, sign, name = text.rpartition(":")
+    if sign and path.endswith(".py"):
+        return Path(path), name
+    return (Path(text), None) if text.endswith(".py") or "/" in text else None
+
+
+def cell_in_file(path: Path, name: str | None) -> str | None:
+    """The name of the cell that a file registers, read from its text; None if the text does not show it.
+
+    Args:
+        path: of the file.
+        name: of one of several cells; None: the only one.
+
+    Raises:
+        UnknownNameError: no such file, or it has no cell of that name.
+        ConfigError: several cells, and no name.
+        PluginError: the file is not Python.
+    """
+    check_file(path, "cell")
+    tree = _guard(f"cell file {path}", lambda: ast.parse(path.read_text(encoding="utf-8"), str(path)))
+    names = [found for found, _ in _about_cells(tree)]
+    hidden = not names and "register_cell" in ast.unparse(tree)  # in a loop, or under a name that is computed
+    return None if hidden else _pick_cell(path, name, names)
+
+
+def load_cell_file(path: Path, name: str | None = None) -> type[Cell]:
+    """The cell that a file defines; see `cell_in_file`. The entry keeps the text of the file as its `code`.
+
+    Raises:
+        SeqtasksError: as `cell_in_file`.
+        PluginError: the file cannot be imported.
+        DuplicateNameError: an installed cell has the name.
+    """
+    cell_in_file(path, name)
+    code = path.read_text(encoding="utf-8")
+    path, module = _execute(path, "cell", cells, f"{FILE_MODULE}cell_")
+    found = {entry.name: entry for entry in cells.entries() if entry.module == module}
+    entry = found[_pick_cell(path, name, list(found))]
+    entry.about["code"] = code
+    assert entry.value is not None
+    return entry.value
+
+
+def load_cell(text: str) -> type[Cell]:
+    """The cell of that name, of `FILE.py`, or of `FILE.py:NAME`.
+
+    Raises:
+        UnknownNameError: no such cell or file.
+        PluginError: its module cannot be imported.
+    """
+    place = cell_file(text)
+    return cells.get(text) if place is None else load_cell_file(*place)
+
+
+def code_of_cell(name: str) -> str | None:
+    """The text of the file that a cell was loaded from; None for the cells of packages."""
+    return next((entry.about.get("code") for entry in cells.entries() if entry.name == name), None)
+
+
+def check_file(path: Path, kind: str) -> None:
+    """Refuses the path of a plugin that is no file.
+
+    Raises:
+        UnknownNameError: there is none.
+        ConfigError: no file can have that name.
+    """
+    if not usable(path, f"{kind} file").is_file():
+        raise UnknownNameError(
+            f"there is no {kind} file {path}; give the path of a .py file with a @register_{kind} class"
+        )
+
+
+def _pick_cell(path: Path, name: str | None, names: list[str]) -> str:
+    if not names:
+        raise UnknownNameError(f"{path} defines no cell; decorate its class with @register_cell")
+    if name is None and len(names) > 1:
+        raise ConfigError(
+            f"{path} defines {len(names)} cells: {listed(names)}; name one: encoder.cell={path}:{names[0]}"
+        )
+    if name is not None and name not in names:
+        raise UnknownNameError(f"{path} defines no cell {name!r}; it has {listed(names)}")
+    return name or names[0]
+
+
+def _execute(path: Path, kind: str, registry: Registry[Any], prefix: str) -> tuple[Path, str]:
+    """Runs a file anew; returns its absolute path and the name of its module."""
+    check_file(path, kind)
+    path = path.resolve()
+    module = f"{prefix}{path.stem}"
+    sys.modules.pop(module, None)
+    registry.forget(module)  # an older version, or another file of that name
+    spec = importlib.util.spec_from_file_location(module, path)
+    if spec is None or spec.loader is None:
+        raise UnknownNameError(
+            f"{path} is not a Python file; give the path of a .py file with a @register_{kind} class"
+        )
+    loaded = importlib.util.module_from_spec(spec)
+    sys.modules[module] = loaded
+    _guard(f"{kind} file {path}", lambda: spec.loader.exec_module(loaded))  # type: ignore[union-attr]
+    return path, module
+
+
+def declared(task: str) -> dict[str, Any]:
+    """What the class of a task declares, read without importing it; see `seqtasks.declared`.
+
+    Args:
+        task: a name, or a file. Of the tasks of other packages nothing is known.
+    """
+    if task.endswith(".py") or "/" in task:
+        return facts_of_task(Path(task))
+    entry = next((entry for entry in tasks.entries() if entry.name == task), None)
+    return facts_of_task(Path(entry.about["file"])) if entry is not None and "file" in entry.about else {}
 
 
 def _discover_tasks(registry: Registry[Any]) -> None:
@@ -79,7 +186,7 @@ def _discover_cells(registry: Registry[Any]) -> None:
     folder = Path(__file__).parent / "cells"
     for file in sorted(folder.glob("[!_]*.py")):
         module = f"seqtasks.cells.{file.stem}"
-        for name, about in _about_cells(file):
+        for name, about in _about_cells(_parse(file)):
             registry.add_lazy(name, _importer(f"cell {name}", module), module, about)
     _add_entry_points(registry, "seqtasks.cells")
 
@@ -120,7 +227,7 @@ def _guard(what: str, load: Callable[[], Any]) -> Any:
 
 def _about_task(file: Path) -> dict[str, Any]:
     tree = _parse(file)
-    about = {"summary": _summary(tree)}
+    about: dict[str, Any] = {"summary": _summary(tree), "file": str(file)}
     for node in ast.walk(tree):
         if (
             isinstance(node, ast.Assign)
@@ -131,15 +238,15 @@ def _about_task(file: Path) -> dict[str, Any]:
     return about
 
 
-def _about_cells(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    for node in ast.walk(_parse(file)):
+def _about_cells(tree: ast.Module) -> Iterator[tuple[str, dict[str, Any]]]:
+    for node in ast.walk(tree):
         if not isinstance(node, ast.ClassDef):
             continue
         for call in node.decorator_list:
-            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "register_cell":
+            if isinstance(call, ast.Call) and ast.unparse(call.func).rpartition(".")[2] == "register_cell":
                 facts = {k.arg: k.value.value for k in call.keywords if k.arg and isinstance(k.value, ast.Constant)}
                 facts |= {"states": "h"} | _about_body(node)
-                name = call.args[0]
+                name = call.args[0] if call.args else None
                 if isinstance(name, ast.Constant):
                     yield str(name.value), {"summary": _summary(node), **facts}
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from seqtasks import runs
-from seqtasks.data.text import decode
+from seqtasks.data.text import Text, read_lines
 from seqtasks.errors import ConfigError, DataError
 from seqtasks.files import check_output, is_utf8, shown, usable, write_output
 from seqtasks.output import print_rows, render_rows
@@ -82,18 +82,6 @@ def predict(folder: runs.Run, request: Request) -> None:
         _write(out, render_rows(found, request.format))
 
 
-def read_lines(path: Path) -> list[str]:
-    r"""The lines of a UTF-8 file without their ends; `\n` and `\r\n` end a line, and nothing else does.
-
-    Raises:
-        DataError: the file cannot be read, is empty, or is not UTF-8.
-    """
-    lines = _text_of(path).split("\n")
-    if not lines[-1]:
-        lines.pop()
-    return [line.removesuffix("\r") for line in lines]
-
-
 def utf8(text: str) -> str:
     """A text of the command line as UTF-8 reads it, whatever encoding the locale names.
 
@@ -112,32 +100,27 @@ def utf8(text: str) -> str:
 
 def _read(cls: type[Task], file: str, inputs: Sequence[str], given: dict[str, str]) -> list[str]:
     """The lines of the file, for a task of texts; for a language model it becomes the prompt among the options."""
-    path = usable(file, "--file")
     if cls.reads in ("paths", "words"):
         raise ConfigError(
             f"--file {shown(file)}: task {cls.name} reads no texts and takes paths as words: seqtasks predict RUN PATH…"
         )
     if inputs:
         raise ConfigError(f"both --file {shown(file)} and {len(inputs)} inputs are given; give one of them")
+    path = _readable(file)
     if cls.reads == "texts":
         return read_lines(path)
     if "prompt" in given:
         raise ConfigError(f"both --file {shown(file)} and --prompt are given; give one of them")
-    given["prompt"] = _text_of(path)
+    given["prompt"] = "".join(Text([path]).pieces())
     return []
 
 
-def _text_of(path: Path) -> str:
+def _readable(file: str) -> Path:
+    path = usable(file, "--file")
     if not path.is_file() and (path.is_dir() or not path.exists()):
         what = "is a folder" if path.is_dir() else "is not there"
         raise DataError(f"--file {shown(path)} {what}; give a text file, or the texts themselves as words")
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"cannot read {shown(path)}: {error.strerror}; give a readable text file") from error
-    if not data:
-        raise DataError(f"{shown(path)} is empty; give a text file with content")
-    return decode(data, path)
+    return path
 
 
 def _answer_texts(

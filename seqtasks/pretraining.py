@@ -81,7 +81,6 @@ def language_config(task: type[Task], config: Config) -> Config:
         own,
         seed=config.seed,
         encoder=dataclasses.replace(config.encoder, bidirectional=False),
-        data=dataclasses.replace(config.data, limit=None),
         train=dataclasses.replace(own.train, **train),
         options=dataclasses.replace(own.options, **options, backward=config.encoder.bidirectional),
     )

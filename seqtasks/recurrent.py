@@ -4,7 +4,7 @@
 - A masked step copies the state through and its output is zero, on every engine; a row
   without a real step gives zeros and its initial state.
 - State is an argument and a result: chunks with carried state equal the whole.
-- The mask is an argument; nothing is propagated behind the caller's back.
+- The mask is an argument, or else the one that Keras attached to the input, see `MaskedLayer`.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from seqtasks import engines
 from seqtasks.cells.base import Cell
 from seqtasks.engines import native, stock
 from seqtasks.errors import ConfigError
+from seqtasks.layers.implicit_mask import MaskedLayer
 
 KEPT = "kept_state"  # name of the variables that keep states between batches
 
 
 @keras.saving.register_keras_serializable("seqtasks")
-class Recurrent(keras.layers.Layer):
+class Recurrent(MaskedLayer):
     """Runs a cell over time.
 
     Args:
@@ -64,7 +65,6 @@ class Recurrent(keras.layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.supports_masking = True
         if direction not in ("forward", "backward"):
             raise ConfigError(f"direction is {direction!r}; allowed: forward, backward")
         if stateful and direction == "backward":
@@ -125,7 +125,7 @@ class Recurrent(keras.layers.Layer):
 
         Args:
             x: (batch, time, features).
-            mask: (batch, time), true at real steps; None: all are real.
+            mask: (batch, time), true at real steps; None: the mask that `x` carries, else all are real.
             initial_state: a list of (batch, units), one for each state of the cell; kept
                 states are then neither read nor written. None: the kept states if
                 stateful, else the cell's initial state.
@@ -225,9 +225,12 @@ class Recurrent(keras.layers.Layer):
     def _dropped_weights(self, training: bool) -> AbstractContextManager[Any]:
         return self.cell.weight_drop(self._drop) if self.weight_drop and training else nullcontext()
 
-    # Keras 3.16 stops passing masks on (keras#23228, keras#23235), so nothing here relies on it.
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> None:
-        """None: masks are arguments here and are not passed on behind the caller's back."""
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> tuple[Any, list[None]]:
+        """The masks of outputs (batch, time, units), and of the states, which have none."""
+        return previous_mask, [None] * len(self.cell.state_size)
+
+    def keeps_time(self, arguments: dict[str, Any]) -> bool:
+        return bool(arguments.get("return_sequences", True))
 
     # Keras's models have no reset_state (keras#17440); those of its stacked cells raise AttributeError.
     def reset_state(self, training: bool | None = None) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 from seqtasks.errors import DuplicateNameError, UnknownNameError, suggest
 
 T = TypeVar("T")
+FILE_MODULE = "seqtasks_file_"  # how names of modules begin that are single files of a user
 
 
 @dataclass
@@ -60,7 +61,9 @@ class Registry(Generic[T]):
 
         Raises:
             DuplicateNameError: another object has the name. Executing one definition
-                twice (same module and qualified name) replaces it.
+                twice (same module and qualified name) replaces it, and what a file of
+                the user defines replaces what an earlier file defined: the copy in a
+                run folder is another file than the one it was made of.
         """
         self._fill()
         entry = self._entries.get(name)
@@ -68,7 +71,8 @@ class Registry(Generic[T]):
             lazy = entry.value is None
             # A package may define the class in a submodule of the module its entry point names.
             ours = entry.loading or module.split(".")[0] == entry.module.split(".")[0]
-            if (lazy and not ours) or (not lazy and not _same(entry.value, value)):
+            files = module.startswith(FILE_MODULE) and entry.module.startswith(FILE_MODULE)
+            if (lazy and not ours) or not (lazy or files or _same(entry.value, value)):
                 raise DuplicateNameError(
                     f"{self.kind} {name} is defined by both {entry.module} and {module}; give one another name"
                 )
@@ -103,7 +107,7 @@ class Registry(Generic[T]):
         self._fill()
         entry = self._entries.get(name)
         if entry is None:
-            raise UnknownNameError(f"unknown {self.kind} {name!r}; {suggest(name, self._entries)}")
+            raise UnknownNameError(f"unknown {self.kind} {name!r}; {self.suggest(name)}")
         if entry.value is None:
             assert entry.load is not None
             entry.loading = True
@@ -119,6 +123,10 @@ class Registry(Generic[T]):
                     f"{entry.module} defines no {self.kind} {name!r}; register it there by that name"
                 )
         return entry.value
+
+    def suggest(self, name: str) -> str:
+        """The tail of the error for an unknown name: the nearest ones, and where all are listed."""
+        return suggest(name, self.names(), see=f"`seqtasks list {self.kind}s`")
 
     def entries(self) -> Iterator[Entry[T]]:
         """All entries by name, without importing anything."""

@@ -13,15 +13,17 @@ from seqtasks.settings import flatten
 REPAIR = "run it once more with the settings it was made with: seqtasks run writes the file again"
 
 
-def run_again(folder: Path, task: str) -> str:
+def run_again(folder: Path, task: str, cell: Path | None = None) -> str:
     """The command that runs again what a folder was made with.
 
     Args:
         folder: of the run; its `config.yaml` is there.
         task: its name, or the path of its file.
+        cell: the file of a cell that was given as a file.
     """
+    settings = [] if cell is None else [f"encoder.cell={cell}"]
     where = [] if folder.parent == Path("runs") else ["--runs", str(folder.parent)]
-    return shlex.join(["seqtasks", "run", task, "--config", str(folder / "config.yaml"), *where])
+    return shlex.join(["seqtasks", "run", task, *settings, "--config", str(folder / "config.yaml"), *where])
 
 
 def same_result(config: Config, values: Mapping[str, Any]) -> bool:

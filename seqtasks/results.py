@@ -20,6 +20,8 @@ from seqtasks.settings import build
 
 FILE = "result.json"
 FORMAT = 1
+NONE = "none"  # the cell of a model without recurrence
+CELL_FILE = "cell_file"  # among the versions of a row: the hash of the file that defines its cell
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Row:
     started: str  # ISO 8601, UTC
     finished: str
     run: str  # name of the run folder
+    notes: list[str] = dataclasses.field(default_factory=list)  # what makes the value doubtful, in sentences
 
 
 def to_json(row: Row, *, skipped: bool = False) -> str:
@@ -82,12 +85,12 @@ def from_json(text: str) -> Row:
         raise RunError(
             f"result format is {found}; this version of seqtasks reads format {FORMAT}; run it again with --force"
         )
-    names = [field.name for field in dataclasses.fields(Row)]
-    missing = [name for name in names if name not in values]
+    fields = dataclasses.fields(Row)
+    missing = [f.name for f in fields if f.name not in values and f.default_factory is dataclasses.MISSING]
     if missing:
         raise DamagedRunError(f"the result row lacks {', '.join(missing)}; run it again")
     try:
-        return build(Row, {name: values[name] for name in names})
+        return build(Row, {field.name: values[field.name] for field in fields if field.name in values})
     except ConfigError as error:
         raise DamagedRunError(f"damaged result row: {str(error).rpartition('; ')[0]}; run it again") from error
 

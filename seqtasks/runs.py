@@ -2,19 +2,21 @@
 
 run.json        task, data and versions; written first
 config.yaml     the resolved configuration
+*.py            copies of the task's and the cell's file, where they are not installed
 status.json     training, interrupted or diverged, for `seqtasks list runs`
 history.csv     one line an epoch
 checkpoint.npz  where training stands; removed at the end
 best.npz        the best weights so far; removed at the end
 model.keras     the trained model, for inference
-plots/          pictures and tables
-result.json     the row; written last, so a folder without it is no result
+result.json     the row; written when all of these are there, so a folder without it is no result
+plots/          pictures and tables, drawn last; errors.txt where some could not be
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import json
 import shlex
 import shutil
@@ -87,10 +89,32 @@ class Run:
         Args:
             verb: `run`, or a command that takes a run folder.
         """
-        file = self.plugin
         if verb != "run":
-            return shlex.join(["seqtasks", verb, str(self.path), *(["--trust"] if file else [])])
-        return run_again(self.path, str(file or self.task))
+            return shlex.join(["seqtasks", verb, str(self.path), *(["--trust"] if self.copies else [])])
+        return run_again(self.path, str(self.plugin or self.task), self.cell_plugin)
+
+    @property
+    def cell_plugin(self) -> Path | None:
+        """The copy of the cell's file, for a cell that was given as a file.
+
+        Raises:
+            RunError: `run.json` names a file outside the folder.
+        """
+        name = self.facts.get("cell_plugin")
+        if name is None:
+            return None
+        path = self.path / Path(str(name)).name
+        if path.suffix != ".py" or path.name != name or path.resolve() != self.path.resolve() / name:
+            raise RunError(
+                f"{self.path / 'run.json'} names the cell's file {name!r}, which is not in this folder; "
+                "such a file is never used; train again with seqtasks run"
+            )
+        return path
+
+    @property
+    def copies(self) -> list[Path]:
+        """The copied files, of the task and of the cell, whose code runs when the run is used."""
+        return [path for path in (self.plugin, self.cell_plugin) if path is not None]
 
     def config_values(self) -> dict[str, Any]:
         """The resolved configuration as nested mappings.
@@ -174,7 +198,9 @@ class Run:
         shutil.rmtree(self.path / "plots", ignore_errors=True)
 
 
-def create(path: Path, config: Config, facts: Mapping[str, Any], plugin: Path | None) -> Run:
+def create(
+    path: Path, config: Config, facts: Mapping[str, Any], plugin: Path | None, cell_code: str | None = None
+) -> Run:
     """Makes the folder of a run, or opens it if it is there; of its first files it writes those that are damaged.
 
     Args:
@@ -182,6 +208,7 @@ def create(path: Path, config: Config, facts: Mapping[str, Any], plugin: Path | 
         config: resolved.
         facts: what `run.json` stores besides the format.
         plugin: the task's file, for a task that is not installed.
+        cell_code: the text of the cell's file, for a cell that was given as a file.
 
     Raises:
         RunError: the folder cannot be written, or is of another version.
@@ -189,7 +216,7 @@ def create(path: Path, config: Config, facts: Mapping[str, Any], plugin: Path | 
     if (path / "run.json").is_file():
         with contextlib.suppress(DamagedRunError):
             opened = open_run(path)
-            if _complete(opened, config, facts):
+            if _complete(opened, config, facts, cell_code):
                 return opened
     facts = {"format": FORMAT, "seqtasks": __version__, **facts}
     with writing(path):
@@ -198,9 +225,18 @@ def create(path: Path, config: Config, facts: Mapping[str, Any], plugin: Path | 
             facts["plugin"] = f"{config.task}.py"
             if not _is_same(path / facts["plugin"], plugin):
                 write_text(path / facts["plugin"], plugin.read_text(encoding="utf-8"))
+        if cell_code is not None:
+            facts["cell_plugin"] = f"{config.encoder.cell}.cell.py"  # a task's file may have the plain name
+            facts["cell_file"] = code_hash(cell_code)
+            write_text(path / facts["cell_plugin"], cell_code)
         write_text(path / "config.yaml", yaml.safe_dump(config.to_dict(), sort_keys=False))
         write_text(path / "run.json", json.dumps(facts, indent=1) + "\n")
     return Run(path, facts)
+
+
+def code_hash(code: str) -> str:
+    """A short hash of the text of a file, with a prefix: YAML takes some hex digits, such as 81e041, for a number."""
+    return f"sha256:{hashlib.sha256(code.encode()).hexdigest()[:8]}"
 
 
 def path_of(runs_dir: Path, config: Config, identity: str, cell: str | None = None) -> Path:
@@ -241,7 +277,9 @@ def find(name: str, runs_dir: Path) -> Run:
     for path in (usable(name, "run"), usable(runs_dir / name, "run")):
         if path.is_dir():
             return open_run(path)
-    raise RunError(f"there is no run {name!r} here or in {runs_dir}; {suggest(Path(name).name, _names(runs_dir))}")
+    known = _names(runs_dir)
+    hint = suggest(Path(name).name, known, see=f"`seqtasks list runs --runs {runs_dir}`")
+    raise RunError(f"there is no run {name!r} here or in {runs_dir}; {hint}")
 
 
 def all_runs(runs_dir: Path) -> list[Run]:
@@ -253,10 +291,12 @@ def all_runs(runs_dir: Path) -> list[Run]:
     return found
 
 
-def _complete(run: Run, config: Config, facts: Mapping[str, Any]) -> bool:
+def _complete(run: Run, config: Config, facts: Mapping[str, Any], cell_code: str | None) -> bool:
     """Whether the files that `create` writes are there, readable, and of this configuration and data."""
-    with contextlib.suppress(RunError):
-        there = same_result(config, run.config_values()) and (run.plugin is None or run.plugin.is_file())
+    with contextlib.suppress(RunError, OSError, UnicodeDecodeError):
+        cell = None if run.cell_plugin is None else run.cell_plugin.read_text(encoding="utf-8")
+        there = same_result(config, run.config_values()) and all(path.is_file() for path in run.copies)
+        there = there and cell == cell_code
         return there and {key: run.facts.get(key) for key in facts} == json.loads(json.dumps(facts))
     return False
 
@@ -264,9 +304,11 @@ def _complete(run: Run, config: Config, facts: Mapping[str, Any]) -> bool:
 def _repair(path: Path) -> str:
     """How to get a lost `run.json` back."""
     with contextlib.suppress(RunError):
-        task = Run(path, {}).config_values()["task"]
-        file = path / f"{task}.py"
-        return f"this writes it again: {run_again(path, str(file if file.is_file() else task))}"
+        values = Run(path, {}).config_values()
+        task, encoder = values["task"], values["encoder"]
+        file, cell = path / f"{task}.py", path / f"{encoder.get('cell') if isinstance(encoder, dict) else ''}.cell.py"
+        again = run_again(path, str(file if file.is_file() else task), cell if cell.is_file() else None)
+        return f"this writes it again: {again}"
     return REPAIR
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text as Colored
 
 from seqtasks.errors import ConfigError
 from seqtasks.files import check_output, write_output
+from seqtasks.output import Shaded
+from seqtasks.plots import export_figure
 
 SUFFIXES = (".html", ".htm", ".png")
 
@@ -60,7 +63,7 @@ def gradient_times_input(model: keras.Model) -> Callable[[np.ndarray, np.ndarray
     return lambda tokens, classes: np.asarray(products(tokens.astype(np.int32), classes.astype(np.int32)))
 
 
-def coloured(text: str, spans: Sequence[tuple[int, int]], weights: Sequence[float] | np.ndarray) -> Colored:
+def coloured(text: str, spans: Sequence[tuple[int, int]], weights: Sequence[float] | np.ndarray) -> Shaded:
     """A text, its words greener the more they speak for the answer, redder the more against it.
 
     Args:
@@ -69,49 +72,85 @@ def coloured(text: str, spans: Sequence[tuple[int, int]], weights: Sequence[floa
         weights: of the words.
     """
     most = max((abs(weight) for weight in weights), default=0.0) or 1.0
-    shown = Colored(text)
+    shown = Shaded(text)
+    shown.legend = legend()
     for (begin, end), weight in zip(spans, weights, strict=True):
         strength = abs(weight) / most
-        faded = round(255 * (1 - 0.75 * strength))
-        colour = f"#{faded:02x}ff{faded:02x}" if weight > 0 else f"#ff{faded:02x}{faded:02x}"
         if strength > 0.15:
-            shown.stylize(f"black on {colour}", begin, end)
+            shown.stylize(_style(weight / most), begin, end)
     return shown
 
 
-def write(path: Path, texts: Sequence[Colored]) -> None:
-    """Writes the coloured texts as HTML or PNG, by the suffix.
+def legend() -> Colored:
+    """What the colours of `coloured` mean."""
+    return Colored.assemble((" for the answer ", _style(1.0)), " ", (" against it ", _style(-1.0)))
+
+
+def _style(weight: float) -> str:
+    """Of a word with a weight from -1 to 1."""
+    faded = round(255 * (1 - 0.75 * abs(weight)))
+    colour = f"#{faded:02x}ff{faded:02x}" if weight > 0 else f"#ff{faded:02x}{faded:02x}"
+    return f"black on {colour}"
+
+
+def write(path: Path, texts: Sequence[Colored], answers: Sequence[str] = ()) -> None:
+    """The coloured texts as HTML or PNG, by the suffix, below a legend.
+
+    Args:
+        path: the file.
+        texts: as `coloured` gives them.
+        answers: that of each text, above it; none: they are left out.
 
     Raises:
         ConfigError: another suffix, or the file cannot be written.
     """
     check_output(path, "--heat", SUFFIXES)
+    blocks = [legend()]
+    for number, text in enumerate(texts):
+        blocks += [Colored(), *([Colored(f"answer: {answers[number]}", "bold")] if answers else []), text]
     if path.suffix.lower() == ".png":
-        write_output(path, partial(_picture(texts).savefig, dpi=120))
+        export_figure(_picture(blocks), path)
         return
     console = Console(record=True, file=io.StringIO(), width=120, force_terminal=True)
-    for text in texts:
-        console.print(text, end="\n\n")
+    for block in blocks:
+        console.print(block)
     data = console.export_html().encode("utf-8", "backslashreplace")
     write_output(path, lambda file: file.write_bytes(data))
 
 
-def _picture(texts: Sequence[Colored], width: int = 100) -> Figure:
+def _picture(blocks: Sequence[Colored], width: int = 100) -> Figure:
     from matplotlib.figure import Figure
 
-    lines = [line for text in texts for line in [*text.wrap(Console(width=width), width), Colored()]]
+    console = Console(width=width)
+    lines = [line for block in blocks for line in block.wrap(console, width)]
     figure = Figure(figsize=(0.085 * width + 0.4, 0.2 * len(lines) + 0.3))
     axes = figure.add_axes((0.02, 0.02, 0.96, 0.96))
     axes.set(xlim=(0, width), ylim=(len(lines), 0))
     axes.axis("off")
     for row, line in enumerate(lines):
+        columns = [0, *accumulate(map(cell_len, line.plain))]  # Chinese signs are two cells wide, marks none.
         for span in line.spans:
             colour = str(span.style).rpartition(" ")[2]
-            if colour:
-                axes.add_patch(_box(span.start, row, span.end - span.start, colour))
-        for column, character in enumerate(line.plain):
-            axes.text(column + 0.5, row + 0.5, character, family="monospace", fontsize=9, ha="center", va="center")
+            if colour.startswith("#"):
+                left, right = columns[span.start], columns[span.end]
+                axes.add_patch(_box(left, row, right - left, colour))
+        for left, right, sign in _signs(line.plain):
+            middle = (left + right) / 2
+            weight = "bold" if line.style == "bold" or any(span.style == "bold" for span in line.spans) else "normal"
+            axes.text(middle, row + 0.5, sign, family="monospace", fontsize=9, weight=weight, ha="center", va="center")
     return figure
+
+
+def _signs(text: str) -> Iterator[tuple[int, int, str]]:
+    """Each sign with the marks on it, and the columns where it begins and ends."""
+    begin, sign = 0, ""
+    for character in text:
+        if sign and cell_len(character):
+            yield begin, begin + cell_len(sign), sign
+            begin, sign = begin + cell_len(sign), ""
+        sign += character
+    if sign:
+        yield begin, begin + cell_len(sign), sign
 
 
 def _box(left: float, top: float, width: float, colour: str) -> Rectangle:

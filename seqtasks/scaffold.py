@@ -35,10 +35,10 @@ def write(name: str, folder: Path) -> list[Path]:
         task, config, test = (
             folder / p for p in (f"tasks/{name}.py", f"configs/{name}.yaml", f"tests/tasks/test_{name}.py")
         )
-        load = f'load_task("{name}")'
+        load = f'"{name}"'
     else:
         task, config, test = (folder / p for p in (f"{name}.py", f"{name}.yaml", f"test_{name}.py"))
-        load = f'load_task(str(Path(__file__).with_name("{name}.py")))'
+        load = f'str(Path(__file__).with_name("{name}.py"))'
     for path in (task, config, test):
         if path.exists():
             raise ConfigError(f"{path} exists; choose another name or remove it")
@@ -53,3 +53,9 @@ def write(name: str, folder: Path) -> list[Path]:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_text(path, text)
     return [task, config, test]
+
+
+def next_steps(task: Path, test: Path) -> str:
+    """The commands that run and test a new task, see `write`."""
+    name = task.stem if test.parent.name == "tasks" else task if task.is_absolute() else f"./{task}"
+    return f"next: seqtasks run {name} && pytest {test}"

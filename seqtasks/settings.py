@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar, Union
 
 import yaml
 
-from seqtasks.errors import ConfigError, suggest
+from seqtasks.errors import TASK_SETTINGS, ConfigError, suggest
 
 D = TypeVar("D")
 _MISSING: Any = object()
@@ -92,7 +92,7 @@ def build(cls: type[D], values: Mapping[str, Any], where: str = "", raw: Mapping
     fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
     for key in values:
         if key not in fields:
-            raise ConfigError(f"unknown setting {where}{key}; {suggest(str(key), fields, where)}")
+            raise ConfigError(f"unknown setting {where}{key}; {suggest(str(key), fields, where, TASK_SETTINGS)}")
     made: dict[str, Any] = {}
     for name, field in fields.items():
         if name not in values:
@@ -160,7 +160,9 @@ def _convert(value: Any, annotation: Any, path: str, raw: Mapping[str, str]) -> 
                     return item
         if isinstance(value, str):
             names = [str(a) for a in allowed]
-            raise ConfigError(f"{path} is {_show(value)}; {suggest(value, names)}; allowed: {', '.join(names)}")
+            hint = suggest(value, names)
+            rest = f"; allowed: {', '.join(names)}" if hint.startswith("did") else ""
+            raise ConfigError(f"{path} is {_show(value)}; {hint}{rest}")
     elif annotation is type(None):
         if value is None:
             return None

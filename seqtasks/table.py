@@ -21,13 +21,14 @@ from typing import Any
 
 from seqtasks import results
 from seqtasks.config import Config, split_override
-from seqtasks.errors import TableError, suggest
-from seqtasks.results import Row
+from seqtasks.errors import MANY, TASK_SETTINGS, TableError, listed, suggest
+from seqtasks.provenance import notes_of
+from seqtasks.results import CELL_FILE, NONE, Row
 from seqtasks.settings import flatten, parse
 
 MISSING = "–"  # of a setting that a row does not have
-NONE = "none"  # the cell of a model without recurrence
 _CELL = "encoder.cell"
+_DERIVED = {"encoder.units": "encoder.match"}  # settings whose value follows from another one, where that one is set
 AGREE = ("version", "source", "fingerprint", "metric")
 _SETTINGS = [(key, field.metadata.get("identity", True)) for key, _, field in flatten(Config(task=""))]
 _ORDER = [key for key, _ in _SETTINGS]
@@ -82,13 +83,13 @@ def load_table(runs_dir: Path, tasks: Sequence[str] = (), by: Sequence[str] = ()
     absent = [task for task in tasks if task not in there]
     if absent or not rows:
         of = f" of {absent[0]}" if absent else ""
-        others = f"; it has runs of {', '.join(there)}" if rows else ""
+        others = f"; it has runs of {listed(there)}" if rows else ""
         raise TableError(
             f"no finished run{of} in {runs_dir}{others}; make one with `seqtasks run {(*absent, 'TASK')[0]}` or give "
             "another --runs folder"
         )
     if not tasks and len(there) > 1:
-        raise TableError(f"rows of {len(there)} tasks: {', '.join(there)}; name one, or some that share their data")
+        raise TableError(f"rows of {len(there)} tasks: {listed(there)}; name one, or some that share their data")
     return build([row for row in rows if not tasks or row.task in tasks], by, where)
 
 
@@ -122,7 +123,7 @@ def build(rows: Sequence[Row], by: Sequence[str] = (), where: Sequence[str] = ()
     first = facts[0][0]
     groups = _groups(facts, columns)
     groups.sort(key=lambda group: (group.kind == "model", -group.mean if first.higher_is_better else group.mean))
-    notes = _notes([row for group in groups for row in group.rows])
+    notes = notes_of([row for group in groups for row in group.rows])
     return Table(" and ".join(tasks), first.metric, first.higher_is_better, columns, tuple(groups), notes)
 
 
@@ -143,6 +144,8 @@ def _facts(row: Row) -> dict[str, Any]:
     """Settings and plain fields of a row by dotted key, without those that it has no use for."""
     facts = {key: value for key, value in _leaves(row.config) if not _ignores(row, key)}
     facts.setdefault(_CELL, row.cell)
+    if CELL_FILE in row.versions:
+        facts[CELL_FILE] = row.versions[CELL_FILE]
     plain = {field.name: getattr(row, field.name) for field in fields(row)}
     return facts | {key: value for key, value in plain.items() if not isinstance(value, dict)}
 
@@ -164,7 +167,7 @@ def _filter(facts: list[_Fact], where: Sequence[str]) -> list[_Fact]:
         key, wanted = split_override(text)
         _check_key(key, facts, "filter")
         if not any(_concerns(row, own, key) and _matches(own.get(key, MISSING), wanted) for row, own in facts):
-            there = ", ".join(_counts(facts, key)) or "none"
+            there = listed(_counts(facts, key)) or "none"
             raise TableError(f"no row has {text}; there are: {there}; change the filter or run it")
         facts = [
             (row, own) for row, own in facts if not _concerns(row, own, key) or _matches(own.get(key, MISSING), wanted)
@@ -175,7 +178,7 @@ def _filter(facts: list[_Fact], where: Sequence[str]) -> list[_Fact]:
 def _check_key(key: str, facts: list[_Fact], what: str) -> None:
     known = {name for _, own in facts for name in own}.union(_ORDER)
     if key not in known:
-        raise TableError(f"unknown {what} {key}; {suggest(key, known)}")
+        raise TableError(f"unknown {what} {key}; {suggest(key, known, see=TASK_SETTINGS)}")
 
 
 def _matches(value: Any, text: str) -> bool:
@@ -198,7 +201,9 @@ def _agree(facts: list[_Fact], keys: Sequence[str]) -> None:
     for key in keys:
         counts = _counts(facts, key)
         if len(counts) > 1:
-            told.append(f"{key} is " + " and ".join(f"{v} in {n} row{'s' * (n > 1)}" for v, n in counts.most_common()))
+            values = [f"{value} in {n} row{'s' * (n > 1)}" for value, n in counts.most_common()]
+            more = f" and {len(values) - 3} other values" if len(values) > MANY else ""
+            told.append(f"{key} is {' and '.join(values[:3] if more else values)}{more}")
         left = _counts(kept, key)
         if len(left) > 1:
             most = left.most_common(1)[0][0]
@@ -215,16 +220,30 @@ def _columns(facts: list[_Fact], by: Sequence[str]) -> tuple[str, ...]:
     models = [(row, own) for row, own in facts if row.kind == "model"]
     keys = [key for row, _ in models for key, _ in _leaves(row.config) if key not in {*_FREE, _CELL}]
     varying = [key for key in sorted(dict.fromkeys(keys), key=_place) if len(_counts(models, key)) > 1]
+    varying += [CELL_FILE] * _edited(models)
     if not by:
         return _CELL, *varying
     for key in by:
         _check_key(key, facts, "--by key")
-    rest = {key: _counts(models, key) for key in varying if key not in by}
+    rest = {key: _counts(_chosen(models, key), key) for key in varying if key not in by}
+    rest = {key: counts for key, counts in rest.items() if len(counts) > 1}
     if rest:
-        told = " and ".join(f"{key} ({', '.join(counts)})" for key, counts in rest.items())
+        told = " and ".join(f"{key} ({listed(counts)})" for key, counts in rest.items())
         filters = " ".join(shlex.quote(f"{key}={counts.most_common(1)[0][0]}") for key, counts in rest.items())
         raise TableError(f"these rows also differ in {told}; add them to --by or filter with {filters}")
     return _CELL, *(key for key in dict.fromkeys(by) if key not in (_CELL, "cell"))
+
+
+def _chosen(facts: list[_Fact], key: str) -> list[_Fact]:
+    """The rows whose value of a setting was chosen and does not follow from that of another setting."""
+    master = _DERIVED.get(key)
+    return facts if master is None else [(row, own) for row, own in facts if own.get(master) is None]
+
+
+def _edited(facts: list[_Fact]) -> bool:
+    """Whether rows of one cell have it from different files, or from two versions of one file."""
+    files = {(row.cell, own.get(CELL_FILE)) for row, own in facts}
+    return len(files) > len({cell for cell, _ in files})
 
 
 def _place(key: str) -> int:
@@ -242,30 +261,3 @@ def _groups(facts: list[_Fact], columns: Sequence[str]) -> list[Group]:
     return [
         Group(row.kind, labels, tuple(seeds[seed] for seed in sorted(seeds))) for row, labels, seeds in found.values()
     ]
-
-
-def _notes(rows: Sequence[Row]) -> tuple[str, ...]:
-    """Where the numbers come from, and a warning where they come from several places."""
-
-    def versions(name: str) -> list[str]:
-        return sorted({row.versions[name] for row in rows if name in row.versions})
-
-    first = rows[0]
-    matched = sorted({m for row in rows if row.kind == "model" and (m := row.config.get("encoder", {}).get("match"))})
-    machines, threads = sorted({row.machine for row in rows}), [str(n) for n in sorted({row.threads for row in rows})]
-    seeds = sorted({row.seed for row in rows if row.kind == "model"} or {row.seed for row in rows})
-    software = {"seqtasks": versions("seqtasks"), "Keras": versions("keras")}
-    software |= {name: versions(name) for name in versions("backend")}
-    parts = [
-        ", ".join(sorted({f"{row.task} v{row.version}" for row in rows})),
-        first.source,
-        f"fingerprint {first.fingerprint if len(first.fingerprint) <= 12 else first.fingerprint[:8] + '…'}",
-        f"seeds {','.join(map(str, seeds))}",
-        *([f"encoder parameters matched to {' and '.join(matched)}"] if matched else []),
-        ", ".join(f"{name} {'/'.join(found)}".rstrip() for name, found in software.items()),
-        f"{'/'.join(threads)} thread{'s' * (threads != ['1'])} on {' / '.join(machines)}",
-    ]
-    places = {"machine": machines, "threads": threads, "backend": versions("backend"), **software}
-    differ = [f"{name} ({'; '.join(found)})" for name, found in places.items() if len(found) > 1]
-    warning = [f"rows differ in {', '.join(differ)}: times are not comparable"] if differ else []
-    return " · ".join(parts), *warning

@@ -18,7 +18,8 @@ from seqtasks.data.conll import Sentence
 from seqtasks.data.lexicon import Lexicon
 from seqtasks.data.ragged import Ragged
 from seqtasks.data.sources import Source
-from seqtasks.data.splits import Examples, Splits, check_labels
+from seqtasks.data.splits import Examples, Splits
+from seqtasks.data.survey import Survey
 from seqtasks.data.tagged_batches import TaggedBatches, Types
 from seqtasks.data.vectors import start_from
 from seqtasks.encoder import Encoder
@@ -66,16 +67,17 @@ class TaggingTask(Task):
 
     topology = "synced"
     metric = "accuracy"
-    files = True
+    files = "any"
+    unit = "sentences"
     reads = "texts"
     Options = TaggingOptions
 
     def load(self, source: Source, seed: int) -> Splits:
         found = tagged.load(source, self.options.column)
         tags = {part: [tag for _, row in rows for tag in row] for part, rows in found.parts.items()}
-        check_labels(source, tags, "sentences")
         train = found.parts["train"]
-        labels = Lexicon([*dict(Counter(tags["train"]).most_common())])
+        # Labels that training has not come last: they are never predicted, and count as wrong where they are right.
+        labels = Lexicon([*dict.fromkeys([*dict(Counter(tags["train"]).most_common()), *chain(*tags.values())])])
         words = Lexicon.count((w.lower() for row, _ in train for w in row), self.options.min_frequency)
         characters = Lexicon.count(c for row, _ in train for w in row for c in w)
         types = Lexicon(list(dict.fromkeys(w for rows in found.parts.values() for row, _ in rows for w in row)))
@@ -155,7 +157,22 @@ class TaggingTask(Task):
         ]
 
     def score(self, model: keras.Model, batches: TaggedBatches) -> dict[str, float]:
-        return self._scores(self.sentences(batches.examples), self.tags(model, batches))
+        sentences, predicted = self.sentences(batches.examples), self.tags(model, batches)
+        missing = {tag for _, tags in sentences for tag in tags} - set(chain(*predicted))
+        self.unpredicted = [tag for tag in self.spec["labels"] if tag in missing]
+        return self._scores(sentences, predicted)
+
+    def survey(self, splits: Splits) -> Survey:
+        parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+        sentences = {part: self.sentences(examples) for part, examples in parts.items()}
+        return Survey(
+            {part: len(rows) for part, rows in sentences.items()},
+            {part: [tag for _, tags in rows for tag in tags] for part, rows in sentences.items()},
+            {part: [tuple(words) for words, _ in rows] for part, rows in sentences.items()},
+        )
+
+    def baseline_seconds(self, splits: Splits) -> dict[str, float]:
+        return {"logistic regression": 3e-5 * len(self.spec["labels"]) * self.spec["tokens"]["train"]}
 
     def _scores(self, sentences: list[Sentence], predicted: list[list[str]]) -> dict[str, float]:
         words, true = [list(part) for part in zip(*sentences, strict=True)]

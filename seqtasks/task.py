@@ -16,6 +16,7 @@ from seqtasks.data.batching import Batches, Ordered
 from seqtasks.data.feed import Feed
 from seqtasks.data.sources import Source
 from seqtasks.data.splits import Examples, Splits
+from seqtasks.data.survey import Survey
 from seqtasks.encoder import Encoder
 from seqtasks.errors import ConfigError
 from seqtasks.metrics import classification_scores
@@ -55,7 +56,9 @@ class Task(ABC):
     `predict`. `reads` says what the inputs of `predict` are: texts, which the command also reads
     from the lines of `--file`; nothing but the option `prompt`, which `--file` fills; paths of
     files; or other words. `stateful` gives the task an encoder that keeps its states between batches;
-    `files="any"` lets it read a single file, too.
+    `files="any"` lets it read a single file, too. `limits_examples=False`: `data.limit` does not count
+    the examples of the splits but something that `load` cuts, such as characters. `unit` names an
+    example in the plural, for people.
 
     Args:
         options: an instance of `Options`.
@@ -74,12 +77,15 @@ class Task(ABC):
     tfds: ClassVar[str | tuple[str, ...] | None] = None
     files: ClassVar[bool | Literal["any"]] = False
     reads: ClassVar[Literal["texts", "prompt", "paths", "words"]] = "words"
+    limits_examples: ClassVar[bool] = True
+    unit: str = "examples"
     builtin: ClassVar[str | None] = None
     file: ClassVar[Path | None] = None
 
     def __init__(self, options: Any = None, spec: dict[str, Any] | None = None):
         self.options = self.Options() if options is None else options
         self.spec = spec or {}
+        self.unpredicted: list[str] = []  # labels that the last scored split has and no prediction
 
     @abstractmethod
     def load(self, source: Source, seed: int) -> Splits:
@@ -153,7 +159,11 @@ class Task(ABC):
 
     def score(self, model: keras.Model, batches: Ordered) -> dict[str, float]:
         """All scores of a split by name, the task's metric among them."""
-        return self.judge(self.logits(model, batches), batches.examples.targets)
+        logits, targets = self.logits(model, batches), batches.examples.targets
+        if classes := self.spec.get("classes"):
+            missing = np.setdiff1d(np.unique(targets), np.unique(logits.argmax(axis=-1)))
+            self.unpredicted = [str(classes[int(number)]) for number in missing]
+        return self.judge(logits, targets)
 
     def judge(self, logits: np.ndarray, targets: np.ndarray) -> dict[str, float]:
         """The scores of logits (examples, classes) for the true classes (examples,)."""
@@ -182,6 +192,20 @@ class Task(ABC):
     def show_answer(self, row: dict[str, Any]) -> str | None:
         """A row of `predict` as text for a reader; None: a table shows all rows better."""
         return None
+
+    def survey(self, splits: Splits) -> Survey:
+        """What is looked at before training; by default the sizes, and the labels where `spec` has their names."""
+        parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+        counts = {part: len(examples) for part, examples in parts.items()}
+        classes = self.spec.get("classes")
+        if not classes or any(getattr(examples.targets, "ndim", 0) != 1 for examples in parts.values()):
+            return Survey(counts)
+        labels = {part: [str(classes[int(n)]) for n in examples.targets] for part, examples in parts.items()}
+        return Survey(counts, labels)
+
+    def baseline_seconds(self, splits: Splits) -> dict[str, float]:
+        """About how long a baseline takes, by its name; those not named take no time worth speaking of."""
+        return {}
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
         """What a user would try first, by name: functions that fit it on the same training split."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from seqtasks.data.buckets import Buckets
 from seqtasks.data.ragged import Ragged
 from seqtasks.data.sources import Source
 from seqtasks.data.splits import Examples, Splits
+from seqtasks.data.survey import Survey
 from seqtasks.data.vectors import start_from
 from seqtasks.data.vocabulary import Vocabulary
 from seqtasks.encoder import Encoder
@@ -25,7 +27,7 @@ from seqtasks.engines.adversarial import adversarial
 from seqtasks.errors import ConfigError
 from seqtasks.layers.pooling import How, Pooling
 from seqtasks.layers.regularization import WordDropout
-from seqtasks.metrics import classification_scores, log_softmax
+from seqtasks.metrics import classification_scores, linear_logits, log_softmax
 from seqtasks.output import probabilities
 from seqtasks.plots import class_pictures
 from seqtasks.progress import Reporter
@@ -84,6 +86,7 @@ class TextTask(Task):
     files = "any"
     reads = "texts"
     builtin = "opinions"
+    unit = "texts"
     language_task: ClassVar[str]
     Options = TextOptions
     PredictOptions = TextPredictOptions
@@ -168,6 +171,15 @@ class TextTask(Task):
         macro = f1_score(targets, logits.argmax(-1), labels=range(len(self.classes)), average="macro", zero_division=0)
         return classification_scores(logits, targets) | {"macro_f1": float(macro)}
 
+    def survey(self, splits: Splits) -> Survey:
+        survey = super().survey(splits)
+        empty = {part: sum(not text.strip() for text in texts) for part, texts in self._texts.items()}
+        return dataclasses.replace(survey, keys=self._texts, empty=empty)
+
+    def baseline_seconds(self, splits: Splits) -> dict[str, float]:
+        words = sum(splits.spec["tokens"].values())
+        return {"TF-IDF + logistic regression": 4e-6 * words * max(1, len(self.classes) - 1)}
+
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
         def linear() -> Baseline:
             from sklearn.feature_extraction.text import TfidfVectorizer
@@ -176,10 +188,8 @@ class TextTask(Task):
 
             fitted = make_pipeline(
                 TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2), LogisticRegression(C=10, max_iter=300)
-            ).fit(self._texts["train"][: len(splits.train)], splits.train.targets)
-            p = fitted.predict_log_proba(self._texts["test"][: len(splits.test)])
-            logits = np.full((len(p), len(self.classes)), -50.0)
-            logits[:, fitted.classes_] = p
+            ).fit(self._texts["train"], splits.train.targets)
+            logits = linear_logits(fitted, self._texts["test"], len(self.classes))
             weights = fitted[-1]
             return Baseline(self.judge(logits, splits.test.targets), weights.coef_.size + weights.intercept_.size)
 
@@ -206,7 +216,7 @@ class TextTask(Task):
             row |= probabilities(self.classes, p)
             rows.append(row | {"because": " ".join(f"{'+' if w > 0 else '-'}{word}" for w, word in strongest)})
         if options.heat is not None:
-            saliency.write(Path(options.heat), [row["text"] for row in rows])
+            saliency.write(Path(options.heat), [row["text"] for row in rows], [row["answer"] for row in rows])
         return rows
 
 

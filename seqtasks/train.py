@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import functools
+import logging
 import math
 import statistics
 import time
-from collections.abc import Sequence
+import traceback
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 import keras
 
-from seqtasks import plugins, results, runs
-from seqtasks.config import Config, EncoderConfig, bundled
-from seqtasks.data import sources
-from seqtasks.data.splits import Splits, limit
+from seqtasks import plugins, results, runs, verdict
+from seqtasks.config import Config, EncoderConfig
+from seqtasks.data import survey
+from seqtasks.data.splits import Splits
 from seqtasks.encoder import Encoder
 from seqtasks.engines import native
 from seqtasks.errors import ConfigError, RunError
@@ -26,10 +28,13 @@ from seqtasks.fitting import fit
 from seqtasks.machine import commit, machine, threads, versions
 from seqtasks.matching import match
 from seqtasks.optim import make_optimizer
-from seqtasks.plots import learning_curves
+from seqtasks.plots import learning_curves, save_figure
 from seqtasks.progress import Reporter
-from seqtasks.table import NONE
+from seqtasks.resolution import Plan, Resolved, resolve
+from seqtasks.results import CELL_FILE, NONE
 from seqtasks.task import Task
+
+log = logging.getLogger(__name__)
 
 
 def run(
@@ -39,16 +44,18 @@ def run(
     reporter: Reporter | None = None,
     force: bool = False,
     only: runs.Run | None = None,
+    plan: Plan | None = None,
 ) -> tuple[results.Row, bool]:
     """Trains and scores what `config` describes, or continues where a killed run stopped.
 
     Args:
-        config: resolved.
+        config: of the run; what follows from its data may be missing.
         task_class: of `config.task`.
         runs_dir: the folder of all runs.
         reporter: where progress goes.
         force: train again even if the run is finished.
         only: refuse to train in any other folder than this one.
+        plan: gives the configuration for a source and a size, see `resolution.resolve`.
 
     Returns:
         The row, and whether it was there before.
@@ -58,26 +65,39 @@ def run(
     """
     reporter = reporter or Reporter()
     check(config, task_class)
-    task = task_class(config.options)
+    if only is None:
+        return run_resolved(resolve(config, task_class, reporter, plan), runs_dir, reporter, force)
+    resolved = resolve(only.same_data(config), task_class, reporter, plan)
+    typed = dataclasses.replace(resolved.config, data=config.data)
+    return run_resolved(dataclasses.replace(resolved, config=typed), runs_dir, reporter, force, only)
+
+
+def run_resolved(
+    resolved: Resolved, runs_dir: Path, reporter: Reporter, force: bool = False, only: runs.Run | None = None
+) -> tuple[results.Row, bool]:
+    """Trains and scores a run whose data is read, see `run`."""
+    task, config, splits = resolved.task, resolved.config, resolved.splits
     if not task.recurrent and config.encoder != EncoderConfig():
         reporter.say(f"{task.name} has no recurrent network with these options; encoder.* changes nothing")
         config = dataclasses.replace(config, encoder=EncoderConfig())
-    splits = load(task, config if only is None else only.same_data(config), reporter)
-    path = runs.path_of(runs_dir, config, identity(task, config, splits), None if task.recurrent else NONE)
+    code = plugins.code_of_cell(config.encoder.cell)
+    path = runs.path_of(runs_dir, config, identity(task, config, splits, code), None if task.recurrent else NONE)
     if only is not None and path.resolve() != only.path.resolve():
         raise RunError(
             f"{only.path} was made with other data or settings than those found now (they belong to {path}); "
             "restore the data, or start a new run"
         )
-    folder = runs.create(path, config, facts(task, splits), task_class.file)
+    folder = runs.create(path, config, facts(task, splits), task.file, code)
     with folder.lock():
         row = None if force else results.finished(folder.path)
         if row is not None:
-            reporter.say(f"{folder.path} is finished; --force trains it again")
             return row, True
         folder.tidy()
         if force or folder.finished:  # finished with a damaged result
             folder.clear()
+        reporter.say(f"data: {survey.summary(task.survey(splits), task.unit)}")
+        if resolved.computed:
+            reporter.say(f"training: {resolved.computed}")
         return _train(task, splits, config, folder, reporter), False
 
 
@@ -96,43 +116,21 @@ def check(config: Config, task_class: type[Task]) -> None:
         )
 
 
-def load(task: Task, config: Config, reporter: Reporter) -> Splits:
-    """Finds and reads the task's data; stores its facts in `task.spec`.
-
-    Raises:
-        DataError: missing or damaged data.
-    """
-    source = sources.resolve(
-        config.data.source,
-        tfds=task.tfds,
-        files=task.files,
-        builtin=task.builtin,
-        tfds_dir=config.data.tfds_dir,
-        announce=reporter.say,
-    )
-    suited = f"{task.name}_builtin"
-    if source.kind == "builtin" and suited in bundled():
-        reporter.say(f"this set is small; settings that suit it: --config {suited}")
-    splits = task.load(source, config.seed)
-    if config.data.limit is not None:
-        splits = limit(splits, config.data.limit)
-    task.spec = splits.spec
-    return splits
-
-
 def facts(task: Task, splits: Splits) -> dict[str, Any]:
     """What `run.json` holds."""
     facts = {"task": task.name, "version": task.version, "source": splits.source, "fingerprint": splits.fingerprint}
     return {**facts, "spec": splits.spec}
 
 
-def identity(task: Task, config: Config, splits: Splits) -> str:
-    """The hash in the folder's name: of the settings, the task's version and the data."""
-    return config.identity(task.version, splits.source, splits.fingerprint)
+def identity(task: Task, config: Config, splits: Splits, cell_code: str | None = None) -> str:
+    """The hash in the folder's name: of the settings, the task's version, the data, and the text of a cell's file."""
+    code = [] if cell_code is None else [runs.code_hash(cell_code)]
+    return config.identity(task.version, splits.source, splits.fingerprint, *code)
 
 
 def facts_of_row(task: Task, splits: Splits, config: Config, folder: runs.Run) -> dict[str, Any]:
     """The fields of a row that a model and a baseline share."""
+    code = {CELL_FILE: folder.facts[CELL_FILE]} if CELL_FILE in folder.facts else {}
     return {
         "task": task.name,
         "version": task.version,
@@ -143,7 +141,7 @@ def facts_of_row(task: Task, splits: Splits, config: Config, folder: runs.Run) -
         "higher_is_better": task.higher_is_better,
         "seed": config.seed,
         "config": config.to_dict(),
-        "versions": versions() | task.tools,
+        "versions": versions() | task.tools | code,
         "commit": commit(),
         "machine": machine(),
         "threads": threads(),
@@ -191,10 +189,8 @@ def _train(task: Task, splits: Splits, config: Config, folder: runs.Run, reporte
     )
     optimizer.build(model.trainable_variables)
     what = f"{config.encoder.cell}, engine {encoder.running_engine}" if task.recurrent else "no recurrence"
-    reporter.say(
-        f"{task.name}: {what}, {model.count_params():,} parameters, {len(splits.train):,} training examples of "
-        f"{splits.source} → {folder.path}"
-    )
+    params = _count(model.trainable_weights)
+    reporter.say(f"{task.name}: {what}, {params:,} parameters → {folder.path}")
     checkpoint = fit(model, task, batches, validation, config, folder, reporter)
     checkpoint.restore_best()
     model.steps_per_execution = 1  # Keras would predict so many batches at once
@@ -203,6 +199,10 @@ def _train(task: Task, splits: Splits, config: Config, folder: runs.Run, reporte
     history = checkpoint.history
     test = task.batches(splits.test, config.train.eval_batch_size)
     scores = task.score(model, test)
+    updates = len(history) * batches.batches_per_epoch
+    notes = verdict.of_training(task, updates, config.train.min_updates)
+    for note in notes:
+        reporter.say(note)
     seconds = [epoch["seconds"] for epoch in history]
     earlier = 0.0 if before is None else results.read(before.path).seconds
     row = results.Row(
@@ -216,19 +216,20 @@ def _train(task: Task, splits: Splits, config: Config, folder: runs.Run, reporte
         cell=config.encoder.cell if task.recurrent else NONE,
         engine=encoder.running_engine if task.recurrent else keras.backend.backend(),
         encoder_params=_count(encoder.trainable_weights),
-        params=_count(model.trainable_weights),
+        params=params,
         epochs=len(history),
         seconds=sum(seconds) + sum(epoch["validation_seconds"] for epoch in history) + earlier,
         seconds_per_epoch=statistics.median(seconds),
         examples_per_second=len(splits.train) / statistics.median(seconds),
         started=utc(started),
         finished=utc(time.time()),
+        notes=notes,
     )
-    _draw(task, model, test, history, folder)
     results.write(row, folder.path)
     for name in ("checkpoint.npz", "best.npz"):
         (folder.path / name).unlink(missing_ok=True)
     folder.set_status("finished")
+    _draw(task, model, test, history, folder)
     return row
 
 
@@ -247,17 +248,39 @@ def _inference(model: keras.Model) -> keras.Model:
 
 
 def _draw(task: Task, model: keras.Model, test: Any, history: list[dict[str, float]], folder: runs.Run) -> None:
-    from matplotlib.figure import Figure
-
+    """Draws a run that is finished: a picture that fails is a warning, and its traceback is kept beside the others."""
     plots = folder.path / "plots"
-    with runs.writing(plots):
-        plots.mkdir(exist_ok=True)
-        figures = [("learning_curves", learning_curves(history, task.metric)), *task.plots(model, test)]
-        for name, found in figures:
-            if isinstance(found, Figure):
-                write_atomic(plots / f"{name}.png", functools.partial(found.savefig, dpi=120))
-            else:
-                write_text(plots / f"{name}.csv", found.to_csv(float_format="%.4f"))
+
+    def curves() -> Iterator[tuple[str, Any]]:
+        yield "learning_curves", learning_curves(history, task.metric)
+
+    def of_task() -> Iterator[tuple[str, Any]]:
+        yield from task.plots(model, test)
+
+    for pictures in (curves(), of_task()):
+        ended = False
+        while not ended:
+            name = ""
+            try:
+                name, picture = next(pictures, ("", None))
+                ended = picture is None
+                plots.mkdir(exist_ok=True)
+                if picture is None:
+                    continue
+                if hasattr(picture, "savefig"):
+                    save_figure(picture, plots / f"{name}.png")
+                else:
+                    write_text(plots / f"{name}.csv", picture.to_csv(float_format="%.4f"))
+            except KeyboardInterrupt:
+                raise
+            except Exception as error:
+                reason = " ".join(str(error).split()) or type(error).__name__
+                log.warning(
+                    "%s: %s cannot be drawn (%s); the result is stored, details are in %s",
+                    *(folder.path, name or "a picture", reason, plots / "errors.txt"),
+                )
+                with contextlib.suppress(OSError), (plots / "errors.txt").open("a", encoding="utf-8") as file:
+                    traceback.print_exc(file=file)
 
 
 def _count(weights: Sequence[Any]) -> int:

@@ -21,9 +21,10 @@ from seqtasks.files import check_output, shown
 from seqtasks.metrics import log_softmax
 from seqtasks.progress import Reporter
 from seqtasks.repair import REPAIR
+from seqtasks.resolution import load
 from seqtasks.settings import build, parse
 from seqtasks.task import Task
-from seqtasks.train import load, run
+from seqtasks.train import run
 
 _OPTION = re.compile(r"--[A-Za-z][\w-]*(=.*)?", re.DOTALL)
 
@@ -38,19 +39,23 @@ def task_of(folder: runs.Run, trust: bool = False) -> tuple[type[Task], Config]:
     Raises:
         SeqtasksError: they are not there any more, are damaged, or need `trust`.
     """
-    file = folder.plugin
-    if file is not None and not trust:
+    copies = folder.copies
+    if copies and not trust:
+        files = " and ".join(map(str, copies))
         raise RunError(
-            f"{folder.path} was made with a task of its own, and using it would run the Python code of {file}; "
-            "read that file, and if you trust it, add --trust"
+            f"{folder.path} was made with code of its own, and using it would run the Python code of {files}; "
+            "read it, and if you trust it, add --trust"
         )
     # A name only: a path would be a file to run.
-    cls = plugins.tasks.get(folder.task) if file is None else plugins.load_task_file(file)
+    cls = plugins.tasks.get(folder.task) if folder.plugin is None else plugins.load_task_file(folder.plugin)
     try:
-        return cls, configuration.from_dict(folder.config_values(), cls.Options)
+        config = configuration.from_dict(folder.config_values(), cls.Options)
     except ConfigError as error:
         reason = str(error).partition(";")[0]
         raise RunError(f"{folder.path / 'config.yaml'} cannot be used: {reason}; {REPAIR}") from error
+    if folder.cell_plugin is not None:
+        plugins.load_cell_file(folder.cell_plugin, config.encoder.cell)
+    return cls, config
 
 
 def resume(folder: runs.Run, reporter: Reporter, trust: bool = False) -> tuple[results.Row, bool]:

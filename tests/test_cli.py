@@ -17,8 +17,8 @@ def errors(err: str) -> list[str]:
     return [line for line in err.splitlines() if line.startswith("seqtasks: ")]
 
 
-@pytest.mark.parametrize("words", [["--help"], ["list"], ["list", "cells"], ["run", "--help"], ["--version"]])
-def test_answers_without_importing_keras(words: list[str]) -> None:
+@pytest.mark.parametrize("words", ["--help", "list", "list cells", "list configs", "run --help", "--version"])
+def test_answers_without_importing_keras(words: str) -> None:
     code = (
         "import sys; sys.argv = ['seqtasks', *sys.argv[1:]]\n"
         "from seqtasks.cli import main\n"
@@ -27,7 +27,7 @@ def test_answers_without_importing_keras(words: list[str]) -> None:
         "heavy = {'keras', 'tensorflow', 'pandas', 'sklearn', 'matplotlib'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
-    subprocess.run([sys.executable, "-c", code, *words], check=True, capture_output=True)
+    subprocess.run([sys.executable, "-c", code, *words.split()], check=True, capture_output=True)
 
 
 def test_help_takes_well_under_a_second() -> None:
@@ -37,6 +37,35 @@ def test_help_takes_well_under_a_second() -> None:
         subprocess.run([sys.executable, "-m", "seqtasks", "list"], check=True, capture_output=True)
         times.append(time.perf_counter() - begin)
     assert min(times) < 1.0, times  # 0.7 s on an idle machine; the fastest of five on a busy one
+
+
+WRONG = [
+    ["data.source=web"],
+    ["data.source=files:nowhere"],
+    ["data.source=tfds:imdb"],
+    ["encoder.cell=./nowhere.py"],
+    ["options.pixel=true"],
+    ["--config", "options.yaml"],
+]
+
+
+def test_wrong_words_are_refused_before_keras_is_imported(tmp_path: Path) -> None:
+    (tmp_path / "options.yaml").write_text("options: {pixel: true}\n", encoding="utf-8")
+    code = (
+        "import json, sys, time\n"
+        "from seqtasks import cli\n"
+        "for words in json.loads(sys.argv[1]):\n"
+        "    sys.argv = ['seqtasks', 'run', 'mnist_rows', *words]\n"
+        "    begin = time.process_time()\n"
+        "    try: cli.main()\n"
+        "    except SystemExit as stop: assert stop.code == 2, words\n"
+        "    assert time.process_time() - begin < 1, words\n"
+        "    assert not {'keras', 'tensorflow'} & set(sys.modules), words\n"
+    )
+    command = [sys.executable, "-c", code, json.dumps(WRONG)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(errors(done.stderr)) == len(WRONG)
 
 
 @pytest.mark.parametrize("command", ["run", "resume", "compare", "table", "evaluate", "predict", "show", "new"])

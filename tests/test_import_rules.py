@@ -14,6 +14,9 @@ ROOT = Path(__file__).resolve().parents[1] / "seqtasks"  # the source, also wher
 TASKS = sorted(path for path in (ROOT.parent / "tasks").glob("*.py") if path.stem != "__init__")
 SOURCES = sorted(path for path in ROOT.rglob("*.py") if "templates" not in path.parts)
 QUICK = [
+    "config_files",
+    "known_runs",
+    "verdict",
     *("cli", "commands", "compare", "config", "errors", "files", "formats", "grid", "listing"),
     *("plugins", "quiet", "registry", "results", "runs", "settings", "table"),
 ]

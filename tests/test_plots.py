@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seqtasks.plots import class_pictures, class_report, confusion, learning_curves
+from seqtasks.plots import attention_map, class_pictures, class_report, confusion, learning_curves, save_figure
 
 
 def test_the_report_of_each_label():
@@ -36,3 +36,23 @@ def test_curves_of_what_was_recorded(metric):
     axes = learning_curves(history, metric).axes
     assert [a.get_ylabel() for a in axes] == (["loss", "accuracy"] if metric == "accuracy" else ["loss"])
     assert len(axes[0].lines) == 2
+
+
+@pytest.mark.parametrize("word", ["$", "$$", "$$$$", "_^{", "%", r"\alpha", "$x_{", "a$b$c"])
+def test_words_are_drawn_as_they_are(tmp_path, word):
+    numbers = np.arange(2)
+    figures = [confusion(numbers, numbers, [word, "b"], word), attention_map(np.eye(2), [word, "b"], ["a", word])]
+    for figure in figures:
+        save_figure(figure, tmp_path / "a.png")
+        (axes,) = figure.axes
+        shown = [label for label in axes.get_xticklabels() if label.get_text() == word]
+        assert len(shown) == 1 and not shown[0].get_parse_math()
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_suffix_names_the_format(tmp_path):
+    save_figure(attention_map(np.eye(1), ["a"], ["b"]), tmp_path / "a.svg")
+    assert "<svg" in (tmp_path / "a.svg").read_text()
+    with pytest.raises(ValueError, match="xyz"):
+        save_figure(attention_map(np.eye(1), ["a"], ["b"]), tmp_path / "a.xyz")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.svg"]

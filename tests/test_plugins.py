@@ -10,7 +10,7 @@ import seqtasks.cells.base
 import seqtasks.saved_types  # every cell enters the true registry before another takes its place
 import seqtasks.task
 from seqtasks import plugins
-from seqtasks.errors import ConfigError, DuplicateNameError, PluginError, UnknownNameError
+from seqtasks.errors import ConfigError, DuplicateNameError, PluginError, SeqtasksError, UnknownNameError
 from seqtasks.registry import Registry
 
 TASK = """
@@ -204,3 +204,67 @@ def test_a_name_that_no_file_can_have():
     for name in ("./" + "x" * 300 + ".py", "a\0b.py"):
         with pytest.raises(ConfigError, match="cannot be used as a path"):
             plugins.load_task(name)
+
+
+def test_a_cell_is_given_by_its_file(tmp_path):
+    path = write(tmp_path / "mine.py", CELL.format(name="of_a_file"))
+    cls = plugins.load_cell(str(path))
+    assert cls.cell_name == "of_a_file" and plugins.cells.get("of_a_file") is cls
+    assert plugins.code_of_cell("of_a_file") == path.read_text()
+    assert plugins.code_of_cell("gru") is None
+
+
+def test_one_of_several_cells_is_named(tmp_path):
+    path = write(tmp_path / "mine.py", CELL.format(name="alpha") + CELL.format(name="beta").replace("Own", "Other"))
+    assert plugins.load_cell(f"{path}:beta").cell_name == "beta"
+    with pytest.raises(ConfigError, match=r"mine.py defines 2 cells: alpha, beta; name one: encoder.cell=.*:alpha$"):
+        plugins.load_cell(str(path))
+    with pytest.raises(UnknownNameError, match=r"mine.py defines no cell 'gamma'; it has alpha, beta"):
+        plugins.load_cell(f"{path}:gamma")
+
+
+def test_a_copy_of_a_cell_file_takes_its_place(tmp_path):
+    first = plugins.load_cell_file(write(tmp_path / "mine.py", CELL.format(name="of_a_file")))
+    copy = plugins.load_cell_file(write(tmp_path / "of_a_file.cell.py", CELL.format(name="of_a_file")), "of_a_file")
+    assert copy is not first and plugins.cells.get("of_a_file") is copy
+
+
+def test_a_task_and_a_cell_of_files_of_one_name(tmp_path):
+    task = write(tmp_path / "a" / "mine.py", TASK.format(name="of_a_file"))
+    cell = write(tmp_path / "b" / "mine.py", CELL.format(name="of_a_file"))
+    cls = plugins.load_task_file(task)
+    plugins.load_cell_file(cell)
+    assert plugins.load_task("of_a_file") is cls
+
+
+def test_a_cell_file_is_read_without_running_it(tmp_path):
+    text = (
+        "import seqtasks\n\n\n@seqtasks.register_cell('quiet', paper='none')\nclass A(seqtasks.Cell): ...\n\n\n1 / 0\n"
+    )
+    path = write(tmp_path / "mine.py", text)
+    assert plugins.cell_in_file(path, None) == "quiet"
+    with pytest.raises(PluginError, match=r"ZeroDivisionError.*mine.py:8"):
+        plugins.load_cell_file(path)
+
+
+def test_a_name_that_is_computed_is_known_once_the_file_has_run(tmp_path):
+    path = write(tmp_path / "mine.py", CELL.format(name="{}").replace('"{}"', '"of_" + "a_file"'))
+    assert plugins.cell_in_file(path, None) is None
+    assert plugins.load_cell_file(path).cell_name == "of_a_file"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (None, "there is no cell file"),
+        ("def f(:\n", r"SyntaxError.*mine.py:1"),
+        ("x = 1\n", "mine.py defines no cell; decorate its class with @register_cell"),
+        (CELL.format(name="gru"), r"cell gru is defined by both seqtasks.cells.gru and .*mine"),
+    ],
+)
+def test_what_is_no_cell_file(tmp_path, text, says):
+    path = tmp_path / "mine.py"
+    if text is not None:
+        write(path, text)
+    with pytest.raises(SeqtasksError, match=says):
+        plugins.load_cell(str(path))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from keras.ops import convert_to_numpy as numpy
 
-from seqtasks import plugins, pretraining, results, runs, train, use
+from seqtasks import plugins, pretraining, resolution, results, runs, train, use
 from seqtasks.config import resolve
 from seqtasks.errors import ConfigError, Interrupted, RunError
 from seqtasks.progress import Reporter
@@ -49,7 +49,7 @@ def test_its_weights_are_taken_over(trained, bidirectional):
     config = configured("options.pretrain=lm", f"encoder.bidirectional={bidirectional}")
     assert not pretraining.language_config(plugins.load_task("text_lm"), config).encoder.bidirectional
     task = plugins.load_task("sentiment")(config.options)
-    train.load(task, config, QUIET)
+    resolution.load(task, config, QUIET)
     model, _ = train.build(task, config)
     fresh = numpy(model.get_layer("embedding").embeddings)
     task.initialise(model, language)
@@ -78,7 +78,7 @@ def test_both_directions_begin_with_those_of_a_language_model(tmp_path):
     (path,) = tmp_path.glob("text_lm-*")
     given = use.open_trained(runs.open_run(path))[2]
     task = plugins.load_task("sentiment")(config.options)
-    train.load(task, config, QUIET)
+    resolution.load(task, config, QUIET)
     model, _ = train.build(task, config)
     task.initialise(model, runs.open_run(path))
     halves = [given.get_layer(name).recurrents[0] for name in ("encoder", "backward")]
@@ -142,7 +142,7 @@ def test_begins_with_vectors_of_a_file(tmp_path):
     Path(tmp_path / "v.txt").write_text("film 1 2 3 4 5 6 7 8\n", encoding="utf-8")
     config = configured(f"options.vectors={tmp_path / 'v.txt'}")
     task = plugins.load_task("sentiment")(config.options)
-    train.load(task, config, QUIET)
+    resolution.load(task, config, QUIET)
     model, _ = train.build(task, config)
     task.initialise(model, None)
     number = task.words.number("film") + 1

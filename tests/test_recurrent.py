@@ -287,9 +287,3 @@ def test_a_functional_model_is_saved_and_loaded(engine, tmp_path):
     same(again([X, MASK]), model([X, MASK]))
     copy = next(part for part in again.layers if isinstance(part, Recurrent))
     assert (copy.running_engine, copy.direction, copy.cell.forget_bias) == (engine, "backward", 0.5)
-
-
-def test_a_mask_of_keras_is_not_passed_on():
-    inputs = keras.Input((None,), dtype="int32")
-    outputs, _ = make()(keras.layers.Embedding(5, 3, mask_zero=True)(inputs))
-    assert getattr(outputs, "_keras_mask", None) is None

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from seqtasks import runs
-from seqtasks.config import Config, DataConfig
+from seqtasks.config import Config, DataConfig, EncoderConfig
 from seqtasks.errors import RunError
 
 CONFIG = Config(task="demo")
@@ -156,3 +156,17 @@ def test_relative_data_is_read_from_any_folder(tmp_path: Path) -> None:
     assert run.same_data(CONFIG) == CONFIG
     (tmp_path / "data").rmdir()
     assert run.same_data(config) == config
+
+
+def test_copies_of_code_are_kept_and_only_those_are_used(tmp_path):
+    (tmp_path / "mine.py").write_text("task", encoding="utf-8")
+    config = Config(task="mine", encoder=EncoderConfig(cell="mine"))
+    run = runs.create(tmp_path / "run", config, {"task": "mine"}, tmp_path / "mine.py", "cell")
+    assert [path.read_text(encoding="utf-8") for path in run.copies] == ["task", "cell"]
+    assert all(path.parent == run.path for path in run.copies)
+    assert runs.open_run(run.path).facts["cell_file"] == runs.code_hash("cell") != runs.code_hash("cell\n")
+    assert runs.create(tmp_path / "other", config, {"task": "mine"}, None).copies == []
+    (run.path / "link.py").symlink_to(tmp_path / "mine.py")
+    for name in ("link.py", "../cell.py", str(tmp_path / "mine.py"), "model.keras", 3):
+        with pytest.raises(RunError, match=r"names the cell's file .* not in this folder"):
+            runs.Run(run.path, {"cell_plugin": name}).copies  # noqa: B018

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from seqtasks import scaffold
+from seqtasks import plugins, scaffold
 from seqtasks.errors import ConfigError
 from seqtasks.plugins import load_task
 from seqtasks.testing import check_task
@@ -32,12 +32,51 @@ def test_its_test_passes_as_it_is(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_its_test_passes_for_a_task_that_reads_files_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    task, _, test = scaffold.write("echo_files", tmp_path)
+    monkeypatch.setattr(plugins.tasks, "_entries", {entry.name: entry for entry in plugins.tasks.entries()})
+    text = task.read_text(encoding="utf-8")
+    drawn = "rng.integers(self.options.symbols, size=(6000, self.options.length))"
+    for old, new in (
+        ('builtin = "generated"', "files = True"),
+        (drawn, 'np.loadtxt(source.folder / "train.txt", dtype=int)'),
+        ("[4000, 5000]", "[20, 30]"),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    task.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"echo_files has no built-in set; allowed: files:DIR; give check_task a sou"):
+        check_task(str(task), tmp_path / "runs")
+
+    # The lines that the docstring of the test shows take the place of its return.
+    lines = test.read_text(encoding="utf-8").split("\n")
+    shown = [line.removeprefix("    ") for line in lines if line.startswith(" " * 8)]
+    assert len(shown) == 3
+    body = "\n".join(lines).replace('    return "data.source=builtin"', "\n".join(shown))
+    test.write_text(body, encoding="utf-8")
+    names: dict = {"__file__": str(test)}
+    exec(compile(test.read_text(encoding="utf-8"), str(test), "exec"), names)
+    names["test_contract"](tmp_path)
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["train.txt"]
+
+
+@pytest.mark.parametrize("folder", [Path(), Path("there")])
+def test_what_comes_next_is_said(cli, folder: Path) -> None:
+    code, out, err = cli("new", "echo_task", "--folder", folder)
+    assert code == 0 and out.splitlines() == [
+        str(folder / f) for f in ("echo_task.py", "echo_task.yaml", "test_echo_task.py")
+    ]
+    assert err == f"next: seqtasks run ./{folder / 'echo_task.py'} && pytest {folder / 'test_echo_task.py'}\n"
+
+
 def test_a_checkout_gets_the_files_in_their_places(tmp_path: Path) -> None:
     for folder in ("seqtasks", "tasks", "configs", "tests"):
         (tmp_path / folder).mkdir()
-    paths = [path.relative_to(tmp_path).as_posix() for path in scaffold.write("echo_task", tmp_path)]
+    written = scaffold.write("echo_task", tmp_path)
+    paths = [path.relative_to(tmp_path).as_posix() for path in written]
+    assert scaffold.next_steps(written[0], written[2]) == f"next: seqtasks run echo_task && pytest {written[2]}"
     assert paths == ["tasks/echo_task.py", "configs/echo_task.yaml", "tests/tasks/test_echo_task.py"]
-    assert 'load_task("echo_task")' in (tmp_path / paths[2]).read_text(encoding="utf-8")
+    assert 'check_task("echo_task", ' in (tmp_path / paths[2]).read_text(encoding="utf-8")
     assert (tmp_path / paths[1]).read_text(encoding="utf-8").startswith("# seqtasks run echo_task\n")
 
 

@@ -133,7 +133,7 @@ def test_what_cannot_be_meant_is_refused_by_key(key, text, said):
         ({"nam": 1}, r"unknown setting nam; did you mean name\?"),
         ({"inner": {"sise": 1}}, r"unknown setting inner.sise; did you mean inner.size\?"),
         ({"inner": {"zzzz": 1}}, "unknown setting inner.zzzz; allowed: inner.rate, inner.size"),
-        ({3: 1}, "unknown setting 3; allowed: "),
+        ({3: 1}, "unknown setting 3; the nearest of 11: "),
         ({"name": 3}, "name is 3; allowed: text"),
     ],
 )

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -28,10 +24,6 @@ BASELINE = make(
     engine="scikit-learn",
 )
 ROWS = [*GRU, *LSTM, BASELINE]
-NOTE = (
-    "mnist_rows v1 · tfds:mnist · fingerprint 0123abcd · seeds 0,1,2 · "
-    "seqtasks 0.1.0, Keras 3.15.1, tensorflow 2.21.0 · 2 threads on box"
-)
 
 
 def test_mean_and_spread_are_those_of_numpy() -> None:
@@ -40,109 +32,6 @@ def test_mean_and_spread_are_those_of_numpy() -> None:
     assert group.mean == pytest.approx(np.mean(values))
     assert group.sd == pytest.approx(np.std(values, ddof=1))
     assert build(GRU[:1]).groups[0].sd is None
-
-
-def test_text() -> None:
-    assert render(build(ROWS)).splitlines() == [
-        "cell             accuracy % ↑   encoder params   params   s/epoch   engine",
-        "────────────────────────────────────────────────────────────────────────────────",
-        "50% & a_b           92.60 (1)                –    7,850         –   scikit-learn",
-        "lstm        98.75 ± 0.35 (2)*           60,672   80,000      9.10   keras",
-        "gru          98.10 ± 0.20 (3)           60,672   61,962      9.10   keras",
-        "",
-        NOTE,
-    ]
-
-
-def test_text_is_bold_on_a_terminal_and_never_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    monkeypatch.setenv("COLUMNS", "20")
-    monkeypatch.setenv("TERM", "xterm")
-    text = render(build([make(cell="[red]" + "x" * 200)]))
-    assert "\x1b[1m98.00 (1)\x1b[0m" in text
-    assert "[red]" + "x" * 200 in text
-
-
-def test_markdown() -> None:
-    assert render(build(ROWS), "markdown").splitlines() == [
-        "| cell | accuracy % ↑ | encoder params | params | s/epoch | engine |",
-        "| :-- | --: | --: | --: | --: | :-- |",
-        "| 50% & a_b | 92.60 (1) | – | 7,850 | – | scikit-learn |",
-        "| lstm | **98.75 ± 0.35 (2)** | 60,672 | 80,000 | 9.10 | keras |",
-        "| gru | 98.10 ± 0.20 (3) | 60,672 | 61,962 | 9.10 | keras |",
-        "",
-        NOTE,
-    ]
-
-
-def test_html() -> None:
-    assert render(build([LSTM[0], BASELINE]), "html").splitlines() == [
-        "<table>",
-        "<thead><tr><th>cell</th><th>accuracy % ↑</th><th>encoder params</th><th>params</th><th>s/epoch</th>"
-        "<th>engine</th></tr></thead>",
-        "<tbody>",
-        "<tr><td>50% &amp; a_b</td><td>92.60 (1)</td><td>–</td><td>7,850</td><td>–</td><td>scikit-learn</td></tr>",
-        "<tr><td>lstm</td><td><b>98.50 (1)</b></td><td>60,672</td><td>80,000</td><td>9.10</td><td>keras</td></tr>",
-        "</tbody>",
-        "</table>",
-        f"<p>{NOTE.replace('0,1,2', '0')}</p>",
-    ]
-
-
-def test_latex() -> None:
-    lines = render(build(ROWS), "latex").splitlines()
-    assert lines[:-1] == [
-        r"\begin{tabular}{lrrrrl}",
-        r"\hline",
-        r"cell & accuracy \% $\uparrow$ & encoder params & params & s/epoch & engine \\",
-        r"\hline",
-        r"50\% \& a\_b & 92.60 (1) & -- & 7,850 & -- & scikit-learn \\",
-        r"lstm & \textbf{98.75 $\pm$ 0.35 (2)} & 60,672 & 80,000 & 9.10 & keras \\",
-        r"gru & 98.10 $\pm$ 0.20 (3) & 60,672 & 61,962 & 9.10 & keras \\",
-        r"\hline",
-        r"\end{tabular}",
-        "",
-    ]
-    assert lines[-1].startswith(r"mnist\_rows v1 $\cdot$ tfds:mnist")
-    assert lines[-1].isascii()
-
-
-def test_csv_and_json_hold_raw_numbers() -> None:
-    rows = [*GRU, make(cell="lstm", value=0.99, config={"encoder.units": 64}), BASELINE]
-    records = json.loads(render(build(rows), "json"))
-    assert [record["cell"] for record in records] == ["50% & a_b", "lstm", "gru"]
-    assert [record["encoder.units"] for record in records] == [None, 64, 128]
-    assert records[2]["mean"] == pytest.approx(0.981)
-    assert records[2]["sd"] == pytest.approx(0.002)
-    assert (records[2]["n"], records[2]["seeds"], records[2]["values"]) == (3, [0, 1, 2], [0.981, 0.983, 0.979])
-    assert records[1]["sd"] is None
-    lines = list(csv.DictReader(io.StringIO(render(build(rows), "csv"))))
-    assert list(lines[0]) == list(records[0])
-    assert (lines[2]["encoder.units"], lines[2]["seeds"], lines[1]["sd"]) == ("128", "0 1 2", "")
-
-
-def test_an_unknown_format_is_refused() -> None:
-    with pytest.raises(TableError, match=r"unknown format markdwn; did you mean markdown\?"):
-        render(build(ROWS), "markdwn")
-
-
-def test_where_lower_is_better_the_smallest_comes_first() -> None:
-    rows = [
-        make(metric="perplexity", higher_is_better=False, value=value, cell=cell)
-        for cell, value in [("a", 123.456), ("b", 5.6789), ("c", 12345.6), ("d", 0.00001234)]
-    ]
-    rows += [make(metric="perplexity", higher_is_better=False, value=0.0, cell="z", kind="baseline")]
-    lines = render(build(rows), "markdown").splitlines()
-    assert "perplexity ↓" in lines[0]
-    scores = [line.split(" | ")[1] for line in lines[2:7]]
-    assert scores == ["0.000 (1)", "**1.234e-05 (1)**", "5.679 (1)", "123.5 (1)", "12346 (1)"]
-
-
-@pytest.mark.parametrize(
-    ("metric", "value", "score"), [("bleu", 0.25, "0.2500"), ("accuracy", 1.5, "1.500"), ("span_f1", 0.5, "50.00")]
-)
-def test_only_shares_are_percentages(metric: str, value: float, score: str) -> None:
-    assert f"**{score} (1)**" in render(build([make(metric=metric, value=value)]), "markdown")
 
 
 def test_what_varies_makes_the_columns_in_the_order_of_the_settings() -> None:
@@ -238,6 +127,37 @@ def test_by_names_all_that_differs_or_is_refused() -> None:
     assert [group.labels for group in build(GRU, by=["seed"]).groups] == [("gru", 1), ("gru", 0), ("gru", 2)]
 
 
+MATCHED = [
+    make(cell=cell, seed=seed, value=value, config={"encoder.match": "lstm:48", "encoder.units": units})
+    for cell, units, value in (("lstm", 48, 0.98), ("gru", 55, 0.97))
+    for seed in (0, 1)
+]
+
+
+def test_units_that_follow_from_a_match_do_not_separate_rows() -> None:
+    table = build(MATCHED, by=["encoder.cell"], where=["encoder.match=lstm:48"])
+    assert table.columns == ("encoder.cell",)
+    assert [(group.labels, len(group.rows)) for group in table.groups] == [(("lstm",), 2), (("gru",), 2)]
+    assert build(MATCHED).columns == ("encoder.cell", "encoder.units")  # which they are is worth a column
+    wide = make(cell="gru", seed=2, config={"encoder.units": 300})
+    with pytest.raises(TableError, match=r"also differ in encoder.match \(lstm:48, null\); add them"):
+        build([*MATCHED, wide], by=["encoder.cell"])
+    with pytest.raises(TableError, match=r"also differ in encoder.units \(300, 128\) and encoder.match"):
+        build([*MATCHED, wide, make(seed=3)], by=["encoder.cell"])
+
+
+def test_a_cell_whose_file_was_edited_is_not_one_cell() -> None:
+    def of(file, **changes):
+        return make(cell="own", versions={"keras": "3.15.1", **({"cell_file": file} if file else {})}, **changes)
+
+    assert build([of("aa"), of("aa", seed=1), *LSTM]).columns == ("encoder.cell",)
+    assert build([of("aa"), of("bb"), *LSTM]).columns == ("encoder.cell", "cell_file")
+    assert build([of("aa"), of(None)]).columns == ("encoder.cell", "cell_file")
+    with pytest.raises(TableError, match=r"also differ in cell_file \(aa, bb\)"):
+        build([of("aa"), of("bb", seed=1)], by=["encoder.cell"])
+    assert build([of("aa"), of("bb")], where=["cell_file=bb"]).groups[0].rows == (of("bb"),)
+
+
 @pytest.mark.parametrize("call", [{"by": ["encoder.unit"]}, {"where": ["encoder.unit=3"]}])
 def test_an_unknown_key_gets_a_suggestion(call: dict[str, list[str]]) -> None:
     with pytest.raises(TableError, match=r"unknown .* encoder.unit; did you mean encoder.units\?"):
@@ -269,15 +189,6 @@ def test_a_filter_that_leaves_no_model_says_what_there_is() -> None:
         build(ROWS, where=["train.jit=0"])
     with pytest.raises(ConfigError, match="key=value"):
         build(ROWS, where=["gru"])
-
-
-def test_rows_from_several_places_are_marked() -> None:
-    rows = [make(), make(seed=1, machine="other", threads=4, versions={"keras": "3.16.0"})]
-    note, warning = build(rows).notes
-    assert note.endswith("seqtasks 0.1.0, Keras 3.15.1/3.16.0, tensorflow 2.21.0 · 2/4 threads on box / other")
-    assert warning == (
-        "rows differ in machine (box; other), threads (2; 4), Keras (3.15.1; 3.16.0): times are not comparable"
-    )
 
 
 def test_tables_of_a_folder(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Text with tags as a terminal shows it."""
 
+import pytest
+
 from seqtasks.tagged_text import coloured, over, words_of
 
 
@@ -8,6 +10,22 @@ def test_words_are_parted_as_in_treebanks():
         "I", "do", "n't", "think", "it", "'s", "3.5", ",", "(", "no", ")", "!",
     ]  # fmt: skip
     assert words_of("  ") == []
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("नमस्ते Ana", ["नमस्ते", "Ana"]),
+        ("مُحَمَّدٌ كَتَبَ.", ["مُحَمَّدٌ", "كَتَبَ", "."]),
+        ("שָׁלוֹם עוֹלָם!", ["שָׁלוֹם", "עוֹלָם", "!"]),
+        ("ที่นี่ ดี", ["ที่นี่", "ดี"]),
+        ("cafe\u0301's e\u0301te\u0301", ["cafe\u0301", "'s", "e\u0301te\u0301"]),
+        ("می\u200cخواهم, क्\u200dष", ["می\u200cخواهم", ",", "क्\u200dष"]),
+        ("ok 👩\u200d💻 ❤\ufe0f!", ["ok", "👩\u200d💻", "❤\ufe0f", "!"]),
+    ],
+)
+def test_marks_and_joiners_end_no_word(line, words):
+    assert words_of(line) == words
 
 
 def test_a_line_is_folded_where_the_terminal_ends():

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seqtasks import results, runs, train
+from seqtasks import resolution, results, runs, train
 from seqtasks.config import resolve
 from seqtasks.errors import ConfigError, Interrupted, RunError, TrainingDiverged
 from seqtasks.interrupt import StopRequest
@@ -49,6 +49,32 @@ def test_the_folder_holds_what_the_documentation_says(tmp_path: Path) -> None:
     assert row.encoder_params == 4 * 8 * (8 + 8 + 1)
 
 
+def test_a_picture_that_fails_loses_no_result(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(load_task("mnist_rows")):  # type: ignore[misc]
+        def plots(self, model, batches):
+            (folder,) = tmp_path.iterdir()
+            assert (folder / "result.json").is_file() and not (folder / "checkpoint.npz").exists()
+            yield "table", pd.DataFrame({"a": [1]})
+            yield "nothing", object()
+            yield "after", pd.DataFrame({"a": [2]})
+            raise ValueError("no\npicture")
+
+    def train_it() -> tuple[results.Row, bool]:
+        config = resolve("mnist_rows", Broken.Options, [*SMALL, "train.epochs=1"])
+        return train.run(config, Broken, tmp_path, QUIET)
+
+    row, before = train_it()
+    folder = runs.open_run(tmp_path / row.run)
+    assert not before and folder.finished and folder.status() == "finished"
+    names = {path.name for path in (folder.path / "plots").iterdir()}
+    assert names == {"learning_curves.png", "table.csv", "after.csv", "errors.txt"}
+    assert (
+        "nothing cannot be drawn ('object'" in caplog.text and "a picture cannot be drawn (no picture)" in caplog.text
+    )
+    assert "ValueError: no\npicture" in (folder.path / "plots" / "errors.txt").read_text()
+    assert train_it() == (row, True)
+
+
 def test_the_weights_of_the_best_epoch_are_kept(tmp_path: Path) -> None:
     wild = ("train.learning_rate=0.3", "train.schedule=constant", "train.epochs=5")
     for seed in range(6):  # until the last epoch is not the best one
@@ -61,7 +87,7 @@ def test_the_weights_of_the_best_epoch_are_kept(tmp_path: Path) -> None:
     else:
         pytest.fail("the last epoch was always the best")
     task = load_task("mnist_rows")()
-    splits = train.load(task, resolve("mnist_rows", type(task).Options, SMALL), QUIET)
+    splits = resolution.load(task, resolve("mnist_rows", type(task).Options, SMALL), QUIET)
     model = keras.models.load_model(tmp_path / row.run / "model.keras")
     assert task.score(model, task.batches(splits.validation, 100))["accuracy"] == pytest.approx(best)
     assert task.score(model, task.batches(splits.test, 7)) == pytest.approx(row.scores, rel=1e-5)
@@ -139,7 +165,7 @@ def test_pixels_and_permutation_change_the_sequence(tmp_path: Path) -> None:
     for option, shape in (("pixels", (64, 1)), ("permute", (8, 8))):
         config = resolve("mnist_rows", task.Options, [*SMALL, f"options.{option}=true"])
         made = task(config.options)
-        splits = train.load(made, config, QUIET)
+        splits = resolution.load(made, config, QUIET)
         model, encoder = train.build(made, config)
         image = splits.test.inputs["image"][:3]
         before = keras.Model(model.inputs, encoder.input[0] if isinstance(encoder.input, list) else encoder.input)

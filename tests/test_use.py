@@ -9,11 +9,12 @@ import keras
 import numpy as np
 import pytest
 
-from seqtasks import results, runs, train, use
+from seqtasks import plugins, resolution, results, runs, train, use
 from seqtasks.config import resolve
 from seqtasks.errors import ConfigError, RunError
 from seqtasks.plugins import load_task
 from seqtasks.progress import Reporter
+from seqtasks.results import from_json
 
 QUIET = Reporter(quiet=True)
 
@@ -86,7 +87,7 @@ def test_an_ensemble_is_the_mean_of_probabilities(tmp_path: Path) -> None:
     for line, row in zip(alone, rows, strict=True):
         assert line["run"] == row.run and line["accuracy"] == pytest.approx(row.value)
     # By hand, from the saved models.
-    splits, p = train.load(task(), configs[0], QUIET), 0.0
+    splits, p = resolution.load(task(), configs[0], QUIET), 0.0
     for folder in opened:
         p = p + keras.ops.convert_to_numpy(keras.ops.softmax(use.open_trained(folder)[2](splits.test.inputs["image"])))
     right = p.argmax(-1) == splits.test.targets
@@ -180,3 +181,52 @@ def test_every_advice_works_when_it_is_followed(tmp_path: Path, cli, monkeypatch
     monkeypatch.chdir(tmp_path / "elsewhere")
     for command in ("evaluate", "resume"):
         assert cli(command, str(path))[0] == 0
+
+
+CELL = """
+from keras import ops
+
+from seqtasks import Cell, register_cell
+
+
+@register_cell("leaky_of_a_file", paper="none")
+class Leaky(Cell):
+    def build(self, input_shape):
+        self.W = self.add_kernel(input_shape[-1], self.units)
+        self.U = self.add_recurrent(self.units, self.units)
+
+    def project(self, x):
+        return x @ self.W
+
+    def step(self, p, states):
+        h = SHARE * states[0] + ops.tanh(p + self.dot(states[0], self.U))
+        return h, [h]
+"""
+
+
+def test_a_cell_of_a_file_stays_with_its_run(tmp_path: Path, cli) -> None:
+    file = tmp_path / "my_cell.py"
+    file.write_text(CELL.replace("SHARE", "0.5"), encoding="utf-8")
+    small = ["data.limit=40", "options.length=6", "train.epochs=1", "encoder.units=4", "--json", "-q"]
+    run = ["run", "adding", "encoder.cell=./my_cell.py", *small]
+    code, out, err = cli(*run)
+    assert code == 0, err
+    row = from_json(out)
+    folder = tmp_path / "runs" / row.run
+    assert row.cell == row.config["encoder"]["cell"] == "leaky_of_a_file"
+    assert (folder / "leaky_of_a_file.cell.py").read_text(encoding="utf-8") == file.read_text(encoding="utf-8")
+    assert from_json(cli(*run)[1]) == row, "the same file is the same run"
+
+    file.write_text(CELL.replace("SHARE", "0.25"), encoding="utf-8")
+    other = from_json(cli(*run)[1])
+    assert other.run != row.run and other.versions["cell_file"] != row.versions["cell_file"]
+    file.unlink()
+    assert "there is no cell file my_cell.py" in cli(*run)[2]
+    opened = runs.open_run(folder)
+    assert use.resume(opened, QUIET) == (row, True)
+    assert use.evaluate(opened, QUIET)[0]["now"] == pytest.approx(row.value)
+
+    plugins.cells.forget("seqtasks_file_cell_leaky_of_a_file.cell")  # as in a new process
+    (folder / "result.json").unlink()
+    again, skipped = use.resume(opened, QUIET)
+    assert not skipped and again.value == pytest.approx(row.value)

@@ -51,7 +51,7 @@ def main(
     names = [part.strip() for part in contenders.split(",")] if contenders else list(filter(there, DEFAULT))
     for one in names:
         if one not in NAMES:
-            raise ConfigError(f"unknown contender {one!r}; {suggest(one, NAMES)}")
+            raise ConfigError(f"unknown contender {one!r}; {suggest(one, NAMES, see='`seqtasks bench --help`')}")
         if not there(one):
             raise ConfigError(f"{one} is not installed here; leave it out of --contenders")
     console = Console(stderr=True, quiet=quiet, highlight=False)

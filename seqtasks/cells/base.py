@@ -202,7 +202,8 @@ def make_cell(name: str, units: int, options: dict[str, Any] | None = None, **kw
     known = cell_options(cls)
     for key in options:
         if key not in known:
-            raise ConfigError(f"cell {name} has no option {key!r}; {suggest(key, known, 'encoder.options.')}")
+            hint = suggest(key, known, "encoder.options.", f"`seqtasks show cell {name}`")
+            raise ConfigError(f"cell {name} has no option {key!r}; {hint}")
     try:
         return cls(units, **options, **kwargs)
     except (TypeError, ValueError) as error:

@@ -8,8 +8,11 @@ clips by the loudest sound of the batch, so a recording's frames would depend on
 from __future__ import annotations
 
 import functools
+import io
 import logging
 import math
+import os
+import struct
 import warnings
 from collections import Counter
 from collections.abc import Iterable
@@ -50,7 +53,7 @@ def read_wav(path: Path, rate: int) -> tuple[np.ndarray, int]:
         with warnings.catch_warnings():
             warnings.filterwarnings("error", category=wavfile.WavFileWarning)  # it would give what is left of a file
             warnings.filterwarnings("ignore", "Chunk .* not understood", wavfile.WavFileWarning)
-            given, data = wavfile.read(path)
+            given, data = wavfile.read(_whole(path))
     # A damaged header can raise almost anything out of SciPy.
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
@@ -69,6 +72,33 @@ def read_wav(path: Path, rate: int) -> tuple[np.ndarray, int]:
         common = math.gcd(given, rate)
         wave = resample_poly(wave, rate // common, given // common)
     return wave.astype(np.float32), given
+
+
+def _whole(path: Path) -> Path | io.BytesIO:
+    """A WAV file; one that was written to a pipe, which leaves its length open, with the length that it has.
+
+    Such a header has 0 or the largest number (FFmpeg), or one just above or below 2³¹ (arecord, SoX).
+    """
+    block = 1
+    with path.open("rb") as file:
+        length = os.fstat(file.fileno()).st_size
+        head, whole, _ = struct.unpack("<4sI4s", file.read(12).ljust(12, b"\0"))
+        while head == b"RIFF" and file.tell() + 8 <= length:
+            name, size = struct.unpack("<4sI", file.read(8))
+            begin, left = file.tell(), length - file.tell()
+            if name == b"data":
+                covers = begin < whole + 8 <= length  # the length of all is known, so a 0 here means no sound
+                if (size >= 0x7FFF0000 and size > left) or (size == 0 and not covers):
+                    left -= left % block
+                    file.seek(0)
+                    data = bytearray(file.read(begin + left))
+                    data[4:8], data[begin - 4 : begin] = struct.pack("<I", len(data) - 8), struct.pack("<I", left)
+                    return io.BytesIO(data)
+                break
+            if name == b"fmt ":
+                block = max(1, int.from_bytes(file.read(14)[12:], "little"))
+            file.seek(begin + size + size % 2)
+    return path
 
 
 def tell_rates(rates: Iterable[int], rate: int) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from PIL import Image
 
 from seqtasks.data import images
 from seqtasks.data.batching import Batches
@@ -154,15 +153,10 @@ def load_canvas(path: Path, side: int, invert: Literal["auto", "yes", "no"] = "a
         DataError: no such file, or not a picture.
     """
     shape = (side, side)
-    try:
-        with Image.open(path, formats=images.FORMATS) as opened:
-            width, height = opened.size
-        fits = max(width, height) <= side
-    except Exception:  # `load_image` says what is wrong with it
-        fits = False
-    if not fits:
+    small, inverted = images.load_image(path, None, invert)
+    height, width = small.shape
+    if max(height, width) > side:
         return images.load_image(path, shape, invert)
-    small, inverted = images.load_image(path, (height, width), invert)
     ground = int(np.median(np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])))
     canvas = np.full(shape, ground, np.uint8)
     top, left = (side - height) // 2, (side - width) // 2

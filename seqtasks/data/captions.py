@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from seqtasks.data import labelled_images, prepared
+from seqtasks.data import images, labelled_images, prepared
 from seqtasks.data.cache import cached, fingerprint
 from seqtasks.data.scenes import scenes, sentence
 from seqtasks.data.sources import Source, prepared_folder
+from seqtasks.data.tables import Table, read_table
 from seqtasks.errors import DataError
 
 log = logging.getLogger(__name__)
@@ -78,11 +78,10 @@ def load(source: Source, counts: dict[str, int], side: int) -> Captioned:
         DataError: missing or damaged data; images that `captions.csv` names and that are not there.
     """
     if source.kind == "files":
-        assert source.folder is not None
-        return _folder(source.folder, side)
+        return _folder(source, side)
     if source.name == "coco_captions":
         return _coco(source, side)
-    splits = labelled_images.load(source)
+    splits = labelled_images.load(source.whole())  # limits count scenes
     found = scenes(splits, counts)
     captions: dict[str, list[tuple[str, ...]]] = {
         part: [(sentence(row),) for row in images.combinations] for part, images in found.items()
@@ -96,11 +95,7 @@ def read_image(path: Path, side: int) -> np.ndarray:
     Raises:
         DataError: not there, or not an image.
     """
-    try:
-        with Image.open(path) as image:
-            return _square(image, side)
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path} cannot be read as an image ({error}); give a PNG or JPG file") from error
+    return _square(Image.fromarray(images.read_picture(path, "RGB")), side)
 
 
 def _square(image: Image.Image, side: int) -> np.ndarray:
@@ -110,30 +105,30 @@ def _square(image: Image.Image, side: int) -> np.ndarray:
     return np.asarray(image.resize((side, side), Image.Resampling.BILINEAR, box))
 
 
-def _folder(folder: Path, side: int) -> Captioned:
+def _folder(source: Source, side: int) -> Captioned:
+    folder = source.folder
+    assert folder is not None
     path = folder / FILE
     if not path.is_file():
         raise DataError(f"{folder} has no {FILE}; it takes one with the columns image,caption and perhaps split")
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True)
-    except (ValueError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read: {error}; it takes UTF-8 text in the columns image,caption") from error
-    if missing := [name for name in ("image", "caption") if name not in table]:
-        there = ", ".join(map(str, table))
-        raise DataError(f"{path} has no column {missing[0]}; it has {there}; name the columns image,caption")
-    if empty := [i for i, text in enumerate(table["caption"]) if not text.strip()]:
-        raise DataError(f"{path}, row {empty[0] + 2}: the caption is empty; write one or remove the row")
-    names = list(dict.fromkeys(table["image"]))
+    table = read_table(path, trim=True)
+    names_of_rows, texts = (table.column(name, "name the columns image,caption") for name in ("image", "caption"))
+    if empty := [number for number, text in zip(table.lines, texts, strict=True) if not text.strip()]:
+        raise DataError(f"{path}, row {empty[0]}: the caption is empty; write one or remove the row")
+    captions: dict[str, tuple[str, ...]] = {}  # of each image, each once
+    for name, text in zip(names_of_rows, texts, strict=True):
+        captions[name] = tuple(dict.fromkeys((*captions.get(name, ()), _line(text))))
+    names = list(captions)
     places = {name: _place(folder, name) for name in names}
     if gone := [name for name, place in places.items() if place is None]:
         raise DataError(
             f"{path} names {len(gone)} of {len(names)} images that are not there, such as {gone[0]}; put them into "
             f"{folder} or {folder / 'Images'}, or remove their rows"
         )
-    captions = {name: tuple(dict.fromkeys(map(_line, rows))) for name, rows in table.groupby("image")["caption"]}
-    images = {name: read_image(place, side) for name, place in places.items() if place is not None}
-    members = _members(path, table, names)
-    found = {part: Pictures(np.stack([images[name] for name in chosen])) for part, chosen in members.items()}
+    members = {part: chosen[: source.limits[part]] for part, chosen in _members(table, names_of_rows).items()}
+    needed = {name for part in members.values() for name in part}
+    pictures = {name: read_image(place, side) for name, place in places.items() if place is not None and name in needed}
+    found = {part: Pictures(np.stack([pictures[name] for name in chosen])) for part, chosen in members.items()}
     said = {part: [captions[name] for name in chosen] for part, chosen in members.items()}
     return Captioned(found, said, _fingerprint(found, said))
 
@@ -142,12 +137,15 @@ def _place(folder: Path, name: str) -> Path | None:
     return next((place for place in (folder / name, folder / "Images" / name) if place.is_file()), None)
 
 
-def _members(path: Path, table: pd.DataFrame, names: Sequence[str]) -> dict[str, list[str]]:
+def _members(table: Table, names_of_rows: Sequence[str]) -> dict[str, list[str]]:
     """The images of each split: by the column `split`, or a tenth each for validation and test, always the same."""
-    if "split" in table:
-        splits = table.groupby("image")["split"].first().replace({"val": "validation", "dev": "validation"})
+    path, names = table.path, list(dict.fromkeys(names_of_rows))
+    if "split" in table.header:
+        splits: dict[str, str] = {}
+        for name, split in zip(names_of_rows, table.column("split", "keep one"), strict=True):
+            splits.setdefault(name, {"val": "validation", "dev": "validation"}.get(split, split))
         found = {part: [name for name in names if splits[name] == part] for part in PARTS}
-        if other := sorted(set(splits) - set(PARTS)):
+        if other := sorted(set(splits.values()) - set(PARTS)):
             raise DataError(f"{path}: split is {other[0]!r}; allowed: {', '.join(PARTS)}")
     else:
         order = [names[i] for i in np.random.default_rng(0).permutation(len(names))]
@@ -179,8 +177,9 @@ def _coco(source: Source, side: int) -> Captioned:
         return arrays
 
     arrays = cached(f"{source} {folder.name} {side}", decode)
-    texts = {part: arrays.arrays[f"{part}/captions"].tobytes().decode().split("\0") for part in PARTS}
-    images = {part: Pictures(arrays.arrays[f"{part}/image"]) for part in PARTS}
+    most = source.limits
+    texts = {p: arrays.arrays[f"{p}/captions"].tobytes().decode().split("\0")[: most[p]] for p in PARTS}
+    images = {p: Pictures(arrays.arrays[f"{p}/image"][: most[p]]) for p in PARTS}
     return Captioned(images, {p: [tuple(t.split("\n")) for t in texts[p]] for p in PARTS}, arrays.fingerprint)
 
 

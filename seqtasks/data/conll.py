@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from seqtasks.data.text import Text
+from seqtasks.data.text import iter_lines
 from seqtasks.errors import ConfigError, DataError
+
+log = logging.getLogger(__name__)
 
 Sentence = tuple[list[str], list[str]]  # words, and the label of each
 
@@ -58,7 +61,9 @@ def read_conllu(path: Path, column: str) -> Iterator[Sentence]:
 def read_columns(path: Path) -> Iterator[Sentence]:
     """Rows of columns between tabs or spaces, the word first, the label last; blank lines between sentences.
 
-    Between tabs a word may hold spaces. `-DOCSTART-` rows are left out.
+    Between tabs a word may hold spaces. `-DOCSTART-` rows are left out. A line above a sentence that begins
+    with `#` and a blank is a comment unless it has as many columns as the rows and its last one is a label of
+    another word; a warning names comments that look like rows.
 
     Raises:
         DataError: the file is empty, not UTF-8 or broken, when it is read.
@@ -160,17 +165,49 @@ def _label(path: Path, number: int, fields: list[str], column: str) -> str:
 
 def _columns(path: Path) -> Iterator[tuple[str, str] | None]:
     first: tuple[int, int] | None = None
+    inside, words = False, None
+    comments: list[tuple[int, str]] = []
     for number, line in _lines(path):
-        fields = [field.strip(" ") for field in re.split("\t+" if "\t" in line else " +", line)]
+        fields = _fields(line)
         if not line or fields[0] == "-DOCSTART-":
+            inside = False
             yield None
             continue
+        if not inside and re.match(r"#[ \t]", line):
+            words = words or _width_and_labels(path)
+            if len(fields) != words[0] or fields[-1] not in words[1]:
+                comments += [(number, line)] * (len(fields) == words[0])
+                continue
+        inside = True
         if len(fields) < 2:
             raise _broken(path, number, f"only {line!r}", "a word and a label")
         first = first or (number, len(fields))
         if len(fields) != first[1]:
             raise _broken(path, number, f"{len(fields)} columns", f"{first[1]}, as in line {first[0]}")
         yield fields[0], fields[-1]
+    if comments:
+        log.warning(
+            "%s: %d lines above sentences are taken for comments, the first is line %d, %r: their last column is no "
+            "label of another word",
+            *(path, len(comments), *comments[0]),
+        )
+
+
+def _fields(line: str) -> list[str]:
+    return [field.strip(" ") for field in re.split("\t+" if "\t" in line else " +", line)]
+
+
+def _width_and_labels(path: Path) -> tuple[int, set[str]]:
+    """The columns of a row and the labels, without lines that may be comments above a sentence."""
+    width, labels, inside = 0, set(), False
+    for _, line in _lines(path):
+        if inside or not re.match(r"#[ \t]", line):
+            fields = _fields(line)
+            inside = bool(line) and fields[0] != "-DOCSTART-"
+            if inside:
+                width = width or len(fields)
+                labels.add(fields[-1])
+    return width, labels
 
 
 def _is_conllu(path: Path) -> bool:
@@ -184,12 +221,8 @@ def _is_conllu(path: Path) -> bool:
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """Numbered from one, without blanks at either end. Only a line feed ends a line: words hold all else."""
-    number, rest = 0, ""
-    for piece in chain(Text([path]).pieces(), ["\n"]):
-        *lines, rest = (rest + piece).split("\n")
-        for line in lines:
-            number += 1
-            yield number, line.strip(" \t")
+    for number, line in enumerate(iter_lines(path), 1):
+        yield number, line.strip(" \t")
 
 
 def _broken(path: Path, number: int, found: str, allowed: str) -> DataError:

@@ -48,19 +48,22 @@ def _gif(path: Path, side: int, invert: str) -> np.ndarray:
     if not path.is_file():
         raise DataError(f"{path} is not there; give a GIF file, or pictures")
     frames: list[np.ndarray] = []
+    white: bool | None = None
     try:
         with Image.open(path, formats=["GIF"]) as opened:
             for frame in ImageSequence.Iterator(opened):
                 if len(frames) == MOST:
                     raise DataError(f"{path} has more than {MOST} frames; allowed: {MOST} or fewer; cut it")
-                grey = frame.convert("RGB").convert("L")
+                pixels, white = images.flatten(frame, "L", white)
+                grey = Image.fromarray(pixels)
                 if grey.size != (side, side):
                     grey = ImageOps.pad(grey, (side, side), Image.Resampling.LANCZOS)
                 frames.append(np.array(grey))
     except DataError:
         raise
     except Exception as error:  # damaged files raise many things
-        raise DataError(f"{path} cannot be read ({error}); expected a GIF; write it anew") from error
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"{path} cannot be read ({reason}); expected a GIF; write it anew") from error
     film = np.stack(frames)
     edges = np.concatenate([film[0][0], film[0][-1], film[0][:, 0], film[0][:, -1]])
     return 255 - film if invert == "yes" or (invert == "auto" and np.median(edges) > 127) else film

@@ -52,7 +52,7 @@ def read_folder(folder: Path) -> dict[str, np.ndarray]:
 
 
 def load_image(
-    path: Path, shape: tuple[int, int], invert: Literal["auto", "yes", "no"] = "auto"
+    path: Path, shape: tuple[int, int] | None, invert: Literal["auto", "yes", "no"] = "auto"
 ) -> tuple[np.ndarray, bool]:
     """One picture for prediction, and whether it was inverted.
 
@@ -60,7 +60,7 @@ def load_image(
     that has the shape already is not resampled.
 
     Args:
-        shape: (height, width) of the result.
+        shape: (height, width) of the result; None: those of the picture.
         invert: `auto` inverts where the border is bright: dark ink on white paper.
 
     Returns:
@@ -71,12 +71,12 @@ def load_image(
     """
     if not path.is_file():
         raise DataError(f"{path} is {'a folder' if path.is_dir() else 'not there'}; give a PNG, JPG or BMP file")
-    grey = _read_grey(path)
+    grey = read_picture(path)
     ground = int(np.median(np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])))
     inverted = invert == "yes" or (invert == "auto" and ground > 127)
     if inverted:
         grey, ground = 255 - grey, 255 - ground
-    if grey.shape != shape:
+    if shape is not None and grey.shape != shape:
         grey = _fit(grey, shape, ground)
     return grey, inverted
 
@@ -161,7 +161,7 @@ def _read_label_folders(folder: Path) -> dict[str, np.ndarray]:
                 )
             ignored += len(entries) - len(pictures)
             for path in pictures:
-                grey = _read_grey(path)
+                grey = read_picture(path)
                 first = first or (path, grey)
                 if grey.shape != first[1].shape:
                     raise DataError(
@@ -178,21 +178,56 @@ def _read_label_folders(folder: Path) -> dict[str, np.ndarray]:
     return data
 
 
-def _read_grey(path: Path) -> np.ndarray:
-    """A picture as uint8 (height, width)."""
+def read_picture(path: Path, mode: Literal["L", "RGB"] = "L") -> np.ndarray:
+    """A picture as it is shown: turned by its EXIF orientation, 16 bits cut to their upper 8, nothing transparent.
+
+    Transparent parts become black, or white where the drawing itself is dark.
+
+    Args:
+        path: a PNG, JPG or BMP file; others are not opened.
+        mode: "L" for grey, "RGB" for colours.
+
+    Returns:
+        uint8 (height, width), or (height, width, 3).
+
+    Raises:
+        DataError: no such picture, or a damaged one.
+    """
     try:
         with Image.open(path, formats=FORMATS) as opened:
-            picture = ImageOps.exif_transpose(opened)  # phones store photographs lying on their side
-            if picture.mode.startswith("I"):  # 16 bits; Pillow would cut them off at 255
-                return (np.clip(np.asarray(picture, np.int64), 0, 65535) >> 8).astype(np.uint8)
-            if not picture.has_transparency_data:
-                return np.array(picture.convert("L"))
-            value, alpha = np.moveaxis(np.asarray(picture.convert("RGBA").convert("LA"), np.float64), -1, 0)
+            # Phones store photographs lying on their side.
+            return flatten(ImageOps.exif_transpose(opened), mode)[0]
     # Damaged files raise OSError, SyntaxError, struct.error, ValueError and others.
     except Exception as error:
-        raise DataError(f"{path} cannot be read ({error}); expected a PNG, JPG or BMP picture") from error
-    dark = bool((value * alpha).sum() < 127.5 * alpha.sum())
-    return np.asarray(np.rint((value * alpha + 255.0 * dark * (255 - alpha)) / 255), np.uint8)
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"{path} cannot be read as an image ({reason}); give a PNG, JPG or BMP picture") from error
+
+
+def flatten(
+    picture: Image.Image, mode: Literal["L", "RGB"] = "L", white: bool | None = None
+) -> tuple[np.ndarray, bool]:
+    """A picture of any mode without transparency.
+
+    Args:
+        picture: of Pillow.
+        mode: "L" for grey, "RGB" for colours.
+        white: whether transparent parts become white, not black; None: where the drawing itself is dark.
+
+    Returns:
+        uint8 (height, width) or (height, width, 3), and whether transparent parts are white.
+    """
+    if picture.mode.startswith("I"):  # 16 bits; Pillow would cut them off at 255
+        grey = (np.clip(np.asarray(picture, np.int64), 0, 65535) >> 8).astype(np.uint8)
+        return np.array(Image.fromarray(grey).convert(mode)), bool(white)
+    if not picture.has_transparency_data:
+        return np.array(picture.convert(mode)), bool(white)
+    colours = picture.convert("RGBA")
+    value, alpha = np.moveaxis(np.asarray(colours.convert("LA"), np.float64), -1, 0)
+    if white is None:
+        white = bool((value * alpha).sum() < 127.5 * alpha.sum())
+    if mode == "RGB":
+        value, alpha = np.asarray(colours, np.float64)[..., :3], alpha[..., None]
+    return np.asarray(np.rint((value * alpha + 255.0 * white * (255 - alpha)) / 255), np.uint8), white
 
 
 def _subfolders(folder: Path) -> list[str]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from seqtasks.data import cache, images, prepared
 from seqtasks.data.sources import Source
-from seqtasks.data.splits import Examples, Splits, stratified
+from seqtasks.data.splits import Examples, Splits, held_out_count, hold_out
 
 # The splits are the same for every run: seeds vary the training, not the data.
 SPLIT_SEED = 0
@@ -18,7 +18,8 @@ def load(source: Source) -> Splits:
     """Reads images of (height, width), 0 to 255, and their class numbers.
 
     One twelfth of the training images are held out for validation (5,000 of MNIST's
-    60,000), stratified; where the source has no test split, one sixth is held out first.
+    60,000), stratified; where the source has no test split, one sixth is held out first. Small
+    sets hold out more, see `held_out_count`. `source.limit` cuts the training images before that.
 
     Args:
         source: `tfds:…` with features `image` and `label`, a folder, or the built-in
@@ -34,14 +35,17 @@ def load(source: Source) -> Splits:
         arrays = _digits() if source.kind == "builtin" else images.read_folder(_folder(source))
         fingerprint = cache.fingerprint(arrays)
     train = Examples({"image": arrays["train/image"]}, arrays["train/label"])
+    classes = arrays.get("classes", np.arange(int(train.targets.max()) + 1))
     if "test/image" in arrays:
         test = Examples({"image": arrays["test/image"]}, arrays["test/label"])
     else:
-        kept, held = stratified(train.targets, len(train) // 6, SPLIT_SEED)
+        kept, held = hold_out(train.targets, len(train) // 6, SPLIT_SEED)
         train, test = train.take(kept), train.take(held)
-    kept, held = stratified(train.targets, len(train) // 12, SPLIT_SEED)
+    train = train if source.limit is None else train.take(source.limit)
+    test = test if source.limit_test is None else test.take(source.limit_test)
+    present = len(np.unique(train.targets))
+    kept, held = hold_out(train.targets, held_out_count(len(train), 12, present), SPLIT_SEED)
     train, validation = train.take(kept), train.take(held)
-    classes = arrays.get("classes", np.arange(int(train.targets.max()) + 1))
     spec: dict[str, Any] = {"shape": list(train.inputs["image"].shape[1:]), "classes": [str(c) for c in classes]}
     spec["counts"] = {"train": len(train), "validation": len(validation), "test": len(test)}
     return Splits(train, validation, test, str(source), fingerprint, spec)

@@ -11,12 +11,12 @@ import numpy as np
 from seqtasks.data import opinions, prepared
 from seqtasks.data.cache import fingerprint
 from seqtasks.data.sources import Source
-from seqtasks.data.splits import check_labels, stratified
+from seqtasks.data.splits import held_out_count, hold_out, sample
+from seqtasks.data.tables import SUFFIXES, read_table
 from seqtasks.errors import DataError
 
 Texts = tuple[list[str], list[str]]  # texts, labels
 ROLES = {"train": ("train", "training"), "validation": ("valid", "validation", "val", "dev"), "test": ("test",)}
-SUFFIXES = {".csv": ",", ".tsv": "\t"}
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class LabelledTexts:
 
     Attributes:
         parts: `train`, `validation` and `test`.
-        classes: the labels of the training split, sorted.
+        classes: all labels, sorted.
         source: its name.
         fingerprint: of all texts and labels.
     """
@@ -39,13 +39,15 @@ class LabelledTexts:
 def load(source: Source, text: str, label: str) -> LabelledTexts:
     """All texts of a source; without a validation split a tenth of the training texts is held out.
 
+    Small sets hold out more, see `held_out_count`. `source.limit` cuts the training texts before that.
+
     Args:
         source: `imdb_reviews` of tfds, a CSV or TSV file or a folder of them, or the built-in opinions.
         text: the column of texts.
         label: the column of labels.
 
     Raises:
-        DataError: missing data, a missing column, a label that training has not.
+        DataError: missing data, a missing column, a single label.
     """
     if source.kind == "tfds":
         arrays = prepared.load(source, ["train", "test"], ["text", "label"])
@@ -64,10 +66,18 @@ def load(source: Source, text: str, label: str) -> LabelledTexts:
         parts = _files(source.folder, text, label)
     if "test" not in parts:
         parts["train"], parts["test"] = _held_out(parts["train"])
-    if "validation" not in parts:
+    parts["train"] = _sampled(parts["train"], source.limit)
+    if "validation" in parts:
+        parts["validation"] = _sampled(parts["validation"], source.limit)
+    else:
         parts["train"], parts["validation"] = _held_out(parts["train"])
-    check_labels(source, {part: labels for part, (_, labels) in parts.items()}, "texts")
-    classes = sorted(set(parts["train"][1]))
+    parts["test"] = _sampled(parts["test"], source.limit_test)
+    classes = sorted({label for _, labels in parts.values() for label in labels})
+    if len(classes) < 2:
+        raise DataError(
+            f"{source} has only the label {classes[0]}; classification takes two or more; add texts with another "
+            f"label, or choose another column with options.label_column"
+        )
     data = {
         f"{part} {what}": _bytes(rows) for part, both in parts.items() for what, rows in zip("xy", both, strict=True)
     }
@@ -100,11 +110,19 @@ def _bytes(rows: list[str]) -> np.ndarray:
 
 
 def _held_out(rows: Texts) -> tuple[Texts, Texts]:
-    """A tenth of the texts, the labels in proportion, always the same ones."""
+    """The texts without and with a tenth of them, the labels in proportion, always the same ones."""
     names = {name: number for number, name in enumerate(sorted(set(rows[1])))}
-    kept, held = stratified(np.array([names[label] for label in rows[1]]), max(len(names), len(rows[1]) // 10), seed=0)
-    one, other = (([rows[0][i] for i in part], [rows[1][i] for i in part]) for part in (kept, held))
-    return one, other
+    count = held_out_count(len(rows[1]), 10, len(names))
+    kept, held = hold_out(np.array([names[label] for label in rows[1]]), count, seed=0)
+    return _take(rows, kept), _take(rows, held)
+
+
+def _sampled(rows: Texts, limit: int | None) -> Texts:
+    return _take(rows, sample(len(rows[0]), limit))
+
+
+def _take(rows: Texts, which: np.ndarray) -> Texts:
+    return [rows[0][i] for i in which], [rows[1][i] for i in which]
 
 
 def _files(path: Path, text: str, label: str) -> dict[str, Texts]:
@@ -126,24 +144,13 @@ def _files(path: Path, text: str, label: str) -> dict[str, Texts]:
 
 
 def _table(path: Path, text: str, label: str) -> Texts:
-    import pandas as pd
-
-    separator = SUFFIXES.get(path.suffix.lower())
-    if separator is None:
-        raise DataError(f"{path} ends in {path.suffix!r}; allowed: {', '.join(SUFFIXES)}")
-    try:
-        table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (ValueError, OSError) as error:  # of pandas's own, and of UTF-8
-        cause = " ".join(str(error).split())
-        raise DataError(f"cannot read {path}: {cause}; give a table in UTF-8 with a header") from error
-    for column, option in ((text, "text"), (label, "label")):
-        if column not in table.columns:
-            raise DataError(
-                f"{path} has no column {column!r}; it has: {', '.join(map(str, table.columns))}; "
-                f"choose one with options.{option}_column"
-            )
-    if table.empty:
-        raise DataError(f"{path} has no row below its header; give some texts")
-    if (empty := (table[label].str.strip() == "").to_numpy()).any():
-        raise DataError(f"{path}: row {int(empty.argmax()) + 1} has no label; fill it in or remove it")
-    return table[text].tolist(), table[label].str.strip().tolist()
+    table = read_table(path)
+    texts, labels = (
+        table.column(name, f"choose one with options.{option}_column")
+        for name, option in ((text, "text"), (label, "label"))
+    )
+    labels = [name.strip() for name in labels]
+    if "" in labels:
+        row = labels.index("")
+        raise DataError(f"{path}, line {table.lines[row]}: row {row + 1} has no label; fill it in or remove it")
+    return texts, labels

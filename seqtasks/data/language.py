@@ -22,6 +22,9 @@ NAMES = ("train", "validation", "test")
 def load(source: Source, split: Split = "own", **vocabulary: Any) -> Splits:
     """The splits of a source as token numbers; the vocabulary is that of the training split.
 
+    `source.limit` and `source.limit_test` count characters here: of the text for training and validation, or of
+    each of the two where they are separate, and of the test text.
+
     Args:
         source: tfds with a feature `text`, files, or the built-in text.
         split: `"own"`: the source's; a text without any is cut 90 : 5 : 5. `"nanogpt"`: the
@@ -32,7 +35,8 @@ def load(source: Source, split: Split = "own", **vocabulary: Any) -> Splits:
     Raises:
         DataError: no text, too little, or not UTF-8.
     """
-    return numbered(*_parts(source, split), **vocabulary)
+    name, parts = _parts(source, split)
+    return numbered(name, _limited(parts, source), **vocabulary)
 
 
 def numbered(source: str, parts: Parts, **vocabulary: Any) -> Splits:
@@ -83,6 +87,25 @@ def _parts(source: Source, split: Split) -> tuple[str, Parts]:
     (whole,) = texts.values()
     first, second = int(len(whole) * 0.9), int(len(whole) * 0.95)
     return name, {"train": (whole, 0, first), "validation": (whole, first, second), "test": (whole, second, None)}
+
+
+def _limited(parts: Parts, source: Source) -> Parts:
+    """The parts cut to the limits; a text that is cut into training and validation keeps their proportion."""
+    if source.limit is None and source.limit_test is None:
+        return parts
+    ends = {part: len(text) if stop is None else stop for part, (text, _, stop) in parts.items()}
+    starts = {part: start for part, (_, start, _) in parts.items()}
+    if source.limit is not None and parts["train"][0] is parts["validation"][0]:  # one text, validation behind training
+        share = (ends["train"] - starts["train"]) / (ends["validation"] - starts["train"])
+        whole = min(source.limit, ends["validation"] - starts["train"])
+        ends["train"] = starts["validation"] = starts["train"] + round(whole * share)
+        ends["validation"] = starts["train"] + whole
+    elif source.limit is not None:
+        for part in ("train", "validation"):
+            ends[part] = min(ends[part], starts[part] + source.limit)
+    if source.limit_test is not None:
+        ends["test"] = min(ends["test"], starts["test"] + source.limit_test)
+    return {part: (text, starts[part], ends[part]) for part, (text, _, _) in parts.items()}
 
 
 def _texts(source: Source) -> dict[str, Text]:

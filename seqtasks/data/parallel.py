@@ -11,7 +11,8 @@ import numpy as np
 from seqtasks.data import prepared, spelled
 from seqtasks.data.cache import fingerprint
 from seqtasks.data.sources import Source
-from seqtasks.data.text import Text
+from seqtasks.data.splits import held_out_count, spread
+from seqtasks.data.text import read_lines
 from seqtasks.errors import DataError
 
 Lines = tuple[list[str], list[str]]  # of the two languages, as many of each
@@ -42,8 +43,9 @@ def load(source: Source, languages: tuple[str, str]) -> Parallel:
     """All pairs of a source.
 
     Of a single file, or a folder without other splits, 5 % of the pairs, at least one, each are held
-    out for validation and test. Training pairs with an empty side are left out, which a
-    warning tells.
+    out for validation and test; small sets hold out more, see `held_out_count`. `source.limit` cuts the
+    training pairs before the validation pairs are held out. Training pairs with an empty side are left
+    out, with a warning.
 
     Args:
         source: tfds of `a_to_b`, a folder of `train.en train.de val.* test.*`, a TSV file of
@@ -67,9 +69,14 @@ def load(source: Source, languages: tuple[str, str]) -> Parallel:
     else:
         assert source.folder is not None
         parts = {"train": _table(source.folder)} if source.folder.is_file() else _folder(source.folder, languages)
-    for part in ("test", "validation"):
-        if part not in parts:
-            parts["train"], parts[part] = _held_out(parts["train"], source)
+    if "test" not in parts:
+        parts["train"], parts["test"] = _held_out(parts["train"], source)
+    parts["train"] = _first(parts["train"], source.limit)
+    if "validation" in parts:
+        parts["validation"] = _first(parts["validation"], source.limit)
+    else:
+        parts["train"], parts["validation"] = _held_out(parts["train"], source)
+    parts["test"] = _first(parts["test"], source.limit_test)
     parts["train"] = _without_empty(parts["train"], source)
     data = {f"{part} {i}": _bytes(lines) for part, both in parts.items() for i, lines in enumerate(both)}
     return Parallel({part: parts[part] for part in ROLES}, languages, str(source), fingerprint(data))
@@ -79,14 +86,16 @@ def _bytes(lines: list[str]) -> np.ndarray:
     return np.frombuffer("\n".join(lines).encode("utf-8", "surrogatepass"), np.uint8)
 
 
+def _first(rows: Lines, limit: int | None) -> Lines:
+    return rows[0][:limit], rows[1][:limit]
+
+
 def _held_out(rows: Lines, source: Source) -> tuple[Lines, Lines]:
     """All but a twentieth of the pairs, and that twentieth, spread evenly."""
     count = len(rows[0])
     if count < 3:
         raise DataError(f"{source}: {count} pairs for training, validation and test; give 3 or more")
-    held = np.unique(np.linspace(0, count - 1, max(1, count // 20)).astype(int)).tolist()
-    chosen = set(held)
-    kept = [i for i in range(count) if i not in chosen]
+    kept, held = spread(count, held_out_count(count, 20))
     one, other = (([rows[0][i] for i in part], [rows[1][i] for i in part]) for part in (kept, held))
     return one, other
 
@@ -138,8 +147,7 @@ def _both(one: Path, other: Path) -> Lines:
 
 
 def _lines(path: Path) -> list[str]:
-    lines = "".join(Text([path]).pieces()).split("\n")
-    return [line.strip() for line in (lines[:-1] if lines[-1] == "" else lines)]
+    return [line.strip() for line in read_lines(path)]
 
 
 def _table(path: Path) -> Lines:

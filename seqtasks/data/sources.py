@@ -6,6 +6,7 @@ Importing this module, and finding data that is already there, imports no Tensor
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import queue
@@ -15,13 +16,13 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from seqtasks.data import cache
-from seqtasks.errors import ConfigError, DataError, suggest
+from seqtasks.errors import MANY, TASK_SETTINGS, ConfigError, DataError, suggest
 from seqtasks.files import is_utf8, shown, usable
 
 # tensorflow-datasets downloads from many hosts; one of these two answers wherever there is a network.
@@ -36,14 +37,27 @@ class Source:
         kind: which reader.
         name: the tfds name, the folder as text, or the name of the built-in set.
         folder: the data folder of tensorflow-datasets, or the folder of files.
+        limit: `data.limit`: the most training examples, and of a validation split of its own, that a reader returns.
+        limit_test: `data.limit_test`: the same for the test split.
     """
 
     kind: Literal["tfds", "files", "builtin"]
     name: str
     folder: Path | None = None
+    limit: int | None = None
+    limit_test: int | None = None
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.name}"
+
+    @property
+    def limits(self) -> dict[str, int | None]:
+        """The most examples of each split."""
+        return {"train": self.limit, "validation": self.limit, "test": self.limit_test}
+
+    def whole(self) -> Source:
+        """The same source without limits, for examples that are composed of what is read."""
+        return dataclasses.replace(self, limit=None, limit_test=None)
 
 
 def tell(text: str) -> None:
@@ -76,24 +90,13 @@ def resolve(
         ConfigError: a spec that is unknown, or that this task has no reader for.
         DataError: the data is not there and cannot be fetched.
     """
-    names = [tfds] if isinstance(tfds, str) else list(tfds or ())
-    known = [f"tfds:{name}" for name in names]
-    forms = ["auto", *(["tfds", *known] if known else []), *(["builtin"] if builtin else [])]
-    if files and spec.startswith("files:"):
+    check(spec, {"tfds": tfds, "files": files, "builtin": builtin})
+    if spec.startswith("files:"):
         return _files(spec, files == "any", announce)
-    if spec.startswith("tfds:") and known and spec not in forms:
-        raise ConfigError(
-            f"data.source={spec}: this task reads {', '.join(known)}; give {' or '.join(known)}, or another source"
-        )
-    if spec not in forms:
-        forms += [f"files:{'PATH' if files == 'any' else 'DIR'}"] if files else []
-        hint = suggest(spec, forms)
-        near = f"{hint} " if hint.startswith("did") else ""
-        raise ConfigError(f"unknown data.source={spec}; {near}allowed for this task: {', '.join(forms)}")
-
+    names = _names(tfds)
     reason = "as asked" if spec == "builtin" else "this task reads no tfds set"
     if names and spec != "builtin":
-        name = spec.removeprefix("tfds:") if spec in known else names[0]
+        name = spec.removeprefix("tfds:") if spec.startswith("tfds:") else names[0]
         source = Source("tfds", name, data_dir(tfds_dir))
         problem = _obtain(source, announce)
         if problem is None:
@@ -101,10 +104,49 @@ def resolve(
         if spec != "auto" or builtin is None:
             raise unavailable(source, problem)
         reason = f"{source} is not prepared and {problem}"
-    if builtin is None:
-        raise ConfigError("data.source=auto finds nothing for this task; give data.source=files:DIR")
+    assert builtin is not None, "check lets no other source through"
     announce(f"data: {reason}; using the built-in set builtin:{builtin}")
     return Source("builtin", builtin)
+
+
+def check(spec: str, facts: Mapping[str, Any]) -> None:
+    """Refuses a `data.source` that cannot be right, without reading data or asking the network.
+
+    Args:
+        spec: see `resolve`.
+        facts: `tfds`, `files` and `builtin` of the task, see `resolve`. What is not known
+            is left out, and nothing is refused for it.
+
+    Raises:
+        ConfigError: a spec that is unknown, or that this task has no reader for.
+        DataError: a folder of files that is missing or empty.
+    """
+    if spec.startswith("files:") and facts.get("files", True):
+        _files(spec, facts.get("files", "any") == "any", announce=lambda text: None)
+        return
+    known = [f"tfds:{name}" for name in _names(facts["tfds"])] if "tfds" in facts else ["tfds:NAME"]
+    forms = ["auto", *(["tfds", *known] if known else []), *(["builtin"] if facts.get("builtin", True) else [])]
+    if spec == "auto" and len(forms) == 1:
+        raise ConfigError("data.source=auto finds nothing for this task; give data.source=files:DIR")
+    if spec in forms or (spec.startswith("tfds:") and "tfds" not in facts):
+        return
+    if spec.startswith("tfds:") and known:
+        if len(known) > MANY:
+            hint = suggest(spec, known, see=TASK_SETTINGS)
+            raise ConfigError(f"data.source={spec}: this task reads {len(known)} sets, but not this one; {hint}")
+        raise ConfigError(
+            f"data.source={spec}: this task reads {', '.join(known)}; give {' or '.join(known)}, or another source"
+        )
+    if len(known) > MANY:
+        forms = ["auto", "tfds", "tfds:NAME", *forms[2 + len(known) :]]
+    forms += [f"files:{'PATH' if facts.get('files', 'any') == 'any' else 'DIR'}"] if facts.get("files", True) else []
+    hint = suggest(spec, forms)
+    near = f"{hint} " if hint.startswith("did") else ""
+    raise ConfigError(f"unknown data.source={spec}; {near}allowed for this task: {', '.join(forms)}")
+
+
+def _names(tfds: str | Sequence[str] | None) -> list[str]:
+    return [tfds] if isinstance(tfds, str) else list(tfds or ())
 
 
 def data_dir(given: str | None = None) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+import shlex
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +18,7 @@ SUFFIXES = (".txt", ".text", ".md", ".rst", ".py", ".tokens")
 class Text:
     """The text of some strings or files, one after the other.
 
-    Files are read as UTF-8; a byte order mark is dropped, and `\\r\\n` and `\\r` become `\\n`.
+    Files are read as UTF-8; a byte order mark is dropped, and `\\r\\n` becomes `\\n`; see `split_lines`.
 
     Args:
         parts: strings, or paths of files.
@@ -86,56 +87,54 @@ def find_files(folder: Path) -> list[Path]:
     return found
 
 
-def decode(data: bytes, path: Path) -> str:
-    """The text of UTF-8 bytes without their byte order mark; no line end is changed.
-
-    Args:
-        data: the content of a file.
-        path: of the file, for the message.
+def read_lines(path: Path) -> list[str]:
+    """The lines of a UTF-8 file without their ends, as `split_lines` cuts them; a byte order mark is dropped.
 
     Raises:
-        DataError: it is not UTF-8.
+        DataError: the file cannot be read, is empty or is not UTF-8.
     """
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise not_utf8(path, error, 0, data[:4]) from error
+    return _split("".join(_read_file(path)))
 
 
-def not_utf8(path: Path, error: UnicodeDecodeError, position: int, first: bytes) -> DataError:
-    """The error for a file that is not UTF-8, with the command that converts it.
+def iter_lines(path: Path) -> Iterator[str]:
+    """As `read_lines`, one line at a time, for files of any size.
 
-    Args:
-        path: of the file.
-        error: what decoding raised.
-        position: of the bytes that were decoded then.
-        first: the first four bytes of the file, whose byte order mark tells UTF-16 and UTF-32.
+    Raises:
+        DataError: as `read_lines`, when the place is reached.
     """
-    # UTF-32's little-endian mark begins with that of UTF-16.
-    marks = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32"}
-    marks |= {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-    encoding = next((name for mark, name in marks.items() if first.startswith(mark)), None)
-    place = f"byte {error.object[error.start]:#04x} at position {position + error.start}"
-    what = f"it is {encoding.upper()} by its first bytes" if encoding else place
-    return DataError(
-        f"{path} is not UTF-8: {what}; convert it, e.g. iconv -f {encoding or 'latin1'} -t utf-8 {path.name} > new.txt"
-    )
+    rest = ""
+    for piece in _read_file(path):
+        *lines, rest = (rest + piece).split("\n")
+        yield from lines
+    if rest:
+        yield rest
+
+
+def split_lines(text: str) -> list[str]:
+    """The lines of a text without their ends: `\\n` and `\\r\\n` end a line, nothing else does.
+
+    Unlike `str.splitlines` and files in text mode, a lone `\\r`, a form feed, U+0085 and U+2028 stay inside
+    a line: other tools count lines by `\\n`, and files that are read side by side must agree.
+    """
+    return _split(_unix(text))
 
 
 def _read_file(path: Path) -> Iterator[str]:
     decoder, position, held = codecs.getincrementaldecoder("utf-8-sig")(), 0, ""
     try:
         with path.open("rb") as file:
-            first = file.read(4)
-            file.seek(0)
             while data := file.read(PIECE):
+                if position == 0 and (encoding := _wide_encoding(data)):
+                    raise DataError(f"{path} is {encoding}, not UTF-8; convert it: {_conversion(path, encoding)}")
                 try:
                     text = held + decoder.decode(data)
                 except UnicodeDecodeError as error:
-                    raise not_utf8(path, error, position, first) from error
+                    # Bytes that the decoder kept from the piece before stand in front of this one.
+                    place = position - (len(error.object) - len(data)) + error.start
+                    raise _not_utf8(path, place, error.object[error.start]) from error
                 position += len(data)
                 held = "\r" if text.endswith("\r") else ""  # a line feed may follow in the next piece
-                yield _lines(text.removesuffix("\r"))
+                yield _unix(text.removesuffix("\r"))
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}; give a readable text file") from error
     if position == 0:
@@ -143,10 +142,44 @@ def _read_file(path: Path) -> Iterator[str]:
     try:
         rest = held + decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8: it ends inside a character; convert or repair it") from error
+        raise DataError(
+            f"{path} is not UTF-8: it ends inside a character; copy it anew if it was cut short, or convert it, e.g. "
+            f"{_conversion(path, 'WINDOWS-1252')}"
+        ) from error
     if rest:
-        yield _lines(rest)
+        yield _unix(rest)
 
 
-def _lines(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+def _split(text: str) -> list[str]:
+    lines = text.split("\n")
+    return lines[:-1] if lines[-1] == "" else lines
+
+
+def _unix(text: str) -> str:
+    return text.replace("\r\n", "\n")
+
+
+def _wide_encoding(data: bytes) -> str | None:
+    """UTF-16 or UTF-32 if the beginning of a file looks like it, None for all else."""
+    for mark, encoding in ((b"\xff\xfe\0\0", "UTF-32"), (b"\0\0\xfe\xff", "UTF-32"), (b"\xff\xfe", "UTF-16"),
+                           (b"\xfe\xff", "UTF-16")):  # fmt: skip
+        if data.startswith(mark):
+            return encoding
+    # Without a mark: every character below U+0100 has its zero bytes at the same places, and UTF-8 text has none.
+    head = data[:4096]
+    zeros = "".join("0" if head[i::4].count(0) * 4 > 0.4 * len(head) else "x" for i in range(4))
+    patterns = {"x000": "UTF-32LE", "000x": "UTF-32BE", "x0x0": "UTF-16LE", "0x0x": "UTF-16BE"}
+    return patterns.get(zeros) if len(head) >= 4 else None
+
+
+def _not_utf8(path: Path, place: int, byte: int) -> DataError:
+    return DataError(
+        f"{path} is not UTF-8: byte {byte:#04x} at position {place}; convert it from the encoding it was written in, "
+        f"e.g. {_conversion(path, 'WINDOWS-1252')}"
+    )
+
+
+def _conversion(path: Path, encoding: str) -> str:
+    """A command that converts a file where it is."""
+    old, new = shlex.quote(str(path)), shlex.quote(f"{path}.utf8")
+    return f"iconv -f {encoding} -t UTF-8 {old} > {new} && mv {new} {old}"

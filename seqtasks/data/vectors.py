@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from seqtasks.data.text import iter_lines
 from seqtasks.errors import ConfigError, DataError
 
 log = logging.getLogger(__name__)
@@ -22,7 +23,7 @@ def read_vectors(path: Path, wanted: Collection[str]) -> dict[str, np.ndarray]:
     first vector counts.
 
     Args:
-        path: the file, UTF-8.
+        path: the file, UTF-8; a byte order mark is dropped.
         wanted: words.
 
     Returns:
@@ -33,28 +34,30 @@ def read_vectors(path: Path, wanted: Collection[str]) -> dict[str, np.ndarray]:
     """
     found: dict[str, np.ndarray] = {}
     width, wanted = None, frozenset(wanted)
-    try:
-        with path.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
-                parts = line.rstrip("\n").rstrip(" ").split(" ")
-                if number == 1 and len(parts) == 2 and all(part.isdecimal() for part in parts):
-                    continue
-                if width is None:
-                    width = _width(parts)
-                word = " ".join(parts[:-width]) if width else ""
-                if not word:
-                    raise DataError(
-                        f"{path}, line {number}: {line.strip()[:40]!r} is not a word and {width or 'some'} numbers; "
-                        "allowed: the text layout of GloVe or fastText; repair or remove the line"
-                    )
-                if word in wanted and word not in found:
-                    found[word] = _numbers(path, number, parts[-width:])
-    except (OSError, UnicodeDecodeError) as error:
-        cause = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise DataError(f"cannot read the vectors {path}: {cause}; give a text file in UTF-8") from error
+    for number, line in enumerate(_lines(path), 1):
+        parts = line.rstrip(" ").split(" ")
+        if number == 1 and len(parts) == 2 and all(part.isdecimal() for part in parts):
+            continue
+        if width is None:
+            width = _width(parts)
+        word = " ".join(parts[:-width]) if width else ""
+        if not word:
+            raise DataError(
+                f"{path}, line {number}: {line.strip()[:40]!r} is not a word and {width or 'some'} numbers; "
+                "allowed: the text layout of GloVe or fastText; repair or remove the line"
+            )
+        if word in wanted and word not in found:
+            found[word] = _numbers(path, number, parts[-width:])
     if width is None:
         raise DataError(f"{path} holds no vector; allowed: lines of a word and its numbers")
     return found
+
+
+def _lines(path: Path) -> Iterator[str]:
+    try:
+        yield from iter_lines(path)
+    except DataError as error:
+        raise DataError(f"cannot read the vectors {path}: {error}") from error
 
 
 def _width(parts: Sequence[str]) -> int:

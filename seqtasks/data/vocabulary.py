@@ -84,7 +84,12 @@ class Vocabulary:
                 tokenizer.decoder = decoders.Fuse()
             else:
                 # Between spaces; or each match, and what lies between is dropped.
-                signs = pre_tokenizers.Split(Regex(rf"{END}|{UNKNOWN}|\w+(?:['’]\w+)*|[^\w\s]"), "removed", invert=True)
+                # Here \w has combining marks, but not the joiners of Persian and of Indian scripts. Not [\w…]:
+                # in brackets \w lacks ½ and ³.
+                word = r"\w+(?:[\x{200c}\x{200d}]+\w*)*"
+                signs = pre_tokenizers.Split(
+                    Regex(rf"{END}|{UNKNOWN}|{word}(?:['’]{word})*|[^\w\s]"), "removed", invert=True
+                )
                 tokenizer.pre_tokenizer = signs if punctuation else pre_tokenizers.WhitespaceSplit()
                 special += [END]
                 texts = map(_with_ends, texts)

@@ -31,6 +31,7 @@ class AdaptiveSoftmaxHead(keras.layers.Layer):
 
     def __init__(self, size: int, cutoffs: Sequence[int], divisor: float = 4.0, **kwargs: Any):
         super().__init__(**kwargs)
+        self.supports_masking = True  # each step by itself
         borders = [0, *cutoffs, size]
         if not cutoffs or any(b <= a for a, b in pairwise(borders)):
             raise ValueError(f"cutoffs are {list(cutoffs)}; allowed: rising numbers above 0 and below {size}")

@@ -8,11 +8,13 @@ from typing import Any, Literal, get_args
 import keras
 from keras import ops
 
+from seqtasks.layers.implicit_mask import MaskedLayer, get_keras_mask
+
 How = Literal["additive", "multiplicative"]
 
 
 @keras.saving.register_keras_serializable("seqtasks")
-class Attention(keras.layers.Layer):
+class Attention(MaskedLayer):
     """The mean of a memory, weighted by the softmax of how well each of its steps suits a query.
 
     The score of a query q and a step m is v · tanh(W q + U m + b) (`"additive"`), or
@@ -28,6 +30,8 @@ class Attention(keras.layers.Layer):
     Raises:
         ValueError: another `how`.
     """
+
+    mask_of = "memory"
 
     def __init__(self, how: How, units: int, **kwargs: Any):
         super().__init__(**kwargs)
@@ -56,7 +60,7 @@ class Attention(keras.layers.Layer):
         Args:
             query: (batch, queries, size).
             memory: (batch, steps, width).
-            mask: (batch, steps), true at real steps; None: all are.
+            mask: (batch, steps), true at real steps; None: the mask that the memory carries, else all are.
             keys: `keys(memory)`, where it is there already.
 
         Returns:
@@ -85,8 +89,9 @@ class Attention(keras.layers.Layer):
         context = keras.KerasTensor((batch, queries, memory.shape[-1]), self.compute_dtype)
         return context, keras.KerasTensor((batch, queries, memory.shape[1]), "float32")
 
-    def compute_mask(self, *inputs: Any, **more: Any) -> None:
-        """None: masks are arguments."""
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> tuple[Any, None]:
+        """The mask that the query carries, for what is read; None for the weights."""
+        return get_keras_mask(inputs), None  # the previous mask is the one of the memory, if that is an argument
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "how": self.how, "units": self.units}

@@ -8,11 +8,13 @@ from typing import Any
 import keras
 from keras import ops
 
+from seqtasks.layers.implicit_mask import MaskedLayer
+
 BLANK = 0  # its number; labels begin at 1, and 0 ends the targets
 
 
 @keras.saving.register_keras_serializable("seqtasks")
-class BlankHead(keras.layers.Layer):
+class BlankHead(MaskedLayer):
     """A dense layer to logits of the blank and the labels; padding is blank for certain.
 
     A certain blank adds nothing to a CTC loss and writes no label, so the loss and the decoders need no
@@ -31,7 +33,10 @@ class BlankHead(keras.layers.Layer):
         self.dense.build(input_shape)
 
     def call(self, x: Any, mask: Any = None) -> Any:
-        """(batch, time, size) and the mask (batch, time) to (batch, time, 1 + labels)."""
+        """(batch, time, size) and the mask (batch, time) to (batch, time, 1 + labels).
+
+        Without a mask, the one that `x` carries, else all steps are real.
+        """
         logits = self.dense(x)
         if mask is None:
             return logits
@@ -43,7 +48,7 @@ class BlankHead(keras.layers.Layer):
         return (*input_shape[:-1], self.labels + 1)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
-        """None: masks are arguments here."""
+        """None: padding is blank, and a CTC loss has one value a row, which no mask of steps fits."""
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "labels": self.labels}

@@ -9,12 +9,13 @@ import keras
 from keras import ops
 
 from seqtasks.engines.scan import scan
+from seqtasks.layers.implicit_mask import MaskedLayer
 
 NEVER = -1e9  # the score of what is forbidden; with -inf gradients were no numbers
 
 
 @keras.saving.register_keras_serializable("seqtasks")
-class CRF(keras.layers.Layer):
+class CRF(MaskedLayer):
     r"""p(y | e) = exp(s(y, e)) / Σ exp(s(y', e)) over all sequences of tags y'.
 
     .. math::
@@ -47,7 +48,6 @@ class CRF(keras.layers.Layer):
         **kwargs: Any,
     ):
         super().__init__(autocast=False, **kwargs)
-        self.supports_masking = True  # it is an argument; Keras warns of it otherwise
         self.tags = tags
         self.allowed = None if allowed is None else [[bool(v) for v in row] for row in allowed]
         self.starts = None if starts is None else [bool(v) for v in starts]
@@ -73,8 +73,8 @@ class CRF(keras.layers.Layer):
         Args:
             emissions: (batch, time, tags).
             targets: (batch, time), tag numbers; whatever at masked steps.
-            mask: (batch, time), true at real steps; None: all are real. With targets it has
-                to be given: Keras hands on its own only where one tensor comes in.
+            mask: (batch, time), true at real steps; None: the mask that the emissions carry,
+                else all are real.
 
         Returns:
             The best tags (batch, time), 0 at masked steps; with targets their negative
@@ -195,8 +195,8 @@ class CRF(keras.layers.Layer):
             found.append(ops.where(ops.array(legal), values, NEVER) if constrain and legal is not None else values)
         return found[0], found[1], found[2]
 
-    def compute_mask(self, *inputs: Any, **more: Any) -> None:
-        """None: what comes out has none."""
+    def keeps_time(self, arguments: dict[str, Any]) -> bool:
+        return arguments.get("targets") is None
 
     def get_config(self) -> dict[str, Any]:
         legal = {"allowed": self.allowed, "starts": self.starts, "ends": self.ends}

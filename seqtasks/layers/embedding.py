@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from seqtasks.layers.implicit_mask import forget_masks
+
 
 @keras.saving.register_keras_serializable("seqtasks")
 class Embedding(keras.layers.Embedding):
@@ -17,6 +19,12 @@ class Embedding(keras.layers.Embedding):
 
         encoder(embedding(tokens), tokens=tokens, table=embedding(tokens, whole=True))
     """
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        outputs = super().__call__(*args, **kwargs)
+        if kwargs.get("whole"):
+            forget_masks(outputs)  # with mask_zero the table would carry the mask of the tokens
+        return outputs
 
     def call(self, inputs: Any, whole: bool = False) -> Any:
         """Looks up.

@@ -27,6 +27,7 @@ class FilmReader(keras.layers.Layer):
 
     def __init__(self, filters: Sequence[int], size: int, **kwargs: Any):
         super().__init__(**kwargs)
+        self.supports_masking = True
         self.filters, self.size = check_filters(filters), size
         same: dict[str, Any] = {"activation": "relu", "dtype": self.dtype_policy}
         kernels = [3 if i else 5 for i in range(len(self.filters))]

@@ -25,6 +25,7 @@ class SoftmaxHead(keras.layers.Layer):
 
     def __init__(self, size: int, embedding: keras.layers.Embedding | None = None, **kwargs: Any):
         super().__init__(**kwargs)
+        self.supports_masking = True  # each step by itself
         self.size = size
         self.embedding = embedding
 

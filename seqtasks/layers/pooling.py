@@ -9,12 +9,13 @@ import keras
 from keras import ops
 
 from seqtasks.layers.ends import last_step
+from seqtasks.layers.implicit_mask import MaskedLayer
 
 How = Literal["last", "mean", "max", "attention", "concat"]
 
 
 @keras.saving.register_keras_serializable("seqtasks")
-class Pooling(keras.layers.Layer):
+class Pooling(MaskedLayer):
     """The last real step, or the mean, the maximum or a learned average of the real steps.
 
     Attention scores step t by v · tanh(x_t W + b); its weights are the softmax of the scores.
@@ -34,7 +35,6 @@ class Pooling(keras.layers.Layer):
         if how not in get_args(How):
             raise ValueError(f"how is {how!r}; allowed: {', '.join(get_args(How))}")
         self.how = how
-        self.supports_masking = True
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         if self.how == "attention":
@@ -48,7 +48,8 @@ class Pooling(keras.layers.Layer):
 
         Args:
             x: (batch, time, size).
-            mask: (batch, time), true at real steps, wherever they stand; None: all are.
+            mask: (batch, time), true at real steps, wherever they stand; None: the mask that `x` carries, else
+                all are.
 
         Returns:
             (batch, size), 3 · size for `"concat"`; zeros for a row without a real step.

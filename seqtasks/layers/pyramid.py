@@ -8,9 +8,11 @@ from typing import Any
 import keras
 from keras import ops
 
+from seqtasks.layers.implicit_mask import MaskedLayer
+
 
 @keras.saving.register_keras_serializable("seqtasks")
-class JoinSteps(keras.layers.Layer):
+class JoinSteps(MaskedLayer):
     """Puts each `factor` steps side by side, as between the layers of a pyramidal encoder.
 
     The last step is filled up with zeros where the number of steps is no multiple. What stands at
@@ -30,14 +32,14 @@ class JoinSteps(keras.layers.Layer):
         if factor < 1:
             raise ValueError(f"factor is {factor}; allowed: 1 or more")
         self.factor = factor
-        self.supports_masking = True
 
     def call(self, x: Any, mask: Any = None) -> Any:
         """Joins steps.
 
         Args:
             x: (batch, time, size).
-            mask: (batch, time), true at real steps, which stand first; None: all are real.
+            mask: (batch, time), true at real steps, which stand first; None: the mask that `x` carries, else all
+                are real.
 
         Returns:
             (batch, ⌈time / factor⌉, factor · size); `joined_mask` has its mask.
@@ -55,8 +57,9 @@ class JoinSteps(keras.layers.Layer):
         assert size is not None
         return batch, None if time is None else -(-time // self.factor), self.factor * size
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
-        """None: masks are arguments here; see `joined_mask`."""
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """The mask of the joined steps, see `joined_mask`."""
+        return None if previous_mask is None else joined_mask(previous_mask, self.factor)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "factor": self.factor}

@@ -7,6 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from seqtasks.layers.implicit_mask import MaskedLayer
+
 
 @keras.saving.register_keras_serializable("seqtasks")
 class WordDropout(keras.layers.Layer):
@@ -21,6 +23,7 @@ class WordDropout(keras.layers.Layer):
 
     def __init__(self, rate: float, size: int, **kwargs: Any):
         super().__init__(**kwargs)
+        self.supports_masking = True
         self.rate, self.size = rate, size
         self.seed_generator = keras.random.SeedGenerator()
 
@@ -42,7 +45,7 @@ class WordDropout(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("seqtasks")
-class ActivityPenalty(keras.layers.Layer):
+class ActivityPenalty(MaskedLayer):
     """Adds α mean(dropped²) + β mean((h_t - h_{t-1})²) to the loss of training.
 
     Reference: Merity et al. 2017, https://arxiv.org/abs/1708.01009
@@ -56,9 +59,23 @@ class ActivityPenalty(keras.layers.Layer):
         super().__init__(**kwargs)
         self.activation, self.temporal = activation, temporal
 
-    def call(self, dropped: Any, outputs: Any, training: bool = False) -> Any:
-        """Returns `dropped`, (batch, time, width), as it is; `outputs` are those before dropout."""
-        if training:
+    def call(self, dropped: Any, outputs: Any, mask: Any = None, training: bool = False) -> Any:
+        """Adds the penalties.
+
+        Args:
+            dropped: (batch, time, width), returned as it is.
+            outputs: (batch, time, width), the same before dropout.
+            mask: (batch, time), true at valid steps, whose mean is taken; None: the mask that `dropped`
+                carries, else all are.
+            training: false adds nothing.
+        """
+        if training and mask is not None:
+            valid = ops.cast(mask, "float32")[..., None]
+            squares = ops.square(ops.cast(dropped, "float32"))
+            self.add_loss(self.activation * _mean(squares, valid))
+            squares = ops.square(ops.cast(outputs[:, 1:] - outputs[:, :-1], "float32"))
+            self.add_loss(self.temporal * _mean(squares, valid[:, 1:] * valid[:, :-1]))
+        elif training:
             self.add_loss(self.activation * ops.mean(ops.square(ops.cast(dropped, "float32"))))
             change = ops.cast(outputs[:, 1:] - outputs[:, :-1], "float32")
             # A window of one step has no change: the mean of nothing would be no number.
@@ -68,3 +85,9 @@ class ActivityPenalty(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "activation": self.activation, "temporal": self.temporal}
+
+
+def _mean(values: Any, weights: Any) -> Any:
+    """Of (batch, time, width) over the steps with weight 1, (batch, time, 1); 0 if there are none."""
+    count = ops.sum(weights) * values.shape[-1]
+    return ops.sum(values * weights) / ops.maximum(count, 1.0)

@@ -20,6 +20,7 @@ class Reorder(keras.layers.Layer):
 
     def __init__(self, order: Sequence[int], **kwargs: Any):
         super().__init__(**kwargs)
+        self.supports_masking = True
         self.order = [int(i) for i in order]
         if sorted(self.order) != list(range(len(self.order))):
             raise ValueError(f"order is {self.order}; allowed: a permutation of 0 … {len(self.order) - 1}")
@@ -31,6 +32,10 @@ class Reorder(keras.layers.Layer):
 
     def call(self, x: Any) -> Any:
         return ops.take(x, ops.array(self.order, dtype="int32"), axis=1)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """The mask (batch, time) in the same order."""
+        return None if previous_mask is None else self.call(previous_mask)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "order": self.order}

@@ -27,6 +27,7 @@ class ScheduledSampling(keras.layers.Layer):
 
     def __init__(self, rate: float, steps: int, seed: int | None = None, **kwargs: Any):
         super().__init__(**kwargs)
+        self.supports_masking = True
         self.rate, self.steps, self.seed = rate, steps, seed
         self.generator = keras.random.SeedGenerator(seed)
 
@@ -55,9 +56,6 @@ class ScheduledSampling(keras.layers.Layer):
 
     def compute_output_spec(self, previous: Any, guesses: Any, training: bool = False) -> Any:
         return keras.KerasTensor(previous.shape, previous.dtype)
-
-    def compute_mask(self, *inputs: Any, **more: Any) -> None:
-        """None: masks are arguments."""
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rate": self.rate, "steps": self.steps, "seed": self.seed}

@@ -23,6 +23,7 @@ class SmoothedHead(keras.layers.Layer):
 
     def __init__(self, head: keras.layers.Layer, smoothing: float = 0.0, **kwargs: Any):
         super().__init__(**kwargs)
+        self.supports_masking = True
         self.head, self.smoothing = head, smoothing
 
     def build(self, x_shape: Any, targets_shape: Any) -> None:
@@ -51,8 +52,9 @@ class SmoothedHead(keras.layers.Layer):
             smoothed = (1 - self.smoothing) * nll + self.smoothing * every
         return ops.stack([smoothed, nll], axis=-1), ops.cast(ops.argmax(logits, axis=-1), "int32") + 1
 
-    def compute_mask(self, *inputs: Any, **more: Any) -> None:
-        """None: masks are arguments."""
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> tuple[Any, Any]:
+        """The mask that `x` carries, for the losses and for the guesses."""
+        return previous_mask, previous_mask
 
     def get_config(self) -> dict[str, Any]:
         head = keras.saving.serialize_keras_object(self.head)

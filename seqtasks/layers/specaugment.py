@@ -8,9 +8,11 @@ from typing import Any
 import keras
 from keras import ops
 
+from seqtasks.layers.implicit_mask import MaskedLayer
+
 
 @keras.saving.register_keras_serializable("seqtasks")
-class SpecAugment(keras.layers.Layer):
+class SpecAugment(MaskedLayer):
     """Sets stretches of time and of bands to zero, and adds noise, in training.
 
     Each stretch has a width drawn from 0 to its most, and any place. Frames ought to have a mean of
@@ -52,14 +54,14 @@ class SpecAugment(keras.layers.Layer):
                 raise ValueError(f"{name} is {value}; allowed: 0 or more")
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
-        self.supports_masking = True
 
     def call(self, x: Any, mask: Any = None, training: bool = False) -> Any:
         """Disturbs frames.
 
         Args:
             x: (batch, time, bands).
-            mask: (batch, time), true at real steps, which stand first; None: all are.
+            mask: (batch, time), true at real steps, which stand first; None: the mask that `x` carries, else all
+                are.
             training: false changes nothing.
 
         Returns:
@@ -93,9 +95,6 @@ class SpecAugment(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: Sequence[int | None], *more: Any) -> tuple[int | None, ...]:
         return tuple(input_shape)
-
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
-        """None: masks are arguments here."""
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self.settings, "seed": self.seed}

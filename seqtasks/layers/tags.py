@@ -10,10 +10,11 @@ from keras import ops
 
 from seqtasks.layers.bio import transitions_of
 from seqtasks.layers.crf import CRF
+from seqtasks.layers.implicit_mask import MaskedLayer
 
 
 @keras.saving.register_keras_serializable("seqtasks")
-class TagHead(keras.layers.Layer):
+class TagHead(MaskedLayer):
     """Tags of outputs, or how good given ones are.
 
     Args:
@@ -24,7 +25,6 @@ class TagHead(keras.layers.Layer):
 
     def __init__(self, labels: Sequence[str], crf: bool = False, **kwargs: Any):
         super().__init__(**kwargs)
-        self.supports_masking = True  # it is an argument; Keras warns of it otherwise
         self.labels = list(labels)
         self.scores = keras.layers.Dense(len(self.labels), dtype=self.dtype_policy)
         legal = transitions_of(self.labels)
@@ -41,7 +41,7 @@ class TagHead(keras.layers.Layer):
         Args:
             x: (batch, time, size).
             targets: (batch, time), tag numbers.
-            mask: (batch, time), true at real steps.
+            mask: (batch, time), true at real steps; None: the mask that `x` carries, else all are.
             training: with a CRF, what is right is told by the best tag of each step then,
                 not by the best sequence, which takes longer.
 
@@ -69,9 +69,6 @@ class TagHead(keras.layers.Layer):
         if targets is None:
             return keras.KerasTensor(x.shape[:-1], "int32")
         return keras.KerasTensor((*x.shape[:-1], 2), "float32")
-
-    def compute_mask(self, *inputs: Any, **more: Any) -> None:
-        """None: what comes out has none."""
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "labels": self.labels, "crf": self.crf is not None}

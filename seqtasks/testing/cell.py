@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seqtasks import engines
+from seqtasks import engines, plugins
 from seqtasks.testing.life import check_config, check_keras, check_model
 from seqtasks.testing.numbers import (
     Oracle,
@@ -22,7 +22,8 @@ from seqtasks.testing.time import check_stack, check_time
 def check_cell(name: str, options: dict[str, Any] | None = None, units: int = 5, oracle: Oracle | None = None) -> None:
     """Checks everything that seqtasks promises of a registered cell, on every engine that can run it.
 
-    - Padding changes no output, state, loss or gradient; rows without a real step and
+    - Padding changes no output, state, loss or gradient; a mask that Keras attached to the input
+      equals one that is an argument; rows without a real step and
       holes in the mask; both directions; chunks with carried state equal the whole; rows
       are reset one by one; no gradient flows over the border of windows.
     - Float64 gradients against finite differences; every weight has an effect; parameters
@@ -31,7 +32,7 @@ def check_cell(name: str, options: dict[str, Any] | None = None, units: int = 5,
       file bring the cell back; batches of any size.
 
     Args:
-        name: of the cell.
+        name: of the cell, or the file that defines it.
         options: of the cell.
         units: its width.
         oracle: the equations once more, in NumPy: `oracle(x, states, weights, **options)`
@@ -41,6 +42,7 @@ def check_cell(name: str, options: dict[str, Any] | None = None, units: int = 5,
     Raises:
         AssertionError: a promise is broken; the message names it.
     """
+    name = plugins.load_cell(name).cell_name
     subject = Subject(name, dict(options or {}), units)
     with eager():
         others = [engine for engine in engines.available(subject.cell()) if engine != "loop"]

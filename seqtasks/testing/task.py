@@ -9,6 +9,8 @@ import numpy as np
 
 from seqtasks import config as configuration
 from seqtasks import results, runs, use
+from seqtasks.errors import ConfigError
+from seqtasks.plugins import load_task
 from seqtasks.progress import Reporter
 from seqtasks.settings import build
 from seqtasks.task import Task
@@ -16,7 +18,11 @@ from seqtasks.train import run
 
 
 def check_task(
-    cls: type[Task], folder: Path, overrides: Sequence[str] = (), inputs: Sequence[str] = (), cell: str = "gru"
+    task: type[Task] | str,
+    folder: Path,
+    overrides: Sequence[str] | str = (),
+    inputs: Sequence[str] = (),
+    cell: str = "gru",
 ) -> results.Row:
     """Trains a task shortly and checks what every task promises.
 
@@ -25,16 +31,26 @@ def check_task(
     second run is skipped, a causal task refuses a bidirectional encoder.
 
     Args:
-        cls: the task.
-        folder: an empty folder.
-        overrides: settings, e.g. a small size or a data source.
+        task: the task, its name, or its file.
+        folder: an empty folder, for the runs.
+        overrides: settings, e.g. a small size. Without `data.source` among them the
+            built-in set is read; a task that reads files only is given some, e.g.
+            `"data.source=files:FOLDER"` for a few that the test writes.
         inputs: words for `predict`, if it shall be tried.
         cell: the cell to train.
 
     Raises:
         AssertionError: a promise is broken.
+        ConfigError: no source is given, and the task has no built-in set.
     """
+    cls = load_task(task) if isinstance(task, str) else task
+    overrides = [overrides] if isinstance(overrides, str) else list(overrides)
     given = {key for key, _ in (configuration.split_override(text) for text in overrides)}
+    if cls.builtin is None and "data.source" not in given:
+        raise ConfigError(
+            f"task {cls.name} has no built-in set; allowed: {', '.join(cls.sources()) or 'none'}; give check_task a "
+            'source: ["data.source=…"]'
+        )
     small = ["train.epochs=1", "data.limit=200", "encoder.units=8", "train.batch_size=32", "data.source=builtin"]
     small = [text for text in small if text.partition("=")[0] not in given]
     chosen = [f"encoder.cell={cell}", *small, *overrides]
@@ -47,6 +63,8 @@ def check_task(
     assert 0 < row.encoder_params <= row.params or cls.topology == "one-to-one"
     opened = runs.open_run(folder / row.run)
     assert results.read(opened.path) == row
+    failures = opened.path / "plots" / "errors.txt"
+    assert not failures.exists(), f"plots() failed: {failures.read_text(encoding='utf-8')}"
     again = {line["score"]: line["now"] for line in use.evaluate(opened, Reporter(quiet=True), trust=True)}
     for name, value in row.scores.items():
         assert abs(again[name] - value) <= 1e-5 * max(1, abs(value)), f"{name}: the saved model scores otherwise"

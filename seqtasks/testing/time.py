@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -31,6 +32,7 @@ def check_time(subject: Subject, engine: str) -> None:
     _padding(backward)
     _padding_and_gradients(forward)
     _holes(forward)
+    _implicit_mask(forward)
     _direction(forward, backward)
     _chunks(forward)
     _reset(forward)
@@ -85,6 +87,17 @@ def _holes(layer: Recurrent) -> None:
     close(outputs[:, mask[0]], dense, "holes in the mask are passed over")
     for state, other in zip(states, final, strict=True):
         close(state, other, "holes in the mask are passed over")
+
+
+def _implicit_mask(layer: Recurrent) -> None:
+    x, mask = batch()
+    hidden = np.where(mask[..., None], x, 9.0).astype(x.dtype)
+    carrying = keras.layers.Masking(9.0)(hidden)  # attaches the mask to its output
+    outputs, states = call(layer, x, mask=mask)
+    given, final = call(layer, carrying)
+    close(given, outputs, "the mask that Keras attached to the input gives what the argument gives")
+    for state, other in zip(final, states, strict=True):
+        close(state, other, "the mask that Keras attached to the input gives what the argument gives")
 
 
 def _direction(forward: Recurrent, backward: Recurrent) -> None:

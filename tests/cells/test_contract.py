@@ -30,7 +30,7 @@ FORMS = [
 
 @pytest.mark.parametrize("name", BUNDLED)
 def test_the_contract(name):
-    check_cell(name, oracle=ORACLES[name])
+    check_cell(name, oracle=ORACLES.get(name))  # a cell without one fails `test_every_cell_has_a_second_opinion`
 
 
 @pytest.mark.parametrize(("name", "options"), FORMS)
@@ -42,7 +42,9 @@ def test_the_contract_in_other_forms(name, options):
 
 
 def test_every_cell_has_a_second_opinion():
-    assert sorted(ORACLES) == sorted(BUNDLED)
+    missing = sorted(set(BUNDLED) - set(ORACLES))
+    assert not missing, f"a bundled cell needs its equations once more in tests/cells/oracles; missing: {missing}"
+    assert not set(ORACLES) - set(BUNDLED)
 
 
 def test_there_are_more_cells_than_anywhere():

@@ -62,6 +62,30 @@ def test_another_rate_is_resampled_and_told(tmp_path, caplog, rate):
     assert f"2 of {rate:,} Hz" in caplog.text and "resampled to 8,000 Hz" in caplog.text
 
 
+@pytest.mark.parametrize(("riff", "size"), [(2**32 - 1, 2**32 - 1), (0, 0), (36, 0), (2**31 + 36, 2**31)])
+@pytest.mark.parametrize("rest", [b"", b"\1"])  # a program that was stopped leaves half a sample
+def test_a_stream_whose_length_its_header_does_not_know_is_read_to_the_end(tmp_path, riff, size, rest):
+    path = tmp_path / "a.wav"
+    wavfile.write(path, 8000, (WAVE * 32767).astype("int16"))
+    data = path.read_bytes()
+    path.write_bytes(data[:4] + struct.pack("<I", riff) + data[8:40] + struct.pack("<I", size) + data[44:] + rest)
+    np.testing.assert_allclose(read_wav(path, 8000)[0], WAVE, atol=1e-4)
+
+
+def test_no_sound_and_a_length_that_is_cut_short_stay_errors(tmp_path):
+    path = tmp_path / "a.wav"
+    wavfile.write(path, 8000, np.zeros(0, np.int16))
+    with pytest.raises(DataError, match="holds no sound"):
+        read_wav(path, 8000)
+    path.write_bytes(path.read_bytes()[:4] + struct.pack("<I", 36 + 12) + path.read_bytes()[8:] + b"LIST\4\0\0\0abcd")
+    with pytest.raises(DataError, match="holds no sound"):
+        read_wav(path, 8000)
+    wavfile.write(path, 8000, (WAVE * 32767).astype("int16"))
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(DataError, match="cannot be read as WAV"):
+        read_wav(path, 8000)
+
+
 def test_a_chunk_of_another_program_is_skipped(tmp_path):
     wavfile.write(tmp_path / "a.wav", 8000, WAVE.astype("float32"))
     data = (tmp_path / "a.wav").read_bytes()

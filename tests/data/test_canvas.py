@@ -106,3 +106,12 @@ def test_a_small_picture_is_not_scaled(tmp_path):
     (tmp_path / "text.png").write_text("no picture")
     with pytest.raises(DataError, match="cannot be read"):
         load_canvas(tmp_path / "text.png", 12)
+
+
+def test_a_photograph_that_lies_on_its_side_is_turned_and_not_scaled(tmp_path):
+    picture = Image.fromarray(np.rot90(PICTURES[0]))
+    exif = picture.getexif()
+    exif[0x0112] = 6
+    picture.save(tmp_path / "turned.png", exif=exif)
+    found, _ = load_canvas(tmp_path / "turned.png", 12, "no")
+    np.testing.assert_array_equal(found[4:8, 3:9], PICTURES[0])

@@ -45,10 +45,15 @@ def test_a_column_may_name_the_split(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "header", "told"),
     [
-        (said(), "file,text", r"has no column image; it has file, text"),
+        (said(), "file,text", r"has no column 'image'; it has: file, text; name the columns image,caption"),
         ([*said(), "9.png,x"], "image,caption", r"names 1 of 9 images that are not there, such as 9\.png"),
         (["0.png,a", "1.png, "], "image,caption", r"row 3: the caption is empty"),
         (["0.png,a"], "image,caption", r"leaves no image for train"),
+        (
+            ["0.png,a big, brown dog", "1.png,a, b"],
+            "image,caption",
+            r"captions\.csv, line 2: 3 fields, as have 1 more rows, but the header has 2 \(image, caption\)",
+        ),
         (["0.png,a,x"], "image,caption,split", r"split is 'x'; allowed: train, validation, test"),
     ],
 )
@@ -93,6 +98,42 @@ def test_what_tensorflow_datasets_prepared_as_coco_captions_is_read(tmp_path, mo
     for part, images in found.images.items():
         for number, own in zip(images.array[:, 0, 0, 0], found.captions[part], strict=True):
             assert own == tuple(f"A dog, {n} cats" for n in range(1 + int(number) % 3))
+
+
+def test_images_are_read_as_they_are_shown(tmp_path):
+    """Turned by EXIF, 16 bits kept apart, transparent parts not in their hidden colour."""
+    upright = np.zeros((24, 24, 3), np.uint8)
+    upright[:8, :, 0] = 255
+    turned = Image.fromarray(np.rot90(upright))  # orientation 6: turn it clockwise to show it
+    exif = turned.getexif()
+    exif[0x0112] = 6
+    turned.save(tmp_path / "turned.png", exif=exif)
+    np.testing.assert_array_equal(captions.read_image(tmp_path / "turned.png", 24), upright)
+    deep = np.repeat(np.arange(16, dtype=np.uint16)[None] << 12, 16, 0)
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    assert captions.read_image(tmp_path / "deep.png", 16)[0, :, 1].tolist() == [i << 4 for i in range(16)]
+    hidden = np.full((16, 16, 4), [0, 255, 0, 0], np.uint8)  # green where nothing shows
+    hidden[:4] = [200, 100, 250, 255]
+    Image.fromarray(hidden, "RGBA").save(tmp_path / "hidden.png")
+    pixels = captions.read_image(tmp_path / "hidden.png", 16)
+    assert pixels[0, 0].tolist() == [200, 100, 250] and not pixels[4:].any()
+
+
+def test_only_formats_that_are_named_are_opened(tmp_path):
+    """Pillow runs Ghostscript for EPS, whatever the name of the file."""
+    (tmp_path / "eps.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n")
+    with pytest.raises(DataError, match=r"eps\.png cannot be read as an image .*; give a PNG, JPG or BMP picture"):
+        captions.read_image(tmp_path / "eps.png", 16)
+
+
+@pytest.mark.parametrize("cut", [20, 33, 41])
+def test_a_damaged_image_is_one_line(tmp_path, cut):
+    path = tmp_path / "a.png"
+    Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(path)
+    path.write_bytes(path.read_bytes()[:cut] + b"\0\0\0\4IHDRbroken")
+    with pytest.raises(DataError, match=r"a\.png cannot be read as an image") as caught:
+        captions.read_image(path, 16)
+    assert "\n" not in str(caught.value)
 
 
 def test_the_middle_of_an_image_is_kept():

@@ -1,5 +1,6 @@
 """Labelled words from CoNLL-U and from columns; what is broken is named with its line."""
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,24 @@ def test_columns_hold_the_word_first_and_the_label_last(tmp_path, between, middl
     path = write(tmp_path, "\n".join(between.join(fields) for fields in rows), "a.txt")
     wanted = [(["EU", "rejects"], ["B-ORG", "O"]), (["#"], ["O"]), (["a"], ["O"])]
     assert list(conll.read_columns(path)) == wanted
+
+
+@pytest.mark.parametrize("between", [" ", "\t"])
+@pytest.mark.parametrize("comment", ["# newdoc", "# text = Ana ran", "#\tnewdoc", "# sent_id = 3"])
+def test_a_comment_above_a_sentence_may_look_like_a_row(tmp_path, caplog, between, comment):
+    rows = [comment, "Ana|NOUN", "#|SYM", "ran|VERB", "", comment, "#|SYM", "1|NUM", "", "#Ana|NEW"]
+    path = write(tmp_path, "\n".join(row.replace("|", between) for row in rows), "a.txt")
+    with caplog.at_level(logging.WARNING):
+        found = list(conll.read_columns(path))
+    assert found == [
+        (["Ana", "#", "ran"], ["NOUN", "SYM", "VERB"]),
+        (["#", "1"], ["SYM", "NUM"]),
+        (["#Ana"], ["NEW"]),
+    ]
+    if comment.endswith("newdoc"):
+        assert f"a.txt: 2 lines above sentences are taken for comments, the first is line 1, {comment!r}" in caplog.text
+    else:
+        assert not caplog.records
 
 
 def test_between_tabs_a_word_may_hold_spaces(tmp_path):

@@ -39,6 +39,18 @@ def test_bright_films_are_inverted_and_others_scaled(tmp_path):
     assert found.shape == (4, 8, 8) and not found[:, :2].any() and not found[:, -2:].any()
 
 
+def test_transparent_parts_of_a_gif_hide_their_colour(tmp_path):
+    frames = [Image.new("P", (8, 8)) for _ in range(2)]
+    for number, frame in enumerate(frames):
+        frame.putpalette([0, 0, 0, 200, 200, 200, 255, 255, 255])
+        frame.paste(2, (0, 0, 8, 8))  # white, and transparent
+        frame.paste(1, (number, 0, number + 1, 8))
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], transparency=2, disposal=2)
+    film = read_film([str(tmp_path / "a.gif")], 8, "no")
+    assert [np.unique(frame).tolist() for frame in film] == [[0, 200], [0, 200]]
+    assert film[1, :, 1].tolist() == [200] * 8
+
+
 def test_what_is_no_film_is_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "bad.gif").write_text("no film")

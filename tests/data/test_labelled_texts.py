@@ -23,7 +23,7 @@ def test_nothing_of_a_field_is_lost(tmp_path):
     found = load(table(tmp_path / "all.csv"))
     every = sorted(pair for texts, labels in found.parts.values() for pair in zip(texts, labels, strict=True))
     assert every == sorted(ROWS) and found.classes == ["down", "up"]
-    assert [len(texts) for texts, _ in found.parts.values()] == [33, 3, 4]
+    assert [len(texts) for texts, _ in found.parts.values()] == [26, 6, 8]
     assert load(tmp_path / "all.csv").parts == found.parts
 
 
@@ -46,7 +46,7 @@ def test_a_folder_has_a_file_for_each_split(tmp_path):
             r"has no column 'text'; it has: review, label; choose one with",
         ),
         ("a.csv", "text,label\n", "has no row below its header"),
-        ("a.csv", "text,label\nx,y\nz,\n", "row 2 has no label"),
+        ("a.csv", "text,label\nx,y\nz,\n", "line 3: row 2 has no label"),
         ("a.csv", 'text,label\n"x,y\n', "cannot read .* give a table in UTF-8"),
         ("a.csv", "", "cannot read .* give a table in UTF-8"),
         ("a.json", "{}", r"ends in '\.json'; allowed: \.csv, \.tsv"),
@@ -59,17 +59,47 @@ def test_what_is_wrong_is_said(tmp_path, name, content, message):
         load(tmp_path / name)
 
 
+def test_a_label_that_comes_once_stays_in_training(tmp_path):
+    found = load(table(tmp_path / "all.csv", [*ROWS, ("alone", "sideways")]))
+    assert found.classes == ["down", "sideways", "up"]
+    assert ["sideways" in labels for _, labels in found.parts.values()] == [True, False, False]
+    assert sum(len(texts) for texts, _ in found.parts.values()) == 41
+
+
+@pytest.mark.parametrize("name", ["train.csv", "all.csv"])
+def test_one_label_is_not_enough(tmp_path, name):
+    table(tmp_path / name, [(text, "up") for text, _ in ROWS])
+    with pytest.raises(DataError, match="has only the label up; classification takes two or more; add texts"):
+        load(tmp_path if name == "train.csv" else tmp_path / name)
+
+
 def test_bytes_that_are_no_utf_8(tmp_path):
     (tmp_path / "a.csv").write_bytes(b"text,label\n\xff\xfe,y\n")
     with pytest.raises(DataError, match="cannot read"):
         load(tmp_path / "a.csv")
 
 
-def test_labels_of_test_that_training_has_not(tmp_path):
+def test_labels_that_training_has_not_are_classes_all_the_same(tmp_path):
     table(tmp_path / "train.csv")
     table(tmp_path / "test.csv", [("x", "sideways")])
-    with pytest.raises(DataError, match="the test split has labels that training has not: sideways"):
-        load(tmp_path)
+    assert load(tmp_path).classes == ["down", "sideways", "up"]
+
+
+def test_a_limit_takes_a_fair_sample_before_validation_is_held_out_and_leaves_the_test_split(tmp_path):
+    rows = [(f"text {i}", "up" if i < 100 else "down") for i in range(200)]  # sorted by label
+    table(tmp_path / "train.csv", rows)
+    table(tmp_path / "test.csv", rows[50:150])
+    source = Source("files", str(tmp_path), tmp_path, limit=60)
+    found = labelled_texts.load(source, "text", "label")
+    assert [len(texts) for texts, _ in found.parts.values()] == [48, 12, 100]
+    assert 14 < found.parts["train"][1].count("up") < 34
+    quick = labelled_texts.load(Source("files", str(tmp_path), tmp_path, limit_test=7), "text", "label")
+    assert [len(texts) for texts, _ in quick.parts.values()] == [160, 40, 7]
+
+
+def test_a_folder_without_training_texts(tmp_path):
+    table(tmp_path / "train.csv")
+    table(tmp_path / "test.csv")
     (tmp_path / "train.csv").unlink()
     with pytest.raises(DataError, match=r"has test\.csv; needed: train\.csv"):
         load(tmp_path)

@@ -48,6 +48,17 @@ def test_crlf_and_a_byte_order_mark_change_nothing(tmp_path):
     assert sorted(line for lines in load(tmp_path).parts.values() for line in lines[0]) == sorted(EN)
 
 
+def test_only_a_line_feed_ends_a_line(tmp_path):
+    """A stray carriage return in one file must not shift the lines of the other."""
+    en, de = EN.copy(), DE.copy()
+    en[3], en[5], de[7] = "a\rcat", "a\u2028cat\x85x", "zwei\x0cHunde\rx"
+    for name, lines in (("en", en), ("de", de)):
+        (tmp_path / f"train.{name}").write_bytes("".join(f"{line}\n" for line in lines).encode())
+        (tmp_path / f"val.{name}").write_bytes(b"x" + name.encode() + b"\n")
+        (tmp_path / f"test.{name}").write_bytes(b"x" + name.encode() + b"\n")
+    assert load(tmp_path).parts["train"] == (en, de)
+
+
 def test_pairs_with_an_empty_side_are_left_out_and_told(tmp_path, caplog):
     write(tmp_path, en=[*EN[:4], "", *EN[5:]])
     write(tmp_path, "val")

@@ -150,6 +150,28 @@ def test_a_wrong_spec_tells_what_is_allowed(spec, task, expected):
         resolve(spec, **task)
 
 
+def test_what_is_not_known_of_a_task_refuses_nothing(tmp_path):
+    for spec in ("auto", "tfds", "tfds:anything", "builtin"):
+        sources.check(spec, {})
+    (tmp_path / "one.txt").write_text("a")
+    sources.check(f"files:{tmp_path / 'one.txt'}", {})
+    with pytest.raises(DataError, match="is a file"):
+        sources.check(f"files:{tmp_path / 'one.txt'}", {"files": True})
+    with pytest.raises(ConfigError, match="allowed for this task: auto, tfds, tfds:NAME, builtin, files:PATH"):
+        sources.check("web", {})
+    with pytest.raises(DataError, match="does not exist"):
+        sources.check(f"files:{tmp_path / 'nowhere'}", {})
+
+
+def test_of_many_sets_the_nearest_are_named():
+    names = tuple(f"talks/{name}_to_en" for name in ("az", "be", "gl", "pt", "ru", "tr", "de", "it", "nl"))
+    with pytest.raises(ConfigError) as caught:
+        sources.check("tfds:talks/pr_to_en", {"tfds": names})
+    assert str(caught.value).count("_to_en") <= 4 and "tfds:talks/pt_to_en" in str(caught.value)
+    with pytest.raises(ConfigError, match="allowed for this task: auto, tfds, tfds:NAME, builtin, files:PATH"):
+        sources.check("web", {"tfds": names})
+
+
 def test_network_is_true_where_a_host_answers_even_with_an_error(monkeypatch):
     class Refuses(http.server.BaseHTTPRequestHandler):
         def do_HEAD(self):

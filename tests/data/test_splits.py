@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from seqtasks.data.sources import Source
-from seqtasks.data.splits import Examples, Splits, check_labels, limit, stratified
+from seqtasks.data.splits import Examples, Splits, held_out_count, hold_out, limit, sample, stratified
 from seqtasks.errors import DataError
 
 
@@ -26,11 +25,16 @@ def test_examples_that_disagree_are_refused():
         Examples({"x": np.zeros(3)}, np.zeros(4))
 
 
-def test_labels_that_training_has_not_are_refused():
-    source = Source("builtin", "made", None)
-    check_labels(source, {"train": "ab", "test": "a"}, "texts")
-    with pytest.raises(DataError, match=r"the test split has labels that training has not: c, d; .* of their texts to"):
-        check_labels(source, {"test": "dac", "train": "ab"}, "texts")
+def test_small_sets_hold_out_a_larger_share():
+    assert [held_out_count(n, 10) for n in (25_000, 2000, 1000, 500, 300, 50)] == [2500, 200, 100, 100, 60, 10]
+    assert held_out_count(30, 10, classes=10) == 10
+
+
+def test_samples_are_nested_and_the_same_each_time():
+    assert sample(5, None).tolist() == sample(5, 9).tolist() == [0, 1, 2, 3, 4]
+    small, large = sample(1000, 50), sample(1000, 300)
+    assert len(small) == 50 and set(small) < set(large) and (np.diff(small) > 0).all()
+    assert small.max() > 500, "of all, not of the first ones"
 
 
 def test_stratified_keeps_proportions_and_repeats():
@@ -59,12 +63,25 @@ def test_too_few_examples_for_a_split(targets, count, expected):
         stratified(np.array(targets, np.int64), count, seed=0)
 
 
-def test_limit_takes_the_first_of_each_split():
+def test_the_only_example_of_a_class_is_kept():
+    targets = np.repeat([0, 1, 2, 3], [60, 1, 30, 1])
+    kept, held_out = hold_out(targets, 9, seed=3)
+    assert np.bincount(targets[held_out], minlength=4).tolist() == [6, 0, 3, 0]
+    assert sorted([*kept, *held_out]) == list(range(92)) and (np.diff(kept) > 0).all()
+    for one, other in zip(hold_out(np.arange(60) % 2, 9, 1), stratified(np.arange(60) % 2, 9, 1), strict=True):
+        np.testing.assert_array_equal(one, other)
+    with pytest.raises(DataError, match="cannot hold out 1 of 3 examples: each has a label that no other has"):
+        hold_out(np.arange(3), 1, 0)
+
+
+def test_limit_cuts_training_and_validation_and_the_test_split_only_when_asked():
     splits = Splits(
         examples(9), examples(3), examples(5), "builtin:x", "0" * 16, {"shape": [2], "counts": {"train": 9}}
     )
     small = limit(splits, 4)
-    assert [len(small.train), len(small.validation), len(small.test)] == [4, 3, 4]
-    assert small.spec == {"shape": [2], "counts": {"train": 4, "validation": 3, "test": 4}}
+    assert [len(small.train), len(small.validation), len(small.test)] == [4, 3, 5]
+    assert small.spec == {"shape": [2], "counts": {"train": 4, "validation": 3, "test": 5}}
+    quick = limit(splits, None, 2)
+    assert [len(quick.train), len(quick.validation), len(quick.test)] == [9, 3, 2]
     assert splits.spec["counts"] == {"train": 9} and small.source == "builtin:x"
     assert limit(splits, None) is splits

@@ -1,5 +1,6 @@
 """Tagged sentences from the treebank of tfds, from CoNLL-U, and from Python's own library."""
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,12 @@ def test_every_character_of_code_has_a_class():
     assert runs["comment"] == "# half" and runs["number"] == "2.5" and runs["string"] == '"""Doc.""""a"'
     assert runs["operator"] == "():/" and not runs["space"].strip()
     assert tagged.syntax("x = (") is None  # cannot be read
+
+
+def test_a_form_feed_in_code_ends_no_line():
+    code = "x = 1\n\x0c\ndef f():\n    return '\x0c'\n"
+    found = dict(zip(range(len(code)), tagged.syntax(code), strict=True))
+    assert [code[i] for i, name in found.items() if name == "keyword"] == list("defreturn")
 
 
 def test_the_library_of_python_is_cut_between_lines_and_by_module(monkeypatch, tmp_path):
@@ -76,7 +83,8 @@ def test_a_split_that_happens_to_have_no_begin_of_a_span_is_checked(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("Ann I-P\nLee I-P\nBob B-P\n", "'Ann' is labelled I-P after O; a span begins with B-P .* convert IOB1"),
+        ("Ann I-P\nsat O\nBob B-P\n", "'Ann' is labelled I-P after O; a span begins with B-P .* in one scheme"),
+        ("Ann B-P\nLee I-P\nRom I-L\n", "'Rom' is labelled I-L after I-P; a span begins with B-L .* in one scheme"),
         ("Ann B-P\nsat O\nRom B_L\n", "found the label 'B_L' among those of spans; allowed: O, B-…, I-…"),
         ("Ann B-P\nsat O\nRom B-\n", "found the label 'B-' among those of spans"),
         ("Ann _\nLee _\n", "every word of the training split is labelled '_'; is the column 'upos' the right one"),
@@ -87,3 +95,50 @@ def test_labels_that_would_be_lost_are_refused(tmp_path, text, message):
         (tmp_path / f"{part}.conll").write_text(text)
     with pytest.raises(DataError, match=message):
         tagged.load(Source("files", str(tmp_path), tmp_path), "upos")
+
+
+@pytest.mark.parametrize(
+    ("labels", "wanted"),
+    [
+        ("I-P I-P O I-P", "B-P I-P O B-P"),
+        ("I-P B-P I-P I-L O", "B-P B-P I-P B-L O"),
+        ("O I-P I-L I-P", "O B-P B-L B-P"),
+    ],
+)
+def test_iob1_is_read_as_iob2(tmp_path, caplog, labels, wanted):
+    rows = "".join(f"w{i} {label}\n" for i, label in enumerate(labels.split()))
+    for part in ("train", "dev", "test"):
+        (tmp_path / f"{part}.conll").write_text(rows + "\nthe O\n\n" + rows)
+    with caplog.at_level(logging.WARNING):
+        found = tagged.load(Source("files", str(tmp_path), tmp_path), "upos")
+    for rows in found.parts.values():
+        assert [labels for _, labels in rows] == [wanted.split(), ["O"], wanted.split()]
+    assert "labels of spans are IOB1; they are read as IOB2" in caplog.text
+
+
+@pytest.mark.parametrize("labels", ["B-P I-P O", "B-P B-P O", "I-P E-P O", "I-P X O", "NOUN I-P", "I-P I-L"])
+def test_other_labels_are_not_taken_for_iob1(labels):
+    assert not tagged.is_iob1([(["w"] * 3, labels.split())])
+
+
+@pytest.mark.parametrize("name", ["one.conllu", "one.txt"])
+def test_one_file_is_split_by_a_fixed_rule(tmp_path, name):
+    def line(i):
+        tag = "RARE" if i in (0, 44) else "NOUN"
+        rows = [(1, f"w{i}", tag), (2, "x", "VERB")]
+        if name.endswith("txt"):
+            return "".join(f"{word} {tag}\n" for _, word, tag in rows)
+        return "".join(f"{number}\t{word}\t_\t{tag}" + "\t_" * 6 + "\n" for number, word, tag in rows)
+
+    path = tmp_path / name
+    path.write_text("\n".join(line(i) for i in range(45)))
+    source = Source("files", str(path), path)
+    found = tagged.load(source, "upos")
+    assert {part: len(rows) for part, rows in found.parts.items()} == {"train": 39, "validation": 3, "test": 3}
+    every = sorted(int(words[0][1:]) for rows in found.parts.values() for words, _ in rows)
+    assert every == list(range(45)) and tagged.load(source, "upos") == found
+    known = {label for _, labels in found.parts["train"] for label in labels}
+    assert known == {"NOUN", "VERB", "RARE"}
+    path.write_text(line(1) + "\n" + line(2))
+    with pytest.raises(DataError, match="2 sentences for training, validation and test; give 3 or more"):
+        tagged.load(source, "upos")

@@ -1,9 +1,11 @@
 """Text is read in pieces: all of it, whatever the pieces, and what is no text is named."""
 
+import subprocess
+
 import pytest
 
 from seqtasks.data import text as module
-from seqtasks.data.text import Text, find_files
+from seqtasks.data.text import Text, find_files, iter_lines, read_lines, split_lines
 from seqtasks.errors import DataError
 
 SAMPLE = "Über uns — ein Satz.\nZwei\tWörter 😀 hier\n\n" * 9
@@ -43,7 +45,50 @@ def test_a_word_without_end_does_not_fill_the_memory(monkeypatch):
 
 def test_line_ends_and_a_byte_order_mark(tmp_path, piece):
     data = b"\xef\xbb\xbfone\r\ntwo\rthree\nfour\r"
-    assert "".join(Text([write(tmp_path, data)]).pieces()) == "one\ntwo\nthree\nfour\n"
+    assert "".join(Text([write(tmp_path, data)]).pieces()) == "one\ntwo\rthree\nfour\r"
+
+
+@pytest.mark.parametrize(
+    ("content", "lines"),
+    [
+        ("a\nb\r\nc", ["a", "b", "c"]),
+        ("a\n\n\r\n", ["a", "", ""]),
+        ("a\rb\fc\vd\x1ce\x85f\u2028g\u2029h\n", ["a\rb\fc\vd\x1ce\x85f\u2028g\u2029h"]),
+        ("\n", [""]),
+        ("a\r\r\n", ["a\r"]),
+        ("\ufeffa\n\ufeffb", ["a", "\ufeffb"]),
+    ],
+)
+def test_a_line_feed_ends_a_line_and_nothing_else(tmp_path, piece, content, lines):
+    path = write(tmp_path, content.encode())
+    assert read_lines(path) == list(iter_lines(path)) == lines
+    if content[0] != "\ufeff":
+        assert split_lines(content) == lines
+
+
+@pytest.mark.parametrize(
+    ("encoding", "named"),
+    [
+        ("utf-16", "UTF-16"),
+        ("utf-32", "UTF-32"),
+        ("utf-16-le", "UTF-16LE"),
+        ("utf-16-be", "UTF-16BE"),
+        ("utf-32-le", "UTF-32LE"),
+        ("utf-32-be", "UTF-32BE"),
+        ("cp1252", "WINDOWS-1252"),
+    ],
+)
+def test_the_advice_for_another_encoding_makes_the_file_readable(tmp_path, encoding, named):
+    path = write(tmp_path, "Ein Café\nund mehr\n".encode(encoding), "it's a.txt")
+    with pytest.raises(DataError, match=rf"not UTF-8.*; convert it.*iconv -f {named} -t UTF-8 ") as caught:
+        read_lines(path)
+    subprocess.run(["sh", "-c", str(caught.value)[str(caught.value).index("iconv ") :]], check=True)
+    assert read_lines(path) == ["Ein Café", "und mehr"]
+
+
+def test_the_byte_that_is_no_utf8_is_counted_from_the_beginning(tmp_path, piece):
+    with pytest.raises(DataError, match="byte 0xc3 at position 13"):
+        read_lines(write(tmp_path, b"twelve bytes.\xc3(\n"))
 
 
 def test_length_and_digest_are_of_the_characters(tmp_path, piece):

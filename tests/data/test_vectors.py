@@ -14,7 +14,7 @@ def file(tmp_path, text, encoding="utf-8"):
     return path
 
 
-@pytest.mark.parametrize("first", ["", "4 3\n"])
+@pytest.mark.parametrize("first", ["", "4 3\n", "\ufeff", "\ufeff4 3\r\n"])
 def test_both_layouts(tmp_path, first):
     path = file(tmp_path, first + "the 1 2 3\n. . -1 0.5 2e-1 \ncafé 0 0 1\nthe 9 9 9\n5 1 2 4\n")
     found = read_vectors(path, ["the", ". .", "café", "5", "absent"])
@@ -29,7 +29,8 @@ def test_both_layouts(tmp_path, first):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "holds no vector"),
+        ("", "is empty"),
+        ("4 3\n", "holds no vector"),
         ("a 1 2 3\nb 1 2\n", "line 2: 'b 1 2' is not a word and 3 numbers"),
         ("word\n", "line 1: 'word' is not a word and some numbers"),
         ("a 1 2\nb x y\n", "line 2: 'x y' are not numbers"),
@@ -44,8 +45,17 @@ def test_a_bad_line_is_named(tmp_path, text, message):
 def test_what_cannot_be_read(tmp_path):
     with pytest.raises(DataError, match=r"cannot read the vectors .*No such file"):
         read_vectors(tmp_path / "absent.txt", ["a"])
-    with pytest.raises(DataError, match=r"cannot read the vectors .*utf-8"):
+    with pytest.raises(DataError, match=r"cannot read the vectors .*UTF-8: byte 0xe9 at position 0"):
         read_vectors(file(tmp_path, "é 1 2\n", "latin-1"), ["a"])
+
+
+def test_a_word_may_hold_signs_that_end_lines_elsewhere(tmp_path):
+    found = read_vectors(file(tmp_path, "a\u2028b 1 2\r\nc\rd 3 4\r\ne\x85 5 6"), ["a\u2028b", "c\rd", "e\x85"])
+    assert {word: vector.tolist() for word, vector in found.items()} == {
+        "a\u2028b": [1, 2],
+        "c\rd": [3, 4],
+        "e\x85": [5, 6],
+    }
 
 
 def test_an_embedding_starts_from_them(tmp_path):

@@ -103,3 +103,20 @@ def test_a_text_as_decode_would_give_it_back():
     assert words.normalised("  Two   MEN, a dog.") == "two men , a dog ."
     assert words.normalised("A man.") == words.decode(words.encode("A man."))
     assert Vocabulary.train("words", ["A man, two"]).normalised("A  Man, x") == "A Man, x"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["नमस्ते", "ana"],
+        ["مُحَمَّدٌ"],
+        ["שָׁלוֹם"],
+        ["ที่นี่"],
+        ["e\u0301te\u0301's"],
+        ["می\u200cخواهم", "क्\u200dष"],
+        ["the", "cat's", "1", ".", "5", "(", "é", ")", "1½", "alien³"],
+    ],
+)
+def test_marks_and_joiners_end_no_word(words):
+    found = Vocabulary.train("words", [" ".join(words)], lowercase=True, punctuation=True)
+    assert [found.token(n) for n in found.encode(" ".join(words))] == words

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seqtasks import plugins, runs, train, use
+from seqtasks import plugins, resolution, runs, train, use
 from seqtasks.baseline import run_baselines
 from seqtasks.config import resolve
 from seqtasks.data.pairs import END
@@ -56,7 +56,7 @@ def test_baselines_see_less(trained):
 def batches_of(**options):
     cls = plugins.load_task("captioning")
     task = cls(cls.Options(scenes=40, **options))
-    splits = train.load(task, resolve("captioning", cls.Options, ["data.source=builtin"]), QUIET)
+    splits = resolution.load(task, resolve("captioning", cls.Options, ["data.source=builtin"]), QUIET)
     return task, splits, task.batches(splits.train, 8, shuffle=True, seed=3)
 
 

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from seqtasks import plugins, runs, train, use
+from seqtasks import plugins, resolution, runs, train, use
 from seqtasks.baseline import run_baselines
 from seqtasks.config import resolve
 from seqtasks.progress import Reporter
@@ -72,5 +72,5 @@ def test_the_baseline_is_the_compressor(trained, tmp_path):
 def test_the_built_in_text_names_the_python_it_comes_from():
     cls = plugins.load_task("char_lm")
     task = cls()
-    splits = train.load(task, resolve("char_lm", cls.Options, ["data.source=builtin"]), QUIET)
+    splits = resolution.load(task, resolve("char_lm", cls.Options, ["data.source=builtin"]), QUIET)
     assert splits.source.startswith("builtin:pydoc of Python 3.") and len(splits.train) > 100_000

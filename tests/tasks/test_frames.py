@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seqtasks import plugins, runs, train, use
+from seqtasks import plugins, resolution, runs, train, use
 from seqtasks.baseline import run_baselines
 from seqtasks.config import resolve
 from seqtasks.data.sources import Source
@@ -78,7 +78,7 @@ def test_padding_changes_nothing(trained):
 
 def test_scores_by_hand(trained):
     task, config, model = use.open_trained(runs.open_run(trained[0]))
-    splits = train.load(task, config, QUIET)
+    splits = resolution.load(task, config, QUIET)
     part = splits.test.take(7)
     batches = task.batches(part, 3)
     right, whole, nll = [], [], []
@@ -100,7 +100,7 @@ def test_films_are_read_and_written(trained, tmp_path):
     with Image.open(tmp_path / "out.gif") as film:
         assert film.n_frames == len(rows) and min(film.size) >= 200
     task, config, _ = use.open_trained(opened)
-    splits = train.load(task, config, QUIET)
+    splits = resolution.load(task, config, QUIET)
     frames, labels = task.batches(splits.test, 1).one(3)
     assert [row["true"] for row in rows] == [task.classes[n] for n in labels]
     for i, frame in enumerate(frames):

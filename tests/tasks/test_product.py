@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from seqtasks import plugins, train
+from seqtasks import plugins, resolution, train
 from seqtasks.config import resolve
 from seqtasks.progress import Reporter
 
@@ -27,7 +27,7 @@ def loaded(name: str):
     cls = plugins.load_task(name)
     config = resolve(name, cls.Options, SMALL)
     task = cls(config.options)
-    return task, train.load(task, config, Reporter(quiet=True))
+    return task, resolution.load(task, config, Reporter(quiet=True))
 
 
 def trains(name: str, cell: str) -> None:

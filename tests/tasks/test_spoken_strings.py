@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.io import wavfile
 
-from seqtasks import ctc, fitting, plugins, runs, train, use
+from seqtasks import ctc, fitting, plugins, resolution, runs, train, use
 from seqtasks.baseline import run_baselines
 from seqtasks.config import resolve
 from seqtasks.ctc_task import labels_of
@@ -90,7 +90,7 @@ def test_validation_and_test_strings_are_those_of_every_seed():
     parts = []
     for seed in (0, 1):
         cls, config = configured(f"seed={seed}")
-        splits = train.load(cls(config.options), config, QUIET)
+        splits = resolution.load(cls(config.options), config, QUIET)
         parts.append((splits.fingerprint, labels_of(splits.test), labels_of(splits.validation)))
     assert parts[0] == parts[1] and parts[0][1] != parts[0][2]
 

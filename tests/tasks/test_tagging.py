@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from seqtasks import plugins, runs, train, use
+from seqtasks import plugins, resolution, runs, train, use
 from seqtasks.baseline import run_baselines
 from seqtasks.config import resolve
 from seqtasks.errors import ConfigError, DataError
@@ -128,7 +128,7 @@ def test_begins_with_vectors_of_a_file(trained, tmp_path):
     task_class = plugins.load_task("tagging")
     config = resolve("tagging", task_class.Options, words)
     task = task_class(config.options)
-    train.load(task, config, QUIET)
+    resolution.load(task, config, QUIET)
     model, _ = train.build(task, config)
     task.initialise(model, None)
     rows = keras.ops.convert_to_numpy(model.get_layer("words_embedding").embeddings)

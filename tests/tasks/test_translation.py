@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from seqtasks import plugins, results, runs, train, use
+from seqtasks import plugins, resolution, results, runs, train, use
 from seqtasks.baseline import run_baselines
 from seqtasks.config import resolve
 from seqtasks.errors import ConfigError, DataError
@@ -116,7 +116,7 @@ def test_unknown_words_are_those_that_were_attended_to(trained, reverse):
     words = [f"data.source=files:{trained[3]}", "options.unit=words", "options.copy=true", f"options.reverse={reverse}"]
     config = resolve("translation", cls.Options, words)
     task = cls(config.options)
-    splits = train.load(task, config, QUIET)
+    splits = resolution.load(task, config, QUIET)
 
     class Looks:
         """At the last word, then at the first."""

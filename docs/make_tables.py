@@ -1,0 +1,101 @@
+"""Rewrites the parts of cells.md and topologies.md that follow from the registries: `python docs/make_tables.py`.
+
+A generated part stands between two comments; the first one says what it holds:
+
+    <!-- cells: gru lstm -->          rows of these cells, in this order
+    <!-- topologies -->              rows of all tasks; the last columns, command and what was reached, are kept
+    <!-- end -->
+
+Facts come from the registries, which read them from source text; Keras is not imported.
+Measured numbers are never touched.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from seqtasks import plugins
+from seqtasks.registry import Entry
+
+DOCS = Path(__file__).resolve().parent
+FILES = ("cells.md", "topologies.md")
+PART = re.compile(r"(<!-- (cells:|topologies)(.*?)-->\n)(.*?)(<!-- end -->)", re.S)
+ORDER = ("one-to-one", "one-to-many", "many-to-one", "many-to-many", "synced")  # as in topologies.svg
+
+
+def generated(text: str) -> str:
+    """The text of a document with its generated parts made anew.
+
+    Args:
+        text: of the document as it is.
+
+    Raises:
+        KeyError: a part names a cell that is not bundled.
+    """
+
+    def part(found: re.Match[str]) -> str:
+        begin, kind, names, old, end = found.groups()
+        return begin + (_cells(names.split()) if kind == "cells:" else _topologies(old)) + end
+
+    return PART.sub(part, text)
+
+
+def bundled_cells() -> dict[str, Entry]:
+    """The entries of the cells that come with seqtasks, by name."""
+    return {entry.name: entry for entry in plugins.cells.entries() if entry.module.startswith("seqtasks.cells.")}
+
+
+def listed_cells(text: str) -> list[str]:
+    """The names in the `cells:` comments of a document."""
+    return [name for _, kind, names, _, _ in PART.findall(text) if kind == "cells:" for name in names.split()]
+
+
+def _cells(names: list[str]) -> str:
+    entries = bundled_cells()
+    rows = [
+        f"| `{name}` | {about['summary']} | {about['states']} | `{about['params']}` | {about['engines']} "
+        f"| [{about['year']}]({about['paper']}) |"
+        for name in names
+        for about in [entries[name].about]
+    ]
+    return _table("cell | what it is | states | parameters | engines | source", rows)
+
+
+def _topologies(old: str) -> str:
+    kept = {}
+    for line in old.splitlines():
+        if found := re.search(r"tasks/(\w+)\.py\)", line):
+            kept[found[1]] = " | ".join(cell.strip() for cell in line.strip("| ").split(" | ")[-2:])
+    entries = [entry for entry in plugins.tasks.entries() if entry.module.startswith("seqtasks.tasks.")]
+    before = {name: place for place, name in enumerate(kept)}
+    entries.sort(key=lambda e: (ORDER.index(e.about["topology"]), before.get(e.name, len(before)), e.name))
+    rows = [
+        f"| {entry.about['topology']} | [{entry.name}](../tasks/{entry.name}.py) "
+        f"| {kept.get(entry.name, f'`seqtasks run {entry.name}` | –')} |"
+        for entry in entries
+    ]
+    return _table("topology | task | command | what it reaches", rows)
+
+
+def _table(header: str, rows: list[str]) -> str:
+    rule = " | ".join([":--"] * len(header.split(" | ")))
+    return "\n".join([f"| {header} |", f"| {rule} |", *rows, ""])
+
+
+def main() -> int:
+    """Rewrites the files; returns 1 if a bundled cell is in no section of cells.md or in two."""
+    for file in FILES:
+        path = DOCS / file
+        text = path.read_text(encoding="utf-8")
+        path.write_text(generated(text), encoding="utf-8")
+    listed = listed_cells((DOCS / "cells.md").read_text(encoding="utf-8"))
+    wrong = sorted(name for name in bundled_cells() if listed.count(name) != 1)
+    if wrong:
+        print(f"docs/cells.md has to name each cell once, in one `<!-- cells: … -->`; see {', '.join(wrong)}")
+    return int(bool(wrong))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""CSV and TSV files: which quotes count, and rows that do not fit their header."""
+
+import pytest
+
+from seqtasks.data.tables import read_table
+from seqtasks.errors import DataError
+
+
+def write(folder, content, name="a.csv"):
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [
+        ("a,b\nx,y\n", [["x", "y"]]),
+        ('a,b\n"x, ""y""\nz",w\n', [['x, "y"\nz', "w"]]),
+        ('a,b\n"",\n,""\n', [["", ""], ["", ""]]),
+        ('a,b\r\n"x\r\nz",y\r\n\r\nv,w', [["x\nz", "y"], ["v", "w"]]),
+        ("a,b\nx\ry,\u2028z\x0c\x85\n", [["x\ry", "\u2028z\x0c\x85"]]),
+        ('a,b\nx "y" z, "w"\n', [['x "y" z', ' "w"']]),
+        ("\ufeffa,b\n\n  \nNA,null\n", [["NA", "null"]]),
+        ("a\nx\n\ny\n", [["x"], ["y"]]),
+        ('a,b\n"' + "x" * 300_000 + '",y\n', [["x" * 300_000, "y"]]),
+    ],
+)
+def test_csv(tmp_path, content, rows):
+    assert read_table(write(tmp_path, content)).rows == rows
+
+
+def test_spaces_before_a_field_may_be_ignored(tmp_path):
+    path = write(tmp_path, 'a, b\nx, "y, z"\nv,  w \n')
+    assert read_table(path, trim=True).rows == [["x", "y, z"], ["v", "w "]]
+
+
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [
+        ('a\tb\n"so it began\tx\nfine\ty\n"and on\tx\n', [['"so it began', "x"], ["fine", "y"], ['"and on', "x"]]),
+        ('a\tb\n"good"\tx\nhe said "\ty\n', [['"good"', "x"], ['he said "', "y"]]),
+        ('a\tb\n"two\nlines"\tx\n"a ""tab""\there"\ty\n', [["two\nlines", "x"], ['a "tab"\there', "y"]]),
+        ("a\tb\n\t\nx\t\n", [["", ""], ["x", ""]]),
+    ],
+)  # fmt: skip
+def test_quotation_marks_are_text_in_tsv_unless_lines_do_not_fit_without(tmp_path, content, rows):
+    assert read_table(write(tmp_path, content, "a.tsv")).rows == rows
+
+
+def test_rows_know_their_lines(tmp_path):
+    assert read_table(write(tmp_path, 'a,b\n"x\n\nx",y\n\nz,w\n')).lines == [2, 6]
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "message"),
+    [
+        (
+            "text,label\nfine, but dull,x\n\na, b,x\n",
+            "a.csv",
+            r"a\.csv, line 2: 3 fields, as have 1 more rows, but the header has 2 \(text, label\); put a text that "
+            "holds a comma between quotation marks",
+        ),
+        ("a,b,c\nx,y,z\nx,y\n", "a.csv", r"line 3: 2 fields, but the header has 3 \(a, b, c\)"),
+        ('a,b\n"x\ny",z,w\n', "a.csv", "line 2: 3 fields, but the header has 2"),
+        ('a\tb\n"x\ty\tz\n', "a.tsv", "line 2: 3 fields, but the header has 2 .*; put one tab between two fields"),
+        ('a,b\nx,y\n"z,w\nv,u\n', "a.csv", 'cannot read .*csv, line 3: the quotation mark at the beginning of "z,w is'),
+        ('a,b\n"x\n" y,z\n', "a.csv", "line 2: .* closed before the end of the field; put such a text between two"),
+        ("", "a.csv", "cannot read the table: .*a.csv is empty"),
+        ("\n\n", "a.csv", "every line is empty"),
+        ("a,b\n", "a.tsv", "has no row below its header"),
+        (b"a,b\n\xe9,x\n", "a.csv", "cannot read the table: .*not UTF-8: byte 0xe9 at position 4; convert it"),
+        ("x", "a.txt", r"ends in '\.txt'; allowed: \.csv, \.tsv"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named_with_its_line(tmp_path, content, name, message):
+    with pytest.raises(DataError, match=message) as caught:
+        read_table(write(tmp_path, content, name))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_column_by_its_name(tmp_path):
+    table = read_table(write(tmp_path, "a,b,b\nx,y,z\n"))
+    assert table.column("a", "choose") == ["x"]
+    with pytest.raises(DataError, match="has no column 'c'; it has: a, b, b; choose"):
+        table.column("c", "choose")
+    with pytest.raises(DataError, match="has 2 columns named 'b'"):
+        table.column("b", "choose")

@@ -1,0 +1,72 @@
+"""The generated parts of docs/ agree with the registries, and what README.md counts is true."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+from seqtasks import plugins
+
+ROOT = Path(__file__).resolve().parents[1]
+spec = importlib.util.spec_from_file_location("make_tables", ROOT / "docs" / "make_tables.py")
+assert spec is not None and spec.loader is not None
+make_tables = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(make_tables)
+
+CELLS = (ROOT / "docs" / "cells.md").read_text(encoding="utf-8")
+TOPOLOGIES = (ROOT / "docs" / "topologies.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+WHAT = "; run python docs/make_tables.py"
+
+
+@pytest.mark.parametrize("text", [CELLS, TOPOLOGIES], ids=make_tables.FILES)
+def test_the_tables_are_up_to_date(text: str) -> None:
+    new = make_tables.generated(text)
+    assert new.splitlines() == text.splitlines(), WHAT
+
+
+def test_every_cell_stands_in_one_section() -> None:
+    assert sorted(make_tables.listed_cells(CELLS)) == sorted(make_tables.bundled_cells()), WHAT
+
+
+def test_every_task_has_a_row() -> None:
+    rows = re.findall(r"^\| [a-z-]+ \| \[(\w+)\]", TOPOLOGIES, re.M)
+    tasks = [entry.name for entry in plugins.tasks.entries() if entry.module.startswith("seqtasks.tasks.")]
+    assert sorted(rows) == sorted(tasks), WHAT
+
+
+def test_what_was_changed_by_hand_is_made_anew_and_what_was_measured_stays() -> None:
+    assert "| loop, native, keras |" in CELLS
+    assert make_tables.generated(CELLS.replace("| loop, native, keras |", "| loop |")) == CELLS
+    assert make_tables.generated(TOPOLOGIES.replace("| synced | [tagging]", "| many-to-one | [tagging]")) == TOPOLOGIES
+    other = TOPOLOGIES.replace("95.3 %", "12.3 %")
+    assert other != TOPOLOGIES and make_tables.generated(other) == other
+    with pytest.raises(KeyError, match="no_such_cell"):
+        make_tables.generated(CELLS.replace("<!-- cells: ", "<!-- cells: no_such_cell ", 1))
+
+
+@pytest.mark.parametrize("name", make_tables.bundled_cells())
+def test_the_text_of_a_cell_shows_what_its_class_says(name: str) -> None:
+    cls = plugins.cells.get(name)
+    tree = ast.parse(Path(inspect.getfile(cls)).read_text(encoding="utf-8"))
+    about = dict(plugins._about_cells(tree))[name]
+    methods = {"native": "native_loop", "keras": "keras_layer", "parallel": "scan"}
+    assert about["engines"] == ", ".join(["loop", *(e for e, method in methods.items() if cls.has_own(method))])
+    assert about["states"] == ", ".join(cls.states)
+    assert (about["params"], about["year"], about["paper"]) == (cls.params, cls.year, cls.paper)
+
+
+def test_numbers_and_lists_of_cells_are_true() -> None:
+    cells = make_tables.bundled_cells()
+    for text in (README, CELLS, (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")):
+        (count,) = set(re.findall(r"(\d+) (?:recurrent )?cells\b", text))
+        assert int(count) == len(cells)
+    for engine in ("native", "keras"):
+        (row,) = re.findall(rf"^\| `{engine}` \| (.*) \|$", README, re.M)
+        named = set(re.findall(r"`(\w+)`", row))
+        assert named == {name for name, entry in cells.items() if engine in entry.about["engines"].split(", ")}

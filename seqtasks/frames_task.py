@@ -15,6 +15,7 @@ from seqtasks.data.films import read_film
 from seqtasks.data.moving import DIRECTIONS, Clips, Film, FilmBatches
 from seqtasks.data.sources import Source
 from seqtasks.data.splits import Examples, Splits
+from seqtasks.data.survey import Survey
 from seqtasks.encoder import Encoder
 from seqtasks.errors import ConfigError
 from seqtasks.film_pictures import SUFFIXES, film_strip, write_film
@@ -154,6 +155,9 @@ class FramesTask(Task):
         test = _films(labelled_images.load(source).test, COUNTS["test"])
         film, labels = self.batches(test, 1).one(int(number))
         return film, [self.classes[label] for label in labels]
+
+    def survey(self, splits: Splits) -> Survey:
+        return Survey(splits.spec["counts"])  # frames have labels, and are drawn later
 
     def baseline_seconds(self, splits: Splits) -> dict[str, float]:
         return {"logistic regression": 20.0}  # mostly the drawing of frames

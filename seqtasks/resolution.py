@@ -57,16 +57,17 @@ def resolve(config: Config, task_class: type[Task], reporter: Reporter, plan: Pl
     plan = plan or (lambda **_: config)
     task = task_class(config.options)
     source = find(task, config, reporter)
-    config = plan(source=str(source))
+    config_before, config = config, plan(source=str(source))
     task = task_class(config.options)
     splits = read(task, config, source)
     sized = plan(source=str(source), size=len(splits.train))
     if sized.options != config.options:  # they may decide the vocabulary; small data is read again at once
         task = task_class(sized.options)
         splits = read(task, sized, source)
+    suited = _changed(config_before, sized)
     config = sized
     if config.train.epochs is not None:
-        return Resolved(task, config, splits, source, "")
+        return Resolved(task, config, splits, source, suited)
     batches = task.batches(splits.train, config.train.batch_size, shuffle=True, seed=config.seed)
     train = with_epochs(config.train, batches.batches_per_epoch)
     computed = (
@@ -75,7 +76,15 @@ def resolve(config: Config, task_class: type[Task], reporter: Reporter, plan: Pl
     )
     if train.early_stopping is not None:
         computed += f"; stops after {train.early_stopping} epochs without progress"
+    computed += f"; {suited}" if suited else ""
     return Resolved(task, dataclasses.replace(config, train=train), splits, source, computed)
+
+
+def _changed(before: Config, after: Config) -> str:
+    """The settings that sections for the source or the size gave, as a user would type them."""
+    new, old = after.flat(), before.flat()
+    changed = [f"{key}={value}" for key, value in new.items() if old.get(key) != value and key != "train.min_updates"]
+    return f"for data of this source or size: {' '.join(changed)}" if changed else ""
 
 
 def with_epochs(train: TrainConfig, batches_per_epoch: int) -> TrainConfig:

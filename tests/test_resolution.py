@@ -33,6 +33,28 @@ def test_as_many_epochs_as_give_the_updates(batches, epochs, stop):
     assert made.epochs * batches >= 7500 or made.epochs == MOST_EPOCHS
 
 
+@pytest.mark.parametrize(
+    ("task", "examples", "epochs"),
+    [  # of the sets in docs/, whose scores were reached with these
+        ("mnist_rows", 55_000, 18),
+        ("mnist_vanilla", 55_000, 12),
+        ("glimpses", 55_000, 10),
+        ("sentiment", 22_500, 3),
+        ("tagging", 12_543, 8),
+        ("translation", 29_000, 10),
+        ("captioning", 20_000, 15),
+        ("frames", 10_000, 10),
+        ("spoken_digits", 2000, 20),
+        ("spoken_strings", 2000, 20),
+    ],
+)
+def test_the_large_sets_take_the_epochs_that_they_were_tuned_with(task, examples, epochs):
+    made = plan_of(task)(source="tfds:any", size=examples)
+    assert made == plan_of(task)(), "no section applies"
+    train = with_epochs(made.train, -(-examples // made.train.batch_size))
+    assert (train.epochs, train.early_stopping) == (epochs, None)
+
+
 def test_what_is_given_is_not_computed():
     assert with_epochs(TrainConfig(epochs=3), 10) == TrainConfig(epochs=3)
     made = with_epochs(TrainConfig(min_updates=1000, early_stopping=4), 10)
@@ -47,7 +69,7 @@ def test_a_computed_number_has_the_hash_of_the_same_number_given_by_hand():
     given = resolved("mnist_rows", *small, f"train.epochs={c.epochs}", f"train.early_stopping={c.early_stopping}",
                      f"train.min_updates={c.min_updates + 1}")  # fmt: skip
     hashes = [train.identity(one.task, one.config, one.splits) for one in (computed, given)]
-    assert hashes[0] == hashes[1] and given.computed == ""
+    assert hashes[0] == hashes[1] and "epochs" not in given.computed
 
 
 def test_an_epoch_count_of_a_file_is_kept(tmp_path):
@@ -58,8 +80,11 @@ def test_an_epoch_count_of_a_file_is_kept(tmp_path):
 
 def test_the_section_for_the_built_in_set_applies_by_itself_and_gives_way_to_what_is_typed():
     own, plain = resolved("mnist_rows", "data.source=builtin").config, plan_of("mnist_rows")()
-    assert (own.train.batch_size, own.options.augment) == (32, False)
-    assert (plain.train.batch_size, plain.options.augment) == (128, True)
+    assert (own.train.batch_size, own.options.label_smoothing) == (32, 0.1)
+    assert (plain.train.batch_size, plain.options.label_smoothing) == (128, 0.0)
+    assert "for data of this source or size: encoder.dropout=0.3 train.batch_size=32" in (
+        resolved("mnist_rows", "data.source=builtin").computed
+    )
     assert resolved("mnist_rows", "data.source=builtin", "train.batch_size=64").config.train.batch_size == 64
 
 

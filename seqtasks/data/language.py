@@ -89,6 +89,20 @@ def _parts(source: Source, split: Split) -> tuple[str, Parts]:
     return name, {"train": (whole, 0, first), "validation": (whole, first, second), "test": (whole, second, None)}
 
 
+def _reference() -> str:
+    """The reference of the Python language, which every Python carries, each paragraph once.
+
+    Some stand there several times: a test text of which a sixth is copied from training tells how well a method copies.
+    """
+    from pydoc_data.topics import topics
+
+    paragraphs = "\n\n".join(str(text).strip() for _, text in sorted(topics.items())).split("\n\n")
+    once: dict[str, str] = {}
+    for paragraph in paragraphs:
+        once.setdefault(" ".join(paragraph.split()), paragraph)
+    return "\n\n".join(once.values()) + "\n"
+
+
 def _limited(parts: Parts, source: Source) -> Parts:
     """The parts cut to the limits; a text that is cut into training and validation keeps their proportion."""
     if source.limit is None and source.limit_test is None:
@@ -120,9 +134,7 @@ def _texts(source: Source) -> dict[str, Text]:
             found |= {"train": found["train"][:cut], "validation": found["train"][cut:]}
         return {part: Text(found[part]) for part in NAMES}
     if source.kind == "builtin":
-        from pydoc_data.topics import topics  # the reference of the language, which every Python carries
-
-        return {"all": Text(["\n\n".join(str(text).strip() for _, text in sorted(topics.items())) + "\n"])}
+        return {"all": Text([_reference()])}
     assert source.folder is not None
     layout = {"train": "train.txt", "validation": "valid.txt", "test": "test.txt"}
     there = {part: source.folder / file for part, file in layout.items() if (source.folder / file).is_file()}

@@ -58,8 +58,8 @@ def test_an_epoch_count_of_a_file_is_kept(tmp_path):
 
 def test_the_section_for_the_built_in_set_applies_by_itself_and_gives_way_to_what_is_typed():
     own, plain = resolved("mnist_rows", "data.source=builtin").config, plan_of("mnist_rows")()
-    assert (own.train.batch_size, own.options.augment) == (32, False)
-    assert (plain.train.batch_size, plain.options.augment) == (128, True)
+    assert (own.train.batch_size, own.options.label_smoothing) == (32, 0.1)
+    assert (plain.train.batch_size, plain.options.label_smoothing) == (128, 0)
     assert resolved("mnist_rows", "data.source=builtin", "train.batch_size=64").config.train.batch_size == 64
 
 

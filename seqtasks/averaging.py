@@ -30,7 +30,8 @@ class WeightAverage(keras.callbacks.Callback):
     def __init__(self, config: TrainConfig, monitor: str, higher_is_better: bool):
         super().__init__()
         self.how = config.average
-        self.first = max(0, config.epochs - config.last_epochs)  # the first epoch of the last ones
+        last = config.last_epochs if self.how == "epochs" else 0
+        self.first = max(0, config.known_epochs - last) if last else 0  # the first epoch of the last ones
         self.momentum = config.ema_momentum
         self.nonmono = config.nonmono
         self.monitor = monitor

@@ -18,14 +18,18 @@ Overrides = Annotated[Words, typer.Argument(help="Settings: encoder.cell=gru tra
 Runs = Annotated[Path, typer.Option("--runs", help="The folder of all runs", envvar="SEQTASKS_RUNS")]
 ConfigFile = Annotated[str | None, typer.Option("--config", help="A YAML file, or the name of a bundled one")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress")]
+RunNames = Annotated[list[str], typer.Argument(help="Run folders, or their names", metavar="RUN")]
 RunName = Annotated[str, typer.Argument(help="A run folder, or its name", metavar="RUN")]
 Format = Annotated[Literal["text", "markdown", "csv", "latex", "html", "json"], typer.Option("--format", "-f")]
 Answer = Annotated[Literal["text", "csv", "json"], typer.Option("--format", "-f")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the configuration and the model; train nothing")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result row as one JSON line, last on standard output")]
 Inputs = Annotated[Words, typer.Argument(help="What the task reads, and its options --name value; after -- texts")]
 File = Annotated[str | None, typer.Option(metavar="PATH", help="A text on each line; of predict also the prompt")]
+By = Annotated[str | None, typer.Option("--by", help="Group by these settings, e.g. encoder.cell,encoder.units")]
+Lines = Annotated[Words, typer.Argument(help="Lines of text")]
 Out = Annotated[str | None, typer.Option(metavar="PATH", help="Write the answers here; of texts line by line")]
-Trust = Annotated[bool, typer.Option("--trust", help="Run the task's code that lies in the run folder; read it first")]
+Trust = Annotated[bool, typer.Option("--trust", help="Run code that lies in the run folder; read it first")]
 _RUNS = Path("runs")
 
 
@@ -35,9 +39,7 @@ def run(
     overrides: Overrides = None,
     config: ConfigFile = None,
     runs: Runs = _RUNS,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the configuration and the model; train nothing")
-    ] = False,
+    dry_run: DryRun = False,
     force: Annotated[bool, typer.Option("--force", help="Train again even if the run is finished")] = False,
     quiet: Quiet = False,
     json: Json = False,
@@ -54,9 +56,7 @@ def run(
 
       seqtasks run mnist_rows --config mnist_rows_best
 
-      seqtasks run ./my_task.py --dry-run
-
-      seqtasks run mnist_rows encoder.cell=./my_cell.py
+      seqtasks run ./my_task.py encoder.cell=./my_cell.py --dry-run
     """
     from seqtasks import commands
 
@@ -120,9 +120,7 @@ def table(
             metavar="[TASK…] [KEY=VALUE…]",
         ),
     ] = None,
-    by: Annotated[
-        str | None, typer.Option("--by", help="Group by these settings, e.g. encoder.cell,encoder.units")
-    ] = None,
+    by: By = None,
     format: Format = "text",
     runs: Runs = _RUNS,
 ) -> None:
@@ -141,11 +139,7 @@ def table(
 
 @command()
 def evaluate(
-    run: Annotated[list[str], typer.Argument(help="Run folders, or their names", metavar="RUN")],
-    runs: Runs = _RUNS,
-    format: Answer = "text",
-    quiet: Quiet = False,
-    trust: Trust = False,
+    run: RunNames, runs: Runs = _RUNS, format: Answer = "text", quiet: Quiet = False, trust: Trust = False
 ) -> None:
     """Score a trained model on its test split again; of several runs each, and the mean of their probabilities.
 
@@ -185,13 +179,13 @@ def predict(
     """
     from seqtasks import commands
 
-    commands.predict(run, inputs or [], ctx.meta[LITERAL], runs, format, file, out, trust=trust)
+    commands.predict(run, inputs or [], ctx.meta[LITERAL], runs, file=file, out=out, format=format, trust=trust)
 
 
 @command()
 def score(
     run: RunName,
-    texts: Annotated[list[str] | None, typer.Argument(help="Lines of text")] = None,
+    texts: Lines = None,
     file: File = None,
     runs: Runs = _RUNS,
     format: Answer = "text",
@@ -268,8 +262,7 @@ def new(
 @command()
 def bench(
     words: Annotated[
-        list[str] | None,
-        typer.Argument(help="mnist, char, imdb, imdb_lengths or ptb; and sizes", metavar="[SHAPE] [KEY=VALUE…]"),
+        Words, typer.Argument(help="mnist, char, imdb, imdb_lengths or ptb; and sizes", metavar="[SHAPE] [KEY=VALUE…]")
     ] = None,
     contenders: Annotated[
         str | None,

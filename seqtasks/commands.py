@@ -16,7 +16,6 @@ from seqtasks import config_files, known_runs, plugins, results, verdict
 from seqtasks import quiet as quietly
 from seqtasks import runs as folders
 from seqtasks.errors import TASK_SETTINGS, ConfigError, RunError, UnknownNameError, suggest
-from seqtasks.files import is_utf8, shown
 from seqtasks.output import print_rows
 
 if TYPE_CHECKING:
@@ -87,20 +86,13 @@ def prepare(task: str, overrides: Sequence[str], config_file: str | None) -> tup
 
     def plan(**data: Any) -> Config:
         config = configuration.resolve(cls.name, cls.Options, overrides, config_file, own, **data)
-        _check_texts(config)
+        configuration.check_texts(config)
         cell = config.encoder.cell
         if cell not in cells:
             cells[cell] = plugins.load_cell(cell).cell_name
         return dataclasses.replace(config, encoder=dataclasses.replace(config.encoder, cell=cells[cell]))
 
     return cls, plan(), plan
-
-
-def _check_texts(config: Config) -> None:
-    """Refuses texts that no file name and no result row can hold."""
-    for key, value in config.flat().items():
-        if isinstance(value, str) and ("\0" in value or not is_utf8(value)):
-            raise ConfigError(f"{key} is {shown(value)!r}; allowed: text in UTF-8 without NUL; set {key}=…")
 
 
 def run(
@@ -213,28 +205,18 @@ def evaluate(names: Sequence[str], runs: Path, format: str, *, quiet: bool, trus
     from seqtasks import use
 
     reporter = _reporter(quiet)
-    several = len(opened) > 1
-    print_rows(use.ensemble(opened, reporter, trust) if several else use.evaluate(opened[0], reporter, trust), format)
+    rows = use.ensemble(opened, reporter, trust) if opened[1:] else use.evaluate(opened[0], reporter, trust)
+    print_rows(rows, format)
 
 
-def predict(
-    name: str,
-    words: Sequence[str],
-    literal: int,
-    runs: Path,
-    format: str,
-    file: str | None,
-    out: str | None,
-    *,
-    trust: bool,
-) -> None:
-    """`seqtasks predict`; the last `literal` words came after a lone `--`."""
+def predict(name: str, words: Sequence[str], literal: int, runs: Path, **how: Any) -> None:
+    """`seqtasks predict`; the last `literal` words came after a lone `--`; `how` is as in `predicting.Request`."""
     folder = folders.find(name, runs)
     quietly.import_keras()
     from seqtasks import predicting
 
     first = max(0, len(words) - literal)
-    predicting.predict(folder, predicting.Request(words[:first], words[first:], file, out, format, trust))
+    predicting.predict(folder, predicting.Request(words[:first], words[first:], **how))
 
 
 def score(name: str, texts: Sequence[str], file: str | None, runs: Path, format: str, *, trust: bool) -> None:

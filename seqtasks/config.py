@@ -123,6 +123,12 @@ class TrainConfig:
     tensorboard: bool = setting(False, "write TensorBoard logs (extra: tensorboard)", identity=False)
     checkpoint_seconds: float = setting(30.0, "time between checkpoints inside an epoch", above=0, identity=False)
 
+    @property
+    def known_epochs(self) -> int:
+        """`epochs` of a run whose data is known, see `resolution.with_epochs`."""
+        assert self.epochs is not None
+        return self.epochs
+
 
 @dataclasses.dataclass(frozen=True)
 class Config:
@@ -221,6 +227,17 @@ def from_dict(values: Mapping[str, Any], options: type) -> Config:
     rest = dict(values)
     own = rest.pop("options", {}) or {}
     return dataclasses.replace(build(Config, rest), options=build(options, own, "options."))
+
+
+def check_texts(config: Config) -> None:
+    """Refuses texts that no file name and no result row can hold.
+
+    Raises:
+        ConfigError: a text with NUL, or one that is not UTF-8.
+    """
+    for key, value in config.flat().items():
+        if isinstance(value, str) and ("\0" in value or not is_utf8(value)):
+            raise ConfigError(f"{key} is {shown(value)!r}; allowed: text in UTF-8 without NUL; set {key}=…")
 
 
 def split_override(text: str) -> tuple[str, str]:

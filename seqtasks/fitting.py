@@ -62,7 +62,7 @@ def fit(
                 if isinstance(callback, WeightAverage):  # what was saved at the end of an epoch holds the average
                     callback.swapped = checkpoint.step == 0
         folder.set_status("training")
-        bars = reporter.callback(config.train.epochs, batches.batches_per_epoch)
+        bars = reporter.callback(config.train.known_epochs, batches.batches_per_epoch)
         callbacks = [
             StopOnNaN(config.train.learning_rate, batches),
             *task.callbacks(validation),
@@ -72,9 +72,9 @@ def fit(
             checkpoint,
         ]
         try:
-            while checkpoint.epoch < config.train.epochs and not checkpoint.done:
+            while checkpoint.epoch < config.train.known_epochs and not checkpoint.done:
                 # Keras cannot begin inside an epoch: the rest of one is a fit of its own.
-                until = checkpoint.epoch + 1 if checkpoint.step else config.train.epochs
+                until = checkpoint.epoch + 1 if checkpoint.step else config.train.known_epochs
                 _fit_until(model, batches, validation, checkpoint.epoch, until, callbacks)
             if request.received:
                 raise Interrupted(f"stopped after training, before scoring; continue with: {folder.command('resume')}")

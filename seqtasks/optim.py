@@ -43,7 +43,7 @@ def make_schedule(config: TrainConfig, steps_per_epoch: int) -> Any:
     """A learning rate, or a Keras schedule of it over update steps."""
     if config.schedule == "cosine":
         warmup = round(config.warmup_epochs * steps_per_epoch)
-        total = config.epochs * steps_per_epoch
+        total = config.known_epochs * steps_per_epoch
         if warmup:
             return keras.optimizers.schedules.CosineDecay(
                 0.0, max(1, total - warmup), warmup_target=config.learning_rate, warmup_steps=warmup

@@ -252,8 +252,7 @@ class Recurrent(MaskedLayer):
     def _zone(self, x: Any, training: bool) -> Any:
         if not self.zoneout or not training:
             return self.zoneout or None
-        shape = ops.shape(x)[:2]
-        sizes = self.cell.state_size
+        shape, sizes = ops.shape(x)[:2], self.cell.state_size
         return [keras.random.uniform((*shape, n), seed=self.seed_generator) < self.zoneout for n in sizes]
 
     def _check(self, x: Any, mask: Any, initial_state: Sequence[Any] | None, reset: Any) -> None:

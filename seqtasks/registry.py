@@ -76,7 +76,9 @@ class Registry(Generic[T]):
                 raise DuplicateNameError(
                     f"{self.kind} {name} is defined by both {entry.module} and {module}; give one another name"
                 )
-        self._entries[name] = Entry(name, module, value, None, about or (entry.about if entry else {}))
+        # What the text of a bundled module shows, such as its file, stays known once it is imported.
+        known = entry.about if entry is not None and not module.startswith(FILE_MODULE) else {}
+        self._entries[name] = Entry(name, module, value, None, {**known, **(about or {})})
         return value
 
     def add_lazy(self, name: str, load: Callable[[], Any], module: str, about: dict[str, Any] | None = None) -> None:

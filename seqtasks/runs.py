@@ -27,11 +27,10 @@ from typing import Any
 
 import yaml
 
-from seqtasks import __version__
+from seqtasks import __version__, repair
 from seqtasks.config import Config
 from seqtasks.errors import DamagedRunError, RunError, suggest
 from seqtasks.files import usable, write_text
-from seqtasks.repair import REPAIR, run_again, same_result
 
 FORMAT = 1
 
@@ -67,21 +66,8 @@ class Run:
 
     @property
     def plugin(self) -> Path | None:
-        """The copy of the task's file, for a task that was run from a file.
-
-        Raises:
-            RunError: `run.json` names a file outside the folder.
-        """
-        name = self.facts.get("plugin")
-        if name is None:
-            return None
-        path = self.path / str(name)
-        if not isinstance(name, str) or Path(name).name != name or path.resolve().parent != self.path.resolve():
-            raise RunError(
-                f"{self.path / 'run.json'} names the task's file {name!r}, which is not in this folder; "
-                "such a file is never used; train again with seqtasks run"
-            )
-        return path
+        """The copy of the task's file, for a task that was run from a file; see `copies`."""
+        return self._copy("plugin", "task")
 
     def command(self, verb: str = "run") -> str:
         """The command that trains this run again, or does something else with it.
@@ -91,30 +77,34 @@ class Run:
         """
         if verb != "run":
             return shlex.join(["seqtasks", verb, str(self.path), *(["--trust"] if self.copies else [])])
-        return run_again(self.path, str(self.plugin or self.task), self.cell_plugin)
+        return repair.run_again(self.path, str(self.plugin or self.task), self.cell_plugin)
 
     @property
     def cell_plugin(self) -> Path | None:
-        """The copy of the cell's file, for a cell that was given as a file.
+        """The copy of the cell's file, for a cell that was given as a file; see `copies`."""
+        return self._copy("cell_plugin", "cell")
+
+    @property
+    def copies(self) -> list[Path]:
+        """The copied files, of the task and of the cell, whose code runs when the run is used.
 
         Raises:
             RunError: `run.json` names a file outside the folder.
         """
-        name = self.facts.get("cell_plugin")
+        return [path for path in (self.plugin, self.cell_plugin) if path is not None]
+
+    def _copy(self, key: str, kind: str) -> Path | None:
+        name = self.facts.get(key)
         if name is None:
             return None
-        path = self.path / Path(str(name)).name
-        if path.suffix != ".py" or path.name != name or path.resolve() != self.path.resolve() / name:
+        path = self.path / str(name)
+        plain = isinstance(name, str) and "\0" not in name and Path(name).name == name and path.suffix == ".py"
+        if not plain or path.resolve() != self.path.resolve() / str(name):
             raise RunError(
-                f"{self.path / 'run.json'} names the cell's file {name!r}, which is not in this folder; "
+                f"{self.path / 'run.json'} names the {kind}'s file {name!r}, which is not in this folder; "
                 "such a file is never used; train again with seqtasks run"
             )
         return path
-
-    @property
-    def copies(self) -> list[Path]:
-        """The copied files, of the task and of the cell, whose code runs when the run is used."""
-        return [path for path in (self.plugin, self.cell_plugin) if path is not None]
 
     def config_values(self) -> dict[str, Any]:
         """The resolved configuration as nested mappings.
@@ -122,20 +112,7 @@ class Run:
         Raises:
             RunError: `config.yaml` is missing or damaged.
         """
-        path = self.path / "config.yaml"
-        repair = f"{REPAIR} (result.json holds them, too)"
-        try:
-            text = path.read_text(encoding="utf-8")
-            values = yaml.safe_load(text)
-        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-            raise RunError(f"cannot read {path}: {reason}; {repair}") from error
-        if not isinstance(values, dict):
-            raise RunError(f"{path} holds no settings; {repair}")
-        groups = {field.name for field in dataclasses.fields(Config)}
-        if not text.endswith("\n") or not groups <= values.keys():
-            raise RunError(f"{path} has lost its end; {repair}")
-        return values
+        return repair.stored_config(self.path)
 
     def same_data(self, config: Config) -> Config:
         """A configuration that reads the same files from any working folder, where `data.source` may be relative.
@@ -223,8 +200,9 @@ def create(
         path.mkdir(parents=True, exist_ok=True)
         if plugin is not None:
             facts["plugin"] = f"{config.task}.py"
-            if not _is_same(path / facts["plugin"], plugin):
-                write_text(path / facts["plugin"], plugin.read_text(encoding="utf-8"))
+            copy = path / facts["plugin"]
+            if not (copy.exists() and copy.samefile(plugin)):
+                write_text(copy, plugin.read_text(encoding="utf-8"))
         if cell_code is not None:
             facts["cell_plugin"] = f"{config.encoder.cell}.cell.py"  # a task's file may have the plain name
             facts["cell_file"] = code_hash(cell_code)
@@ -253,13 +231,13 @@ def open_run(path: Path) -> Run:
     file = path / "run.json"
     if not file.is_file():
         if (path / "config.yaml").is_file():
-            raise RunError(f"{path} has lost its run.json; {_repair(path)}")
+            raise RunError(f"{path} has lost its run.json; {repair.advice(path)}")
         raise RunError(f"{path} is not a run folder (no run.json); see seqtasks list runs")
     try:
         facts = json.loads(file.read_text(encoding="utf-8"))
         found = facts["format"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DamagedRunError(f"cannot read {file}: {error}; {_repair(path)}") from error
+        raise DamagedRunError(f"cannot read {file}: {error}; {repair.advice(path)}") from error
     if found != FORMAT:
         raise RunError(
             f"{path} has format {found}, written by seqtasks {facts.get('seqtasks')}; this is seqtasks {__version__} "
@@ -277,8 +255,7 @@ def find(name: str, runs_dir: Path) -> Run:
     for path in (usable(name, "run"), usable(runs_dir / name, "run")):
         if path.is_dir():
             return open_run(path)
-    known = _names(runs_dir)
-    hint = suggest(Path(name).name, known, see=f"`seqtasks list runs --runs {runs_dir}`")
+    hint = suggest(Path(name).name, _names(runs_dir), see=f"`seqtasks list runs --runs {runs_dir}`")
     raise RunError(f"there is no run {name!r} here or in {runs_dir}; {hint}")
 
 
@@ -295,25 +272,10 @@ def _complete(run: Run, config: Config, facts: Mapping[str, Any], cell_code: str
     """Whether the files that `create` writes are there, readable, and of this configuration and data."""
     with contextlib.suppress(RunError, OSError, UnicodeDecodeError):
         cell = None if run.cell_plugin is None else run.cell_plugin.read_text(encoding="utf-8")
-        there = same_result(config, run.config_values()) and all(path.is_file() for path in run.copies)
+        there = repair.same_result(config, run.config_values()) and all(path.is_file() for path in run.copies)
         there = there and cell == cell_code
         return there and {key: run.facts.get(key) for key in facts} == json.loads(json.dumps(facts))
     return False
-
-
-def _repair(path: Path) -> str:
-    """How to get a lost `run.json` back."""
-    with contextlib.suppress(RunError):
-        values = Run(path, {}).config_values()
-        task, encoder = values["task"], values["encoder"]
-        file, cell = path / f"{task}.py", path / f"{encoder.get('cell') if isinstance(encoder, dict) else ''}.cell.py"
-        again = run_again(path, str(file if file.is_file() else task), cell if cell.is_file() else None)
-        return f"this writes it again: {again}"
-    return REPAIR
-
-
-def _is_same(a: Path, b: Path) -> bool:
-    return a.exists() and a.samefile(b)
 
 
 @contextlib.contextmanager

@@ -63,11 +63,14 @@ def test_every_bundled_file_can_be_used(name):
     task = next((t for t in sorted(plugins.tasks.names(), key=len, reverse=True) if name.startswith(t)), None)
     assert task is not None, f"configs/{name}.yaml belongs to no task"
     cls = plugins.load_task(task)
-    leaves = resolve(task, cls.Options, config_file=name).flat()
-    for group, values in made.items():
-        for key, value in values.items() if isinstance(values, dict) else {}:
-            found = leaves[f"{group}.{key}"]
-            assert (list(found) if isinstance(found, tuple) else found) == value
+    sources, sizes = made.pop("sources", {}), made.pop("sizes", {})
+    known = [({}, made), *(({"source": key}, part) for key, part in sources.items())]
+    for data, part in [*known, *(({"size": key}, part) for key, part in sizes.items())]:
+        leaves = resolve(task, cls.Options, config_file=name, **data).flat()
+        for group, values in part.items():
+            for key, value in values.items() if isinstance(values, dict) else {}:
+                found = leaves[f"{group}.{key}"]
+                assert (list(found) if isinstance(found, tuple) else found) == value
     first = bundled()[name].read_text().splitlines()[0]
     assert first.startswith(f"# seqtasks run {task}"), "the first line is the command that runs it"
 

@@ -47,8 +47,16 @@ def test_a_damaged_note_or_row_is_passed_over(finished, tmp_path):
     words, _, _ = finished
     request = known_runs.request_of("sentiment", words[2:], None, None)
     (note,) = (tmp_path / "runs").glob("*/request.json")
+    row = (note.parent / "result.json").read_text()
     (note.parent / "result.json").write_text("{")
     assert known_runs.recall(tmp_path / "runs", request, None) is None
+    (note.parent / "result.json").write_text(row)
+    assert known_runs.recall(tmp_path / "runs", request, None) is not None
+    for name in ("run.json", "config.yaml"):
+        whole = (note.parent / name).read_text()
+        (note.parent / name).write_text(whole[:30])
+        assert known_runs.recall(tmp_path / "runs", request, None) is None
+        (note.parent / name).write_text(whole)
     note.write_text("[")
     assert known_runs.recall(tmp_path / "runs", request, None) is None
 

@@ -12,7 +12,7 @@ import pytest
 from seqtasks import plugins, runs, train, use
 from seqtasks.config import resolve
 from seqtasks.errors import ConfigError, DataError
-from seqtasks.predicting import Request, predict, read_lines, utf8
+from seqtasks.predicting import Request, predict, utf8
 from seqtasks.progress import Reporter
 
 QUIET = Reporter(quiet=True)
@@ -56,37 +56,28 @@ def tagger(base: Path) -> runs.Run:
     return make(base / "runs", "tagging", source, "options.words=4", "options.character_units=4")
 
 
-def test_only_line_feeds_end_a_line(tmp_path: Path) -> None:
-    (tmp_path / "in.txt").write_bytes(b"\xef\xbb\xbf" + TEXT.encode())
-    assert read_lines(tmp_path / "in.txt") == LINES
-    (tmp_path / "in.txt").write_bytes((TEXT + "\n").encode())
-    assert read_lines(tmp_path / "in.txt") == LINES
-    (tmp_path / "in.txt").write_bytes(b"\n\n")
-    assert read_lines(tmp_path / "in.txt") == ["", ""]
-
-
 @pytest.mark.parametrize(
     ("data", "says"),
     [
         (b"", "is empty; give a text file"),
-        (b"caf\xe9", "byte 0xe9 at position 3; convert it, e.g. iconv -f latin1"),
-        ("a".encode("utf-16"), "it is UTF-16 by its first bytes; convert it, e.g. iconv -f utf-16"),
-        ("a".encode("utf-32"), "it is UTF-32 by its first bytes; convert it, e.g. iconv -f utf-32"),
-        (None, "is not there; give a text file"),
+        (b"caf\xe9 x", "byte 0xe9 at position 3; convert it from the encoding it was written in, e.g. iconv -f"),
+        ("a".encode("utf-16"), "is UTF-16, not UTF-8; convert it: iconv -f UTF-16"),
+        (None, "is not there; give a text file, or the texts themselves as words"),
     ],
 )
-def test_files_that_cannot_be_read(tmp_path: Path, data: bytes | None, says: str) -> None:
+@pytest.mark.parametrize("name", ["classifier", "language"])
+def test_files_that_cannot_be_read(name: str, data: bytes | None, says: str, tmp_path: Path, request) -> None:
     if data is not None:
         (tmp_path / "in.txt").write_bytes(data)
     with pytest.raises(DataError, match=re.escape(says)):
-        read_lines(tmp_path / "in.txt")
+        predict(request.getfixturevalue(name), Request(file=str(tmp_path / "in.txt")))
 
 
 @pytest.mark.parametrize("name", ["classifier", "tagger"])
 def test_as_many_lines_come_out_as_go_in(name: str, tmp_path: Path, request, capsys) -> None:
     run = request.getfixturevalue(name)
     source, out = str(tmp_path / "in.txt"), tmp_path / "out.txt"
-    (tmp_path / "in.txt").write_bytes(TEXT.encode())
+    (tmp_path / "in.txt").write_bytes(b"\xef\xbb\xbf" + TEXT.encode())
     predict(run, Request(file=source, out=str(out)))
     answers = out.read_bytes().decode().split("\n")
     assert len(answers) == 7 and answers[6] == ""
@@ -126,7 +117,7 @@ def test_after_two_dashes_all_is_text(classifier: runs.Run, cli, capsys) -> None
 
 
 def test_a_file_is_the_prompt_of_a_language_model(language: runs.Run, tmp_path: Path, capsys) -> None:
-    (tmp_path / "in.txt").write_text("the cat\n", encoding="utf-8")
+    (tmp_path / "in.txt").write_bytes(b"\xef\xbb\xbfthe cat\r\n")  # read as training texts are
     source, out = str(tmp_path / "in.txt"), tmp_path / "out.txt"
     predict(language, Request(["--length", "5"], file=source, format="json"))
     (row,) = map(json.loads, capsys.readouterr().out.splitlines())

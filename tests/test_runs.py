@@ -148,6 +148,22 @@ def test_the_command_that_runs_it_again(tmp_path: Path) -> None:
     assert runs.Run(run.path, {"plugin": "demo.py"}).command("resume") == f"seqtasks resume '{run.path}' --trust"
 
 
+def test_a_cell_of_a_file_is_code_and_named_by_the_command(tmp_path: Path) -> None:
+    config = Config(task="demo", encoder=EncoderConfig(cell="mine"))
+    path = tmp_path / "run"
+    run = runs.create(path, config, {"task": "demo"}, None, "cell")
+    copy = path / "mine.cell.py"
+    assert run.command("resume") == f"seqtasks resume {path} --trust"
+    assert run.command() == f"seqtasks run demo encoder.cell={copy} --config {path / 'config.yaml'} --runs {tmp_path}"
+    for damage in (copy.unlink, lambda: copy.write_text("ce", encoding="utf-8")):
+        damage()
+        assert runs.create(path, config, {"task": "demo"}, None, "cell").copies == [copy]
+        assert copy.read_text(encoding="utf-8") == "cell"
+    (path / "run.json").unlink()
+    with pytest.raises(RunError, match=f"writes it again: seqtasks run demo encoder.cell={copy} --config"):
+        runs.open_run(path)
+
+
 def test_relative_data_is_read_from_any_folder(tmp_path: Path) -> None:
     config = dataclasses.replace(CONFIG, data=DataConfig(source="files:data"))
     (tmp_path / "data").mkdir()

@@ -37,7 +37,7 @@ def test_a_picture_has_a_legend_in_the_colours_of_the_words(tmp_path):
     green = np.argwhere((pixels == [64, 255, 64]).all(-1))
     red = np.argwhere((pixels == [255, 64, 64]).all(-1))
     assert len(red) and red[:, 0].max() < green[:, 0].max()  # full red only in the legend, full green below it too
-    with pytest.raises(ConfigError, match=r"ends in '\.gif'; allowed: \.html, \.png"):
+    with pytest.raises(ConfigError, match=r"ends in '\.gif'; allowed: \.html, \.htm, \.png"):
         saliency.write(tmp_path / "a.gif", [shaded()])
 
 

@@ -149,7 +149,8 @@ def test_every_advice_works_when_it_is_followed(tmp_path: Path, cli, monkeypatch
     words = ["run", "char_lm", "data.source=files:data", "options.window=10", "train.epochs=1", "encoder.units=4"]
     monkeypatch.chdir(tmp_path)
     assert cli(*words)[0] == 0
-    (path,) = (tmp_path / "runs").iterdir()
+    (path,) = (p.parent for p in (tmp_path / "runs").glob("*/model.keras"))  # beside baselines
+    folders = sorted((tmp_path / "runs").iterdir())
 
     def advice() -> list[str]:
         code, _, err = cli("predict", str(path), "--length", "3")
@@ -175,7 +176,7 @@ def test_every_advice_works_when_it_is_followed(tmp_path: Path, cli, monkeypatch
         code, _, err = cli("predict", str(path), "--length", "3")
         assert code == 2 and "run it once more with the settings it was made with" in err
         assert cli(*words)[0] == 0 and cli("predict", str(path), "--length", "3")[0] == 0
-    assert [p.name for p in (tmp_path / "runs").iterdir()] == [path.name]
+    assert sorted((tmp_path / "runs").iterdir()) == folders
 
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
@@ -223,10 +224,19 @@ def test_a_cell_of_a_file_stays_with_its_run(tmp_path: Path, cli) -> None:
     file.unlink()
     assert "there is no cell file my_cell.py" in cli(*run)[2]
     opened = runs.open_run(folder)
-    assert use.resume(opened, QUIET) == (row, True)
-    assert use.evaluate(opened, QUIET)[0]["now"] == pytest.approx(row.value)
+    for command in ("evaluate", "resume"):
+        code, out, err = cli(command, str(folder))
+        assert code == 2 and f"would run the Python code of {folder / 'leaky_of_a_file.cell.py'};" in err
+    assert use.resume(opened, QUIET, trust=True) == (row, True)
+    assert use.evaluate(opened, QUIET, trust=True)[0]["now"] == pytest.approx(row.value)
 
     plugins.cells.forget("seqtasks_file_cell_leaky_of_a_file.cell")  # as in a new process
     (folder / "result.json").unlink()
-    again, skipped = use.resume(opened, QUIET)
+    again, skipped = use.resume(opened, QUIET, trust=True)
     assert not skipped and again.value == pytest.approx(row.value)
+
+    for name in ("run.json", "model.keras"):
+        (folder / name).unlink()
+        err = cli("evaluate", str(folder), "--trust")[2]
+        assert cli(*shlex.split(err.rpartition(": seqtasks ")[2]))[0] == 0, err
+        assert cli("evaluate", str(folder), "--trust")[0] == 0

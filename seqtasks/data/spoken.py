@@ -120,8 +120,10 @@ def split(recordings: Recordings, speaker: str | None = None) -> dict[str, np.nd
         for rank, i in enumerate(rows):
             part = "test" if rank < tenth else "validation" if rank < 2 * tenth else "train"
             places[i] = "test" if who == speaker else "train" if speaker is not None and part == "test" else part
-    rows = {part: np.array([i for i in range(len(places)) if places[i] == part], np.int64) for part in PARTS}
-    return {part: index[: recordings.source.limits[part]] for part, index in rows.items()}
+    limits = recordings.source.limits
+    return {
+        part: np.array([i for i in range(len(places)) if places[i] == part][: limits[part]], np.int64) for part in PARTS
+    }
 
 
 def _prepared(source: Source) -> list[tuple[str, str, int, np.ndarray]]:

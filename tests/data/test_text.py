@@ -127,10 +127,3 @@ def test_a_folder_without_text(tmp_path):
     write(tmp_path, b"\x89PNG", "c.png")
     with pytest.raises(DataError, match=r"has no text file; allowed: \.txt"):
         find_files(tmp_path)
-
-
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
-def test_a_byte_order_mark_names_the_encoding(tmp_path, encoding):
-    (tmp_path / "a.txt").write_text("caf\xe9 " * 20, encoding=encoding)
-    with pytest.raises(DataError, match=f"it is {encoding.upper()} by its first bytes; .*iconv -f {encoding} -t utf-8"):
-        "".join(Text([tmp_path / "a.txt"]).pieces())

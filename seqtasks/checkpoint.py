@@ -133,12 +133,12 @@ class Checkpoint(keras.callbacks.Callback):
             memory.update({name: getattr(callback, name) for name in _MEMORY if hasattr(callback, name)})
         self.done = self.done or bool(self.model.stop_training)
         # Writing the state takes longer than an epoch of a small set; the last one is always written.
-        last = epoch + 1 == self.params.get("epochs")
-        if last or self.done or self.stop() or time.perf_counter() - self._saved > self.seconds:
+        last, stop = epoch + 1 == self.params.get("epochs"), self.stop()  # asked once: what stops is saved
+        if last or self.done or stop or time.perf_counter() - self._saved > self.seconds:
             self.save()
         with writing(self.run.path):
             write_text(self.run.path / "history.csv", pd.DataFrame(self.history).to_csv(index=False))
-        if self.stop():
+        if stop:
             raise self._stopped(f"after epoch {self.epoch}")
 
     def _stopped(self, where: str) -> Interrupted:

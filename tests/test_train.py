@@ -144,12 +144,12 @@ def test_averages_of_weights_take_one_step_at_a_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("call", "where"), [(4, "after epoch 1"), (7, "in epoch 2 after step 12"), (14, "after epoch 3")]
+    ("call", "where"), [(3, "after epoch 1"), (6, "in epoch 2 after step 12"), (11, "after epoch 3")]
 )
 def test_a_run_stopped_after_several_steps_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int, where: str
 ) -> None:
-    whole = go(tmp_path / "whole", "train.steps_per_execution=4")  # five calls an epoch
+    whole = go(tmp_path / "whole", "train.steps_per_execution=4")  # four calls an epoch
     calls = iter(range(100))
     asked = property(lambda self: next(calls) == call, lambda self, value: None)
     with monkeypatch.context() as patch:

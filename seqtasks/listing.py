@@ -108,7 +108,7 @@ def print_cell(text: str) -> None:
 def print_data(resolved: Resolved, batches: Any) -> None:
     """Prints the source, sizes and oddities of the data; of padded training batches, their padding."""
     splits, task = resolved.splits, resolved.task
-    _console.print("\ndata", style="bold")
+    _console.print("\ndata as read", style="bold")
     _console.print(survey.summary(task.survey(splits), task.unit), markup=False)
     _console.print(f"{splits.source}, fingerprint {splits.fingerprint}", markup=False)
     for name, part in (("train", splits.train), ("validation", splits.validation), ("test", splits.test)):

@@ -80,6 +80,7 @@ def language_config(task: type[Task], config: Config) -> Config:
     return dataclasses.replace(
         own,
         seed=config.seed,
+        data=config.data,
         encoder=dataclasses.replace(config.encoder, bidirectional=False),
         train=dataclasses.replace(own.train, **train),
         options=dataclasses.replace(own.options, **options, backward=config.encoder.bidirectional),

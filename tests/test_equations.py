@@ -130,7 +130,7 @@ def test_show_cell_lists_options_and_several_engines(cli):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["show", "cell", "nope"], "seqtasks: unknown cell 'nope'; allowed: antisymmetric_rnn, "),
+        (["show", "cell", "nope"], "seqtasks: unknown cell 'nope'; the nearest of "),
         (["show", "cell", "lstn"], "seqtasks: unknown cell 'lstn'; did you mean lstm?"),
         (["show", "cell"], "seqtasks: give a cell: seqtasks show cell lstm"),
         (

@@ -49,7 +49,7 @@ def test_settings_that_change_no_result_make_no_columns() -> None:
 def test_options_of_a_cell_that_only_some_rows_have() -> None:
     table = build([make(), make(config={"encoder.options": {"forget_bias": 0}}), make(config={"train.epochs": 3})])
     assert table.columns == ("encoder.cell", "encoder.options.forget_bias", "train.epochs")
-    assert {group.labels for group in table.groups} == {("gru", "–", 10), ("gru", 0, 10), ("gru", "–", 3)}
+    assert {group.labels for group in table.groups} == {("gru", "–", None), ("gru", 0, None), ("gru", "–", 3)}
 
 
 def test_of_two_rows_with_one_seed_the_latest_stays() -> None:

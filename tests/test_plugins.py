@@ -4,12 +4,14 @@ import json
 import subprocess
 import sys
 
+import keras
 import pytest
 
 import seqtasks.cells.base
 import seqtasks.saved_types  # every cell enters the true registry before another takes its place
 import seqtasks.task
 from seqtasks import plugins
+from seqtasks.cells.gru import GRU
 from seqtasks.errors import ConfigError, DuplicateNameError, PluginError, SeqtasksError, UnknownNameError
 from seqtasks.registry import Registry
 
@@ -268,3 +270,4 @@ def test_what_is_no_cell_file(tmp_path, text, says):
         write(path, text)
     with pytest.raises(SeqtasksError, match=says):
         plugins.load_cell(str(path))
+    assert keras.saving.get_registered_object("seqtasks.cells>gru") is GRU, "a refused class stands for no saved cell"

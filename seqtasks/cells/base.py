@@ -36,13 +36,14 @@ def register_cell(
 
     def register(cls: type[Cell]) -> type[Cell]:
         cls.cell_name, cls.paper, cls.year, cls.params = name, paper, year, params
-        keras.saving.register_keras_serializable("seqtasks.cells", name)(cls)
         summary = (inspect.getdoc(cls) or "").split("\n")[0].rstrip(".")
         about = {"summary": summary, "paper": paper, "year": year, "params": params, "states": ", ".join(cls.states)}
         methods = {"native": "native_loop", "keras": "keras_layer", "parallel": "scan"}
         more = [engine for engine, method in methods.items() if cls.has_own(method)]
         about["engines"] = ", ".join(["loop", *more])
-        return cells.add(name, cls, cls.__module__, about)
+        cells.add(name, cls, cls.__module__, about)
+        # After the registry: a class whose name it refuses must not stand for the saved cells of that name.
+        return keras.saving.register_keras_serializable("seqtasks.cells", name)(cls)
 
     return register
 

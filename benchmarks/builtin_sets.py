@@ -10,23 +10,13 @@ also those that take longer than the command itself would wait for.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
-import subprocess
-import sys
 import time
-from typing import Any
+
+from result_rows import rows_of
 
 from seqtasks import plugins
-
-
-def rows_of(words: list[str]) -> list[dict[str, Any]]:
-    """The result rows that a command prints as JSON."""
-    done = subprocess.run([sys.executable, "-m", "seqtasks", *words], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"seqtasks {' '.join(words)}: {done.stderr.strip()}")
-    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
 def main() -> None:

@@ -14,12 +14,11 @@ translation a folder of parallel lines in English and German, such as Multi30k: 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
-import subprocess
-import sys
 from typing import Any
+
+from result_rows import rows_of
 
 LARGE = {  # the settings for the sets of the docs, see configs/
     "sentiment": "train.epochs=3 train.batch_size=32 options.pooling=max options.word_dropout=0",
@@ -28,14 +27,6 @@ LARGE = {  # the settings for the sets of the docs, see configs/
     "char_lm": "train.epochs=10 train.batch_size=64 encoder.units=512 encoder.layers=2 encoder.dropout=0.4",
 }
 ROWS = "sentiment:300,sentiment:2000,tagging:50,tagging:200,tagging:1000,translation:500,translation:3000,char_lm:30000"
-
-
-def rows_of(words: list[str]) -> list[dict[str, Any]]:
-    """The result rows that a command prints as JSON."""
-    done = subprocess.run([sys.executable, "-m", "seqtasks", *words], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"seqtasks {' '.join(words)}: {done.stderr.strip()}")
-    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
 def shown(row: dict[str, Any], value: float) -> str:

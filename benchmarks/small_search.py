@@ -10,12 +10,10 @@ Prints every trial; the test score is read of the best on validation only, besid
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
-import subprocess
-import sys
-from typing import Any
+
+from result_rows import rows_of
 
 SPACES: dict[str, dict[str, list[str]]] = {
     "char_lm": {
@@ -47,14 +45,6 @@ SPACES: dict[str, dict[str, list[str]]] = {
         "train.min_updates": ["300", "600"],
     },
 }
-
-
-def rows_of(words: list[str]) -> list[dict[str, Any]]:
-    """The result rows that a command prints as JSON."""
-    done = subprocess.run([sys.executable, "-m", "seqtasks", *words], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"seqtasks {' '.join(words)}: {done.stderr.strip()}")
-    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
 def main() -> None:

@@ -55,21 +55,19 @@ def resolve(config: Config, task_class: type[Task], reporter: Reporter, plan: Pl
         SeqtasksError: missing or damaged data, settings that are not allowed.
     """
     plan = plan or (lambda **_: config)
-    task = task_class(config.options)
-    source = find(task, config, reporter)
-    config_before, config = config, plan(source=str(source))
-    task = task_class(config.options)
-    splits = read(task, config, source)
+    source = find(task_class(config.options), config, reporter)
+    sourced = plan(source=str(source))
+    task = task_class(sourced.options)
+    splits = read(task, sourced, source)
     sized = plan(source=str(source), size=len(splits.train))
-    if sized.options != config.options:  # they may decide the vocabulary; small data is read again at once
+    if sized.options != sourced.options:  # they may decide the vocabulary; small data is read again at once
         task = task_class(sized.options)
         splits = read(task, sized, source)
-    suited = _changed(config_before, sized)
-    config = sized
-    if config.train.epochs is not None:
-        return Resolved(task, config, splits, source, suited)
-    batches = task.batches(splits.train, config.train.batch_size, shuffle=True, seed=config.seed)
-    train = with_epochs(config.train, batches.batches_per_epoch)
+    suited = _changed(config, sized)
+    if sized.train.epochs is not None:
+        return Resolved(task, sized, splits, source, suited)
+    batches = task.batches(splits.train, sized.train.batch_size, shuffle=True, seed=sized.seed)
+    train = with_epochs(sized.train, batches.batches_per_epoch)
     computed = (
         f"{train.epochs} epochs of {batches.batches_per_epoch:,} updates, as train.min_updates is "
         f"{train.min_updates:,}; batches of {train.batch_size}"
@@ -77,7 +75,7 @@ def resolve(config: Config, task_class: type[Task], reporter: Reporter, plan: Pl
     if train.early_stopping is not None:
         computed += f"; stops after {train.early_stopping} epochs without progress"
     computed += f"; {suited}" if suited else ""
-    return Resolved(task, dataclasses.replace(config, train=train), splits, source, computed)
+    return Resolved(task, dataclasses.replace(sized, train=train), splits, source, computed)
 
 
 def _changed(before: Config, after: Config) -> str:

@@ -42,7 +42,7 @@ SPACES: dict[str, dict[str, list[str]]] = {
         "options.adversarial": ["0", "3", "5"],
         "train.batch_size": ["8", "16", "32"],
         "train.learning_rate": ["1e-3", "2e-3", "4e-3"],
-        "train.min_updates": ["300", "600"],
+        "train.min_updates": ["300", "600", "1500"],
     },
 }
 

@@ -145,7 +145,11 @@ class LanguageTask(Task):
 
     def score(self, model: keras.Model, batches: Any) -> dict[str, float]:
         scores = language_scores(*total(batches, lambda inputs, _: model.predict_on_batch(inputs)))
+        self.notes = []
         if self.options.dynamic_rate is None:
+            return scores
+        if keras.backend.backend() != "tensorflow":
+            self.notes = [f"no dynamic evaluation on the backend {keras.backend.backend()}; it needs tensorflow"]
             return scores
         found = dynamic_scores(model, batches, self.options.dynamic_rate, self.options.dynamic_decay)
         return scores | {f"dynamic_{name}": value for name, value in found.items()}

@@ -86,6 +86,7 @@ class Task(ABC):
         self.options = self.Options() if options is None else options
         self.spec = spec or {}
         self.unpredicted: list[str] = []  # labels that the last scored split has and no prediction
+        self.notes: list[str] = []  # what the last `score` could not do as the options ask, for the result row
 
     @abstractmethod
     def load(self, source: Source, seed: int) -> Splits:

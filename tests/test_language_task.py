@@ -232,3 +232,12 @@ def test_dynamic_scores_stand_beside_the_others(folder):
     task, model, splits = make(folder, dynamic_rate=0.5)
     found = task.score(model, task.batches(splits.train, 4))
     assert found["dynamic_nats"] < found["nats"] and found["perplexity"] == pytest.approx(math.exp(found["nats"]))
+
+
+def test_another_backend_leaves_out_dynamic_scores_and_says_so(folder, monkeypatch):
+    task, model, splits = make(folder, dynamic_rate=0.5)
+    batches = task.batches(splits.test, 4)
+    monkeypatch.setattr("keras.backend.backend", lambda: "torch")
+    monkeypatch.setattr("seqtasks.language_task.total", lambda *_: (2.0, 1))
+    assert "dynamic_nats" not in task.score(model, batches)
+    assert task.notes == ["no dynamic evaluation on the backend torch; it needs tensorflow"]

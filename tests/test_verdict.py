@@ -14,7 +14,7 @@ from .test_results import make
 
 
 def task(unpredicted=()):
-    return SimpleNamespace(name="some_task", unpredicted=list(unpredicted))
+    return SimpleNamespace(name="some_task", unpredicted=list(unpredicted), notes=[])
 
 
 def test_too_few_updates():
@@ -64,6 +64,16 @@ def test_baselines_are_ranked_and_another_cell_is_named():
     assert "train.epochs=8" in lines[1] and "encoder.cell=gru" in lines[1]
     assert "encoder.cell=lstm" in verdict.of_baselines(make(value=0.6, cell="gru"), rows)[1]
     assert verdict.of_baselines(make(), []) == []
+
+
+def test_a_baseline_that_learns_from_the_test_text_is_compared_with_dynamic_evaluation():
+    row = make(value=2.2, metric="nats", higher_is_better=False, scores={"nats": 2.2, "dynamic_nats": 1.9})
+    facts = {"metric": "nats", "higher_is_better": False, "scores": {"nats": 2.0, "dynamic_nats": 2.0}}
+    lines = verdict.of_baselines(row, [baseline(2.0, "xz", **facts)])
+    assert lines[1] == "xz learns from the test text as it reads it, so dynamic_nats is compared with it"
+    assert len(lines) == 2
+    static = make(value=2.2, metric="nats", higher_is_better=False, scores={"nats": 2.2})
+    assert "nats 2.2000 is worse than xz, 2.0000" in verdict.of_baselines(static, [baseline(2.0, "xz", **facts)])[1]
 
 
 def test_a_row_without_notes_is_read():

@@ -67,6 +67,7 @@ def test_lines_are_scored(trained, cli, tmp_path):
 def test_the_baseline_is_the_compressor(trained, tmp_path):
     (row,) = run_baselines(trained[2], plugins.load_task("char_lm"), tmp_path, QUIET)
     assert row.cell == "xz" and math.log(4) / 2 < row.value < 2 * math.log(4)
+    assert row.scores["dynamic_nats"] == row.value
 
 
 def test_the_built_in_text_names_the_python_it_comes_from():

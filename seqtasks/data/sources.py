@@ -79,7 +79,7 @@ def resolve(
     A download happens here, so that `auto` can still fall back when it fails.
 
     Args:
-        spec: `auto`, `tfds`, `tfds:NAME`, `builtin` or `files:DIR`.
+        spec: `auto`, `tfds`, `tfds:NAME`, `builtin` or `files:DIR`; also `builtin:NAME`, as result rows have it.
         tfds: the tensorflow-datasets names the task reads, if any; the first is the default.
         files: whether the task reads files; "any": a single one, too.
         builtin: the name of the task's built-in set, if any.
@@ -91,6 +91,8 @@ def resolve(
         DataError: the data is not there and cannot be fetched.
     """
     check(spec, {"tfds": tfds, "files": files, "builtin": builtin})
+    if builtin is not None and spec == f"builtin:{builtin}":
+        spec = "builtin"
     if spec.startswith("files:"):
         return _files(spec, files == "any", announce)
     names = _names(tfds)
@@ -129,6 +131,8 @@ def check(spec: str, facts: Mapping[str, Any]) -> None:
     if spec == "auto" and len(forms) == 1:
         raise ConfigError("data.source=auto finds nothing for this task; give data.source=files:DIR")
     if spec in forms or (spec.startswith("tfds:") and "tfds" not in facts):
+        return
+    if spec.startswith("builtin:") and spec == f"builtin:{facts.get('builtin', spec.removeprefix('builtin:'))}":
         return
     if spec.startswith("tfds:") and known:
         if len(known) > MANY:

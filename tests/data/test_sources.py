@@ -48,6 +48,12 @@ def test_the_text_of_a_source_stands_in_rows(tmp_path):
     assert str(Source("files", str(tmp_path), tmp_path)) == f"files:{tmp_path}"
 
 
+def test_a_built_in_set_is_also_known_by_the_name_that_rows_have():
+    assert resolve("builtin:digits") == Source("builtin", "digits")
+    with pytest.raises(ConfigError, match=r"unknown data\.source=builtin:letters"):
+        resolve("builtin:letters")
+
+
 @pytest.mark.parametrize("spec", ["auto", "tfds", "tfds:mnist"])
 def test_prepared_data_is_found(tmp_path, spec):
     prepare(tmp_path / "tfds" / "mnist", "3.0.1")

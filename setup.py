@@ -1,5 +1,6 @@
 """Packaging of seqtasks; `tasks/` and `configs/` of the checkout ship inside the package."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -9,12 +10,14 @@ from setuptools import Extension, find_packages, setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
+VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "seqtasks" / "core" / "version.py").read_text()).group(1)
 
 # The lower bounds are installed together and tested by .ci/run.
 REQUIRES = [
     "filelock>=3.13",
     "importlib_resources>=6.0",  # tensorflow-datasets 4.9.10 needs it to download and does not say so
     "keras>=3.12",
+    "lazy_loader>=0.4",
     "matplotlib>=3.9",
     "nltk>=3.9.1",
     "numpy>=1.26",
@@ -74,7 +77,7 @@ class BuildWithCommit(build_py):
 
 setup(
     name="seqtasks",
-    version="0.1.0",
+    version=VERSION,
     description="The RNN laboratory for Keras: any recurrent cell on any sequence task, in tables you can trust",
     long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
@@ -83,12 +86,16 @@ setup(
     python_requires=">=3.11",
     packages=[*find_packages(include=["seqtasks", "seqtasks.*"]), "seqtasks.tasks", "seqtasks.configs"],
     package_dir={"seqtasks.tasks": "tasks", "seqtasks.configs": "configs"},
-    package_data={"seqtasks": ["py.typed", "templates/*"], "seqtasks.configs": ["*.yaml"]},
+    package_data={
+        "seqtasks": ["py.typed", "**/*.pyi"],
+        "seqtasks.cli": ["templates/*"],
+        "seqtasks.configs": ["*.yaml"],
+    },
     ext_modules=[KERNEL],
     options={"bdist_wheel": {"py_limited_api": "cp311"}},
     install_requires=REQUIRES,
     extras_require=EXTRAS,
-    entry_points={"console_scripts": ["seqtasks=seqtasks.cli:main"]},
+    entry_points={"console_scripts": ["seqtasks=seqtasks.cli.main:main"]},
     cmdclass={"build_py": BuildWithCommit},
     classifiers=[
         "Development Status :: 3 - Alpha",

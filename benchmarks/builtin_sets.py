@@ -16,7 +16,7 @@ import time
 
 from result_rows import rows_of
 
-from seqtasks import plugins
+from seqtasks.core import plugins
 
 
 def main() -> None:

@@ -23,7 +23,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
-from seqtasks import Recurrent, make_cell, plugins
+from seqtasks.cells import make_cell
+from seqtasks.core import plugins
+from seqtasks.layers import Recurrent
 
 
 def trainer(layer: Callable, x: np.ndarray, y: np.ndarray) -> Callable[[], None]:

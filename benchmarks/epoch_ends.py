@@ -1,4 +1,4 @@
-"""What the end of an epoch costs: batches as Keras reads them by itself, and through `seqtasks.data.feed.Feed`.
+"""Time lost at the end of each epoch: batches read by Keras itself, and through `keras_adapter.Feed`.
 
     python benchmarks/epoch_ends.py
     python benchmarks/epoch_ends.py --epochs 20 --steps 500
@@ -20,11 +20,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
-from seqtasks import Encoder, EncoderConfig
-from seqtasks.data.batching import Batches
-from seqtasks.data.feed import Feed
+from seqtasks import EncoderConfig
+from seqtasks.core.keras_import import keep_freed
+from seqtasks.data.batches import Batches
+from seqtasks.data.keras_adapter import Feed
 from seqtasks.data.splits import Examples
-from seqtasks.memory import keep_freed
+from seqtasks.layers import Encoder
 
 
 class Clock(keras.callbacks.Callback):

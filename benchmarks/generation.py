@@ -22,9 +22,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from seqtasks import Encoder, EncoderConfig, LanguageOptions
-from seqtasks.generate import Sampler, uniform
-from seqtasks.language_model import LanguageStep, language_model, read
+from seqtasks import EncoderConfig
+from seqtasks.decoding.sampling import Sampler, uniform
+from seqtasks.layers import Encoder
+from seqtasks.task_types import LanguageOptions
+from seqtasks.task_types.language_modeling.model import LanguageStep, language_model, read
 
 SYMBOLS = 66
 

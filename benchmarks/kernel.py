@@ -31,7 +31,7 @@ def main() -> None:
 
     from seqtasks.bench.shapes import SHAPES
     from seqtasks.engines import native
-    from seqtasks.engines.native import arrays, library
+    from seqtasks.engines.native import library, numpy_bridge
 
     if library.library() is None:
         raise SystemExit("the loop in C was not built")
@@ -42,28 +42,28 @@ def main() -> None:
         width = library.GATES[kind] * units
 
         def of(*sizes: int, rng: np.random.Generator = rng) -> np.ndarray:
-            array = arrays.empty(sizes)
+            array = numpy_bridge.empty(sizes)
             array[...] = 0.1 * rng.normal(size=sizes)
             return array
 
         b = of(3 * units) if kind in library.HAS_B else None
         c0 = of(batch, units) if kind in library.HAS_C else None
         weights = of(features, width), of(width), of(units, width), b
-        loop = arrays.Loop(kind, False, of(batch, steps, features), *weights, of(batch, units), c0, None)
-        wanted = arrays.Results(of(batch, steps, units), of(batch, units), of(batch, units))
+        loop = numpy_bridge.Loop(kind, False, of(batch, steps, features), *weights, of(batch, units), c0, None)
+        wanted = numpy_bridge.Results(of(batch, steps, units), of(batch, units), of(batch, units))
         square, times = of(1024, 1024), {"product": [], "forward": [], "backward": []}
         for _ in range(given.rounds):
             begin = time.perf_counter()
             np.matmul(square, square)
             times["product"].append(time.perf_counter() - begin)
             time.sleep(0.1)  # its threads spin for a while
-            arrays.forward(loop)
+            numpy_bridge.forward(loop)
             begin = time.perf_counter()
-            (states,) = arrays.forward(loop)
+            (states,) = numpy_bridge.forward(loop)
             times["forward"].append(time.perf_counter() - begin)
             begin = time.perf_counter()
-            (found,) = arrays.backward([loop], [states], [wanted])
-            arrays.inputs([loop], [found.found])
+            (found,) = numpy_bridge.backward([loop], [states], [wanted])
+            numpy_bridge.inputs([loop], [found.found])
             times["backward"].append(time.perf_counter() - begin)
         peak = 2 * 1024**3 / min(times["product"])
         operations = 6.0 * batch * steps * (features + units) * width

@@ -18,10 +18,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import psutil
 
-from seqtasks import train
-from seqtasks.config import resolve
-from seqtasks.plugins import load_task
-from seqtasks.progress import Reporter
+from seqtasks.core.config import resolve
+from seqtasks.core.plugins import load_task
+from seqtasks.core.reporter import Reporter
+from seqtasks.training import train
 
 
 class Memory(keras.callbacks.Callback):

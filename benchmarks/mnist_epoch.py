@@ -22,14 +22,14 @@ import keras
 import numpy as np
 
 from seqtasks.cells.base import make_cell
-from seqtasks.config import resolve
-from seqtasks.data.batching import Batches
-from seqtasks.data.feed import Feed
+from seqtasks.core.config import resolve
+from seqtasks.core.plugins import load_task
+from seqtasks.data.batches import Batches
+from seqtasks.data.keras_adapter import Feed
 from seqtasks.data.splits import Examples
 from seqtasks.engines import available
-from seqtasks.optim import make_optimizer
-from seqtasks.plugins import load_task
-from seqtasks.train import build
+from seqtasks.training.optimizers import make_optimizer
+from seqtasks.training.train import build
 
 LAYERS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "simple_rnn": keras.layers.SimpleRNN}
 

@@ -20,7 +20,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
-from seqtasks import Recurrent, make_cell
+from seqtasks.cells import make_cell
+from seqtasks.layers import Recurrent
 
 
 def trainer(name: str, engine: str, units: int, x: np.ndarray, y: np.ndarray) -> Callable[[], None]:

@@ -37,15 +37,15 @@ def write(path: Path, megabytes: int) -> None:
 def train(path: Path) -> None:
     """Prints the seconds to prepare the text, and the largest resident memory in megabytes."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from seqtasks import quiet
+    from seqtasks.core import keras_import
 
-    quiet.import_keras()
-    from seqtasks import plugins
-    from seqtasks.config import resolve
-    from seqtasks.optim import make_optimizer
-    from seqtasks.progress import Reporter
-    from seqtasks.resolution import load
-    from seqtasks.train import build
+    keras_import.import_keras()
+    from seqtasks.core import plugins
+    from seqtasks.core.config import resolve
+    from seqtasks.core.reporter import Reporter
+    from seqtasks.training.optimizers import make_optimizer
+    from seqtasks.training.resolution import load
+    from seqtasks.training.train import build
 
     begin = time.perf_counter()
     cls = plugins.load_task("char_lm")

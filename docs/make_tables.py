@@ -16,8 +16,8 @@ import re
 import sys
 from pathlib import Path
 
-from seqtasks import plugins
-from seqtasks.registry import Entry
+from seqtasks.core import plugins
+from seqtasks.core.registry import Entry
 
 DOCS = Path(__file__).resolve().parent
 FILES = ("cells.md", "topologies.md")

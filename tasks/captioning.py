@@ -11,7 +11,8 @@ has it, with any number of captions for an image; `tfds:coco_captions` is read t
 
 from __future__ import annotations
 
-from seqtasks import CaptionTask, register_task
+from seqtasks import register_task
+from seqtasks.task_types import CaptionTask
 
 
 @register_task("captioning")

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from seqtasks import LanguageTask, Source, register_task
+from seqtasks import Source, register_task
+from seqtasks.task_types import LanguageTask
 
 
 @register_task("char_lm")

@@ -18,7 +18,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from seqtasks import Baseline, Encoder, Examples, Source, Splits, Task, fingerprint, register_task, setting
+from seqtasks import Baseline, Examples, Source, Splits, Task, fingerprint, register_task, setting
+from seqtasks.layers import Encoder
 
 SYMBOLS, COPIED = 8, 10
 BLANK, GO = 0, SYMBOLS + 1

@@ -13,7 +13,8 @@ directions. Every epoch has new films; a film has 8 to 20 frames, some of their 
 
 from __future__ import annotations
 
-from seqtasks import FramesTask, register_task
+from seqtasks import register_task
+from seqtasks.task_types import FramesTask
 
 
 @register_task("frames")

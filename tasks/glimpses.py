@@ -17,7 +17,8 @@ pieces of other digits. `options.policy=random` and `centre` take the choice awa
 
 from __future__ import annotations
 
-from seqtasks import GlimpseTask, register_task
+from seqtasks import register_task
+from seqtasks.task_types import GlimpseTask
 
 
 @register_task("glimpses")

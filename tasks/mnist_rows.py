@@ -17,9 +17,10 @@ from typing import Any
 
 import keras
 
-from seqtasks import Encoder, ImageTask, register_task, setting
-from seqtasks.layers.reorder import Reorder
+from seqtasks import register_task, setting
+from seqtasks.layers import Encoder, Reorder
 from seqtasks.losses import SmoothedCrossentropy
+from seqtasks.task_types import ImageTask
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,10 @@ from typing import Any
 
 import keras
 
-from seqtasks import Encoder, ImageTask, register_task, setting
+from seqtasks import register_task, setting
+from seqtasks.layers import Encoder
 from seqtasks.losses import SmoothedCrossentropy
+from seqtasks.task_types import ImageTask
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ in twenty is wrong, so no score above 95 % can last.
 
 from __future__ import annotations
 
-from seqtasks import TextTask, register_task
+from seqtasks import register_task
+from seqtasks.task_types import TextTask
 
 
 @register_task("sentiment")

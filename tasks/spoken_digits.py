@@ -11,7 +11,8 @@ come from a synthesiser.
 
 from __future__ import annotations
 
-from seqtasks import AudioTask, register_task
+from seqtasks import register_task
+from seqtasks.task_types import AudioTask
 
 
 @register_task("spoken_digits")

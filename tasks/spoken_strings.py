@@ -11,7 +11,8 @@ CTC sums over all alignments (Graves et al. 2006, https://doi.org/10.1145/114384
 
 from __future__ import annotations
 
-from seqtasks import CTCTask, register_task
+from seqtasks import register_task
+from seqtasks.task_types import CTCTask
 
 
 @register_task("spoken_strings")

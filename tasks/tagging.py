@@ -12,7 +12,8 @@ Python's own library, character by character: keyword, name, string, comment.
 
 from __future__ import annotations
 
-from seqtasks import TaggingTask, register_task
+from seqtasks import register_task
+from seqtasks.task_types import TaggingTask
 
 
 @register_task("tagging")

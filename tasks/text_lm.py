@@ -9,7 +9,8 @@ It reads the texts of `sentiment`, split in the same way, and no label. With
 
 from __future__ import annotations
 
-from seqtasks import TextLanguageTask, register_task
+from seqtasks import register_task
+from seqtasks.task_types import TextLanguageTask
 
 
 @register_task("text_lm")

@@ -11,7 +11,8 @@ between. The built-in data is numbers and dates, written out in English and Germ
 
 from __future__ import annotations
 
-from seqtasks import TranslationTask, register_task
+from seqtasks import register_task
+from seqtasks.task_types import TranslationTask
 
 
 @register_task("translation")

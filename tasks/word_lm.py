@@ -13,7 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from seqtasks import LanguageOptions, LanguageTask, Source, register_task, setting
+from seqtasks import Source, register_task, setting
+from seqtasks.task_types import LanguageOptions, LanguageTask
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from seqtasks.cells.base import make_cell
-from seqtasks.recurrent import Recurrent
+from seqtasks.layers.recurrent import Recurrent
 
 from .cells.oracles import ORACLES
 

@@ -53,12 +53,12 @@ def cli(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
 
     def call(*words: str) -> tuple[int, str, str]:
-        from seqtasks import app, cli
+        from seqtasks.cli import app, main
 
         monkeypatch.setattr("sys.argv", ["seqtasks", *map(str, words)])
         monkeypatch.setattr(app, "_debug", False)
         try:
-            cli.main()
+            main.main()
             code = 0
         except SystemExit as stop:
             code = int(stop.code or 0)

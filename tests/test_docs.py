@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from seqtasks import plugins
+from seqtasks.core import plugins
 
 ROOT = Path(__file__).resolve().parents[1]
 spec = importlib.util.spec_from_file_location("make_tables", ROOT / "docs" / "make_tables.py")

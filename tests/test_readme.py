@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import typer
 
-from seqtasks import config, plugins
 from seqtasks.cli import app
+from seqtasks.core import config, plugins
 from seqtasks.testing import check_cell
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from seqtasks.config import EncoderConfig
-from seqtasks.encoder import Encoder
+from seqtasks.core.config import EncoderConfig
+from seqtasks.layers.encoder import Encoder
 
 from .by_hand import by_hand
 

@@ -7,7 +7,7 @@ from importlib import metadata
 
 import pytest
 
-from seqtasks import plugins
+from seqtasks.core import plugins
 from seqtasks.testing import check_cell, check_task
 
 try:

@@ -48,9 +48,9 @@ def step_of(name: str, shape: Shape) -> Step:
 def keras_step(name: str, shape: Shape) -> Step:
     """That of a Keras model, with our layers (an engine's name) or Keras's own."""
     if name in OURS:  # as on the command line of seqtasks, which also tells the C library to keep freed memory
-        from seqtasks import quiet
+        from seqtasks.core import keras_import
 
-        quiet.import_keras()
+        keras_import.import_keras()
     import keras
     from keras import ops
 
@@ -71,7 +71,7 @@ def keras_step(name: str, shape: Shape) -> Step:
     model = keras.Model(inputs, keras.layers.Dense(shape.outputs)(x))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     if name in OURS:
-        from seqtasks.engines.adam import Adam
+        from seqtasks.engines.backend.fused_adam import Adam
 
         model.compile(Adam(), loss, jit_compile=name.endswith(("-jit", "-jax")))
     else:  # as its users have it, compiled by XLA where Keras thinks it can be
@@ -90,7 +90,8 @@ def _dtype(shape: Shape) -> str:
 
 
 def _ours(engine: str, shape: Shape) -> Any:
-    from seqtasks import Encoder, EncoderConfig
+    from seqtasks.core.config import EncoderConfig
+    from seqtasks.layers import Encoder
 
     engine = engine.removesuffix("-jit").removesuffix("-jax")
     config = EncoderConfig(cell=shape.cell, units=shape.units, bidirectional=shape.bidirectional, engine=engine)  # type: ignore[arg-type]

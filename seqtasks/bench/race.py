@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from seqtasks.bench.shapes import Shape
-from seqtasks.compare import THREADS
-from seqtasks.errors import SeqtasksError
+from seqtasks.core.errors import SeqtasksError
+from seqtasks.experiments.compare import THREADS
 
 PEAK = 2 * 1024**3  # operations of the matrix product
 TURN = 0.2  # seconds, at least: training makes step upon step, and one alone would mostly tell how a core wakes up

@@ -9,7 +9,7 @@ import numpy as np
 
 from seqtasks.bench.contenders import NAMES
 from seqtasks.bench.race import Race
-from seqtasks.files import write_output
+from seqtasks.core.files import write_output
 
 SUFFIXES = (".png", ".pdf", ".svg")
 HEAD = ("contender", "ms", "quartiles", "GFLOP/s", "of peak", "MB")

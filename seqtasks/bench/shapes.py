@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from seqtasks.settings import setting
+from seqtasks.core.settings import setting
 
 GATES = {"lstm": 4, "gru": 3, "simple_rnn": 1}
 

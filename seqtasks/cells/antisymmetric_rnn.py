@@ -8,7 +8,7 @@ from typing import Any
 from keras import ops
 
 from seqtasks.cells.base import Cell, register_cell
-from seqtasks.errors import ConfigError
+from seqtasks.core.errors import ConfigError
 
 
 @register_cell("antisymmetric_rnn", paper="https://arxiv.org/abs/1902.09689", year=2019, params="n*(m + n + 1)")

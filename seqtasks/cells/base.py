@@ -5,17 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import keras
 import numpy as np
 from keras import ops
 
-from seqtasks.errors import ConfigError, suggest
-from seqtasks.plugins import cells
-
-if TYPE_CHECKING:
-    from seqtasks.engines.parallel import Recurrence
+from seqtasks.core.errors import ConfigError, suggest
+from seqtasks.core.plugins import cells
 
 
 def register_cell(
@@ -46,6 +43,19 @@ def register_cell(
         return keras.saving.register_keras_serializable("seqtasks.cells", name)(cls)
 
     return register
+
+
+class Recurrence(Protocol):
+    """Linear recurrences over time; what `Cell.scan` is given. `engines.parallel` implements it."""
+
+    def __call__(self, a: Any, b: Any, h0: Any) -> Any:
+        """All h_t = a_t ⊙ h_{t-1} + b_t, (time, batch, size).
+
+        Args:
+            a: Factors, broadcast to the shape of `b`.
+            b: Summands, (time, batch, size).
+            h0: State before the first step, (batch, size).
+        """
 
 
 class Cell(keras.layers.Layer):

@@ -8,7 +8,7 @@ from typing import Any
 from keras import ops
 
 from seqtasks.cells.base import Cell, register_cell
-from seqtasks.errors import ConfigError
+from seqtasks.core.errors import ConfigError
 
 
 @register_cell("co_rnn", paper="https://arxiv.org/abs/2010.00951", year=2020, params="n*(m + 2*n + 1)")

@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from seqtasks.cells.base import Cell, register_cell
-from seqtasks.errors import ConfigError
+from seqtasks.core.errors import ConfigError
 
 
 @register_cell("ind_rnn", paper="https://arxiv.org/abs/1803.04831", year=2018, params="n*(m + 2)")

@@ -9,7 +9,7 @@ from keras import ops
 
 from seqtasks.cells.base import Cell, register_cell
 from seqtasks.cells.layernorm_lstm import layer_norm
-from seqtasks.errors import ConfigError
+from seqtasks.core.errors import ConfigError
 
 
 @register_cell("layernorm_gru", paper="https://arxiv.org/abs/1607.06450", year=2016, params="3*n*(m + n + 1) + 6*n")

@@ -8,7 +8,7 @@ from typing import Any
 from keras import ops
 
 from seqtasks.cells.base import Cell, register_cell
-from seqtasks.errors import ConfigError
+from seqtasks.core.errors import ConfigError
 
 
 @register_cell("lem", paper="https://arxiv.org/abs/2110.04744", year=2021, params="4*n*(m + n + 1)")

@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from seqtasks.cells.base import Cell, register_cell
-from seqtasks.errors import ConfigError
+from seqtasks.core.errors import ConfigError
 
 
 @register_cell("lipschitz_rnn", paper="https://arxiv.org/abs/2006.12070", year=2020, params="n*(m + 2*n + 1)")

@@ -5,17 +5,14 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from seqtasks.cells.base import Cell, register_cell
-from seqtasks.errors import ConfigError
-
-if TYPE_CHECKING:
-    from seqtasks.engines.parallel import Recurrence
+from seqtasks.cells.base import Cell, Recurrence, register_cell
+from seqtasks.core.errors import ConfigError
 
 
 @register_cell("lru", paper="https://arxiv.org/abs/2303.06349", year=2023, params="3*n + 3*m*n + 2*n*n")

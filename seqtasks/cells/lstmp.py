@@ -8,7 +8,7 @@ from typing import Any
 from keras import ops
 
 from seqtasks.cells.base import Cell, register_cell
-from seqtasks.errors import ConfigError
+from seqtasks.core.errors import ConfigError
 
 
 @register_cell("lstmp", paper="https://arxiv.org/abs/1402.1128", year=2014, params="4*n*(m + width + 1) + n*width")

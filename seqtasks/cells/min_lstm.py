@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from keras import ops
 
-from seqtasks.cells.base import Cell, register_cell
-
-if TYPE_CHECKING:
-    from seqtasks.engines.parallel import Recurrence
+from seqtasks.cells.base import Cell, Recurrence, register_cell
 
 
 @register_cell("min_lstm", paper="https://arxiv.org/abs/2410.01201", year=2024, params="3*n*(m + 1)")

@@ -8,7 +8,7 @@ from typing import Any
 from keras import ops
 
 from seqtasks.cells.base import Cell, register_cell
-from seqtasks.errors import ConfigError
+from seqtasks.core.errors import ConfigError
 
 
 @register_cell("rhn", paper="https://arxiv.org/abs/1607.03474", year=2016, params="2*m*n + depth*2*n*(n + 1)")

@@ -8,7 +8,7 @@ from typing import Any
 from keras import ops
 
 from seqtasks.cells.base import Cell, register_cell
-from seqtasks.errors import ConfigError
+from seqtasks.core.errors import ConfigError
 
 
 @register_cell("scrn", paper="https://arxiv.org/abs/1412.7753", year=2014, params="m*(n + width) + n*(n + width)")

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from keras import ops
 
-from seqtasks.cells.base import Cell, register_cell
-
-if TYPE_CHECKING:
-    from seqtasks.engines.parallel import Recurrence
+from seqtasks.cells.base import Cell, Recurrence, register_cell
 
 
 @register_cell("sru", paper="https://arxiv.org/abs/1709.02755", year=2017, params="4*m*n + 2*n")

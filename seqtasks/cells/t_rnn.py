@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from keras import ops
 
-from seqtasks.cells.base import Cell, register_cell
-
-if TYPE_CHECKING:
-    from seqtasks.engines.parallel import Recurrence
+from seqtasks.cells.base import Cell, Recurrence, register_cell
 
 
 @register_cell("t_rnn", paper="https://arxiv.org/abs/1602.02218", year=2016, params="2*m*n + n")

@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from seqtasks.cells.base import Cell, register_cell
-from seqtasks.errors import ConfigError
+from seqtasks.core.errors import ConfigError
 
 
 @register_cell("unicornn", paper="https://arxiv.org/abs/2103.05487", year=2021, params="n*(m + 3)")

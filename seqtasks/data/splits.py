@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from seqtasks.errors import DataError
+from seqtasks.core.errors import DataError
 
 
 @dataclass(frozen=True)

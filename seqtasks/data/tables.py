@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from seqtasks.data.text import read_lines
-from seqtasks.errors import DataError
+from seqtasks.core.errors import DataError
+from seqtasks.data.text.reader import read_lines
 
 SUFFIXES = {".csv": ",", ".tsv": "\t"}
 _ADVICE = "or give a table in UTF-8 with a header"

@@ -1,21 +1,21 @@
 """How the loop over time is executed. Only this package may know a backend.
 
 An engine is a function `run(cell, x, states, mask, reverse, sequences, dot_mask, zone)`
-obeying the rules of time (see `seqtasks.recurrent`). `choose` picks one by name.
+obeying the rules of time (see `seqtasks.layers.recurrent`). `choose` picks one by name.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seqtasks.engines import loop, native, parallel, stock
-from seqtasks.engines.devices import gpus
-from seqtasks.errors import ConfigError
+from seqtasks.core.errors import ConfigError
+from seqtasks.engines import keras_layers, loop, native, parallel
+from seqtasks.engines.backend.devices import gpus
 
 if TYPE_CHECKING:
     from seqtasks.cells.base import Cell
 
-ENGINES = {"native": native, "keras": stock, "parallel": parallel, "loop": loop}
+ENGINES = {"native": native, "keras": keras_layers, "parallel": parallel, "loop": loop}
 
 
 def choose(name: str, cell: Cell, recurrent_dropout: float = 0.0, zoneout: float = 0.0, portable: bool = False) -> str:
@@ -39,7 +39,7 @@ def choose(name: str, cell: Cell, recurrent_dropout: float = 0.0, zoneout: float
         raise ConfigError(f"unknown engine {name!r}; allowed: auto, {', '.join(sorted(ENGINES))}")
     reasons = {
         "native": native.refuses(cell, recurrent_dropout),
-        "keras": stock.refuses(cell, recurrent_dropout),
+        "keras": keras_layers.refuses(cell, recurrent_dropout),
         "parallel": parallel.refuses(cell),
         "loop": None,
     }
@@ -58,6 +58,6 @@ def choose(name: str, cell: Cell, recurrent_dropout: float = 0.0, zoneout: float
 
 def available(cell: Cell) -> list[str]:
     """The engines that can run a cell."""
-    refusals = {"native": native.refuses(cell), "keras": stock.refuses(cell, 0.0)}
+    refusals = {"native": native.refuses(cell), "keras": keras_layers.refuses(cell, 0.0)}
     refusals |= {"loop": None, "parallel": parallel.refuses(cell)}
     return [name for name, reason in refusals.items() if reason is None]

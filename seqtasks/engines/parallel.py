@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
-from seqtasks.engines import chunks
-from seqtasks.engines.linear import compiles, linear_recurrence
-from seqtasks.engines.projection import project, project_steps
-from seqtasks.layers.ends import last_step
+from seqtasks.engines import chunked_scan
+from seqtasks.engines.backend.masking import last_step
+from seqtasks.engines.linear_recurrence import compiles, linear_recurrence
+from seqtasks.engines.loop import project, project_steps
 
 if TYPE_CHECKING:
     from seqtasks.cells.base import Cell
@@ -60,7 +60,7 @@ def run(
         return outputs, [history[-1] for history in histories]
 
     if compiles():
-        outputs, final = chunks.run(scan, cell.weights, xs, real, states, cell.output_size, sequences)
+        outputs, final = chunked_scan.run(scan, cell.weights, xs, real, states, cell.output_size, sequences)
         if not sequences:
             return outputs, final
     else:

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from seqtasks.engines.scan import scan
+from seqtasks.engines.backend.scan import scan
 from seqtasks.layers.implicit_mask import MaskedLayer
 
 NEVER = -1e9  # the score of what is forbidden; with -inf gradients were no numbers

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from seqtasks.errors import ConfigError
+from seqtasks.core.errors import ConfigError
 
 
 def check_filters(filters: Sequence[int]) -> list[int]:

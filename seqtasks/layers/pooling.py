@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 import keras
 from keras import ops
 
-from seqtasks.layers.ends import last_step
+from seqtasks.engines.backend.masking import last_step
 from seqtasks.layers.implicit_mask import MaskedLayer
 
 How = Literal["last", "mean", "max", "attention", "concat"]

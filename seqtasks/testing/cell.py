@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from seqtasks import engines, plugins
-from seqtasks.testing.life import check_config, check_keras, check_model
-from seqtasks.testing.numbers import (
+from seqtasks import engines
+from seqtasks.core import plugins
+from seqtasks.testing.cell_fixture import Subject, eager
+from seqtasks.testing.cell_lifecycle import check_config, check_keras, check_model
+from seqtasks.testing.cell_numerics import (
     Oracle,
     check_engines_agree,
     check_equations,
@@ -15,8 +17,7 @@ from seqtasks.testing.numbers import (
     check_precision,
     check_start,
 )
-from seqtasks.testing.subject import Subject, eager
-from seqtasks.testing.time import check_stack, check_time
+from seqtasks.testing.sequence_rules import check_stack, check_time
 
 
 def check_cell(name: str, options: dict[str, Any] | None = None, units: int = 5, oracle: Oracle | None = None) -> None:

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from seqtasks import config as configuration
-from seqtasks import results, runs, use
-from seqtasks.errors import ConfigError
-from seqtasks.plugins import load_task
-from seqtasks.progress import Reporter
-from seqtasks.settings import build
-from seqtasks.task import Task
-from seqtasks.train import run
+from seqtasks.core import config as configuration
+from seqtasks.core.errors import ConfigError
+from seqtasks.core.plugins import load_task
+from seqtasks.core.reporter import Reporter
+from seqtasks.core.settings import build
+from seqtasks.experiments import results, run_folder
+from seqtasks.task_types.base import Task
+from seqtasks.training import inference
+from seqtasks.training.train import run
 
 
 def check_task(
@@ -61,15 +62,15 @@ def check_task(
     assert cls.metric in row.scores, f"score() gives no {cls.metric!r}"
     assert all(np.isfinite(value) for value in row.scores.values()), f"scores are not finite: {row.scores}"
     assert 0 < row.encoder_params <= row.params or cls.topology == "one-to-one"
-    opened = runs.open_run(folder / row.run)
+    opened = run_folder.open_run(folder / row.run)
     assert results.read(opened.path) == row
     failures = opened.path / "plots" / "errors.txt"
     assert not failures.exists(), f"plots() failed: {failures.read_text(encoding='utf-8')}"
-    again = {line["score"]: line["now"] for line in use.evaluate(opened, Reporter(quiet=True), trust=True)}
+    again = {line["score"]: line["now"] for line in inference.evaluate(opened, Reporter(quiet=True), trust=True)}
     for name, value in row.scores.items():
         assert abs(again[name] - value) <= 1e-5 * max(1, abs(value)), f"{name}: the saved model scores otherwise"
     assert run(config, cls, folder, Reporter(quiet=True)) == (row, True), "a finished run was not skipped"
     if inputs:
-        assert use.predict(opened, inputs, trust=True), "predict() gives no rows"
+        assert inference.predict(opened, inputs, trust=True), "predict() gives no rows"
     assert build(cls.PredictOptions, {}) == cls.PredictOptions()
     return row

@@ -8,9 +8,9 @@ import keras
 import numpy as np
 import pytest
 
-from seqtasks import plugins
 from seqtasks.cells.base import cell_options, make_cell
-from seqtasks.errors import ConfigError, UnknownNameError
+from seqtasks.core import plugins
+from seqtasks.core.errors import ConfigError, UnknownNameError
 from seqtasks.testing import check_cell
 
 from .oracles import ORACLES

@@ -6,7 +6,7 @@ import pytest
 
 from seqtasks.cells.base import make_cell
 from seqtasks.engines import available
-from seqtasks.recurrent import Recurrent
+from seqtasks.layers.recurrent import Recurrent
 
 UNITS, FEATURES = 5, 3
 PAIRS = {

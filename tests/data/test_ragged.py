@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seqtasks.data.ragged import Ragged
+from seqtasks.data.bucketing import Ragged
 
 ROWS = [[1, 2, 3], [], [4], [5, 6, 7, 8], [9, 9]]
 

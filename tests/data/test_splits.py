@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from seqtasks.core.errors import DataError
 from seqtasks.data.splits import Examples, Splits, held_out_count, hold_out, limit, sample, stratified
-from seqtasks.errors import DataError
 
 
 def examples(n):

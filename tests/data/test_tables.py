@@ -2,8 +2,8 @@
 
 import pytest
 
+from seqtasks.core.errors import DataError
 from seqtasks.data.tables import read_table
-from seqtasks.errors import DataError
 
 
 def write(folder, content, name="a.csv"):

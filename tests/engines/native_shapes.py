@@ -4,9 +4,9 @@ import threading
 
 import numpy as np
 
-from seqtasks.engines.native.arrays import Loop, Results
 from seqtasks.engines.native.library import GATES, HAS_B, HAS_C
-from seqtasks.engines.native.writing import Layer
+from seqtasks.engines.native.numpy_bridge import Loop, Results
+from seqtasks.engines.native.text_generation import Layer
 
 UNITS = [1, 3, 8, 16, 17, 33, 64, 100, 260]
 

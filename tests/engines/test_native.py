@@ -8,12 +8,14 @@ import keras
 import numpy as np
 import pytest
 
-from seqtasks import Recurrent, engines, make_cell
+from seqtasks import engines
+from seqtasks.cells import make_cell
+from seqtasks.core.errors import ConfigError
 from seqtasks.engines import native
-from seqtasks.engines.native import arrays, library
-from seqtasks.engines.native.arrays import Loop, Results
+from seqtasks.engines.native import library, numpy_bridge
 from seqtasks.engines.native.library import GRU
-from seqtasks.errors import ConfigError
+from seqtasks.engines.native.numpy_bridge import Loop, Results
+from seqtasks.layers import Recurrent
 from tests.engines.native_oracle import gradients
 from tests.engines.native_shapes import drawn, table_gradient
 
@@ -43,8 +45,8 @@ def test_random_shapes_equal_pytorch(kind, name, instructions, monkeypatch):
         # Two at once, now and then: the directions of a bidirectional layer.
         pairs = [drawn(rng, kind) for _ in range(1 + trial % 3 // 2)]
         loops, wanted = [loop for loop, _ in pairs], [results for _, results in pairs]
-        states = arrays.forward(*loops)
-        found = arrays.backward(loops, states, wanted)
+        states = numpy_bridge.forward(*loops)
+        found = numpy_bridge.backward(loops, states, wanted)
         of_inputs = [of_input(loop, one) for loop, one in zip(loops, found, strict=True)]
         for loop, results, run, got, dx in zip(loops, wanted, states, found, of_inputs, strict=True):
             expected = gradients(loop, results)
@@ -57,16 +59,16 @@ def test_random_shapes_equal_pytorch(kind, name, instructions, monkeypatch):
 def of_input(loop, found):
     if loop.tokens is not None:
         return table_gradient(loop, found)
-    return arrays.inputs([loop], [found.found])[0]
+    return numpy_bridge.inputs([loop], [found.found])[0]
 
 
 def test_two_passes_before_a_way_back_keep_their_own_numbers():
     rng = np.random.default_rng(1)
     (one, d_one), (other, _) = drawn(rng, GRU, 5, 16), drawn(rng, GRU, 5, 16)
-    (states,) = arrays.forward(one)
-    (alone,) = arrays.backward([one], [states], [d_one])
-    arrays.forward(other)
-    (again,) = arrays.backward([one], [states], [d_one])
+    (states,) = numpy_bridge.forward(one)
+    (alone,) = numpy_bridge.backward([one], [states], [d_one])
+    numpy_bridge.forward(other)
+    (again,) = numpy_bridge.backward([one], [states], [d_one])
     for what, wanted in alone._asdict().items():
         if what != "found":  # of which no more than real steps is ever read
             np.testing.assert_array_equal(getattr(again, what), wanted)
@@ -79,16 +81,16 @@ def test_no_rows_and_no_steps_are_right():
         weights = np.ones((3, width), "f4"), np.ones(width, "f4"), np.ones((2, width), "f4")
         return Loop(library.LSTM, False, inputs, *weights, None, start, start, None)
 
-    (empty,) = arrays.forward(loop(0, 3))
+    (empty,) = numpy_bridge.forward(loop(0, 3))
     assert empty.out.shape == (0, 3, 2)
-    (still,) = arrays.forward(loop(2, 0))
+    (still,) = numpy_bridge.forward(loop(2, 0))
     np.testing.assert_array_equal(still.h_last, 1)
     results = Results(still.out, np.ones((2, 2), "f4"), np.ones((2, 2), "f4"))
-    (back,) = arrays.backward([loop(2, 0)], [still], [results])
+    (back,) = numpy_bridge.backward([loop(2, 0)], [still], [results])
     assert not back.dw.any() and not back.du.any() and not back.dbias.any() and (back.dh0 == 1).all()
-    (back,) = arrays.backward([loop(0, 3)], [empty], [Results(empty.out, empty.h_last, empty.c_last)])
+    (back,) = numpy_bridge.backward([loop(0, 3)], [empty], [Results(empty.out, empty.h_last, empty.c_last)])
     assert not back.dw.any() and not back.dbias.any()
-    assert arrays.inputs([loop(0, 3)], [back.found])[0].shape == (0, 3, 3)
+    assert numpy_bridge.inputs([loop(0, 3)], [back.found])[0].shape == (0, 3, 3)
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,12 @@ import keras
 import numpy as np
 import pytest
 
-from seqtasks import Encoder, EncoderConfig, Recurrent, engines, make_cell
+from seqtasks import EncoderConfig, engines
+from seqtasks.cells import make_cell
 from seqtasks.engines import native
 from seqtasks.engines.native import library
-from seqtasks.engines.native.direction import Direction
+from seqtasks.engines.native.arguments import Direction
+from seqtasks.layers import Encoder, Recurrent
 from seqtasks.layers.embedding import Embedding
 from tests.engines.native_oracle import gradients
 from tests.engines.native_shapes import drawn

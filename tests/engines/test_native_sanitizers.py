@@ -27,9 +27,9 @@ RUN = textwrap.dedent(
         sys.modules[name] = types.ModuleType(name)
         sys.modules[name].__path__ = [folder + path]
 
-    from seqtasks.engines.native import arrays, library
+    from seqtasks.engines.native import library, numpy_bridge
     from native_shapes import drawn, stack, states_of
-    from seqtasks.engines.native.writing import Writer
+    from seqtasks.engines.native.text_generation import Writer
 
     found = ctypes.CDLL(sys.argv[1])
     found.seqtasks_chosen.restype = ctypes.c_char_p
@@ -42,11 +42,11 @@ RUN = textwrap.dedent(
                 library.threads = lambda: 1 + trial % 4
                 pairs = [drawn(rng, trial % 6) for _ in range(1 + trial % 2)]
                 loops, wanted = map(list, zip(*pairs))
-                states = arrays.forward(*loops)
-                back = arrays.backward(loops, states, wanted)
+                states = numpy_bridge.forward(*loops)
+                back = numpy_bridge.backward(loops, states, wanted)
                 for loop, one in zip(loops, back):
                     if loop.tokens is None:
-                        arrays.inputs([loop], [one.found])
+                        numpy_bridge.inputs([loop], [one.found])
                 batch, units, words = (int(rng.integers(1, most)) for most in (5, 70, 80))
                 parts = stack(rng, trial % 6, units, words, bool(trial % 2))
                 writer, states = Writer(*parts), states_of(rng, parts[1], batch)

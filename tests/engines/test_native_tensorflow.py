@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from seqtasks.engines import native
-from seqtasks.engines.native import arrays, library
-from seqtasks.engines.native.direction import Direction
+from seqtasks.engines.native import library, numpy_bridge
+from seqtasks.engines.native.arguments import Direction
 from tests.engines.native_oracle import gradients
 from tests.engines.native_shapes import at_once, drawn
 
@@ -135,8 +135,10 @@ def test_other_numbers_of_arrays_are_refused():
 def test_no_rows_and_no_steps_are_right(rows, steps):
     state = np.ones((rows, 4), "f4")
     weights = {"w": np.ones((5, 16), "f4"), "bias": np.ones(16, "f4"), "u": np.ones((4, 16), "f4"), "b": None}
-    one = arrays.Loop(library.LSTM, False, np.ones((rows, steps, 5), "f4"), **weights, h0=state, c0=state, mask=None)
-    (found,), dx = run_and_back([one], [arrays.Results(np.ones((rows, steps, 4), "f4"), state, state)], True)
+    one = numpy_bridge.Loop(
+        library.LSTM, False, np.ones((rows, steps, 5), "f4"), **weights, h0=state, c0=state, mask=None
+    )
+    (found,), dx = run_and_back([one], [numpy_bridge.Results(np.ones((rows, steps, 4), "f4"), state, state)], True)
     np.testing.assert_array_equal(found["h_last"], 1)
     np.testing.assert_array_equal(found["dh0"], 1)
     assert not np.any(found["dw"]) and not np.any(found["du"]) and dx.shape == (rows, steps, 5)
@@ -145,8 +147,8 @@ def test_no_rows_and_no_steps_are_right(rows, steps):
 def forward():
     state = np.ones((40, 64), "f4")
     weights = np.ones((5, 256), "f4"), np.ones(256, "f4"), np.full((64, 256), 0.01, "f4")
-    loop = arrays.Loop(library.LSTM, False, np.ones((40, 9, 5), "f4"), *weights, None, state, state, None)
-    return arrays.forward(loop)[0].out
+    loop = numpy_bridge.Loop(library.LSTM, False, np.ones((40, 9, 5), "f4"), *weights, None, state, state, None)
+    return numpy_bridge.forward(loop)[0].out
 
 
 def answer(pipe):

@@ -4,11 +4,12 @@ import keras
 import numpy as np
 import pytest
 
-from seqtasks import Encoder, EncoderConfig
+from seqtasks import EncoderConfig
 from seqtasks.engines import native
-from seqtasks.engines.native import arrays, library
-from seqtasks.engines.native.arrays import Loop, Results
+from seqtasks.engines.native import library, numpy_bridge
 from seqtasks.engines.native.library import LSTM
+from seqtasks.engines.native.numpy_bridge import Loop, Results
+from seqtasks.layers import Encoder
 from seqtasks.layers.embedding import Embedding
 from tests.engines.native_shapes import table_gradient
 
@@ -92,13 +93,13 @@ def loop_of(tokens, mask=None):
 @pytest.mark.parametrize("wrong", [-1, 9, 2**31 - 1])
 def test_a_token_without_a_row_is_refused_but_not_in_padding(wrong):
     with pytest.raises(ValueError, match="rows that the table has not got; allowed: 0 to 8"):
-        arrays.forward(loop_of([[0, 1], [2, wrong]]))
+        numpy_bridge.forward(loop_of([[0, 1], [2, wrong]]))
     loop = loop_of([[0, 1], [2, wrong]], np.array([[True, True], [True, False]]))
-    (states,) = arrays.forward(loop)
-    (found,) = arrays.backward([loop], [states], [Results(states.out, states.h_last, states.c_last)])
+    (states,) = numpy_bridge.forward(loop)
+    (found,) = numpy_bridge.backward([loop], [states], [Results(states.out, states.h_last, states.c_last)])
     assert sorted(found.rows) == [0, 1, 2] and found.dx.shape == (3, 5)
     with pytest.raises(ValueError, match="the gradients of a table"):
-        arrays.inputs([loop], [found.found])
+        numpy_bridge.inputs([loop], [found.found])
 
 
 @pytest.mark.parametrize("shape", [(0, 3), (2, 0)])
@@ -106,7 +107,7 @@ def test_no_rows_or_no_steps_give_no_gradient(shape):
     start, width = np.ones((shape[0], 2), "f4"), 8
     weights = np.ones((3, width), "f4"), np.ones(width, "f4"), np.ones((2, width), "f4")
     loop = Loop(LSTM, False, np.ones((4, 3), "f4"), *weights, None, start, start, None, np.zeros(shape, "i4"))
-    (states,) = arrays.forward(loop)
-    (found,) = arrays.backward([loop], [states], [Results(states.out, start, start)])
+    (states,) = numpy_bridge.forward(loop)
+    (found,) = numpy_bridge.backward([loop], [states], [Results(states.out, start, start)])
     table = table_gradient(loop, found)
     assert table.shape == (4, 3) and not table.any() and not found.dw.any() and not found.dbias.any()

@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
-from seqtasks import Encoder, EncoderConfig, LanguageOptions
+from seqtasks import EncoderConfig
+from seqtasks.decoding.sampling import Sampler, uniform
 from seqtasks.engines import native
 from seqtasks.engines.native import library
-from seqtasks.engines.native.writing import Layer, Writer
-from seqtasks.generate import Sampler, uniform
-from seqtasks.language_model import LanguageStep, language_model, read
+from seqtasks.engines.native.text_generation import Layer, Writer
+from seqtasks.layers import Encoder
+from seqtasks.task_types import LanguageOptions
+from seqtasks.task_types.language_modeling.model import LanguageStep, language_model, read
 from tests.engines.native_oracle import step as oracle_step
 from tests.engines.native_shapes import at_once, stack, states_of
 

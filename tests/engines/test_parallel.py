@@ -8,11 +8,11 @@ import tensorflow as tf
 from seqtasks.cells.base import make_cell
 from seqtasks.cells.gru import GRU
 from seqtasks.cells.min_gru import MinGRU
-from seqtasks.engines import available, choose, linear
+from seqtasks.core.errors import ConfigError
+from seqtasks.engines import available, choose, linear_recurrence
 from seqtasks.engines.native import library
 from seqtasks.engines.parallel import NARROW, Recurrence
-from seqtasks.errors import ConfigError
-from seqtasks.recurrent import Recurrent
+from seqtasks.layers.recurrent import Recurrent
 
 FAST = ["native", "keras"] if library.library() else ["keras"]  # no C compiler, no loop in C
 TIME, BATCH, SIZE = 6, 4, 3
@@ -169,7 +169,7 @@ def test_no_steps_at_all(engine):
 @pytest.mark.parametrize("jit", [False, True], ids=["", "jit"])
 @pytest.mark.parametrize("steps", [None, TIME])
 def test_a_model_on_an_accelerator_is_built_and_fitted(monkeypatch, steps, jit):
-    monkeypatch.setattr(linear, "_has_accelerator", lambda: True)
+    monkeypatch.setattr(linear_recurrence, "_has_accelerator", lambda: True)
     inputs = keras.Input((steps, 2))
     last, _ = Recurrent(make_cell("min_gru", SIZE), engine="parallel")(inputs, return_sequences=False)
     model = keras.Model(inputs, last)

@@ -9,9 +9,9 @@ import pytest
 import tensorflow as tf
 
 from seqtasks.cells.base import make_cell
-from seqtasks.config import EncoderConfig
-from seqtasks.encoder import Encoder
-from seqtasks.recurrent import Recurrent
+from seqtasks.core.config import EncoderConfig
+from seqtasks.layers.encoder import Encoder
+from seqtasks.layers.recurrent import Recurrent
 
 torch = pytest.importorskip("torch", reason="PyTorch is the oracle: pip install 'seqtasks[oracle]'")
 

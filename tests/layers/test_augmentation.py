@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import affine_transform
 
-from seqtasks.layers.augmentation import RandomAffine
+from seqtasks.layers.vision import RandomAffine
 
 
 def picture():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from seqtasks.layers.bio import transitions_of
+from seqtasks.core.span_scheme import transitions_of
 from seqtasks.layers.crf import CRF
 
 MASKS = [[1, 1, 1, 1], [1, 1, 0, 0], [1, 0, 1, 1], [0, 1, 0, 1], [0, 0, 1, 0], [0, 0, 0, 0]]

@@ -6,30 +6,24 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
-from seqtasks import plugins
 from seqtasks.cells.base import make_cell
-from seqtasks.config import EncoderConfig
-from seqtasks.decoder import Decoder
-from seqtasks.encoder import Encoder
+from seqtasks.core import plugins
+from seqtasks.core.config import EncoderConfig
 from seqtasks.engines import available
-from seqtasks.layers.adaptive import AdaptiveSoftmaxHead
 from seqtasks.layers.attention import Attention
-from seqtasks.layers.auxiliary import AuxiliaryLoss
-from seqtasks.layers.blank import BlankHead
 from seqtasks.layers.crf import CRF
-from seqtasks.layers.embedding import Embedding
-from seqtasks.layers.head import SoftmaxHead
+from seqtasks.layers.decoder import Decoder
+from seqtasks.layers.embedding import ActivityPenalty, Embedding, WordDropout
+from seqtasks.layers.encoder import Encoder
+from seqtasks.layers.losses import AuxiliaryLoss, TagLoss
+from seqtasks.layers.metrics import TagAccuracy
+from seqtasks.layers.permute_time import Reorder
 from seqtasks.layers.pooling import Pooling
-from seqtasks.layers.pyramid import JoinSteps, joined_mask
-from seqtasks.layers.regularization import ActivityPenalty, WordDropout
-from seqtasks.layers.reorder import Reorder
-from seqtasks.layers.sampling import ScheduledSampling
-from seqtasks.layers.smoothing import SmoothedHead
-from seqtasks.layers.specaugment import SpecAugment
-from seqtasks.layers.tags import TagHead
-from seqtasks.losses import TagLoss
-from seqtasks.metrics import TagAccuracy
-from seqtasks.recurrent import Recurrent
+from seqtasks.layers.recurrent import Recurrent
+from seqtasks.layers.scheduled_sampling import ScheduledSampling
+from seqtasks.layers.softmax_heads import AdaptiveSoftmaxHead, SmoothedHead, SoftmaxHead
+from seqtasks.layers.speech import BlankHead, JoinSteps, SpecAugment, joined_mask
+from seqtasks.layers.tagging_head import TagHead
 
 BUNDLED = [entry.name for entry in plugins.cells.entries() if entry.module.startswith("seqtasks.cells.")]
 LENGTHS = np.array([6, 3, 1, 4])

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from seqtasks.layers.regularization import ActivityPenalty, WordDropout
+from seqtasks.layers.embedding import ActivityPenalty, WordDropout
 
 
 def test_a_word_is_dropped_everywhere_or_nowhere():

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from seqtasks.layers.specaugment import SpecAugment
+from seqtasks.layers.speech import SpecAugment
 
 ONES = np.ones((300, 50, 20), "float32")
 

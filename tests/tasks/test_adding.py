@@ -8,13 +8,15 @@ import keras
 import numpy as np
 import pytest
 
-from seqtasks import plugins, results, train
-from seqtasks.baseline import run_baselines
-from seqtasks.config import resolve
-from seqtasks.data.sources import Source
+from seqtasks.core import plugins
+from seqtasks.core.config import resolve
+from seqtasks.core.reporter import Reporter
+from seqtasks.data.source import Source
 from seqtasks.data.splits import Examples
-from seqtasks.progress import Reporter
-from seqtasks.task import Task
+from seqtasks.experiments import results
+from seqtasks.task_types.base import Task
+from seqtasks.training import train
+from seqtasks.training.baselines import run_baselines
 
 QUIET = Reporter(quiet=True)
 SOURCE = Source("builtin", "generated")

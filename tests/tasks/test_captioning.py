@@ -4,13 +4,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seqtasks import plugins, resolution, runs, train, use
-from seqtasks.baseline import run_baselines
-from seqtasks.config import resolve
-from seqtasks.data.pairs import END
-from seqtasks.errors import ConfigError
-from seqtasks.progress import Reporter
-from tests.data.test_captions import folder_of
+from seqtasks.core import plugins
+from seqtasks.core.config import resolve
+from seqtasks.core.errors import ConfigError
+from seqtasks.core.reporter import Reporter
+from seqtasks.data.seq2seq_batches import END
+from seqtasks.experiments import run_folder
+from seqtasks.training import resolution, train
+from seqtasks.training.baselines import run_baselines
+from tests.data.image.test_captions import folder_of
+
+from ..helpers import predict
 
 QUIET = Reporter(quiet=True)
 SMALL = ["encoder.units=24", "options.embedding=24", "options.filters=[8,16]", "options.dropout=0"]
@@ -38,12 +42,12 @@ def test_files_are_learnt_and_told(trained, tmp_path):
     assert row.value == row.scores["exact"] > 0.7 and row.topology == "one-to-many" and row.encoder_params > 0
     assert (folder / "plots" / "attention.png").read_bytes().startswith(b"\x89PNG")
     files = [str(base / "data" / f"{i}.png") for i in (4, 24)]
-    found = use.predict(runs.open_run(folder), [*files, "--n-best", "2", "--attention", str(tmp_path / "map.png")])
+    found = predict(run_folder.open_run(folder), [*files, "--n-best", "2", "--attention", str(tmp_path / "map.png")])
     assert [row["caption"] for row in found][::2] == ["a dark image", "a bright one !"]
     assert found[0]["log-probability"] > found[1]["log-probability"] and found[1]["image"] == ""
     assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(ConfigError, match="no image given"):
-        use.predict(runs.open_run(folder), [])
+        predict(run_folder.open_run(folder), [])
 
 
 def test_baselines_see_less(trained):
@@ -81,9 +85,9 @@ def test_scenes_with_other_decoders(tmp_path):
     row, _ = run(tmp_path, *small, "options.attention=none", "encoder.cell=lstm")
     assert set(row.scores) == {"exact", "exact_greedy", "bleu", "chrf", "perplexity"}
     Image.fromarray(np.zeros((32, 32), np.uint8)).save(tmp_path / "black.png")
-    opened = runs.open_run(tmp_path / row.run)
-    assert isinstance(use.predict(opened, [str(tmp_path / "black.png")])[0]["caption"], str)
+    opened = run_folder.open_run(tmp_path / row.run)
+    assert isinstance(predict(opened, [str(tmp_path / "black.png")])[0]["caption"], str)
     with pytest.raises(ConfigError, match="no attention to draw"):
-        use.predict(opened, [str(tmp_path / "black.png"), "--attention", str(tmp_path / "map.png")])
+        predict(opened, [str(tmp_path / "black.png"), "--attention", str(tmp_path / "map.png")])
     with pytest.raises(ConfigError, match="bidirectional"):
         run(tmp_path, *small, "encoder.bidirectional=true")

@@ -6,10 +6,14 @@ import math
 import numpy as np
 import pytest
 
-from seqtasks import plugins, resolution, runs, train, use
-from seqtasks.baseline import run_baselines
-from seqtasks.config import resolve
-from seqtasks.progress import Reporter
+from seqtasks.core import plugins
+from seqtasks.core.config import resolve
+from seqtasks.core.reporter import Reporter
+from seqtasks.experiments import run_folder
+from seqtasks.training import resolution, train
+from seqtasks.training.baselines import run_baselines
+
+from ..helpers import predict
 
 QUIET = Reporter(quiet=True)
 
@@ -38,8 +42,8 @@ def test_it_learns_what_can_be_known(trained):
 
 
 def test_it_writes_letters_and_capitals_in_a_stream(trained):
-    opened = runs.open_run(trained[0])
-    pieces = list(use.predict(opened, ["--prompt", "aA", "--length", "120", "--seed", "3"]))
+    opened = run_folder.open_run(trained[0])
+    pieces = list(predict(opened, ["--prompt", "aA", "--length", "120", "--seed", "3"]))
     assert len(pieces) > 2  # shown as they come
     text = "".join(pieces)
     pairs = [text[i].upper() == text[i + 1] for i in range(0, len(text), 2)]
@@ -47,9 +51,9 @@ def test_it_writes_letters_and_capitals_in_a_stream(trained):
 
 
 def test_a_prompt_may_look_like_anything(trained):
-    opened = runs.open_run(trained[0])
+    opened = run_folder.open_run(trained[0])
     for prompt in ("a: A", "[1", "null", "7"):
-        assert "".join(use.predict(opened, ["--prompt", prompt, "--length", "2"])).startswith(prompt)
+        assert "".join(predict(opened, ["--prompt", prompt, "--length", "2"])).startswith(prompt)
 
 
 def test_lines_are_scored(trained, cli, tmp_path):

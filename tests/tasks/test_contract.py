@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from seqtasks import plugins
-from seqtasks.config_files import bundled
+from seqtasks.core import plugins
+from seqtasks.core.config_files import bundled
 from seqtasks.testing import check_task
 
 TASKS = [entry.name for entry in plugins.tasks.entries() if entry.module.startswith("seqtasks.tasks.")]

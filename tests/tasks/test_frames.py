@@ -5,12 +5,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seqtasks import plugins, resolution, runs, train, use
-from seqtasks.baseline import run_baselines
-from seqtasks.config import resolve
-from seqtasks.data.sources import Source
-from seqtasks.errors import ConfigError
-from seqtasks.progress import Reporter
+from seqtasks.core import plugins
+from seqtasks.core.config import resolve
+from seqtasks.core.errors import ConfigError
+from seqtasks.core.reporter import Reporter
+from seqtasks.data.source import Source
+from seqtasks.experiments import run_folder
+from seqtasks.training import resolution, saved_model, train
+from seqtasks.training.baselines import run_baselines
+
+from ..helpers import predict
 
 QUIET = Reporter(quiet=True)
 SMALL = ["encoder.cell=gru", "encoder.units=24", "options.canvas=8", "options.shortest=3", "options.longest=6",
@@ -60,7 +64,7 @@ def test_single_frames_and_the_most_frequent_label_are_worse(trained):
 
 
 def test_padding_changes_nothing(trained):
-    task, _, model = use.open_trained(runs.open_run(trained[0]))
+    task, _, model = saved_model.open_trained(run_folder.open_run(trained[0]))
     film = np.random.default_rng(0).integers(0, 256, (1, 4, 8, 8)).astype(np.uint8)
     longer = np.concatenate([film, np.full((1, 3, 8, 8), 200, np.uint8)], axis=1)
     mask = np.arange(7)[None] < 4
@@ -77,7 +81,7 @@ def test_padding_changes_nothing(trained):
 
 
 def test_scores_by_hand(trained):
-    task, config, model = use.open_trained(runs.open_run(trained[0]))
+    task, config, model = saved_model.open_trained(run_folder.open_run(trained[0]))
     splits = resolution.load(task, config, QUIET)
     part = splits.test.take(7)
     batches = task.batches(part, 3)
@@ -94,33 +98,33 @@ def test_scores_by_hand(trained):
 
 
 def test_films_are_read_and_written(trained, tmp_path):
-    opened = runs.open_run(trained[0])
-    rows = use.predict(opened, ["test:3", "--strip", str(tmp_path / "out.gif")])
+    opened = run_folder.open_run(trained[0])
+    rows = predict(opened, ["test:3", "--strip", str(tmp_path / "out.gif")])
     assert {"frame", "answer", "true", "P(lying)", "P(upright)"} == set(rows[0])
     with Image.open(tmp_path / "out.gif") as film:
         assert film.n_frames == len(rows) and min(film.size) >= 200
-    task, config, _ = use.open_trained(opened)
+    task, config, _ = saved_model.open_trained(opened)
     splits = resolution.load(task, config, QUIET)
     frames, labels = task.batches(splits.test, 1).one(3)
     assert [row["true"] for row in rows] == [task.classes[n] for n in labels]
     for i, frame in enumerate(frames):
         Image.fromarray(frame).save(tmp_path / f"{i}.png")
-    again = use.predict(opened, [*(str(tmp_path / f"{i}.png") for i in range(len(frames))), "--invert", "no",
+    again = predict(opened, [*(str(tmp_path / f"{i}.png") for i in range(len(frames))), "--invert", "no",
                                  "--strip", str(tmp_path / "strip.png")])  # fmt: skip
     assert [row["answer"] for row in again] == [row["answer"] for row in rows] and "true" not in again[0]
     assert Image.open(tmp_path / "strip.png").size[0] > 200
 
 
 def test_what_cannot_be_predicted_is_refused(trained, tmp_path):
-    opened = runs.open_run(trained[0])
+    opened = run_folder.open_run(trained[0])
     with pytest.raises(ConfigError, match="no film given; name a GIF, a folder"):
-        use.predict(opened, [])
+        predict(opened, [])
     with pytest.raises(ConfigError, match="test:2000: no such film; allowed: test:0 to test:1999"):
-        use.predict(opened, ["test:2000"])
+        predict(opened, ["test:2000"])
     with pytest.raises(ConfigError, match=r"--strip film.mp4 ends in .\.mp4.; allowed: \.gif, \.png"):
-        use.predict(opened, ["test:0", "--strip", "film.mp4"])
+        predict(opened, ["test:0", "--strip", "film.mp4"])
     with pytest.raises(ConfigError, match=r"there is no folder .*none; make it or name another file"):
-        use.predict(opened, ["test:0", "--strip", str(tmp_path / "none" / "film.gif")])
+        predict(opened, ["test:0", "--strip", str(tmp_path / "none" / "film.gif")])
 
 
 def test_the_run_folder_shows_a_strip(trained):

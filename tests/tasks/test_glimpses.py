@@ -4,14 +4,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seqtasks import plugins, runs, train, use
-from seqtasks.baseline import run_baselines
-from seqtasks.config import resolve
-from seqtasks.data.sources import Source
-from seqtasks.errors import ConfigError
-from seqtasks.glimpse_task import on_picture
-from seqtasks.progress import Reporter
+from seqtasks.core import plugins
+from seqtasks.core.config import resolve
+from seqtasks.core.errors import ConfigError
+from seqtasks.core.reporter import Reporter
+from seqtasks.data.source import Source
+from seqtasks.experiments import run_folder
+from seqtasks.task_types.visual_attention.task import on_picture
 from seqtasks.testing import check_task
+from seqtasks.training import train
+from seqtasks.training.baselines import run_baselines
+
+from ..helpers import predict
 
 QUIET = Reporter(quiet=True)
 SMALL = ["encoder.cell=gru", "encoder.units=24", "options.canvas=10", "options.glimpses=3", "options.size=4",
@@ -73,7 +77,7 @@ def test_the_run_folder_shows_paths(trained):
 
 
 def test_pictures_are_read_and_paths_drawn(trained, tmp_path):
-    opened = runs.open_run(trained[0])
+    opened = run_folder.open_run(trained[0])
     bar = np.zeros((4, 4), np.uint8)
     bar[:, 2] = 250
     Image.fromarray(bar).save(tmp_path / "bar.png")
@@ -81,14 +85,14 @@ def test_pictures_are_read_and_paths_drawn(trained, tmp_path):
     large[8, 2:6] = 250
     Image.fromarray(large).save(tmp_path / "line.png")
     words = [str(tmp_path / "bar.png"), str(tmp_path / "line.png"), "--path", str(tmp_path / "seen.png")]
-    rows = use.predict(opened, words)
+    rows = predict(opened, words)
     assert [row["answer"] for row in rows] == ["upright", "lying"] and rows[0]["inverted"] == "no"
     assert min(Image.open(tmp_path / "seen.png").size) > 100
-    assert use.predict(opened, words) == rows
+    assert predict(opened, words) == rows
     with pytest.raises(ConfigError, match="no image given"):
-        use.predict(opened, [])
+        predict(opened, [])
     with pytest.raises(ConfigError, match=r"--path seen.txt ends in .\.txt.; allowed: \.png"):
-        use.predict(opened, [words[0], "--path", "seen.txt"])
+        predict(opened, [words[0], "--path", "seen.txt"])
 
 
 def test_a_single_glimpse_is_in_the_middle():

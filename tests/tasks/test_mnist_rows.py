@@ -10,11 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seqtasks import plugins, runs, train, use
-from seqtasks.config import resolve
-from seqtasks.data import labelled_images
-from seqtasks.data.sources import Source
-from seqtasks.progress import Reporter
+from seqtasks.core import plugins
+from seqtasks.core.config import resolve
+from seqtasks.core.reporter import Reporter
+from seqtasks.data.image import labelled_images
+from seqtasks.data.source import Source
+from seqtasks.experiments import run_folder
+from seqtasks.training import train
+
+from ..helpers import predict
 
 QUIET = Reporter(quiet=True)
 
@@ -55,14 +59,14 @@ def test_a_little_real_mnist_is_learnt(tfds_dir: Path, tmp_path: Path) -> None:
     row, _ = train.run(resolve("mnist_rows", task.Options, words), task, tmp_path, QUIET)
     assert row.source == "tfds:mnist"
     assert row.value > 0.6
-    folder = runs.open_run(tmp_path / row.run)
+    folder = run_folder.open_run(tmp_path / row.run)
     test = labelled_images.load(Source("tfds", "mnist", tfds_dir)).test
     right = 0
     for i in range(8):
         Image.fromarray(test.inputs["image"][i]).save(tmp_path / f"{i}.png")
         Image.fromarray(255 - test.inputs["image"][i]).resize((56, 56)).save(tmp_path / f"inverted{i}.png")
-    plain = use.predict(folder, [str(tmp_path / f"{i}.png") for i in range(8)])
-    inverted = use.predict(folder, [str(tmp_path / f"inverted{i}.png") for i in range(8)])
+    plain = predict(folder, [str(tmp_path / f"{i}.png") for i in range(8)])
+    inverted = predict(folder, [str(tmp_path / f"inverted{i}.png") for i in range(8)])
     right = sum(answer["answer"] == str(test.targets[i]) for i, answer in enumerate(plain))
     assert right >= 5
     assert {a["inverted"] for a in plain} == {"no"}

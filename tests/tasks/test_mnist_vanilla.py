@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
-from seqtasks import plugins, runs, train, use
-from seqtasks.config import resolve
-from seqtasks.progress import Reporter
-from seqtasks.table import load_table
+from seqtasks.core import plugins
+from seqtasks.core.config import resolve
+from seqtasks.core.reporter import Reporter
+from seqtasks.experiments import run_folder
+from seqtasks.experiments.table import load_table
+from seqtasks.training import inference, train
 
 QUIET = Reporter(quiet=True)
 
@@ -22,7 +24,7 @@ def test_it_learns_without_a_cell_and_stands_beside_one(tmp_path: Path) -> None:
     assert (row.cell, row.engine, row.encoder_params) == ("none", row.versions["backend"].split()[0], 0)
     assert row.params == 64 * 64 + 64 + 64 * 10 + 10
     assert row.run.startswith("mnist_vanilla-none-")
-    assert use.evaluate(runs.open_run(tmp_path / row.run), QUIET)[0]["now"] == row.value
+    assert inference.evaluate(run_folder.open_run(tmp_path / row.run), QUIET)[0]["now"] == row.value
     run("mnist_rows", tmp_path, "train.epochs=1")
     table = load_table(tmp_path, ["mnist_vanilla", "mnist_rows"])
     assert [group.labels for group in table.groups] == [("none", "mnist_vanilla"), ("lstm", "mnist_rows")]

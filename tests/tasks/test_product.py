@@ -9,9 +9,10 @@ import keras
 import numpy as np
 import pytest
 
-from seqtasks import plugins, resolution, train
-from seqtasks.config import resolve
-from seqtasks.progress import Reporter
+from seqtasks.core import plugins
+from seqtasks.core.config import resolve
+from seqtasks.core.reporter import Reporter
+from seqtasks.training import resolution, train
 
 OWN = [entry.name for entry in plugins.tasks.entries() if entry.module.startswith("seqtasks.tasks.")]
 TASKS = [name for name in OWN if plugins.load_task(name).recurrent is not False]  # text tasks: by an option

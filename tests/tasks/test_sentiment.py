@@ -3,13 +3,17 @@
 import numpy as np
 import pytest
 
-from seqtasks import plugins, runs, train, use
-from seqtasks.baseline import run_baselines
-from seqtasks.config import resolve
-from seqtasks.data.opinions import WRONG
-from seqtasks.errors import ConfigError
-from seqtasks.progress import Reporter
+from seqtasks.core import plugins
+from seqtasks.core.config import resolve
+from seqtasks.core.errors import ConfigError
+from seqtasks.core.reporter import Reporter
+from seqtasks.data.text.synthetic_reviews import WRONG
+from seqtasks.experiments import run_folder
 from seqtasks.testing import check_task
+from seqtasks.training import train
+from seqtasks.training.baselines import run_baselines
+
+from ..helpers import predict
 
 QUIET = Reporter(quiet=True)
 
@@ -38,27 +42,25 @@ def test_the_linear_baseline_knows_less(trained):
 
 
 def test_the_words_that_mattered_are_named(trained, tmp_path):
-    opened = runs.open_run(trained[0])
-    rows = use.predict(
-        opened, ["the plot was not funny .", "the plot was so funny .", "--heat", str(tmp_path / "a.html")]
-    )
+    opened = run_folder.open_run(trained[0])
+    rows = predict(opened, ["the plot was not funny .", "the plot was so funny .", "--heat", str(tmp_path / "a.html")])
     assert [row["answer"] for row in rows] == ["negative", "positive"]
     assert all("funny" in row["because"] for row in rows) and "not" in rows[0]["because"]
     assert rows[1]["P(positive)"] > 0.8
     page = (tmp_path / "a.html").read_text()
     assert "funny" in page and "background-color" in page
-    use.predict(opened, ["the cast was dull .", "--heat", str(tmp_path / "a.png")])
+    predict(opened, ["the cast was dull .", "--heat", str(tmp_path / "a.png")])
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(ConfigError, match=r"ends in '\.gif'; allowed: \.html, \.htm, \.png"):
-        use.predict(opened, ["dull", "--heat", str(tmp_path / "a.gif")])
+        predict(opened, ["dull", "--heat", str(tmp_path / "a.gif")])
 
 
 def test_anything_can_be_judged_but_nothing(trained):
-    opened = runs.open_run(trained[0])
-    rows = use.predict(opened, ["漢字 \x00", "so funny " * 1000])
+    opened = run_folder.open_run(trained[0])
+    rows = predict(opened, ["漢字 \x00", "so funny " * 1000])
     assert len(rows) == 2 and all(np.isfinite(row["P(positive)"]) for row in rows)
     with pytest.raises(ConfigError, match="nothing to judge"):
-        use.predict(opened, [" "])
+        predict(opened, [" "])
 
 
 @pytest.mark.parametrize("more", ["pooling=last", "pooling=mean", "pooling=attention", "adversarial=2"])

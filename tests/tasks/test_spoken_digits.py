@@ -4,13 +4,17 @@ import numpy as np
 import pytest
 from scipy.io import wavfile
 
-from seqtasks import plugins, runs, train, use
-from seqtasks.baseline import run_baselines
-from seqtasks.config import resolve
-from seqtasks.data.syllables import RATE, syllables
-from seqtasks.errors import ConfigError, DataError
-from seqtasks.progress import Reporter
+from seqtasks.core import plugins
+from seqtasks.core.config import resolve
+from seqtasks.core.errors import ConfigError, DataError
+from seqtasks.core.reporter import Reporter
+from seqtasks.data.audio.synthetic_speech import RATE, syllables
+from seqtasks.experiments import run_folder
 from seqtasks.testing import check_task
+from seqtasks.training import train
+from seqtasks.training.baselines import run_baselines
+
+from ..helpers import predict
 
 QUIET = Reporter(quiet=True)
 SMALL = ["encoder.units=24", "options.bands=20", "train.epochs=5", "train.learning_rate=0.01"]
@@ -50,11 +54,11 @@ def test_the_baseline_is_a_row(trained):
 
 
 def test_files_are_heard_whatever_their_rate(trained, tmp_path, caplog):
-    opened = runs.open_run(trained[0])
+    opened = run_folder.open_run(trained[0])
     answers = {}
     for rate, kind in ((8000, "int16"), (16000, "float32"), (44100, "int16")):
         folder = write(tmp_path / f"{rate}", rate, kind, count=12)
-        rows = use.predict(opened, [str(path) for path in sorted(folder.iterdir())])
+        rows = predict(opened, [str(path) for path in sorted(folder.iterdir())])
         answers[rate] = [row["answer"] for row in rows]
         for row in rows:
             assert sum(p for name, p in row.items() if name.startswith("P(")) == pytest.approx(1, abs=1e-2)
@@ -69,16 +73,16 @@ def test_silence_and_very_short_and_long_sounds_get_an_answer(trained, tmp_path)
     rng = np.random.default_rng(0)
     for name, wave in (("silent", np.zeros(800)), ("click", np.ones(1)), ("minute", rng.normal(size=60 * RATE) / 10)):
         wavfile.write(tmp_path / f"{name}.wav", RATE, wave.astype("float32"))
-    rows = use.predict(runs.open_run(trained[0]), [str(path) for path in sorted(tmp_path.iterdir())])
+    rows = predict(run_folder.open_run(trained[0]), [str(path) for path in sorted(tmp_path.iterdir())])
     assert len(rows) == 3 and all(np.isfinite(row["P(ai)"]) for row in rows)
 
 
 def test_what_cannot_be_heard_is_said(trained, tmp_path):
-    opened = runs.open_run(trained[0])
+    opened = run_folder.open_run(trained[0])
     with pytest.raises(ConfigError, match=r"no recording given; name one or more: seqtasks predict RUN seven\.wav"):
-        use.predict(opened, [])
+        predict(opened, [])
     with pytest.raises(DataError, match=r"nothing\.wav is not there; give a WAV file"):
-        use.predict(opened, [str(tmp_path / "nothing.wav")])
+        predict(opened, [str(tmp_path / "nothing.wav")])
 
 
 def test_a_folder_with_any_labels_and_every_option(tmp_path):

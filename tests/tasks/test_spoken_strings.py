@@ -4,16 +4,21 @@ import numpy as np
 import pytest
 from scipy.io import wavfile
 
-from seqtasks import ctc, fitting, plugins, resolution, runs, train, use
-from seqtasks.baseline import run_baselines
-from seqtasks.config import resolve
-from seqtasks.ctc_task import labels_of
-from seqtasks.data import spoken
-from seqtasks.data.sources import Source
-from seqtasks.data.strings import Composer
-from seqtasks.errors import ConfigError, Interrupted
-from seqtasks.progress import Reporter
+from seqtasks.core import plugins
+from seqtasks.core.config import resolve
+from seqtasks.core.errors import ConfigError, Interrupted
+from seqtasks.core.reporter import Reporter
+from seqtasks.data.audio import recordings
+from seqtasks.data.audio.digit_strings import Composer
+from seqtasks.data.source import Source
+from seqtasks.decoding import ctc
+from seqtasks.experiments import run_folder
+from seqtasks.task_types.speech_recognition.task import labels_of
 from seqtasks.testing import check_task
+from seqtasks.training import fit, inference, resolution, train
+from seqtasks.training.baselines import run_baselines
+
+from ..helpers import predict
 
 QUIET = Reporter(quiet=True)
 SMALL = ["data.source=builtin", "encoder.units=24", "encoder.dropout=0", "options.bands=20", "options.longest=2",
@@ -49,23 +54,23 @@ def test_the_baseline_is_a_row(trained):
 
 
 def test_files_are_read_off(trained, tmp_path):
-    words = spoken.load(Source("builtin", "syllables"), 8000)
-    made = Composer(words, spoken.split(words)["test"], 2, 0.1, False)
+    words = recordings.load(Source("builtin", "syllables"), 8000)
+    made = Composer(words, recordings.split(words)["test"], 2, 0.1, False)
     recipes = [made.recipe(9, n) for n in range(20)]
     for n, recipe in enumerate(recipes):
         wavfile.write(tmp_path / f"{n:02d}.wav", 8000, made.sound(recipe))
     paths = [str(path) for path in sorted(tmp_path.iterdir())]
-    opened = runs.open_run(trained[0])
-    answers = [row["answer"].split() for row in use.predict(opened, paths)]
+    opened = run_folder.open_run(trained[0])
+    answers = [row["answer"].split() for row in predict(opened, paths)]
     true = [[words.labels[i] for i in recipe.recordings] for recipe in recipes]
     numbers = {name: n for n, name in enumerate(words.classes)}
     assert ctc.error_rate(*([[numbers[w] for w in row] for row in rows] for rows in (true, answers))) < 0.6
-    liked = use.predict(opened, [*paths[:3], "--beams", "2", "--lm-weight", "0.5"])
+    liked = predict(opened, [*paths[:3], "--beams", "2", "--lm-weight", "0.5"])
     assert len(liked) == 3 and all(np.isfinite(row["score"]) for row in liked)
     with pytest.raises(ConfigError, match="no recording given"):
-        use.predict(opened, [])
+        predict(opened, [])
     with pytest.raises(ConfigError, match="beams is 0; allowed: ≥ 1"):
-        use.predict(opened, [paths[0], "--beams", "0"])
+        predict(opened, [paths[0], "--beams", "0"])
 
 
 def test_every_option_keeps_the_contract(tmp_path):
@@ -116,9 +121,9 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path):
             return self.count == 5
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fitting, "StopRequest", Stop)
+        patch.setattr(fit, "StopRequest", Stop)
         with pytest.raises(Interrupted, match="stopped in epoch 2 after step 2"):
             train.run(config, cls, tmp_path / "killed", QUIET)
     (folder,) = (tmp_path / "killed").iterdir()
-    row, _ = use.resume(runs.open_run(folder), QUIET)
+    row, _ = inference.resume(run_folder.open_run(folder), QUIET)
     assert row.scores == whole.scores

@@ -4,12 +4,16 @@ import keras
 import numpy as np
 import pytest
 
-from seqtasks import plugins, resolution, runs, train, use
-from seqtasks.baseline import run_baselines
-from seqtasks.config import resolve
-from seqtasks.errors import ConfigError
-from seqtasks.progress import Reporter
+from seqtasks.core import plugins
+from seqtasks.core.config import resolve
+from seqtasks.core.errors import ConfigError
+from seqtasks.core.reporter import Reporter
+from seqtasks.experiments import run_folder
 from seqtasks.testing import check_task
+from seqtasks.training import resolution, saved_model, train
+from seqtasks.training.baselines import run_baselines
+
+from ..helpers import predict
 
 QUIET = Reporter(quiet=True)
 SMALL = ["encoder.units=16", "options.words=16", "options.characters=rnn", "options.character_units=8",
@@ -52,9 +56,9 @@ def test_ends_and_neighbours_are_learnt(trained):
 
 
 def test_words_stand_over_their_tags(trained):
-    opened = runs.open_run(trained[0])
-    (row,) = use.predict(opened, ["the bakmo melkas I run"])
-    words, tags = use.open_trained(opened)[0].show_answer(row).splitlines()[:2]
+    opened = run_folder.open_run(trained[0])
+    (row,) = predict(opened, ["the bakmo melkas I run"])
+    words, tags = saved_model.open_trained(opened)[0].show_answer(row).splitlines()[:2]
     assert words.split() == ["the", "bakmo", "melkas", "I", "run"] and tags.split() == [
         "DET", "NOUN", "VERB", "PRON", "VERB",
     ]  # fmt: skip
@@ -63,12 +67,12 @@ def test_words_stand_over_their_tags(trained):
 
 
 def test_anything_can_be_tagged_but_nothing(trained):
-    opened = runs.open_run(trained[0])
-    assert "漢字" in use.predict(opened, ["漢字 \x00 the " + "x" * 500])[0]["words"]
-    assert len(use.predict(opened, ["the run " * 3000])[0]["tags"]) == 6000
+    opened = run_folder.open_run(trained[0])
+    assert "漢字" in predict(opened, ["漢字 \x00 the " + "x" * 500])[0]["words"]
+    assert len(predict(opened, ["the run " * 3000])[0]["tags"]) == 6000
     for nothing in ([], [""], ["  "]):
         with pytest.raises(ConfigError, match=r"nothing to tag|no word in"):
-            use.predict(opened, nothing)
+            predict(opened, nothing)
 
 
 def test_its_baselines(trained):
@@ -129,7 +133,7 @@ def test_begins_with_vectors_of_a_file(trained, tmp_path):
     task = task_class(config.options)
     resolution.load(task, config, QUIET)
     model, _ = train.build(task, config)
-    task.initialise(model, None)
+    task.init_weights(model, None)
     rows = keras.ops.convert_to_numpy(model.get_layer("words_embedding").embeddings)
     np.testing.assert_array_equal(rows[task.spec["words"].index("run")], range(16))
 

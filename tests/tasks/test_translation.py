@@ -5,13 +5,18 @@ import json
 import numpy as np
 import pytest
 
-from seqtasks import plugins, resolution, results, runs, train, use
-from seqtasks.baseline import run_baselines
-from seqtasks.config import resolve
-from seqtasks.errors import ConfigError, DataError
-from seqtasks.predicting import Request, predict
-from seqtasks.progress import Reporter
-from seqtasks.translation_task import UNKNOWN
+from seqtasks.cli import predict_command
+from seqtasks.cli.predict_command import Request
+from seqtasks.core import plugins
+from seqtasks.core.config import resolve
+from seqtasks.core.errors import ConfigError, DataError
+from seqtasks.core.reporter import Reporter
+from seqtasks.experiments import results, run_folder
+from seqtasks.task_types.translation.task import UNKNOWN
+from seqtasks.training import resolution, train
+from seqtasks.training.baselines import run_baselines
+
+from ..helpers import predict
 
 QUIET = Reporter(quiet=True)
 WORDS = {"red": "rot", "green": "grün", "blue": "blau", "dog": "Hund", "cat": "Katze", "bird": "Vogel"}
@@ -49,11 +54,11 @@ def test_order_and_words_are_learnt(trained):
 
 
 def test_sentences_are_translated(trained, tmp_path):
-    opened = runs.open_run(trained[0])
-    rows = use.predict(opened, ["a red dog.", "a blue bird.", "--attention", str(tmp_path / "map.png")])
+    opened = run_folder.open_run(trained[0])
+    rows = predict(opened, ["a red dog.", "a blue bird.", "--attention", str(tmp_path / "map.png")])
     assert [row["de"] for row in rows] == ["Hund rot ein.", "Vogel blau ein."] and rows[0]["log-probability"] < 0
     assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")
-    best = use.predict(opened, ["a red dog.", "--n-best", "3"])
+    best = predict(opened, ["a red dog.", "--n-best", "3"])
     assert len(best) == 3 and best[0]["de"] == "Hund rot ein." and [row["en"] for row in best][1:] == ["", ""]
     assert best[0]["log-probability"] > best[1]["log-probability"]
     json.dumps(rows)
@@ -62,18 +67,18 @@ def test_sentences_are_translated(trained, tmp_path):
 def test_files_of_lines(trained, tmp_path):
     (tmp_path / "in.txt").write_text("a red dog.\n\na green cat.\n", encoding="utf-8")
     request = Request(["--n-best", "2"], file=str(tmp_path / "in.txt"), out=str(tmp_path / "out.txt"))
-    predict(runs.open_run(trained[0]), request)
+    predict_command.predict(run_folder.open_run(trained[0]), request)
     assert (tmp_path / "out.txt").read_text(encoding="utf-8") == "Hund rot ein.\n\nKatze grün ein.\n"
 
 
 def test_anything_can_be_translated_but_nothing(trained):
-    opened = runs.open_run(trained[0])
-    (row,) = use.predict(opened, ["漢字 \x00 " + "dog " * 300])
+    opened = run_folder.open_run(trained[0])
+    (row,) = predict(opened, ["漢字 \x00 " + "dog " * 300])
     assert isinstance(row["de"], str)
     with pytest.raises(ConfigError, match="nothing to translate"):
-        use.predict(opened, [])
+        predict(opened, [])
     with pytest.raises(DataError, match=r"--file absent.txt is not there; give a text file"):
-        predict(opened, Request(file="absent.txt"))
+        predict_command.predict(opened, Request(file="absent.txt"))
 
 
 def test_baselines_know_less(trained):
@@ -107,7 +112,7 @@ def test_other_models(trained, tmp_path, words):
              "data.limit=40", "options.size=300", "options.beams=2"]  # fmt: skip
     row, _ = train.run(resolve("translation", cls.Options, [*small, *words]), cls, tmp_path, QUIET)
     assert row.params > 0
-    assert use.predict(runs.open_run(tmp_path / row.run), ["a red dog."])
+    assert predict(run_folder.open_run(tmp_path / row.run), ["a red dog."])
 
 
 @pytest.mark.parametrize("reverse", ["false", "true"])

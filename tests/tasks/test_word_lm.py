@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from seqtasks import plugins
-from seqtasks.config import resolve
-from seqtasks.data.sources import Source
-from seqtasks.train import build
+from seqtasks.core import plugins
+from seqtasks.core.config import resolve
+from seqtasks.data.source import Source
+from seqtasks.training.train import build
 
 LINES = "the company said <unk> will rise N %\nit did n't\n" * 30
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
-from seqtasks.engines.native import library, where
-from seqtasks.engines.native.direction import Direction
-from seqtasks.engines.native.where import elsewhere as elsewhere
-from seqtasks.engines.native.where import under_xla as under_xla
-from seqtasks.engines.native.writing import Layer
+from seqtasks.engines.native import availability, library
+from seqtasks.engines.native.arguments import Direction
+from seqtasks.engines.native.availability import elsewhere as elsewhere
+from seqtasks.engines.native.availability import under_xla as under_xla
+from seqtasks.engines.native.text_generation import Layer
 
 if TYPE_CHECKING:
     from seqtasks.cells.base import Cell
@@ -35,7 +35,7 @@ KINDS = {
 
 def refuses(cell: Cell, recurrent_dropout: float = 0.0) -> str | None:
     """Why this engine cannot run a cell, or None if it can."""
-    if (why := where.nowhere()) is not None:
+    if (why := availability.nowhere()) is not None:
         return why
     if not type(cell).has_own("native_loop"):
         return f"it has no loop for {type(cell).__name__}; it has {', '.join(KINDS)}"

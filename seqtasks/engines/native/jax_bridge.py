@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from seqtasks.engines.native import library
-from seqtasks.engines.native.direction import ARRAYS, Direction, about, tokens_and_mask
+from seqtasks.engines.native.arguments import ARRAYS, Direction, about, tokens_and_mask
 from seqtasks.engines.native.library import FOUND, HAS_C, KEPT
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from seqtasks.engines.native import library
-from seqtasks.engines.native.direction import ARRAYS, Direction, about, tokens_and_mask
+from seqtasks.engines.native.arguments import ARRAYS, Direction, about, tokens_and_mask
 from seqtasks.engines.native.library import HAS_C
 
 RUN = 6  # results of a loop: out, before, c, kept, h_last, c_last

@@ -1,0 +1,113 @@
+from .antisymmetric_rnn import AntisymmetricRNN, GatedAntisymmetricRNN
+from .atr import ATR
+from .base import Cell, make_cell, register_cell
+from .br import BR, NBR
+from .cfn import CFN
+from .co_rnn import CoRNN
+from .coupled_lstm import CoupledLSTM
+from .echo_state import EchoState
+from .elman import Elman, Jordan
+from .fast_rnn import FastGRNN, FastRNN
+from .gru import GRU, GRUv1
+from .ind_rnn import IndRNN
+from .intersection_rnn import IntersectionRNN
+from .irnn import IRNN
+from .janet import JANET
+from .layernorm_gru import LayerNormGRU
+from .layernorm_lstm import LayerNormLSTM
+from .lem import LEM
+from .li_gru import LiGRU
+from .light_ru import LightRU
+from .lipschitz_rnn import LipschitzRNN
+from .lru import LRU
+from .lstm import LSTM
+from .lstmp import LSTMP
+from .mc_lstm import MCLSTM
+from .mgu import MGU, MGU1, MGU2, MGU3
+from .min_gru import MinGRU
+from .min_lstm import MinLSTM
+from .minimal_rnn import MinimalRNN
+from .mogrifier_lstm import MogrifierLSTM
+from .multiplicative_lstm import MultiplicativeLSTM
+from .mut import MUT1, MUT2, MUT3
+from .nas import NASCell
+from .original_lstm import OriginalLSTM
+from .peephole_lstm import PeepholeLSTM
+from .qrnn import QRNN
+from .ran import RAN
+from .rhn import RHN
+from .scrn import SCRN
+from .sgrn import SGRN
+from .simple_rnn import SimpleRNN
+from .slstm import SLSTM
+from .sru import SRU
+from .star import STAR
+from .t_rnn import TGRU, TLSTM, TRNN
+from .ugrnn import UGRNN
+from .unicornn import UnICORNN
+from .wmc_lstm import WMCLSTM
+
+__all__ = [
+    "ATR",
+    "BR",
+    "CFN",
+    "GRU",
+    "IRNN",
+    "JANET",
+    "LEM",
+    "LRU",
+    "LSTM",
+    "LSTMP",
+    "MCLSTM",
+    "MGU",
+    "MGU1",
+    "MGU2",
+    "MGU3",
+    "MUT1",
+    "MUT2",
+    "MUT3",
+    "NBR",
+    "QRNN",
+    "RAN",
+    "RHN",
+    "SCRN",
+    "SGRN",
+    "SLSTM",
+    "SRU",
+    "STAR",
+    "TGRU",
+    "TLSTM",
+    "TRNN",
+    "UGRNN",
+    "WMCLSTM",
+    "AntisymmetricRNN",
+    "Cell",
+    "CoRNN",
+    "CoupledLSTM",
+    "EchoState",
+    "Elman",
+    "FastGRNN",
+    "FastRNN",
+    "GRUv1",
+    "GatedAntisymmetricRNN",
+    "IndRNN",
+    "IntersectionRNN",
+    "Jordan",
+    "LayerNormGRU",
+    "LayerNormLSTM",
+    "LiGRU",
+    "LightRU",
+    "LipschitzRNN",
+    "MinGRU",
+    "MinLSTM",
+    "MinimalRNN",
+    "MogrifierLSTM",
+    "MultiplicativeLSTM",
+    "NASCell",
+    "OriginalLSTM",
+    "PeepholeLSTM",
+    "SimpleRNN",
+    "UnICORNN",
+    "make_cell",
+    "register_cell",
+]

@@ -1,0 +1,92 @@
+"""What `seqtasks bench` does: a short race for the user's own shape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from seqtasks.bench.shapes import SHAPES, Shape
+from seqtasks.cli.console import plain, print_table
+from seqtasks.core import environment
+from seqtasks.core.errors import ConfigError, suggest
+from seqtasks.core.files import check_output, write_output
+from seqtasks.core.settings import build, parse
+
+DEFAULT = ("native", "keras", "loop", "stock", "stock-jax", "torch")
+
+
+def main(
+    words: Sequence[str],
+    contenders: str | None,
+    seconds: float,
+    threads: int | None,
+    markdown: Path | None,
+    picture: Path | None,
+    quiet: bool,
+) -> None:
+    """Times contenders on one shape and prints the table.
+
+    Args:
+        words: perhaps the name of a shape of `SHAPES`, then `key=value` of `Shape`.
+        contenders: names of `NAMES`, by commas; None: those of `DEFAULT` that are installed.
+        seconds: of steps, after which no further round begins.
+        threads: of each contender; None: as many as there are cores.
+        markdown: also write a table there.
+        picture: also draw bars there, PNG.
+        quiet: no progress.
+
+    Raises:
+        ConfigError: an unknown shape, setting or contender, or a file that cannot be written.
+        BenchError: no contender can run.
+    """
+    from seqtasks.bench import report
+    from seqtasks.bench.contenders import NAMES, there
+    from seqtasks.bench.race import race
+
+    for path, option, suffixes in ((markdown, "--markdown", ()), (picture, "--picture", report.SUFFIXES)):
+        if path is not None:
+            check_output(path, option, suffixes)
+    name, shape = shape_of(words)
+    names = [part.strip() for part in contenders.split(",")] if contenders else list(filter(there, DEFAULT))
+    for one in names:
+        if one not in NAMES:
+            raise ConfigError(f"unknown contender {one!r}; {suggest(one, NAMES, see='`seqtasks bench --help`')}")
+        if not there(one):
+            raise ConfigError(f"{one} is not installed here; leave it out of --contenders")
+    console = Console(stderr=True, quiet=quiet, highlight=False)
+    with console.status("starting") as status:
+        found = race(shape, names, 100, threads, status.update, seconds)
+    first = names[0] if names[0] in found.seconds else report.order(found)[0]
+    count = threads or environment.cores()
+    print(
+        f"{name}: a training step on {count} thread{'s' * (count > 1)}, {len(found.seconds[first])} rounds in turn; "
+        f"matrix products reach {found.peak / 1e9:.0f} GFLOP/s here"
+    )
+    table = plain(*report.HEAD)
+    for row in report.rows(found):
+        table.add_row(*row)
+    print_table(table)
+    for line in report.ratios(found, first):
+        print(line)
+    for loser, why in found.failed.items():
+        print(f"{NAMES[loser]} did not run: {why}")
+    if markdown:
+        text = report.markdown({name: found}, first) + "\n"
+        write_output(markdown, lambda file: file.write_text(text, encoding="utf-8"))
+    if picture:
+        report.picture({name: found}, picture)
+
+
+def shape_of(words: Sequence[str]) -> tuple[str, Shape]:
+    """The shape that words of the command line name, with a name for it."""
+    names = [word for word in words if "=" not in word]
+    if len(names) > 1 or not set(names) <= SHAPES.keys():
+        hint = suggest(names[0], SHAPES) if len(names) == 1 else f"allowed: one of {', '.join(SHAPES)}"
+        raise ConfigError(f"unknown shape {' '.join(names)!r}; {hint}; or set sizes: units=256 batch=64")
+    settings = [word for word in words if "=" in word]
+    pairs = {key: value for key, _, value in (word.partition("=") for word in settings)}
+    base = {} if not names else vars(SHAPES[names[0]])
+    shape = build(Shape, {**base, **{key: parse(value) for key, value in pairs.items()}}, raw=pairs)
+    return " ".join([*(names or ["your shape"]), *settings]), shape

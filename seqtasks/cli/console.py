@@ -1,0 +1,101 @@
+"""Printing tables: fitted to a terminal, never cut or wrapped in a pipe or file."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from seqtasks.core.streams import can_show
+from seqtasks.task_types.common.columns import Shaded
+
+
+def print_table(table: Table) -> None:
+    """Prints a rich table to standard output."""
+    if sys.stdout.isatty():
+        Console(highlight=False).print(table)
+        return
+    print(plain_text(table))
+
+
+def plain_text(table: Table) -> str:
+    """A rich table as lines of any length, without colours."""
+    text = io.StringIO()
+    Console(file=text, width=10_000, highlight=False).print(table)
+    # Not splitlines, which would cut cells at U+2028 and the like.
+    return "\n".join(line.rstrip() for line in text.getvalue().removesuffix("\n").split("\n"))
+
+
+def print_rows(rows: Sequence[dict[str, Any]], format: str = "text") -> None:
+    """Prints dictionaries as a table, CSV or JSON lines; `rich.text.Text` keeps its colours in a terminal."""
+    if format == "text":
+        table = _table(rows)
+        cells = [cell for row in rows for cell in row.values() if isinstance(cell, Shaded)]
+        if cells and cells[0].legend is not None and sys.stdout.isatty():
+            table.caption, table.caption_justify, table.caption_style = cells[0].legend, "left", ""
+        print_table(table)
+        return
+    text = render_rows(rows, format)
+    # JSON stays JSON where standard output lacks a character.
+    print(text if format != "json" or can_show(text) else render_rows(rows, format, ascii=True), end="")
+
+
+def render_rows(rows: Sequence[dict[str, Any]], format: str = "text", ascii: bool = False) -> str:
+    """Dictionaries as the text of a table, CSV or JSON lines, for a file.
+
+    Args:
+        rows: of columns.
+        format: text, csv or json.
+        ascii: of JSON, all other characters escaped.
+    """
+    if format == "json":
+        lines = (json.dumps(_json(row), ensure_ascii=ascii, allow_nan=False, default=str) for row in rows)
+        return "".join(f"{line}\n" for line in lines)
+    if format == "csv":
+        import pandas as pd
+
+        cells = [{key: _joined(value) for key, value in row.items()} for row in rows]
+        return str(pd.DataFrame(cells).to_csv(index=False))
+    return plain_text(_table(rows)) + "\n"
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> Table:
+    columns = dict.fromkeys(key for row in rows for key in row)
+    table = plain(*columns)
+    for row in rows:
+        table.add_row(*(_shown(row.get(name, "")) for name in columns))
+    return table
+
+
+def _json(value: Any) -> Any:
+    """A value with null for numbers that JSON does not have: NaN and infinities."""
+    if isinstance(value, dict):
+        return {key: _json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _joined(value: Any) -> Any:
+    return " ".join(map(str, value)) if isinstance(value, list | tuple) else value
+
+
+def _shown(cell: Any) -> str | Text:
+    if cell is None:
+        return ""
+    return f"{cell:.4f}" if isinstance(cell, float) else cell if isinstance(cell, Text) else str(_joined(cell))
+
+
+def plain(*columns: str, title: str | None = None) -> Table:
+    """An empty table without lines."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    return table

@@ -1,0 +1,204 @@
+"""`seqtasks predict`: reads words or a file, lets the task answer, prints or writes the answers."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seqtasks.cli.console import print_rows, render_rows
+from seqtasks.core.errors import ConfigError, DataError
+from seqtasks.core.files import check_output, is_utf8, shown, usable, write_output
+from seqtasks.data.text.reader import Text, read_lines
+from seqtasks.experiments import run_folder
+
+if TYPE_CHECKING:
+    from seqtasks.task_types.base import Task
+
+_OPTION = re.compile(r"--[A-Za-z][\w-]*(=.*)?", re.DOTALL)
+_BREAKS = re.compile(r"[\r\n]+")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What `seqtasks predict` was asked for.
+
+    Attributes:
+        words: inputs, and options of the task as `--name value` or `--name=value`.
+        literal: inputs that came after a lone `--`.
+        file: read instead of inputs.
+        out: the file that the answers are written to; None: standard output.
+        format: text, csv or json.
+        trust: run the task's code that lies in the run folder.
+    """
+
+    words: Sequence[str] = ()
+    literal: Sequence[str] = ()
+    file: str | None = None
+    out: str | None = None
+    format: str = "text"
+    trust: bool = False
+
+
+def predict(folder: run_folder.Run, request: Request) -> None:
+    """Answers a request; whatever it asks for is checked before the model is loaded.
+
+    Raises:
+        SeqtasksError: an unknown option, inputs that the task cannot read, a file that cannot be
+            read or written, or a run that cannot be used.
+    """
+    from seqtasks.training.inference import options_of
+    from seqtasks.training.saved_model import open_trained, task_of
+
+    out = None if request.out is None else check_output(request.out, "--out")
+    cls, _ = task_of(folder, request.trust)
+    inputs, given = split_options(request.words)
+    inputs += request.literal
+    if request.file is not None:
+        inputs = _read(cls, request.file, inputs, given)
+    for word in inputs if cls.reads == "paths" else ():
+        usable(word, "the name")
+    if cls.reads in ("texts", "prompt"):
+        inputs, given = [utf8(text) for text in inputs], {name: utf8(text) for name, text in given.items()}
+    options = options_of(cls, given)
+    task, _, model = open_trained(folder, request.trust)
+    if cls.reads == "texts":
+        _answer_texts(task, model, inputs, options, request, out)
+        return
+    found = task.predict(model, inputs, options)
+    if not isinstance(found, list):
+        if out is None and request.format == "text":
+            for piece in found:
+                print(piece, end="", flush=True)
+            print()
+            return
+        text = "".join(found)
+        if request.format == "text":
+            _write(out, text + "\n")
+            return
+        found = [{"prompt": getattr(options, "prompt", None), "text": text}]
+    if out is None:
+        print_rows(found, request.format)
+    else:
+        _write(out, render_rows(found, request.format))
+
+
+def split_options(words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Inputs, and the values of `--name value` or `--name=value`.
+
+    Raises:
+        ConfigError: an option without a value, or a text that looks like an option.
+    """
+    inputs: list[str] = []
+    options: dict[str, str] = {}
+    rest = iter(words)
+    for word in rest:
+        if not word.startswith("--"):
+            inputs.append(word)
+            continue
+        if not _OPTION.fullmatch(word):
+            raise ConfigError(
+                f"{shown(word)!r} is no option; write a text that begins with -- after a lone --: -- TEXT"
+            )
+        name, sign, value = word[2:].partition("=")
+        if not sign:
+            following = next(rest, None)
+            if following is None:
+                raise ConfigError(f"option --{name} has no value; write --{name} VALUE, or -- --{name} if it is a text")
+            value = following
+        options[name.replace("-", "_")] = value
+    return inputs, options
+
+
+def utf8(text: str) -> str:
+    """A text of the command line as UTF-8 reads it, whatever encoding the locale names.
+
+    Raises:
+        ConfigError: its bytes are not UTF-8.
+    """
+    if is_utf8(text):
+        return text
+    try:
+        return os.fsencode(text).decode("utf-8")
+    except UnicodeError as error:
+        raise ConfigError(
+            f"the text '{shown(text)}' is not UTF-8; set the terminal to UTF-8, or give the text in a file: --file PATH"
+        ) from error
+
+
+def _read(cls: type[Task], file: str, inputs: Sequence[str], given: dict[str, str]) -> list[str]:
+    """The lines of the file, for a task of texts; for a language model it becomes the prompt among the options."""
+    if cls.reads in ("paths", "words"):
+        raise ConfigError(
+            f"--file {shown(file)}: task {cls.name} reads no texts and takes paths as words: seqtasks predict RUN PATH…"
+        )
+    if inputs:
+        raise ConfigError(f"both --file {shown(file)} and {len(inputs)} inputs are given; give one of them")
+    path = _readable(file)
+    if cls.reads == "texts":
+        return read_lines(path)
+    if "prompt" in given:
+        raise ConfigError(f"both --file {shown(file)} and --prompt are given; give one of them")
+    given["prompt"] = "".join(Text([path]).pieces())
+    return []
+
+
+def _readable(file: str) -> Path:
+    path = usable(file, "--file")
+    if not path.is_file() and (path.is_dir() or not path.exists()):
+        what = "is a folder" if path.is_dir() else "is not there"
+        raise DataError(f"--file {shown(path)} {what}; give a text file, or the texts themselves as words")
+    return path
+
+
+def _answer_texts(
+    task: Task, model: Any, lines: Sequence[str], options: Any, request: Request, out: Path | None
+) -> None:
+    """Answers lines; one that is empty is not shown to the task, and has an empty answer."""
+    texts = [line for line in lines if line.strip()]
+    rows = list(task.predict(model, texts, options)) if texts or request.file is None else []
+    count = len(rows) // max(1, len(texts))  # answers for each text
+    answers = iter(rows[i : i + count] for i in range(0, len(rows), count or 1))
+    groups: list[list[Any]] = [next(answers) if line.strip() else [] for line in lines]
+    if out is not None and request.format == "text":
+        _write(out, "".join(f"{_line(group[0][task.answer_column]) if group else ''}\n" for group in groups))
+        return
+    columns = dict.fromkeys(key for row in rows[:1] for key in row)
+    empty = dict.fromkeys(columns) | {next(iter(columns), "text"): ""}
+    if request.format == "text" and (texts := list(_texts(task, groups))):
+        print("".join(texts), end="")
+        return
+    filled = [row for group in groups for row in group or [empty]]
+    if out is None:
+        print_rows(filled, request.format)
+    else:
+        _write(out, render_rows(filled, request.format))
+
+
+def _texts(task: Task, groups: Sequence[Sequence[Any]]) -> Iterator[str]:
+    """The answers as the task shows them to a reader; nothing, if it leaves that to a table."""
+    for group in groups:
+        for row in group:
+            shown_row = task.show_answer(row)
+            if shown_row is None:
+                return
+            yield shown_row
+        if not group:
+            yield "\n"
+
+
+def _line(answer: Any) -> str:
+    text = " ".join(map(str, answer)) if isinstance(answer, list) else str(answer)
+    return _BREAKS.sub(" ", text)
+
+
+def _write(out: Path | None, text: str) -> None:
+    assert out is not None
+    data = text.encode("utf-8", "backslashreplace")
+    write_output(out, lambda path: path.write_bytes(data))
+    lines = text.count("\n")
+    print(f"{lines:,} line{'s' * (lines != 1)} → {shown(out)}", file=sys.stderr)

@@ -1,0 +1,170 @@
+"""What exists: tasks, cells, runs, and the settings of a task. Lists import no Keras."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import typing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from seqtasks.cli.console import plain, print_table
+from seqtasks.cli.latex import plain_equations
+from seqtasks.core import plugins
+from seqtasks.core.config_files import bundled
+from seqtasks.core.registry import Registry
+from seqtasks.core.settings import describe
+from seqtasks.data import survey
+from seqtasks.experiments import run_folder
+
+if TYPE_CHECKING:
+    from seqtasks.core.config import Config
+    from seqtasks.task_types.base import Task
+    from seqtasks.training.resolution import Resolved
+
+_READS = {
+    "texts": "texts as words, or the lines of --file",
+    "prompt": "--prompt, or the text of --file",
+    "paths": "paths of files as words",
+    "words": "words",
+}
+_console = Console(highlight=False, soft_wrap=True)
+
+
+def print_lists(what: str, runs_dir: Path) -> None:
+    """Prints the tasks, cells, runs or bundled configurations; "all" is without the last."""
+    if what in ("all", "tasks"):
+        _print_registry(plugins.tasks, ["topology", "summary"], "tasks")
+    if what in ("all", "cells"):
+        _print_registry(plugins.cells, ["states", "params", "engines", "year", "paper"], "cells")
+        _console.print("params: m features, n units, or an option of the cell; equations: seqtasks show cell NAME\n")
+    if what == "configs":
+        _print_configs()
+    if what in ("all", "runs"):
+        _print_runs(runs_dir)
+
+
+def print_task(cls: type[Task], config: Config) -> None:
+    """Prints what a task is and every setting with type, default and meaning."""
+    module = inspect.getmodule(cls)
+    _console.print(f"{cls.name} ({cls.topology}, version {cls.version})", style="bold", markup=False)
+    _console.print(inspect.cleandoc((module.__doc__ if module else None) or cls.__doc__ or ""), markup=False)
+    arrow = "higher" if cls.higher_is_better else "lower"
+    _console.print(f"\nmetric: {cls.metric} ({arrow} is better)", markup=False)
+    _console.print(f"data.source: auto, {', '.join(cls.sources())}", markup=False)
+    for title, part, prefix in (
+        ("options of the task", config.options, "options."),
+        ("data", config.data, "data."),
+        ("encoder", config.encoder, "encoder."),
+        ("training", config.train, "train."),
+    ):
+        if dataclasses.fields(part):
+            _console.print(f"\n{title}", style="bold")
+            _print_settings(part, prefix)
+    _console.print(f"\nseqtasks predict reads {_READS[cls.reads]}", markup=False)
+    if dataclasses.fields(cls.PredictOptions):
+        _console.print("\noptions of seqtasks predict", style="bold")
+        _print_settings(cls.PredictOptions(), "--")
+
+
+def print_cell(text: str) -> None:
+    """Prints what a cell is: equations, source, states, size, engines, options, and an example.
+
+    Args:
+        text: its name, its file, or `FILE.py:NAME`.
+    """
+    from seqtasks import engines
+    from seqtasks.cells.base import cell_options, make_cell
+
+    cls = plugins.load_cell(text)
+    name = cls.cell_name
+    title, _, rest = plain_equations(inspect.cleandoc(cls.__doc__ or "")).partition("\n")
+    _console.print(f"{name}: {title}", style="bold", markup=False)
+    _console.print(rest.rstrip(), markup=False)
+    table = plain("fact", "value")
+    table.add_row("states", ", ".join(cls.states))
+    table.add_row("parameters", f"{cls.params}, of m features and n units" if cls.params else "it gives no formula")
+    table.add_row("engines", ", ".join(engines.available(make_cell(name, 1))))
+    table.add_row("paper", f"{cls.paper} ({cls.year})" if cls.year else cls.paper)
+    table.add_row("file", str(inspect.getfile(cls)))
+    print()
+    print_table(table)
+    options = plain("option", "default")
+    for option, default in cell_options(cls).items():
+        options.add_row(f"encoder.options.{option}", str(default))
+    print()
+    print_table(options)
+    _console.print(f"\nseqtasks run TASK encoder.cell={text} encoder.units=64", markup=False)
+    if text != name:
+        return
+    _console.print(
+        f"outputs, states = seqtasks.Recurrent(seqtasks.make_cell({name!r}, 64))(x, mask=mask)  # x: (batch, time, "
+        "features)",
+        markup=False,
+    )
+
+
+def print_data(resolved: Resolved, batches: Any) -> None:
+    """Prints the source, sizes and oddities of the data; of padded training batches, their padding."""
+    splits, task = resolved.splits, resolved.task
+    _console.print("\ndata as read", style="bold")
+    _console.print(survey.summary(task.survey(splits), task.unit), markup=False)
+    _console.print(f"{splits.source}, fingerprint {splits.fingerprint}", markup=False)
+    for name, part in (("train", splits.train), ("validation", splits.validation), ("test", splits.test)):
+        shapes = ", ".join(f"{key} {_form(values)}" for key, values in part.inputs.items())
+        tokens = f"{splits.spec['tokens'][name]:,} tokens, " if "tokens" in splits.spec else ""
+        _console.print(f"  {name}: {tokens}{len(part):,} {task.unit}, {shapes}", markup=False)
+    if resolved.computed:
+        _console.print(f"  training: {resolved.computed}", markup=False)
+    if hasattr(batches, "padding"):
+        _console.print(f"  padding in training: {100 * batches.padding:.1f} % of all tokens", markup=False)
+
+
+def _form(values: Any) -> str:
+    """Shape and type of arrays and of what is like them; of lists, and of what is made batch by batch, the length."""
+    if hasattr(values, "shape") and hasattr(values, "dtype"):
+        return f"{list(values.shape)} {values.dtype}"
+    return f"[{len(values)}]"
+
+
+def _print_registry(registry: Registry[Any], facts: list[str], title: str) -> None:
+    table = plain("name", *facts, title=title)
+    for entry in registry.entries():
+        row = [str(entry.about.get(fact) or "") for fact in facts]
+        # Of a plugin of another package no more is known until it is imported.
+        row[-1] = row[-1] or str(entry.about.get("summary") or "")
+        table.add_row(entry.name, *row)
+    print_table(table)
+    print()
+
+
+def _print_configs() -> None:
+    table = plain("name", "first line", title="configurations, for --config NAME")
+    for name, path in bundled().items():
+        table.add_row(name, path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# "))
+    print_table(table)
+
+
+def _print_runs(runs_dir: Path) -> None:
+    found = run_folder.all_runs(runs_dir)
+    if not found:
+        _console.print(f"runs: none in {runs_dir}; make one with seqtasks run TASK", markup=False)
+        return
+    table = plain("run", "data", "status", title="runs")
+    for run in found:
+        table.add_row(str(run.path), str(run.facts.get("source", "")), run.status())
+    print_table(table)
+
+
+def _print_settings(settings: Any, prefix: str) -> None:
+    hints = typing.get_type_hints(type(settings))
+    table = plain("setting", "default", "type", "meaning")
+    for field in dataclasses.fields(settings):
+        limits = field.metadata.get("limits", {})
+        kind = describe(hints[field.name]) + "".join(f", {sign} {bound:g}" for sign, bound in limits.items())
+        value = getattr(settings, field.name)
+        shown = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+        table.add_row(f"{prefix}{field.name}", shown, kind, field.metadata.get("help", ""))
+    print_table(table)

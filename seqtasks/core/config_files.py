@@ -1,0 +1,125 @@
+"""YAML files of settings, and their sections for a data source or a small training split.
+
+A file holds settings, and may hold two more sections:
+
+    sources:              # settings for one source, by its kind or its whole name
+      builtin: {train: {batch_size: 32}}
+      tfds:imdb_reviews: {train: {min_updates: 9000}}
+    sizes:                # settings for training splits of at most so many examples; the smallest that fits applies
+      2000: {train: {batch_size: 8}}
+
+In a file, a section for the source goes before one for the size, and both go before the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from seqtasks.core.errors import ConfigError, suggest
+from seqtasks.core.files import usable
+
+
+def read(path: Path, source: str | None = None, size: int | None = None) -> dict[str, Any]:
+    """The settings of a file, with those of its sections that apply.
+
+    Args:
+        path: of a YAML file.
+        source: the data source, e.g. `builtin:digits`; None: no section for a source applies.
+        size: training examples; None: no section for a size applies.
+
+    Raises:
+        ConfigError: the file cannot be read, or a section is not a group of settings.
+    """
+    values = read_yaml(path)
+    sources, sizes = (_section(path, values, name) for name in ("sources", "sizes"))
+    if wrong := [key for key in sizes if not isinstance(key, int) or isinstance(key, bool) or key < 1]:
+        raise ConfigError(f"{path}: sizes has {wrong[0]!r}; allowed: numbers of training examples, e.g. 2000")
+    fitting = sorted(most for most in sizes if size is not None and size <= most)
+    merge(values, sizes[fitting[0]] if fitting else {})
+    if source is not None:
+        for key in (source.partition(":")[0], source):
+            merge(values, sources.get(key, {}))
+    return values
+
+
+def _section(path: Path, values: dict[str, Any], name: str) -> dict[Any, Any]:
+    section = values.pop(name, None) or {}
+    parts = section.values() if isinstance(section, dict) else [section]
+    if wrong := [part for part in parts if not isinstance(part, dict)]:
+        raise ConfigError(f"{path}: {name} has {wrong[0]!r}; allowed: groups of settings, see configs/mnist_rows.yaml")
+    return dict(section)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A mapping from a YAML file.
+
+    Raises:
+        ConfigError: the file cannot be read, is not YAML, or is not a mapping.
+    """
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read configuration {path}: {error.strerror}; give a YAML file") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{path} is not valid YAML: {reason}; correct the file") from error
+    if loaded is None:
+        return {}
+    if not isinstance(loaded, dict):
+        raise ConfigError(f"{path} holds a {type(loaded).__name__}, not settings; write `key: value` lines")
+    return loaded
+
+
+def bundled() -> dict[str, Path]:
+    """The YAML files that come with seqtasks, by name."""
+    folder = Path(str(resources.files("seqtasks.configs")))
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def paths(task: str, config_file: str | Path | None, task_file: Path | None) -> list[Path]:
+    """The files that decide a run, the strongest last.
+
+    Args:
+        task: the task's name.
+        config_file: what `--config` names: a file, or a bundled one.
+        task_file: the task's own YAML, for a task that is not bundled.
+
+    Raises:
+        ConfigError: `config_file` is not there, or no file can have that name.
+    """
+    names = bundled()
+    files = [names["base"]]
+    if task_file is not None and task_file.is_file():
+        files.append(task_file)
+    elif task_file is None and task in names:
+        files.append(names[task])
+    if config_file is not None:
+        path = usable(config_file, "--config")
+        if not path.exists() and path.stem in names and path.parent in (Path(), Path("configs")):
+            path = names[path.stem]
+        elif not path.exists():
+            hint = suggest(path.stem, names, see="`seqtasks list configs`")
+            raise ConfigError(f"there is no configuration file {path}; give a file or a bundled name; {hint}")
+        files.append(path)
+    return files
+
+
+def nest(key: str, value: Any) -> dict[str, Any]:
+    """`{"a": {"b": value}}` from `"a.b"`."""
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return dict(value)
+
+
+def merge(into: dict[str, Any], new: Mapping[str, Any]) -> None:
+    """Writes settings over others, group by group."""
+    for key, value in new.items():
+        if isinstance(value, Mapping) and isinstance(into.get(key), dict):
+            merge(into[key], value)
+        else:
+            into[key] = dict(value) if isinstance(value, Mapping) else value

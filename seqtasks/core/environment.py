@@ -1,0 +1,70 @@
+"""Where numbers come from: versions, commit, processor, threads."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+from seqtasks.core.version import __version__
+
+_PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "pandas", "scikit-learn", "tensorflow-datasets")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, seqtasks, the Keras backend in use and the installed libraries."""
+    import keras
+
+    found = {"python": platform.python_version(), "seqtasks": __version__, "backend": keras.backend.backend()}
+    for name in _PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def commit() -> str | None:
+    """The commit of the checkout that seqtasks runs from, or was built from; `+` if it was changed."""
+    folder = Path(__file__).resolve().parents[2]
+    try:
+        if (folder / ".git").exists():
+            return _git(folder, "describe", "--always", "--exclude=*", "--abbrev=12", "--dirty=+")
+        return str(importlib.import_module("seqtasks._commit").COMMIT)  # written by the build
+    except (OSError, subprocess.SubprocessError, ModuleNotFoundError):
+        return None
+
+
+def machine() -> str:
+    """The processor, e.g. `AMD EPYC`, and the system."""
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                name = line.partition(":")[2].strip()
+                break
+    return f"{name}, {platform.system()}"
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def threads() -> int:
+    """Threads that the arithmetic uses."""
+    for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):
+        value = os.environ.get(name, "")
+        if value.isdigit() and int(value) > 0:
+            return int(value)
+    return cores()
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    return subprocess.run(
+        ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=5, check=True
+    ).stdout.strip()

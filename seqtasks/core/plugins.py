@@ -1,0 +1,282 @@
+"""The registries of tasks and cells, and where their plugins are found.
+
+Bundled tasks are the files of `tasks/`, bundled cells the `@register_cell` classes in
+`seqtasks/cells/`; both are read as text, so listing them imports nothing. Other
+packages offer theirs through the entry-point groups `seqtasks.tasks` and
+`seqtasks.cells`; `seqtasks run ./my_task.py encoder.cell=./my_cell.py` loads single files.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from importlib import metadata, resources
+from pathlib import Path
+from typing import Any
+
+from seqtasks.core.declared import facts_of_task
+from seqtasks.core.errors import ConfigError, PluginError, SeqtasksError, UnknownNameError, listed
+from seqtasks.core.files import usable
+from seqtasks.core.registry import FILE_MODULE, Registry
+
+
+def load_task(name: str) -> type[Any]:
+    """The task class called `name`, or defined by the file `name`.
+
+    Raises:
+        UnknownNameError: no such task or file.
+        PluginError: its module cannot be imported.
+    """
+    if name.endswith(".py") or "/" in name:
+        return load_task_file(Path(name))
+    return tasks.get(name)
+
+
+def load_task_file(path: Path) -> type[Any]:
+    """The one task that a file defines.
+
+    Raises:
+        UnknownNameError: no such file, or the file defines no task.
+        PluginError: the file cannot be imported.
+    """
+    path, module = _execute(path, "task", tasks, FILE_MODULE)
+    found = [entry.value for entry in tasks.entries() if entry.module == module and entry.value is not None]
+    if not found:
+        raise UnknownNameError(f"{path} defines no task; decorate its class with @register_task")
+    if len(found) > 1:
+        names = ", ".join(cls.name for cls in found if cls is not None)
+        raise ConfigError(f"{path} defines {len(found)} tasks: {names}; write each in a file of its own")
+    found[0].file = path
+    return found[0]
+
+
+def cell_file(text: str) -> tuple[Path, str | None] | None:
+    """The file and the name in `FILE.py` or `FILE.py:NAME`; None for the plain name of a cell."""
+    path, sign, name = text.rpartition(":")
+    if sign and path.endswith(".py"):
+        return Path(path), name
+    return (Path(text), None) if text.endswith(".py") or "/" in text else None
+
+
+def cell_in_file(path: Path, name: str | None) -> str | None:
+    """The name of the cell that a file registers, read from its text; None if the text does not show it.
+
+    Args:
+        path: of the file.
+        name: of one of several cells; None: the only one.
+
+    Raises:
+        UnknownNameError: no such file, or it has no cell of that name.
+        ConfigError: several cells, and no name.
+        PluginError: the file is not Python.
+    """
+    check_file(path, "cell")
+    tree = _guard(f"cell file {path}", lambda: ast.parse(path.read_text(encoding="utf-8"), str(path)))
+    names = [found for found, _ in _about_cells(tree)]
+    hidden = not names and "register_cell" in ast.unparse(tree)  # in a loop, or under a name that is computed
+    return None if hidden else _pick_cell(path, name, names)
+
+
+def load_cell_file(path: Path, name: str | None = None) -> type[Any]:
+    """The cell that a file defines; see `cell_in_file`. The entry keeps the text of the file as its `code`.
+
+    Raises:
+        SeqtasksError: as `cell_in_file`.
+        PluginError: the file cannot be imported.
+        DuplicateNameError: an installed cell has the name.
+    """
+    cell_in_file(path, name)
+    code = path.read_text(encoding="utf-8")
+    path, module = _execute(path, "cell", cells, f"{FILE_MODULE}cell_")
+    found = {entry.name: entry for entry in cells.entries() if entry.module == module}
+    entry = found[_pick_cell(path, name, list(found))]
+    entry.about["code"] = code
+    assert entry.value is not None
+    return entry.value
+
+
+def load_cell(text: str) -> type[Any]:
+    """The cell of that name, of `FILE.py`, or of `FILE.py:NAME`.
+
+    Raises:
+        UnknownNameError: no such cell or file.
+        PluginError: its module cannot be imported.
+    """
+    place = cell_file(text)
+    return cells.get(text) if place is None else load_cell_file(*place)
+
+
+def code_of_cell(name: str) -> str | None:
+    """The text of the file that a cell was loaded from; None for the cells of packages."""
+    return next((entry.about.get("code") for entry in cells.entries() if entry.name == name), None)
+
+
+def check_file(path: Path, kind: str) -> None:
+    """Refuses the path of a plugin that is no file.
+
+    Raises:
+        UnknownNameError: there is none.
+        ConfigError: no file can have that name.
+    """
+    if not usable(path, f"{kind} file").is_file():
+        raise UnknownNameError(
+            f"there is no {kind} file {path}; give the path of a .py file with a @register_{kind} class"
+        )
+
+
+def _pick_cell(path: Path, name: str | None, names: list[str]) -> str:
+    if not names:
+        raise UnknownNameError(f"{path} defines no cell; decorate its class with @register_cell")
+    if name is None and len(names) > 1:
+        raise ConfigError(
+            f"{path} defines {len(names)} cells: {listed(names)}; name one: encoder.cell={path}:{names[0]}"
+        )
+    if name is not None and name not in names:
+        raise UnknownNameError(f"{path} defines no cell {name!r}; it has {listed(names)}")
+    return name or names[0]
+
+
+def _execute(path: Path, kind: str, registry: Registry[Any], prefix: str) -> tuple[Path, str]:
+    """Runs a file anew; returns its absolute path and the name of its module."""
+    check_file(path, kind)
+    path = path.resolve()
+    module = f"{prefix}{path.stem}"
+    sys.modules.pop(module, None)
+    registry.forget(module)  # an older version, or another file of that name
+    spec = importlib.util.spec_from_file_location(module, path)
+    if spec is None or spec.loader is None:
+        raise UnknownNameError(
+            f"{path} is not a Python file; give the path of a .py file with a @register_{kind} class"
+        )
+    loaded = importlib.util.module_from_spec(spec)
+    sys.modules[module] = loaded
+    _guard(f"{kind} file {path}", lambda: spec.loader.exec_module(loaded))  # type: ignore[union-attr]
+    return path, module
+
+
+def declared(task: str) -> dict[str, Any]:
+    """What the class of a task declares, read without importing it; see `seqtasks.core.declared`.
+
+    Args:
+        task: a name, or a file. Of the tasks of other packages nothing is known.
+    """
+    if task.endswith(".py") or "/" in task:
+        return facts_of_task(Path(task))
+    entry = next((entry for entry in tasks.entries() if entry.name == task), None)
+    return facts_of_task(Path(entry.about["file"])) if entry is not None and "file" in entry.about else {}
+
+
+def _discover_tasks(registry: Registry[Any]) -> None:
+    folder = Path(str(resources.files("seqtasks.tasks")))
+    for file in sorted(folder.glob("[!_]*.py")):
+        module = f"seqtasks.tasks.{file.stem}"
+        registry.add_lazy(file.stem, _importer(f"task {file.stem}", module), module, _about_task(file))
+    _add_entry_points(registry, "seqtasks.tasks")
+
+
+def _discover_cells(registry: Registry[Any]) -> None:
+    folder = Path(__file__).parents[1] / "cells"
+    for file in sorted(folder.glob("[!_]*.py")):
+        module = f"seqtasks.cells.{file.stem}"
+        for name, about in _about_cells(_parse(file)):
+            registry.add_lazy(name, _importer(f"cell {name}", module), module, about)
+    _add_entry_points(registry, "seqtasks.cells")
+
+
+def _add_entry_points(registry: Registry[Any], group: str) -> None:
+    for point in metadata.entry_points(group=group):
+        package = point.dist.name if point.dist is not None else point.value
+        what = f"{registry.kind} {point.name} of package {package} ({point.value})"
+        about = {"summary": f"from package {package}"}
+        registry.add_lazy(point.name, _entry_loader(what, point), point.module, about)
+
+
+def _importer(what: str, module: str) -> Callable[[], Any]:
+    return lambda: _guard(what, lambda: importlib.import_module(module))
+
+
+def _entry_loader(what: str, point: metadata.EntryPoint) -> Callable[[], Any]:
+    return lambda: _guard(what, point.load)
+
+
+def _guard(what: str, load: Callable[[], Any]) -> Any:
+    try:
+        return load()
+    except SeqtasksError:
+        raise
+    except (Exception, SystemExit) as error:  # a plugin may fail in any way; the cause is told and chained
+        frames = traceback.extract_tb(error.__traceback__)
+        ours = (__file__, importlib.__file__, metadata.__file__)
+        its = [f for f in frames if f.filename not in ours and not f.filename.startswith("<frozen")] or frames[-1:]
+        frame = [f for f in its if f.filename == its[0].filename][-1]  # in the plugin, not in what it calls
+        where = f"{frame.filename}:{frame.lineno}"
+        if isinstance(error, SyntaxError):
+            where = f"{error.filename}:{error.lineno}"
+        raise PluginError(
+            f"{what} cannot be imported: {type(error).__name__}: {error} ({where}); correct or uninstall it"
+        ) from error
+
+
+def _about_task(file: Path) -> dict[str, Any]:
+    tree = _parse(file)
+    about: dict[str, Any] = {"summary": _summary(tree), "file": str(file)}
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Assign)
+            and isinstance(node.targets[0], ast.Name)
+            and isinstance(node.value, ast.Constant)
+        ) and node.targets[0].id in ("topology", "metric"):
+            about[node.targets[0].id] = str(node.value.value)
+    return about
+
+
+def _about_cells(tree: ast.Module) -> Iterator[tuple[str, dict[str, Any]]]:
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.ClassDef):
+            continue
+        for call in node.decorator_list:
+            if isinstance(call, ast.Call) and ast.unparse(call.func).rpartition(".")[2] == "register_cell":
+                facts = {k.arg: k.value.value for k in call.keywords if k.arg and isinstance(k.value, ast.Constant)}
+                facts |= {"states": "h"} | _about_body(node)
+                name = call.args[0] if call.args else None
+                if isinstance(name, ast.Constant):
+                    yield str(name.value), {"summary": _summary(node), **facts}
+
+
+def _about_body(node: ast.ClassDef) -> dict[str, str]:
+    """The states and engines of a cell, from the text of its class."""
+    found: dict[str, str] = {}
+    for part in node.body:
+        if isinstance(part, ast.Assign) and isinstance(part.targets[0], ast.Name) and part.targets[0].id == "states":
+            found["states"] = ", ".join(ast.literal_eval(part.value))
+    own = {part.name for part in node.body if isinstance(part, ast.FunctionDef)}
+    own |= {
+        name.id
+        for part in node.body
+        if isinstance(part, ast.Assign)
+        for name in part.targets
+        if isinstance(name, ast.Name)
+    }
+    methods = {"native": "native_loop", "keras": "keras_layer", "parallel": "scan"}
+    more = [engine for engine, method in methods.items() if method in own]
+    return found | {"engines": ", ".join(["loop", *more])}
+
+
+def _parse(file: Path) -> ast.Module:
+    try:
+        return ast.parse(file.read_text(encoding="utf-8"))
+    except (SyntaxError, UnicodeDecodeError, OSError):
+        return ast.Module(body=[], type_ignores=[])  # said in full when this plugin is asked for
+
+
+def _summary(node: ast.Module | ast.ClassDef) -> str:
+    lines = (ast.get_docstring(node) or "").strip().splitlines()
+    return lines[0].rstrip(".") if lines else ""
+
+
+tasks: Registry[type[Any]] = Registry("task", _discover_tasks)
+cells: Registry[type[Any]] = Registry("cell", _discover_cells)

@@ -1,0 +1,250 @@
+"""Values from YAML files and the command line, checked against dataclass annotations.
+
+`setting` declares a field with its help text and limits; `build` makes the frozen
+dataclass from nested dictionaries and names the key in every error.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, TypeVar, Union
+
+import yaml
+
+from seqtasks.core.errors import TASK_SETTINGS, ConfigError, suggest
+
+D = TypeVar("D")
+_MISSING: Any = object()
+_EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
+
+
+def setting(
+    default: Any = _MISSING,
+    help: str = "",
+    *,
+    factory: Any = None,
+    least: float | None = None,
+    above: float | None = None,
+    most: float | None = None,
+    below: float | None = None,
+    identity: bool = True,
+    model_only: bool = False,
+    output: tuple[str, ...] = (),
+) -> Any:
+    """A dataclass field that documents and limits itself.
+
+    Args:
+        default: the default value.
+        help: one phrase for `seqtasks show`, with the unit.
+        factory: makes the default, for dictionaries.
+        least, above, most, below: limits, `>=`, `>`, `<=`, `<`.
+        identity: false for what does not change a result (folders, logging), which
+            then stays out of the hash that names the run folder.
+        model_only: true for an option that changes neither data nor score, so that the
+            baselines need not be fitted anew.
+        output: the suffixes of the file that the value names, for an option of `predict`
+            that writes one; it is checked before the work begins.
+    """
+    limits = {"≥": least, ">": above, "≤": most, "<": below}
+    metadata = {
+        "help": help,
+        "limits": {k: v for k, v in limits.items() if v is not None},
+        "identity": identity,
+        "model_only": model_only,
+        "output": output,
+    }
+    if factory is not None:
+        return dataclasses.field(default_factory=factory, metadata=metadata)
+    if default is _MISSING:
+        return dataclasses.field(metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def parse(text: str) -> Any:
+    """The value of `key=TEXT`, read as YAML: numbers, booleans, lists, `null`, else text."""
+    if text.strip().lower() == "none":
+        return None
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
+def build(cls: type[D], values: Mapping[str, Any], where: str = "", raw: Mapping[str, str] | None = None) -> D:
+    """Makes a dataclass from a nested mapping, checking every key and value.
+
+    Args:
+        cls: a dataclass type.
+        values: nested mappings, as read from YAML.
+        where: the path of `values`, e.g. `"encoder."`, for messages.
+        raw: text as typed by full key, so that `options.name=1e3` stays text where the
+            annotation says `str`.
+
+    Raises:
+        ConfigError: an unknown key, a wrong type or a value outside the limits.
+    """
+    hints = typing.get_type_hints(cls)
+    fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    for key in values:
+        if key not in fields:
+            raise ConfigError(f"unknown setting {where}{key}; {suggest(str(key), fields, where, TASK_SETTINGS)}")
+    made: dict[str, Any] = {}
+    for name, field in fields.items():
+        if name not in values:
+            continue
+        path = where + name
+        made[name] = _convert(values[name], hints[name], path, raw or {})
+        _check_limits(made[name], field.metadata.get("limits", {}), path)
+    missing = [
+        n
+        for n, f in fields.items()
+        if n not in made and f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise ConfigError(f"setting {where}{missing[0]} has no value; give {where}{missing[0]}=…")
+    return cls(**made)
+
+
+def describe(annotation: Any) -> str:
+    """An annotation in words: `integer`, `number or null`, `one of adam, sgd`."""
+    origin = typing.get_origin(annotation)
+    args = typing.get_args(annotation)
+    if origin is Literal:
+        return "one of " + ", ".join(_show(a) for a in args)
+    if origin in (Union, types.UnionType):
+        return " or ".join(describe(a) for a in args)
+    if origin in (list, tuple):
+        inner = [a for a in args if a is not Ellipsis]
+        return f"list of {describe(inner[0])}" if inner else "list"
+    if origin is dict or annotation is dict:
+        return "mapping"
+    names = {int: "integer", float: "number", bool: "true or false", str: "text", type(None): "null"}
+    return names.get(annotation, getattr(annotation, "__name__", str(annotation)))
+
+
+def flatten(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, dataclasses.Field[Any]]]:
+    """Yields `(dotted key, value, field)` for every leaf of nested dataclasses."""
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            yield from flatten(value, f"{prefix}{field.name}.")
+        else:
+            yield prefix + field.name, value, field
+
+
+def _convert(value: Any, annotation: Any, path: str, raw: Mapping[str, str]) -> Any:
+    origin = typing.get_origin(annotation)
+    if dataclasses.is_dataclass(annotation) and isinstance(annotation, type):
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{path} is a group of settings, not {_show(value)}; set {path}.<name>=…")
+        return build(annotation, value, path + ".", raw)
+    if origin in (Union, types.UnionType):
+        return _convert_union(value, annotation, path, raw)
+    if origin in (list, tuple):
+        return _convert_list(value, annotation, path, raw)
+    if origin is dict or annotation is dict:
+        if isinstance(value, Mapping):
+            return {k: float(v) if isinstance(v, str) and _EXPONENT.fullmatch(v) else v for k, v in value.items()}
+    elif annotation is Any:
+        return value
+    elif origin is Literal:
+        allowed = typing.get_args(annotation)
+        for candidate in (value, raw.get(path)):
+            for item in allowed:
+                if candidate == item and type(candidate) is type(item):  # True == 1
+                    return item
+        if isinstance(value, str):
+            names = [str(a) for a in allowed]
+            hint = suggest(value, names)
+            rest = f"; allowed: {', '.join(names)}" if hint.startswith("did") else ""
+            raise ConfigError(f"{path} is {_show(value)}; {hint}{rest}")
+    elif annotation is type(None):
+        if value is None:
+            return None
+    else:
+        made = _scalar(value, annotation, raw.get(path))
+        if made is not _MISSING:
+            return made
+    raise ConfigError(f"{path} is {_show(value)}; allowed: {describe(annotation)}; set {path}=…")
+
+
+def _convert_union(value: Any, annotation: Any, path: str, raw: Mapping[str, str]) -> Any:
+    options = typing.get_args(annotation)
+    if value is None and type(None) in options:
+        return None
+    for option in options:
+        try:
+            return _convert(value, option, path, raw)
+        except ConfigError:
+            continue
+    raise ConfigError(f"{path} is {_show(value)}; allowed: {describe(annotation)}; set {path}=…")
+
+
+def _convert_list(value: Any, annotation: Any, path: str, raw: Mapping[str, str]) -> Any:
+    if isinstance(value, str) and path in raw and "," in value:
+        value = [parse(part) for part in value.split(",")]
+    if not isinstance(value, list | tuple):
+        raise ConfigError(f"{path} is {_show(value)}; allowed: {describe(annotation)}; write {path}=[a,b]")
+    args = [a for a in typing.get_args(annotation) if a is not Ellipsis] or [Any]
+    items = [_convert(item, args[0], f"{path}[{i}]", raw) for i, item in enumerate(value)]
+    return tuple(items) if typing.get_origin(annotation) is tuple else items
+
+
+def _scalar(value: Any, annotation: Any, raw: str | None) -> Any:
+    if annotation is bool:
+        if isinstance(value, bool):
+            return value
+        if isinstance(value, str) and value.lower() in ("true", "yes", "on"):
+            return True
+        if isinstance(value, str) and value.lower() in ("false", "no", "off"):
+            return False
+    elif annotation is int:
+        if raw is not None and not isinstance(value, bool):
+            value = raw  # YAML 1.1 reads 010 as 8 and 1:30 as 90
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        if isinstance(value, float | str) and not isinstance(value, bool):
+            number = _number(value)
+            if number is not None and number.is_integer():
+                return int(number)
+    elif annotation is float:
+        if isinstance(value, int | float | str) and not isinstance(value, bool):
+            number = _number(value)
+            if number is not None:
+                return number
+    elif annotation is str:
+        if raw is not None and not isinstance(value, list | dict):
+            return raw
+        if isinstance(value, str):
+            return value
+    return _MISSING
+
+
+def _number(value: Any) -> float | None:
+    try:
+        number = float(value)  # YAML 1.1 reads 1e-3 as text
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _check_limits(value: Any, limits: Mapping[str, float], path: str) -> None:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return
+    tests = {"≥": lambda a, b: a >= b, ">": lambda a, b: a > b, "≤": lambda a, b: a <= b, "<": lambda a, b: a < b}
+    if not all(tests[sign](value, bound) for sign, bound in limits.items()):
+        allowed = " and ".join(f"{sign} {bound:g}" for sign, bound in limits.items())
+        raise ConfigError(f"{path} is {value:g}; allowed: {allowed}; set {path}=…")
+
+
+def _show(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return repr(value) if isinstance(value, str) else str(value)

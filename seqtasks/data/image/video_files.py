@@ -1,0 +1,69 @@
+"""The user's own films: a GIF, a folder of pictures, or several pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from PIL import Image, ImageOps, ImageSequence
+
+from seqtasks.core.errors import DataError
+from seqtasks.data.image import files
+
+MOST = 1000  # frames
+
+
+def read_film(names: Sequence[str], side: int, invert: Literal["auto", "yes", "no"] = "auto") -> np.ndarray:
+    """One film; frames of another size are scaled with their proportions kept.
+
+    Args:
+        names: of a GIF, of a folder whose pictures are read in the order of their names, or of pictures.
+        side: of a frame, in pixels.
+        invert: of `images.load_image`; for a GIF its first frame decides for all.
+
+    Returns:
+        uint8 (frames, side, side).
+
+    Raises:
+        DataError: nothing there, or no film.
+    """
+    paths = [Path(name) for name in names]
+    films = [path for path in paths if path.is_dir() or path.suffix.lower() == ".gif"]
+    if films and len(paths) > 1:
+        raise DataError(f"{films[0]} is a film of its own, but {len(paths)} names were given; give one film at a time")
+    if films and films[0].is_dir():
+        paths = sorted(p for p in films[0].iterdir() if p.suffix.lower() in files.SUFFIXES and p.name[0] != ".")
+        if not paths:
+            raise DataError(f"{films[0]} holds no picture, expected PNG, JPG or BMP files; name another folder")
+    elif films:
+        return _gif(films[0], side, invert)
+    if len(paths) > MOST:
+        raise DataError(f"{len(paths)} pictures, allowed: {MOST} or fewer in a film; give a part of them")
+    return np.stack([files.load_image(path, (side, side), invert)[0] for path in paths])
+
+
+def _gif(path: Path, side: int, invert: str) -> np.ndarray:
+    if not path.is_file():
+        raise DataError(f"{path} is not there; give a GIF file, or pictures")
+    frames: list[np.ndarray] = []
+    white: bool | None = None
+    try:
+        with Image.open(path, formats=["GIF"]) as opened:
+            for frame in ImageSequence.Iterator(opened):
+                if len(frames) == MOST:
+                    raise DataError(f"{path} has more than {MOST} frames; allowed: {MOST} or fewer; cut it")
+                pixels, white = files.flatten(frame, "L", white)
+                grey = Image.fromarray(pixels)
+                if grey.size != (side, side):
+                    grey = ImageOps.pad(grey, (side, side), Image.Resampling.LANCZOS)
+                frames.append(np.array(grey))
+    except DataError:
+        raise
+    except Exception as error:  # damaged files raise many things
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"{path} cannot be read ({reason}); expected a GIF; write it anew") from error
+    film = np.stack(frames)
+    edges = np.concatenate([film[0][0], film[0][-1], film[0][:, 0], film[0][:, -1]])
+    return 255 - film if invert == "yes" or (invert == "auto" and np.median(edges) > 127) else film

@@ -1,0 +1,149 @@
+"""Chooses where a task reads its data: prepared or downloaded tensorflow-datasets, files, or the built-in set."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from seqtasks.core.errors import MANY, TASK_SETTINGS, ConfigError, DataError, suggest
+from seqtasks.core.files import is_utf8, shown, usable
+from seqtasks.data import cache
+from seqtasks.data.source import Source, data_dir, network, prepared_folder, unavailable
+
+
+def tell(text: str) -> None:
+    """The default announcement: one line on stderr."""
+    print(text, file=sys.stderr)
+
+
+def resolve_source(
+    spec: str,
+    *,
+    tfds: str | Sequence[str] | None,
+    files: bool | Literal["any"],
+    builtin: str | None,
+    tfds_dir: str | None = None,
+    announce: Callable[[str], None] = tell,
+) -> Source:
+    """The source that `data.source` names; `auto` takes prepared data, a download, the built-in set.
+
+    A download happens here, so that `auto` can still fall back when it fails.
+
+    Args:
+        spec: `auto`, `tfds`, `tfds:NAME`, `builtin` or `files:DIR`; also `builtin:NAME`, as result rows have it.
+        tfds: the tensorflow-datasets names the task reads, if any; the first is the default.
+        files: whether the task reads files; "any": a single one, too.
+        builtin: the name of the task's built-in set, if any.
+        tfds_dir: `data.tfds_dir`.
+        announce: receives one line that says what was chosen and why.
+
+    Raises:
+        ConfigError: a spec that is unknown, or that this task has no reader for.
+        DataError: the data is not there and cannot be fetched.
+    """
+    check_source(spec, {"tfds": tfds, "files": files, "builtin": builtin})
+    if builtin is not None and spec == f"builtin:{builtin}":
+        spec = "builtin"
+    if spec.startswith("files:"):
+        return _files(spec, files == "any", announce)
+    names = _names(tfds)
+    reason = "as asked" if spec == "builtin" else "this task reads no tfds set"
+    if names and spec != "builtin":
+        name = spec.removeprefix("tfds:") if spec.startswith("tfds:") else names[0]
+        source = Source("tfds", name, data_dir(tfds_dir))
+        problem = _obtain(source, announce)
+        if problem is None:
+            return source
+        if spec != "auto" or builtin is None:
+            raise unavailable(source, problem)
+        reason = f"{source} is not prepared and {problem}"
+    assert builtin is not None, "check lets no other source through"
+    announce(f"data: {reason}; using the built-in set builtin:{builtin}")
+    return Source("builtin", builtin)
+
+
+def check_source(spec: str, facts: Mapping[str, Any]) -> None:
+    """Refuses a `data.source` that cannot be right, without reading data or asking the network.
+
+    Args:
+        spec: see `resolve_source`.
+        facts: `tfds`, `files` and `builtin` of the task, see `resolve_source`. What is not known
+            is left out, and nothing is refused for it.
+
+    Raises:
+        ConfigError: a spec that is unknown, or that this task has no reader for.
+        DataError: a folder of files that is missing or empty.
+    """
+    if spec.startswith("files:") and facts.get("files", True):
+        _files(spec, facts.get("files", "any") == "any", announce=lambda text: None)
+        return
+    known = [f"tfds:{name}" for name in _names(facts["tfds"])] if "tfds" in facts else ["tfds:NAME"]
+    forms = ["auto", *(["tfds", *known] if known else []), *(["builtin"] if facts.get("builtin", True) else [])]
+    if spec == "auto" and len(forms) == 1:
+        raise ConfigError("data.source=auto finds nothing for this task; give data.source=files:DIR")
+    if spec in forms or (spec.startswith("tfds:") and "tfds" not in facts):
+        return
+    if spec.startswith("builtin:") and spec == f"builtin:{facts.get('builtin', spec.removeprefix('builtin:'))}":
+        return
+    if spec.startswith("tfds:") and known:
+        if len(known) > MANY:
+            hint = suggest(spec, known, see=TASK_SETTINGS)
+            raise ConfigError(f"data.source={spec}: this task reads {len(known)} sets, but not this one; {hint}")
+        raise ConfigError(
+            f"data.source={spec}: this task reads {', '.join(known)}; give {' or '.join(known)}, or another source"
+        )
+    if len(known) > MANY:
+        forms = ["auto", "tfds", "tfds:NAME", *forms[2 + len(known) :]]
+    forms += [f"files:{'PATH' if facts.get('files', 'any') == 'any' else 'DIR'}"] if facts.get("files", True) else []
+    hint = suggest(spec, forms)
+    near = f"{hint} " if hint.startswith("did") else ""
+    raise ConfigError(f"unknown data.source={spec}; {near}allowed for this task: {', '.join(forms)}")
+
+
+def _names(tfds: str | Sequence[str] | None) -> list[str]:
+    return [tfds] if isinstance(tfds, str) else list(tfds or ())
+
+
+def _obtain(source: Source, announce: Callable[[str], None]) -> str | None:
+    """Finds or downloads a tfds source; returns what went wrong, if anything."""
+    if folder := prepared_folder(source):
+        announce(f"data: {source} (prepared in {folder})")
+        return None
+    if cache.newest(f"{source} "):
+        announce(f"data: {source} (decoded before, in {cache.cache_dir()})")
+        return None
+    if not network():
+        return "there is no network"
+    from seqtasks.data.tfds import download  # NumPy, which a check of the name does not need
+
+    announce(f"data: {source} is not prepared; downloading it to {source.folder}")
+    try:
+        download(source)
+    except DataError as error:
+        return str(error)
+    return None
+
+
+def _files(spec: str, single: bool, announce: Callable[[str], None]) -> Source:
+    text = spec.removeprefix("files:")
+    if not text.strip():
+        raise ConfigError("data.source=files: names no folder; write data.source=files:DIR")
+    try:
+        folder = Path(text).expanduser().resolve()
+    except (OSError, ValueError, RuntimeError) as error:  # a loop of links, NUL, or ~ of nobody
+        raise ConfigError(f"data.source={shown(spec)}: {error}; give a folder with the data") from error
+    usable(folder, f"data.source={shown(spec)}:")
+    if not is_utf8(str(folder)):  # it is stored in the result row
+        raise DataError(f"data.source: the name of {shown(folder)} is not UTF-8; rename the folder")
+    if single and folder.is_file():
+        announce(f"data: files:{folder} (as asked)")
+        return Source("files", str(folder), folder)
+    if not folder.is_dir():
+        found = "is a file" if folder.exists() else "does not exist"
+        raise DataError(f"data.source={spec}: {folder} {found}; give a folder with the data")
+    if not any(folder.iterdir()):
+        raise DataError(f"data.source={spec}: the folder {folder} is empty; put the data there")
+    announce(f"data: files:{folder} (as asked)")
+    return Source("files", str(folder), folder)

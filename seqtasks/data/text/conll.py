@@ -1,0 +1,230 @@
+"""Sentences of labelled words: CoNLL-U, and files of columns."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+from seqtasks.core.errors import ConfigError, DataError
+from seqtasks.data.text.reader import iter_lines
+
+log = logging.getLogger(__name__)
+
+Sentence = tuple[list[str], list[str]]  # words, and the label of each
+
+NONE = "_"  # the label of a word without the feature
+COLUMNS = {"upos": 3, "xpos": 4}
+WIDTH = 10
+SUFFIXES = (".conllu", ".conll", ".iob", ".bio", ".tsv", ".txt")
+ROLES = {
+    "train": ("train", "training"),
+    "validation": ("dev", "valid", "validation", "val", "devel", "testa"),  # testa, testb: of CoNLL-2003
+    "test": ("test", "testb"),
+}
+
+
+def read(path: Path, column: str = "upos") -> Iterator[Sentence]:
+    """The sentences of a file: CoNLL-U if it ends in `.conllu` or its first row looks like it, or columns.
+
+    Args:
+        path: of the file.
+        column: for CoNLL-U, as `read_conllu` has it.
+
+    Raises:
+        ConfigError: no such column.
+        DataError: the file is empty, not UTF-8 or broken, when it is read.
+    """
+    _check(column)
+    return read_conllu(path, column) if _is_conllu(path) else read_columns(path)
+
+
+def read_conllu(path: Path, column: str) -> Iterator[Sentence]:
+    """The syntactic words of CoNLL-U; rows of multiword tokens (`1-2`) and empty nodes (`1.1`) are left out.
+
+    Source: https://universaldependencies.org/format.html
+
+    Args:
+        path: of the file.
+        column: `upos`, `xpos`, or a feature such as `Number`; a word without it is labelled `_`.
+
+    Raises:
+        ConfigError: no such column.
+        DataError: the file is empty, not UTF-8 or broken, when it is read.
+    """
+    _check(column)
+    return _sentences(path, _conllu(path, column))
+
+
+def read_columns(path: Path) -> Iterator[Sentence]:
+    """Rows of columns between tabs or spaces, the word first, the label last; blank lines between sentences.
+
+    Between tabs a word may hold spaces. `-DOCSTART-` rows are left out. A line above a sentence that begins
+    with `#` and a blank is a comment unless it has as many columns as the rows and its last one is a label of
+    another word; a warning names comments that look like rows.
+
+    Raises:
+        DataError: the file is empty, not UTF-8 or broken, when it is read.
+    """
+    return _sentences(path, _columns(path))
+
+
+def splits_of(folder: Path) -> dict[str, Path]:
+    """The files of a folder for `train`, `validation` and `test`, by their names.
+
+    The last word of a name that says so decides: `en_ewt-ud-train.conllu`, `dev.conll`,
+    `valid.txt`, `eng.testb`. Where there are `.conllu` files, the others are not looked at:
+    treebanks carry their plain text in `.txt` beside them.
+
+    Raises:
+        DataError: a split has no file, or several.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder} is no folder; give one with a file for each of {', '.join(ROLES)}")
+    ends = (*SUFFIXES, *(f".{word}" for words in ROLES.values() for word in words))
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in ends and path.is_file())
+    found: dict[str, list[Path]] = {role: [] for role in ROLES}
+    for path in [path for path in files if path.suffix.lower() == ".conllu"] or files:
+        words = re.split(r"[\W\d_]+", path.name.lower())
+        roles = [role for word in words for role, names in ROLES.items() if word in names]
+        if roles:
+            found[roles[-1]].append(path)
+    for role, paths in found.items():
+        if not paths:
+            there = ", ".join(path.name for path in files) or "no such file"
+            raise DataError(
+                f"{folder} has no file for {role}, but {there}; allowed: a name with {' or '.join(ROLES[role])} "
+                f"that ends in {', '.join(SUFFIXES)}; add or rename it"
+            )
+        if len(paths) > 1:
+            names = ", ".join(path.name for path in paths)
+            raise DataError(f"{folder} has {len(paths)} files for {role}: {names}; allowed: one; move the others away")
+    return {role: path for role, (path,) in found.items()}
+
+
+def _check(column: str) -> None:
+    # https://universaldependencies.org/u/overview/feat-layers.html: Number[psor]
+    if column not in COLUMNS and not re.fullmatch(r"[A-Z0-9][A-Za-z0-9]*(\[[a-z0-9]+\])?", column):
+        raise ConfigError(f"unknown column {column!r}; allowed: {', '.join(COLUMNS)}, or a feature such as Number")
+
+
+def _sentences(path: Path, rows: Iterator[tuple[str, str] | None]) -> Iterator[Sentence]:
+    """Gathers words and labels up to each None."""
+    words: list[str] = []
+    labels: list[str] = []
+    some = False
+    for row in chain(rows, [None]):
+        if row is not None:
+            words.append(row[0])
+            labels.append(row[1])
+        elif words:
+            some = True
+            yield words, labels
+            words, labels = [], []
+    if not some:
+        raise DataError(f"{path} has no sentence; allowed: CoNLL-U, or rows of word and label; give such a file")
+
+
+def _conllu(path: Path, column: str) -> Iterator[tuple[str, str] | None]:
+    count = 0
+    for number, line in _lines(path):
+        if not line:
+            count = 0
+            yield None
+        elif line[0] != "#":
+            fields = line.split("\t")
+            if len(fields) != WIDTH:
+                raise _broken(path, number, f"{len(fields)} columns", f"{WIDTH} between tabs")
+            if re.fullmatch(r"[0-9]+[-.][0-9]+", fields[0]):
+                continue
+            count += 1
+            if fields[0] != str(count):
+                raise _broken(path, number, f"id {fields[0]!r}", f"{count} here, 1 after a blank line")
+            if not fields[1]:
+                raise _broken(path, number, "no word", "one in column 2")
+            yield fields[1], _label(path, number, fields, column)
+
+
+def _label(path: Path, number: int, fields: list[str], column: str) -> str:
+    if place := COLUMNS.get(column):
+        if fields[place] in ("", NONE):
+            raise _broken(
+                path, number, f"no {column} of {fields[1]!r}", f"one in column {place + 1}, or another column"
+            )
+        return fields[place]
+    for feature in fields[5].split("|"):
+        name, equals, value = feature.partition("=")
+        if feature != NONE and not (name and equals and value):
+            raise _broken(path, number, f"feature {feature!r}", "Name=Value, and | between them, or _")
+        if name == column:
+            return value
+    return NONE
+
+
+def _columns(path: Path) -> Iterator[tuple[str, str] | None]:
+    first: tuple[int, int] | None = None
+    inside, words = False, None
+    comments: list[tuple[int, str]] = []
+    for number, line in _lines(path):
+        fields = _fields(line)
+        if not line or fields[0] == "-DOCSTART-":
+            inside = False
+            yield None
+            continue
+        if not inside and re.match(r"#[ \t]", line):
+            words = words or _width_and_labels(path)
+            if len(fields) != words[0] or fields[-1] not in words[1]:
+                comments += [(number, line)] * (len(fields) == words[0])
+                continue
+        inside = True
+        if len(fields) < 2:
+            raise _broken(path, number, f"only {line!r}", "a word and a label")
+        first = first or (number, len(fields))
+        if len(fields) != first[1]:
+            raise _broken(path, number, f"{len(fields)} columns", f"{first[1]}, as in line {first[0]}")
+        yield fields[0], fields[-1]
+    if comments:
+        log.warning(
+            "%s: %d lines above sentences are taken for comments, the first is line %d, %r: their last column is no "
+            "label of another word",
+            *(path, len(comments), *comments[0]),
+        )
+
+
+def _fields(line: str) -> list[str]:
+    return [field.strip(" ") for field in re.split("\t+" if "\t" in line else " +", line)]
+
+
+def _width_and_labels(path: Path) -> tuple[int, set[str]]:
+    """The columns of a row and the labels, without lines that may be comments above a sentence."""
+    width, labels, inside = 0, set(), False
+    for _, line in _lines(path):
+        if inside or not re.match(r"#[ \t]", line):
+            fields = _fields(line)
+            inside = bool(line) and fields[0] != "-DOCSTART-"
+            if inside:
+                width = width or len(fields)
+                labels.add(fields[-1])
+    return width, labels
+
+
+def _is_conllu(path: Path) -> bool:
+    if path.suffix.lower() == ".conllu":
+        return True
+    for _, line in _lines(path):
+        if line and line[0] != "#":
+            return line.count("\t") == WIDTH - 1 and re.fullmatch(r"1(-[0-9]+)?|0\.1", line.split("\t")[0]) is not None
+    return False
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Numbered from one, without blanks at either end. Only a line feed ends a line: words hold all else."""
+    for number, line in enumerate(iter_lines(path), 1):
+        yield number, line.strip(" \t")
+
+
+def _broken(path: Path, number: int, found: str, allowed: str) -> DataError:
+    found = found if len(found) <= 100 else found[:100] + "…"
+    return DataError(f"{path}, line {number}: found {found}; allowed: {allowed}; repair that line")

@@ -1,0 +1,157 @@
+"""Texts with a label each, from any source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqtasks.core.errors import DataError
+from seqtasks.data import tfds
+from seqtasks.data.cache import fingerprint
+from seqtasks.data.source import Source
+from seqtasks.data.splits import held_out_count, hold_out, sample
+from seqtasks.data.tables import SUFFIXES, read_table
+from seqtasks.data.text import synthetic_reviews
+
+Texts = tuple[list[str], list[str]]  # texts, labels
+ROLES = {"train": ("train", "training"), "validation": ("valid", "validation", "val", "dev"), "test": ("test",)}
+
+
+@dataclass(frozen=True)
+class LabelledTexts:
+    """Texts by split.
+
+    Attributes:
+        parts: `train`, `validation` and `test`.
+        classes: all labels, sorted.
+        source: its name.
+        fingerprint: of all texts and labels.
+    """
+
+    parts: dict[str, Texts]
+    classes: list[str]
+    source: str
+    fingerprint: str
+
+
+def load(source: Source, text: str, label: str) -> LabelledTexts:
+    """All texts of a source; without a validation split a tenth of the training texts is held out.
+
+    Small sets hold out more, see `held_out_count`. `source.limit` cuts the training texts before that.
+
+    Args:
+        source: `imdb_reviews` of tfds, a CSV or TSV file or a folder of them, or the built-in opinions.
+        text: the column of texts.
+        label: the column of labels.
+
+    Raises:
+        DataError: missing data, a missing column, a single label.
+    """
+    if source.kind == "tfds":
+        arrays = tfds.load(source, ["train", "test"], ["text", "label"])
+        parts = {
+            part: (
+                [t.replace("<br />", " ") for t in tfds.texts(arrays, f"{part}/text")],
+                [synthetic_reviews.CLASSES[n] for n in arrays.arrays[f"{part}/label"]],
+            )
+            for part in ("train", "test")
+        }
+    elif source.kind == "builtin":
+        counts = {"train": 4000, "validation": 1000, "test": 1000}
+        parts = {part: synthetic_reviews.opinions(n, seed) for seed, (part, n) in enumerate(counts.items())}
+    else:
+        assert source.folder is not None
+        parts = _files(source.folder, text, label)
+    if "test" not in parts:
+        parts["train"], parts["test"] = _held_out(parts["train"])
+    parts["train"] = _sampled(parts["train"], source.limit)
+    if "validation" in parts:
+        parts["validation"] = _sampled(parts["validation"], source.limit)
+    else:
+        parts["train"], parts["validation"] = _held_out(parts["train"])
+    parts["test"] = _sampled(parts["test"], source.limit_test)
+    classes = sorted({label for _, labels in parts.values() for label in labels})
+    if len(classes) < 2:
+        raise DataError(
+            f"{source} has only the label {classes[0]}; classification takes two or more; add texts with another "
+            f"label, or choose another column with options.label_column"
+        )
+    data = {
+        f"{part} {what}": _bytes(rows) for part, both in parts.items() for what, rows in zip("xy", both, strict=True)
+    }
+    return LabelledTexts({part: parts[part] for part in ROLES}, classes, str(source), fingerprint(data))
+
+
+def line(text: str) -> str:
+    """A text without its line breaks."""
+    return " ".join(text.split())
+
+
+def word_settings(size: int, min_frequency: int) -> dict[str, Any]:
+    """How `Vocabulary.train` cuts these texts into words.
+
+    Args:
+        size: the most words.
+        min_frequency: rarer words are unknown.
+    """
+    return {
+        "kind": "words",
+        "size": size,
+        "min_frequency": min_frequency,
+        "lowercase": True,
+        "punctuation": True,
+    }
+
+
+def _bytes(rows: list[str]) -> np.ndarray:
+    return np.frombuffer("\0".join(rows).encode("utf-8", "surrogatepass"), np.uint8)
+
+
+def _held_out(rows: Texts) -> tuple[Texts, Texts]:
+    """The texts without and with a tenth of them, the labels in proportion, always the same ones."""
+    names = {name: number for number, name in enumerate(sorted(set(rows[1])))}
+    count = held_out_count(len(rows[1]), 10, len(names))
+    kept, held = hold_out(np.array([names[label] for label in rows[1]]), count, seed=0)
+    return _take(rows, kept), _take(rows, held)
+
+
+def _sampled(rows: Texts, limit: int | None) -> Texts:
+    return _take(rows, sample(len(rows[0]), limit))
+
+
+def _take(rows: Texts, which: np.ndarray) -> Texts:
+    return [rows[0][i] for i in which], [rows[1][i] for i in which]
+
+
+def _files(path: Path, text: str, label: str) -> dict[str, Texts]:
+    """The splits of a folder by the names of its files; of one file, all of it as training texts."""
+    if path.is_file():
+        return {"train": _table(path, text, label)}
+    files = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
+    found = {}
+    for part, names in ROLES.items():
+        here = [file for file in files if file.stem.lower() in names]
+        if len(here) > 1:
+            raise DataError(f"{path} has {' and '.join(file.name for file in here)}; keep one file for {part}")
+        if here:
+            found[part] = _table(here[0], text, label)
+    if "train" not in found:
+        shown = ", ".join(file.name for file in files) or "no CSV or TSV file"
+        raise DataError(f"{path} has {shown}; needed: train.csv or train.tsv, or give the path of one file")
+    return found
+
+
+def _table(path: Path, text: str, label: str) -> Texts:
+    table = read_table(path)
+    texts, labels = (
+        table.column(name, f"choose one with options.{option}_column")
+        for name, option in ((text, "text"), (label, "label"))
+    )
+    labels = [name.strip() for name in labels]
+    if "" in labels:
+        row = labels.index("")
+        raise DataError(f"{path}, line {table.lines[row]}: row {row + 1} has no label; fill it in or remove it")
+    return texts, labels

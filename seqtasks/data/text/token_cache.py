@@ -1,0 +1,87 @@
+"""The token numbers of texts, kept on disk and mapped into memory."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqtasks.core.files import write_text
+from seqtasks.data.cache import cache_dir
+from seqtasks.data.text.reader import Text
+from seqtasks.data.text.vocabulary import Vocabulary
+
+log = logging.getLogger(__name__)
+
+
+def vocabulary_of(text: Text, start: int, stop: int | None, **settings: Any) -> Vocabulary:
+    """The vocabulary of a text from one character to before another; made once and kept.
+
+    Args:
+        text: what to read.
+        start: the first character.
+        stop: the one after the last.
+        settings: of `Vocabulary.train`.
+    """
+    path = _path(["vocabulary", text.digest, start, stop, settings]).with_suffix(".json")
+    if path.is_file():
+        return Vocabulary(path.read_text(encoding="utf-8"))
+    found = Vocabulary.train(texts=text.pieces(start, stop), **settings)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, found.to_text())
+    except OSError as error:
+        log.warning("the vocabulary cannot be kept in %s (%s); set SEQTASKS_CACHE", path.parent, error)
+    return found
+
+
+def encode(text: Text, vocabulary: Vocabulary, start: int = 0, stop: int | None = None) -> np.ndarray:
+    """The numbers of a text from one character to before another, (units,), mapped from disk.
+
+    Where nothing can be written they are held in memory, and a warning says so.
+    """
+    digest = hashlib.sha256(vocabulary.to_text().encode()).hexdigest()
+    path = _path(["tokens", text.digest, start, stop, digest]).with_suffix(".npy")
+    if not path.is_file():
+        pieces = vocabulary.encode_pieces(text.pieces(start, stop))
+        try:
+            _write(path, pieces, vocabulary.dtype)
+        except OSError as error:
+            log.warning("the tokens cannot be kept in %s (%s); they stay in memory", path.parent, error)
+            pieces = vocabulary.encode_pieces(text.pieces(start, stop))
+            return np.concatenate([np.zeros(0, vocabulary.dtype), *pieces])
+    return np.asanyarray(np.load(path, mmap_mode="r"))
+
+
+def _write(path: Path, pieces: Iterator[np.ndarray], dtype: Any) -> None:
+    """As .npy, whose header is written again when the length is known; moved into place at the end."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".tmp", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            facts = {"descr": np.dtype(dtype).str, "fortran_order": False}
+            # 20 digits of length leave the header as long as it is.
+            np.lib.format.write_array_header_1_0(file, {**facts, "shape": (10**19,)})
+            begin, count = file.tell(), 0
+            for piece in pieces:
+                file.write(piece.tobytes())
+                count += len(piece)
+            file.seek(0)
+            np.lib.format.write_array_header_1_0(file, {**facts, "shape": (count,)})
+            assert file.tell() == begin
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _path(key: list[Any]) -> Path:
+    digest = hashlib.sha256(json.dumps(key, default=str).encode()).hexdigest()[:16]
+    return cache_dir() / f"{key[0]}-{digest}.npz"

@@ -1,0 +1,5 @@
+"""Sequences from trained models: beam search, sampling, sequence-to-sequence generation, CTC search."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,214 @@
+"""What writes a sequence about something that was read: the end of a model, and its use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import keras
+import numpy as np
+from keras import ops
+
+from seqtasks.core.settings import setting
+from seqtasks.data.bucketing import Ragged
+from seqtasks.data.seq2seq_batches import END
+from seqtasks.decoding.beam_search import BeamSearch
+from seqtasks.decoding.sampling import Sampler, uniform
+from seqtasks.layers.bridge import Bridge
+from seqtasks.layers.decoder import Decoder
+from seqtasks.layers.scheduled_sampling import ScheduledSampling
+from seqtasks.layers.softmax_heads import SmoothedHead, SoftmaxHead
+
+
+@dataclass(frozen=True)
+class WriterOptions:
+    """The decoder, its training and its search."""
+
+    embedding: int = setting(256, "width of the vectors of units", least=1, model_only=True)
+    tied: bool = setting(True, "the output layer has the vectors of the target", model_only=True)
+    attention: Literal["additive", "multiplicative", "none"] = setting(
+        "additive", "how the decoder reads what it writes about", model_only=True
+    )
+    feeding: bool = setting(False, "input feeding: the decoder reads its last output, step by step", model_only=True)
+    dropout: float = setting(0.3, "on vectors of units and on outputs", least=0, below=1, model_only=True)
+    smoothing: float = setting(0.1, "of labels", least=0, below=1, model_only=True)
+    sampling: float = setting(
+        0.0, "scheduled sampling: the share of given units that the model writes", least=0, most=1, model_only=True
+    )
+    sampling_steps: int = setting(5000, "updates until that share is reached", least=1, model_only=True)
+    beams: int = setting(5, "of the search that is scored", least=1, model_only=True)
+    length_penalty: float = setting(1.0, "0 prefers short answers", least=0, model_only=True)
+    coverage: float = setting(0.0, "penalty for what nothing attends to", least=0, model_only=True)
+
+
+def embedding(size: int, width: int, name: str) -> keras.layers.Embedding:
+    """Vectors of tokens; Keras's own are so small that outputs become constant before they learn to differ."""
+    return keras.layers.Embedding(size, width, keras.initializers.RandomNormal(stddev=0.3), name=name)
+
+
+def writing(
+    memory: Any, states: Any, mask: Any, decoder: Decoder, vectors: keras.layers.Embedding, options: WriterOptions
+) -> tuple[list[Any], Any]:
+    """The end of a model that writes: bridge, decoder, softmax.
+
+    Args:
+        memory: (batch, steps, width), what is attended to.
+        states: the states of whatever read it, nested lists of (batch, size).
+        mask: (batch, steps), true at real steps.
+        decoder: named `decoder`.
+        vectors: of the tokens, padding and end included, named `written`.
+        options: of the model.
+
+    Returns:
+        The inputs `previous` and `targets`, see `seqtasks.data.seq2seq_batches`; and the smoothed loss
+        and the negative log-likelihood of each target, (batch, time, 2).
+    """
+    o = options
+    previous, targets = (keras.Input((None,), name=name, dtype="int32") for name in ("previous", "targets"))
+    memory = keras.layers.Identity(name="memory")(memory)
+    begun = Bridge(decoder.state_sizes, name="bridge")(states)
+    head = SoftmaxHead(vectors.input_dim, vectors if o.tied else None, name="head")
+    narrow = o.tied and decoder.output_size != vectors.output_dim
+    to_vectors = keras.layers.Dense(vectors.output_dim, use_bias=False, name="to_vectors") if narrow else None
+    judge, drop = SmoothedHead(head, o.smoothing, name="losses"), keras.layers.Dropout(o.dropout)
+
+    def write(given: Any) -> Any:
+        outputs = drop(decoder(drop(vectors(given)), begun, memory, mask=mask)[0])
+        return judge(outputs if to_vectors is None else to_vectors(outputs), targets)
+
+    given = previous
+    if o.sampling:
+        given = ScheduledSampling(o.sampling, o.sampling_steps, name="sampling")(previous, write(previous)[1])
+    return [previous, targets], write(given)[0]
+
+
+@dataclass(frozen=True)
+class Written:
+    """One sequence.
+
+    Attributes:
+        tokens: without the end, (length,).
+        score: log-probability, the end included.
+        rank: what several were sorted by.
+    """
+
+    tokens: np.ndarray
+    score: float
+    rank: float
+
+
+class Writer:
+    """Writes sequences with a trained model that ends in `writing`; compiled once for each shape.
+
+    Args:
+        model: whose first input is what is read.
+        beams: 1 is greedy.
+        n_best: sequences for each row.
+        length_penalty: of `BeamSearch`.
+        coverage: β of the coverage penalty of Wu et al. 2016 (https://arxiv.org/abs/1609.08144).
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        beams: int = 1,
+        n_best: int = 1,
+        length_penalty: float = 0.0,
+        coverage: float = 0.0,
+    ):
+        self.beams, self.n_best, self.length_penalty, self.coverage = beams, n_best, length_penalty, coverage
+        names = {layer.name for layer in model.layers}
+        self.decoder, self.head = model.get_layer("decoder"), model.get_layer("losses").head
+        self.vectors = model.get_layer("written")
+        self.to_vectors = model.get_layer("to_vectors") if "to_vectors" in names else None
+        # Keras gives the outputs of a layer as one flat list.
+        states = keras.tree.flatten(model.get_layer("bridge").output)
+        self._reader = keras.Model(model.inputs[0], [model.get_layer("memory").output, *states])
+        self._searches: dict[int, Callable[..., Any]] = {}
+
+    def read(self, batch: np.ndarray) -> tuple[Any, Any]:
+        """The memory of a batch, (batch, steps, width), and the states that the decoder begins with."""
+        memory, *flat = map(ops.convert_to_tensor, self._reader.predict_on_batch(batch))
+        return memory, [[flat.pop(0) for _ in layer] for layer in self.decoder.state_sizes]
+
+    def write(self, batch: np.ndarray, mask: np.ndarray | None, length: int) -> list[list[Written]]:
+        """The best sequences of up to `length` tokens for each row, the best first.
+
+        Args:
+            batch: what is read.
+            mask: (batch, steps) of the memory; None: all are real.
+            length: the most tokens.
+        """
+        memory, states = self.read(batch)
+        mask = np.ones(memory.shape[:2], bool) if mask is None else mask
+        if length not in self._searches:
+            self._searches[length] = self._search(length)
+        return self._searches[length](memory, states, mask)
+
+    def weights(self, batch: np.ndarray, mask: np.ndarray | None, targets: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """How much each token of a target, and its end, reads of each step of the memory.
+
+        Args:
+            batch: what is read.
+            mask: (batch, steps) of the memory; None: all are real.
+            targets: tokens for each row, without ends.
+
+        Returns:
+            (tokens + 1, steps) each; they sum to one over the real steps.
+        """
+        memory, states = self.read(batch)
+        previous = Ragged.of([np.append(END, target) for target in targets])
+        found = np.asarray(self.decoder(self.vectors(previous.padded()), states, memory, mask=mask)[1])
+        return [row[:tokens] for row, tokens in zip(found, previous.lengths, strict=True)]
+
+    def _search(self, length: int) -> Callable[..., list[list[Written]]]:
+        covers = bool(self.coverage) and self.decoder.attention is not None
+        # The step that begins a target is that of END.
+        sampler = Sampler(self._step, temperature=0, end=END)
+        beam = BeamSearch(
+            self._step,
+            self.beams,
+            length,
+            END,
+            self.length_penalty,
+            self.n_best,
+            bonus=self._covered if covers else None,
+        )
+
+        def search(memory: Any, states: Any, mask: np.ndarray) -> list[list[Written]]:
+            rows, steps = mask.shape
+            given = [memory, ops.convert_to_tensor(mask)]
+            if self.decoder.attention is not None:
+                given.append(self.decoder.attention.keys(given[0]))
+            states = list(states)
+            if self.decoder.feeding:
+                states.append([ops.zeros((rows, self.decoder.output_size), dtype=states[0][0].dtype)])
+            states.append([ops.zeros((rows, steps if covers else 1), dtype="float32")])  # attention so far
+            logits, states = self._step(ops.full((rows,), END, "int32"), states, *given)
+            if self.beams == 1 and self.n_best == 1:
+                one = sampler(logits, states, uniform(length, [0] * rows), *given)
+                return [[_cut(t, s, s)] for t, s in zip(one.tokens, one.scores.tolist(), strict=True)]
+            found = beam(logits, states, *given)
+            ranked = zip(found.tokens, found.scores.tolist(), found.ranks.tolist(), strict=True)
+            return [[_cut(*each) for each in zip(*row, strict=True)] for row in ranked]
+
+        return search
+
+    def _step(self, tokens: Any, states: Any, memory: Any, mask: Any, keys: Any = None) -> tuple[Any, Any]:
+        *states, (seen,) = states
+        out, weights, states = self.decoder(self.vectors(tokens[:, None]), states, memory, mask=mask, keys=keys)
+        x = out if self.to_vectors is None else self.to_vectors(out)
+        if self.coverage and weights.shape[-1]:
+            seen = seen + weights[:, 0]
+        never = 1e9 * ops.one_hot(0, self.head.size)  # padding is no token
+        return self.head(x)[:, 0] - never, [*states, [seen]]
+
+    def _covered(self, states: Any, memory: Any, mask: Any, keys: Any = None) -> Any:
+        seen = ops.log(ops.clip(states[-1][0], 1e-6, 1.0))
+        return self.coverage * ops.sum(ops.where(mask, seen, 0.0), axis=-1)
+
+
+def _cut(tokens: np.ndarray, score: float, rank: float) -> Written:
+    ends = np.flatnonzero(tokens == END)
+    return Written(tokens[: ends[0]] if len(ends) else tokens, score, rank)

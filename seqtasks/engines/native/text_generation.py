@@ -1,0 +1,174 @@
+"""Text out of a stack of recurrent layers and a softmax, token by token, as a whole in C."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from seqtasks.engines.native import library, numpy_bridge
+from seqtasks.engines.native.library import GATES, HAS_C, shapes
+
+# Numbers of all matrices for each thread: below, waiting for one another costs more than a thread saves.
+SHARE = 2**15
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One recurrent layer, as `Loop` has it.
+
+    Args:
+        kind: `LSTM`, `GRU`, ….
+        w: (features, gates · units); None: what comes in is projected already, its bias in it.
+        bias: (gates · units,).
+        u: (units, gates · units).
+        b: (3 · units,), or None.
+    """
+
+    kind: int
+    w: np.ndarray | None
+    bias: np.ndarray
+    u: np.ndarray
+    b: np.ndarray | None = None
+
+
+class Written(NamedTuple):
+    """What was written, and what goes on from there."""
+
+    tokens: np.ndarray  #: int32 (batch, steps)
+    scores: np.ndarray  #: (batch,), log-probability under the model as it is
+    logits: np.ndarray  #: (batch, vocabulary), of the token that would follow
+    states: list[list[np.ndarray]]  #: of each layer, (batch, units) each
+
+
+class _Layer(ctypes.Structure):
+    """`Layer` of text.h."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("features", "units")),
+        *((name, ctypes.c_int32) for name in ("kind", "gates")),
+        *((name, ctypes.c_void_p) for name in ("w", "bias", "u", "b", "h", "c")),
+    ]
+
+
+class _Text(ctypes.Structure):
+    """`Text` of text.h."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in ("steps", "batch", "vocabulary", "layers", "top_k")),
+        *((name, ctypes.c_int32) for name in ("threads", "kernel")),
+        *((name, ctypes.c_float) for name in ("temperature", "top_p")),
+        ("layer", ctypes.POINTER(_Layer)),
+        *((name, ctypes.c_void_p) for name in ("table", "head", "head_bias", "packed", "uniforms")),
+        *((name, ctypes.c_void_p) for name in ("logits", "tokens", "gains", "sums")),
+    ]
+
+
+class Writer:
+    """A language model in C: a table of inputs, recurrent layers, a softmax. The weights are those of its making.
+
+    Args:
+        table: (vocabulary, features), what each token brings into the first layer; (vocabulary, gates · units) if
+            that has no `w`.
+        layers: each reads the h of the one before.
+        head: (units, vocabulary).
+        bias: (vocabulary,).
+
+    Raises:
+        ValueError: arrays whose shapes do not belong together.
+    """
+
+    def __init__(self, table: np.ndarray, layers: Sequence[Layer], head: np.ndarray, bias: np.ndarray):
+        self._kinds, self._units = [layer.kind for layer in layers], [len(layer.u) for layer in layers]
+        self._size = len(table)
+        self._kept = [_array("table", table, (self._size, None))]
+        structures, width = [], self._kept[0].shape[1]
+        if not layers:
+            raise ValueError("there are no layers; allowed: one at least")
+        for layer, units in zip(layers, self._units, strict=True):
+            gates = GATES[layer.kind] * units
+            wanted = {n: s for n, s in shapes(layer.kind, 0, width, units).items() if n not in ("h0", "c0")}
+            if layer.w is None:
+                if structures or width != gates:
+                    raise ValueError(
+                        f"a layer without w reads {width} numbers; allowed: the first one, {gates} numbers"
+                    )
+                del wanted["w"]
+            given = {n: a for n in ("w", "bias", "u", "b") if (a := getattr(layer, n)) is not None}
+            if set(given) != set(wanted):
+                raise ValueError(f"a layer has {', '.join(given)}; allowed: {', '.join(wanted)}")
+            found = {name: _array(name, array, wanted[name]) for name, array in given.items()}
+            self._kept += found.values()
+            pointers = {name: array.ctypes.data for name, array in found.items()}
+            pointers.setdefault("w", pointers["bias"])  # nothing is read there
+            features = 0 if layer.w is None else width
+            structures.append(_Layer(features, units, layer.kind, GATES[layer.kind], **pointers))
+            width = units
+        head, bias = _array("head", head, (width, self._size)), _array("bias", bias, (self._size,))
+        self._layers = (_Layer * len(structures))(*structures)
+        pointers = {"table": self._kept[0].ctypes.data, "head": head.ctypes.data, "head_bias": bias.ctypes.data}
+        self._text = _Text(vocabulary=self._size, layers=len(structures), layer=self._layers, **pointers)
+        self._packed = numpy_bridge.empty((library.library().seqtasks_packed(ctypes.byref(self._text)),))
+        self._text.packed = self._packed.ctypes.data
+        library.library().seqtasks_pack(ctypes.byref(self._text))
+
+    def __call__(
+        self,
+        logits: Any,
+        states: Sequence[Sequence[Any]],
+        uniforms: np.ndarray,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+    ) -> Written:
+        """Writes; arguments and results as those of `seqtasks.decoding.sampling.Sampler`.
+
+        Args:
+            logits: (batch, vocabulary), of the first token.
+            states: of each layer, before it.
+            uniforms: (steps, batch), from 0 to below 1.
+            temperature: 0: the likeliest token.
+            top_k: None: all.
+            top_p: None: all.
+
+        Raises:
+            ValueError: arrays whose shapes do not belong together.
+            MemoryError: there is not enough.
+        """
+        uniforms = _array("uniforms", uniforms, (None, None))
+        steps, batch = uniforms.shape
+        first = _array("logits", logits, (batch, self._size)).copy()
+        if len(states) != len(self._units):
+            raise ValueError(f"states of {len(states)} layers; allowed: of {len(self._units)}")
+        after, structures = [], (_Layer * len(self._layers))(*self._layers)
+        for layer, kind, units, given in zip(structures, self._kinds, self._units, states, strict=True):
+            names = ("h", "c") if kind in HAS_C else ("h",)
+            own = [_array(n, s, (batch, units)).copy() for n, s in zip(names, given, strict=True)]
+            for name, array in zip(names, own, strict=True):
+                setattr(layer, name, array.ctypes.data)
+            after.append(own)
+        tokens, gains, sums = (np.zeros((batch, steps), dtype) for dtype in (np.int32, np.float32, np.float32))
+        text = _Text.from_buffer_copy(self._text)
+        text.layer, text.steps, text.batch, text.threads = structures, steps, batch, self._threads()
+        text.temperature, text.top_k, text.top_p = temperature, top_k or 0, 1.0 if top_p is None else top_p
+        text.uniforms, text.logits, text.tokens = uniforms.ctypes.data, first.ctypes.data, tokens.ctypes.data
+        text.gains, text.sums = gains.ctypes.data, sums.ctypes.data
+        if batch and steps and library.library().seqtasks_write(ctypes.byref(text)):
+            raise MemoryError(f"not enough memory for {batch} rows; take smaller batches")
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scores = (gains - np.log(sums)).sum(axis=1) if steps else np.zeros(batch, np.float32)
+        return Written(tokens, scores, first, after)
+
+    def _threads(self) -> int:
+        return max(1, min(library.threads(), len(self._packed) // SHARE, min(self._units) // 32))
+
+
+def _array(name: str, array: Any, shape: tuple[int | None, ...]) -> np.ndarray:
+    found = np.ascontiguousarray(array, np.float32)
+    if found.ndim != len(shape) or any(n not in (None, m) for n, m in zip(shape, found.shape, strict=True)):
+        wanted = tuple("any" if n is None else n for n in shape)
+        raise ValueError(f"{name} is {found.shape}; allowed: {wanted}".replace("'", ""))
+    return found

@@ -1,0 +1,86 @@
+"""How a run folder that has lost a file is made whole: the command, and what tells that a file is still right."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from seqtasks.core.config import Config
+from seqtasks.core.errors import RunError
+from seqtasks.core.settings import flatten
+
+REPAIR = "run it once more with the settings it was made with: seqtasks run writes the file again"
+
+
+def run_again(folder: Path, task: str, cell: Path | None = None) -> str:
+    """The command that runs again what a folder was made with.
+
+    Args:
+        folder: of the run; its `config.yaml` is there.
+        task: its name, or the path of its file.
+        cell: the file of a cell that was given as a file.
+    """
+    settings = [] if cell is None else [f"encoder.cell={cell}"]
+    where = [] if folder.parent == Path("runs") else ["--runs", str(folder.parent)]
+    return shlex.join(["seqtasks", "run", task, *settings, "--config", str(folder / "config.yaml"), *where])
+
+
+def advice(folder: Path) -> str:
+    """How to get a lost `run.json` back: the command, where the other files of the folder tell it."""
+    with contextlib.suppress(RunError):
+        values = stored_config(folder)
+        task, encoder = values["task"], values["encoder"]
+        file = folder / f"{task}.py"
+        cell = folder / f"{encoder.get('cell') if isinstance(encoder, Mapping) else ''}.cell.py"
+        again = run_again(folder, str(file if file.is_file() else task), cell if cell.is_file() else None)
+        return f"this writes it again: {again}"
+    return REPAIR
+
+
+def stored_config(folder: Path) -> dict[str, Any]:
+    """The resolved configuration of a run as nested mappings.
+
+    Args:
+        folder: of the run.
+
+    Raises:
+        RunError: `config.yaml` is missing or damaged.
+    """
+    path = folder / "config.yaml"
+    repair = f"{REPAIR} (result.json holds them, too)"
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = yaml.safe_load(text)
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise RunError(f"cannot read {path}: {reason}; {repair}") from error
+    if not isinstance(values, dict):
+        raise RunError(f"{path} holds no settings; {repair}")
+    groups = {field.name for field in dataclasses.fields(Config)}
+    if not text.endswith("\n") or not groups <= values.keys():
+        raise RunError(f"{path} has lost its end; {repair}")
+    return values
+
+
+def same_result(config: Config, values: Mapping[str, Any]) -> bool:
+    """Whether stored values agree with a configuration in every setting that can change a result.
+
+    Args:
+        config: resolved.
+        values: nested mappings, as read from `config.yaml`.
+    """
+    expected = config.to_dict()
+    keys = [key for key, _, field in flatten(config) if field.metadata.get("identity", True)]
+    return all(_value(expected, key) == _value(values, key) for key in keys)
+
+
+def _value(values: Any, key: str) -> Any:
+    for part in key.split("."):
+        values = values.get(part) if isinstance(values, Mapping) else None
+    return values

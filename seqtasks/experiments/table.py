@@ -1,0 +1,263 @@
+"""Result tables that compare like with like.
+
+`build` groups the rows of one task by the settings that vary, averages over seeds, and
+refuses rows that must not stand side by side; `seqtasks.experiments.table_formats` writes the table down:
+
+    cell                 encoder.units      accuracy % ↑  encoder params  params  s/epoch  engine
+    logistic regression  –                     92.60 (1)               –   7,850        –  scikit-learn
+    gru                  128            98.91 ± 0.05 (3)          60,672  61,962     9.10  keras
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import statistics
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from seqtasks.core.config import Config, split_override
+from seqtasks.core.errors import MANY, TASK_SETTINGS, TableError, listed, suggest
+from seqtasks.core.settings import flatten, parse
+from seqtasks.experiments import results
+from seqtasks.experiments.provenance import notes_of
+from seqtasks.experiments.results import CELL_FILE, NONE, Row
+
+MISSING = "–"  # of a setting that a row does not have
+_CELL = "encoder.cell"
+_DERIVED = {"encoder.units": "encoder.match"}  # settings whose value follows from another one, where that one is set
+AGREE = ("version", "source", "fingerprint", "metric")
+_SETTINGS = [(key, field.metadata.get("identity", True)) for key, _, field in flatten(Config(task=""))]
+_ORDER = [key for key, _ in _SETTINGS]
+_FREE = {"task", "seed", "data.source"} | {key for key, identity in _SETTINGS if not identity}
+_Fact = tuple[Row, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows that differ only by seed; one line of the table."""
+
+    kind: str
+    labels: tuple[Any, ...]
+    rows: tuple[Row, ...]
+
+    @property
+    def mean(self) -> float:
+        return statistics.fmean(row.value for row in self.rows)
+
+    @property
+    def sd(self) -> float | None:
+        """Sample standard deviation; none for one row."""
+        return statistics.stdev(row.value for row in self.rows) if len(self.rows) > 1 else None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Groups, baselines first and then the best first; `columns` are dotted keys."""
+
+    task: str
+    metric: str
+    higher_is_better: bool
+    columns: tuple[str, ...]
+    groups: tuple[Group, ...]
+    notes: tuple[str, ...]
+
+
+def load_table(runs_dir: Path, tasks: Sequence[str] = (), by: Sequence[str] = (), where: Sequence[str] = ()) -> Table:
+    """The table of the finished runs below `runs_dir`.
+
+    Args:
+        runs_dir: the folder of all runs.
+        tasks: only these; several stand side by side. None: the only one that there is.
+        by: as of `build`.
+        where: as of `build`.
+
+    Raises:
+        TableError: no finished run, or as `build`.
+    """
+    rows = results.rows(runs_dir)
+    there = sorted({row.task for row in rows})
+    absent = [task for task in tasks if task not in there]
+    if absent or not rows:
+        of = f" of {absent[0]}" if absent else ""
+        others = f"; it has runs of {listed(there)}" if rows else ""
+        raise TableError(
+            f"no finished run{of} in {runs_dir}{others}; make one with `seqtasks run {(*absent, 'TASK')[0]}` or give "
+            "another --runs folder"
+        )
+    if not tasks and len(there) > 1:
+        raise TableError(f"rows of {len(there)} tasks: {listed(there)}; name one, or some that share their data")
+    return build([row for row in rows if not tasks or row.task in tasks], by, where)
+
+
+def build(rows: Sequence[Row], by: Sequence[str] = (), where: Sequence[str] = ()) -> Table:
+    """Groups rows of one task, or of several whose data and metric are the same.
+
+    With several tasks only the settings that vary within one of them make columns.
+
+    Args:
+        rows: finished runs and baselines.
+        by: the settings that make the groups; default: all that vary.
+        where: `key=value` filters over settings and fields of a row. Those over encoder, train
+            and seed leave baselines alone.
+
+    Raises:
+        TableError: no rows, an unknown key, or rows that are not comparable.
+        ConfigError: a filter without `=`.
+    """
+    tasks = sorted({row.task for row in rows})
+    if not tasks:
+        raise TableError("there are no finished runs; make one with `seqtasks run TASK`")
+    facts = _filter([(row, _facts(row)) for row in rows], where)
+    _agree(facts, AGREE if len(tasks) == 1 else [key for key in AGREE if key != "version"])
+    each = [[fact for fact in facts if fact[0].task == task] for task in tasks]
+    found = [_columns(own, by) for own in each if own]
+    beside = ["task"] if len(found) > 1 else []
+    columns = tuple(dict.fromkeys([_CELL, *beside, *(key for own in found for key in own)]))
+    for own in each:
+        data = [key for _, facts_of_row in own for key in facts_of_row if key.startswith(("data.", "options."))]
+        _agree(own, [key for key in dict.fromkeys(data) if key not in _FREE and key not in columns])
+    first = facts[0][0]
+    groups = _groups(facts, columns)
+    groups.sort(key=lambda group: (group.kind == "model", -group.mean if first.higher_is_better else group.mean))
+    notes = notes_of([row for group in groups for row in group.rows])
+    return Table(" and ".join(tasks), first.metric, first.higher_is_better, columns, tuple(groups), notes)
+
+
+def show(value: Any) -> str:
+    """A setting as it is typed after `key=`."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def _facts(row: Row) -> dict[str, Any]:
+    """Settings and plain fields of a row by dotted key, without those that it has no use for."""
+    facts = {key: value for key, value in _leaves(row.config) if not _ignores(row, key)}
+    facts.setdefault(_CELL, row.cell)
+    if CELL_FILE in row.versions:
+        facts[CELL_FILE] = row.versions[CELL_FILE]
+    plain = {field.name: getattr(row, field.name) for field in fields(row)}
+    return facts | {key: value for key, value in plain.items() if not isinstance(value, dict)}
+
+
+def _ignores(row: Row, key: str) -> bool:
+    """A baseline has neither encoder nor training, a model without recurrence no encoder."""
+    if row.kind == "baseline":
+        return key == "seed" or key.startswith(("encoder.", "train."))
+    return row.cell == NONE and key.startswith("encoder.")
+
+
+def _concerns(row: Row, own: dict[str, Any], key: str) -> bool:
+    """A baseline has only the settings that its data and score depend on."""
+    return (row.kind == "model" and row.cell != NONE) or (key in own and not _ignores(row, key))
+
+
+def _filter(facts: list[_Fact], where: Sequence[str]) -> list[_Fact]:
+    for text in where:
+        key, wanted = split_override(text)
+        _check_key(key, facts, "filter")
+        if not any(_concerns(row, own, key) and _matches(own.get(key, MISSING), wanted) for row, own in facts):
+            there = listed(_counts(facts, key)) or "none"
+            raise TableError(f"no row has {text}; there are: {there}; change the filter or run it")
+        facts = [
+            (row, own) for row, own in facts if not _concerns(row, own, key) or _matches(own.get(key, MISSING), wanted)
+        ]
+    return facts
+
+
+def _check_key(key: str, facts: list[_Fact], what: str) -> None:
+    known = {name for _, own in facts for name in own}.union(_ORDER)
+    if key not in known:
+        raise TableError(f"unknown {what} {key}; {suggest(key, known, see=TASK_SETTINGS)}")
+
+
+def _matches(value: Any, text: str) -> bool:
+    wanted = parse(text)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            return value == float(text)  # YAML 1.1 reads 2e-3 as text
+        except ValueError:
+            return False
+    return show(value) == text or (type(value) is type(wanted) and bool(value == wanted))
+
+
+def _counts(facts: list[_Fact], key: str) -> Counter[str]:
+    return Counter(show(own.get(key, MISSING)) for row, own in facts if _concerns(row, own, key))
+
+
+def _agree(facts: list[_Fact], keys: Sequence[str]) -> None:
+    """Refuses rows that differ in one of the keys, and finds filters that leave the most rows."""
+    told, filters, kept = [], [], facts
+    for key in keys:
+        counts = _counts(facts, key)
+        if len(counts) > 1:
+            values = [f"{value} in {n} row{'s' * (n > 1)}" for value, n in counts.most_common()]
+            more = f" and {len(values) - 3} other values" if len(values) > MANY else ""
+            told.append(f"{key} is {' and '.join(values[:3] if more else values)}{more}")
+        left = _counts(kept, key)
+        if len(left) > 1:
+            most = left.most_common(1)[0][0]
+            filters.append(shlex.quote(f"{key}={most}"))
+            kept = [
+                (row, own) for row, own in kept if not _concerns(row, own, key) or show(own.get(key, MISSING)) == most
+            ]
+    if told:
+        raise TableError(f"these rows are not comparable: {'; '.join(told)}; add {' '.join(filters)}")
+
+
+def _columns(facts: list[_Fact], by: Sequence[str]) -> tuple[str, ...]:
+    """The keys that make the groups, the cell first."""
+    models = [(row, own) for row, own in facts if row.kind == "model"]
+    keys = [key for row, _ in models for key, _ in _leaves(row.config) if key not in {*_FREE, _CELL}]
+    varying = [key for key in sorted(dict.fromkeys(keys), key=_place) if len(_counts(models, key)) > 1]
+    varying += [CELL_FILE] * _edited(models)
+    if not by:
+        return _CELL, *varying
+    for key in by:
+        _check_key(key, facts, "--by key")
+    rest = {key: _counts(_chosen(models, key), key) for key in varying if key not in by}
+    rest = {key: counts for key, counts in rest.items() if len(counts) > 1}
+    if rest:
+        told = " and ".join(f"{key} ({listed(counts)})" for key, counts in rest.items())
+        filters = " ".join(shlex.quote(f"{key}={counts.most_common(1)[0][0]}") for key, counts in rest.items())
+        raise TableError(f"these rows also differ in {told}; add them to --by or filter with {filters}")
+    return _CELL, *(key for key in dict.fromkeys(by) if key not in (_CELL, "cell"))
+
+
+def _chosen(facts: list[_Fact], key: str) -> list[_Fact]:
+    """The rows whose value of a setting was chosen and does not follow from that of another setting."""
+    master = _DERIVED.get(key)
+    return facts if master is None else [(row, own) for row, own in facts if own.get(master) is None]
+
+
+def _edited(facts: list[_Fact]) -> bool:
+    """Whether rows of one cell have it from different files, or from two versions of one file."""
+    files = {(row.cell, own.get(CELL_FILE)) for row, own in facts}
+    return len(files) > len({cell for cell, _ in files})
+
+
+def _place(key: str) -> int:
+    """Where a setting stands in `Config`; options of the task come last."""
+    return next((i for i, name in enumerate(_ORDER) if key == name or key.startswith(f"{name}.")), len(_ORDER))
+
+
+def _groups(facts: list[_Fact], columns: Sequence[str]) -> list[Group]:
+    """Groups with one row a seed: of two, the one that finished last."""
+    found: dict[str, tuple[Row, tuple[Any, ...], dict[int, Row]]] = {}
+    for row, own in sorted(facts, key=lambda fact: fact[0].finished):
+        labels = tuple(own.get(key, MISSING) for key in columns)
+        _, _, seeds = found.setdefault(json.dumps([row.kind, labels]), (row, labels, {}))
+        seeds[row.seed] = row
+    return [
+        Group(row.kind, labels, tuple(seeds[seed] for seed in sorted(seeds))) for row, labels, seeds in found.values()
+    ]

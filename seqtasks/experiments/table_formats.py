@@ -1,0 +1,164 @@
+"""A result table as text, Markdown, CSV, LaTeX, HTML or JSON."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import json
+import math
+import re
+import statistics
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from seqtasks.core.errors import TableError, suggest
+from seqtasks.experiments.table import AGREE, MISSING, Group, Table, show
+
+
+def render(table: Table, format: str = "text") -> str:
+    """The table as text, markdown, csv, latex, html or json; csv and json hold raw numbers.
+
+    Raises:
+        TableError: an unknown format.
+    """
+    if format not in _FORMATS:
+        raise TableError(f"unknown format {format}; {suggest(format, _FORMATS)}")
+    return _FORMATS[format](table)
+
+
+def _legend(table: Table, mark: str) -> str:
+    """One line that explains the scores; `mark` is how the best one is set off."""
+    parts = ["score: mean ± standard deviation (number of seeds)"]
+    if any(group.kind == "model" for group in table.groups):
+        parts.append(f"{mark}: best mean among the models")
+    return "; ".join(parts)
+
+
+def _cells(table: Table, escape: Callable[[str], str], bold: str) -> tuple[list[str], list[list[str]]]:
+    """Header and body, escaped; the score of the best model goes into `bold`."""
+    scores = [row.value for group in table.groups for row in group.rows]
+    percent = table.higher_is_better and all(0 <= score <= 1 for score in scores)
+    percent = percent and bool(re.search("accuracy|f1|exact|precision|recall", table.metric))
+    metric = f"{table.metric}{' %' * percent} {'↑' if table.higher_is_better else '↓'}"
+    columns = ["cell", *table.columns[1:]]
+    header = [escape(name) for name in (*columns, metric, "encoder params", "params", "s/epoch", "engine")]
+    best = next((group for group in table.groups if group.kind == "model"), None)
+    body = []
+    for group in table.groups:
+        seconds = statistics.median(row.seconds_per_epoch for row in group.rows)
+        sizes = [group.rows[-1].encoder_params, group.rows[-1].params]
+        line = [escape(show(label)) for label in group.labels]
+        line += [
+            (bold if best and group.kind == "model" and group.mean == best.mean else "{}").format(
+                escape(_score(group, percent))
+            )
+        ]
+        line += [f"{size:,}" if size else escape(MISSING) for size in sizes]
+        line += [f"{seconds:.{1 if seconds >= 10 else 2}f}" if seconds else escape(MISSING)]
+        body.append([*line, escape(", ".join(dict.fromkeys(row.engine for row in group.rows)))])
+    return header, body
+
+
+def _score(group: Group, percent: bool) -> str:
+    scale = 100 if percent else 1
+    mean = group.mean * scale
+    digits = 2 if percent else max(0, 3 - math.floor(math.log10(abs(mean) or 1)))
+    style = f".{digits}f" if digits < 8 else ".3e"
+    sd = "" if group.sd is None else f" ± {group.sd * scale:{style}}"
+    return f"{mean:{style}}{sd} ({len(group.rows)})"
+
+
+def _records(table: Table) -> list[dict[str, Any]]:
+    """Raw numbers, one record a group."""
+    return [
+        {name: getattr(group.rows[0], name) for name in ("task", *AGREE, "higher_is_better", "kind")}
+        | dict(zip(["cell", *table.columns[1:]], (None if x == MISSING else x for x in group.labels), strict=True))
+        | {
+            "mean": group.mean,
+            "sd": group.sd,
+            "n": len(group.rows),
+            "seeds": [row.seed for row in group.rows],
+            "values": [row.value for row in group.rows],
+            "encoder_params": group.rows[-1].encoder_params,
+            "params": group.rows[-1].params,
+            "seconds_per_epoch": statistics.median(row.seconds_per_epoch for row in group.rows),
+            "engine": ", ".join(dict.fromkeys(row.engine for row in group.rows)),
+        }
+        for group in table.groups
+    ]
+
+
+def _text(table: Table) -> str:
+    from rich import box, console, markup
+    from rich.table import Table as Grid
+
+    terminal = sys.stdout.isatty()
+    header, body = _cells(table, markup.escape, "[bold]{}[/bold]" if terminal else "{}*")
+    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for i, name in enumerate(header):
+        grid.add_column(name, justify="right" if len(table.columns) <= i < len(header) - 1 else "left", no_wrap=True)
+    for line in body:
+        grid.add_row(*line)
+    out = io.StringIO()
+    console.Console(file=out, width=10_000, force_terminal=terminal, highlight=False).print(grid)
+    lines = [line.rstrip() for line in out.getvalue().splitlines()]
+    legend = _legend(table, "bold" if terminal else "*")
+    return "\n".join([*(line for line in lines if line), "", legend, *table.notes])
+
+
+def _markdown(table: Table) -> str:
+    header, body = _cells(table, lambda text: text.replace("|", r"\|"), "**{}**")
+    left = len(table.columns)
+    notes = [_legend(table, "bold"), *table.notes]
+    rule = [":--"] * left + ["--:"] * (len(header) - left - 1) + [":--"]
+    return "\n".join([*(f"| {' | '.join(line)} |" for line in (header, rule, *body)), "", "  \n".join(notes)])
+
+
+def _html(table: Table) -> str:
+    header, body = _cells(table, html.escape, "<b>{}</b>")
+    head = "".join(f"<th>{cell}</th>" for cell in header)
+    lines = ["<tr>" + "".join(f"<td>{cell}</td>" for cell in line) + "</tr>" for line in body]
+    notes = [f"<p>{html.escape(note)}</p>" for note in (_legend(table, "bold"), *table.notes)]
+    return "\n".join(["<table>", f"<thead><tr>{head}</tr></thead>", "<tbody>", *lines, "</tbody>", "</table>", *notes])
+
+
+def _latex(table: Table) -> str:
+    signs = {sign: "\\" + sign for sign in "_%&#${}"} | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}"}
+    signs |= {"^": r"\textasciicircum{}", "±": r"$\pm$", "↑": r"$\uparrow$", "↓": r"$\downarrow$"}
+    signs |= {"–": "--", "·": r"$\cdot$", "…": r"\ldots{}", "<": r"\textless{}", ">": r"\textgreater{}"}
+    rules = str.maketrans(signs)
+    header, body = _cells(table, lambda text: text.translate(rules), r"\textbf{{{}}}")
+    left = len(table.columns)
+    lines = [" & ".join(line) + r" \\" for line in (header, *body)]
+    begin = rf"\begin{{tabular}}{{{'l' * left}{'r' * (len(header) - left - 1)}l}}"
+    notes = [note.translate(rules) for note in (_legend(table, "bold"), *table.notes)]
+    lines = [begin, r"\hline", lines[0], r"\hline", *lines[1:], r"\hline", r"\end{tabular}"]
+    return "\n".join([*lines, "", (r" \\" + "\n").join(notes)])
+
+
+def _csv(table: Table) -> str:
+    records = [
+        {name: " ".join(map(str, value)) if isinstance(value, list) else value for name, value in record.items()}
+        for record in _records(table)
+    ]
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(records[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return out.getvalue().rstrip("\n")
+
+
+def _json(table: Table) -> str:
+    return json.dumps(_records(table), indent=2, ensure_ascii=False)
+
+
+_FORMATS: dict[str, Callable[[Table], str]] = {
+    "text": _text,
+    "markdown": _markdown,
+    "csv": _csv,
+    "latex": _latex,
+    "html": _html,
+    "json": _json,
+}

@@ -1,0 +1,79 @@
+"""The sizes of cells: formulas of their parameters, and encoders as large as a reference."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import math
+import operator
+from typing import Any
+
+from seqtasks.cells.base import Cell
+from seqtasks.core.config import EncoderConfig, parse_match
+from seqtasks.layers.encoder import Encoder
+
+_SIGNS: dict[type, Any] = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul}
+
+
+def formula(cell: Cell, features: int) -> int:
+    """The trainable parameters of a cell that reads `features`, by the formula that it registered.
+
+    Raises:
+        ValueError: no formula, or one with other signs than + - * ( ) or other names than
+            m (features), n (units) and attributes of the cell.
+    """
+    if cell.params is None:
+        raise ValueError(f"cell {cell.cell_name} registered no formula; give register_cell(…, params=…)")
+
+    def named(name: str) -> int:
+        found = {"m": features, "n": cell.units}.get(name, getattr(cell, name, None))
+        if not isinstance(found, int):
+            raise ValueError(
+                f"{name!r} in the formula {cell.params} of cell {cell.cell_name} is {found!r}; allowed: m (features), "
+                "n (units) and whole numbers that are attributes of the cell"
+            )
+        return found
+
+    def value(node: ast.expr) -> int:
+        if isinstance(node, ast.BinOp) and type(node.op) in _SIGNS:
+            return int(_SIGNS[type(node.op)](value(node.left), value(node.right)))
+        if isinstance(node, ast.Constant) and isinstance(node.value, int):
+            return node.value
+        if isinstance(node, ast.Name):
+            return named(node.id)
+        raise ValueError(f"cannot read {ast.unparse(node)!r} in the formula {cell.params} of cell {cell.cell_name}")
+
+    return value(ast.parse(cell.params, mode="eval").body)
+
+
+def count(config: EncoderConfig, features: int) -> int:
+    """The trainable parameters of an encoder that reads `features`."""
+    # What changes no shape is left out: a reference need not be able to run with it.
+    encoder = Encoder(dataclasses.replace(config, engine="loop", recurrent_dropout=0.0, weight_drop=0.0, zoneout=0.0))
+    encoder.build((None, None, features))
+    return sum(math.prod(weight.shape) for weight in encoder.trainable_weights)
+
+
+def match(config: EncoderConfig, features: int) -> EncoderConfig:
+    """The settings with the units whose number of parameters is nearest to that of `encoder.match`.
+
+    The reference has the same layers, directions and skips.
+
+    Raises:
+        ConfigError: `match` names no cell and width.
+    """
+    assert config.match is not None
+    cell, units = parse_match(config.match)
+    target = count(dataclasses.replace(config, cell=cell, units=units, options={}), features)
+
+    def size(units: int) -> int:
+        return count(dataclasses.replace(config, units=units), features)
+
+    below, above = 0, 1
+    while size(above) < target:
+        below, above = above, 2 * above
+    while above - below > 1:
+        middle = (below + above) // 2
+        below, above = (middle, above) if size(middle) < target else (below, middle)
+    nearest = min((units for units in (below, above) if units), key=lambda units: abs(size(units) - target))
+    return dataclasses.replace(config, units=nearest)

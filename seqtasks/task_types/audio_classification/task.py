@@ -1,0 +1,202 @@
+"""What tasks on sound share: frames, their model, prediction of WAV files; and classifiers of recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+import numpy as np
+
+from seqtasks.core.errors import ConfigError
+from seqtasks.core.settings import setting
+from seqtasks.data.audio import recordings
+from seqtasks.data.audio.features import Spectra, read_wav, tell_rates
+from seqtasks.data.audio.frame_batches import FrameBatches, Frames
+from seqtasks.data.bucketing import Ragged
+from seqtasks.data.cache import cached
+from seqtasks.data.source import Source
+from seqtasks.data.splits import Examples, Splits
+from seqtasks.layers.encoder import Encoder
+from seqtasks.layers.metrics import classification_scores, linear_logits, log_softmax
+from seqtasks.layers.pooling import How, Pooling
+from seqtasks.layers.speech import JoinSteps, SpecAugment, joined_mask
+from seqtasks.task_types.base import Baseline, Task
+from seqtasks.task_types.common.columns import probabilities
+from seqtasks.task_types.common.plots import class_pictures
+
+MOST_FRAMES = 20_000  # in a batch of files, padding included: a long one does not fill up many short ones
+
+
+@dataclass(frozen=True)
+class SoundOptions:
+    """How sound is heard."""
+
+    speaker: str | None = setting(None, "whose recordings are the test split; null: a tenth of everybody's")
+    rate: int = setting(8000, "samples a second; other recordings are resampled", least=1000)
+    features: Literal["mel", "mfcc"] = setting("mel", "logarithms of power in bands, or cosine coefficients of these")
+    bands: int = setting(40, "on the mel scale", least=1)
+    coefficients: int = setting(13, "of mfcc", least=1)
+    window: float = setting(25.0, "of a frame, in ms", above=0)
+    hop: float = setting(10.0, "from frame to frame, in ms", above=0)
+    join: int = setting(2, "frames that make one step", least=1, model_only=True)
+    time_masks: int = setting(0, "stretches of time hidden in training", least=0, model_only=True)
+    time_width: int = setting(10, "the most frames of each", least=0, model_only=True)
+    band_masks: int = setting(0, "stretches of bands hidden in training", least=0, model_only=True)
+    band_width: int = setting(6, "the most bands of each", least=0, model_only=True)
+    noise: float = setting(
+        0.0, "added to frames in training, in standard deviations of a band", least=0, model_only=True
+    )
+    dropout: float = setting(0.0, "before the output layer", least=0, below=1, model_only=True)
+
+
+@dataclass(frozen=True)
+class AudioOptions(SoundOptions):
+    """How sound is heard, and the model of a recording."""
+
+    shift: int = setting(0, "frames cut off at random at either end in training", least=0, model_only=True)
+    pooling: How = setting("max", "of the outputs over time; concat: last, mean and max side by side", model_only=True)
+
+
+class SoundTask(Task):
+    """Something that is heard."""
+
+    tfds = "spoken_digit"
+    files = True
+    reads = "paths"
+    builtin = "syllables"
+    unit = "recordings"
+    Options = SoundOptions
+
+    @property
+    def spectra(self) -> Spectra:
+        """What makes frames, as `options` say."""
+        o = self.options
+        return Spectra(o.rate, o.features, o.bands, o.coefficients, o.window, o.hop)
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the labels."""
+        return list(self.spec["classes"])
+
+    def frames(self, waves: Ragged, told: str) -> Frames:
+        """The frames of all sounds, made once.
+
+        Args:
+            waves: samples.
+            told: their fingerprint.
+        """
+        spectra = self.spectra
+
+        def make() -> dict[str, np.ndarray]:
+            found = Frames.stack([spectra(waves.row(i)) for i in range(len(waves))], spectra.width)
+            return {"sound": found.values, "ends": found.ends}
+
+        arrays = cached(f"{spectra} of {told}", make).arrays
+        return Frames(arrays["sound"], arrays["ends"])
+
+    def steps(self) -> tuple[dict[str, Any], Any, Any]:
+        """The inputs `sound` and `mask`; steps (batch, time, size) with a mean of 0, and their mask (batch, time)."""
+        o, spec = self.options, self.spec
+        inputs = {
+            "sound": keras.Input((None, self.spectra.width), name="sound"),
+            "mask": keras.Input((None,), name="mask", dtype="bool"),
+        }
+        x, mask = inputs["sound"], inputs["mask"]
+        variance = np.square(spec["sd"]).tolist()
+        x = keras.layers.Normalization(mean=spec["mean"], variance=variance, name="normal")(x)
+        if o.time_masks or o.band_masks or o.noise:
+            x = SpecAugment(o.time_masks, o.time_width, o.band_masks, o.band_width, o.noise)(x, mask=mask)
+        if o.join > 1:
+            x, mask = JoinSteps(o.join)(x, mask=mask), joined_mask(mask, o.join)
+        return inputs, x, mask
+
+    def heard(self, names: Sequence[str], example: str) -> Frames:
+        """The frames of WAV files.
+
+        Raises:
+            ConfigError: no file was named.
+            DataError: a file cannot be read.
+        """
+        if not names:
+            raise ConfigError(f"no recording given; name one or more: seqtasks predict RUN {example}")
+        read = [read_wav(Path(name), self.options.rate) for name in names]
+        tell_rates((given for _, given in read), self.options.rate)
+        return Frames.stack([self.spectra(wave) for wave, _ in read], self.spectra.width)
+
+
+class AudioTask(SoundTask):
+    """A label for a recording."""
+
+    topology = "many-to-one"
+    metric = "accuracy"
+    Options = AudioOptions
+
+    def load(self, source: Source, seed: int) -> Splits:
+        found = recordings.load(source, self.options.rate)
+        frames = self.frames(found.waves, found.fingerprint)
+        rows = recordings.split(found, self.options.speaker)
+        targets = recordings.numbers_of(found.labels, found.classes)
+        parts = {part: Examples({"sound": frames[index]}, targets[index]) for part, index in rows.items()}
+        spec = {"classes": found.classes, "speakers": sorted(set(found.speakers)), **moments(frames[rows["train"]])}
+        spec["counts"] = {part: len(examples) for part, examples in parts.items()}
+        return Splits(**parts, source=str(source), fingerprint=found.fingerprint, spec=spec)
+
+    def model(self, encoder: Encoder) -> keras.Model:
+        """Frames (batch, time, width) and their mask to logits (batch, classes)."""
+        inputs, x, mask = self.steps()
+        x, _ = encoder(x, mask=mask)
+        x = Pooling(self.options.pooling, name="pooling")(x, mask=mask)
+        x = keras.layers.Dropout(self.options.dropout)(x)
+        logits = keras.layers.Dense(len(self.classes), dtype="float32", name="logits")(x)
+        return keras.Model(list(inputs.values()), logits, name=self.name)
+
+    def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> FrameBatches:
+        return FrameBatches(examples, batch_size, None, shuffle, seed, shift=self.options.shift)
+
+    def logits(self, model: keras.Model, batches: FrameBatches) -> np.ndarray:
+        found = np.zeros((len(batches.examples), len(self.classes)))
+        for index in range(len(batches)):
+            found[batches.rows(index)] = model.predict_on_batch(batches[index][0])
+        return found
+
+    def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
+        def linear() -> Baseline:
+            from sklearn.linear_model import LogisticRegression
+            from sklearn.pipeline import make_pipeline
+            from sklearn.preprocessing import StandardScaler
+
+            fitted = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
+            fitted.fit(over_time(splits.train.inputs["sound"]), splits.train.targets)
+            logits = linear_logits(fitted, over_time(splits.test.inputs["sound"]), len(splits.spec["classes"]))
+            weights = fitted[-1]
+            scores = classification_scores(logits, splits.test.targets)
+            return Baseline(scores, weights.coef_.size + weights.intercept_.size)
+
+        return {"logistic regression": linear}
+
+    def plots(self, model: keras.Model, batches: FrameBatches) -> Iterator[tuple[str, Any]]:
+        targets = batches.examples.targets
+        return class_pictures(self.name, self.logits(model, batches), targets, self.classes, "test recordings")
+
+    def predict(self, model: keras.Model, inputs: Sequence[str], options: Any) -> list[dict[str, Any]]:
+        examples = Examples({"sound": self.heard(inputs, "seven.wav")}, np.zeros(len(inputs)))
+        found = np.exp(log_softmax(self.logits(model, FrameBatches(examples, 32, MOST_FRAMES))))
+        return [
+            {"recording": name, "answer": self.classes[int(p.argmax())], **probabilities(self.classes, p)}
+            for name, p in zip(inputs, found, strict=True)
+        ]
+
+
+def moments(frames: Frames) -> dict[str, list[float]]:
+    """`mean` and `sd` of each band over all frames; a band that never changes has an sd of 1."""
+    mean, sd = frames.values.mean(axis=0, dtype=np.float64), frames.values.std(axis=0, dtype=np.float64)
+    return {"mean": mean.tolist(), "sd": np.where(sd > 1e-6, sd, 1).tolist()}
+
+
+def over_time(frames: Frames) -> np.ndarray:
+    """The mean and standard deviation over time of each row, (rows, 2 · width)."""
+    rows = [frames.row(i) for i in range(len(frames))]
+    return np.array([np.concatenate([row.mean(axis=0), row.std(axis=0)]) for row in rows])

@@ -1,0 +1,82 @@
+"""The network that tells what it sees, and its use: a reader of images, a writer of sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from seqtasks.decoding.seq2seq import Writer, Written, embedding, writing
+from seqtasks.layers.decoder import Decoder
+from seqtasks.layers.encoder import Encoder
+from seqtasks.layers.vision import Places
+
+
+def caption_model(encoder: Encoder, shape: Sequence[int], size: int, options: Any, name: str) -> keras.Model:
+    """Convolutions, their grid as the memory, decoder, softmax.
+
+    The first states come from the whole grid (Vinyals et al. 2015, https://arxiv.org/abs/1411.4555);
+    with attention each word also reads places of it (Xu et al. 2015,
+    https://arxiv.org/abs/1502.03044).
+
+    Args:
+        encoder: whose recurrent layers write.
+        shape: of an image, (height, width) or (height, width, colours).
+        size: of the vocabulary, padding and end included.
+        options: `CaptionOptions`.
+        name: of the model.
+
+    Returns:
+        A model of `image`, `previous` and `targets`; it gives the smoothed loss and the
+        negative log-likelihood of each target, (batch, time, 2).
+    """
+    o = options
+    image = keras.Input(tuple(shape), name="image", dtype="uint8")
+    x = keras.layers.Rescaling(1 / 255)(image)
+    if len(shape) == 2:
+        x = keras.layers.Reshape((*shape, 1))(x)
+    for filters in o.filters:
+        x = keras.layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False)(x)
+        # A momentum of 0.99 would need more updates than a small set has.
+        x = keras.layers.Activation("relu")(keras.layers.BatchNormalization(momentum=0.9)(x))
+    grid = keras.layers.Conv2D(o.filters[-1], 3, padding="same", activation="relu", name="grid")(x)
+    places = keras.layers.Reshape((-1, o.filters[-1])) if o.attention == "none" else Places()
+    memory = keras.layers.Dropout(o.dropout)(places(grid))
+    whole = keras.layers.Dense(o.embedding, activation="relu", name="whole")(keras.layers.Flatten()(grid))
+    decoder = Decoder(encoder.config, o.attention, o.feeding, stack=encoder, name="decoder")
+    inputs, losses = writing(memory, [[whole]], None, decoder, embedding(size, o.embedding, "written"), o)
+    return keras.Model([image, *inputs], losses, name=name)
+
+
+class Captioner(Writer):
+    """Writes sentences about images.
+
+    Args:
+        model: of `caption_model`.
+        most: tokens of the longest sentence.
+        rows: images at a time.
+        settings: of `Writer`.
+    """
+
+    def __init__(self, model: keras.Model, *, most: int, rows: int = 64, **settings: Any):
+        super().__init__(model, **settings)
+        self.most, self.rows = most, rows
+        _, height, width, _ = model.get_layer("grid").output.shape
+        self.grid = height, width
+
+    def __call__(self, images: np.ndarray) -> list[list[Written]]:
+        """The best sentences for each image, the best first.
+
+        Args:
+            images: uint8 (n, …), of the shape that the model reads.
+        """
+        found: list[list[Written]] = []
+        rows = min(self.rows, len(images))
+        for begin in range(0, len(images), rows):
+            some = images[begin : begin + rows]
+            # Filled up, so that one shape is compiled.
+            filled = np.concatenate([some, np.repeat(some[:1], rows - len(some), axis=0)])
+            found += self.write(filled, None, self.most)[: len(some)]
+        return found

@@ -1,0 +1,178 @@
+"""What tellers of images share: captions, the model, beam search, scores, maps of attention."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from seqtasks.core.errors import ConfigError
+from seqtasks.core.settings import setting
+from seqtasks.data.bucketing import Buckets, Ragged
+from seqtasks.data.image import captions
+from seqtasks.data.image.files import load_image
+from seqtasks.data.seq2seq_batches import END, shifted
+from seqtasks.data.source import Source
+from seqtasks.data.splits import Examples, Splits
+from seqtasks.data.text.vocabulary import Vocabulary
+from seqtasks.decoding.seq2seq import WriterOptions
+from seqtasks.layers.encoder import Encoder
+from seqtasks.task_types.base import Baseline
+from seqtasks.task_types.captioning.model import Captioner, caption_model
+from seqtasks.task_types.common.plots import attention_pictures, export_figure
+from seqtasks.task_types.image_classification.task import ImagePredictOptions
+from seqtasks.task_types.seq2seq.scores import line_scores
+from seqtasks.task_types.seq2seq.task import WritePredictOptions, WriterTask
+
+
+@dataclass(frozen=True)
+class CaptionOptions(WriterOptions):
+    """The images, the words and the model of them."""
+
+    scenes: int = setting(20_000, "pictures of digits an epoch, drawn anew in each", least=1, model_only=True)
+    side: int = setting(96, "height and width that photographs are scaled to", least=16, model_only=True)
+    min_frequency: int = setting(1, "rarer words are unknown", least=1, model_only=True)
+    filters: tuple[int, ...] = setting((32, 64, 128), "of the convolutions, each halves the image", model_only=True)
+    length: int = setting(30, "the most words of a sentence that is written", least=1, model_only=True)
+
+
+@dataclass(frozen=True)
+class CaptionPredictOptions(WritePredictOptions, ImagePredictOptions):
+    """How pictures are read, and sentences searched for."""
+
+
+class CaptionBatches(Buckets):
+    """Batches of images and captions: `image`, `previous`, `targets`, and weights, see `data.seq2seq_batches`.
+
+    Images are those of the epoch; of several captions one is drawn.
+    """
+
+    def measure(self) -> np.ndarray:
+        return np.array([len(tokens[0]) for tokens in self.examples.inputs["tokens"]])
+
+    def collate(self, rows: Examples, extra: int = 0) -> Any:
+        epoch = self.epoch if self.shuffle else 0
+        tokens = rows.inputs["tokens"]
+        if self.shuffle:
+            numbers = zip(tokens, rows.inputs["number"], strict=True)
+            said = [own[np.random.default_rng((self.seed, epoch, int(n))).integers(len(own))] for own, n in numbers]
+        else:
+            said = [own[0] for own in tokens]
+        # As wide as the longest that could be drawn: where all rows are one batch, Keras takes its width for fixed.
+        extra += max(len(one) for own in tokens for one in own) - max(map(len, said))
+        previous, targets, weights = shifted(Ragged.of(said), extra)
+        inputs = {"image": rows.inputs["image"].images(epoch), "previous": previous, "targets": targets}
+        return inputs, targets, weights
+
+
+class CaptionTask(WriterTask):
+    """A sentence about an image."""
+
+    topology = "one-to-many"
+    metric = "exact"
+    causal = True
+    tfds = ("mnist", "coco_captions")
+    files = True
+    builtin = "digits"
+    unit = "images"
+    Options = CaptionOptions
+    PredictOptions = CaptionPredictOptions
+    reads = "paths"
+
+    def load(self, source: Source, seed: int) -> Splits:
+        o = self.options
+        counts = {"train": o.scenes, "validation": 1000, "test": 2000}
+        found = captions.load(source, counts, o.side)
+        lines = (line for said in found.captions["train"] for line in said)
+        words = Vocabulary.train("words", lines, min_frequency=o.min_frequency, lowercase=True, punctuation=True)
+        self.spec = {"vocabulary": words.to_text(), "size": len(words) + 2, "shape": list(found.images["train"].shape)}
+        parts = {}
+        for part, said in found.captions.items():
+            own, texts = np.empty(len(said), object), np.empty(len(said), object)
+            for i, rows in enumerate(said):
+                own[i] = [np.append(words.encode(line).astype(np.int32) + 2, END) for line in rows]
+                texts[i] = rows
+            inputs = {"image": found.images[part], "tokens": own, "number": np.arange(len(said))}
+            parts[part] = Examples(inputs, texts)
+        self.spec["counts"] = {part: len(examples) for part, examples in parts.items()}
+        return Splits(**parts, source=str(source), fingerprint=found.fingerprint, spec=self.spec)
+
+    def model(self, encoder: Encoder) -> keras.Model:
+        return caption_model(encoder, self.spec["shape"], self.spec["size"], self.options, self.name)
+
+    def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> CaptionBatches:
+        return CaptionBatches(examples, batch_size, None, shuffle, seed)
+
+    def writer(self, model: keras.Model, **settings: Any) -> Captioner:
+        return Captioner(model, most=self.options.length, **settings)
+
+    def lines(self, writer: Captioner, examples: Examples) -> list[str]:
+        return self.texts([best[0].tokens for best in writer(examples.inputs["image"].images(0))])
+
+    def texts(self, rows: Sequence[np.ndarray]) -> list[str]:
+        """Sentences of tokens, their ends left out."""
+        words = Vocabulary(self.spec["vocabulary"])
+        return [words.decode([n - 2 for n in row if n > END]) for row in rows]
+
+    def references(self, examples: Examples) -> list[list[str]]:
+        # As the vocabulary writes them: in lower case, signs apart.
+        words = Vocabulary(self.spec["vocabulary"])
+        return [[words.normalised(text) for text in said] for said in examples.targets]
+
+    def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
+        wanted, said = self.references(splits.test), self.references(splits.train)
+
+        def frequent() -> Baseline:
+            lines = [line for row in said for line in row]
+            best = max(dict.fromkeys(lines), key=lines.count)
+            return Baseline(line_scores([best] * len(wanted), wanted), 1, "none")
+
+        def nearest() -> Baseline:
+            from sklearn.neighbors import NearestNeighbors
+
+            train, test = (
+                np.reshape(part.inputs["image"].images(0), (len(part), -1)) for part in (splits.train, splits.test)
+            )
+            index = NearestNeighbors(n_neighbors=1).fit(train)
+            found = index.kneighbors(test, return_distance=False)[:, 0]
+            return Baseline(line_scores([said[i][0] for i in found], wanted), train.size)
+
+        return {"most frequent sentence": frequent, "nearest neighbour": nearest}
+
+    def predict(
+        self, model: keras.Model, inputs: Sequence[str], options: CaptionPredictOptions
+    ) -> list[dict[str, Any]]:
+        if not inputs:
+            raise ConfigError("no image given; name one or more: seqtasks predict RUN image.png")
+        if options.attention is not None and self.options.attention == "none":
+            raise ConfigError("this model has no attention to draw; train one with options.attention=additive")
+        shape = self.spec["shape"]
+        if len(shape) == 2:
+            read = np.stack([load_image(Path(name), (shape[0], shape[1]), options.invert)[0] for name in inputs])
+        else:
+            read = np.stack([captions.read_image(Path(name), shape[0]) for name in inputs])
+        writer = self.writer(model, **self.search(options.beams, options.n_best))
+        found = writer(read)
+        if options.attention is not None:
+            export_figure(self._maps(writer, read[:1], [found[0][0].tokens]), Path(options.attention))
+        return [
+            {"image": name if place == 0 else "", "caption": text, "log-probability": one.score}
+            for name, best in zip(inputs, found, strict=True)
+            for place, (one, text) in enumerate(zip(best, self.texts([one.tokens for one in best]), strict=True))
+        ]
+
+    def plots(self, model: keras.Model, batches: CaptionBatches) -> Iterator[tuple[str, Any]]:
+        if self.options.attention == "none":
+            return
+        writer, some = self.writer(model), batches.examples.inputs["image"][:4].images(0)
+        yield "attention", self._maps(writer, some, [best[0].tokens for best in writer(some)])
+
+    def _maps(self, writer: Captioner, read: np.ndarray, found: Sequence[np.ndarray]) -> Any:
+        height, width = writer.grid
+        maps = [row[:-1].reshape(-1, height, width) for row in writer.weights(read, None, found)]
+        names = [self.texts([np.array([n]) for n in row]) for row in found]
+        return attention_pictures(read, maps, names)

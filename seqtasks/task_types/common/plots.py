@@ -1,0 +1,188 @@
+"""Pictures for the run folder."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from seqtasks.core.files import write_atomic, write_output
+from seqtasks.task_types.common.fonts import plain_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+
+def save_figure(figure: Figure, path: Path, format: str | None = None) -> None:
+    """Writes a figure to a file atomically, with its texts drawn literally; see `common.fonts.plain_text`.
+
+    Args:
+        figure: of matplotlib.
+        path: the file.
+        format: such as "png"; None: by the suffix of the path.
+
+    Raises:
+        OSError: the folder cannot be written.
+        ValueError: the suffix names no format.
+    """
+    with plain_text(figure):
+        write_atomic(path, functools.partial(figure.savefig, format=format, dpi=120))
+
+
+def export_figure(figure: Figure, path: Path) -> None:
+    """Writes a figure to a file that a user named; its texts as `save_figure` draws them.
+
+    Args:
+        figure: of matplotlib.
+        path: the file; its suffix names the format, also where it is a link to a file with another one.
+
+    Raises:
+        ConfigError: the file cannot be written.
+    """
+    with plain_text(figure):
+        write_output(path, functools.partial(figure.savefig, format=path.suffix[1:], dpi=120))
+
+
+def learning_curves(history: Sequence[dict[str, float]], metric: str) -> Figure:
+    """Loss and metric over epochs, training and validation.
+
+    Args:
+        history: one dictionary an epoch.
+        metric: drawn beside the loss where it was recorded.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    names = [name for name in ("loss", metric) if name in history[0]]
+    figure = Figure(figsize=(5 * len(names), 3.6), layout="constrained")
+    epochs = [row["epoch"] for row in history]
+    for axes, name in zip(np.atleast_1d(figure.subplots(1, len(names))), names, strict=True):
+        for key, label in ((name, "training"), (f"val_{name}", "validation")):
+            if key in history[0]:
+                axes.plot(epochs, [row[key] for row in history], marker="o", markersize=3, label=label)
+        axes.set(xlabel="epoch", ylabel=name)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+        axes.legend()
+    return figure
+
+
+def class_pictures(
+    name: str, logits: np.ndarray, targets: np.ndarray, classes: Sequence[str], what: str
+) -> Iterator[tuple[str, Figure | DataFrame]]:
+    """The confusion matrix and the report of a classifier, as `Task.plots` gives them.
+
+    Args:
+        name: of the task.
+        logits: (examples, classes).
+        targets: (examples,) true class numbers.
+        classes: names.
+        what: the examples are, e.g. `"test images"`.
+    """
+    predicted = logits.argmax(axis=-1)
+    title = f"{name}: {100 * np.mean(predicted == targets):.2f} % of {len(targets):,} {what}"
+    yield "confusion", confusion(targets, predicted, classes, title)
+    yield "classes", class_report(*([classes[n] for n in numbers] for numbers in (targets, predicted)))
+
+
+def class_report(true: Sequence[str], predicted: Sequence[str]) -> DataFrame:
+    """Precision, recall, F1 and support (how often it is true) of each label, the most frequent first.
+
+    Args:
+        true: labels.
+        predicted: labels, as many.
+    """
+    import pandas as pd
+    from sklearn.metrics import precision_recall_fscore_support
+
+    counts = Counter(true)
+    labels = sorted({*true, *predicted}, key=lambda label: (-counts[label], label))
+    columns = precision_recall_fscore_support(true, predicted, labels=labels, zero_division=0)
+    names = ("precision", "recall", "f1", "support")
+    return pd.DataFrame(dict(zip(names, columns, strict=True)), index=pd.Index(labels, name="label"))
+
+
+def confusion(targets: np.ndarray, predicted: np.ndarray, classes: Sequence[str], title: str) -> Figure:
+    """A confusion matrix, counts in the cells, shaded by the share of the true class.
+
+    Args:
+        targets: (examples,) true class numbers.
+        predicted: (examples,) predicted ones.
+        classes: names.
+        title: above the picture.
+    """
+    from matplotlib.figure import Figure
+    from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
+
+    counts = confusion_matrix(targets, predicted, labels=range(len(classes)))
+    size = max(4.0, 0.55 * len(classes) + 1.5)
+    figure = Figure(figsize=(size, size), layout="constrained")
+    axes = figure.subplots()
+    share = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
+    display = ConfusionMatrixDisplay(share, display_labels=classes)
+    display.plot(ax=axes, cmap="Blues", colorbar=False, include_values=False)
+    for (i, j), count in np.ndenumerate(counts):
+        if count:
+            axes.text(
+                j,
+                i,
+                f"{count:,}",
+                ha="center",
+                va="center",
+                fontsize=7,
+                color="white" if share[i, j] > 0.5 else "black",
+            )
+    axes.set_title(title)
+    return figure
+
+
+def attention_map(weights: np.ndarray, source: Sequence[str], target: Sequence[str]) -> Figure:
+    """How much each target token attends to each source token.
+
+    Args:
+        weights: (target, source), each row sums to one.
+        source: names of the columns.
+        target: names of the rows.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(0.35 * len(source) + 1.5, 0.3 * len(target) + 1.2), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(weights, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    axes.set_xticks(range(len(source)), source, rotation=90)
+    axes.set_yticks(range(len(target)), target)
+    axes.xaxis.tick_top()
+    return figure
+
+
+def attention_pictures(images: np.ndarray, maps: Sequence[np.ndarray], names: Sequence[Sequence[str]]) -> Figure:
+    """Images, each beside copies of itself that show where every word looked: one row an image.
+
+    Args:
+        images: (n, height, width) or (n, height, width, colours).
+        maps: for each image (words, rows, columns), weights over its places.
+        names: the words.
+    """
+    from matplotlib.figure import Figure
+
+    most = max(map(len, names), default=0) + 1
+    figure = Figure(figsize=(1.4 * most, 1.6 * len(images)), layout="constrained")
+    grid = figure.subplots(len(images), most, squeeze=False)
+    for row, image, own, words in zip(grid, images, maps, names, strict=True):
+        height, width = image.shape[:2]
+        for place, axes in enumerate(row):
+            axes.axis("off")
+            if place <= len(words):
+                axes.imshow(image, cmap="gray", vmin=0, vmax=255)
+            if 0 < place <= len(words):
+                shown = own[place - 1] / max(float(own[place - 1].max()), 1e-9)
+                axes.imshow(
+                    shown, cmap="Reds", alpha=0.6, vmin=0, vmax=1, extent=(-0.5, width - 0.5, height - 0.5, -0.5)
+                )
+                axes.set_title(words[place - 1], fontsize=9)
+    return figure

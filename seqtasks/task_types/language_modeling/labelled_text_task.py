@@ -1,0 +1,65 @@
+"""The language of labelled texts: their words, split as a classifier splits them, and no label."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from seqtasks.core.errors import ConfigError
+from seqtasks.core.settings import setting
+from seqtasks.data.source import Source
+from seqtasks.data.splits import Splits
+from seqtasks.data.text import labelled_texts, lm_corpus
+from seqtasks.data.text.reader import Text
+from seqtasks.layers.encoder import Encoder
+from seqtasks.task_types.language_modeling.model import language_model, with_backward
+from seqtasks.task_types.language_modeling.task import LanguageOptions, LanguageTask
+
+
+@dataclass(frozen=True)
+class TextLanguageOptions(LanguageOptions):
+    """The columns of a table, the words and the model of them."""
+
+    text_column: str = setting("text", "of CSV and TSV files")
+    label_column: str = setting("label", "of CSV and TSV files")
+    size: int = setting(20_000, "the most words", least=2)
+    min_frequency: int = setting(2, "rarer words are <unk>", least=1)
+    backward: bool = setting(
+        False,
+        "a second encoder learns to tell each word from those after it in the window; scores and text are the first's",
+        model_only=True,
+    )
+
+
+class TextLanguageTask(LanguageTask):
+    """The next word of the texts that a `TextTask` of the same settings labels."""
+
+    metric = "perplexity"
+    tfds = "imdb_reviews"
+    builtin = "opinions"
+    Options = TextLanguageOptions
+
+    def units(self, source: Source) -> dict[str, Any]:
+        return labelled_texts.word_settings(self.options.size, self.options.min_frequency)
+
+    def model(self, encoder: Encoder) -> keras.Model:
+        if self.options.backward and self.options.documents != "none":
+            raise ConfigError(
+                f"options.backward=true with options.documents={self.options.documents}: read from their ends, windows "
+                "would begin with padding; set one of them"
+            )
+        model = language_model(encoder, self.spec["size"], self.options, self.name)
+        return with_backward(model) if self.options.backward else model
+
+    def load(self, source: Source, seed: int) -> Splits:
+        o = self.options
+        if o.split != "own":
+            raise ConfigError(f"options.split is {o.split!r}; allowed: own, as labelled texts have splits of their own")
+        found = labelled_texts.load(source, o.text_column, o.label_column)
+        parts = {
+            part: (Text([labelled_texts.line(t) + "\n" for t in texts]), 0, None)
+            for part, (texts, _) in found.parts.items()
+        }
+        return lm_corpus.numbered(found.source, parts, **self.units(source))

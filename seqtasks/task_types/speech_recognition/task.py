@@ -1,0 +1,242 @@
+"""What tasks on strings of spoken words share: composed strings, the model, CTC, decoding, error rates."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import keras
+import numpy as np
+from keras import ops
+
+from seqtasks.core.errors import ConfigError
+from seqtasks.core.settings import setting
+from seqtasks.data.audio import recordings
+from seqtasks.data.audio.digit_strings import VERSION, Composer, StringBatches
+from seqtasks.data.audio.frame_batches import FrameBatches, Frames
+from seqtasks.data.bucketing import Ragged
+from seqtasks.data.cache import cached, fingerprint
+from seqtasks.data.source import Source
+from seqtasks.data.splits import Examples, Splits
+from seqtasks.decoding import ctc
+from seqtasks.decoding.ctc import Labels
+from seqtasks.layers.encoder import Encoder
+from seqtasks.layers.metrics import log_softmax
+from seqtasks.layers.speech import BlankHead, JoinSteps, joined_mask
+from seqtasks.task_types.audio_classification.task import MOST_FRAMES, SoundOptions, SoundTask, moments
+from seqtasks.task_types.base import Baseline
+from seqtasks.task_types.speech_recognition.baselines import isolated_words
+from seqtasks.task_types.speech_recognition.plots import by_length, mistakes, posteriors
+
+LEAST = -14.0  # log-probability that a label has at a step where the search tries it
+NUMBERS = {"train": 0, "validation": 1, "test": 2}  # of the splits, as the composer counts them
+
+
+@dataclass(frozen=True)
+class StringOptions(SoundOptions):
+    """The strings, how they are heard, and how labels are read off."""
+
+    strings: int = setting(2000, "composed for training in each epoch", least=1)
+    tests: int = setting(500, "strings for validation, and as many for testing", least=1)
+    longest: int = setting(7, "words of a string", least=1)
+    gap: float = setting(0.3, "the longest silence between words, in s", least=0)
+    voices: Literal["one", "mixed"] = setting("one", "speakers of a string")
+    pyramid: int = setting(
+        0, "layers below the encoder, each half as long as the one before (Chan et al. 2016)", least=0, model_only=True
+    )
+    beams: int = setting(8, "prefixes kept in the search", least=1, model_only=True)
+    lm_weight: float = setting(0.0, "of the language model in the search; 0: none", least=0, model_only=True)
+    lm_order: int = setting(2, "n of that n-gram model", least=1, model_only=True)
+    label_bonus: float = setting(0.0, "for each label found, in nats", model_only=True)
+
+
+@dataclass(frozen=True)
+class StringPredictOptions:
+    """How labels are read off."""
+
+    beams: int | None = setting(None, "of the search; null: as when it was scored", least=1)
+    lm_weight: float | None = setting(None, "of the language model; null: as when it was scored", least=0)
+
+
+class CTCTask(SoundTask):
+    """The words of a string, in order; nobody says when each is spoken."""
+
+    topology = "many-to-many"
+    metric = "der"
+    higher_is_better = False
+    unit = "strings"
+    Options = StringOptions
+    PredictOptions = StringPredictOptions
+
+    def load(self, source: Source, seed: int) -> Splits:
+        o = self.options
+        found = recordings.load(source.whole(), o.rate)  # limits count strings, which are composed of the recordings
+        rows = recordings.split(found, o.speaker)
+        settings = (o.longest, o.gap, o.voices == "mixed")
+        composers = {part: Composer(found, index, *settings) for part, index in rows.items()}
+        for composer in composers.values():
+            self._check_length(composer)
+        self._composer, self._recordings, self._rows = composers["train"], found, rows
+        spectra, told = self.spectra, f"{found.fingerprint} {o.speaker} {settings} {o.tests} v{VERSION}"
+
+        def make() -> dict[str, np.ndarray]:
+            arrays: dict[str, np.ndarray] = {}
+            for part, composer in composers.items():  # those of training give the moments of frames only
+                frames, labels = composer.examples(spectra, NUMBERS[part], o.tests)
+                arrays |= {f"{part}/frames": frames.values, f"{part}/ends": frames.ends}
+                arrays |= {f"{part}/labels": labels.values, f"{part}/words": labels.ends}
+            return arrays
+
+        arrays = cached(f"{spectra} of strings of {told}", make).arrays
+        parts = {
+            part: Examples(
+                {"sound": Frames(arrays[f"{part}/frames"], arrays[f"{part}/ends"])},
+                Ragged(arrays[f"{part}/labels"], arrays[f"{part}/words"]),
+            )
+            for part in NUMBERS
+        }
+        moment = moments(parts["train"].inputs["sound"])
+        places = np.arange(o.strings)
+        parts["train"] = Examples({"place": places}, places)
+        first = [self._composer.recipe(1, 0, 0, n) for n in range(o.strings)]
+        spec = {"classes": found.classes, **moment, "strings": [self._composer.labels(recipe) for recipe in first]}
+        spec["counts"] = {part: len(examples) for part, examples in parts.items()}
+        data = {name: arrays[name] for name in arrays if not name.startswith("train")}
+        told = fingerprint(data | {"recordings": np.frombuffer(found.fingerprint.encode(), np.uint8)})
+        return Splits(**parts, source=str(source), fingerprint=told, spec=spec)
+
+    def _check_length(self, composer: Composer) -> None:
+        """A string that has fewer steps than CTC needs would have an infinite loss.
+
+        Raises:
+            ConfigError: so many steps are joined that there could be one.
+        """
+        o, factor = self.options, self.options.join * 2**self.options.pyramid
+        for words in range(1, o.longest + 1):
+            steps, needed = -(-int(self.spectra.count(words * composer.shortest)) // factor), 2 * words - 1
+            if steps < needed:
+                seconds = composer.shortest / o.rate
+                raise ConfigError(
+                    f"options.join={o.join} and options.pyramid={o.pyramid} leave {steps} steps for {words} times the "
+                    f"shortest word, of {seconds:.2f} s; CTC needs {needed}, a step for each and a blank between; set "
+                    "options.join or options.pyramid lower, or options.hop shorter"
+                )
+
+    def model(self, encoder: Encoder) -> keras.Model:
+        """Frames (batch, time, width) and their mask to logits (batch, steps, 1 + labels), see `BlankHead`."""
+        inputs, x, mask = self.steps()
+        one = dataclasses.replace(encoder.config, layers=1, last_units=None, match=None)
+        for level in range(self.options.pyramid):
+            x, _ = Encoder(one, name=f"below_{level}")(x, mask=mask)
+            x, mask = JoinSteps(2)(x, mask=mask), joined_mask(mask, 2)
+        x, _ = encoder(x, mask=mask)
+        x = keras.layers.Dropout(self.options.dropout)(x)
+        logits = BlankHead(len(self.classes), name="logits")(x, mask=mask)
+        return keras.Model(list(inputs.values()), logits, name=self.name)
+
+    def loss(self) -> Any:
+        return keras.losses.CTC()
+
+    def metrics(self) -> list[Any]:
+        return []
+
+    def callbacks(self, validation: FrameBatches) -> list[keras.callbacks.Callback]:
+        return [GreedyErrorRate(self, validation)]
+
+    def batches(
+        self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0
+    ) -> StringBatches | FrameBatches:
+        if "place" in examples.inputs:
+            return StringBatches(examples, self._composer, self.spectra, batch_size, seed)
+        return FrameBatches(examples, batch_size, None, shuffle, seed)
+
+    def outputs(self, model: keras.Model, batches: FrameBatches) -> tuple[list[np.ndarray], float]:
+        """Log-probabilities (steps, 1 + labels) of each row, and the mean loss of all."""
+        found: list[np.ndarray] = [np.zeros((0, 0))] * len(batches.examples)
+        factor, total = self.options.join * 2**self.options.pyramid, 0.0
+        for index in range(len(batches)):
+            inputs, targets = batches[index]
+            logits = model.predict_on_batch(inputs)
+            total += float(np.sum(ops.convert_to_numpy(keras.losses.ctc(ops.convert_to_tensor(targets), logits))))
+            for i, row in enumerate(batches.rows(index)):
+                found[row] = log_softmax(logits[i, : -(-int(inputs["mask"][i].sum()) // factor)])
+        return found, total / max(1, len(found))
+
+    def read(self, outputs: Sequence[np.ndarray], options: Any = None) -> list[tuple[Labels, float]]:
+        """The best labels of each row by search, and their scores.
+
+        Args:
+            outputs: (steps, 1 + labels) of each row.
+            options: `beams`, `lm_weight`, `lm_order` and `label_bonus`; None: the task's.
+        """
+        o = options or self.options
+        language = ctc.ngram(self.spec["strings"], len(self.classes), o.lm_order) if o.lm_weight else None
+        return [ctc.prefix_beam_search(p, o.beams, language, o.lm_weight, o.label_bonus, LEAST)[0] for p in outputs]
+
+    def score(self, model: keras.Model, batches: FrameBatches) -> dict[str, float]:
+        outputs, nll = self.outputs(model, batches)
+        true = labels_of(batches.examples)
+        beam, plain = [labels for labels, _ in self.read(outputs)], [ctc.greedy(p) for p in outputs]
+        return {
+            "der": ctc.error_rate(true, beam),
+            "der_greedy": ctc.error_rate(true, plain),
+            "exact": ctc.exact(true, beam),
+            "exact_greedy": ctc.exact(true, plain),
+            "nll": nll,
+        }
+
+    def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
+        def segments() -> Baseline:
+            words, rows = self._recordings, self._rows["train"]
+            single = Frames.stack([self.spectra(words.waves.row(i)) for i in rows], self.spectra.width)
+            targets = recordings.numbers_of([words.labels[i] for i in rows], words.classes) + 1
+            found, size = isolated_words(single, targets, splits.test.inputs["sound"], self.options.hop)
+            true = labels_of(splits.test)
+            return Baseline({"der": ctc.error_rate(true, found), "exact": ctc.exact(true, found)}, size)
+
+        return {"pauses + logistic regression": segments}
+
+    def plots(self, model: keras.Model, batches: FrameBatches) -> Iterator[tuple[str, Any]]:
+        outputs, _ = self.outputs(model, batches)
+        true, found = labels_of(batches.examples), [labels for labels, _ in self.read(outputs)]
+        yield "mistakes", mistakes(true, found, self.classes, self.name)
+        yield "lengths", by_length(true, found)
+        shown = int(np.argmax([len(row) for row in true]))
+        step = self.options.hop / 1000 * self.options.join * 2**self.options.pyramid
+        yield "posteriors", posteriors(outputs[shown], true[shown], self.classes, step)
+
+    def predict(self, model: keras.Model, inputs: Sequence[str], options: StringPredictOptions) -> list[dict[str, Any]]:
+        examples = Examples({"sound": self.heard(inputs, "phone_number.wav")}, Ragged.of([[]] * len(inputs)))
+        outputs, _ = self.outputs(model, FrameBatches(examples, 32, MOST_FRAMES))
+        given = {name: value for name, value in dataclasses.asdict(options).items() if value is not None}
+        found = self.read(outputs, dataclasses.replace(self.options, **given))
+        return [
+            {"recording": name, "answer": " ".join(self.classes[n - 1] for n in labels), "score": score}
+            for name, (labels, score) in zip(inputs, found, strict=True)
+        ]
+
+
+def labels_of(examples: Examples) -> list[Labels]:
+    """The targets as tuples."""
+    return [tuple(examples.targets.row(i).tolist()) for i in range(len(examples))]
+
+
+class GreedyErrorRate(keras.callbacks.Callback):
+    """Adds `val_der`, that of the likeliest paths, to what an epoch tells.
+
+    Args:
+        task: which scores.
+        validation: its batches.
+    """
+
+    def __init__(self, task: CTCTask, validation: FrameBatches):
+        super().__init__()
+        self.task, self.validation = task, validation
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        outputs, _ = self.task.outputs(self.model, self.validation)
+        if logs is not None:
+            true = labels_of(self.validation.examples)
+            logs["val_der"] = ctc.error_rate(true, [ctc.greedy(p) for p in outputs])

@@ -1,0 +1,236 @@
+"""What taggers share: sentences, words of characters, exact scores, tagged text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+import numpy as np
+from keras import ops
+
+from seqtasks.core.errors import ConfigError
+from seqtasks.core.settings import setting
+from seqtasks.core.span_scheme import span_scheme
+from seqtasks.data.bucketing import Ragged
+from seqtasks.data.source import Source
+from seqtasks.data.splits import Examples, Splits
+from seqtasks.data.survey import Survey
+from seqtasks.data.text import tagged_sentences
+from seqtasks.data.text.conll import Sentence
+from seqtasks.data.text.label_index import Lexicon
+from seqtasks.data.text.tagged_batches import TaggedBatches, Types
+from seqtasks.data.text.word_vectors import start_from
+from seqtasks.layers.character_encoder import CharacterWords
+from seqtasks.layers.encoder import Encoder
+from seqtasks.layers.losses import TagLoss
+from seqtasks.layers.metrics import TagAccuracy
+from seqtasks.layers.tagging_head import TagHead
+from seqtasks.task_types.base import Baseline, Pretrained, Task
+from seqtasks.task_types.common.plots import class_report
+from seqtasks.task_types.tagging.baselines import most_frequent, word_shapes
+from seqtasks.task_types.tagging.rendering import coloured, over, words_of
+from seqtasks.task_types.tagging.scores import confusion_figure, tagging_scores
+
+_INPUTS = ("words", "places", "characters", "targets")
+EXAMPLE = "The cat sat on the mat ."
+
+
+@dataclass(frozen=True)
+class TaggingOptions:
+    """The labels and the model of words."""
+
+    column: str = setting("upos", "of CoNLL-U: upos, xpos, or the name of a feature, such as Number")
+    words: int = setting(100, "width of the vectors of words", least=1, model_only=True)
+    min_frequency: int = setting(1, "rarer words have no vector of their own", least=1, model_only=True)
+    word_dropout: float = setting(
+        1.0, "α: a word that comes n times is unknown in training with a chance of α/(α + n)", least=0, model_only=True
+    )
+    characters: Literal["rnn", "cnn", "none"] = setting("cnn", "what reads the characters of a word", model_only=True)
+    character_units: int = setting(100, "half the width of what is made of them", least=1, model_only=True)
+    character_cell: str = setting("lstm", "of rnn: a name from `seqtasks list cells`", model_only=True)
+    dropout: float = setting(0.4, "on the vectors of words", least=0, below=1, model_only=True)
+    crf: bool = setting(False, "a linear-chain CRF over the tags", model_only=True)
+    vectors: str | None = setting(
+        None, "begin with the vectors of words of this text file (GloVe, fastText)", model_only=True
+    )
+    tokens: int | None = setting(None, "the most tokens in a batch; null: any number", least=1, model_only=True)
+
+
+class TaggingTask(Task):
+    """A tag for each word of a sentence."""
+
+    topology = "synced"
+    metric = "accuracy"
+    files = "any"
+    unit = "sentences"
+    reads = "texts"
+    Options = TaggingOptions
+
+    def load(self, source: Source, seed: int) -> Splits:
+        found = tagged_sentences.load(source, self.options.column)
+        tags = {part: [tag for _, row in rows for tag in row] for part, rows in found.parts.items()}
+        train = found.parts["train"]
+        # Labels that training has not come last: they are never predicted, and count as wrong where they are right.
+        labels = Lexicon([*dict.fromkeys([*dict(Counter(tags["train"]).most_common()), *chain(*tags.values())])])
+        words = Lexicon.count((w.lower() for row, _ in train for w in row), self.options.min_frequency)
+        characters = Lexicon.count(c for row, _ in train for w in row for c in w)
+        types = Lexicon(list(dict.fromkeys(w for rows in found.parts.values() for row, _ in rows for w in row)))
+        counts = Counter(words.number(w.lower()) for row, _ in train for w in row)
+        self._types = Types(types.names, words, characters, np.array([counts[n] for n in range(len(words))]))
+        self._names, self._known = types.names, {w for row, _ in train for w in row}
+        parts = {
+            part: Examples(
+                {"words": Ragged.of([[types.number(w) for w in row] for row, _ in rows])},
+                Ragged.of([[labels.number(t) for t in row] for _, row in rows]),
+            )
+            for part, rows in found.parts.items()
+        }
+        spec = {
+            "words": words.names,
+            "characters": characters.names,
+            "labels": labels.names,
+            "tokens": {part: len(examples.targets.values) for part, examples in parts.items()},
+        }
+        return Splits(**parts, source=found.source, fingerprint=found.fingerprint, spec=spec)
+
+    @property
+    def row_metric(self) -> str:
+        return "f1" if span_scheme(self.spec["labels"]) else self.metric
+
+    def model(self, encoder: Encoder) -> keras.Model:
+        """Words, their characters and targets to (batch, time, 2), see `TagHead`."""
+        o, spec = self.options, self.spec
+        names = _INPUTS if o.characters != "none" else ("words", "targets")
+        inputs = {name: keras.Input((None,), name=name, dtype="int32") for name in names}
+        mask = ops.not_equal(inputs["words"], 0)
+        x = keras.layers.Embedding(len(spec["words"]), o.words, name="words_embedding")(inputs["words"])
+        if o.characters != "none":
+            reader = CharacterWords(
+                len(spec["characters"]),
+                o.character_units,
+                how=o.characters,
+                cell=o.character_cell,
+                name="characters_of",
+            )
+            x = ops.concatenate([x, ops.take(reader(inputs["characters"]), inputs["places"], axis=0)], axis=-1)
+        x, _ = encoder(keras.layers.Dropout(o.dropout)(x), mask=mask)
+        found = TagHead(spec["labels"], o.crf, name="tags")(x, inputs["targets"], mask)
+        return keras.Model(list(inputs.values()), found, name=self.name)
+
+    def init_weights(self, model: keras.Model, pretrained: Pretrained | None) -> None:
+        if self.options.vectors:
+            path = Path(self.options.vectors)
+            start_from(model.get_layer("words_embedding"), self.spec["words"], path, "options.words")
+
+    def loss(self) -> Any:
+        return TagLoss()
+
+    def metrics(self) -> list[Any]:
+        return [TagAccuracy()]
+
+    def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> TaggedBatches:
+        o = self.options
+        dropout = o.word_dropout if shuffle else 0.0
+        more = {"word_dropout": dropout, "characters": o.characters != "none"}
+        return TaggedBatches(examples, self._types, batch_size, o.tokens, shuffle, seed, **more)
+
+    def tags(self, model: keras.Model, batches: TaggedBatches) -> list[list[str]]:
+        """The tags of all sentences, in the order of the examples."""
+        tagger, found = tagger_of(model), [[""]] * len(batches.examples)
+        for index in range(len(batches)):
+            inputs = batches[index][0]
+            for row, numbers in zip(batches.rows(index), tagger.predict_on_batch(inputs), strict=True):
+                found[row] = [self.spec["labels"][n] for n in numbers[: batches.lengths[row]]]
+        return found
+
+    def sentences(self, examples: Examples) -> list[Sentence]:
+        """Words and tags of examples."""
+        words, tags, labels = examples.inputs["words"], examples.targets, self.spec["labels"]
+        return [
+            ([self._names[n] for n in words.row(i)], [labels[n] for n in tags.row(i)]) for i in range(len(examples))
+        ]
+
+    def score(self, model: keras.Model, batches: TaggedBatches) -> dict[str, float]:
+        sentences, predicted = self.sentences(batches.examples), self.tags(model, batches)
+        missing = {tag for _, tags in sentences for tag in tags} - set(chain(*predicted))
+        self.unpredicted = [tag for tag in self.spec["labels"] if tag in missing]
+        return self._scores(sentences, predicted)
+
+    def survey(self, splits: Splits) -> Survey:
+        parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+        sentences = {part: self.sentences(examples) for part, examples in parts.items()}
+        return Survey(
+            {part: len(rows) for part, rows in sentences.items()},
+            {part: [tag for _, tags in rows for tag in tags] for part, rows in sentences.items()},
+            {part: [tuple(words) for words, _ in rows] for part, rows in sentences.items()},
+        )
+
+    def baseline_seconds(self, splits: Splits) -> dict[str, float]:
+        return {"logistic regression": 3e-5 * len(self.spec["labels"]) * self.spec["tokens"]["train"]}
+
+    def _scores(self, sentences: list[Sentence], predicted: list[list[str]]) -> dict[str, float]:
+        words, true = [list(part) for part in zip(*sentences, strict=True)]
+        return tagging_scores(true, predicted, words, self._known, self.spec["labels"])
+
+    def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
+        train, test = self.sentences(splits.train), self.sentences(splits.test)
+
+        def frequent() -> Baseline:
+            predicted, size = most_frequent(train, test)
+            return Baseline(self._scores(test, predicted), size, "NumPy")
+
+        def shapes() -> Baseline:
+            predicted, size = word_shapes(train, test)
+            return Baseline(self._scores(test, predicted), size)
+
+        return {"most frequent tag": frequent, "logistic regression": shapes}
+
+    def plots(self, model: keras.Model, batches: TaggedBatches) -> Iterator[tuple[str, Any]]:
+        true = [labels for _, labels in self.sentences(batches.examples)]
+        predicted = self.tags(model, batches)
+        yield "confusion", confusion_figure(true, predicted, self.spec["labels"])
+        yield "classes", class_report(list(chain(*true)), list(chain(*predicted)))
+
+    @property
+    def _letters(self) -> bool:
+        """Whether the words are single characters, as in source code."""
+        return all(len(word) == 1 for word in self.spec["words"][2:])
+
+    def predict(self, model: keras.Model, inputs: Sequence[str], options: Any) -> list[dict[str, Any]]:
+        """Each sentence, its words and their tags."""
+        spec, letters = self.spec, self._letters
+        end = "\n" if letters and "\n" in spec["words"] else ""  # with which lines end in training, too
+        rows = [list(line + end) if letters else words_of(line) for line in inputs]
+        if not any(rows):
+            given = f"no word in {' '.join(inputs)!r}" if inputs else "nothing to tag"
+            raise ConfigError(f'{given}; write a sentence: seqtasks predict RUN "{EXAMPLE}"')
+        types = Lexicon(list(dict.fromkeys(word for row in rows for word in row)))
+        self._types = Types(types.names, Lexicon(spec["words"]), Lexicon(spec["characters"]))
+        words = Ragged.of([[types.number(word) for word in row] for row in rows])
+        examples = Examples({"words": words}, Ragged(np.zeros_like(words.values), words.ends))
+        found = self.tags(model, self.batches(examples, 32))
+        if letters:
+            return [{"text": line, "tags": tags[: len(line)]} for line, tags in zip(inputs, found, strict=True)]
+        return [{"text": line, "words": row, "tags": tags} for line, row, tags in zip(inputs, rows, found, strict=True)]
+
+    @property
+    def answer_column(self) -> str:
+        return "tags"
+
+    def show_answer(self, row: dict[str, Any]) -> str:
+        """Words over their tags; source code in colour."""
+        if "words" in row:
+            return over(row["words"], row["tags"]) + "\n"
+        return "".join(coloured([[*row["text"], "\n"]], [[*row["tags"], "space"]]))
+
+
+def tagger_of(model: keras.Model) -> keras.Model:
+    """The model that gives the tags themselves, (batch, time)."""
+    head = model.get_layer("tags")
+    x, _, mask = head.input if len(head.input) == 3 else (*head.input, None)
+    return keras.Model(model.inputs, head(x, mask=mask))

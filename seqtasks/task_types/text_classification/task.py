@@ -1,0 +1,227 @@
+"""What classifiers of texts share: words, buckets, pooling, the words that mattered, a linear baseline."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+from keras import ops
+
+from seqtasks.core.config import Config
+from seqtasks.core.errors import ConfigError
+from seqtasks.core.settings import setting
+from seqtasks.data.bucketing import Buckets, Ragged
+from seqtasks.data.source import Source
+from seqtasks.data.splits import Examples, Splits
+from seqtasks.data.survey import Survey
+from seqtasks.data.text import labelled_texts
+from seqtasks.data.text.vocabulary import Vocabulary
+from seqtasks.data.text.word_vectors import start_from
+from seqtasks.engines.backend.adversarial import adversarial
+from seqtasks.layers.embedding import WordDropout
+from seqtasks.layers.encoder import Encoder
+from seqtasks.layers.metrics import classification_scores, linear_logits, log_softmax
+from seqtasks.layers.pooling import How, Pooling
+from seqtasks.task_types.base import Baseline, Pretrained, Task
+from seqtasks.task_types.common.columns import probabilities
+from seqtasks.task_types.common.plots import class_pictures
+from seqtasks.task_types.text_classification import pretraining, saliency
+
+
+@dataclass(frozen=True)
+class TextOptions:
+    """The columns of a table, the words and the model of them."""
+
+    text_column: str = setting("text", "of CSV and TSV files")
+    label_column: str = setting("label", "of CSV and TSV files")
+    size: int = setting(20_000, "the most words", least=2, model_only=True)
+    min_frequency: int = setting(2, "rarer words are unknown", least=1, model_only=True)
+    embedding: int = setting(100, "width of the vectors of words", least=1, model_only=True)
+    word_dropout: float = setting(0.0, "on words, wherever they stand in a batch", least=0, below=1, model_only=True)
+    embedding_dropout: float = setting(0.0, "on vectors of words, one mask a text", least=0, below=1, model_only=True)
+    recurrence: bool = setting(True, "false: pool the vectors of words themselves", model_only=True)
+    pooling: How = setting("max", "of the outputs over time; concat: last, mean and max side by side", model_only=True)
+    dropout: float = setting(0.0, "on what was pooled", least=0, below=1, model_only=True)
+    adversarial: float = setting(
+        0.0,
+        "also learn from vectors of words moved this far against the model; 3 is a good start",
+        least=0,
+        model_only=True,
+    )
+    vectors: str | None = setting(
+        None, "begin with the vectors of words of this text file (GloVe, fastText)", model_only=True
+    )
+    pretrain: str = setting(
+        "none", "lm: begin with a language model of the same texts, made first; or a run of text_lm", model_only=True
+    )
+    pretrain_epochs: int = setting(2, "of that language model", least=1, model_only=True)
+    tokens: int | None = setting(None, "the most tokens in a batch; null: any number", least=1, model_only=True)
+
+
+@dataclass(frozen=True)
+class TextPredictOptions:
+    """What is shown beside the answers."""
+
+    heat: str | None = setting(
+        None,
+        "also write the texts with the words that mattered: FILE.html or FILE.png",
+        output=saliency.SUFFIXES,
+    )
+
+
+class TextTask(Task):
+    """A label for a text; `language_task` names the task that `options.pretrain=lm` trains first."""
+
+    topology = "many-to-one"
+    metric = "accuracy"
+    tfds = "imdb_reviews"
+    files = "any"
+    reads = "texts"
+    builtin = "opinions"
+    unit = "texts"
+    language_task: ClassVar[str]
+    Options = TextOptions
+    PredictOptions = TextPredictOptions
+
+    def load(self, source: Source, seed: int) -> Splits:
+        o = self.options
+        found = labelled_texts.load(source, o.text_column, o.label_column)
+        self._texts = {part: texts for part, (texts, _) in found.parts.items()}
+        lines = map(labelled_texts.line, found.parts["train"][0])
+        words = Vocabulary.train(texts=lines, **labelled_texts.word_settings(o.size, o.min_frequency))
+        numbers = {name: number for number, name in enumerate(found.classes)}
+        parts = {
+            part: Examples({"tokens": encoded(words, texts)}, np.array([numbers[label] for label in labels]))
+            for part, (texts, labels) in found.parts.items()
+        }
+        spec = {
+            "vocabulary": words.to_text(),
+            "size": len(words),
+            "classes": found.classes,
+            "tokens": {part: len(examples.inputs["tokens"].values) for part, examples in parts.items()},
+        }
+        return Splits(**parts, source=found.source, fingerprint=found.fingerprint, spec=spec)
+
+    @property
+    def words(self) -> Vocabulary:
+        """That of the training texts."""
+        return Vocabulary(self.spec["vocabulary"])
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the labels."""
+        return list(self.spec["classes"])
+
+    @property
+    def recurrent(self) -> bool:
+        return bool(self.options.recurrence)
+
+    def model(self, encoder: Encoder) -> keras.Model:
+        """Tokens (batch, time), 0 at padding, to logits (batch, classes)."""
+        o, size = self.options, self.spec["size"] + 1
+        tokens = keras.Input((None,), name="tokens", dtype="int32")
+        mask = ops.not_equal(tokens, 0)
+        x = keras.layers.Embedding(size, o.embedding, name="embedding")(tokens)
+        if o.word_dropout:
+            x = WordDropout(o.word_dropout, size)(x, tokens)
+        if o.embedding_dropout:
+            x = keras.layers.Dropout(o.embedding_dropout, noise_shape=(None, 1, None))(x)
+        if o.recurrence:
+            x, _ = encoder(x, mask=mask)
+        x = keras.layers.Dropout(o.dropout)(Pooling(o.pooling, name="pooling")(x, mask=mask))
+        logits = keras.layers.Dense(len(self.classes), dtype="float32", name="logits")(x)
+        model = keras.Model(tokens, logits, name=self.name)
+        return adversarial(model, o.adversarial) if o.adversarial else model
+
+    def pretraining_config(self, config: Config) -> Config | None:
+        if self.options.pretrain == "none":
+            return None
+        if self.options.vectors:
+            raise ConfigError("both options.pretrain and options.vectors are set; choose one of them")
+        return pretraining.language_config(self.language_task, config)
+
+    @property
+    def pretrained_run(self) -> str | None:
+        return None if self.options.pretrain in ("none", "lm") else str(self.options.pretrain)
+
+    def init_weights(self, model: keras.Model, pretrained: Pretrained | None) -> None:
+        if pretrained is not None:
+            pretraining.transfer_weights(model, pretrained, self.spec["vocabulary"])
+        elif self.options.vectors:
+            words = self.words
+            names = ["", *map(words.token, range(len(words)))]
+            start_from(model.get_layer("embedding"), names, Path(self.options.vectors), "options.embedding")
+
+    def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> Buckets:
+        return Buckets(examples, batch_size, self.options.tokens, shuffle, seed)
+
+    def logits(self, model: keras.Model, batches: Buckets) -> np.ndarray:
+        found = np.zeros((len(batches.examples), len(self.classes)))
+        for index in range(len(batches)):
+            found[batches.rows(index)] = model.predict_on_batch(batches[index][0])
+        return found
+
+    def judge(self, logits: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+        from sklearn.metrics import f1_score
+
+        macro = f1_score(targets, logits.argmax(-1), labels=range(len(self.classes)), average="macro", zero_division=0)
+        return classification_scores(logits, targets) | {"macro_f1": float(macro)}
+
+    def survey(self, splits: Splits) -> Survey:
+        survey = super().survey(splits)
+        empty = {part: sum(not text.strip() for text in texts) for part, texts in self._texts.items()}
+        return dataclasses.replace(survey, keys=self._texts, empty=empty)
+
+    def baseline_seconds(self, splits: Splits) -> dict[str, float]:
+        words = sum(splits.spec["tokens"].values())
+        return {"TF-IDF + logistic regression": 4e-6 * words * max(1, len(self.classes) - 1)}
+
+    def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
+        def linear() -> Baseline:
+            from sklearn.feature_extraction.text import TfidfVectorizer
+            from sklearn.linear_model import LogisticRegression
+            from sklearn.pipeline import make_pipeline
+
+            fitted = make_pipeline(
+                TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2), LogisticRegression(C=10, max_iter=300)
+            ).fit(self._texts["train"], splits.train.targets)
+            logits = linear_logits(fitted, self._texts["test"], len(self.classes))
+            weights = fitted[-1]
+            return Baseline(self.judge(logits, splits.test.targets), weights.coef_.size + weights.intercept_.size)
+
+        return {"TF-IDF + logistic regression": linear}
+
+    def plots(self, model: keras.Model, batches: Buckets) -> Iterator[tuple[str, Any]]:
+        logits, targets = self.logits(model, batches), batches.examples.targets
+        return class_pictures(self.name, logits, targets, self.classes, "test texts")
+
+    def predict(self, model: keras.Model, inputs: Sequence[str], options: TextPredictOptions) -> list[dict[str, Any]]:
+        """Probabilities, and the words that spoke most for and against the answer."""
+        texts = [text for text in inputs if text.strip()]
+        if not texts:
+            raise ConfigError('nothing to judge; write a text: seqtasks predict RUN "what a lovely film"')
+        words = self.words
+        products, rows = saliency.gradient_times_input(model), []
+        for text in map(labelled_texts.line, texts):
+            tokens, spans = encoded(words, [text]).padded(), words.spans(text)
+            p = np.exp(log_softmax(model.predict_on_batch(tokens)))[0]
+            best = int(p.argmax())
+            weights = products(tokens, np.array([best]))[0][: len(spans)]
+            strongest = [(weights[i], text[slice(*spans[i])]) for i in np.argsort(-np.abs(weights))[:5]]
+            row: dict[str, Any] = {"text": saliency.coloured(text, spans, weights), "answer": self.classes[best]}
+            row |= probabilities(self.classes, p)
+            rows.append(row | {"because": " ".join(f"{'+' if w > 0 else '-'}{word}" for w, word in strongest)})
+        if options.heat is not None:
+            saliency.write(Path(options.heat), [row["text"] for row in rows], [row["answer"] for row in rows])
+        return rows
+
+
+def encoded(words: Vocabulary, texts: Sequence[str]) -> Ragged:
+    """The numbers of texts, one higher than in the vocabulary, as 0 is padding."""
+    lines = map(labelled_texts.line, texts)
+    return Ragged.of([numbers.astype(np.int32) + 1 for numbers in words.encode_pieces(lines)])

@@ -1,0 +1,219 @@
+"""What translators share: pairs of lines, vocabularies, the model, beam search, BLEU, baselines."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+import numpy as np
+
+from seqtasks.core.errors import ConfigError, DataError
+from seqtasks.core.settings import setting
+from seqtasks.data import seq2seq_batches
+from seqtasks.data.seq2seq_batches import Pairs
+from seqtasks.data.source import Source
+from seqtasks.data.splits import Examples, Splits
+from seqtasks.data.survey import Survey
+from seqtasks.data.text import parallel_corpus
+from seqtasks.data.text.vocabulary import Vocabulary
+from seqtasks.decoding.seq2seq import WriterOptions
+from seqtasks.layers.encoder import Encoder
+from seqtasks.task_types.base import Baseline
+from seqtasks.task_types.common.plots import attention_map, export_figure
+from seqtasks.task_types.seq2seq.scores import line_scores, word_by_word
+from seqtasks.task_types.seq2seq.task import WritePredictOptions, WriterTask
+from seqtasks.task_types.translation.model import Translator, translation_model
+
+log = logging.getLogger(__name__)
+UNKNOWN = 2  # the number of an unknown word
+
+
+@dataclass(frozen=True)
+class TranslationOptions(WriterOptions):
+    """The languages, their tokens and the model of them."""
+
+    source: str = setting("en", "language to translate from: the suffix of its files")
+    target: str = setting("de", "language to translate to")
+    unit: Literal["bpe", "words"] = setting("bpe", "what is read and written; bpe: byte-pair units", model_only=True)
+    size: int = setting(4000, "the most units of a language", least=300, model_only=True)
+    shared: bool = setting(False, "both languages have the same units and vectors", model_only=True)
+    longest: int = setting(100, "longer training pairs are left out, in units", least=1, model_only=True)
+    reverse: bool = setting(False, "read the source from its end, as Sutskever et al. 2014", model_only=True)
+    decoder_cell: str | None = setting(None, "null: that of the encoder", model_only=True)
+    copy: bool = setting(False, "write the source word that was attended to most for an unknown one", model_only=True)
+    tokens: int | None = setting(None, "the most units in a batch, of the longer side", least=1, model_only=True)
+
+
+class TranslationTask(WriterTask):
+    """Lines of one language into lines of another."""
+
+    topology = "many-to-many"
+    metric = "bleu"
+    files = "any"
+    unit = "pairs"
+    tfds = (
+        "ted_hrlr_translate/pt_to_en",
+        "ted_hrlr_translate/az_to_en",
+        "ted_hrlr_translate/az_tr_to_en",
+        "ted_hrlr_translate/be_to_en",
+        "ted_hrlr_translate/be_ru_to_en",
+        "ted_hrlr_translate/gl_to_en",
+        "ted_hrlr_translate/gl_pt_to_en",
+        "ted_hrlr_translate/ru_to_en",
+        "ted_hrlr_translate/tr_to_en",
+    )
+    reads = "texts"
+    builtin = "spelled"
+    Options = TranslationOptions
+    PredictOptions = WritePredictOptions
+
+    def load(self, source: Source, seed: int) -> Splits:
+        o = self.options
+        if o.copy and (o.unit == "bpe" or o.attention == "none"):
+            raise ConfigError(
+                f"options.copy=true with options.unit={o.unit} and options.attention={o.attention}; copying needs "
+                "options.unit=words, as every text has byte-pair units, and an attention"
+            )
+        found = parallel_corpus.load(source, (o.source, o.target))
+        self._lines = found.parts
+        train = found.parts["train"]
+        settings = {"kind": o.unit, "size": o.size}
+        if o.shared:
+            both = Vocabulary.train(texts=[*train[0], *train[1]], **settings)
+            vocabularies = [both, both]
+        else:
+            vocabularies = [Vocabulary.train(texts=lines, **settings) for lines in train]
+        spec = {
+            "vocabularies": [v.to_text() for v in vocabularies[: 1 if o.shared else 2]],
+            "sizes": [len(v) + 2 for v in vocabularies],
+            "languages": list(found.languages),
+        }
+        self.spec = spec
+        self._sources: list[str] = []
+        parts = {part: self._examples(lines) for part, lines in found.parts.items()}
+        long = np.maximum(parts["train"].inputs["source"].lengths, parts["train"].targets.lengths) > o.longest
+        if long.all():
+            raise DataError(
+                f"{source}: all training pairs have more than options.longest={o.longest} units; set it higher"
+            )
+        if long.any():
+            log.warning(
+                "%d training pairs have more than options.longest=%d units and are left out", long.sum(), o.longest
+            )
+            kept = np.flatnonzero(~long)
+            parts["train"] = parts["train"].take(kept)
+            self._lines["train"] = ([train[0][i] for i in kept], [train[1][i] for i in kept])
+        spec["tokens"] = {
+            part: len(examples.inputs["source"].values) + len(examples.targets.values)  # of both sides
+            for part, examples in parts.items()
+        }
+        return Splits(**parts, source=found.source, fingerprint=found.fingerprint, spec=spec)
+
+    @property
+    def vocabularies(self) -> tuple[Vocabulary, Vocabulary]:
+        """Of the source and of the target."""
+        texts = self.spec["vocabularies"]
+        return Vocabulary(texts[0]), Vocabulary(texts[-1])
+
+    def _examples(self, lines: parallel_corpus.Lines) -> Examples:
+        encoded = [[v.encode(text) for text in side] for v, side in zip(self.vocabularies, lines, strict=True)]
+        if self.options.reverse:
+            encoded[0] = [row[::-1] for row in encoded[0]]
+        self._sources += lines[0]
+        return seq2seq_batches.numbered(*encoded, first=len(self._sources) - len(lines[0]))
+
+    def model(self, encoder: Encoder) -> keras.Model:
+        return translation_model(encoder, self.spec["sizes"], self.options.shared, self.options, self.name)
+
+    def writer(self, model: keras.Model, **settings: Any) -> Translator:
+        return Translator(model, **settings)
+
+    def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> Pairs:
+        return Pairs(examples, batch_size, self.options.tokens, shuffle, seed)
+
+    def texts(self, rows: Sequence[np.ndarray]) -> list[str]:
+        """The lines of targets, their ends left out."""
+        target = self.vocabularies[1]
+        return [target.decode([n - 2 for n in row if n > seq2seq_batches.END]) for row in rows]
+
+    def lines(self, writer: Translator, examples: Examples) -> list[str]:
+        return self._written(writer, examples, [best[0].tokens for best in writer(examples.inputs["source"])])
+
+    def _written(self, translator: Translator, examples: Examples, rows: Sequence[np.ndarray]) -> list[str]:
+        """The lines of targets, one for each example; with `options.copy` unknown words are those of the source."""
+        texts = self.texts(rows)
+        gaps = [i for i, row in enumerate(rows) if self.options.copy and UNKNOWN in row]
+        if not gaps:
+            return texts
+        chosen = examples.take(gaps)
+        weights = translator.attention(chosen.inputs["source"], [rows[i] for i in gaps])
+        for i, line, read in zip(gaps, chosen.inputs["line"], weights, strict=True):
+            names, spans = self.texts([[n] for n in rows[i]]), self.vocabularies[0].spans(self._sources[line])
+            for place in np.flatnonzero(rows[i] == UNKNOWN) if spans else ():
+                begin, end = spans[:: -1 if self.options.reverse else 1][int(read[place].argmax())]
+                names[place] = self._sources[line][begin:end]
+            texts[i] = " ".join(names)
+        return texts
+
+    def references(self, examples: Examples) -> list[list[str]]:
+        return [[line] for line in self.texts([examples.targets.row(i) for i in range(len(examples))])]
+
+    def survey(self, splits: Splits) -> Survey:
+        parts = {part: list(zip(*lines, strict=True)) for part, lines in self._lines.items()}
+        empty = {part: sum(not source.strip() for source, _ in rows) for part, rows in parts.items()}
+        return Survey({part: len(rows) for part, rows in parts.items()}, keys=parts, empty=empty)
+
+    def baseline_seconds(self, splits: Splits) -> dict[str, float]:
+        return {"word by word (IBM model 1)": 2e-5 * splits.spec["tokens"]["train"]}
+
+    def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
+        train, sources = self._lines["train"], self._lines["test"][0]
+        wanted = self.references(splits.test)
+
+        def dictionary() -> Baseline:
+            found, size = word_by_word(train, sources)
+            return Baseline(line_scores(found, wanted), size, "NLTK")
+
+        return {
+            "copy of the source": lambda: Baseline(line_scores(sources, wanted), 0, "none"),
+            "word by word (IBM model 1)": dictionary,
+        }
+
+    def predict(self, model: keras.Model, inputs: Sequence[str], options: WritePredictOptions) -> list[dict[str, Any]]:
+        """Translations of sentences, the best first, and their log-probabilities."""
+        lines = [line.strip() for line in inputs]
+        if not lines:
+            raise ConfigError('nothing to translate; write a sentence: seqtasks predict RUN "A man rides a bike."')
+        if options.attention is not None and self.options.attention == "none":
+            raise ConfigError("this model has no attention to draw; train one with options.attention=additive")
+        self._sources = []
+        examples = self._examples((lines, [""] * len(lines)))
+        translator = Translator(model, **self.search(options.beams, options.n_best))
+        found = translator(examples.inputs["source"])
+        if options.attention is not None:
+            self._draw(translator, examples, found[0][0].tokens, Path(options.attention))
+        ranked = [
+            self._written(translator, examples, [best.tokens for best in nth]) for nth in zip(*found, strict=True)
+        ]
+        return [
+            {self.spec["languages"][0]: line if place == 0 else "", self.answer_column: text}
+            | {"log-probability": one.score}
+            for line, best, *texts in zip(lines, found, *ranked, strict=True)
+            for place, (one, text) in enumerate(zip(best, texts, strict=True))
+        ]
+
+    @property
+    def answer_column(self) -> str:
+        return str(self.spec["languages"][1])
+
+    def _draw(self, translator: Translator, examples: Examples, best: np.ndarray, path: Path) -> None:
+        (weights,) = translator.attention(examples.inputs["source"][:1], [best])
+        names = [
+            [v.decode([n - 2]) or v.token(n - 2) for n in row]
+            for v, row in zip(self.vocabularies, (examples.inputs["source"].row(0), best), strict=True)
+        ]
+        export_figure(attention_map(weights, names[0], [*names[1], "(end)"]), path)

@@ -1,0 +1,213 @@
+"""What tasks share that label each frame of a film."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+import numpy as np
+
+from seqtasks.core.errors import ConfigError
+from seqtasks.core.settings import setting
+from seqtasks.data import cache
+from seqtasks.data.image import labelled_images
+from seqtasks.data.image.moving_digits import DIRECTIONS, Clips, Film, FilmBatches
+from seqtasks.data.image.video_files import read_film
+from seqtasks.data.resolve import resolve_source
+from seqtasks.data.source import Source
+from seqtasks.data.splits import Examples, Splits
+from seqtasks.data.survey import Survey
+from seqtasks.layers.encoder import Encoder
+from seqtasks.layers.metrics import classification_scores, linear_logits, log_softmax
+from seqtasks.layers.vision import FilmReader
+from seqtasks.task_types.base import Baseline, Task
+from seqtasks.task_types.common.columns import probabilities
+from seqtasks.task_types.common.plots import class_pictures
+from seqtasks.task_types.image_classification.task import ImagePredictOptions
+from seqtasks.task_types.video_labeling.plots import SUFFIXES, film_strip, write_film
+
+COUNTS = {"validation": 1000, "test": 2000}
+SHOWN = 6  # films of the test split
+BASELINE_FRAMES = 20_000  # that the logistic regression is fitted on
+
+
+@dataclass(frozen=True)
+class FramesOptions:
+    """The films, and what reads a frame."""
+
+    label: Literal["front", "direction"] = setting(
+        "front", "of a frame: the class of the picture in front, or where the only one goes"
+    )
+    canvas: int | None = setting(None, "pixels of a side; null: 40 for pictures of 28, others in proportion", least=1)
+    shortest: int = setting(8, "frames of a film, at least", least=1)
+    longest: int = setting(20, "frames of a film, at most", least=1)
+    margin: int | None = setting(
+        None, "pixels around the ink of the front picture that hide what is behind; null: 3 of 28", least=0
+    )
+    noise: float = setting(0.1, "share of the pixels of each frame with a random brightness", least=0, below=1)
+    examples: int = setting(10_000, "films in an epoch of training; every epoch has new ones", least=1)
+    filters: tuple[int, ...] = setting((16, 32, 64), "of the convolutions over a frame", model_only=True)
+    size: int = setting(128, "width of what is made of a frame", least=1, model_only=True)
+    dropout: float = setting(0.0, "on it", least=0, below=1, model_only=True)
+
+
+@dataclass(frozen=True)
+class FramesPredictOptions(ImagePredictOptions):
+    """How pictures are read, and a picture of the film with its labels."""
+
+    strip: str | None = setting(
+        None, "write the film with its labels: a moving .gif, or a .png of all frames", output=SUFFIXES
+    )
+
+
+class FramesTask(Task):
+    """A label for each frame of a film of moving pictures."""
+
+    tfds = "mnist"
+    files = True
+    builtin = "digits"
+    unit = "videos"
+    Options = FramesOptions
+    PredictOptions = FramesPredictOptions
+    reads = "paths"
+
+    def load(self, source: Source, seed: int) -> Splits:
+        found = labelled_images.load(source.whole())  # limits count videos, which are composed of the images
+        self.spec = {**found.spec, "pictures": str(source), "counts": {"train": self.options.examples, **COUNTS}}
+        parts = {part: _films(getattr(found, part), count) for part, count in self.spec["counts"].items()}
+        some = self.batches(parts["test"].take(20), 20)[0]  # how they are drawn is part of the data
+        data = {"pictures": np.array(found.fingerprint), "films": some[0]["image"], "labels": some[1]}
+        return Splits(**parts, source=found.source, fingerprint=cache.fingerprint(data), spec=self.spec)
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the labels."""
+        return list(DIRECTIONS if self.options.label == "direction" else self.spec["classes"])
+
+    @property
+    def film(self) -> Film:
+        """How films are drawn."""
+        o, (height, width) = self.options, self.spec["shape"]
+        side = o.canvas or round(max(height, width) * 40 / 28)
+        margin = max(1, round(min(height, width) * 3 / 28)) if o.margin is None else o.margin
+        return Film((height, width), side, o.label, o.shortest, o.longest, margin, o.noise)
+
+    def model(self, encoder: Encoder) -> keras.Model:
+        """Images (batch, time, side, side) and their mask (batch, time) to logits (batch, time, classes)."""
+        o, side = self.options, self.film.side
+        image = keras.Input((None, side, side), name="image", dtype="uint8")
+        mask = keras.Input((None,), name="mask", dtype="bool")
+        x = FilmReader(o.filters, o.size, name="reader")(keras.layers.Rescaling(1 / 255)(image))
+        x, _ = encoder(keras.layers.Dropout(o.dropout)(x), mask=mask)
+        logits = keras.layers.Dense(len(self.classes), dtype="float32", name="logits")(x)
+        return keras.Model([image, mask], logits, name=self.name)
+
+    def loss(self) -> Any:
+        # Keras's default divides by all positions, padding too.
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
+
+    def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> FilmBatches:
+        return FilmBatches(examples, self.film, batch_size, shuffle, seed)
+
+    def films(self, model: keras.Model, batches: FilmBatches) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+        """The number of each film, its logits (frames, classes) and true labels (frames,), in any order."""
+        for index in range(len(batches)):
+            inputs, targets, _ = batches[index]
+            logits = np.asarray(model.predict_on_batch(inputs), np.float64)
+            for row, found, true in zip(batches.rows(index), logits, targets, strict=True):
+                length = int(batches.lengths[row])
+                yield int(row), found[:length], true[:length]
+
+    def score(self, model: keras.Model, batches: FilmBatches) -> dict[str, float]:
+        """Over all real frames; `whole`: the share of films whose frames are all right."""
+        found = list(self.films(model, batches))
+        logits, targets = (np.concatenate(part) for part in list(zip(*found, strict=True))[1:])
+        whole = np.mean([np.all(logits.argmax(axis=-1) == true) for _, logits, true in found])
+        return {**classification_scores(logits, targets), "whole": float(whole)}
+
+    def predict(self, model: keras.Model, inputs: Sequence[str], options: FramesPredictOptions) -> list[dict[str, Any]]:
+        if not inputs:
+            raise ConfigError(
+                "no film given; name a GIF, a folder of PNG files, several PNG files in order, or test:0, the first "
+                "film of the test split: seqtasks predict RUN film.gif"
+            )
+        film, wanted = self._read(inputs, options)
+        given = {"image": film[None], "mask": np.ones((1, len(film)), bool)}
+        found = np.exp(log_softmax(np.asarray(model.predict_on_batch(given))[0]))
+        answers = [self.classes[int(p.argmax())] for p in found]
+        rows = []
+        for t, p in enumerate(found):
+            known = {"true": wanted[t]} if wanted else {}
+            rows.append({"frame": t + 1, "answer": answers[t], **known, **probabilities(self.classes, p)})
+        if options.strip is not None:
+            write_film(Path(options.strip), film, answers, wanted)
+        return rows
+
+    def _read(self, inputs: Sequence[str], options: FramesPredictOptions) -> tuple[np.ndarray, list[str]]:
+        """A film, and its labels where they are known."""
+        kind, _, number = inputs[0].partition(":")
+        if kind != "test" or len(inputs) > 1 or not number:
+            return read_film(inputs, self.film.side, options.invert), []
+        if not number.isdecimal() or int(number) >= COUNTS["test"]:
+            raise ConfigError(f"{inputs[0]}: no such film; allowed: test:0 to test:{COUNTS['test'] - 1}; give one")
+        source = resolve_source(self.spec["pictures"], tfds=self.tfds, files=self.files, builtin=self.builtin)
+        test = _films(labelled_images.load(source).test, COUNTS["test"])
+        film, labels = self.batches(test, 1).one(int(number))
+        return film, [self.classes[label] for label in labels]
+
+    def survey(self, splits: Splits) -> Survey:
+        return Survey(splits.spec["counts"])  # frames have labels, and are drawn later
+
+    def baseline_seconds(self, splits: Splits) -> dict[str, float]:
+        return {"logistic regression": 20.0}  # mostly the drawing of frames
+
+    def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
+        return {"most frequent label": lambda: self._majority(splits), "logistic regression": lambda: self._one(splits)}
+
+    def _frames(self, examples: Examples, most: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Frames (frames, pixels), 0 to 255, and their labels: of all films, or of as many as have `most` frames."""
+        batches = self.batches(examples, 1)
+        count = len(examples) if most is None else int(np.searchsorted(np.cumsum(batches.lengths), most)) + 1
+        drawn = [batches.one(row) for row in range(min(count, len(examples)))]
+        films, labels = (np.concatenate(part)[:most] for part in zip(*drawn, strict=True))
+        return films.reshape(len(films), -1), labels
+
+    def _majority(self, splits: Splits) -> Baseline:
+        size, targets = len(self.classes), self._frames(splits.test)[1]
+        counts = np.bincount(self._frames(splits.train)[1], minlength=size) + 1e-9
+        logits = np.broadcast_to(np.log(counts / counts.sum()), (len(targets), size))
+        return Baseline(self._all(logits, targets, splits), size, "NumPy")
+
+    def _one(self, splits: Splits) -> Baseline:
+        from sklearn.linear_model import LogisticRegression
+
+        pixels, labels = self._frames(splits.train, BASELINE_FRAMES)
+        # As strong a penalty as the noise needs: a weak one fits it, and does not converge.
+        fitted = LogisticRegression(C=0.01, max_iter=200, tol=1e-3).fit(pixels.astype(np.float32) / 255, labels)
+        pixels, targets = self._frames(splits.test)
+        logits = linear_logits(fitted, pixels.astype(np.float32) / 255, len(self.classes))
+        return Baseline(self._all(logits, targets, splits), fitted.coef_.size + fitted.intercept_.size)
+
+    def _all(self, logits: np.ndarray, targets: np.ndarray, splits: Splits) -> dict[str, float]:
+        """Scores as of `score`, of frames in the order of the test films."""
+        right = logits.argmax(axis=-1) == targets
+        begins = np.cumsum([0, *self.batches(splits.test, 1).lengths[:-1]])
+        whole = np.logical_and.reduceat(right, begins)
+        return {**classification_scores(logits, targets), "whole": float(whole.mean())}
+
+    def plots(self, model: keras.Model, batches: FilmBatches) -> Iterator[tuple[str, Any]]:
+        found = list(self.films(model, batches))
+        logits, targets = (np.concatenate(part) for part in list(zip(*found, strict=True))[1:])
+        yield from class_pictures(self.name, logits, targets, self.classes, "test frames")
+        first = sorted(found, key=lambda film: film[0])[:SHOWN]
+        names = [[self.classes[n] for n in logits.argmax(axis=-1)] for _, logits, _ in first]
+        wanted = [[self.classes[n] for n in true] for _, _, true in first]
+        yield "strip", film_strip([batches.one(number)[0] for number, _, _ in first], names, wanted)
+
+
+def _films(pictures: Examples, count: int) -> Examples:
+    numbers = np.arange(count)
+    return Examples({"clip": Clips(pictures.inputs["image"], pictures.targets, numbers)}, numbers)

@@ -1,0 +1,206 @@
+"""What tasks share that look for something on a canvas, glimpse by glimpse."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+import numpy as np
+
+from seqtasks.core.errors import ConfigError
+from seqtasks.core.settings import setting
+from seqtasks.data import cache
+from seqtasks.data.image import labelled_images
+from seqtasks.data.image.cluttered_canvas import Canvas, CanvasBatches, draw_noise, load_canvas
+from seqtasks.data.keras_adapter import Feed
+from seqtasks.data.source import Source
+from seqtasks.data.splits import Examples, Splits
+from seqtasks.layers.encoder import Encoder
+from seqtasks.layers.metrics import classification_scores, linear_logits, log_softmax
+from seqtasks.layers.recurrent_attention import split
+from seqtasks.task_types.base import Baseline, Task
+from seqtasks.task_types.common.columns import probabilities
+from seqtasks.task_types.common.plots import class_pictures, export_figure
+from seqtasks.task_types.image_classification.task import ImagePredictOptions
+from seqtasks.task_types.visual_attention.model import AnswerAccuracy, GazeLoss, glimpse_model
+from seqtasks.task_types.visual_attention.plots import glimpse_paths
+
+NOISE = {"learned": "normal", "random": "uniform", "centre": "none"}
+SHOWN = 12  # canvases of the test split with their paths
+
+
+@dataclass(frozen=True)
+class GlimpseOptions:
+    """The canvas, the glimpses and their training."""
+
+    canvas: int | None = setting(None, "pixels of a side; null: 60 for pictures of 28, others in proportion", least=1)
+    clutter: int = setting(0, "pieces of other pictures of the split on each canvas", least=0)
+    glimpses: int = setting(6, "the first is in the middle", least=1, model_only=True)
+    size: int | None = setting(
+        None, "pixels of a side of a glimpse; null: 12 for pictures of 28", least=1, model_only=True
+    )
+    scales: int = setting(3, "patches of a glimpse, each twice as wide as the last", least=1, model_only=True)
+    filters: tuple[int, ...] = setting((), "of convolutions over a glimpse; none: a dense layer only", model_only=True)
+    hidden: int = setting(128, "width of what and of where; a glimpse is twice as wide", least=1, model_only=True)
+    policy: Literal["learned", "random", "centre"] = setting(
+        "learned", "who chooses the places: the network, chance, or nobody: always the middle", model_only=True
+    )
+    deviation: float = setting(0.15, "of a place in training from what was chosen; 1: half a canvas", above=0,
+                               model_only=True)  # fmt: skip
+    reinforce: float = setting(1.0, "weight of REINFORCE in the loss", least=0, model_only=True)
+    draws: int = setting(
+        0, "also score the mean of the answers after so many paths with noise", least=0, model_only=True
+    )
+
+
+@dataclass(frozen=True)
+class GlimpsePredictOptions(ImagePredictOptions):
+    """How pictures are read, and a picture of the glimpses."""
+
+    path: str | None = setting(None, "draw the path of the glimpses into this PNG file", output=(".png",))
+
+
+class GlimpseTask(Task):
+    """A label for a small picture on a large canvas, which is never seen whole in full detail."""
+
+    tfds = "mnist"
+    files = True
+    builtin = "digits"
+    unit = "images"
+    Options = GlimpseOptions
+    PredictOptions = GlimpsePredictOptions
+    reads = "paths"
+
+    def load(self, source: Source, seed: int) -> Splits:
+        found = labelled_images.load(source)
+        self.spec = found.spec
+        some = self.batches(found.test.take(100), 100)[0][0]["image"]  # how they are drawn is part of the data
+        data = {"pictures": np.array(found.fingerprint), "canvases": some}
+        return Splits(found.train, found.validation, found.test, found.source, cache.fingerprint(data), found.spec)
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the labels."""
+        return list(self.spec["classes"])
+
+    @property
+    def canvas(self) -> Canvas:
+        """How canvases are made."""
+        height, width = self.spec["shape"]
+        side = self.options.canvas or round(max(height, width) * 60 / 28)
+        return Canvas((height, width), side, self.options.clutter, max(1, round(min(height, width) * 8 / 28)))
+
+    @property
+    def size(self) -> int:
+        """Pixels of a side of a glimpse."""
+        height, width = self.spec["shape"]
+        return int(self.options.size or max(1, round(max(height, width) * 12 / 28)))
+
+    def model(self, encoder: Encoder) -> keras.Model:
+        side = self.canvas.side
+        return glimpse_model(encoder, (side, side), len(self.classes), self.size, self.options, self.name)
+
+    def loss(self) -> Any:
+        return GazeLoss(len(self.classes), self.options.glimpses, self.options.reinforce)
+
+    def metrics(self) -> list[Any]:
+        return [AnswerAccuracy(len(self.classes))]
+
+    def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> CanvasBatches:
+        policy = self.options.policy
+        # A learned place has noise in training only, one drawn by chance always.
+        noise: Any = "none" if policy == "learned" and not shuffle else NOISE[policy]
+        return CanvasBatches(examples, self.canvas, self.options.glimpses, noise, batch_size, shuffle, seed)
+
+    def look(self, model: keras.Model, batches: CanvasBatches) -> tuple[np.ndarray, np.ndarray]:
+        """Logits (examples, classes) and places (examples, glimpses, 2), in the order of the examples."""
+        outputs = model.predict(Feed(batches), verbose=0)
+        logits, places, _, _ = split(outputs, len(self.classes), self.options.glimpses)
+        return np.asarray(logits, np.float64), np.asarray(places)
+
+    def logits(self, model: keras.Model, batches: Any) -> np.ndarray:
+        return self.look(model, batches)[0]
+
+    def score(self, model: keras.Model, batches: CanvasBatches) -> dict[str, float]:
+        logits, places = self.look(model, batches)
+        targets = batches.examples.targets
+        scores = {**classification_scores(logits, targets), "on_picture": on_picture(places, batches)}
+        if self.options.draws:
+            mean = self._mean_of_draws(model, batches)
+            scores[f"accuracy_mean_of_{self.options.draws}"] = classification_scores(mean, targets)["accuracy"]
+        return scores
+
+    def _mean_of_draws(self, model: keras.Model, batches: CanvasBatches) -> np.ndarray:
+        """The logarithms of the mean probabilities (examples, classes) after several paths."""
+        kept, draws = batches.noise, []
+        for draw in range(self.options.draws):
+            batches.noise = draw_noise(NOISE[self.options.policy], kept.shape, (draw, 3))
+            draws.append(log_softmax(self.logits(model, batches)))
+        batches.noise = kept
+        return np.asarray(np.logaddexp.reduce(draws) - math.log(len(draws)))
+
+    def predict(
+        self, model: keras.Model, inputs: Sequence[str], options: GlimpsePredictOptions
+    ) -> list[dict[str, Any]]:
+        if not inputs:
+            raise ConfigError("no image given; name one or more: seqtasks predict RUN image.png")
+        read = [load_canvas(Path(name), self.canvas.side, options.invert) for name in inputs]
+        canvases = np.stack([image for image, _ in read])
+        kind = "uniform" if self.options.policy == "random" else "none"
+        noise = draw_noise(kind, (len(read), self.options.glimpses, 2), (0,))
+        outputs = model.predict({"image": canvases, "noise": noise}, verbose=0)
+        logits, places, _, _ = map(np.asarray, split(outputs, len(self.classes), self.options.glimpses))
+        rows = []
+        for name, (_, inverted), p in zip(inputs, read, np.exp(log_softmax(logits)), strict=True):
+            row = {"image": name, "answer": self.classes[int(p.argmax())], "inverted": "yes" if inverted else "no"}
+            rows.append(row | probabilities(self.classes, p))
+        if options.path is not None:
+            titles = [f"{Path(name).name}: {row['answer']}" for name, row in zip(inputs, rows, strict=True)]
+            export_figure(glimpse_paths(canvases, places, titles, self.size), Path(options.path))
+        return rows
+
+    def baseline_seconds(self, splits: Splits) -> dict[str, float]:
+        return {"logistic regression": 5e-7 * len(splits.train) * self.canvas.side**2}
+
+    def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
+        return {"logistic regression": lambda: self._logistic(splits)}
+
+    def _logistic(self, splits: Splits) -> Baseline:
+        from scipy.sparse import csr_matrix, vstack
+        from sklearn.linear_model import LogisticRegression
+
+        def flat(examples: Examples) -> Any:
+            batches, n = self.batches(examples, 1000), len(examples)
+            parts = [batches.images(np.arange(i, min(n, i + 1000))) for i in range(0, n, 1000)]
+            # Canvases are black almost everywhere.
+            return vstack([csr_matrix(part.reshape(len(part), -1).astype(np.float32) / 255) for part in parts])
+
+        fitted = LogisticRegression(max_iter=100, tol=1e-3).fit(flat(splits.train), splits.train.targets)
+        logits = linear_logits(fitted, flat(splits.test), len(self.classes))
+        return Baseline(classification_scores(logits, splits.test.targets), fitted.coef_.size + fitted.intercept_.size)
+
+    def plots(self, model: keras.Model, batches: CanvasBatches) -> Iterator[tuple[str, Any]]:
+        logits, places = self.look(model, batches)
+        targets = batches.examples.targets
+        yield from class_pictures(self.name, logits, targets, self.classes, "test canvases")
+        rows = np.arange(min(SHOWN, len(targets)))
+        answers = logits.argmax(axis=-1)
+        titles = [f"{self.classes[targets[i]]}, answer {self.classes[answers[i]]}" for i in rows]
+        yield "paths", glimpse_paths(batches.images(rows), places[rows], titles, self.size)
+
+
+def on_picture(places: np.ndarray, batches: CanvasBatches) -> float:
+    """The share of glimpses after the first whose middle lies on the picture; of all, where there is one only.
+
+    Args:
+        places: (examples, glimpses, 2).
+        batches: they belong to.
+    """
+    at = (places[:, min(1, places.shape[1] - 1) :] + 1) / 2 * batches.canvas.side
+    begin = batches.places.corners[:, None]
+    inside = (at >= begin) & (at <= begin + np.array(batches.canvas.shape))
+    return float(inside.all(axis=-1).mean())

@@ -1,0 +1,146 @@
+"""What the checks of a cell work on: cells with random weights, layers, values and gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from seqtasks import engines
+from seqtasks.cells.base import Cell, make_cell
+from seqtasks.layers.recurrent import Recurrent
+
+FEATURES, STEPS = 3, 6
+TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
+
+
+class Subject:
+    """The cell under test.
+
+    Args:
+        name: its registered name.
+        options: of the cell.
+        units: its width.
+    """
+
+    def __init__(self, name: str, options: dict[str, Any], units: int):
+        self.name, self.options, self.units = name, options, units
+        self._weights: list[np.ndarray] = []
+
+    def cell(self, dtype: str = "float32") -> Cell:
+        """A built cell; each has the same weights, far enough from where they start that all matter."""
+        cell = make_cell(self.name, self.units, self.options, dtype=dtype)
+        cell.build((None, None, FEATURES))
+        cell.built = True
+        if not self._weights:
+            rng = np.random.default_rng(1)
+            for weight in cell.trainable_weights:
+                weight.assign(ops.convert_to_numpy(weight) + 0.3 * rng.normal(size=weight.shape))
+            self._weights = cell.get_weights()
+        cell.set_weights(self._weights)
+        return cell
+
+    def layer(self, engine: str, direction: Any = "forward", dtype: str = "float32") -> Recurrent:
+        """A layer around `cell`."""
+        layer = Recurrent(self.cell(dtype), direction, engine, dtype=dtype)
+        layer.build((None, None, FEATURES))
+        layer.built = True
+        return layer
+
+    def exact(self, engine: str) -> str:
+        """The widest dtype that an engine computes in: on JAX and PyTorch, Keras turns float64 into float32."""
+        wide = keras.backend.backend() == "tensorflow" and engine in engines.available(self.cell("float64"))
+        return "float64" if wide else "float32"
+
+
+def eager() -> AbstractContextManager[Any]:
+    """JAX compiles each loop anew, which costs seconds a cell; this runs it step by step."""
+    if keras.backend.backend() != "jax":
+        return nullcontext()
+    import jax
+
+    return jax.disable_jit()
+
+
+def batch(rows: int = 4, dtype: str = "float32") -> tuple[np.ndarray, np.ndarray]:
+    """Inputs (rows, time, features) and a ragged mask, whose last row has no real step."""
+    x = np.random.default_rng(0).normal(size=(rows, STEPS, FEATURES)).astype(dtype)
+    lengths = np.array([6, 4, 1, 0])[-rows:]
+    return x, np.arange(STEPS)[None] < lengths[:, None]
+
+
+def start(layer: Recurrent, rows: int) -> list[np.ndarray]:
+    """Initial states that are not those of the cell."""
+    rng = np.random.default_rng(2)
+    return [rng.uniform(0.1, 0.6, size=(rows, size)).astype(layer.compute_dtype) for size in layer.cell.state_size]
+
+
+def call(layer: Any, x: Any, **arguments: Any) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Outputs and states as NumPy."""
+    outputs, states = layer(x, **arguments)
+    return ops.convert_to_numpy(outputs), [ops.convert_to_numpy(state) for state in states]
+
+
+def close(a: Any, b: Any, rule: str, tolerance: float | None = None) -> None:
+    """Asserts that two arrays agree, relative to the largest of them.
+
+    Raises:
+        AssertionError: they do not; the rule is named.
+    """
+    a, b = np.asarray(a), np.asarray(b)
+    if tolerance is None:
+        tolerance = TOLERANCE["float64" if a.dtype == b.dtype == np.float64 else "float32"]
+    scale = 1 + float(np.max(np.abs(b), initial=0.0))
+    worst = float(np.max(np.abs(a.astype("float64") - b.astype("float64")), initial=0.0)) / scale
+    assert worst <= tolerance, f"{rule}: they differ by {worst:.2g}"  # NaN is refused too
+
+
+def loss_of(outputs: Any, states: Sequence[Any]) -> Any:
+    """A number that every output and state counts in, each with a weight of its own."""
+    total = 0.0
+    for tensor in (outputs, *states):
+        weights = np.cos(np.arange(int(np.prod(tensor.shape[1:])), dtype="float64")).reshape(tensor.shape[1:])
+        if isinstance(tensor, np.ndarray):
+            total += np.sum(tensor * weights)
+        else:
+            total = total + ops.sum(tensor * ops.convert_to_tensor(weights, tensor.dtype))
+    return total
+
+
+def gradients(loss: Callable[[list[Any]], Any], at: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The gradient of `loss(tensors)` with respect to each tensor, on any backend."""
+    tensors = [ops.convert_to_tensor(array) for array in at]
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            tape.watch(tensors)
+            value = loss(tensors)
+        found = tape.gradient(value, tensors, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    elif backend == "jax":
+        import jax
+
+        found = jax.grad(loss)(tensors)
+    else:
+        import torch
+
+        leaves = [tensor.detach().clone().requires_grad_() for tensor in tensors]
+        found = torch.autograd.grad(loss(leaves), leaves, allow_unused=True)
+        found = [ops.zeros_like(leaf) if g is None else g for g, leaf in zip(found, leaves, strict=True)]
+    return [np.asarray(ops.convert_to_numpy(g)) for g in found]
+
+
+def with_weights(layer: Any, values: Sequence[Any], run: Callable[[], Any]) -> Any:
+    """What `run` gives while the trainable weights of a layer are `values`."""
+    with keras.StatelessScope(state_mapping=list(zip(layer.trainable_variables, values, strict=True))):
+        return run()
+
+
+def weight_values(layer: Any) -> list[np.ndarray]:
+    """The trainable weights as NumPy."""
+    return [ops.convert_to_numpy(weight) for weight in layer.trainable_variables]

@@ -1,0 +1,147 @@
+"""The numbers of a cell: its paper, its gradients, its parameters, its precision, its engines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from seqtasks.cells.base import Cell, make_cell
+from seqtasks.layers.parameter_matching import formula
+from seqtasks.testing.cell_fixture import (
+    FEATURES,
+    TOLERANCE,
+    Subject,
+    batch,
+    call,
+    close,
+    gradients,
+    loss_of,
+    start,
+    weight_values,
+    with_weights,
+)
+
+Oracle = Callable[..., tuple[np.ndarray, list[np.ndarray]]]
+
+
+def check_equations(subject: Subject, engine: str, oracle: Oracle) -> None:
+    """Outputs and states against a second writing of the equations, in float64 where the engine has it."""
+    exact = subject.exact(engine)
+    layer = subject.layer(engine, dtype=exact)
+    x, _ = batch(2, exact)
+    states = start(layer, len(x))
+    outputs, final = call(layer, x, initial_state=states)
+    wanted, wanted_final = _by_oracle(subject, oracle, _weights(layer), x, np.ones(x.shape[:2], bool), states)
+    close(outputs, wanted, f"the equations of the paper, engine {engine}", TOLERANCE[exact])
+    for found, state in zip(final, wanted_final, strict=True):
+        close(found, state, f"the final states of the paper's equations, engine {engine}", TOLERANCE[exact])
+
+
+def _weights(layer: Any) -> dict[str, np.ndarray]:
+    named = {weight.name: ops.convert_to_numpy(weight).astype("float64") for weight in layer.cell.weights}
+    assert len(named) == len(layer.cell.weights), "two weights of the cell have one name"
+    return named
+
+
+def _by_oracle(
+    subject: Subject, oracle: Oracle, weights: dict[str, Any], x: Any, mask: Any, states: Sequence[Any]
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """What a layer gives, by the oracle in float64, row by row and step by step."""
+    outputs, finals = [], []
+    for row in range(len(x)):
+        state, of_row = [np.asarray(s[row], "float64") for s in states], []
+        for t in range(x.shape[1]):
+            output, new = oracle(np.asarray(x[row, t], "float64"), state, weights, **subject.options)
+            of_row.append(output if mask[row, t] else np.zeros_like(output))
+            state = new if mask[row, t] else state
+        outputs.append(of_row)
+        finals.append(state)
+    return np.array(outputs), [np.array(state) for state in zip(*finals, strict=True)]
+
+
+def check_gradients(subject: Subject, engine: str, oracle: Oracle | None = None) -> None:
+    """Gradients of weights, inputs and initial states against float64 finite differences.
+
+    The differences are of the cell itself, or of the oracle where Keras or the engine computes
+    in float32 only; there, without an oracle, only that each gradient is there.
+    """
+    exact = subject.exact(engine)
+    layer = subject.layer(engine, dtype=exact)
+    x, mask = batch(3, exact)
+    weights, states = weight_values(layer), start(layer, len(x))
+    n = len(weights)
+
+    def loss(at: list[Any]) -> Any:
+        return with_weights(layer, at[:n], lambda: loss_of(*layer(at[n], mask=mask, initial_state=at[n + 1 :])))
+
+    def loss_by_oracle(at: list[Any]) -> Any:
+        named = _weights(layer) | {w.name: v for w, v in zip(layer.cell.trainable_variables, at[:n], strict=True)}
+        assert oracle is not None
+        return loss_of(*_by_oracle(subject, oracle, named, at[n], mask, at[n + 1 :]))
+
+    by_cell = exact == "float64"
+    at = [np.asarray(array, "float64") for array in (*weights, x, *states)]
+    names = [*(w.path for w in layer.trainable_variables), "the inputs", *layer.cell.states]
+    rng = np.random.default_rng(3)
+    for i, (name, found) in enumerate(zip(names, gradients(loss, [*weights, x, *states]), strict=True)):
+        assert np.any(found), f"{name} has no effect: its gradient is zero"
+        if oracle is None and not by_cell:
+            continue
+        way = rng.normal(size=found.shape)
+        way *= 1e-6 / np.sqrt(np.mean(way**2))
+        ahead, behind = ([*at[:i], at[i] + sign * way, *at[i + 1 :]] for sign in (1, -1))
+        value = loss if by_cell else loss_by_oracle
+        difference = (float(value(ahead)) - float(value(behind))) / 2e-6
+        rule = f"the gradient of {name} by finite differences"
+        close(np.sum(found * way) / 1e-6, difference, rule, 1e-6 if by_cell else 1e-4)
+
+
+def check_engines_agree(subject: Subject, engine: str) -> None:
+    """Another engine gives the numbers and gradients of the loop."""
+    x, mask = batch()
+    one, two = subject.layer("loop"), subject.layer(engine)
+    for given in (None, mask):
+        (a, final), (b, other) = call(one, x, mask=given), call(two, x, mask=given)
+        close(b, a, f"engine {engine} gives the outputs of the loop")
+        for state, wanted in zip(other, final, strict=True):
+            close(state, wanted, f"engine {engine} gives the states of the loop")
+    weights = weight_values(one)
+    found, wanted = (
+        gradients(lambda at, layer=layer: with_weights(layer, at, lambda: loss_of(*layer(x, mask=mask))), weights)
+        for layer in (two, one)
+    )
+    for a, b in zip(found, wanted, strict=True):
+        close(a, b, f"engine {engine} gives the gradients of the loop")
+
+
+def check_formula(cell: Cell) -> None:
+    """The number of trainable parameters is what the formula says."""
+    if cell.params is None:
+        return
+    found, said = sum(int(np.prod(weight.shape)) for weight in cell.trainable_weights), formula(cell, FEATURES)
+    assert found == said, f"the cell has {found} trainable parameters; its formula {cell.params} gives {said}"
+
+
+def check_start(subject: Subject) -> None:
+    """No two weights start as the same random numbers: a Keras initializer draws the same each time."""
+    cell = make_cell(subject.name, FEATURES, subject.options)
+    cell.build((None, None, FEATURES))
+    drawn = {weight.path: ops.convert_to_numpy(weight) for weight in cell.weights}
+    drawn = {name: values for name, values in drawn.items() if len(np.unique(values)) > 2}  # no constants, no identity
+    for (one, a), (two, b) in combinations(drawn.items(), 2):
+        assert a.shape != b.shape or np.any(a != b), f"{one} and {two} start as the same numbers"
+
+
+def check_precision(subject: Subject) -> None:
+    """Half precision gives half-precision outputs near those of float32."""
+    x, mask = batch()
+    wanted, _ = call(subject.layer("auto"), x, mask=mask)
+    layer = subject.layer("auto", dtype="mixed_float16")
+    outputs, states = layer(x, mask=mask)
+    assert all("float16" in str(tensor.dtype) for tensor in (outputs, *states)), "mixed precision computes in float16"
+    assert all("float32" in str(weight.dtype) for weight in layer.weights), "mixed precision keeps float32 weights"
+    close(ops.convert_to_numpy(outputs).astype("float32"), wanted, "float16 is near float32", 2e-2)

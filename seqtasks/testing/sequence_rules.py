@@ -1,0 +1,171 @@
+"""The rules of time, checked for one layer: padding, holes, direction, chunks, reset, windows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from seqtasks.core.config import EncoderConfig
+from seqtasks.layers.encoder import Encoder
+from seqtasks.layers.recurrent import Recurrent
+from seqtasks.testing.cell_fixture import (
+    FEATURES,
+    Subject,
+    batch,
+    call,
+    close,
+    gradients,
+    loss_of,
+    start,
+    weight_values,
+    with_weights,
+)
+
+
+def check_time(subject: Subject, engine: str) -> None:
+    """All rules of time on one engine."""
+    forward, backward = subject.layer(engine), subject.layer(engine, "backward")
+    _padding(forward)
+    _padding(backward)
+    _padding_and_gradients(forward)
+    _holes(forward)
+    _implicit_mask(forward)
+    _direction(forward, backward)
+    _chunks(forward)
+    _reset(forward)
+    _windows(subject, engine)
+
+
+def _padding(layer: Recurrent) -> None:
+    x, mask = batch()
+    states = start(layer, len(x))
+    outputs, final = call(layer, x, mask=mask, initial_state=states)
+    last, _ = call(layer, x, mask=mask, initial_state=states, return_sequences=False)
+    for row, length in enumerate(mask.sum(axis=1)):
+        one = [s[row : row + 1] for s in states]
+        close(outputs[row, length:], 0, "outputs of masked steps are zero")
+        if length == 0:
+            close(last[row], 0, "a row without a real step gives zeros")
+            for state, before in zip(final, one, strict=True):
+                close(state[row], before[0], "a row without a real step keeps its state")
+            continue
+        alone, ends = call(layer, x[row : row + 1, :length], initial_state=one)
+        close(outputs[row, :length], alone[0], "padding changes no output")
+        close(last[row], alone[0, 0 if layer.direction == "backward" else -1], "the last output is of a real step")
+        for state, end in zip(final, ends, strict=True):
+            close(state[row], end[0], "padding changes no state")
+
+
+def _padding_and_gradients(layer: Recurrent) -> None:
+    x, mask = batch()
+    x, mask = x[1:3], mask[1:3]
+    weights = weight_values(layer)
+
+    def loss(x: np.ndarray, mask: Any) -> Any:
+        return lambda values: with_weights(layer, values, lambda: loss_of_sums(*layer(x, mask=mask)))
+
+    def loss_of_sums(outputs: Any, states: Any) -> Any:
+        # Summed over time, so that more steps of zeros are the same number.
+        return loss_of(ops.sum(outputs, axis=1), states)
+
+    parts = [gradients(loss(x[i : i + 1, :n], None), weights) for i, n in enumerate(mask.sum(axis=1))]
+    wide = np.concatenate([x, np.ones_like(x[:, :3])], axis=1), np.pad(mask, ((0, 0), (0, 3)))
+    close(loss(*wide)(weights), loss(x, mask)(weights), "padding changes no loss")
+    for whole, *each in zip(gradients(loss(*wide), weights), *parts, strict=True):
+        close(whole, sum(each), "padding changes no gradient")
+
+
+def _holes(layer: Recurrent) -> None:
+    x, _ = batch()
+    mask = np.ones(x.shape[:2], bool)
+    mask[:, 1::3] = False
+    outputs, states = call(layer, x, mask=mask)
+    dense, final = call(layer, x[:, mask[0]])
+    close(outputs[:, mask[0]], dense, "holes in the mask are passed over")
+    for state, other in zip(states, final, strict=True):
+        close(state, other, "holes in the mask are passed over")
+
+
+def _implicit_mask(layer: Recurrent) -> None:
+    x, mask = batch()
+    hidden = np.where(mask[..., None], x, 9.0).astype(x.dtype)
+    carrying = keras.layers.Masking(9.0)(hidden)  # attaches the mask to its output
+    outputs, states = call(layer, x, mask=mask)
+    given, final = call(layer, carrying)
+    close(given, outputs, "the mask that Keras attached to the input gives what the argument gives")
+    for state, other in zip(final, states, strict=True):
+        close(state, other, "the mask that Keras attached to the input gives what the argument gives")
+
+
+def _direction(forward: Recurrent, backward: Recurrent) -> None:
+    x, _ = batch()
+    expected = call(forward, x[:, ::-1])[0][:, ::-1]
+    close(call(backward, x)[0], expected, "backward is forward over the reversed input")
+
+
+def _chunks(layer: Recurrent) -> None:
+    x, mask = batch()
+    outputs, states = call(layer, x, mask=mask)
+    first, carried = call(layer, x[:, :4], mask=mask[:, :4])
+    second, final = call(layer, x[:, 4:], mask=mask[:, 4:], initial_state=carried)
+    close(np.concatenate([first, second], axis=1), outputs, "chunks with carried state equal the whole")
+    for state, other in zip(final, states, strict=True):
+        close(state, other, "chunks with carried state equal the whole")
+
+
+def _reset(layer: Recurrent) -> None:
+    x, _ = batch()
+    carried = call(layer, x)[1]
+    reset = np.arange(len(x)) % 2 == 0
+    outputs, _ = call(layer, x, initial_state=carried, reset=reset)
+    close(outputs[reset], call(layer, x)[0][reset], "reset rows start afresh")
+    close(outputs[~reset], call(layer, x, initial_state=carried)[0][~reset], "other rows go on")
+
+
+def _windows(subject: Subject, engine: str) -> None:
+    """A stateful layer over two windows: the state is carried, the gradient is not."""
+    x, _ = batch(2)
+    cell = subject.cell()
+    kept = Recurrent(cell, engine=engine, stateful=True, max_batch=2)
+    kept.build(x.shape)
+    kept.built = True
+    plain = Recurrent(cell, engine=engine)
+    plain.build(x.shape)
+    weights = weight_values(cell)
+
+    def stateful() -> Any:
+        return loss_of(*kept(x[:, :4], training=True)) + loss_of(*kept(x[:, 4:], training=True))
+
+    carried = [ops.convert_to_numpy(state) for state in plain(x[:, :4])[1]]
+    separate = [(x[:, :4], None), (x[:, 4:], carried)]
+    parts = [
+        gradients(lambda w, c=c, s=s: with_weights(cell, w, lambda: loss_of(*plain(c, initial_state=s))), weights)
+        for c, s in separate
+    ]
+    whole = gradients(lambda w: with_weights(cell, w, stateful), weights)
+    for found, *each in zip(whole, *parts, strict=True):
+        close(found, sum(each), "no gradient flows over the border of windows")
+
+
+def check_stack(subject: Subject) -> None:
+    """Two bidirectional layers on a ragged batch: each row as if it were alone."""
+    x, mask = batch()
+    config = EncoderConfig(
+        cell=subject.name, units=subject.units, layers=2, bidirectional=True, options=dict(subject.options)
+    )
+    encoder = Encoder(config)
+    encoder.build((None, None, FEATURES))
+    outputs, _ = encoder(x, mask=mask)
+    vectors, _ = encoder(x, mask=mask, return_sequences=False)
+    outputs, vectors = ops.convert_to_numpy(outputs), ops.convert_to_numpy(vectors)
+    for row, length in enumerate(mask.sum(axis=1)):
+        close(outputs[row, length:], 0, "outputs of masked steps of a bidirectional stack are zero")
+        if length:
+            alone = ops.convert_to_numpy(encoder(x[row : row + 1, :length])[0])[0]
+            close(outputs[row, :length], alone, "padding changes no output of a bidirectional stack")
+            half = alone.shape[-1] // 2
+            ends = np.concatenate([alone[-1, :half], alone[0, half:]])
+            close(vectors[row], ends, "a bidirectional stack ends at the last and the first real step")

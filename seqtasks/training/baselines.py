@@ -1,0 +1,121 @@
+"""Baseline rows: what a simple method reaches on the same data, fitted once and kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from seqtasks.core.config import Config, EncoderConfig, TrainConfig
+from seqtasks.core.errors import RunError
+from seqtasks.core.reporter import Reporter
+from seqtasks.data.splits import Splits
+from seqtasks.experiments import results, run_folder
+from seqtasks.task_types.base import Baseline, Task
+from seqtasks.training import train
+from seqtasks.training.resolution import Plan, Resolved, load, resolve
+from seqtasks.training.train import facts_of_row, utc
+
+SECONDS = 10.0  # a baseline that takes longer is fitted by `seqtasks baseline` and `compare` only
+TRAIN = TrainConfig(epochs=10)  # a baseline trains for no epochs; the number stands in the hash that names its folder
+
+
+def run_baselines(
+    config: Config, task_class: type[Task], runs_dir: Path, reporter: Reporter, plan: Plan | None = None
+) -> list[results.Row]:
+    """Fits the task's baselines for the data and options of `config`, unless they are there.
+
+    Args:
+        config: of the run; its encoder, training settings and seed do not matter: one
+            baseline serves them all.
+        task_class: of `config.task`.
+        runs_dir: the folder of all runs.
+        reporter: where progress goes.
+        plan: gives the configuration for a source and a size, see `resolution.resolve`.
+
+    Raises:
+        SeqtasksError: missing data, or a folder that cannot be written.
+    """
+    return _rows(resolve(config, task_class, reporter, plan), runs_dir, reporter, math.inf)
+
+
+def quick_baselines(resolved: Resolved, runs_dir: Path, reporter: Reporter) -> list[results.Row]:
+    """The baselines that are there or take seconds only; those that another process is fitting are left out.
+
+    Args:
+        resolved: a run, its data read.
+        runs_dir: the folder of all runs.
+        reporter: where progress goes.
+    """
+    return _rows(resolved, runs_dir, reporter, SECONDS)
+
+
+def _rows(resolved: Resolved, runs_dir: Path, reporter: Reporter, seconds: float) -> list[results.Row]:
+    """The rows of the baselines that take at most `seconds`, or that are there."""
+    config, task, splits = resolved.config, resolved.task, resolved.splits
+    options = dataclasses.replace(config.options, **_model_only(config.options))
+    if options != config.options:
+        task = type(task)(options)
+        splits = load(task, config, Reporter(quiet=True))
+    needed = task.baseline_seconds(splits)
+    rows = []
+    for name, fit in task.baselines(splits).items():
+        slug = re.sub("[^a-z0-9]+", "_", name.lower()).strip("_")
+        own = Config(config.task, 0, config.data, EncoderConfig(cell=slug), TRAIN, options)
+        path = run_folder.path_of(runs_dir, own, train.identity(task, own, splits))
+        slow = needed.get(name, 0) > seconds
+        if slow and not (path / results.FILE).is_file():
+            continue
+        folder = run_folder.create(path, own, train.facts(task, splits), type(task).file)
+        try:
+            with folder.lock():
+                row = results.finished(folder.path)
+                if row is None and slow:  # its row is damaged
+                    continue
+                if row is None:
+                    reporter.say(f"{task.name}: fitting the baseline {name}, once for this data")
+                    results.write(_row(name, fit, task, splits, own, folder), folder.path)
+                    row = results.read(folder.path)
+                rows.append(row)
+        except RunError:
+            if seconds == math.inf:
+                raise
+    return rows
+
+
+def _row(
+    name: str, fit: Callable[[], Baseline], task: Task, splits: Splits, config: Config, folder: run_folder.Run
+) -> results.Row:
+    begin = time.time()
+    found = fit()
+    seconds = time.time() - begin
+    facts = facts_of_row(task, splits, config, folder)
+    for option in _model_only(config.options):
+        del facts["config"]["options"][option]
+    return results.Row(
+        **facts,
+        kind="baseline",
+        value=found.scores[task.row_metric],
+        scores=found.scores,
+        validation={},
+        cell=name,
+        engine=found.by,
+        encoder_params=0,
+        params=found.params,
+        epochs=1,
+        seconds=seconds,
+        seconds_per_epoch=seconds,
+        examples_per_second=None,
+        started=utc(begin),
+        finished=utc(time.time()),
+    )
+
+
+def _model_only(options: Any) -> dict[str, Any]:
+    """The options that do not concern a baseline, with their defaults."""
+    fields = [field for field in dataclasses.fields(options) if field.metadata.get("model_only")]
+    return {field.name: getattr(type(options)(), field.name) for field in fields}

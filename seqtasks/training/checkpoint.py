@@ -1,0 +1,295 @@
+"""The state of training, saved often enough that a kill costs seconds, and restored exactly.
+
+One file holds the variables of the model (weights, states, random generators), of the
+optimizer and of the running metrics, the position in the data, the memory of Keras's
+callbacks and the history.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+
+from seqtasks.core.errors import Interrupted, RunError
+from seqtasks.core.files import write_atomic, write_text
+from seqtasks.data.batches import Ordered
+from seqtasks.experiments.run_folder import Run, writing
+from seqtasks.layers.recurrent import KEPT
+
+# What ReduceLROnPlateau, EarlyStopping and WeightAverage remember between epochs.
+_MEMORY = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter", "values", "begin")
+
+# The metadata of a checkpoint and its types.
+_META: dict[str, Any] = {
+    "epoch": int,
+    "step": int,
+    "done": bool,
+    "best": int | float | None,
+    "best_epoch": int,
+    "spent": int | float,
+    "history": list,
+    "memories": list,
+}
+AFRESH = "start afresh: seqtasks run with the same settings and --force"
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Saves and restores training; put it last in the list of callbacks.
+
+    Args:
+        run: the folder to write to.
+        batches: the training batches, whose position is saved.
+        others: callbacks with a memory.
+        monitor: the validation value that chooses the best weights.
+        higher_is_better: its direction.
+        seconds: time between saves within an epoch.
+        stop: tells that the user wants to stop; training then saves and stops at once.
+        ties: of epochs with the same value keep the one with the lowest validation loss, not the first:
+            scores of few examples are often equal.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        batches: Ordered,
+        others: list[keras.callbacks.Callback],
+        monitor: str,
+        higher_is_better: bool,
+        seconds: float,
+        stop: Callable[[], bool] = lambda: False,
+        ties: bool = False,
+    ):
+        super().__init__()
+        self.run = run
+        self.batches = batches
+        self.others = others
+        self.monitor = monitor
+        self.higher_is_better = higher_is_better
+        self.seconds = seconds
+        self.stop = stop
+        self.ties = ties
+        self.epoch = 0
+        self.step = 0
+        self.done = False
+        self.best: float | None = None
+        self.best_loss: float | None = None
+        self.best_epoch = 0
+        self.history: list[dict[str, float]] = []
+        self.spent = 0.0  # training time of this epoch before the clock was last started
+        self._memories: list[dict[str, Any]] = [{} for _ in others]
+        self._metrics: list[np.ndarray] | None = None
+        self._saved = self._clock = time.perf_counter()
+
+    @property
+    def path(self) -> Path:
+        """The checkpoint file."""
+        return self.run.path / "checkpoint.npz"
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        for callback, memory in zip(self.others, self._memories, strict=True):  # their own on_train_begin forgets
+            for name, value in memory.items():
+                setattr(callback, name, value)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        if self._metrics is not None:  # after Keras has reset them
+            for variable, value in zip(self.model.metrics_variables, self._metrics, strict=True):
+                variable.assign(value)
+            self._metrics = None
+        if (self.batches.epoch, self.batches.start) != (self.epoch, self.step):
+            # To build a model under JAX Keras begins an epoch, and ends it before the first.
+            self.batches.seek(self.epoch, self.step)
+        self._clock = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.step = self.batches.done(batch)
+        if self.step == self.batches.batches_per_epoch:
+            return  # no batch would be left to go on with: the end of the epoch saves
+        if self.stop():
+            self.save()
+            raise self._stopped(f"in epoch {self.epoch + 1} after step {self.step}")
+        if time.perf_counter() - self._saved > self.seconds:
+            self.save()
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        self.spent += time.perf_counter() - self._clock
+        self._clock = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        assert logs is not None
+        times = {"seconds": self.spent, "validation_seconds": time.perf_counter() - self._clock}
+        self.history.append({"epoch": epoch + 1, **times, **{k: float(v) for k, v in logs.items()}})
+        self._keep_best(epoch + 1, logs)
+        self.epoch, self.step, self.spent = epoch + 1, 0, 0.0
+        for callback, memory in zip(self.others, self._memories, strict=True):
+            memory.update({name: getattr(callback, name) for name in _MEMORY if hasattr(callback, name)})
+        self.done = self.done or bool(self.model.stop_training)
+        # Writing the state takes longer than an epoch of a small set; the last one is always written.
+        last, stop = epoch + 1 == self.params.get("epochs"), self.stop()  # asked once: what stops is saved
+        if last or self.done or stop or time.perf_counter() - self._saved > self.seconds:
+            self.save()
+        with writing(self.run.path):
+            write_text(self.run.path / "history.csv", pd.DataFrame(self.history).to_csv(index=False))
+        if stop:
+            raise self._stopped(f"after epoch {self.epoch}")
+
+    def _stopped(self, where: str) -> Interrupted:
+        return Interrupted(f"stopped {where} and saved; continue with: {self.run.command('resume')}")
+
+    def save(self) -> None:
+        """Writes the state as it is between two batches.
+
+        Raises:
+            RunError: the folder cannot be written.
+        """
+        running = self.spent
+        if self.step:
+            running += time.perf_counter() - self._clock
+        meta = {
+            "epoch": self.epoch,
+            "step": self.step,
+            "done": self.done,
+            "best": self.best,
+            "best_loss": self.best_loss,
+            "best_epoch": self.best_epoch,
+            "spent": running,
+            "history": self.history,
+            "memories": [{k: _plain(v) for k, v in memory.items()} for memory in self._memories],
+        }
+        arrays = {name: np.asarray(keras.ops.convert_to_numpy(v)) for name, v in self._variables().items()}
+        with writing(self.run.path):
+            write_atomic(self.path, lambda p: _savez(p, {**arrays, "meta": np.array(json.dumps(meta))}))
+        self._saved = time.perf_counter()
+
+    def restore(self, model: keras.Model) -> bool:
+        """Restores a saved state into a compiled model and the batches.
+
+        Returns:
+            Whether there was one.
+
+        Raises:
+            RunError: the file is damaged or belongs to another model.
+        """
+        self.set_model(model)
+        if not self.path.is_file():
+            return False
+        saved = _load(self.path)
+        meta = self._meta(saved)
+        variables = self._variables()
+        metrics = sorted(name for name in saved if name.startswith("metric/"))
+        expected = {name for name in variables if not name.startswith("metric/")}
+        if expected != set(saved) - set(metrics):
+            raise _foreign(self.path)
+        values = {name: _fitted(saved[name], variables[name], self.path) for name in sorted(expected)}
+        for name, value in values.items():
+            variables[name].assign(value)
+        self.epoch, self.step, self.done = meta["epoch"], meta["step"], meta["done"]
+        self.best, self.best_epoch, self.best_loss = meta["best"], meta["best_epoch"], meta.get("best_loss")
+        self.history, self.spent, self._memories = meta["history"], meta["spent"], meta["memories"]
+        self._metrics = [saved[name] for name in metrics] if self.step else None
+        self.batches.seek(self.epoch, self.step)
+        if self._metrics:
+            model.test_on_batch(*self.batches[0])  # Keras creates the variables of metrics at the first batch
+        return True
+
+    def restore_best(self) -> None:
+        """Puts the best weights into the model.
+
+        Raises:
+            RunError: their file is damaged, or is not there.
+        """
+        path = self.run.path / "best.npz"
+        saved, weights = _load(path), {f"{i:05d}": weight for i, weight in enumerate(self.model.weights)}
+        if set(saved) != set(weights):
+            raise _foreign(path)
+        values = {name: _fitted(saved[name], weight, path) for name, weight in weights.items()}
+        for name, weight in weights.items():
+            weight.assign(values[name])
+
+    def _meta(self, saved: dict[str, np.ndarray]) -> dict[str, Any]:
+        """What was saved beside the arrays, taken out of them.
+
+        Raises:
+            RunError: it is not there, or is damaged.
+        """
+        try:
+            meta = json.loads(str(saved.pop("meta")))
+            valid = all(isinstance(meta[name], kind) for name, kind in _META.items())
+        except (KeyError, ValueError, TypeError) as error:
+            raise RunError(f"{self.path} has no readable metadata; {AFRESH}") from error
+        if (
+            not valid
+            or len(meta["memories"]) != len(self.others)
+            or not all(isinstance(m, dict) for m in meta["memories"])
+        ):
+            raise RunError(f"{self.path} has damaged metadata; {AFRESH}")
+        return dict(meta)
+
+    def _keep_best(self, epoch: int, logs: dict[str, float]) -> None:
+        value, loss = float(logs[self.monitor]), float(logs.get("val_loss", 0.0))
+        if self.best is not None:
+            tie = self.ties and value == self.best and self.best_loss is not None and loss < self.best_loss
+            if not tie and (value <= self.best if self.higher_is_better else value >= self.best):
+                return
+        self.best, self.best_loss, self.best_epoch = value, loss, epoch
+        arrays = {f"{i:05d}": keras.ops.convert_to_numpy(w) for i, w in enumerate(self.model.weights)}
+        with writing(self.run.path):
+            write_atomic(self.run.path / "best.npz", lambda p: _savez(p, arrays))
+
+    def _variables(self) -> dict[str, Any]:
+        # model.variables holds the metrics' too, which Keras creates at the first batch only.
+        metrics = self.model.metrics_variables
+        seen = {id(v) for v in metrics}
+        named = {f"model/{i:05d}": v for i, v in enumerate(v for v in self.model.variables if id(v) not in seen)}
+        named |= {f"optimizer/{i:05d}": v for i, v in enumerate(self.model.optimizer.variables)}
+        return named | {f"metric/{i:05d}": v for i, v in enumerate(metrics)}
+
+
+def _savez(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    with path.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+
+
+def _fitted(saved: np.ndarray, variable: Any, path: Path) -> np.ndarray:
+    """A saved array in the shape of its variable.
+
+    States that are kept between batches have a row for each lane of the largest batch, also of one for scoring, whose
+    size may change between a stop and going on. Those of training stand first; scoring begins with states of its own.
+
+    Raises:
+        RunError: the shapes differ otherwise.
+    """
+    shape = tuple(variable.shape)
+    if saved.shape == shape:
+        return saved
+    if not variable.path.rpartition("/")[2].startswith(KEPT) or saved.shape[1:] != shape[1:]:
+        raise _foreign(path)
+    rows = min(len(saved), shape[0])
+    fitted = np.zeros(shape, saved.dtype)
+    fitted[:rows] = saved[:rows]
+    return fitted
+
+
+def _foreign(path: Path) -> RunError:
+    return RunError(f"{path} belongs to another model; {AFRESH}")
+
+
+def _load(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path) as saved:
+            return {name: saved[name] for name in saved.files}
+    except (OSError, ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise RunError(f"cannot read {path}: {reason}; {AFRESH}") from error
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value

@@ -1,0 +1,125 @@
+"""Finds the finished run of a command that is given again, without Keras and without reading the data.
+
+A finished run keeps in `request.json` what was asked for and the state of the data that it read. Where
+either differs now, or cannot be told at once, nothing is found and the run is looked up the slow way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+import json
+import platform
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from seqtasks.core import config_files
+from seqtasks.core.errors import RunError
+from seqtasks.core.files import write_text
+from seqtasks.core.version import __version__
+from seqtasks.data import cache
+from seqtasks.data.source import Source, data_dir, network, prepared_folder
+from seqtasks.experiments import results, run_folder
+
+FILE = "request.json"
+
+
+def request_of(
+    task: str, overrides: Sequence[str], config_file: str | None, task_file: Path | None, cell_file: Path | None = None
+) -> str | None:
+    """A digest of a command: of its words, of the files it reads, of the files of task and cell, and of the version.
+
+    None for a task of another package, whose files are not known without importing it.
+
+    Args:
+        task: a name, or the path of a task file.
+        overrides: `key=value` texts.
+        config_file: what `--config` names.
+        task_file: the YAML beside a task file.
+        cell_file: of a cell that is given as a file.
+    """
+    module = Path(task) if task_file is not None else Path(str(resources.files("seqtasks.tasks"))) / f"{task}.py"
+    if not module.is_file():
+        return None
+    files = [*config_files.paths(module.stem, config_file, task_file), module]
+    files += [] if cell_file is None else [cell_file]
+    texts = [path.read_text(encoding="utf-8") for path in files]
+    return hashlib.sha256(json.dumps([__version__, task, list(overrides), texts]).encode()).hexdigest()[:16]
+
+
+def remember(folder: Path, request: str, source: Source, asked: str, default: str | None) -> None:
+    """Writes what `recall` needs into the folder of a finished run.
+
+    Args:
+        folder: of the run.
+        request: its digest.
+        source: that was read.
+        asked: `data.source`.
+        default: the first tensorflow-datasets name of the task, which `auto` would take.
+    """
+    state = _state(source)
+    if state is None:
+        return
+    values = {"request": request, "kind": source.kind, "name": source.name, "state": state, "asked": asked}
+    values |= {"folder": str(source.folder or ""), "default": default}
+    with contextlib.suppress(OSError):  # it only saves time
+        write_text(folder / FILE, json.dumps(values) + "\n")
+
+
+def recall(runs_dir: Path, request: str, tfds_dir: str | None) -> results.Row | None:
+    """The row of the finished run that the same command made from the same data, if that can be told at once.
+
+    Args:
+        runs_dir: the folder of all runs.
+        request: the digest of the command.
+        tfds_dir: `data.tfds_dir`.
+    """
+    for path in sorted(runs_dir.glob(f"*/{FILE}")):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RunError):
+            values = json.loads(path.read_text(encoding="utf-8"))
+            if values["request"] == request and _same_data(values, tfds_dir) and _whole(path.parent):
+                return results.read(path.parent)
+    return None
+
+
+def _whole(folder: Path) -> bool:
+    """Whether no file of a run is lost or cut; one that is damaged is looked up the slow way, which repairs it.
+
+    Raises:
+        RunError: a file cannot be read.
+    """
+    run = run_folder.open_run(folder)
+    run.config_values()
+    return all(path.is_file() for path in run.copies)
+
+
+def _same_data(values: dict[str, Any], tfds_dir: str | None) -> bool:
+    source = Source(values["kind"], values["name"], Path(values["folder"]) if values["folder"] else None)
+    if source.kind == "tfds" and source.folder != data_dir(tfds_dir):
+        return False
+    if source.kind == "builtin" and values["asked"] == "auto" and values["default"] is not None:
+        better = Source("tfds", values["default"], data_dir(tfds_dir))
+        if prepared_folder(better) or cache.newest(f"{better} ") or network():
+            return False
+    return _state(source) == values["state"]
+
+
+def _state(source: Source) -> str | None:
+    """Changes whenever the data of a source may have; None: that cannot be told without reading it."""
+    if source.kind == "builtin":
+        return f"Python {platform.python_version()}, scikit-learn {importlib.metadata.version('scikit-learn')}"
+    if source.kind == "tfds":
+        folder = prepared_folder(source)
+        return None if folder is None else _stamp([folder / "dataset_info.json"])
+    assert source.folder is not None
+    paths = [source.folder] if source.folder.is_file() else sorted(p for p in source.folder.rglob("*") if p.is_file())
+    return _stamp(paths)
+
+
+def _stamp(paths: Sequence[Path]) -> str:
+    """A digest of names, sizes and times of change."""
+    facts = [(str(path), (stat := path.stat()).st_size, stat.st_mtime_ns) for path in paths]
+    return hashlib.sha256(json.dumps(facts).encode("utf-8", "surrogatepass")).hexdigest()[:16]

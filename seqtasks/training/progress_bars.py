@@ -1,0 +1,139 @@
+"""Progress of training: a bar in a terminal, one line an epoch elsewhere; and a stop at a loss of NaN."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import keras
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from seqtasks.core.errors import TrainingDiverged
+from seqtasks.core.reporter import Reporter
+from seqtasks.data.batches import Ordered
+
+
+def progress_callbacks(reporter: Reporter, epochs: int, steps: int) -> list[keras.callbacks.Callback]:
+    """The callbacks that show training; none if the reporter is quiet.
+
+    Args:
+        reporter: Where progress is printed.
+        epochs: Number of epochs.
+        steps: Number of batches of a whole epoch.
+    """
+    if reporter.quiet:
+        return []
+    kind = TrainingBar if reporter.console.is_terminal else TrainingLines
+    return [kind(reporter.console, epochs, steps)]
+
+
+class TrainingLines(keras.callbacks.Callback):
+    """One plain line an epoch."""
+
+    def __init__(self, console: Console, epochs: int, steps: int):
+        super().__init__()
+        self.console, self.epochs, self.steps = console, epochs, steps
+        self._begin = time.perf_counter()
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._begin = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        seconds = time.perf_counter() - self._begin
+        self.console.print(f"epoch {epoch + 1}/{self.epochs}  {describe(logs or {})}  {seconds:.0f} s", markup=False)
+
+
+class TrainingBar(keras.callbacks.Callback):
+    """A bar for the running epoch and a line for each that is done."""
+
+    def __init__(self, console: Console, epochs: int, steps: int):
+        super().__init__()
+        self.epochs, self.steps = epochs, steps
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[values]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        )
+        self._begin = time.perf_counter()
+        self._drawn = 0.0
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.progress.start()
+        self._task = self.progress.add_task("", total=self.steps, values="")
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._begin = time.perf_counter()
+        # After a resume the first epoch has fewer batches left.
+        self._offset = self.steps - (self.params.get("steps") or self.steps)
+        self.progress.reset(
+            self._task,
+            description=f"epoch {epoch + 1}/{self.epochs}",
+            completed=self._offset,
+            values="",
+            total=self.steps,
+        )
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        now = time.perf_counter()
+        done = min(self._offset + batch + 1, self.steps)
+        if now - self._drawn > 0.1 or done == self.steps:
+            self._drawn = now
+            self.progress.update(self._task, completed=done, values=describe(logs or {}))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        seconds = time.perf_counter() - self._begin
+        self.progress.console.print(
+            f"epoch {epoch + 1}/{self.epochs}  {describe(logs or {})}  {seconds:.0f} s", markup=False
+        )
+
+    def on_train_end(self, logs: Any = None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Takes the bar off the screen; also after an interruption."""
+        self.progress.stop()
+
+
+class StopOnNaN(keras.callbacks.Callback):
+    """Stops training whose loss is no longer a number.
+
+    Args:
+        learning_rate: shown in the advice.
+        batches: tell where in the epoch a resumed fit begins.
+    """
+
+    def __init__(self, learning_rate: float, batches: Ordered):
+        super().__init__()
+        self.learning_rate = learning_rate
+        self.batches = batches
+        self.epoch = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        loss = (logs or {}).get("loss", 0.0)
+        if not math.isfinite(loss):
+            step = self.batches.done(batch)
+            raise TrainingDiverged(
+                f"the loss became {loss} at step {step} of epoch {self.epoch + 1}; no result was written; try "
+                f"train.learning_rate={self.learning_rate / 10:g} (it is {self.learning_rate:g}) or train.clip_norm=1"
+            )
+
+
+def describe(logs: dict[str, float]) -> str:
+    """`loss 0.0312  accuracy 99.02 %` from Keras's logs."""
+    parts = []
+    for name, value in logs.items():
+        if name == "learning_rate":
+            continue
+        text = f"{100 * value:.2f} %" if name.endswith("accuracy") else f"{value:.4f}"
+        parts.append(f"{name} {text}")
+    return "  ".join(parts)

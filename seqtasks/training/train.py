@@ -1,0 +1,294 @@
+"""One run, top to bottom: task, check, seed, load, build, fit, score, row."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import math
+import statistics
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+
+from seqtasks.core import plugins
+from seqtasks.core.config import Config, EncoderConfig
+from seqtasks.core.environment import commit, machine, threads, versions
+from seqtasks.core.errors import ConfigError, RunError
+from seqtasks.core.files import write_atomic, write_text
+from seqtasks.core.reporter import Reporter
+from seqtasks.data import survey
+from seqtasks.data.splits import Splits
+from seqtasks.engines import native
+from seqtasks.experiments import results, run_folder
+from seqtasks.experiments.results import CELL_FILE, NONE
+from seqtasks.layers.encoder import Encoder
+from seqtasks.layers.parameter_matching import match
+from seqtasks.task_types.base import Task
+from seqtasks.task_types.common.plots import learning_curves, save_figure
+from seqtasks.training import prerequisite, verdict
+from seqtasks.training.fit import fit
+from seqtasks.training.optimizers import make_optimizer
+from seqtasks.training.resolution import Plan, Resolved, resolve
+
+log = logging.getLogger(__name__)
+
+
+def run(
+    config: Config,
+    task_class: type[Task],
+    runs_dir: Path = Path("runs"),
+    reporter: Reporter | None = None,
+    force: bool = False,
+    only: run_folder.Run | None = None,
+    plan: Plan | None = None,
+) -> tuple[results.Row, bool]:
+    """Trains and scores what `config` describes, or continues where a killed run stopped.
+
+    Args:
+        config: of the run; what follows from its data may be missing.
+        task_class: of `config.task`.
+        runs_dir: the folder of all runs.
+        reporter: where progress goes.
+        force: train again even if the run is finished.
+        only: refuse to train in any other folder than this one.
+        plan: gives the configuration for a source and a size, see `resolution.resolve`.
+
+    Returns:
+        The row, and whether it was there before.
+
+    Raises:
+        SeqtasksError: whatever the user can do something about.
+    """
+    reporter = reporter or Reporter()
+    check(config, task_class)
+    if only is None:
+        return run_resolved(resolve(config, task_class, reporter, plan), runs_dir, reporter, force)
+    resolved = resolve(only.same_data(config), task_class, reporter, plan)
+    typed = dataclasses.replace(resolved.config, data=config.data)
+    return run_resolved(dataclasses.replace(resolved, config=typed), runs_dir, reporter, force, only)
+
+
+def run_resolved(
+    resolved: Resolved, runs_dir: Path, reporter: Reporter, force: bool = False, only: run_folder.Run | None = None
+) -> tuple[results.Row, bool]:
+    """Trains and scores a run whose data is read, see `run`."""
+    task, config, splits = resolved.task, resolved.config, resolved.splits
+    if not task.recurrent and config.encoder != EncoderConfig():
+        reporter.say(f"{task.name} has no recurrent network with these options; encoder.* changes nothing")
+        config = dataclasses.replace(config, encoder=EncoderConfig())
+    code = plugins.code_of_cell(config.encoder.cell)
+    path = run_folder.path_of(runs_dir, config, identity(task, config, splits, code), None if task.recurrent else NONE)
+    if only is not None and path.resolve() != only.path.resolve():
+        raise RunError(
+            f"{only.path} was made with other data or settings than those found now (they belong to {path}); "
+            "restore the data, or start a new run"
+        )
+    folder = run_folder.create(path, config, facts(task, splits), task.file, code)
+    with folder.lock():
+        row = None if force else results.finished(folder.path)
+        if row is not None:
+            return row, True
+        folder.tidy()
+        if force or folder.finished:  # finished with a damaged result
+            folder.clear()
+        reporter.say(f"data: {survey.summary(task.survey(splits), task.unit)}")
+        if resolved.computed:
+            reporter.say(f"training: {resolved.computed}")
+        return _train(task, splits, config, folder, reporter), False
+
+
+def check(config: Config, task_class: type[Task]) -> None:
+    """Refuses what cannot make sense, before any data is read.
+
+    Raises:
+        ConfigError: a bidirectional encoder in a causal task; an option that the cell does
+            not have; an engine that cannot run it.
+    """
+    Encoder(config.encoder)
+    if task_class.causal and config.encoder.bidirectional:
+        raise ConfigError(
+            f"task {task_class.name} predicts each step from the steps before it; a bidirectional encoder would read "
+            "the answer; set encoder.bidirectional=false"
+        )
+
+
+def facts(task: Task, splits: Splits) -> dict[str, Any]:
+    """What `run.json` holds."""
+    facts = {"task": task.name, "version": task.version, "source": splits.source, "fingerprint": splits.fingerprint}
+    return {**facts, "spec": splits.spec}
+
+
+def identity(task: Task, config: Config, splits: Splits, cell_code: str | None = None) -> str:
+    """The hash in the folder's name: of the settings, the task's version, the data, and the text of a cell's file."""
+    code = [] if cell_code is None else [run_folder.code_hash(cell_code)]
+    return config.identity(task.version, splits.source, splits.fingerprint, *code)
+
+
+def facts_of_row(task: Task, splits: Splits, config: Config, folder: run_folder.Run) -> dict[str, Any]:
+    """The fields of a row that a model and a baseline share."""
+    code = {CELL_FILE: folder.facts[CELL_FILE]} if CELL_FILE in folder.facts else {}
+    return {
+        "task": task.name,
+        "version": task.version,
+        "topology": task.topology,
+        "source": splits.source,
+        "fingerprint": splits.fingerprint,
+        "metric": task.row_metric,
+        "higher_is_better": task.higher_is_better,
+        "seed": config.seed,
+        "config": config.to_dict(),
+        "versions": versions() | task.tools | code,
+        "commit": commit(),
+        "machine": machine(),
+        "threads": threads(),
+        "run": folder.path.name,
+    }
+
+
+def build(task: Task, config: Config) -> tuple[keras.Model, Encoder]:
+    """The seeded, uncompiled model and its encoder. Needs `task.spec`."""
+    keras.config.set_dtype_policy(config.train.precision)
+    settings = config.encoder
+    compiled = config.train.jit and not native.under_xla()
+    if compiled and settings.engine == "native":
+        raise ConfigError("encoder.engine=native cannot be compiled by XLA; set train.jit=false or encoder.engine=auto")
+    if compiled and settings.engine == "auto":  # cuDNN's kernels cannot be compiled by XLA
+        engine: Literal["loop", "parallel"] = "parallel" if plugins.cells.get(settings.cell).scan else "loop"
+        settings = dataclasses.replace(settings, engine=engine)
+    if settings.match is not None:
+        probe = Encoder(settings)
+        task.model(probe)
+        if probe.features is not None:  # a task without recurrence leaves it unbuilt
+            settings = match(settings, probe.features)
+    keras.utils.set_random_seed(config.seed)
+    rows = max(config.train.batch_size, config.train.eval_batch_size)
+    encoder = Encoder(settings, stateful=task.stateful, max_batch=rows, name="encoder")
+    return task.model(encoder), encoder
+
+
+def _train(task: Task, splits: Splits, config: Config, folder: run_folder.Run, reporter: Reporter) -> results.Row:
+    started = time.time()
+    before = prerequisite.find_or_train(task, config, folder, reporter, run)
+    model, encoder = build(task, config)
+    task.init_weights(model, prerequisite.load(before))
+    # What the row shows is what ran: the units that were found.
+    found = dataclasses.replace(config, encoder=dataclasses.replace(config.encoder, units=encoder.config.units))
+    batches = task.batches(splits.train, config.train.batch_size, shuffle=True, seed=config.seed)
+    validation = task.batches(splits.validation, config.train.eval_batch_size)
+    optimizer = make_optimizer(config.train, batches.batches_per_epoch)
+    model.compile(
+        optimizer,
+        task.loss(),
+        weighted_metrics=task.metrics(),
+        jit_compile=config.train.jit,
+        steps_per_execution=_steps_per_execution(config, reporter),
+    )
+    optimizer.build(model.trainable_variables)
+    what = f"{config.encoder.cell}, engine {encoder.running_engine}" if task.recurrent else "no recurrence"
+    params = _count(model.trainable_weights)
+    reporter.say(f"{task.name}: {what}, {params:,} parameters → {folder.path}")
+    checkpoint = fit(model, task, batches, validation, config, folder, reporter)
+    checkpoint.restore_best()
+    model.steps_per_execution = 1  # Keras would predict so many batches at once
+    with run_folder.writing(folder.path):
+        write_atomic(folder.path / "model.keras", _inference(model).save)
+    history = checkpoint.history
+    test = task.batches(splits.test, config.train.eval_batch_size)
+    scores = task.score(model, test)
+    updates = len(history) * batches.batches_per_epoch
+    notes = verdict.of_training(task, updates, config.train.min_updates)
+    for note in notes:
+        reporter.say(note)
+    seconds = [epoch["seconds"] for epoch in history]
+    earlier = 0.0 if before is None else results.read(before.path).seconds
+    row = results.Row(
+        **facts_of_row(task, splits, found, folder),
+        kind="model",
+        value=scores[task.row_metric],
+        scores=scores,
+        validation={
+            k.removeprefix("val_"): v for k, v in history[checkpoint.best_epoch - 1].items() if k.startswith("val_")
+        },
+        cell=config.encoder.cell if task.recurrent else NONE,
+        engine=encoder.running_engine if task.recurrent else keras.backend.backend(),
+        encoder_params=_count(encoder.trainable_weights),
+        params=params,
+        epochs=len(history),
+        seconds=sum(seconds) + sum(epoch["validation_seconds"] for epoch in history) + earlier,
+        seconds_per_epoch=statistics.median(seconds),
+        examples_per_second=len(splits.train) / statistics.median(seconds),
+        started=utc(started),
+        finished=utc(time.time()),
+        notes=notes,
+    )
+    results.write(row, folder.path)
+    for name in ("checkpoint.npz", "best.npz"):
+        (folder.path / name).unlink(missing_ok=True)
+    folder.set_status("finished")
+    _draw(task, model, test, history, folder)
+    return row
+
+
+def _steps_per_execution(config: Config, reporter: Reporter) -> int:
+    """Training steps in one call of the backend: one where weights are averaged, and where Keras has no such loop."""
+    steps = config.train.steps_per_execution if config.train.average == "none" else 1
+    if steps > 1 and keras.backend.backend() == "torch":
+        reporter.say(f"train.steps_per_execution={steps} is taken as 1: on the backend torch Keras has no other")
+        return 1
+    return steps
+
+
+def _inference(model: keras.Model) -> keras.Model:
+    """The same layers without optimizer and loss: a third of the file, and nothing a user must register."""
+    return keras.Model(model.inputs if len(model.inputs) > 1 else model.inputs[0], model.outputs[0], name=model.name)
+
+
+def _draw(task: Task, model: keras.Model, test: Any, history: list[dict[str, float]], folder: run_folder.Run) -> None:
+    """Draws a run that is finished: a picture that fails is a warning, and its traceback is kept beside the others."""
+    plots = folder.path / "plots"
+
+    def curves() -> Iterator[tuple[str, Any]]:
+        yield "learning_curves", learning_curves(history, task.metric)
+
+    def of_task() -> Iterator[tuple[str, Any]]:
+        yield from task.plots(model, test)
+
+    for pictures in (curves(), of_task()):
+        ended = False
+        while not ended:
+            name = ""
+            try:
+                name, picture = next(pictures, ("", None))
+                ended = picture is None
+                plots.mkdir(exist_ok=True)
+                if picture is None:
+                    continue
+                if hasattr(picture, "savefig"):
+                    save_figure(picture, plots / f"{name}.png")
+                else:
+                    write_text(plots / f"{name}.csv", picture.to_csv(float_format="%.4f"))
+            except KeyboardInterrupt:
+                raise
+            except Exception as error:
+                reason = " ".join(str(error).split()) or type(error).__name__
+                log.warning(
+                    "%s: %s cannot be drawn (%s); the result is stored, details are in %s",
+                    *(folder.path, name or "a picture", reason, plots / "errors.txt"),
+                )
+                with contextlib.suppress(OSError), (plots / "errors.txt").open("a", encoding="utf-8") as file:
+                    traceback.print_exc(file=file)
+
+
+def _count(weights: Sequence[Any]) -> int:
+    return sum(math.prod(weight.shape) for weight in weights)
+
+
+def utc(seconds: float) -> str:
+    """ISO 8601 of seconds since 1970."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

@@ -1,0 +1,87 @@
+"""Averages of the weights, scored and kept in place of the weights that training goes on with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from seqtasks.core.config import TrainConfig
+
+
+class WeightAverage(keras.callbacks.Callback):
+    """Puts the average that the optimizer keeps into the model whenever it is scored.
+
+    From the beginning of a validation to that of the next epoch the model holds the
+    average; the weights that training goes on with wait in the optimizer. `ema` decays
+    exponentially from the first step. `nt_asgd` is the plain mean of all weights after the
+    first validation that is worse than the best of all but the last `nonmono` ones; until
+    then it is the weights themselves. `epochs` is the mean of the weights at the ends of the
+    last `last_epochs` of `epochs`, which are known beforehand; until then, too, the weights.
+
+    Reference: Merity et al. 2017, https://arxiv.org/abs/1708.02182 (nt_asgd)
+
+    Args:
+        config: settings.
+        monitor: the validation value to watch.
+        higher_is_better: its direction.
+    """
+
+    def __init__(self, config: TrainConfig, monitor: str, higher_is_better: bool):
+        super().__init__()
+        self.how = config.average
+        last = config.last_epochs if self.how == "epochs" else 0
+        self.first = max(0, config.known_epochs - last) if last else 0  # the first epoch of the last ones
+        self.momentum = config.ema_momentum
+        self.nonmono = config.nonmono
+        self.monitor = monitor
+        self.sign = -1.0 if higher_is_better else 1.0
+        self.swapped = False  # whether the model holds the average
+        self.values: list[float] = []
+        self.begin: int | None = 0 if self.how == "ema" else None  # the first step that is averaged
+        self._step = self._epoch = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._put(average=False)
+        self._step, self._epoch = int(self.model.optimizer.iterations), epoch
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self.model.optimizer.ema_momentum.assign(self._momentum(last=batch + 1 == self.params["steps"]))
+        self._step += 1
+
+    def _momentum(self, last: bool) -> float:
+        """How much of the average stays at the next step, the `last` of its epoch or not."""
+        if self.how == "epochs":
+            n = max(0, self._epoch - self.first)
+            return n / (n + 1) if last or not n else 1.0
+        n = 0 if self.begin is None else self._step - self.begin
+        # With n/(n + 1) the average is the mean; before it has seen much, one that decays is close to it.
+        return min(self.momentum, (1 + n) / (10 + n)) if self.how == "ema" else n / (n + 1)
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        self._put(average=True)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        assert logs is not None
+        value, before = self.sign * float(logs[self.monitor]), self.values[: -self.nonmono]
+        if self.begin is None and before and value > min(before):
+            self.begin = self._step
+        self.values.append(value)
+
+    def _put(self, average: bool) -> None:
+        if self.swapped == average:
+            return
+        optimizer = self.model.optimizer
+        for weight, mean in zip(self.model.trainable_variables, optimizer._model_variables_moving_average, strict=True):
+            now = keras.ops.copy(weight.value)
+            weight.assign(mean)
+            mean.assign(now)
+        self.swapped = average
+
+
+def steered(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """The optimizer, which keeps an average (`use_ema`), with a momentum that `WeightAverage` can change."""
+    # At the end of each fit, even of the rest of an epoch, Keras would put the average in for good.
+    optimizer.finalize_variable_values = lambda variables: None  # type: ignore[method-assign]
+    optimizer.ema_momentum = keras.Variable(0.0, trainable=False, name="average_momentum")
+    return optimizer

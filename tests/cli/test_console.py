@@ -1,0 +1,25 @@
+"""Tables of answers as text, CSV and JSON."""
+
+from __future__ import annotations
+
+import json
+
+from rich.text import Text
+
+from seqtasks.cli.console import render_rows
+
+
+def test_json_has_null_for_what_is_no_number() -> None:
+    row = {"a": float("nan"), "b": [float("inf"), 1.5], "c": {"d": float("-inf")}, "e": Text("é"), "f": None}
+    text = render_rows([row, row], "json")
+    assert text.count("\n") == 2 and "é" in text
+    assert json.loads(text.split("\n")[0]) == {"a": None, "b": [None, 1.5], "c": {"d": None}, "e": "é", "f": None}
+    assert json.loads(render_rows([row], "json", ascii=True)) == json.loads(text.split("\n")[0])
+
+
+def test_lists_are_words_and_missing_values_are_empty() -> None:
+    rows = [{"text": "a\u2028b", "tags": ["X", "Y"], "p": 0.5}, {"text": "", "tags": None, "p": None}]
+    assert render_rows(rows, "csv") == "text,tags,p\na\u2028b,X Y,0.5\n,,\n"
+    lines = render_rows(rows, "text").split("\n")
+    assert [line.split() for line in lines[:2]] == [["text", "tags", "p"], ["a", "b", "X", "Y", "0.5000"]]
+    assert lines[2:] == ["", ""]

@@ -1,0 +1,181 @@
+"""Texts and YAML values become checked dataclasses, and every refusal names its key."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pytest
+
+from seqtasks.core.errors import ConfigError
+from seqtasks.core.settings import build, describe, flatten, parse, setting
+
+
+@dataclass(frozen=True)
+class Inner:
+    rate: float = setting(0.1, "a share", least=0, below=1)
+    size: int = setting(8, "a width", above=0, most=64)
+
+
+@dataclass(frozen=True)
+class Outer:
+    name: str = setting("x", "a text")
+    flag: bool = setting(False, "a switch")
+    often: int | None = setting(None, "null: never", least=1)
+    kind: Literal["one", "two", "no"] = setting("one", "a choice")
+    level: Literal[1, 2] = setting(1, "a number of two")
+    sizes: list[int] = setting(help="several", factory=list)
+    words: tuple[str, ...] = setting((), "several words")
+    how: Literal["auto"] | float = setting("auto", "a choice or a number")
+    more: dict[str, Any] = setting(help="anything", factory=dict)
+    inner: Inner = dataclasses.field(default_factory=Inner)
+    folder: str = setting("runs", "where", identity=False)
+
+
+@dataclass(frozen=True)
+class Needy:
+    path: str = setting(help="must be given")
+
+
+def typed(key, text):
+    """The value of `key=text` on the command line."""
+    path = key.split(".")
+    values = parse(text)
+    for part in reversed(path):
+        values = {part: values}
+    made = build(Outer, values, raw={key: text})
+    for part in path:
+        made = made[part] if isinstance(made, dict) else getattr(made, part)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "value"),
+    [
+        ("inner.rate", "1e-3", 1e-3),
+        ("inner.rate", "0", 0.0),
+        ("inner.rate", ".5", 0.5),
+        ("inner.size", "64", 64),
+        ("inner.size", "6e1", 60),
+        ("inner.size", "8.0", 8),
+        ("flag", "yes", True),
+        ("flag", "no", False),
+        ("flag", "True", True),
+        ("flag", "off", False),
+        ("name", "no", "no"),
+        ("name", "1e-3", "1e-3"),
+        ("name", "007", "007"),
+        ("name", "2024-01-31", "2024-01-31"),
+        ("name", "files:a/b c", "files:a/b c"),
+        ("name", "a=b", "a=b"),
+        ("name", "{", "{"),
+        ("often", "None", None),
+        ("often", "null", None),
+        ("often", "3", 3),
+        ("kind", "two", "two"),
+        ("kind", "no", "no"),
+        ("level", "2", 2),
+        ("sizes", "[1, 2]", [1, 2]),
+        ("sizes", "1,2", [1, 2]),
+        ("sizes", "[]", []),
+        ("words", "a,b", ("a", "b")),
+        ("words", "[a, b]", ("a", "b")),
+        ("how", "auto", "auto"),
+        ("how", "1e-2", 0.01),
+        ("more.rate", "1e-3", 1e-3),
+        ("more", "{a: 1, b: [x]}", {"a": 1, "b": ["x"]}),
+    ],
+)
+def test_what_is_typed_is_what_is_meant(key, text, value):
+    got = typed(key, text)
+    assert got == value and type(got) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "said"),
+    [
+        ("inner.rate", "fast", "inner.rate is 'fast'; allowed: number"),
+        ("inner.rate", "nan", "inner.rate is 'nan'; allowed: number"),
+        ("inner.rate", ".inf", "inner.rate is inf; allowed: number"),
+        ("inner.rate", "true", "inner.rate is true; allowed: number"),
+        ("inner.rate", "null", "inner.rate is null; allowed: number"),
+        ("inner.rate", "[1]", r"inner.rate is \[1\]; allowed: number"),
+        ("inner.rate", "1", "inner.rate is 1; allowed: ≥ 0 and < 1; set inner.rate"),
+        ("inner.rate", "-0.1", "inner.rate is -0.1; allowed: ≥ 0 and < 1"),
+        ("inner.size", "0", "inner.size is 0; allowed: > 0 and ≤ 64"),
+        ("inner.size", "65", "inner.size is 65; allowed: > 0 and ≤ 64"),
+        ("inner.size", "1.5", "inner.size is 1.5; allowed: integer"),
+        ("inner.size", "yes", "inner.size is true; allowed: integer"),
+        ("inner.size", "", "inner.size is null; allowed: integer"),
+        ("inner", "3", r"inner is a group of settings, not 3; set inner.<name>="),
+        ("flag", "1", "flag is 1; allowed: true or false"),
+        ("flag", "maybe", "flag is 'maybe'; allowed: true or false"),
+        ("often", "0", "often is 0; allowed: ≥ 1"),
+        ("often", "never", "often is 'never'; allowed: integer or null"),
+        ("kind", "tow", r"kind is 'tow'; did you mean two\?; allowed: one, two, no"),
+        ("kind", "3", "kind is 3; allowed: one of 'one', 'two', 'no'"),
+        ("level", "3", "level is 3; allowed: one of 1, 2"),
+        ("level", "true", "level is true; allowed: one of 1, 2"),
+        ("sizes", "3", r"sizes is 3; allowed: list of integer; write sizes=\[a,b\]"),
+        ("sizes", "[1, x]", r"sizes\[1\] is 'x'; allowed: integer"),
+        ("how", "slow", "how is 'slow'; allowed: one of 'auto' or number"),
+        ("more", "3", "more is 3; allowed: mapping"),
+        ("name", "[a]", r"name is \['a'\]; allowed: text"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_by_key(key, text, said):
+    with pytest.raises(ConfigError, match=said):
+        typed(key, text)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"nam": 1}, r"unknown setting nam; did you mean name\?"),
+        ({"inner": {"sise": 1}}, r"unknown setting inner.sise; did you mean inner.size\?"),
+        ({"inner": {"zzzz": 1}}, "unknown setting inner.zzzz; allowed: inner.rate, inner.size"),
+        ({3: 1}, "unknown setting 3; the nearest of 11: "),
+        ({"name": 3}, "name is 3; allowed: text"),
+    ],
+)
+def test_mappings_are_checked_at_every_level(values, said):
+    with pytest.raises(ConfigError, match=said):
+        build(Outer, values)
+
+
+def test_a_number_too_large_to_be_one_is_refused():
+    with pytest.raises(ConfigError, match=r"inner.rate is .*; allowed"):
+        typed("inner.rate", "9" * 400)
+
+
+def test_a_setting_without_default_is_asked_for():
+    assert build(Needy, {"path": "p"}).path == "p"
+    with pytest.raises(ConfigError, match=r"setting needy.path has no value; give needy.path="):
+        build(Needy, {}, "needy.")
+
+
+def test_built_settings_are_frozen_and_share_nothing():
+    values = {"more": {"a": 1}, "sizes": [1]}
+    first, second = build(Outer, values), build(Outer, values)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        first.name = "y"
+    first.more["a"] = 2
+    first.sizes.append(2)
+    assert second.more == {"a": 1} and second.sizes == [1] and values == {"more": {"a": 1}, "sizes": [1]}
+
+
+def test_flatten_names_every_leaf_once():
+    leaves = {key: (value, field.metadata.get("identity")) for key, value, field in flatten(build(Outer, {}))}
+    assert leaves["inner.rate"] == (0.1, True) and leaves["folder"] == ("runs", False)
+    assert list(leaves)[-3:] == ["inner.rate", "inner.size", "folder"] and "inner" not in leaves
+
+
+def test_annotations_in_words():
+    words = {
+        int | None: "integer or null",
+        list[float]: "list of number",
+        tuple[str, ...]: "list of text",
+        dict[str, Any]: "mapping",
+        bool: "true or false",
+        Literal["a", 1]: "one of 'a', 1",
+    }
+    assert {annotation: describe(annotation) for annotation in words} == words

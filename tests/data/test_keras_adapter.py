@@ -1,0 +1,54 @@
+"""What Keras reads: the same batches, epoch by epoch, through a pipeline that is not tuned."""
+
+import keras
+import numpy as np
+
+from seqtasks.data.batches import Batches
+from seqtasks.data.bucketing import Buckets, Ragged
+from seqtasks.data.keras_adapter import Feed
+from seqtasks.data.splits import Examples
+
+
+def model():
+    keras.utils.set_random_seed(0)
+    made = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    made.compile("sgd", "mse")
+    return made
+
+
+def batches(n=50, seed=3):
+    rng = np.random.default_rng(0)
+    examples = Examples({"x": rng.normal(size=(n, 3)).astype("float32")}, rng.normal(size=(n, 2)).astype("float32"))
+    return Batches(examples, 8, shuffle=True, seed=seed)
+
+
+def test_training_and_predictions_are_those_of_the_batches_themselves():
+    plain, fed = model(), model()
+    of_plain, of_fed = batches(), batches()
+    one = plain.fit(of_plain, epochs=3, validation_data=batches(9), shuffle=False, verbose=0).history
+    two = fed.fit(Feed(of_fed), epochs=3, validation_data=Feed(batches(9)), shuffle=False, verbose=0).history
+    assert one == two and len(set(two["loss"])) == 3
+    assert (of_fed.epoch, of_fed.start) == (of_plain.epoch, of_plain.start) == (3, 0)
+    np.testing.assert_array_equal(fed.predict(Feed(batches()), verbose=0), plain.predict(batches(), verbose=0))
+
+
+def test_epochs_of_more_and_fewer_batches_are_whole():
+    rng = np.random.default_rng(1)
+    rows = Ragged.of([rng.integers(1, 9, length) for length in rng.integers(1, 30, 300)])
+    made = Buckets(Examples({"x": rows}, rng.integers(2, size=300)), 8, tokens=40, shuffle=True)
+    counts, seen = [], []
+    for epoch in range(4):
+        made.seek(epoch, 0)
+        counts.append(made.batches_per_epoch)
+    made.seek(0, 0)
+    tokens = keras.Input((None,), dtype="int32")
+    net = keras.Model(tokens, keras.layers.GlobalAveragePooling1D()(keras.layers.Embedding(10, 1)(tokens)))
+    net.compile("sgd", "mse")
+    told = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(batch))
+    net.fit(Feed(made), epochs=4, callbacks=[told], shuffle=False, verbose=0)
+    assert len(set(counts)) > 1, "the case tests nothing"
+    assert seen == [number for count in counts for number in range(count)]
+
+
+def test_nothing_is_tuned():
+    assert Feed(batches()).get_tf_dataset().options().autotune.enabled is False

@@ -1,0 +1,239 @@
+"""Which source a spec means, what is announced, and how long finding out may take."""
+
+import http.server
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from seqtasks.core.errors import ConfigError, DataError
+from seqtasks.data import cache, source
+from seqtasks.data.resolve import check_source, resolve_source
+from seqtasks.data.source import Source, prepared_folder
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path, monkeypatch):
+    """No network, no prepared data, an empty cache."""
+    monkeypatch.setattr(source, "HOSTS", [f"http://127.0.0.1:{closed_port()}/"])
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
+    monkeypatch.setenv("SEQTASKS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
+def closed_port():
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return server.getsockname()[1]
+
+
+def prepare(folder, *versions):
+    for version in versions:
+        (folder / version).mkdir(parents=True)
+        (folder / version / "dataset_info.json").write_text("{}")
+
+
+def resolve(spec, said=None, **more):
+    task = {"tfds": "mnist", "files": True, "builtin": "digits"} | more
+    return resolve_source(spec, announce=(said if said is not None else []).append, **task)
+
+
+def test_the_text_of_a_source_stands_in_rows(tmp_path):
+    assert str(Source("tfds", "mnist", tmp_path)) == "tfds:mnist"
+    assert str(Source("builtin", "digits")) == "builtin:digits"
+    assert str(Source("files", str(tmp_path), tmp_path)) == f"files:{tmp_path}"
+
+
+def test_a_built_in_set_is_also_known_by_the_name_that_rows_have():
+    assert resolve("builtin:digits") == Source("builtin", "digits")
+    with pytest.raises(ConfigError, match=r"unknown data\.source=builtin:letters"):
+        resolve("builtin:letters")
+
+
+@pytest.mark.parametrize("spec", ["auto", "tfds", "tfds:mnist"])
+def test_prepared_data_is_found(tmp_path, spec):
+    prepare(tmp_path / "tfds" / "mnist", "3.0.1")
+    said = []
+    assert resolve(spec, said) == Source("tfds", "mnist", tmp_path / "tfds")
+    assert said == [f"data: tfds:mnist (prepared in {tmp_path / 'tfds' / 'mnist' / '3.0.1'})"]
+
+
+def test_the_setting_wins_over_the_environment(tmp_path):
+    prepare(tmp_path / "tfds" / "mnist", "3.0.1")
+    prepare(tmp_path / "mine" / "mnist", "3.0.1")
+    assert resolve("tfds", tfds_dir=str(tmp_path / "mine")).folder == tmp_path / "mine"
+
+
+def test_the_newest_version_is_read_and_half_folders_are_not(tmp_path):
+    prepare(tmp_path / "mnist", "3.0.9", "3.0.10", "3.0.11.incompleteX")
+    (tmp_path / "mnist" / "4.0.0").mkdir()
+    assert prepared_folder(Source("tfds", "mnist", tmp_path)).name == "3.0.10"
+
+
+def test_configurations_are_found_by_name_or_by_default(tmp_path):
+    prepare(tmp_path / "reviews" / "plain", "1.0.0")
+    assert prepared_folder(Source("tfds", "reviews", tmp_path)) is None
+    assert prepared_folder(Source("tfds", "reviews/plain", tmp_path)).name == "1.0.0"
+    (tmp_path / "reviews" / ".config").mkdir()
+    (tmp_path / "reviews" / ".config" / "metadata.json").write_text('{"default_config_name": "plain"}')
+    assert prepared_folder(Source("tfds", "reviews", tmp_path)).parent.name == "plain"
+
+
+def test_decoded_arrays_are_enough():
+    said = []
+    cache.cached("tfds:mnist train image 3.0.1 0123", lambda: {"train/image": np.zeros(1)})
+    assert str(resolve("auto", said)) == "tfds:mnist"
+    assert "decoded before" in said[0]
+
+
+def test_auto_falls_back_and_says_why():
+    said = []
+    assert resolve("auto", said) == Source("builtin", "digits")
+    assert said == ["data: tfds:mnist is not prepared and there is no network; using the built-in set builtin:digits"]
+
+
+def test_auto_of_a_task_without_tfds():
+    said = []
+    assert str(resolve("auto", said, tfds=None)) == "builtin:digits"
+    assert "no tfds set" in said[0]
+    with pytest.raises(ConfigError, match="files:DIR"):
+        resolve("auto", tfds=None, builtin=None)
+
+
+def test_tfds_without_data_or_network_is_an_error_soon(tmp_path):
+    start = time.monotonic()
+    with pytest.raises(DataError, match=r"not prepared in .*no network; set TFDS_DATA_DIR or data.tfds_dir=") as caught:
+        resolve("tfds")
+    assert time.monotonic() - start < 6
+    assert str(tmp_path / "tfds") in str(caught.value) and "data.source=builtin" in str(caught.value)
+    assert not (tmp_path / "tfds").exists()
+
+
+def test_builtin_is_announced_too():
+    said = []
+    assert str(resolve("builtin", said)) == "builtin:digits"
+    assert said == ["data: as asked; using the built-in set builtin:digits"]
+
+
+def test_files_are_resolved_to_an_absolute_folder(tmp_path, monkeypatch):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "a.txt").write_text("a")
+    monkeypatch.chdir(tmp_path)
+    assert str(resolve("files:mine")) == f"files:{(tmp_path / 'mine').resolve()}"
+
+
+@pytest.mark.parametrize(
+    ("name", "found"), [("nowhere", "does not exist"), ("file", "is a file"), ("empty", "is empty")]
+)
+def test_a_folder_that_cannot_be_read_is_named(tmp_path, name, found):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=found) as caught:
+        resolve(f"files:{tmp_path / name}")
+    assert str(tmp_path / name) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("spec", "task", "expected"),
+    [
+        ("tfd", {}, "did you mean tfds.*auto, tfds, tfds:mnist, builtin, files:DIR"),
+        ("banana", {}, "unknown data.source=banana; allowed"),
+        ("", {}, "unknown data.source="),
+        ("files", {}, "did you mean files:DIR"),
+        ("files:", {}, "names no folder"),
+        ("tfds:imdb_reviews", {}, "reads tfds:mnist"),
+        ("tfds", {"tfds": None}, "allowed for this task: auto, builtin, files:DIR"),
+        ("builtin", {"builtin": None}, "unknown data.source=builtin"),
+        ("files:x", {"files": False}, "unknown data.source=files:x"),
+    ],
+)
+def test_a_wrong_spec_tells_what_is_allowed(spec, task, expected):
+    with pytest.raises(ConfigError, match=expected):
+        resolve(spec, **task)
+
+
+def test_what_is_not_known_of_a_task_refuses_nothing(tmp_path):
+    for spec in ("auto", "tfds", "tfds:anything", "builtin"):
+        check_source(spec, {})
+    (tmp_path / "one.txt").write_text("a")
+    check_source(f"files:{tmp_path / 'one.txt'}", {})
+    with pytest.raises(DataError, match="is a file"):
+        check_source(f"files:{tmp_path / 'one.txt'}", {"files": True})
+    with pytest.raises(ConfigError, match="allowed for this task: auto, tfds, tfds:NAME, builtin, files:PATH"):
+        check_source("web", {})
+    with pytest.raises(DataError, match="does not exist"):
+        check_source(f"files:{tmp_path / 'nowhere'}", {})
+
+
+def test_of_many_sets_the_nearest_are_named():
+    names = tuple(f"talks/{name}_to_en" for name in ("az", "be", "gl", "pt", "ru", "tr", "de", "it", "nl"))
+    with pytest.raises(ConfigError) as caught:
+        check_source("tfds:talks/pr_to_en", {"tfds": names})
+    assert str(caught.value).count("_to_en") <= 4 and "tfds:talks/pt_to_en" in str(caught.value)
+    with pytest.raises(ConfigError, match="allowed for this task: auto, tfds, tfds:NAME, builtin, files:PATH"):
+        check_source("web", {"tfds": names})
+
+
+def test_network_is_true_where_a_host_answers_even_with_an_error(monkeypatch):
+    class Refuses(http.server.BaseHTTPRequestHandler):
+        def do_HEAD(self):
+            self.send_error(403)
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Refuses) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        reachable = f"http://127.0.0.1:{server.server_port}/"
+        monkeypatch.setattr(source, "HOSTS", [f"http://127.0.0.1:{closed_port()}/", reachable])
+        assert source.network()
+        server.shutdown()
+
+
+def test_network_goes_through_the_proxy(monkeypatch):
+    monkeypatch.setattr(source, "HOSTS", ["https://host.invalid/"])
+    monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{closed_port()}")
+    assert not source.network()
+
+
+def test_network_never_takes_longer_than_asked(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and says nothing
+        monkeypatch.setattr(source, "HOSTS", [f"http://127.0.0.1:{silent.getsockname()[1]}/"])
+        start = time.monotonic()
+        assert not source.network(timeout=0.3)
+        assert time.monotonic() - start < 1
+
+
+def test_network_survives_a_hanging_name_lookup(monkeypatch):
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(2))
+    start = time.monotonic()
+    assert not source.network(timeout=0.2)
+    assert time.monotonic() - start < 1
+
+
+def test_finding_data_imports_nothing_slow():
+    code = (
+        "import sys; from seqtasks.data import resolve, tfds; "
+        "print({'keras', 'tensorflow', 'tensorflow_datasets'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("x" * 300, "cannot be used as a path: File name too long"),
+        ("a\0b", "null byte"),
+        (os.fsdecode(b"caf\xe9"), r"the name of .*caf\\udce9 is not UTF-8; rename the folder"),
+        ("~nobody_of_that_name/x", "give a folder"),
+    ],
+)
+def test_names_that_no_folder_or_no_row_can_have(name, says):
+    with pytest.raises((ConfigError, DataError), match=says):
+        resolve_source(f"files:{name}", tfds=None, files="any", builtin=None)

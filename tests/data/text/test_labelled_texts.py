@@ -1,0 +1,105 @@
+"""Tables of texts and labels: quotes, line breaks, missing columns and labels."""
+
+import pytest
+
+from seqtasks.core.errors import DataError
+from seqtasks.data.source import Source
+from seqtasks.data.text import labelled_texts
+
+ROWS = [('a "quoted" text, with a comma', "up"), ("two\nlines", "down"), ("", "up"), ("漢字 NA null", "down")] * 10
+
+
+def table(path, rows=ROWS, header="text,label", separator=","):
+    lines = [separator.join('"' + cell.replace('"', '""') + '"' for cell in row) for row in rows]
+    path.write_text("\n".join([header, *lines]) + "\n")
+    return path
+
+
+def load(path, text="text", label="label"):
+    return labelled_texts.load(Source("files", str(path), path), text, label)
+
+
+def test_nothing_of_a_field_is_lost(tmp_path):
+    found = load(table(tmp_path / "all.csv"))
+    every = sorted(pair for texts, labels in found.parts.values() for pair in zip(texts, labels, strict=True))
+    assert every == sorted(ROWS) and found.classes == ["down", "up"]
+    assert [len(texts) for texts, _ in found.parts.values()] == [26, 6, 8]
+    assert load(tmp_path / "all.csv").parts == found.parts
+
+
+def test_a_folder_has_a_file_for_each_split(tmp_path):
+    for name, rows in (("train", ROWS), ("test", ROWS[:3]), ("dev", ROWS[:2])):
+        table(tmp_path / f"{name}.tsv", rows, "label\ttext", "\t")
+    found = load(tmp_path, text="label", label="text")
+    assert [len(texts) for texts, _ in found.parts.values()] == [40, 2, 3]
+    before = found.fingerprint
+    table(tmp_path / "test.tsv", ROWS[1:4], "label\ttext", "\t")
+    assert load(tmp_path, text="label", label="text").fingerprint != before
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (
+            "a.csv",
+            "review,label\nx,y\n",
+            r"has no column 'text'; it has: review, label; choose one with",
+        ),
+        ("a.csv", "text,label\n", "has no row below its header"),
+        ("a.csv", "text,label\nx,y\nz,\n", "line 3: row 2 has no label"),
+        ("a.csv", 'text,label\n"x,y\n', "cannot read .* give a table in UTF-8"),
+        ("a.csv", "", "cannot read .* give a table in UTF-8"),
+        ("a.json", "{}", r"ends in '\.json'; allowed: \.csv, \.tsv"),
+        ("a.csv", "text,label\nx,y\n", "hold out"),
+    ],
+)
+def test_what_is_wrong_is_said(tmp_path, name, content, message):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(DataError, match=message):
+        load(tmp_path / name)
+
+
+def test_a_label_that_comes_once_stays_in_training(tmp_path):
+    found = load(table(tmp_path / "all.csv", [*ROWS, ("alone", "sideways")]))
+    assert found.classes == ["down", "sideways", "up"]
+    assert ["sideways" in labels for _, labels in found.parts.values()] == [True, False, False]
+    assert sum(len(texts) for texts, _ in found.parts.values()) == 41
+
+
+@pytest.mark.parametrize("name", ["train.csv", "all.csv"])
+def test_one_label_is_not_enough(tmp_path, name):
+    table(tmp_path / name, [(text, "up") for text, _ in ROWS])
+    with pytest.raises(DataError, match="has only the label up; classification takes two or more; add texts"):
+        load(tmp_path if name == "train.csv" else tmp_path / name)
+
+
+def test_bytes_that_are_no_utf_8(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"text,label\n\xff\xfe,y\n")
+    with pytest.raises(DataError, match="cannot read"):
+        load(tmp_path / "a.csv")
+
+
+def test_labels_that_training_has_not_are_classes_all_the_same(tmp_path):
+    table(tmp_path / "train.csv")
+    table(tmp_path / "test.csv", [("x", "sideways")])
+    assert load(tmp_path).classes == ["down", "sideways", "up"]
+
+
+def test_a_limit_takes_a_fair_sample_before_validation_is_held_out_and_leaves_the_test_split(tmp_path):
+    rows = [(f"text {i}", "up" if i < 100 else "down") for i in range(200)]  # sorted by label
+    table(tmp_path / "train.csv", rows)
+    table(tmp_path / "test.csv", rows[50:150])
+    source = Source("files", str(tmp_path), tmp_path, limit=60)
+    found = labelled_texts.load(source, "text", "label")
+    assert [len(texts) for texts, _ in found.parts.values()] == [48, 12, 100]
+    assert 14 < found.parts["train"][1].count("up") < 34
+    quick = labelled_texts.load(Source("files", str(tmp_path), tmp_path, limit_test=7), "text", "label")
+    assert [len(texts) for texts, _ in quick.parts.values()] == [160, 40, 7]
+
+
+def test_a_folder_without_training_texts(tmp_path):
+    table(tmp_path / "train.csv")
+    table(tmp_path / "test.csv")
+    (tmp_path / "train.csv").unlink()
+    with pytest.raises(DataError, match=r"has test\.csv; needed: train\.csv"):
+        load(tmp_path)

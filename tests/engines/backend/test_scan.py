@@ -1,0 +1,36 @@
+"""In a graph with a known length the loop takes several steps a turn: the numbers and gradients of single steps."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from seqtasks.cells.base import make_cell
+from seqtasks.engines.backend.scan import STEPS_A_TURN
+from seqtasks.layers.recurrent import Recurrent
+
+
+@pytest.mark.parametrize("name", ["lstm", "intersection_rnn"])
+@pytest.mark.parametrize("direction", ["forward", "backward"])
+@pytest.mark.parametrize("sequences", [True, False])
+def test_a_graph_gives_what_single_steps_give(name, direction, sequences):
+    rng = np.random.default_rng(0)
+    layer = Recurrent(make_cell(name, 4), direction, "loop")
+    layer.build((None, None, 3))
+    layer.set_weights([rng.normal(scale=0.6, size=w.shape) for w in layer.get_weights()])
+    weights = [w.value for w in layer.trainable_weights]
+
+    def loss_and_gradients(x, mask):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            outputs, states = layer(x, mask=mask, return_sequences=sequences)
+            loss = tf.reduce_sum(outputs**2) + sum(tf.reduce_sum(tf.sin(s)) for s in states)
+        return outputs, states, tape.gradient(loss, [x, *weights])
+
+    for length, masked in ((STEPS_A_TURN - 1, True), (2 * STEPS_A_TURN + 1, False), (2 * STEPS_A_TURN + 1, True)):
+        x = tf.constant(rng.normal(size=(3, length, 3)).astype("float32"))
+        mask = (
+            tf.constant(np.arange(length)[None] < np.array([[length], [max(1, length - 2)], [0]])) if masked else None
+        )
+        expected = loss_and_gradients(x, mask)
+        found = tf.function(loss_and_gradients)(x, mask)
+        tf.nest.map_structure(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), found, expected)

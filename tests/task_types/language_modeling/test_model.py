@@ -1,0 +1,80 @@
+"""A language model that also learns to read backward."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+
+from seqtasks.core.config import EncoderConfig
+from seqtasks.layers.encoder import Encoder
+from seqtasks.layers.metrics import log_softmax
+from seqtasks.task_types.language_modeling.model import forced, language_model, with_backward
+from seqtasks.task_types.language_modeling.task import LanguageOptions
+
+TOKENS = np.array([[3, 1, 4, 1, 5], [2, 7, 1, 8, 2], [6, 6, 2, 6, 0]], np.int32)
+
+
+def inputs(tokens):
+    return [tokens, np.ones(len(tokens), bool), (tokens + 1) % 9]
+
+
+def built(adaptive, **encoder):
+    keras.utils.set_random_seed(0)
+    config = EncoderConfig(**{"cell": "gru", "units": 6, **encoder})
+    options = LanguageOptions(embedding=5, adaptive=adaptive)
+    return language_model(Encoder(config, stateful=True, max_batch=8, name="encoder"), 9, options, "texts")
+
+
+@pytest.mark.parametrize(("adaptive", "layers"), itertools.product([None, (4,)], [1, 2]))
+def test_each_token_is_told_from_those_after_it(adaptive, layers):
+    plain = built(adaptive, layers=layers)
+    model = with_backward(plain)
+    nll = model(inputs(TOKENS), training=True)
+    np.testing.assert_allclose(nll, plain(inputs(TOKENS)), atol=1e-6)
+    (found,) = model.losses
+
+    embedding, backward, head = (model.get_layer(name) for name in ("embedding", "backward", "head"))
+    wanted = []
+    for row, t in itertools.product(TOKENS, range(1, TOKENS.shape[1])):
+        rest = row[t:][::-1][None]  # from the last one to t
+        out, _ = backward(embedding(rest), return_sequences=False)
+        logits = keras.ops.convert_to_numpy(head(out))[0]
+        wanted.append(-log_softmax(logits)[row[t - 1]])
+    np.testing.assert_allclose(found, np.mean(wanted), rtol=1e-5)
+
+
+def test_scores_and_logits_are_those_of_the_forward_half():
+    plain = built(None)
+    model = with_backward(plain)
+    assert len(model.trainable_variables) > len(plain.trainable_variables)
+    model(inputs(TOKENS))
+    assert not model.losses
+    np.testing.assert_array_equal(forced(model)(inputs(TOKENS)[:2]), forced(plain)(inputs(TOKENS)[:2]))
+    one = model(inputs(TOKENS[:, :1]), training=True)  # a step has no token before it
+    assert np.isfinite(one).all() and float(model.losses[0]) == 0
+
+
+def test_it_is_saved(tmp_path):
+    model = with_backward(built((4,)))
+    wanted = model(inputs(TOKENS))
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(again(inputs(TOKENS)), wanted, atol=1e-6)
+    np.testing.assert_array_equal(
+        again.get_layer("backward").get_weights()[0], model.get_layer("backward").get_weights()[0]
+    )
+
+
+def test_the_table_of_a_large_vocabulary_stays_with_the_lookup(monkeypatch):
+    from seqtasks.task_types.language_modeling import model as module
+
+    small = built(None)
+    monkeypatch.setattr(module, "MOST_ROWS", 8)
+    large = built(None)
+    large.set_weights(small.get_weights())
+    shapes = [
+        [tuple(tensor.shape) for tensor in keras.tree.flatten(m.get_layer("encoder").input)] for m in (small, large)
+    ]
+    assert (9, 5) in shapes[0] and (9, 5) not in shapes[1]
+    np.testing.assert_allclose(small(inputs(TOKENS)), large(inputs(TOKENS)), atol=1e-6)

@@ -1,0 +1,195 @@
+"""Scores of labelled words against values counted by hand, and against seqeval's own."""
+
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+
+from seqtasks.core.errors import DataError
+from seqtasks.task_types.tagging.scores import confusion_figure, span_scheme, tagging_scores
+
+TRUE = [["DET", "NOUN", "VERB"], [], ["NOUN", "VERB"]]
+PREDICTED = [["DET", "NOUN", "NOUN"], [], ["VERB", "VERB"]]
+WORDS = [["the", "cat", "sat"], [], ["Dogs", "run"]]
+
+
+@pytest.fixture(autouse=True)
+def no_warnings():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+def test_accuracy_is_of_all_words_and_not_a_mean_of_sentences():
+    assert tagging_scores(TRUE, PREDICTED) == {"accuracy": 3 / 5}
+
+
+@pytest.mark.parametrize(
+    ("known", "unseen"),
+    [
+        ({"the"}, 2 / 4),
+        ({"the", "cat", "run"}, 0.0),
+        (["the", "sat", "dogs", "run"], 1 / 2),  # case counts
+        (set(), 3 / 5),
+    ],
+)
+def test_accuracy_over_words_that_training_did_not_have(known, unseen):
+    assert tagging_scores(TRUE, PREDICTED, WORDS, known) == {"accuracy": 3 / 5, "unseen_accuracy": unseen}
+
+
+def test_where_all_words_are_known_or_none_are_given():
+    known = {"the", "cat", "sat", "Dogs", "run"}
+    for words, given in ((WORDS, known), (WORDS, None), (None, known)):
+        assert tagging_scores(TRUE, PREDICTED, words, given) == {"accuracy": 3 / 5}
+
+
+SPANS = [["B-PER", "I-PER", "O", "B-LOC"], ["O", "B-PER", "B-PER"]]  # 4 spans
+
+
+@pytest.mark.parametrize(
+    ("predicted", "right", "found"),
+    [
+        (SPANS, 4, 4),
+        ([["B-PER", "O", "O", "B-LOC"], ["O", "B-PER", "B-PER"]], 3, 4),  # too short
+        ([["B-LOC", "I-LOC", "O", "B-LOC"], ["O", "O", "O"]], 1, 2),  # of another kind
+        ([["I-PER", "I-PER", "O", "B-LOC"], ["O", "B-PER", "I-PER"]], 1, 2),  # begins with no B-; merges two
+        ([["B-PER", "I-LOC", "O", "O"], ["O", "O", "O"]], 0, 1),
+        ([["O", "O", "O", "O"], ["O", "O", "O"]], 0, 0),
+    ],
+)
+def test_a_span_counts_whole_or_not_at_all(predicted, right, found):
+    scores = tagging_scores(SPANS, predicted)
+    assert scores["precision"] == (right / found if found else 0.0)
+    assert scores["recall"] == right / 4
+    assert scores["f1"] == pytest.approx(2 * right / (found + 4))
+    assert all(type(value) is float for value in scores.values())
+    hits = sum(a == b for one, other in zip(SPANS, predicted, strict=True) for a, b in zip(one, other, strict=True))
+    assert scores["accuracy"] == hits / 7
+
+
+def test_spans_with_ends_and_singles():
+    true = [["B-PER", "I-PER", "E-PER", "O", "S-LOC"]]
+    assert tagging_scores(true, true)["f1"] == 1.0
+    scores = tagging_scores(true, [["B-PER", "I-PER", "I-PER", "O", "S-LOC"]])  # one span never ends
+    assert (scores["precision"], scores["recall"]) == (1.0, 1 / 2)
+    assert tagging_scores(true, [["O"] * 5])["f1"] == 0.0
+
+
+def test_spans_that_are_only_predicted():
+    assert tagging_scores([["O", "O"]], [["B-X", "O"]]) == {"accuracy": 0.5, "precision": 0.0, "recall": 0.0, "f1": 0.0}
+
+
+def test_the_scheme_is_that_of_all_labels():
+    none = {"accuracy": 1.0, "precision": 0.0, "recall": 0.0, "f1": 0.0}
+    assert tagging_scores([["O", "O"]], [["O", "O"]], labels=["O", "B-X", "I-X"]) == none  # no span to be found
+    closed = tagging_scores([["B-X", "I-X"]], [["B-X", "I-X"]], labels=["O", "B-X", "I-X", "E-X"])
+    assert closed == none  # a span that never ends
+
+
+@pytest.mark.parametrize("prefixes", ["BIO", "BIOES"])
+def test_they_are_those_of_seqeval_in_its_strict_mode(prefixes):
+    from seqeval import metrics, scheme
+
+    labels = ["O", *(f"{prefix}-{kind}" for prefix in prefixes if prefix != "O" for kind in ("A", "B"))]
+    rng = np.random.default_rng(0)
+    true, noise = ([list(map(str, rng.choice(labels, size=8))) for _ in range(60)] for _ in range(2))
+    predicted = [
+        [a if keep else b for a, b, keep in zip(*rows, rng.random(8) < 0.8, strict=True)]
+        for rows in zip(true, noise, strict=True)
+    ]
+    kind = scheme.IOBES if "S" in prefixes else scheme.IOB2
+    scores = tagging_scores(true, predicted)
+    for name, score in (
+        ("precision", metrics.precision_score),
+        ("recall", metrics.recall_score),
+        ("f1", metrics.f1_score),
+    ):
+        assert 0 < scores[name] < 1
+        assert scores[name] == pytest.approx(score(true, predicted, mode="strict", scheme=kind))
+
+
+@pytest.mark.parametrize(
+    ("labels", "scheme"),
+    [
+        (["O", "B-X", "I-X"], "IOB2"),
+        (["B-X"], "IOB2"),
+        (["O", "B-X", "E-X"], "IOBES"),
+        (["O", "B-X", "S-X"], "IOBES"),
+        (["NOUN", "VERB"], None),
+        (["O"], None),
+        (["S--", "I--", "N--"], None),
+        (["B-", "N-", "V-"], None),
+    ],
+)
+def test_the_scheme_of_labels(labels, scheme):
+    assert span_scheme(labels) == scheme
+
+
+def test_a_label_that_fits_no_scheme():
+    with pytest.raises(DataError, match=r"found the label 'B_LOC' among those of spans; allowed: O, B-…, I-…"):
+        tagging_scores([["O", "B-PER", "B_LOC"]], [["O", "O", "O"]])
+
+
+@pytest.mark.parametrize("function", [tagging_scores, lambda *rows: confusion_figure(*rows, ["A"])])
+@pytest.mark.parametrize(
+    ("one", "other", "message"),
+    [
+        ([["A", "A"]], [["A"]], "received 2 and 1 labels in 1 and 1 sentences; allowed: as many in each"),
+        ([["A"], ["A"]], [["A", "A"]], "received 2 and 2 labels in 2 and 1 sentences"),
+        ([], [], "received no labels; allowed: one or more"),
+        ([[]], [[]], "received no labels; allowed: one or more"),
+    ],
+)
+def test_rows_that_do_not_match(function, one, other, message):
+    with pytest.raises(DataError, match=message):
+        function(one, other)
+
+
+def test_words_that_do_not_match():
+    with pytest.raises(DataError, match="received 4 and 5"):
+        tagging_scores(TRUE, PREDICTED, [["the", "cat", "sat"], [], ["run"]], {"the"})
+
+
+def drawn(figure):
+    (axes,) = figure.axes
+    rows, columns = ([tick.get_text() for tick in ticks] for ticks in (axes.get_yticklabels(), axes.get_xticklabels()))
+    cells = {(rows[int(t.get_position()[1])], columns[int(t.get_position()[0])]): t.get_text() for t in axes.texts}
+    return rows, columns, cells, axes
+
+
+def test_the_figure_holds_percent_of_the_true_label(tmp_path):
+    true = [["A"] * 1, ["B"] * 8, ["C"] * 4]
+    predicted = [["B"], ["B"] * 6 + ["A", "C"], ["C"] * 4]
+    figure = confusion_figure(true, predicted, ["A", "B", "C"])
+    rows, columns, cells, axes = drawn(figure)
+    assert rows == columns == ["B", "C", "A"]  # the most frequent first
+    assert cells == {("B", "B"): "75", ("B", "A"): "12", ("B", "C"): "12", ("C", "C"): "100", ("A", "B"): "100"}
+    np.testing.assert_allclose(axes.images[0].get_array(), [[0.75, 0.125, 0.125], [0, 1, 0], [1, 0, 0]])
+    figure.savefig(tmp_path / "confusion.png")
+
+
+def test_what_is_not_drawn_is_gathered():
+    true = [["A"] * 4, ["B"] * 3, ["C"] * 2, ["D"]]
+    predicted = [["A", "B", "C", "D"], ["B", "B", "E"], ["C", "A"], ["D"]]
+    rows, columns, cells, axes = drawn(confusion_figure(true, predicted, ["A", "B", "C", "D"], most=2))
+    assert rows == ["A", "B"] and columns == ["A", "B", "other"]
+    wanted = {("A", "A"): "25", ("A", "B"): "25", ("A", "other"): "50", ("B", "B"): "67", ("B", "other"): "33"}
+    assert cells == wanted
+    assert "2 of 4 labels" in axes.get_title()
+
+
+def test_a_label_without_words_and_shares_too_small_for_a_number():
+    true, predicted = [["A"] * 1000], [["A"] * 998 + ["B"] * 2]
+    rows, _, cells, _ = drawn(confusion_figure(true, predicted, ["A", "B"]))
+    assert rows == ["A", "B"] and cells == {("A", "A"): "100"}
+
+
+def test_nothing_heavy_is_imported_before_it_is_needed():
+    code = (
+        "import sys, seqtasks.task_types.tagging.scores as t; t.tagging_scores([['A']], [['A']]); "
+        "print([m for m in ('seqeval', 'pandas', 'matplotlib', 'keras') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

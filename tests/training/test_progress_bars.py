@@ -1,0 +1,72 @@
+"""What a person sees: a bar in a terminal, plain lines elsewhere, and why training stopped."""
+
+from __future__ import annotations
+
+import io
+
+import keras
+import numpy as np
+import pytest
+from rich.console import Console
+
+from seqtasks.core.errors import TrainingDiverged
+from seqtasks.core.reporter import Reporter
+from seqtasks.data.batches import Batches
+from seqtasks.data.splits import Examples
+from seqtasks.training.progress_bars import StopOnNaN, TrainingBar, TrainingLines, describe, progress_callbacks
+
+
+def train(*callbacks: keras.callbacks.Callback, batches: Batches, epochs: int = 2) -> None:
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("sgd", loss, metrics=["accuracy"])
+    model.fit(batches, epochs=epochs, callbacks=list(callbacks), verbose=0, shuffle=False)
+
+
+def some(value: float = 1.0) -> Batches:
+    return Batches(Examples({"x": np.full((10, 2), value, "float32")}, np.zeros(10, "int64")), 2)
+
+
+def test_lines_without_a_terminal() -> None:
+    text = io.StringIO()
+    train(TrainingLines(Console(file=text, width=200), 2, 5), batches=some())
+    lines = text.getvalue().splitlines()
+    assert [line.split()[:2] for line in lines] == [["epoch", "1/2"], ["epoch", "2/2"]]
+    assert "accuracy" in lines[0]
+    assert "loss" in lines[0]
+
+
+def test_a_bar_in_a_terminal_leaves_the_epoch_lines() -> None:
+    text = io.StringIO()
+    train(TrainingBar(Console(file=text, width=160, force_terminal=True), 2, 5), batches=some())
+    assert "epoch 2/2" in text.getvalue()
+    assert "5/5" in text.getvalue()
+    assert "\x1b[" in text.getvalue()
+
+
+def test_after_a_resume_the_bar_starts_where_training_does() -> None:
+    batches = some()
+    batches.seek(0, 3)
+    bar = TrainingBar(Console(file=io.StringIO(), width=160, force_terminal=True), 1, 5)
+    train(bar, batches=batches, epochs=1)
+    assert bar.progress.tasks[0].completed == 5
+
+
+def test_nan_names_epoch_and_step_also_after_a_resume() -> None:
+    batches = some(np.nan)
+    batches.seek(0, 3)
+    with pytest.raises(
+        TrainingDiverged, match=r"the loss became nan at step 4 of epoch 1.*train.learning_rate=0.001 \(it is 0.01\)"
+    ):
+        train(StopOnNaN(0.01, batches), batches=batches)
+
+
+def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    reporter = Reporter(quiet=True)
+    reporter.say("hello")
+    assert progress_callbacks(reporter, 1, 1) == []
+    assert capsys.readouterr() == ("", "")
+
+
+def test_numbers_are_for_people() -> None:
+    assert describe({"accuracy": 0.98765, "loss": 0.04321, "learning_rate": 1e-3}) == "accuracy 98.77 %  loss 0.0432"

@@ -27,7 +27,7 @@ def test_the_version_is_stated_once():
     [
         ("seqtasks.configs", "", "configs", ".yaml"),
         ("seqtasks.tasks", "", "tasks", ".py"),
-        ("seqtasks", "templates", "seqtasks/templates", ".txt"),
+        ("seqtasks.cli", "templates", "seqtasks/cli/templates", ".txt"),
         ("seqtasks", "", "seqtasks", "py.typed"),
     ],
 )

@@ -5,10 +5,13 @@
 The runs in this folder were made by seqtasks 0.1.0 with the lowest versions of its dependencies, before modules and
 settings were renamed. `tests/test_old_runs.py` lists, evaluates, predicts from and resumes them with today's code.
 
-FOLDER/runs/          one finished run a task, trained for one epoch on its built-in set, and one half-done run
+FOLDER/runs/          one finished run a task, trained for one epoch on its built-in set
+FOLDER/half/          one run that was interrupted in its third epoch
 FOLDER/inputs/        a picture of a digit, a picture of a scene, and a recording
 FOLDER/expected.json  for each run: its row, the scores of `evaluate`, the rows of `predict`; and the losses of the
                       half-done run when it was resumed
+
+`runs.tar.xz` has runs/, half/ and inputs/, without plots and locks.
 """
 
 from __future__ import annotations
@@ -36,7 +39,7 @@ TASKS = {
     "frames": "options.examples=60 options.size=8 options.filters=[4,4]",
     "glimpses": "options.hidden=8 options.glimpses=3 options.deviation=0.2",
     "mnist_rows": "encoder.cell=mgu encoder.bidirectional=true",
-    "mnist_vanilla": "",
+    "mnist_vanilla": "options.hidden=[16]",
     "sentiment": "data.limit=200 options.embedding=8 options.size=100 options.pooling=attention",
     "spoken_digits": "data.limit=60 options.bands=8",
     "spoken_strings": "options.strings=40 options.tests=10 options.bands=8 options.pyramid=1",

@@ -58,8 +58,6 @@ def test_the_treebank_of_tfds_has_the_words_of_its_files(tfds_dir):
     name = "universal_dependencies/en_ewt"
     task = {"tfds": (name,), "files": False, "builtin": None}
     source = resolve_source(f"tfds:{name}", **task, tfds_dir=str(tfds_dir), announce=print)
-        f"tfds:{name}", tfds=(name,), files=False, builtin=None, tfds_dir=str(tfds_dir), announce=print
-    )
     found = tagged_sentences.load(source, "upos")
     counts = {part: (len(rows), sum(len(words) for words, _ in rows)) for part, rows in found.parts.items()}
     assert counts == {"train": (12543, 204578), "validation": (2001, 25149), "test": (2077, 25094)}

@@ -1,0 +1,81 @@
+"""Runs made by seqtasks 0.1.0, before modules and settings were renamed, still work; see old_runs/make.py."""
+
+import csv
+import json
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from .old_runs.make import PREDICT
+
+FOLDER = Path(__file__).parent / "old_runs"
+EXPECTED = json.loads((FOLDER / "expected.json").read_text(encoding="utf-8"))
+HALF = next(name for name, facts in EXPECTED.items() if "losses" in facts)
+RUNS = sorted(EXPECTED.keys() - {HALF})
+
+
+@pytest.fixture
+def old(tmp_path, monkeypatch):
+    """An empty folder with the runs, which is the working folder."""
+    with tarfile.open(FOLDER / "runs.tar.xz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def records(text):
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+
+
+def close(found, expected):
+    """Equal; numbers to 1e-5 of their size, or to the four digits that a table shows."""
+    if isinstance(expected, float):
+        return found == pytest.approx(expected, rel=1e-5, abs=1.01e-4)
+    if isinstance(expected, dict):
+        return found.keys() == expected.keys() and all(close(found[key], expected[key]) for key in expected)
+    return found == expected
+
+
+def test_every_task_has_one():
+    from seqtasks.core import plugins
+
+    bundled = {entry.name for entry in plugins.tasks.entries() if entry.module.startswith("seqtasks.tasks.")}
+    assert {EXPECTED[name]["task"] for name in RUNS} == bundled
+
+
+def test_they_are_listed_and_tabled(old, cli):
+    code, out, _ = cli("list", "runs", "--runs", old / "runs")
+    assert code == 0 and all(name in out for name in RUNS)
+    for name in RUNS:
+        row = EXPECTED[name]["row"]
+        code, out, err = cli("table", row["task"], "--runs", old / "runs", "--format", "json")
+        assert code == 0, err
+        (line,) = json.loads(out)
+        assert line["mean"] == pytest.approx(row["value"], rel=1e-12)
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_it_is_scored_and_predicted_from(old, cli, name, monkeypatch):
+    code, out, err = cli("evaluate", old / "runs" / name, "--format", "json")
+    assert code == 0, err
+    for found, expected in zip(records(out), EXPECTED[name]["evaluate"], strict=True):
+        assert found["score"] == expected["score"]
+        assert found["now"] == pytest.approx(expected["now"], rel=1e-5, abs=1e-6), found["score"]
+    task = EXPECTED[name]["task"]
+    if task in PREDICT:
+        monkeypatch.chdir(old)
+        code, out, err = cli("predict", old / "runs" / name, *PREDICT[task], "--format", "json")
+        assert code == 0, err
+        for found, expected in zip(records(out), records(EXPECTED[name]["predict"]), strict=True):
+            assert close(found, expected)
+
+
+def test_one_that_was_interrupted_goes_on(old, cli):
+    code, _, err = cli("resume", old / "half" / HALF, "--runs", old / "half")
+    assert code == 0, err
+    with (old / "half" / HALF / "history.csv").open() as file:
+        losses = [float(row["loss"]) for row in csv.DictReader(file)]
+    np.testing.assert_allclose(losses, EXPECTED[HALF]["losses"], rtol=0.01)
+    np.testing.assert_array_equal(losses[:2], EXPECTED[HALF]["losses"][:2])  # those of the old code

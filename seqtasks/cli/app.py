@@ -79,7 +79,7 @@ class TaskCommand(TyperCommand):
                 words.append(word)
                 continue
             mine.append(word)
-            if "=" not in word and not option.is_flag:
+            if "=" not in word and not getattr(option, "is_flag", False):
                 mine += [value for value in [next(ahead, None)] if value is not None]
         ctx.meta[LITERAL] = len(args[end + 1 :])
         return list(super().parse_args(ctx, [*mine, "--", *words, *args[end + 1 :]]))

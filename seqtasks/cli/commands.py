@@ -42,9 +42,9 @@ def check(task: str, overrides: Sequence[str], config_file: str | None) -> tuple
     config = configuration.resolve(name, None, overrides, config_file, own)
     _check_cells(config.encoder, from_file)
     facts = plugins.declared(task)
-    known = facts.get("options")
-    for option in configuration.option_names(name, overrides, config_file, own) if known is not None else []:
-        if option not in known:
+    known: list[str] | None = facts.get("options")
+    for option in configuration.option_names(name, overrides, config_file, own):
+        if known is not None and option not in known:
             hint = suggest(option, known, "options.", TASK_SETTINGS)
             raise ConfigError(f"unknown setting options.{option}; {hint}")
     if config.data.source != "auto" or not (facts.get("tfds", True) or facts.get("builtin", True)):

@@ -53,8 +53,10 @@ def _engines(problems: list[str]) -> Iterator[tuple[str, str]]:
     from seqtasks.layers.recurrent import Recurrent
 
     if library.library() is None:
-        why = "there was no C compiler when seqtasks was installed"
-        yield "engine native", f"not built, as {why}; install one, then seqtasks again"
+        yield (
+            "engine native",
+            ("not built, as there was no C compiler when seqtasks was installed; install one, then seqtasks again"),
+        )
     else:
         why = availability.nowhere()
         used = f"; not used: {why}" if why else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 _SIGNS = {
@@ -37,7 +38,7 @@ def plain_equations(doc: str) -> str:
 def _plain(line: str) -> str:
     line = re.sub(r"\\(text|mathrm|mathbf|operatorname)\{([^{}]*)\}", r"\2", line)
     for name, mark in _MARKS.items():
-        line = re.sub(rf"\\{name}(?:\{{(\w)\}}|\s+(\w)|\{{\\(\w+)\}})", lambda m, mark=mark: _marked(m, mark), line)
+        line = re.sub(rf"\\{name}(?:\{{(\w)\}}|\s+(\w)|\{{\\(\w+)\}})", functools.partial(_marked, mark=mark), line)
     line = line.replace(r"\\", "").replace("&", "").replace(r"\,", " ").replace(r"\;", " ").replace(r"\!", "")
     line = re.sub(r"\\([A-Za-z]+)", lambda m: _SIGNS.get(m[1], m[1]), line)
     line = re.sub(r"([_^])\{(\w|[^\W_]{1,2})\}", r"\1\2", line).replace(r"\{", "{").replace(r"\}", "}")

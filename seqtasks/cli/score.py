@@ -11,9 +11,10 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text as Colored
 
-from seqtasks.cli.predict_command import read_lines, utf8
+from seqtasks.cli.predict_command import utf8
 from seqtasks.core.errors import ConfigError
 from seqtasks.core.files import usable
+from seqtasks.data.text.reader import read_lines
 from seqtasks.experiments import run_folder
 
 SHADES = ("default", "on grey23", "on orange4", "on dark_orange3", "on red3")  # up to 1, 2, 4, 6 nats, and more

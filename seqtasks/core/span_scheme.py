@@ -52,7 +52,7 @@ def transitions_of(labels: Sequence[str]) -> Legal | None:
     closed = scheme == "IOBES"  # then a span of several words has to end with E
 
     def inside(i: int) -> bool:
-        return kinds[i] == "B" or kinds[i] == "I"
+        return str(kinds[i]) in ("B", "I")
 
     def may_follow(i: int, j: int) -> bool:
         if kinds[j] in ("I", "E"):

@@ -1,4 +1,4 @@
-"""Time lost at the end of each epoch: batches read by Keras itself, and through `keras_adapter.Feed`.
+"""Time lost at the end of each epoch: batches read by Keras itself, and through `keras_adapter.UntunedDataAdapter`.
 
     python benchmarks/epoch_ends.py
     python benchmarks/epoch_ends.py --epochs 20 --steps 500
@@ -22,8 +22,8 @@ import numpy as np
 
 from seqtasks import EncoderConfig
 from seqtasks.core.keras_import import keep_freed
-from seqtasks.data.batches import Batches
-from seqtasks.data.keras_adapter import Feed
+from seqtasks.data.batches import ArrayBatches
+from seqtasks.data.keras_adapter import UntunedDataAdapter
 from seqtasks.data.splits import Examples
 from seqtasks.layers import Encoder
 
@@ -55,7 +55,7 @@ def main() -> None:
     keep_freed()  # as on the command line of seqtasks
     rng = np.random.default_rng(0)
     x = rng.normal(size=(128 * given.steps, 28, 28)).astype("float32")
-    batches = Batches(Examples({"x": x}, rng.integers(10, size=len(x))), 128, shuffle=True)
+    batches = ArrayBatches(Examples({"x": x}, rng.integers(10, size=len(x))), 128, shuffle=True)
     inputs = keras.Input((28, 28))
     last, _ = Encoder(EncoderConfig(cell="lstm", units=128))(inputs, return_sequences=False)
     model = keras.Model(inputs, keras.layers.Dense(10)(last))
@@ -65,7 +65,7 @@ def main() -> None:
     for _ in range(given.rounds):
         for name, lines in found.items():
             clock = Clock()
-            read = Feed(batches) if name == "Feed" else batches
+            read = UntunedDataAdapter(batches) if name == "Feed" else batches
             model.fit(read, epochs=given.epochs, shuffle=False, verbose=0, callbacks=[clock])
             lines += clock.times[1:]  # before the first there is none to wait for
     print(f"{'read by':8} {'s/epoch: median':>16} {'mean':>6} {'most':>6} {'waited: mean':>13} {'most':>6}")

@@ -24,8 +24,8 @@ import numpy as np
 from seqtasks.cells.base import make_cell
 from seqtasks.core.config import resolve
 from seqtasks.core.plugins import load_task
-from seqtasks.data.batches import Batches
-from seqtasks.data.keras_adapter import Feed
+from seqtasks.data.batches import ArrayBatches
+from seqtasks.data.keras_adapter import UntunedDataAdapter
 from seqtasks.data.splits import Examples
 from seqtasks.engines import available
 from seqtasks.training.optimizers import make_optimizer
@@ -35,7 +35,7 @@ LAYERS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "simple_rnn": kera
 
 
 class Clock(keras.callbacks.Callback):
-    """The time at which training ended; `fit` of stock Keras may come back half a second later (see `Feed`)."""
+    """Time at which training ended; `fit` of stock Keras may return half a second later, see `UntunedDataAdapter`."""
 
     def on_train_end(self, logs: object = None) -> None:
         self.time = time.perf_counter()
@@ -56,7 +56,7 @@ def ours(cell: str, engine: str, images: np.ndarray, labels: np.ndarray, *settin
     task = cls(config.options, {"shape": [28, 28], "classes": [str(i) for i in range(10)]})
     model, _ = build(task, config)
     batches = task.batches(Examples({"image": images}, labels), config.train.batch_size, shuffle=True)
-    assert isinstance(batches, Batches)
+    assert isinstance(batches, ArrayBatches)
     model.compile(
         make_optimizer(config.train, len(batches)),
         task.loss(),
@@ -64,7 +64,9 @@ def ours(cell: str, engine: str, images: np.ndarray, labels: np.ndarray, *settin
         jit_compile=False,
         steps_per_execution=config.train.steps_per_execution,
     )
-    return lambda: seconds(lambda clock: model.fit(Feed(batches), verbose=0, shuffle=False, callbacks=[clock]))
+    return lambda: seconds(
+        lambda clock: model.fit(UntunedDataAdapter(batches), verbose=0, shuffle=False, callbacks=[clock])
+    )
 
 
 def stock(cell: str, images: np.ndarray, labels: np.ndarray) -> Callable[[], float]:

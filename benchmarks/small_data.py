@@ -23,7 +23,7 @@ from result_rows import rows_of
 LARGE = {  # the settings for the sets of the docs, see configs/
     "sentiment": "train.epochs=3 train.batch_size=32 options.pooling=max options.word_dropout=0",
     "tagging": "train.epochs=8 train.batch_size=32",
-    "translation": "train.epochs=10 train.batch_size=64 options.size=4000 options.dropout=0.3",
+    "translation": "train.epochs=10 train.batch_size=64 options.vocab_size=4000 options.dropout=0.3",
     "char_lm": "train.epochs=10 train.batch_size=64 encoder.units=512 encoder.layers=2 encoder.dropout=0.4",
 }
 ROWS = "sentiment:300,sentiment:2000,tagging:50,tagging:200,tagging:1000,translation:500,translation:3000,char_lm:30000"

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 
-def first_step(folder: Path) -> float:
+def first_valid_step(folder: Path) -> float:
     """Starts a run and returns the seconds until its first step is done."""
     begin = time.perf_counter()
     command = [sys.executable, "-m", "seqtasks", "run", "mnist_rows", "train.checkpoint_seconds=1e-6"]
@@ -47,7 +47,7 @@ def main() -> None:
     steps = []
     for round_number in range(given.rounds + 1):
         with tempfile.TemporaryDirectory() as folder:
-            seconds = first_step(Path(folder))
+            seconds = first_valid_step(Path(folder))
         if round_number:
             steps.append(seconds)
     rows = {"first training step": steps}

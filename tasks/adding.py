@@ -28,8 +28,8 @@ from seqtasks.layers import Encoder
 class Options:
     """The size of the problem."""
 
-    length: int = setting(100, "steps of a sequence; the literature goes from 100 to 1000", least=2)
-    examples: int = setting(10_000, "training examples", least=1)
+    length: int = setting(100, "steps of a sequence; the literature goes from 100 to 1000", ge=2)
+    examples: int = setting(10_000, "training examples", ge=1)
 
 
 @register_task("adding")

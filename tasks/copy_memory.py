@@ -29,8 +29,8 @@ BLANK, GO = 0, SYMBOLS + 1
 class Options:
     """The size of the problem."""
 
-    length: int = setting(100, "steps to wait; the literature goes from 100 to 1000", least=1)
-    examples: int = setting(10_000, "training examples", least=1)
+    length: int = setting(100, "steps to wait; the literature goes from 100 to 1000", ge=1)
+    examples: int = setting(10_000, "training examples", ge=1)
 
 
 @register_task("copy_memory")

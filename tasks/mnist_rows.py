@@ -18,7 +18,7 @@ from typing import Any
 import keras
 
 from seqtasks import register_task, setting
-from seqtasks.layers import Encoder, Reorder
+from seqtasks.layers import Encoder, PermuteTime
 from seqtasks.losses import SmoothedCrossentropy
 from seqtasks.task_types import ImageTask
 
@@ -27,12 +27,10 @@ from seqtasks.task_types import ImageTask
 class Options:
     """How an image becomes a sequence, and regularisation."""
 
-    pixels: bool = setting(False, "one pixel a step instead of one row", model_only=True)
-    permute: bool = setting(False, "a fixed random order of the steps", model_only=True)
-    augment: bool = setting(False, "move, turn and scale the training images at random", model_only=True)
-    label_smoothing: float = setting(
-        0.0, "share of the target spread over all classes", least=0, below=1, model_only=True
-    )
+    pixels: bool = setting(False, "one pixel a step instead of one row", affects_data=False)
+    permute: bool = setting(False, "a fixed random order of the steps", affects_data=False)
+    augment: bool = setting(False, "move, turn and scale the training images at random", affects_data=False)
+    label_smoothing: float = setting(0.0, "share of the target spread over all classes", ge=0, lt=1, affects_data=False)
 
 
 @register_task("mnist_rows")
@@ -50,7 +48,7 @@ class MnistRows(ImageTask):
             steps = self.shape[0] * self.shape[1]
             x = keras.layers.Reshape((steps, 1))(x)
         if self.options.permute:
-            x = Reorder.random(steps, seed=0)(x)
+            x = PermuteTime.random(steps, seed=0)(x)
         last, _ = encoder(x, return_sequences=False)
         logits = keras.layers.Dense(len(self.classes), dtype="float32", name="logits")(last)
         return keras.Model(inputs, logits, name=self.name)

@@ -23,12 +23,10 @@ from seqtasks.task_types import ImageTask
 class Options:
     """The perceptron, and regularisation."""
 
-    hidden: tuple[int, ...] = setting((512, 256), "widths of the hidden layers", model_only=True)
-    dropout: float = setting(0.3, "on each hidden layer", least=0, below=1, model_only=True)
-    augment: bool = setting(False, "move, turn and scale the training images at random", model_only=True)
-    label_smoothing: float = setting(
-        0.0, "share of the target spread over all classes", least=0, below=1, model_only=True
-    )
+    hidden: tuple[int, ...] = setting((512, 256), "widths of the hidden layers", affects_data=False)
+    dropout: float = setting(0.3, "on each hidden layer", ge=0, lt=1, affects_data=False)
+    augment: bool = setting(False, "move, turn and scale the training images at random", affects_data=False)
+    label_smoothing: float = setting(0.0, "share of the target spread over all classes", ge=0, lt=1, affects_data=False)
 
 
 @register_task("mnist_vanilla")

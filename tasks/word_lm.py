@@ -22,8 +22,8 @@ class Options(LanguageOptions):
     """The text and the model of it."""
 
     unit: Literal["words", "bpe"] = setting("words", "what is predicted; bpe: byte-pair units, which know every text")
-    size: int | None = setting(10_000, "the most words or units; null: all words", least=1)
-    min_frequency: int = setting(1, "rarer words are <unk>", least=1)
+    vocab_size: int | None = setting(10_000, "the most words or units; null: all words", ge=1)
+    min_frequency: int = setting(1, "rarer words are <unk>", ge=1)
     lowercase: bool = setting(False, "fold capitals first")
     punctuation: Literal["auto", "split", "keep"] = setting(
         "auto", "signs are words of their own (split), or not (keep); auto: split unless the text comes as train.txt …"
@@ -41,7 +41,7 @@ class WordLM(LanguageTask):
 
     def units(self, source: Source) -> dict[str, Any]:
         o = self.options
-        settings = {"kind": o.unit, "min_frequency": o.min_frequency, "lowercase": o.lowercase, "size": o.size}
+        settings = {"kind": o.unit, "min_frequency": o.min_frequency, "lowercase": o.lowercase, "size": o.vocab_size}
         if o.unit == "words":
             tokenized = source.folder is not None and (source.folder / "train.txt").is_file()
             settings["punctuation"] = o.punctuation == "split" or (o.punctuation == "auto" and not tokenized)

@@ -21,14 +21,14 @@ class Shape:
     """A model of recurrent layers and a batch for it."""
 
     cell: Literal["lstm", "gru", "simple_rnn"] = setting("lstm", "what PyTorch and Keras have, too")
-    units: int = setting(128, "of each recurrent layer", least=1)
-    layers: int = setting(1, "recurrent layers", least=1)
+    units: int = setting(128, "of each recurrent layer", ge=1)
+    layers: int = setting(1, "recurrent layers", ge=1)
     bidirectional: bool = setting(False, "both directions, side by side")
-    batch: int = setting(32, "rows", least=1)
-    time: int = setting(64, "steps of a row", least=1)
-    features: int = setting(128, "width of the input of the first layer", least=1)
-    vocabulary: int = setting(0, "rows of an embedding that makes that input; 0: the input is numbers", least=0)
-    outputs: int = setting(10, "classes of the softmax at the end", least=1)
+    batch: int = setting(32, "rows", ge=1)
+    time: int = setting(64, "steps of a row", ge=1)
+    features: int = setting(128, "width of the input of the first layer", ge=1)
+    vocabulary: int = setting(0, "rows of an embedding that makes that input; 0: the input is numbers", ge=0)
+    outputs: int = setting(10, "classes of the softmax at the end", ge=1)
     sequences: bool = setting(False, "an answer at each step, else one a row")
     lengths: tuple[int, ...] = setting(
         (), "in place of time: steps of the rows, more or less, of each batch that makes up a step"

@@ -15,6 +15,7 @@ from seqtasks.cli.console import print_rows
 from seqtasks.core import config as configuration
 from seqtasks.core import config_files, plugins
 from seqtasks.core import keras_import as quietly
+from seqtasks.core.aliases import present_name
 from seqtasks.core.errors import TASK_SETTINGS, ConfigError, RunError, UnknownNameError, suggest
 from seqtasks.experiments import results
 from seqtasks.experiments import run_folder as folders
@@ -44,7 +45,7 @@ def check(task: str, overrides: Sequence[str], config_file: str | None) -> tuple
     facts = plugins.declared(task)
     known: list[str] | None = facts.get("options")
     for option in configuration.option_names(name, overrides, config_file, own):
-        if known is not None and option not in known:
+        if known is not None and option not in known and present_name(option, known) is None:
             hint = suggest(option, known, "options.", TASK_SETTINGS)
             raise ConfigError(f"unknown setting options.{option}; {hint}")
     if config.data.source != "auto" or not (facts.get("tfds", True) or facts.get("builtin", True)):

@@ -58,7 +58,7 @@ def _engines(problems: list[str]) -> Iterator[tuple[str, str]]:
             ("not built, as there was no C compiler when seqtasks was installed; install one, then seqtasks again"),
         )
     else:
-        why = availability.nowhere()
+        why = availability.unavailable_reason()
         used = f"; not used: {why}" if why else ""
         yield "engine native", f"{library.instructions()} instructions, {library.threads()} threads{used}"
     for name in plugins.cells.names():

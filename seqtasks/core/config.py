@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from seqtasks.core import config_files
+from seqtasks.core.aliases import former_of_present
 from seqtasks.core.errors import ConfigError
 from seqtasks.core.files import is_utf8, shown
 from seqtasks.core.settings import build, flatten, parse, setting
@@ -30,16 +31,16 @@ class DataConfig:
 
     source: str = setting("auto", "auto, tfds, builtin, or files:DIR")
     tfds_dir: str | None = setting(
-        None, "folder of tensorflow-datasets; null: TFDS_DATA_DIR or its default", identity=False
+        None, "folder of tensorflow-datasets; null: TFDS_DATA_DIR or its default", hashed=False
     )
     limit: int | None = setting(
         None,
         "use only so many examples for training, and for validation (characters of a language model's text); chosen "
         "before vocabulary and splits are made",
-        least=1,
+        ge=1,
     )
     limit_test: int | None = setting(
-        None, "score only so many examples of the test split, for a quick run", least=1, identity=False
+        None, "score only so many examples of the test split, for a quick run", ge=1, hashed=False
     )
 
 
@@ -48,23 +49,23 @@ class EncoderConfig:
     """The recurrent encoder; the same settings for every task."""
 
     cell: str = setting("lstm", "a name from `seqtasks list cells`, or a file: ./my_cell.py or ./my_cell.py:name")
-    units: int = setting(128, "width of the state", least=1)
+    units: int = setting(128, "width of the state", ge=1)
     match: str | None = setting(None, "take as many units as make the encoder as large as, e.g., lstm:128")
-    layers: int = setting(1, "stacked layers", least=1)
-    last_units: int | None = setting(None, "width of the last layer; null: units", least=1)
+    layers: int = setting(1, "stacked layers", ge=1)
+    last_units: int | None = setting(None, "width of the last layer; null: units", ge=1)
     bidirectional: bool = setting(False, "read the sequence in both directions")
     merge: Literal["concat", "sum", "mean"] = setting("concat", "how the two directions are joined")
-    dropout: float = setting(0.0, "on the output of every layer, fresh at each step", least=0, below=1)
-    input_dropout: float = setting(0.0, "on the input of the first layer, fresh at each step", least=0, below=1)
+    dropout: float = setting(0.0, "on the output of every layer, fresh at each step", ge=0, lt=1)
+    input_dropout: float = setting(0.0, "on the input of the first layer, fresh at each step", ge=0, lt=1)
     recurrent_dropout: float = setting(
-        0.0, "on the state where it enters a recurrent product, one mask a sequence", least=0, below=1
+        0.0, "on the state where it enters a recurrent product, one mask a sequence", ge=0, lt=1
     )
-    variational_dropout: float = setting(0.0, "on the input of every layer, one mask a sequence", least=0, below=1)
+    variational_dropout: float = setting(0.0, "on the input of every layer, one mask a sequence", ge=0, lt=1)
     variational_input: float | None = setting(
-        None, "the same on the input of the first layer; null: variational_dropout", least=0, below=1
+        None, "the same on the input of the first layer; null: variational_dropout", ge=0, lt=1
     )
-    weight_drop: float = setting(0.0, "on the recurrent matrices, one mask a batch", least=0, below=1)
-    zoneout: float = setting(0.0, "chance of a state to keep its old value at a step", least=0, below=1)
+    weight_drop: float = setting(0.0, "on the recurrent matrices, one mask a batch", ge=0, lt=1)
+    zoneout: float = setting(0.0, "chance of a state to keep its old value at a step", ge=0, lt=1)
     skip: Literal["none", "residual", "highway", "dense"] = setting(
         "none", "residual or gated (highway) sums where the widths agree; dense: a layer reads all below it"
     )
@@ -77,39 +78,39 @@ class EncoderConfig:
 class TrainConfig:
     """Optimisation and the length of training."""
 
-    epochs: int | None = setting(None, "passes over the training split; null: as many as min_updates needs", least=1)
+    epochs: int | None = setting(None, "passes over the training split; null: as many as min_updates needs", ge=1)
     min_updates: int = setting(
         2000,
         "updates of the weights at least, where epochs is null; small data then trains for more epochs",
-        least=1,
-        identity=False,
+        ge=1,
+        hashed=False,
     )
-    batch_size: int = setting(128, "examples a step", least=1)
-    eval_batch_size: int = setting(500, "examples a batch when scoring", least=1, identity=False)
+    batch_size: int = setting(128, "examples a step", ge=1)
+    eval_batch_size: int = setting(500, "examples a batch when scoring", ge=1, hashed=False)
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = setting("adam", "the update rule")
-    learning_rate: float = setting(2e-3, "at the start", above=0)
-    momentum: float = setting(0.9, "of sgd", least=0, below=1)
-    weight_decay: float = setting(0.0, "decoupled, for adamw", least=0)
+    learning_rate: float = setting(2e-3, "at the start", gt=0)
+    momentum: float = setting(0.9, "of sgd", ge=0, lt=1)
+    weight_decay: float = setting(0.0, "decoupled, for adamw", ge=0)
     schedule: Literal["constant", "cosine", "plateau", "exponential", "step"] = setting(
         "cosine", "of the learning rate"
     )
-    warmup_epochs: float = setting(0.0, "linear rise before the cosine", least=0)
-    decay: float = setting(0.5, "factor of plateau (each time), exponential and step (each epoch)", above=0, below=1)
-    decay_after: int = setting(1, "epochs at the first learning rate, for step", least=1)
-    patience: int = setting(2, "epochs without progress before plateau acts", least=1)
-    clip_norm: float | None = setting(1.0, "largest global norm of the gradient; null: no clipping", above=0)
+    warmup_epochs: float = setting(0.0, "linear rise before the cosine", ge=0)
+    decay: float = setting(0.5, "factor of plateau (each time), exponential and step (each epoch)", gt=0, lt=1)
+    decay_after: int = setting(1, "epochs at the first learning rate, for step", ge=1)
+    patience: int = setting(2, "epochs without progress before plateau acts", ge=1)
+    clip_norm: float | None = setting(1.0, "largest global norm of the gradient; null: no clipping", gt=0)
     average: Literal["none", "ema", "nt_asgd", "epochs"] = setting(
         "none",
         "score and keep an average of the weights: decaying (ema), the mean since progress ended (nt_asgd), or that of "
         "the ends of the last epochs (epochs)",
     )
-    ema_momentum: float = setting(0.999, "of average=ema", least=0, below=1)
-    last_epochs: int = setting(5, "of average=epochs: how many, counted from train.epochs", least=1)
-    nonmono: int = setting(5, "epochs without progress before average=nt_asgd begins", least=1)
+    ema_momentum: float = setting(0.999, "of average=ema", ge=0, lt=1)
+    last_epochs: int = setting(5, "of average=epochs: how many, counted from train.epochs", ge=1)
+    nonmono: int = setting(5, "epochs without progress before average=nt_asgd begins", ge=1)
     early_stopping: int | None = setting(
         None,
         "stop after so many epochs without progress; null: never, or after a quarter of many computed epochs",
-        least=1,
+        ge=1,
     )
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = setting("float32", "of the arithmetic")
     jit: bool = setting(False, "compile the training step with XLA")
@@ -117,11 +118,11 @@ class TrainConfig:
         1,
         "training steps in one call of TensorFlow, one where weights are averaged: small models train faster, "
         "stops come after so many",
-        least=1,
-        identity=False,
+        ge=1,
+        hashed=False,
     )
-    tensorboard: bool = setting(False, "write TensorBoard logs (extra: tensorboard)", identity=False)
-    checkpoint_seconds: float = setting(30.0, "time between checkpoints inside an epoch", above=0, identity=False)
+    tensorboard: bool = setting(False, "write TensorBoard logs (extra: tensorboard)", hashed=False)
+    checkpoint_seconds: float = setting(30.0, "time between checkpoints inside an epoch", gt=0, hashed=False)
 
     @property
     def known_epochs(self) -> int:
@@ -135,7 +136,7 @@ class Config:
     """Everything that decides a run."""
 
     task: str = setting(help="a name from `seqtasks list tasks`, or a file")
-    seed: int = setting(0, "of weights, order and dropout", least=0)
+    seed: int = setting(0, "of weights, order and dropout", ge=0)
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     encoder: EncoderConfig = dataclasses.field(default_factory=EncoderConfig)
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
@@ -149,13 +150,15 @@ class Config:
         """Dotted keys to values."""
         return {key: value for key, value, _ in flatten(self)}
 
-    def identity(self, *more: Any) -> str:
+    def identity(self, *more: Any, former_names: bool = False) -> str:
         """Eight hex digits that change with every setting that can change a result.
 
         Args:
-            more: further facts to mix in: the task's version, the data's fingerprint.
+            more: Further facts that are hashed: the task's version, the data's fingerprint.
+            former_names: Hash the names that options had in seqtasks 0.1.
         """
-        keep = {key: value for key, value, field in flatten(self) if field.metadata.get("identity", True)}
+        names = former_of_present(self.to_dict()["options"]) if former_names else {}
+        keep = {names.get(key, key): value for key, value, field in flatten(self) if field.metadata.get("hashed", True)}
         text = json.dumps([keep, more], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 

@@ -7,19 +7,31 @@ dataclass from nested dictionaries and names the key in every error.
 from __future__ import annotations
 
 import dataclasses
+import logging
 import math
 import re
 import types
 import typing
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, TypeVar, Union
 
 import yaml
 
+from seqtasks.core.aliases import present_name
 from seqtasks.core.errors import TASK_SETTINGS, ConfigError, suggest
 
 D = TypeVar("D")
+_log = logging.getLogger(__name__)
 _MISSING: Any = object()
+_OLD_KEYWORDS = {
+    "least": "ge",
+    "above": "gt",
+    "most": "le",
+    "below": "lt",
+    "identity": "hashed",
+    "model_only": "affects_data",
+}
 _EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
 
 
@@ -28,34 +40,51 @@ def setting(
     help: str = "",
     *,
     factory: Any = None,
-    least: float | None = None,
-    above: float | None = None,
-    most: float | None = None,
-    below: float | None = None,
-    identity: bool = True,
-    model_only: bool = False,
+    ge: float | None = None,
+    gt: float | None = None,
+    le: float | None = None,
+    lt: float | None = None,
+    hashed: bool = True,
+    affects_data: bool = True,
     output: tuple[str, ...] = (),
+    **old: Any,
 ) -> Any:
-    """A dataclass field that documents and limits itself.
+    """A dataclass field with a help text and limits.
 
     Args:
-        default: the default value.
-        help: one phrase for `seqtasks show`, with the unit.
-        factory: makes the default, for dictionaries.
-        least, above, most, below: limits, `>=`, `>`, `<=`, `<`.
-        identity: false for what does not change a result (folders, logging), which
-            then stays out of the hash that names the run folder.
-        model_only: true for an option that changes neither data nor score, so that the
-            baselines need not be fitted anew.
-        output: the suffixes of the file that the value names, for an option of `predict`
-            that writes one; it is checked before the work begins.
+        default: Default value.
+        help: One phrase for `seqtasks show`, with the unit.
+        factory: Makes the default, for dictionaries.
+        ge, gt, le, lt: Limits: greater or equal, greater, less or equal, less.
+        hashed: False for a setting that does not change a result, such as a folder. It stays out of the hash
+            that names the run folder.
+        affects_data: False for an option that changes neither data nor score, so that the baselines need not be
+            fitted anew.
+        output: Suffixes of the file that the value names, for an option of `predict` that writes one. The name is
+            checked before the work begins.
+        **old: Keywords of version 0.1: least, above, most, below, identity, model_only.
+
+    Raises:
+        TypeError: Another keyword.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @dataclass(frozen=True)
+        ... class Options:
+        ...     length: int = setting(100, "steps of a sequence", ge=1)
     """
-    limits = {"≥": least, ">": above, "≤": most, "<": below}
+    for name, value in old.items():
+        if name not in _OLD_KEYWORDS:
+            raise TypeError(f"setting() got an unexpected keyword argument {name!r}")
+        new = _OLD_KEYWORDS[name]
+        warnings.warn(f"setting({name}=…) is now setting({new}=…)", DeprecationWarning, stacklevel=2)
+    ge, gt, le, lt = old.get("least", ge), old.get("above", gt), old.get("most", le), old.get("below", lt)
+    limits = {"≥": ge, ">": gt, "≤": le, "<": lt}
     metadata = {
         "help": help,
         "limits": {k: v for k, v in limits.items() if v is not None},
-        "identity": identity,
-        "model_only": model_only,
+        "hashed": old.get("identity", hashed),
+        "affects_data": not old["model_only"] if "model_only" in old else affects_data,
         "output": output,
     }
     if factory is not None:
@@ -90,9 +119,17 @@ def build(cls: type[D], values: Mapping[str, Any], where: str = "", raw: Mapping
     """
     hints = typing.get_type_hints(cls)
     fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    for key in values:
-        if key not in fields:
+    values = dict(values)
+    for key in list(values):
+        if key in fields:
+            continue
+        present = present_name(str(key), fields)
+        if present is None or where + present in (raw or {}):
             raise ConfigError(f"unknown setting {where}{key}; {suggest(str(key), fields, where, TASK_SETTINGS)}")
+        values[present] = values.pop(key)
+        if raw and where + key in raw:
+            raw = {**raw, where + present: raw[where + key]}
+            _log.warning("%s%s is now called %s%s", where, key, where, present)
     made: dict[str, Any] = {}
     for name, field in fields.items():
         if name not in values:

@@ -15,7 +15,7 @@ import numpy as np
 from seqtasks.data.splits import Examples
 
 
-class Ordered(keras.utils.PyDataset, ABC):
+class ResumableBatches(keras.utils.PyDataset, ABC):
     """Batches that can begin anywhere: what `keras.Model.fit` reads, and a killed run goes on with.
 
     Pass `shuffle=False` to `fit`: the order is decided here. A subclass calls `seek(0, 0)` at the
@@ -54,7 +54,7 @@ class Ordered(keras.utils.PyDataset, ABC):
         """Makes the order of `epoch`, from the seed and the epoch alone."""
 
 
-class Batches(Ordered):
+class ArrayBatches(ResumableBatches):
     """Batches of equal-shaped examples for `keras.Model.fit`, `evaluate` and `predict`.
 
     The last batch may be smaller; no example is left out.

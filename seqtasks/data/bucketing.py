@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from seqtasks.data.batches import Ordered, single
+from seqtasks.data.batches import ResumableBatches, single
 from seqtasks.data.splits import Examples
 
 
@@ -76,7 +76,7 @@ POOL = 256  # batches whose rows are sorted together
 JITTER = 0.1  # of the lengths that they are sorted by
 
 
-class Buckets(Ordered):
+class Buckets(ResumableBatches):
     """Batches of ragged examples for `keras.Model.fit` and `evaluate`.
 
     A new order each epoch is cut into pools; the rows of a pool are sorted by length, so

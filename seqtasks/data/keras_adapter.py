@@ -8,7 +8,7 @@ from typing import Any
 from keras.src.trainers.data_adapters.py_dataset_adapter import PyDatasetAdapter
 
 
-class Feed(PyDatasetAdapter):
+class UntunedDataAdapter(PyDatasetAdapter):
     """Batches for `keras.Model.fit`, `evaluate` and `predict`, to be passed in place of a `keras.utils.PyDataset`.
 
     On TensorFlow Keras reads a `PyDataset` through `tf.data`, whose thread that tunes buffers

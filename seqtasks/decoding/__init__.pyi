@@ -1,11 +1,11 @@
 from .beam_search import BeamSearch
 from .ctc import prefix_beam_search
 from .sampling import Sampler
-from .seq2seq import Writer
+from .seq2seq import Seq2SeqGenerator
 
 __all__ = [
     "BeamSearch",
     "Sampler",
-    "Writer",
+    "Seq2SeqGenerator",
     "prefix_beam_search",
 ]

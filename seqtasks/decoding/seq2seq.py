@@ -18,28 +18,30 @@ from seqtasks.decoding.sampling import Sampler, uniform
 from seqtasks.layers.bridge import Bridge
 from seqtasks.layers.decoder import Decoder
 from seqtasks.layers.scheduled_sampling import ScheduledSampling
-from seqtasks.layers.softmax_heads import SmoothedHead, SoftmaxHead
+from seqtasks.layers.softmax_heads import LabelSmoothingHead, SoftmaxHead
 
 
 @dataclass(frozen=True)
-class WriterOptions:
+class Seq2SeqOptions:
     """The decoder, its training and its search."""
 
-    embedding: int = setting(256, "width of the vectors of units", least=1, model_only=True)
-    tied: bool = setting(True, "the output layer has the vectors of the target", model_only=True)
+    embedding_dim: int = setting(256, "width of the vectors of units", ge=1, affects_data=False)
+    tie_embeddings: bool = setting(True, "the output layer has the vectors of the target", affects_data=False)
     attention: Literal["additive", "multiplicative", "none"] = setting(
-        "additive", "how the decoder reads what it writes about", model_only=True
+        "additive", "how the decoder reads what it writes about", affects_data=False
     )
-    feeding: bool = setting(False, "input feeding: the decoder reads its last output, step by step", model_only=True)
-    dropout: float = setting(0.3, "on vectors of units and on outputs", least=0, below=1, model_only=True)
-    smoothing: float = setting(0.1, "of labels", least=0, below=1, model_only=True)
-    sampling: float = setting(
-        0.0, "scheduled sampling: the share of given units that the model writes", least=0, most=1, model_only=True
+    input_feeding: bool = setting(
+        False, "input feeding: the decoder reads its last output, step by step", affects_data=False
     )
-    sampling_steps: int = setting(5000, "updates until that share is reached", least=1, model_only=True)
-    beams: int = setting(5, "of the search that is scored", least=1, model_only=True)
-    length_penalty: float = setting(1.0, "0 prefers short answers", least=0, model_only=True)
-    coverage: float = setting(0.0, "penalty for what nothing attends to", least=0, model_only=True)
+    dropout: float = setting(0.3, "on vectors of units and on outputs", ge=0, lt=1, affects_data=False)
+    label_smoothing: float = setting(0.1, "of labels", ge=0, lt=1, affects_data=False)
+    scheduled_sampling: float = setting(
+        0.0, "scheduled sampling: the share of given units that the model writes", ge=0, le=1, affects_data=False
+    )
+    sampling_steps: int = setting(5000, "updates until that share is reached", ge=1, affects_data=False)
+    num_beams: int = setting(5, "of the search that is scored", ge=1, affects_data=False)
+    length_penalty: float = setting(1.0, "0 prefers short answers", ge=0, affects_data=False)
+    coverage: float = setting(0.0, "penalty for what nothing attends to", ge=0, affects_data=False)
 
 
 def embedding(size: int, width: int, name: str) -> keras.layers.Embedding:
@@ -48,7 +50,7 @@ def embedding(size: int, width: int, name: str) -> keras.layers.Embedding:
 
 
 def writing(
-    memory: Any, states: Any, mask: Any, decoder: Decoder, vectors: keras.layers.Embedding, options: WriterOptions
+    memory: Any, states: Any, mask: Any, decoder: Decoder, vectors: keras.layers.Embedding, options: Seq2SeqOptions
 ) -> tuple[list[Any], Any]:
     """The end of a model that writes: bridge, decoder, softmax.
 
@@ -68,23 +70,26 @@ def writing(
     previous, targets = (keras.Input((None,), name=name, dtype="int32") for name in ("previous", "targets"))
     memory = keras.layers.Identity(name="memory")(memory)
     begun = Bridge(decoder.state_sizes, name="bridge")(states)
-    head = SoftmaxHead(vectors.input_dim, vectors if o.tied else None, name="head")
-    narrow = o.tied and decoder.output_size != vectors.output_dim
+    head = SoftmaxHead(vectors.input_dim, vectors if o.tie_embeddings else None, name="head")
+    narrow = o.tie_embeddings and decoder.output_size != vectors.output_dim
     to_vectors = keras.layers.Dense(vectors.output_dim, use_bias=False, name="to_vectors") if narrow else None
-    judge, drop = SmoothedHead(head, o.smoothing, name="losses"), keras.layers.Dropout(o.dropout)
+    scores_from_logits, drop = (
+        LabelSmoothingHead(head, o.label_smoothing, name="losses"),
+        keras.layers.Dropout(o.dropout),
+    )
 
     def write(given: Any) -> Any:
         outputs = drop(decoder(drop(vectors(given)), begun, memory, mask=mask)[0])
-        return judge(outputs if to_vectors is None else to_vectors(outputs), targets)
+        return scores_from_logits(outputs if to_vectors is None else to_vectors(outputs), targets)
 
     given = previous
-    if o.sampling:
-        given = ScheduledSampling(o.sampling, o.sampling_steps, name="sampling")(previous, write(previous)[1])
+    if o.scheduled_sampling:
+        given = ScheduledSampling(o.scheduled_sampling, o.sampling_steps, name="sampling")(previous, write(previous)[1])
     return [previous, targets], write(given)[0]
 
 
 @dataclass(frozen=True)
-class Written:
+class Hypothesis:
     """One sequence.
 
     Attributes:
@@ -98,7 +103,7 @@ class Written:
     rank: float
 
 
-class Writer:
+class Seq2SeqGenerator:
     """Writes sequences with a trained model that ends in `writing`; compiled once for each shape.
 
     Args:
@@ -132,7 +137,7 @@ class Writer:
         memory, *flat = map(ops.convert_to_tensor, self._reader.predict_on_batch(batch))
         return memory, [[flat.pop(0) for _ in layer] for layer in self.decoder.state_sizes]
 
-    def write(self, batch: np.ndarray, mask: np.ndarray | None, length: int) -> list[list[Written]]:
+    def write(self, batch: np.ndarray, mask: np.ndarray | None, length: int) -> list[list[Hypothesis]]:
         """The best sequences of up to `length` tokens for each row, the best first.
 
         Args:
@@ -162,7 +167,7 @@ class Writer:
         found = np.asarray(self.decoder(self.vectors(previous.padded()), states, memory, mask=mask)[1])
         return [row[:tokens] for row, tokens in zip(found, previous.lengths, strict=True)]
 
-    def _search(self, length: int) -> Callable[..., list[list[Written]]]:
+    def _search(self, length: int) -> Callable[..., list[list[Hypothesis]]]:
         covers = bool(self.coverage) and self.decoder.attention is not None
         # The step that begins a target is that of END.
         sampler = Sampler(self._step, temperature=0, end=END)
@@ -176,7 +181,7 @@ class Writer:
             bonus=self._covered if covers else None,
         )
 
-        def search(memory: Any, states: Any, mask: np.ndarray) -> list[list[Written]]:
+        def search(memory: Any, states: Any, mask: np.ndarray) -> list[list[Hypothesis]]:
             rows, steps = mask.shape
             given = [memory, ops.convert_to_tensor(mask)]
             if self.decoder.attention is not None:
@@ -209,6 +214,6 @@ class Writer:
         return self.coverage * ops.sum(ops.where(mask, seen, 0.0), axis=-1)
 
 
-def _cut(tokens: np.ndarray, score: float, rank: float) -> Written:
+def _cut(tokens: np.ndarray, score: float, rank: float) -> Hypothesis:
     ends = np.flatnonzero(tokens == END)
-    return Written(tokens[: ends[0]] if len(ends) else tokens, score, rank)
+    return Hypothesis(tokens[: ends[0]] if len(ends) else tokens, score, rank)

@@ -38,9 +38,9 @@ def choose(name: str, cell: Cell, recurrent_dropout: float = 0.0, zoneout: float
     if name not in ("auto", *ENGINES):
         raise ConfigError(f"unknown engine {name!r}; allowed: auto, {', '.join(sorted(ENGINES))}")
     reasons = {
-        "native": native.refuses(cell, recurrent_dropout),
-        "keras": keras_layers.refuses(cell, recurrent_dropout),
-        "parallel": parallel.refuses(cell),
+        "native": native.unsupported_reason(cell, recurrent_dropout),
+        "keras": keras_layers.unsupported_reason(cell, recurrent_dropout),
+        "parallel": parallel.unsupported_reason(cell),
         "loop": None,
     }
     if zoneout:
@@ -58,6 +58,6 @@ def choose(name: str, cell: Cell, recurrent_dropout: float = 0.0, zoneout: float
 
 def available(cell: Cell) -> list[str]:
     """The engines that can run a cell."""
-    refusals = {"native": native.refuses(cell), "keras": keras_layers.refuses(cell, 0.0)}
-    refusals |= {"loop": None, "parallel": parallel.refuses(cell)}
+    refusals = {"native": native.unsupported_reason(cell), "keras": keras_layers.unsupported_reason(cell, 0.0)}
+    refusals |= {"loop": None, "parallel": parallel.unsupported_reason(cell)}
     return [name for name, reason in refusals.items() if reason is None]

@@ -15,7 +15,7 @@ import keras
 from keras import ops
 from keras.src.backend import AutocastScope
 
-from seqtasks.engines.backend.masking import last_step
+from seqtasks.engines.backend.masking import last_valid_step
 from seqtasks.engines.linear_recurrence import fused
 
 Scan = Callable[..., tuple[Any, list[Any]]]
@@ -50,7 +50,7 @@ def run(
         outputs, final = scan(xs, real, *states)
         if sequences:
             return [outputs, *final]
-        ends = last_step(ops.swapaxes(outputs, 0, 1), None if real is None else ops.swapaxes(real, 0, 1))
+        ends = last_valid_step(ops.swapaxes(outputs, 0, 1), None if real is None else ops.swapaxes(real, 0, 1))
         return [ends if real is None else ops.where(ops.any(real, axis=0)[:, None], ends, last), *final]
 
     def forward(xs: Any, real: Any, start: Sequence[Any], values: Sequence[Any]) -> tuple[Any, Any, Any]:

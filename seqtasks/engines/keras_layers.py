@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _layers: weakref.WeakKeyDictionary[Cell, dict[Any, keras.layers.RNN]] = weakref.WeakKeyDictionary()
 
 
-def refuses(cell: Cell, recurrent_dropout: float) -> str | None:
+def unsupported_reason(cell: Cell, recurrent_dropout: float) -> str | None:
     """Why this engine cannot run a cell, or None if it can."""
     if not cell.has_own("keras_layer"):
         return f"Keras has no layer of the equations of {type(cell).__name__}"

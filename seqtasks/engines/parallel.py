@@ -13,7 +13,7 @@ import keras
 from keras import ops
 
 from seqtasks.engines import chunked_scan
-from seqtasks.engines.backend.masking import last_step
+from seqtasks.engines.backend.masking import last_valid_step
 from seqtasks.engines.linear_recurrence import compiles, linear_recurrence
 from seqtasks.engines.loop import project, project_steps
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 NARROW = 8  # features
 
 
-def refuses(cell: Cell) -> str | None:
+def unsupported_reason(cell: Cell) -> str | None:
     """Why this engine cannot run a cell, or None if it can."""
     if not cell.has_own("scan"):
         return f"{type(cell).__name__} has no `scan`, as only cells have that are linear in their state"
@@ -67,7 +67,7 @@ def run(
         outputs, final = scan(xs, real, *states)
     outputs, real = ops.swapaxes(outputs, 0, 1), None if real is None else ops.swapaxes(real, 0, 1)
     if not sequences:
-        return last_step(outputs, real), final
+        return last_valid_step(outputs, real), final
     if real is not None:
         outputs = ops.where(ops.expand_dims(real, -1), outputs, ops.zeros_like(outputs))
     return (ops.flip(outputs, axis=1) if reverse else outputs), final

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from seqtasks.core.aliases import with_present_names
 from seqtasks.core.config import Config
 from seqtasks.core.errors import RunError
 from seqtasks.core.settings import flatten
@@ -65,6 +66,8 @@ def stored_config(folder: Path) -> dict[str, Any]:
     groups = {field.name for field in dataclasses.fields(Config)}
     if not text.endswith("\n") or not groups <= values.keys():
         raise RunError(f"{path} has lost its end; {repair}")
+    if isinstance(values["options"], Mapping):
+        values["options"] = with_present_names(values["options"])
     return values
 
 
@@ -76,7 +79,7 @@ def same_result(config: Config, values: Mapping[str, Any]) -> bool:
         values: nested mappings, as read from `config.yaml`.
     """
     expected = config.to_dict()
-    keys = [key for key, _, field in flatten(config) if field.metadata.get("identity", True)]
+    keys = [key for key, _, field in flatten(config) if field.metadata.get("hashed", True)]
     return all(_value(expected, key) == _value(values, key) for key in keys)
 
 

@@ -14,12 +14,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from seqtasks.core.aliases import with_present_names
 from seqtasks.core.errors import ConfigError, DamagedRunError, RunError
 from seqtasks.core.files import write_text
 from seqtasks.core.settings import build
 
 FILE = "result.json"
-FORMAT = 1
+FORMAT = 2
+READABLE = (1, 2)  # format 1 has former names of options, see `core.aliases`
 NONE = "none"  # the cell of a model without recurrence
 CELL_FILE = "cell_file"  # among the versions of a row: the hash of the file that defines its cell
 
@@ -81,7 +83,7 @@ def from_json(text: str) -> Row:
     found = values.get("format") if isinstance(values, Mapping) else None
     if found is None:
         raise DamagedRunError("this is not a result row: it names no format; run it again")
-    if found != FORMAT:
+    if found not in READABLE:
         raise RunError(
             f"result format is {found}; this version of seqtasks reads format {FORMAT}; run it again with --force"
         )
@@ -89,6 +91,8 @@ def from_json(text: str) -> Row:
     missing = [f.name for f in fields if f.name not in values and f.default_factory is dataclasses.MISSING]
     if missing:
         raise DamagedRunError(f"the result row lacks {', '.join(missing)}; run it again")
+    if found == 1 and isinstance(values["config"], Mapping) and isinstance(values["config"].get("options"), Mapping):
+        values["config"] = {**values["config"], "options": with_present_names(values["config"]["options"])}
     try:
         return build(Row, {field.name: values[field.name] for field in fields if field.name in values})
     except ConfigError as error:

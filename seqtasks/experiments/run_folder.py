@@ -33,7 +33,8 @@ from seqtasks.core.files import usable, write_text
 from seqtasks.core.version import __version__
 from seqtasks.experiments import repair
 
-FORMAT = 1
+FORMAT = 2
+READABLE = (1, 2)  # format 1 has former names of options, see `core.aliases`
 
 
 @dataclass(frozen=True)
@@ -239,7 +240,7 @@ def open_run(path: Path) -> Run:
         found = facts["format"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedRunError(f"cannot read {file}: {error}; {repair.advice(path)}") from error
-    if found != FORMAT:
+    if found not in READABLE:
         raise RunError(
             f"{path} has format {found}, written by seqtasks {facts.get('seqtasks')}; this is seqtasks {__version__} "
             f"with format {FORMAT}; use that version or train again"

@@ -30,7 +30,7 @@ MISSING = "–"  # of a setting that a row does not have
 _CELL = "encoder.cell"
 _DERIVED = {"encoder.units": "encoder.match"}  # settings whose value follows from another one, where that one is set
 AGREE = ("version", "source", "fingerprint", "metric")
-_SETTINGS = [(key, field.metadata.get("identity", True)) for key, _, field in flatten(Config(task=""))]
+_SETTINGS = [(key, field.metadata.get("hashed", True)) for key, _, field in flatten(Config(task=""))]
 _ORDER = [key for key, _ in _SETTINGS]
 _FREE = {"task", "seed", "data.source"} | {key for key, identity in _SETTINGS if not identity}
 _Fact = tuple[Row, dict[str, Any]]

@@ -8,15 +8,15 @@ from .encoder import Encoder
 from .glimpse import GlimpseNetwork, GlimpseSensor
 from .losses import AuxiliaryLoss, SmoothedCrossentropy, TagLoss, TokenLoss
 from .metrics import Nats, Perplexity, TagAccuracy, TargetPerplexity
-from .permute_time import Reorder
+from .permute_time import PermuteTime
 from .pooling import Pooling
 from .recurrent import Recurrent
-from .recurrent_attention import Gaze
+from .recurrent_attention import RecurrentAttention
 from .scheduled_sampling import ScheduledSampling
-from .softmax_heads import AdaptiveSoftmaxHead, SmoothedHead, SoftmaxHead
-from .speech import BlankHead, JoinSteps, SpecAugment
+from .softmax_heads import AdaptiveSoftmaxHead, LabelSmoothingHead, SoftmaxHead
+from .speech import CTCHead, SpecAugment, TimeReduction
 from .tagging_head import TagHead
-from .vision import FilmReader, Places, RandomAffine
+from .vision import FrameEncoder, PositionEmbedding2D, RandomAffine
 
 __all__ = [
     "CRF",
@@ -24,33 +24,33 @@ __all__ = [
     "AdaptiveSoftmaxHead",
     "Attention",
     "AuxiliaryLoss",
-    "BlankHead",
     "Bridge",
+    "CTCHead",
     "CharacterWords",
     "Decoder",
     "Embedding",
     "Encoder",
-    "FilmReader",
-    "Gaze",
+    "FrameEncoder",
     "GlimpseNetwork",
     "GlimpseSensor",
-    "JoinSteps",
+    "LabelSmoothingHead",
     "Nats",
+    "PermuteTime",
     "Perplexity",
-    "Places",
     "Pooling",
+    "PositionEmbedding2D",
     "RandomAffine",
     "Recurrent",
-    "Reorder",
+    "RecurrentAttention",
     "ScheduledSampling",
     "SmoothedCrossentropy",
-    "SmoothedHead",
     "SoftmaxHead",
     "SpecAugment",
     "TagAccuracy",
     "TagHead",
     "TagLoss",
     "TargetPerplexity",
+    "TimeReduction",
     "TokenLoss",
     "WordDropout",
 ]

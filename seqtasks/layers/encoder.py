@@ -12,7 +12,7 @@ from keras import ops
 from seqtasks.cells.base import Cell, make_cell
 from seqtasks.core.config import EncoderConfig
 from seqtasks.core.errors import ConfigError
-from seqtasks.engines.backend.masking import first_step, last_step
+from seqtasks.engines.backend.masking import first_valid_step, last_valid_step
 from seqtasks.layers.implicit_mask import MaskedLayer
 from seqtasks.layers.recurrent import Recurrent
 
@@ -232,10 +232,10 @@ class Encoder(MaskedLayer):
 
     def _ends(self, x: Any, mask: Any) -> Any:
         """The inputs where the directions end, merged as their outputs are: (batch, size)."""
-        last = last_step(x, mask)
+        last = last_valid_step(x, mask)
         if not self.config.bidirectional:
             return last
-        first = first_step(x, mask)
+        first = first_valid_step(x, mask)
         if self.config.merge == "concat":
             half = x.shape[-1] // 2
             return ops.concatenate([last[:, :half], first[:, half:]], axis=-1)

@@ -85,7 +85,7 @@ class TagAccuracy(keras.metrics.MeanMetricWrapper):
 
 
 class TargetPerplexity(keras.metrics.MeanMetricWrapper):
-    """exp of the mean negative log-likelihood so far, by weights: the second column of what `SmoothedHead` gives."""
+    """Perplexity of the targets: exp of the weighted mean of the second column of `LabelSmoothingHead`."""
 
     def __init__(self, name: str = "perplexity", **kwargs: Any):
         super().__init__(lambda y_true, y_pred: y_pred[..., 1], name=name, **kwargs)

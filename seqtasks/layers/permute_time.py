@@ -11,7 +11,7 @@ from keras import ops
 
 
 @keras.saving.register_keras_serializable("seqtasks")
-class Reorder(keras.layers.Layer):
+class PermuteTime(keras.layers.Layer):
     """Puts the steps of (batch, time, features) into a fixed order.
 
     Args:
@@ -26,7 +26,7 @@ class Reorder(keras.layers.Layer):
             raise ValueError(f"order is {self.order}; allowed: a permutation of 0 … {len(self.order) - 1}")
 
     @classmethod
-    def random(cls, steps: int, seed: int) -> Reorder:
+    def random(cls, steps: int, seed: int) -> PermuteTime:
         """A permutation of `steps` steps that depends on the seed alone."""
         return cls(np.random.default_rng(seed).permutation(steps).tolist())
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 import keras
 from keras import ops
 
-from seqtasks.engines.backend.masking import last_step
+from seqtasks.engines.backend.masking import last_valid_step
 from seqtasks.layers.implicit_mask import MaskedLayer
 
 How = Literal["last", "mean", "max", "attention", "concat"]
@@ -90,7 +90,7 @@ class Pooling(MaskedLayer):
 
 
 def _last(x: Any, mask: Any) -> Any:
-    return last_step(_cleared(x, mask), mask)
+    return last_valid_step(_cleared(x, mask), mask)
 
 
 def _mean(x: Any, mask: Any) -> Any:

@@ -206,7 +206,7 @@ class Recurrent(MaskedLayer):
         """Which engine runs a call."""
         # One step, as in generation, needs none of what an engine does for a sequence.
         name = "loop" if x.shape[1] == 1 else self.running_engine
-        return self.portable_engine if name == "native" and native.elsewhere() else name
+        return self.portable_engine if name == "native" and native.cannot_embed_in_graph() else name
 
     def _start(self, x: Any, initial_state: Sequence[Any] | None, reset: Any, training: bool) -> list[Any]:
         """The states before the first step."""

@@ -13,11 +13,11 @@ from seqtasks.layers.glimpse import GlimpseNetwork
 Policy = Literal["learned", "random", "centre"]
 # How far a step of Adam moves a place, whatever the width of the core. Gradients of REINFORCE are mostly noise, which
 # Adam makes as large as any other: much more, and places wander; much less, and the answers are learnt without them.
-PACE = 4.0
+LOCATION_SCALE = 4.0
 
 
 @keras.saving.register_keras_serializable("seqtasks")
-class Gaze(keras.layers.Layer):
+class RecurrentAttention(keras.layers.Layer):
     """The recurrent attention model: glimpses, a core, the place of the next glimpse, an answer.
 
         g_t = glimpse(picture, l_t)        h_t, s_t = core(g_t, s_{t-1})
@@ -26,7 +26,7 @@ class Gaze(keras.layers.Layer):
 
     h has n units. The first glimpse is in the middle, as are all others before training. The
     gradient stops at l_t, and before W_l and w_b: the core learns from the answer alone, the
-    places from the reward alone (`GazeLoss`).
+    places from the reward alone (`RecurrentAttentionLoss`).
 
     References: Mnih et al. 2014, https://arxiv.org/abs/1406.6247; Ba, Mnih & Kavukcuoglu 2014,
     https://arxiv.org/abs/1412.7755
@@ -89,7 +89,7 @@ class Gaze(keras.layers.Layer):
         for t in range(steps):  # few: the graph holds them all
             place = noise[:, t] if self.policy == "random" else middle
             if self.place is not None and h is not None:
-                mean = self.place(PACE * ops.stop_gradient(h) / math.sqrt(self.core.output_size))
+                mean = self.place(LOCATION_SCALE * ops.stop_gradient(h) / math.sqrt(self.core.output_size))
                 place = ops.stop_gradient(mean + self.deviation * noise[:, t])
                 chances.append(self._log_density(place, mean))
                 values.append(self.value(ops.stop_gradient(h))[:, 0])
@@ -121,13 +121,13 @@ class Gaze(keras.layers.Layer):
         return {**super().get_config(), **own, **more}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Gaze:
+    def from_config(cls, config: dict[str, Any]) -> RecurrentAttention:
         parts = {name: keras.saving.deserialize_keras_object(config[name]) for name in ("core", "glimpse")}
         return cls(**{**config, **parts})
 
 
 def split(outputs: Any, classes: int, steps: int) -> tuple[Any, Any, Any, Any]:
-    """The parts of what `Gaze` gives.
+    """The parts of what `RecurrentAttention` gives.
 
     Returns:
         Logits (batch, classes); places (batch, glimpses, 2); the log-densities of the chosen

@@ -1,13 +1,32 @@
-"""Imports every class that a saved model may hold, which registers it with Keras."""
+"""Imports every class that a saved model may hold, which registers it with Keras; also under former names."""
 
 import importlib
 import pkgutil
 
+import keras
+
 from seqtasks import cells, layers
-from seqtasks.layers import decoder, encoder, losses, recurrent
+from seqtasks.layers.permute_time import PermuteTime
+from seqtasks.layers.recurrent_attention import RecurrentAttention
+from seqtasks.layers.softmax_heads import LabelSmoothingHead
+from seqtasks.layers.speech import CTCHead, TimeReduction
+from seqtasks.layers.vision import FrameEncoder, PositionEmbedding2D
 
 for _package in (cells, layers):
     for _module in pkgutil.iter_modules(_package.__path__, f"{_package.__name__}."):
         importlib.import_module(_module.name)
 
-__all__ = ["decoder", "encoder", "losses", "recurrent"]
+FORMER_NAMES: dict[str, type[keras.layers.Layer]] = {
+    "BlankHead": CTCHead,
+    "FilmReader": FrameEncoder,
+    "Gaze": RecurrentAttention,
+    "JoinSteps": TimeReduction,
+    "Places": PositionEmbedding2D,
+    "Reorder": PermuteTime,
+    "SmoothedHead": LabelSmoothingHead,
+}
+
+for _name, _class in FORMER_NAMES.items():
+    # A subclass of the former name, not only a former key: Keras stores weights under the names of classes.
+    _former = type(_name, (_class,), {"__doc__": f"`{_class.__name__}` in files saved by seqtasks 0.1.0."})
+    keras.saving.register_keras_serializable("seqtasks", _name)(_former)

@@ -164,7 +164,7 @@ class AdaptiveSoftmaxHead(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("seqtasks")
-class SmoothedHead(keras.layers.Layer):
+class LabelSmoothingHead(keras.layers.Layer):
     """The loss that is trained on, the one that is told, and the likeliest token.
 
     With smoothing ε the first is (1 - ε) times the negative log-likelihood of the token plus
@@ -216,5 +216,5 @@ class SmoothedHead(keras.layers.Layer):
         return {**super().get_config(), "head": head, "smoothing": self.smoothing}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> SmoothedHead:
+    def from_config(cls, config: dict[str, Any]) -> LabelSmoothingHead:
         return cls(**{**config, "head": keras.saving.deserialize_keras_object(config["head"])})

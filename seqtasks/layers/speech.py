@@ -12,7 +12,7 @@ from seqtasks.layers.implicit_mask import MaskedLayer
 
 
 @keras.saving.register_keras_serializable("seqtasks")
-class JoinSteps(MaskedLayer):
+class TimeReduction(MaskedLayer):
     """Puts each `factor` steps side by side, as between the layers of a pyramidal encoder.
 
     The last step is filled up with zeros where the number of steps is no multiple. What stands at
@@ -66,11 +66,11 @@ class JoinSteps(MaskedLayer):
 
 
 def joined_mask(mask: Any, factor: int) -> Any:
-    """The mask of what `JoinSteps` gives: a joined step is real if the first of its steps is.
+    """The mask of what `TimeReduction` gives: a joined step is real if the first of its steps is.
 
     Args:
         mask: (batch, time), true at real steps, which stand first.
-        factor: of `JoinSteps`.
+        factor: of `TimeReduction`.
 
     Returns:
         (batch, ⌈time / factor⌉).
@@ -82,7 +82,7 @@ BLANK = 0  # its number; labels begin at 1, and 0 ends the targets
 
 
 @keras.saving.register_keras_serializable("seqtasks")
-class BlankHead(MaskedLayer):
+class CTCHead(MaskedLayer):
     """A dense layer to logits of the blank and the labels; padding is blank for certain.
 
     A certain blank adds nothing to a CTC loss and writes no label, so the loss and the decoders need no

@@ -14,7 +14,7 @@ from seqtasks.layers.glimpse import check_filters
 
 
 @keras.saving.register_keras_serializable("seqtasks")
-class FilmReader(keras.layers.Layer):
+class FrameEncoder(keras.layers.Layer):
     """Convolutions of stride 2 over each image by itself, then a dense layer, all with ReLU.
 
     An image does not see the others, so padding changes nothing.
@@ -66,7 +66,7 @@ class FilmReader(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("seqtasks")
-class Places(keras.layers.Layer):
+class PositionEmbedding2D(keras.layers.Layer):
     """Adds a learned vector for each place of a grid, and lays the grid out as a sequence, row by row.
 
     Reference: Dosovitskiy et al. 2020, https://arxiv.org/abs/2010.11929 (learned places)

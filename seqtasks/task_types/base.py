@@ -14,8 +14,8 @@ import numpy as np
 from seqtasks.core.config import Config, NoOptions
 from seqtasks.core.errors import ConfigError
 from seqtasks.core.plugins import tasks
-from seqtasks.data.batches import Batches, Ordered
-from seqtasks.data.keras_adapter import Feed
+from seqtasks.data.batches import ArrayBatches, ResumableBatches
+from seqtasks.data.keras_adapter import UntunedDataAdapter
 from seqtasks.data.source import Source
 from seqtasks.data.splits import Examples, Splits
 from seqtasks.data.survey import Survey
@@ -151,7 +151,7 @@ class Task(ABC):
         return True
 
     @property
-    def row_metric(self) -> str:
+    def primary_metric(self) -> str:
         """The score that is the row's value: `metric`, unless the data decides. Needs `spec`."""
         return self.metric
 
@@ -165,29 +165,29 @@ class Task(ABC):
         """What else computed the scores, and how, by name; rows keep it among the versions."""
         return {}
 
-    def callbacks(self, validation: Ordered) -> list[keras.callbacks.Callback]:
+    def callbacks(self, validation: ResumableBatches) -> list[keras.callbacks.Callback]:
         """What happens first after each epoch, such as a score of the validation split for `monitor`."""
         return []
 
-    def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> Ordered:
+    def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> ResumableBatches:
         """The batches of a split."""
-        return Batches(examples, batch_size, shuffle, seed)
+        return ArrayBatches(examples, batch_size, shuffle, seed)
 
-    def score(self, model: keras.Model, batches: Ordered) -> dict[str, float]:
+    def score(self, model: keras.Model, batches: ResumableBatches) -> dict[str, float]:
         """All scores of a split by name, the task's metric among them."""
         logits, targets = self.logits(model, batches), batches.examples.targets
         if classes := self.spec.get("classes"):
             missing = np.setdiff1d(np.unique(targets), np.unique(logits.argmax(axis=-1)))
             self.unpredicted = [str(classes[int(number)]) for number in missing]
-        return self.judge(logits, targets)
+        return self.scores_from_logits(logits, targets)
 
-    def judge(self, logits: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+    def scores_from_logits(self, logits: np.ndarray, targets: np.ndarray) -> dict[str, float]:
         """The scores of logits (examples, classes) for the true classes (examples,)."""
         return classification_scores(logits, targets)
 
-    def logits(self, model: keras.Model, batches: Ordered) -> np.ndarray:
+    def logits(self, model: keras.Model, batches: ResumableBatches) -> np.ndarray:
         """The model's outputs for a split, in the order of its examples."""
-        return np.asarray(model.predict(Feed(batches), verbose=0), dtype=np.float64)
+        return np.asarray(model.predict(UntunedDataAdapter(batches), verbose=0), dtype=np.float64)
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: Any) -> list[dict[str, Any]] | Iterator[str]:
         """Answers for what a user typed, one dictionary of columns a row; or text in pieces, as it is generated.
@@ -227,7 +227,7 @@ class Task(ABC):
         """What a user would try first, by name: functions that fit it on the same training split."""
         return {}
 
-    def plots(self, model: keras.Model, batches: Ordered) -> Iterator[tuple[str, Figure | DataFrame]]:
+    def plots(self, model: keras.Model, batches: ResumableBatches) -> Iterator[tuple[str, Figure | DataFrame]]:
         """Pictures and tables of the test split as `(file name, figure or table)`."""
         return iter(())
 

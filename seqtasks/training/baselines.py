@@ -57,7 +57,7 @@ def quick_baselines(resolved: Resolved, runs_dir: Path, reporter: Reporter) -> l
 def _rows(resolved: Resolved, runs_dir: Path, reporter: Reporter, seconds: float) -> list[results.Row]:
     """The rows of the baselines that take at most `seconds`, or that are there."""
     config, task, splits = resolved.config, resolved.task, resolved.splits
-    options = dataclasses.replace(config.options, **_model_only(config.options))
+    options = dataclasses.replace(config.options, **_not_of_data(config.options))
     if options != config.options:
         task = type(task)(options)
         splits = load(task, config, Reporter(quiet=True))
@@ -94,12 +94,12 @@ def _row(
     found = fit()
     seconds = time.time() - begin
     facts = facts_of_row(task, splits, config, folder)
-    for option in _model_only(config.options):
+    for option in _not_of_data(config.options):
         del facts["config"]["options"][option]
     return results.Row(
         **facts,
         kind="baseline",
-        value=found.scores[task.row_metric],
+        value=found.scores[task.primary_metric],
         scores=found.scores,
         validation={},
         cell=name,
@@ -115,7 +115,7 @@ def _row(
     )
 
 
-def _model_only(options: Any) -> dict[str, Any]:
+def _not_of_data(options: Any) -> dict[str, Any]:
     """The options that do not concern a baseline, with their defaults."""
-    fields = [field for field in dataclasses.fields(options) if field.metadata.get("model_only")]
+    fields = [field for field in dataclasses.fields(options) if not field.metadata.get("affects_data", True)]
     return {field.name: getattr(type(options)(), field.name) for field in fields}

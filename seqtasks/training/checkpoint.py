@@ -21,7 +21,7 @@ import pandas as pd
 
 from seqtasks.core.errors import Interrupted, RunError
 from seqtasks.core.files import write_atomic, write_text
-from seqtasks.data.batches import Ordered
+from seqtasks.data.batches import ResumableBatches
 from seqtasks.experiments.run_folder import Run, writing
 from seqtasks.layers.recurrent import KEPT
 
@@ -60,7 +60,7 @@ class Checkpoint(keras.callbacks.Callback):
     def __init__(
         self,
         run: Run,
-        batches: Ordered,
+        batches: ResumableBatches,
         others: list[keras.callbacks.Callback],
         monitor: str,
         higher_is_better: bool,

@@ -10,7 +10,7 @@ import keras
 from seqtasks.core.config import Config
 from seqtasks.core.errors import ConfigError, Interrupted, TrainingDiverged
 from seqtasks.core.reporter import Reporter
-from seqtasks.data.keras_adapter import Feed
+from seqtasks.data.keras_adapter import UntunedDataAdapter
 from seqtasks.experiments.run_folder import Run
 from seqtasks.task_types.base import Task
 from seqtasks.training.checkpoint import Checkpoint
@@ -108,8 +108,8 @@ def _fit_until(
     callbacks: Sequence[keras.callbacks.Callback],
 ) -> None:
     model.fit(
-        Feed(batches),
-        validation_data=Feed(validation),
+        UntunedDataAdapter(batches),
+        validation_data=UntunedDataAdapter(validation),
         initial_epoch=epoch,
         epochs=until,
         callbacks=list(callbacks),

@@ -59,7 +59,7 @@ def ensemble(folders: Sequence[run_folder.Run], reporter: Reporter, trust: bool 
     first: tuple[Any, ...] = ()
     for folder in folders:
         task, config, model = open_trained(folder, trust)
-        if type(task).score is not Task.score:  # which is `judge` on `logits`
+        if type(task).score is not Task.score:  # which is `scores_from_logits` on `logits`
             raise ConfigError(f"task {task.name} has no probabilities of classes to average; give one run of it")
         splits = _data(folder, task, config, reporter)
         facts = (task.name, splits.source, splits.fingerprint, config.data.limit, task.spec.get("classes"))
@@ -68,8 +68,10 @@ def ensemble(folders: Sequence[run_folder.Run], reporter: Reporter, trust: bool 
             raise RunError(f"{folder.path} and {first[1]} are of different tasks or data; give runs of one")
         logits = task.logits(model, task.batches(splits.test, config.train.eval_batch_size))
         total = total + np.exp(log_softmax(logits))
-        rows.append({"run": folder.path.name, "seed": config.seed, **task.judge(logits, splits.test.targets)})
-    whole = task.judge(np.log(total / len(folders) + 1e-300), splits.test.targets)
+        rows.append(
+            {"run": folder.path.name, "seed": config.seed, **task.scores_from_logits(logits, splits.test.targets)}
+        )
+    whole = task.scores_from_logits(np.log(total / len(folders) + 1e-300), splits.test.targets)
     return [*rows, {"run": f"ensemble of {len(folders)}", "seed": "", **whole}]
 
 

@@ -9,7 +9,7 @@ from keras import ops
 
 from seqtasks.core.config import TrainConfig
 from seqtasks.engines.backend.fused_adam import Adam
-from seqtasks.training.weight_averaging import WeightAverage, steered
+from seqtasks.training.weight_averaging import WeightAverage, with_tunable_ema
 
 
 def make_optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
@@ -23,7 +23,7 @@ def make_optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizer
     # Keras's global_clipnorm scales all gradients by one factor; clipnorm would clip each alone.
     common: dict[str, Any] = {"learning_rate": rate, "global_clipnorm": config.clip_norm}
     if config.average != "none":
-        return steered(_optimizer(config, {**common, "use_ema": True}))
+        return with_tunable_ema(_optimizer(config, {**common, "use_ema": True}))
     return _optimizer(config, common)
 
 

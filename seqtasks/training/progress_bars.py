@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from seqtasks.core.errors import TrainingDiverged
 from seqtasks.core.reporter import Reporter
-from seqtasks.data.batches import Ordered
+from seqtasks.data.batches import ResumableBatches
 
 
 def progress_callbacks(reporter: Reporter, epochs: int, steps: int) -> list[keras.callbacks.Callback]:
@@ -109,7 +109,7 @@ class StopOnNaN(keras.callbacks.Callback):
         batches: tell where in the epoch a resumed fit begins.
     """
 
-    def __init__(self, learning_rate: float, batches: Ordered):
+    def __init__(self, learning_rate: float, batches: ResumableBatches):
         super().__init__()
         self.learning_rate = learning_rate
         self.batches = batches

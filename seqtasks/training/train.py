@@ -83,7 +83,9 @@ def run_resolved(
         reporter.say(f"{task.name} has no recurrent network with these options; encoder.* changes nothing")
         config = dataclasses.replace(config, encoder=EncoderConfig())
     code = plugins.code_of_cell(config.encoder.cell)
-    path = run_folder.path_of(runs_dir, config, identity(task, config, splits, code), None if task.recurrent else NONE)
+    named = None if task.recurrent else NONE
+    old = only is not None and only.facts["format"] == 1
+    path = run_folder.path_of(runs_dir, config, identity(task, config, splits, code, old), named)
     if only is not None and path.resolve() != only.path.resolve():
         raise RunError(
             f"{only.path} was made with other data or settings than those found now (they belong to {path}); "
@@ -124,10 +126,12 @@ def facts(task: Task, splits: Splits) -> dict[str, Any]:
     return {**facts, "spec": splits.spec}
 
 
-def identity(task: Task, config: Config, splits: Splits, cell_code: str | None = None) -> str:
+def identity(
+    task: Task, config: Config, splits: Splits, cell_code: str | None = None, former_names: bool = False
+) -> str:
     """The hash in the folder's name: of the settings, the task's version, the data, and the text of a cell's file."""
     code = [] if cell_code is None else [run_folder.code_hash(cell_code)]
-    return config.identity(task.version, splits.source, splits.fingerprint, *code)
+    return config.identity(task.version, splits.source, splits.fingerprint, *code, former_names=former_names)
 
 
 def facts_of_row(task: Task, splits: Splits, config: Config, folder: run_folder.Run) -> dict[str, Any]:
@@ -139,7 +143,7 @@ def facts_of_row(task: Task, splits: Splits, config: Config, folder: run_folder.
         "topology": task.topology,
         "source": splits.source,
         "fingerprint": splits.fingerprint,
-        "metric": task.row_metric,
+        "metric": task.primary_metric,
         "higher_is_better": task.higher_is_better,
         "seed": config.seed,
         "config": config.to_dict(),
@@ -210,7 +214,7 @@ def _train(task: Task, splits: Splits, config: Config, folder: run_folder.Run, r
     row = results.Row(
         **facts_of_row(task, splits, found, folder),
         kind="model",
-        value=scores[task.row_metric],
+        value=scores[task.primary_metric],
         scores=scores,
         validation={
             k.removeprefix("val_"): v for k, v in history[checkpoint.best_epoch - 1].items() if k.startswith("val_")

@@ -41,13 +41,13 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def classifier(base: Path) -> run_folder.Run:
     rows = [f"{'good' if n % 2 else 'bad'} film {n % 5},{'+' if n % 2 else '-'}" for n in range(60)]
     (base / "texts.csv").write_text("\n".join(["text,label", *rows]) + "\n", encoding="utf-8")
-    return make(base / "runs", "sentiment", f"data.source=files:{base / 'texts.csv'}", "options.embedding=4")
+    return make(base / "runs", "sentiment", f"data.source=files:{base / 'texts.csv'}", "options.embedding_dim=4")
 
 
 @pytest.fixture(scope="module")
 def language(base: Path) -> run_folder.Run:
     (base / "text.txt").write_text("the cat sat on the mat.\n" * 100, encoding="utf-8")
-    return make(base / "runs", "char_lm", f"data.source=files:{base / 'text.txt'}", "options.window=10")
+    return make(base / "runs", "char_lm", f"data.source=files:{base / 'text.txt'}", "options.bptt=10")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def tagger(base: Path) -> run_folder.Run:
     for part, count in (("train", 30), ("dev", 5), ("test", 5)):
         (base / "tags" / f"{part}.conll").write_text(rows * count, encoding="utf-8")
     source = f"data.source=files:{base / 'tags'}"
-    return make(base / "runs", "tagging", source, "options.words=4", "options.character_units=4")
+    return make(base / "runs", "tagging", source, "options.embedding_dim=4", "options.character_units=4")
 
 
 @pytest.mark.parametrize(

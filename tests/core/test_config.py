@@ -20,7 +20,7 @@ SOME_TASK = "a_task_of_the_tests"
 @dataclass(frozen=True)
 class Options:
     pixels: bool = setting(False, "a switch")
-    rate: float | None = setting(None, "a share", least=0)
+    rate: float | None = setting(None, "a share", ge=0)
     mode: Literal["a", "b"] = setting("a", "a choice")
     sizes: tuple[int, ...] = setting((1, 2), "several")
 
@@ -189,7 +189,7 @@ def test_the_identity_sees_what_changes_a_result(key, field):
     else:
         after = config(f"{key}={changed(before.flat()[key], annotation(key))}")
     assert after.flat()[key] != before.flat()[key]
-    assert (after.identity() != before.identity()) == field.metadata.get("identity", True)
+    assert (after.identity() != before.identity()) == field.metadata.get("hashed", True)
 
 
 def test_the_identity_is_stable_and_mixes_in_facts():
@@ -199,7 +199,7 @@ def test_the_identity_is_stable_and_mixes_in_facts():
 
 
 def test_settings_that_never_change_a_result_are_few_and_known():
-    free = {key for key, field in LEAVES if not field.metadata.get("identity", True)}
+    free = {key for key, field in LEAVES if not field.metadata.get("hashed", True)}
     of_training = {"eval_batch_size", "tensorboard", "checkpoint_seconds", "steps_per_execution", "min_updates"}
     # data.limit_test is a part of the fingerprint, and min_updates decides train.epochs.
     assert free == {"data.tfds_dir", "data.limit_test", *(f"train.{name}" for name in of_training)}

@@ -12,15 +12,15 @@ from seqtasks.core.settings import build, describe, flatten, parse, setting
 
 @dataclass(frozen=True)
 class Inner:
-    rate: float = setting(0.1, "a share", least=0, below=1)
-    size: int = setting(8, "a width", above=0, most=64)
+    rate: float = setting(0.1, "a share", ge=0, lt=1)
+    size: int = setting(8, "a width", gt=0, le=64)
 
 
 @dataclass(frozen=True)
 class Outer:
     name: str = setting("x", "a text")
     flag: bool = setting(False, "a switch")
-    often: int | None = setting(None, "null: never", least=1)
+    often: int | None = setting(None, "null: never", ge=1)
     kind: Literal["one", "two", "no"] = setting("one", "a choice")
     level: Literal[1, 2] = setting(1, "a number of two")
     sizes: list[int] = setting(help="several", factory=list)
@@ -28,7 +28,7 @@ class Outer:
     how: Literal["auto"] | float = setting("auto", "a choice or a number")
     more: dict[str, Any] = setting(help="anything", factory=dict)
     inner: Inner = dataclasses.field(default_factory=Inner)
-    folder: str = setting("runs", "where", identity=False)
+    folder: str = setting("runs", "where", hashed=False)
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ def test_built_settings_are_frozen_and_share_nothing():
 
 
 def test_flatten_names_every_leaf_once():
-    leaves = {key: (value, field.metadata.get("identity")) for key, value, field in flatten(build(Outer, {}))}
+    leaves = {key: (value, field.metadata.get("hashed")) for key, value, field in flatten(build(Outer, {}))}
     assert leaves["inner.rate"] == (0.1, True) and leaves["folder"] == ("runs", False)
     assert list(leaves)[-3:] == ["inner.rate", "inner.size", "folder"] and "inner" not in leaves
 

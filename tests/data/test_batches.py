@@ -4,13 +4,13 @@ import keras
 import numpy as np
 import pytest
 
-from seqtasks.data.batches import Batches
+from seqtasks.data.batches import ArrayBatches
 from seqtasks.data.splits import Examples
 
 
 def batches(n=10, size=4, inputs=1, **more):
     arrays = {f"x{i}": np.arange(n) * 10**i for i in range(inputs)}
-    return Batches(Examples(arrays, np.arange(n)), size, **more)
+    return ArrayBatches(Examples(arrays, np.arange(n)), size, **more)
 
 
 def epoch(made):
@@ -89,7 +89,7 @@ def test_seeking_gives_the_tail_of_the_epoch_and_then_whole_ones(start):
     assert epoch(again) == following
 
 
-class Watched(Batches):
+class Watched(ArrayBatches):
     """Keeps what Keras reads while an epoch is running; before, it only looks at shapes."""
 
     def __init__(self, n, size):
@@ -140,7 +140,7 @@ def test_a_fit_from_the_middle_of_an_epoch_reads_what_is_left():
 def test_predictions_come_in_the_order_of_the_examples():
     x = np.arange(10, dtype="float32")[:, None]
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-    plain = Batches(Examples({"x": x}, np.arange(10)), 4)
+    plain = ArrayBatches(Examples({"x": x}, np.arange(10)), 4)
     np.testing.assert_allclose(model.predict(plain, verbose=0), model(x), rtol=1e-5)
 
 

@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 
-from seqtasks.data.batches import Batches
+from seqtasks.data.batches import ArrayBatches
 from seqtasks.data.bucketing import Buckets, Ragged
-from seqtasks.data.keras_adapter import Feed
+from seqtasks.data.keras_adapter import UntunedDataAdapter
 from seqtasks.data.splits import Examples
 
 
@@ -19,17 +19,21 @@ def model():
 def batches(n=50, seed=3):
     rng = np.random.default_rng(0)
     examples = Examples({"x": rng.normal(size=(n, 3)).astype("float32")}, rng.normal(size=(n, 2)).astype("float32"))
-    return Batches(examples, 8, shuffle=True, seed=seed)
+    return ArrayBatches(examples, 8, shuffle=True, seed=seed)
 
 
 def test_training_and_predictions_are_those_of_the_batches_themselves():
     plain, fed = model(), model()
     of_plain, of_fed = batches(), batches()
     one = plain.fit(of_plain, epochs=3, validation_data=batches(9), shuffle=False, verbose=0).history
-    two = fed.fit(Feed(of_fed), epochs=3, validation_data=Feed(batches(9)), shuffle=False, verbose=0).history
+    two = fed.fit(
+        UntunedDataAdapter(of_fed), epochs=3, validation_data=UntunedDataAdapter(batches(9)), shuffle=False, verbose=0
+    ).history
     assert one == two and len(set(two["loss"])) == 3
     assert (of_fed.epoch, of_fed.start) == (of_plain.epoch, of_plain.start) == (3, 0)
-    np.testing.assert_array_equal(fed.predict(Feed(batches()), verbose=0), plain.predict(batches(), verbose=0))
+    np.testing.assert_array_equal(
+        fed.predict(UntunedDataAdapter(batches()), verbose=0), plain.predict(batches(), verbose=0)
+    )
 
 
 def test_epochs_of_more_and_fewer_batches_are_whole():
@@ -45,10 +49,10 @@ def test_epochs_of_more_and_fewer_batches_are_whole():
     net = keras.Model(tokens, keras.layers.GlobalAveragePooling1D()(keras.layers.Embedding(10, 1)(tokens)))
     net.compile("sgd", "mse")
     told = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(batch))
-    net.fit(Feed(made), epochs=4, callbacks=[told], shuffle=False, verbose=0)
+    net.fit(UntunedDataAdapter(made), epochs=4, callbacks=[told], shuffle=False, verbose=0)
     assert len(set(counts)) > 1, "the case tests nothing"
     assert seen == [number for count in counts for number in range(count)]
 
 
 def test_nothing_is_tuned():
-    assert Feed(batches()).get_tf_dataset().options().autotune.enabled is False
+    assert UntunedDataAdapter(batches()).get_tf_dataset().options().autotune.enabled is False

@@ -10,7 +10,7 @@ from keras import ops
 
 from seqtasks.decoding import ctc
 from seqtasks.layers.metrics import log_softmax
-from seqtasks.layers.speech import BlankHead
+from seqtasks.layers.speech import CTCHead
 
 LABELS = 2
 
@@ -60,7 +60,7 @@ def test_padding_changes_no_loss_whatever_stands_there():
         x = np.full((4, width, 3), 50.0, "float32")
         for i, n in enumerate(lengths):
             x[i, :n] = logits(n, i)
-        head = BlankHead(LABELS)
+        head = CTCHead(LABELS)
         head.build((None, None, 3))
         head.dense.kernel.assign(np.eye(3))
         out = head(x, mask=np.arange(width)[None] < np.array(lengths)[:, None])

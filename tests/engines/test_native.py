@@ -144,7 +144,7 @@ def test_a_subclass_with_its_own_equations_is_not_taken_for_its_parent():
             output, new = super().step(p, states)
             return 2 * output, new
 
-    assert native.refuses(Louder(4)).startswith("it has no loop for Louder")
+    assert native.unsupported_reason(Louder(4)).startswith("it has no loop for Louder")
 
 
 def test_xla_and_exports_take_another_engine(tmp_path):

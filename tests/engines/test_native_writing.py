@@ -7,7 +7,7 @@ from seqtasks import EncoderConfig
 from seqtasks.decoding.sampling import Sampler, uniform
 from seqtasks.engines import native
 from seqtasks.engines.native import library
-from seqtasks.engines.native.text_generation import Layer, Writer
+from seqtasks.engines.native.text_generation import Layer, NativeTextGenerator
 from seqtasks.layers import Encoder
 from seqtasks.task_types import LanguageOptions
 from seqtasks.task_types.language_modeling.model import LanguageStep, language_model, read
@@ -57,7 +57,7 @@ def test_each_draw_is_right_in_float64(kind, batch, units, vocabulary, threads, 
         rng.normal(size=(batch, vocabulary)),
         uniform(12, range(batch)),
     )
-    writer = Writer(*parts)
+    writer = NativeTextGenerator(*parts)
     monkeypatch.setattr(writer, "_threads", lambda: threads)
     found = writer(logits, states, draws, 0.8)
     after, last = forced(parts, states, found.tokens)
@@ -139,7 +139,7 @@ def test_other_engines_and_what_stands_between_layers_have_no_writer(changes):
 def test_a_draw_of_zero_takes_no_token_without_probability_and_no_number_stays_in_range():
     rng = np.random.default_rng(0)
     parts = stack(rng, library.LSTM, 8, 9, False)
-    writer, states = Writer(*parts), states_of(rng, parts[1], 1)
+    writer, states = NativeTextGenerator(*parts), states_of(rng, parts[1], 1)
     logits = np.array([[-1e9, 1, -1e9, 2, 0, 0, 0, 0, -1e9]], "f4")
     assert writer(logits, states, np.zeros((1, 1), "f4")).tokens == 1
     nearly = np.nextafter(np.float32(1), np.float32(0))
@@ -154,10 +154,10 @@ def test_what_does_not_fit_is_refused_and_nothing_is_nothing():
     parts = table, layers, head, bias = stack(rng, library.GRU, 8, 9, False)
     for wrong in ((table[:, :5], layers, head, bias), (table, layers, head[:3], bias), (table, layers, head, bias[1:])):
         with pytest.raises(ValueError, match="allowed"):
-            Writer(*wrong)
+            NativeTextGenerator(*wrong)
     projected = [layers[0], Layer(library.GRU, None, layers[1].bias, layers[1].u, layers[1].b)]
     with pytest.raises(ValueError, match="a layer without w reads 8 numbers; allowed: the first one"):
-        Writer(table, projected, head, bias)
+        NativeTextGenerator(table, projected, head, bias)
     without_b = [Layer(library.GRU, la.w, la.bias, la.u) for la in layers]
     with_b = [Layer(library.LSTM, np.zeros((6, 32)), np.zeros(32), np.zeros((8, 32)), np.zeros(24))]
     for wrong, told in (
@@ -166,8 +166,8 @@ def test_what_does_not_fit_is_refused_and_nothing_is_nothing():
         ([], "no layers"),
     ):
         with pytest.raises(ValueError, match=told):
-            Writer(table, wrong, head, bias)
-    writer, states, logits = Writer(*parts), states_of(rng, layers, 2), np.zeros((2, 9), "f4")
+            NativeTextGenerator(table, wrong, head, bias)
+    writer, states, logits = NativeTextGenerator(*parts), states_of(rng, layers, 2), np.zeros((2, 9), "f4")
     for wrong in ((logits[:1], states), (logits, states[:1]), (logits, [[s[0][:1]] for s in states])):
         with pytest.raises(ValueError, match="allowed"):
             writer(*wrong, uniform(3, [0, 1]))
@@ -180,7 +180,7 @@ def test_what_does_not_fit_is_refused_and_nothing_is_nothing():
 def test_several_threads_of_python_may_write_at_once():
     rng = np.random.default_rng(0)
     parts = stack(rng, library.LSTM, 128, 66, True)
-    writer, states, logits = Writer(*parts), states_of(rng, parts[1], 1), rng.normal(size=(1, 66))
+    writer, states, logits = NativeTextGenerator(*parts), states_of(rng, parts[1], 1), rng.normal(size=(1, 66))
     wanted = writer(logits, states, uniform(300, [0])).tokens
     found = at_once(lambda: writer(logits, states, uniform(300, [0])).tokens)
     assert len(found) == 4

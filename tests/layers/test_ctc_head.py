@@ -4,12 +4,12 @@ import keras
 import numpy as np
 import pytest
 
-from seqtasks.layers.speech import BLANK, BlankHead
+from seqtasks.layers.speech import BLANK, CTCHead
 
 
 def test_padding_is_blank_for_certain(tmp_path):
     inputs, steps = keras.Input((None, 4)), keras.Input((None,), dtype="bool")
-    model = keras.Model([inputs, steps], BlankHead(3, name="logits")(inputs, mask=steps))
+    model = keras.Model([inputs, steps], CTCHead(3, name="logits")(inputs, mask=steps))
     x = np.random.default_rng(0).normal(size=(2, 5, 4)).astype("float32")
     mask = np.arange(5)[None] < np.array([[5], [2]])
     out = model.predict([x, mask], verbose=0)
@@ -30,7 +30,7 @@ def test_gradients_are_finite_and_none_comes_from_padding():
         pytest.skip("gradients by TensorFlow")
     import tensorflow as tf
 
-    head = BlankHead(3)
+    head = CTCHead(3)
     x = tf.Variable(np.random.default_rng(0).normal(size=(3, 5, 4)).astype("float32"))
     mask = np.arange(5)[None] < np.array([[5], [2], [0]])
     with tf.GradientTape() as tape:

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from seqtasks.core.errors import ConfigError
-from seqtasks.layers.vision import FilmReader
+from seqtasks.layers.vision import FrameEncoder
 
 FILMS = np.random.default_rng(0).random((2, 3, 7, 9)).astype("float32")
 
 
 def test_each_image_is_read_by_itself():
-    reader = FilmReader([4, 5], 6)
+    reader = FrameEncoder([4, 5], 6)
     found = keras.ops.convert_to_numpy(reader(FILMS))
     assert found.shape == (2, 3, 6) and found.max() > 0
     for film, vectors in zip(FILMS, found, strict=True):
@@ -24,7 +24,7 @@ def test_each_image_is_read_by_itself():
 
 
 def test_the_first_convolution_by_hand():
-    reader = FilmReader([1], 1)
+    reader = FrameEncoder([1], 1)
     reader.build((None, None, 7, 9))
     kernel = np.random.default_rng(1).normal(size=(5, 5, 1, 1)).astype("float32")
     reader.convolutions[0].kernel.assign(kernel)
@@ -38,17 +38,17 @@ def test_the_first_convolution_by_hand():
 
 def test_it_is_saved_and_loaded(tmp_path):
     inputs = keras.Input((None, 7, 9))
-    model = keras.Model(inputs, FilmReader([4], 6)(inputs))
+    model = keras.Model(inputs, FrameEncoder([4], 6)(inputs))
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(loaded.predict(FILMS, verbose=0), model.predict(FILMS, verbose=0), atol=1e-6)
 
 
 def test_no_convolution_goes_and_one_without_filters_does_not():
-    reader = FilmReader([], 6)
+    reader = FrameEncoder([], 6)
     flat = FILMS.reshape(2, 3, -1)
     found = keras.ops.convert_to_numpy(reader(FILMS))
     wanted = np.maximum(flat @ keras.ops.convert_to_numpy(reader.dense.kernel), 0)
     np.testing.assert_allclose(found, wanted, atol=1e-5)
     with pytest.raises(ConfigError, match=r"filters of convolutions are \[4, 0\]; allowed: each ≥ 1"):
-        FilmReader([4, 0], 6)
+        FrameEncoder([4, 0], 6)

@@ -17,12 +17,12 @@ from seqtasks.layers.embedding import ActivityPenalty, Embedding, WordDropout
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.losses import AuxiliaryLoss, TagLoss
 from seqtasks.layers.metrics import TagAccuracy
-from seqtasks.layers.permute_time import Reorder
+from seqtasks.layers.permute_time import PermuteTime
 from seqtasks.layers.pooling import Pooling
 from seqtasks.layers.recurrent import Recurrent
 from seqtasks.layers.scheduled_sampling import ScheduledSampling
-from seqtasks.layers.softmax_heads import AdaptiveSoftmaxHead, SmoothedHead, SoftmaxHead
-from seqtasks.layers.speech import BlankHead, JoinSteps, SpecAugment, joined_mask
+from seqtasks.layers.softmax_heads import AdaptiveSoftmaxHead, LabelSmoothingHead, SoftmaxHead
+from seqtasks.layers.speech import CTCHead, SpecAugment, TimeReduction, joined_mask
 from seqtasks.layers.tagging_head import TagHead
 
 BUNDLED = [entry.name for entry in plugins.cells.entries() if entry.module.startswith("seqtasks.cells.")]
@@ -78,13 +78,13 @@ def attending():
 
 
 def joining():
-    join, above = JoinSteps(2), recurrent()
+    join, above = TimeReduction(2), recurrent()
     return lambda x, **mask: above(join(x, **mask), **{k: joined_mask(m, 2) for k, m in mask.items()})
 
 
 def reordering():
     order, above = [5, 0, 3, 1, 2, 4], recurrent()
-    layer = Reorder(order)
+    layer = PermuteTime(order)
     return lambda x, **mask: above(layer(x), **{k: m[:, order] for k, m in mask.items()})
 
 
@@ -134,7 +134,7 @@ AFTER = {
         keras.layers.TimeDistributed(keras.layers.Dense(3)),
     ),
     "heads": lambda: passing(SoftmaxHead(5), AdaptiveSoftmaxHead(5, [2])),
-    "blank": lambda: reading(BlankHead(3)),
+    "blank": lambda: reading(CTCHead(3)),
     **{f"tags {crf} {targets}": lambda c=crf, t=targets: tagging(c, t) for crf in (0, 1) for targets in (0, 1)},
     **{f"crf {targets}": lambda t=targets: emitting(t) for targets in (0, 1)},
 }
@@ -222,18 +222,18 @@ def layers_with_masks():
         "query": (Attention("additive", 3)(x, full), [MASK, None]),
         "memory": (Attention("additive", 3)(full, x), [None, None]),
         "pooling": (Pooling("mean")(x), [None]),
-        "joined": (JoinSteps(2)(x), [MASK[:, ::2]]),
-        "reordered": (Reorder([5, 4, 3, 2, 1, 0])(x), [MASK[:, ::-1]]),
+        "joined": (TimeReduction(2)(x), [MASK[:, ::2]]),
+        "reordered": (PermuteTime([5, 4, 3, 2, 1, 0])(x), [MASK[:, ::-1]]),
         "augmented": (SpecAugment()(x, training=True), [MASK]),
         "tags": (TagHead(["a", "b"], True)(x), [MASK]),
         "losses of tags": (TagHead(["a", "b"])(x, LABELS % 2), [MASK]),
         "crf": (CRF(4)(x), [MASK]),
         "loss of a crf": (CRF(4)(x, LABELS), [None]),
-        "blank": (BlankHead(3)(x), [None]),
+        "blank": (CTCHead(3)(x), [None]),
         "head": (head(x), [MASK]),
         "losses of a head": (head(x, LABELS), [MASK]),
         "adaptive head": (AdaptiveSoftmaxHead(5, [2])(x, LABELS), [MASK]),
-        "smoothed head": (SmoothedHead(head)(x, LABELS), [MASK, MASK]),
+        "smoothed head": (LabelSmoothingHead(head)(x, LABELS), [MASK, MASK]),
         "dropped words": (WordDropout(0.5, 7)(x, TOKENS, training=True), [MASK]),
         "penalty": (ActivityPenalty(1.0, 1.0)(x, x, training=True), [MASK]),
         "auxiliary loss": (AuxiliaryLoss()(x, full[..., 0], training=True), [MASK]),
@@ -276,7 +276,7 @@ def test_a_mask_that_is_only_an_argument_stays_one():
     """Its model has sample weights, and Keras would mask the loss a second time."""
     tokens, mask = keras.Input((6,), dtype="int32"), keras.Input((6,), dtype="bool")
     x = keras.layers.Embedding(7, 4)(tokens)
-    for layer in (recurrent(engine="keras"), encoder(layers=2, skip="residual"), SpecAugment(), JoinSteps(2)):
+    for layer in (recurrent(engine="keras"), encoder(layers=2, skip="residual"), SpecAugment(), TimeReduction(2)):
         assert mask_of(keras.tree.flatten(layer(x, mask=mask))[0]) is None
         outputs = keras.tree.flatten(layer(ops.convert_to_tensor(X), mask=MASK))
         assert all(mask_of(output) is None for output in outputs)

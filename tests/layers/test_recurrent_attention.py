@@ -9,8 +9,8 @@ from keras import ops
 from seqtasks.core.config import EncoderConfig
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.glimpse import GlimpseNetwork, GlimpseSensor
-from seqtasks.layers.recurrent_attention import Gaze, split
-from seqtasks.task_types.visual_attention.model import GazeLoss
+from seqtasks.layers.recurrent_attention import RecurrentAttention, split
+from seqtasks.task_types.visual_attention.model import RecurrentAttentionLoss
 
 CLASSES, SIDE, DEVIATION = 3, 8, 0.4
 
@@ -18,7 +18,7 @@ CLASSES, SIDE, DEVIATION = 3, 8, 0.4
 def make(policy="learned", cell="simple_rnn", seed=0):
     keras.utils.set_random_seed(seed)
     core = Encoder(EncoderConfig(cell=cell, units=5), name="encoder")
-    gaze = Gaze(core, GlimpseNetwork(4, 3, 2, name="glimpse"), CLASSES, policy, DEVIATION, name="gaze")
+    gaze = RecurrentAttention(core, GlimpseNetwork(4, 3, 2, name="glimpse"), CLASSES, policy, DEVIATION, name="gaze")
     gaze.build((None, SIDE, SIDE), (None, 3, 2))
     gaze.built = True
     rng = np.random.default_rng(seed)
@@ -75,7 +75,7 @@ def test_places_that_are_not_learnt(policy):
     assert chances.shape == values.shape == (4, 0)
     assert not any("place" in name or "value" in name for name in named(gaze))
     targets = np.array([0, 1, 2, 0])
-    loss = GazeLoss(CLASSES, 3)(targets, gaze(x, noise))
+    loss = RecurrentAttentionLoss(CLASSES, 3)(targets, gaze(x, noise))
     wanted = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(targets, gaze(x, noise)[:, :CLASSES])
     assert float(loss) == pytest.approx(float(wanted), rel=1e-6)
 
@@ -84,7 +84,7 @@ def reinforce_gradients(gaze, x, noise, targets, weights=None):
     """Of the loss whose only learnt weights are those of the places."""
     found = named(gaze)
     with tf.GradientTape() as tape:
-        loss = GazeLoss(CLASSES, noise.shape[1], reduction=None)(targets, gaze(x, noise))
+        loss = RecurrentAttentionLoss(CLASSES, noise.shape[1], reduction=None)(targets, gaze(x, noise))
         loss = ops.mean(loss) if weights is None else ops.sum(loss * weights)
     names = ["place/kernel", "place/bias"]
     return dict(zip(names, tape.gradient(loss, [found[name].value for name in names]), strict=True))
@@ -139,7 +139,7 @@ def test_all_gradients_against_pytorch():
     noise, targets = rng.normal(size=(6, 3, 2)).astype("float32"), rng.integers(CLASSES, size=6)
     weights = named(gaze)
     with tf.GradientTape() as tape:
-        loss = GazeLoss(CLASSES, 3, reinforce=0.7)(targets, gaze(x, noise))
+        loss = RecurrentAttentionLoss(CLASSES, 3, reinforce=0.7)(targets, gaze(x, noise))
     found = dict(zip(weights, tape.gradient(loss, [w.value for w in weights.values()]), strict=True))
 
     w = {n: torch.tensor(ops.convert_to_numpy(v), dtype=torch.float64, requires_grad=True) for n, v in weights.items()}

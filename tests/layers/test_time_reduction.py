@@ -6,7 +6,7 @@ import pytest
 
 from seqtasks.core.config import EncoderConfig
 from seqtasks.layers.encoder import Encoder
-from seqtasks.layers.speech import JoinSteps, joined_mask
+from seqtasks.layers.speech import TimeReduction, joined_mask
 
 
 def rows(lengths, time, size=3, fill=np.nan):
@@ -20,22 +20,22 @@ def rows(lengths, time, size=3, fill=np.nan):
 @pytest.mark.parametrize("time", [1, 4, 5])
 def test_steps_stand_side_by_side_and_the_last_is_filled_with_zeros(factor, time):
     x, _ = rows([time], time)
-    found = np.array(JoinSteps(factor)(x))
+    found = np.array(TimeReduction(factor)(x))
     steps = -(-time // factor)
     expected = np.concatenate([x, np.zeros((1, steps * factor - time, 3), "float32")], 1).reshape(1, steps, -1)
     np.testing.assert_array_equal(found, expected)
-    assert JoinSteps(factor).compute_output_shape((1, time, 3)) == found.shape
+    assert TimeReduction(factor).compute_output_shape((1, time, 3)) == found.shape
 
 
 def test_padding_changes_nothing_whatever_stands_there():
     lengths = [5, 4, 1, 0]
     for time in (5, 6, 9):
         x, mask = rows(lengths, time)
-        found, real = np.array(JoinSteps(2)(x, mask=mask)), np.array(joined_mask(mask, 2))
+        found, real = np.array(TimeReduction(2)(x, mask=mask)), np.array(joined_mask(mask, 2))
         assert real.sum(axis=1).tolist() == [3, 2, 1, 0] and real.shape == found.shape[:2]
         assert not found[~real].any() and np.isfinite(found).all()
         for i, n in enumerate(lengths):
-            alone = np.array(JoinSteps(2)(x[i : i + 1, :n])) if n else np.zeros((1, 0, 6))
+            alone = np.array(TimeReduction(2)(x[i : i + 1, :n])) if n else np.zeros((1, 0, 6))
             np.testing.assert_array_equal(found[i, : -(-n // 2)], alone[0])
 
 
@@ -45,7 +45,7 @@ def test_a_pyramid_of_encoders_is_saved_and_gives_the_same_with_more_padding(tmp
     x, mask = inputs, steps
     for _ in range(2):
         x, _ = Encoder(settings)(x, mask=mask)
-        x, mask = JoinSteps(2)(x, mask=mask), joined_mask(mask, 2)
+        x, mask = TimeReduction(2)(x, mask=mask), joined_mask(mask, 2)
     x, _ = Encoder(settings)(x, mask=mask)
     model = keras.Model([inputs, steps], x)
     short, long = (model.predict(list(rows([7, 6, 2], time, fill=1.0)), verbose=0) for time in (7, 12))
@@ -59,4 +59,4 @@ def test_a_pyramid_of_encoders_is_saved_and_gives_the_same_with_more_padding(tmp
 
 def test_a_factor_below_one_is_refused():
     with pytest.raises(ValueError, match="factor is 0; allowed: 1 or more"):
-        JoinSteps(0)
+        TimeReduction(0)

@@ -17,7 +17,7 @@ from tests.data.image.test_captions import folder_of
 from ..helpers import predict
 
 QUIET = Reporter(quiet=True)
-SMALL = ["encoder.units=24", "options.embedding=24", "options.filters=[8,16]", "options.dropout=0"]
+SMALL = ["encoder.units=24", "options.embedding_dim=24", "options.filters=[8,16]", "options.dropout=0"]
 
 
 def run(folder, *words):
@@ -81,7 +81,7 @@ def test_batches_are_those_of_their_epoch():
 
 
 def test_scenes_with_other_decoders(tmp_path):
-    small = ["data.source=builtin", "options.scenes=64", "train.epochs=1", "data.limit=64", "options.beams=2"]
+    small = ["data.source=builtin", "options.scenes=64", "train.epochs=1", "data.limit=64", "options.num_beams=2"]
     row, _ = run(tmp_path, *small, "options.attention=none", "encoder.cell=lstm")
     assert set(row.scores) == {"exact", "exact_greedy", "bleu", "chrf", "perplexity"}
     Image.fromarray(np.zeros((32, 32), np.uint8)).save(tmp_path / "black.png")

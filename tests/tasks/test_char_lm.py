@@ -25,7 +25,7 @@ def trained(tmp_path_factory):
     letters = np.random.default_rng(0).choice(list("abcd"), 6000)
     (folder / "text.txt").write_text("".join(letter + letter.upper() for letter in letters))
     words = [f"data.source=files:{folder / 'text.txt'}", "encoder.cell=gru", "encoder.units=32", "encoder.layers=1"]
-    words += ["train.epochs=8", "train.batch_size=8", "options.window=20", "train.learning_rate=0.01"]
+    words += ["train.epochs=8", "train.batch_size=8", "options.bptt=20", "train.learning_rate=0.01"]
     words += ["encoder.dropout=0.2"]
     cls = plugins.load_task("char_lm")
     config = resolve("char_lm", cls.Options, words)

@@ -17,8 +17,8 @@ from seqtasks.training.baselines import run_baselines
 from ..helpers import predict
 
 QUIET = Reporter(quiet=True)
-SMALL = ["encoder.cell=gru", "encoder.units=24", "options.canvas=8", "options.shortest=3", "options.longest=6",
-         "options.noise=0", "options.examples=300", "data.limit=300", "options.filters=[8]", "options.size=32",
+SMALL = ["encoder.cell=gru", "encoder.units=24", "options.canvas=8", "options.min_length=3", "options.max_length=6",
+         "options.noise=0", "options.examples=300", "data.limit=300", "options.filters=[8]", "options.frame_dim=32",
          "train.batch_size=20"]  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from seqtasks.training.baselines import run_baselines
 from ..helpers import predict
 
 QUIET = Reporter(quiet=True)
-SMALL = ["encoder.cell=gru", "encoder.units=24", "options.canvas=10", "options.glimpses=3", "options.size=4",
+SMALL = ["encoder.cell=gru", "encoder.units=24", "options.canvas=10", "options.glimpses=3", "options.glimpse_size=4",
          "options.scales=2", "options.hidden=16", "train.batch_size=25"]  # fmt: skip
 
 

@@ -22,7 +22,7 @@ QUIET = Reporter(quiet=True)
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("sentiment")
     cls = plugins.load_task("sentiment")
-    words = ["data.source=builtin", "encoder.units=16", "options.embedding=16", "options.embedding_dropout=0",
+    words = ["data.source=builtin", "encoder.units=16", "options.embedding_dim=16", "options.embedding_dropout=0",
              "options.dropout=0", "train.epochs=4", "train.learning_rate=0.01", "options.adversarial=0"]  # fmt: skip
     config = resolve("sentiment", cls.Options, words)
     row, _ = train.run(config, cls, folder, QUIET)
@@ -70,14 +70,14 @@ def test_tables_with_three_labels_and_empty_texts(tmp_path, more):
     row = check_task(
         plugins.load_task("sentiment"),
         tmp_path / "runs",
-        [f"data.source=files:{tmp_path / 'all.csv'}", f"options.{more}", "options.embedding=8"],
+        [f"data.source=files:{tmp_path / 'all.csv'}", f"options.{more}", "options.embedding_dim=8"],
         inputs=["good"],
     )
     assert row.params > 0
 
 
 def test_without_recurrence(tmp_path):
-    words = ["options.recurrence=false", "options.pooling=mean", "options.embedding=8"]
+    words = ["options.recurrence=false", "options.pooling=mean", "options.embedding_dim=8"]
     cls = plugins.load_task("sentiment")
     config = resolve("sentiment", cls.Options, ["data.source=builtin", "data.limit=100", "train.epochs=1", *words])
     row, _ = train.run(config, cls, tmp_path, QUIET)

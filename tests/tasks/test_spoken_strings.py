@@ -21,7 +21,7 @@ from seqtasks.training.baselines import run_baselines
 from ..helpers import predict
 
 QUIET = Reporter(quiet=True)
-SMALL = ["data.source=builtin", "encoder.units=24", "encoder.dropout=0", "options.bands=20", "options.longest=2",
+SMALL = ["data.source=builtin", "encoder.units=24", "encoder.dropout=0", "options.bands=20", "options.max_length=2",
          "options.tests=40", "options.time_masks=0", "options.band_masks=0", "train.learning_rate=0.01",
          "train.batch_size=16", "options.gap=0.1"]  # fmt: skip
 
@@ -75,7 +75,7 @@ def test_files_are_read_off(trained, tmp_path):
 
 def test_every_option_keeps_the_contract(tmp_path):
     words = ["options.pyramid=1", "options.join=1", "options.voices=mixed", "options.lm_weight=0.5",
-             "options.lm_order=3", "options.features=mfcc", "options.speaker=dan", "options.beams=2",
+             "options.lm_order=3", "options.features=mfcc", "options.speaker=dan", "options.num_beams=2",
              "options.noise=0.1"]  # fmt: skip
     small = [*SMALL, "encoder.units=8", "options.strings=24", "train.epochs=1"]
     row = check_task(plugins.load_task("spoken_strings"), tmp_path, [*small, *words])

@@ -38,8 +38,8 @@ def trained(tmp_path_factory):
         for language, text in zip(("en", "de"), lines(n, seed), strict=True):
             (folder / f"{part}.{language}").write_text("".join(f"{line}\n" for line in text), encoding="utf-8")
     cls = plugins.load_task("translation")
-    words = [f"data.source=files:{folder}", "encoder.units=24", "options.embedding=24", "options.dropout=0",
-             "options.size=300", "train.epochs=8", "train.batch_size=20", "train.learning_rate=0.01"]  # fmt: skip
+    words = [f"data.source=files:{folder}", "encoder.units=24", "options.embedding_dim=24", "options.dropout=0",
+             "options.vocab_size=300", "train.epochs=8", "train.batch_size=20", "train.learning_rate=0.01"]  # fmt: skip
     config = resolve("translation", cls.Options, words)
     row, _ = train.run(config, cls, base / "runs", QUIET)
     return base / "runs" / row.run, row, config, folder
@@ -91,25 +91,30 @@ def test_baselines_know_less(trained):
 
 def test_pairs_that_are_too_long(trained, tmp_path):
     cls = plugins.load_task("translation")
-    config = resolve("translation", cls.Options, [f"data.source=files:{trained[3]}", "options.longest=1"])
-    with pytest.raises(DataError, match=r"all training pairs have more than options\.longest=1"):
+    config = resolve("translation", cls.Options, [f"data.source=files:{trained[3]}", "options.max_length=1"])
+    with pytest.raises(DataError, match=r"all training pairs have more than options\.max_length=1"):
         train.run(config, cls, tmp_path, QUIET)
 
 
 @pytest.mark.parametrize(
     "words",
     [
-        ["options.attention=none", "options.reverse=true", "options.sampling=0.3", "options.sampling_steps=2"],
-        ["options.feeding=true", "options.attention=multiplicative", "options.decoder_cell=lstm"],
-        ["options.unit=words", "options.tied=false", "options.copy=true"],
-        ["options.shared=true", "options.tokens=400", "options.coverage=0.2"],
+        [
+            "options.attention=none",
+            "options.reverse=true",
+            "options.scheduled_sampling=0.3",
+            "options.sampling_steps=2",
+        ],
+        ["options.input_feeding=true", "options.attention=multiplicative", "options.decoder_cell=lstm"],
+        ["options.unit=words", "options.tie_embeddings=false", "options.copy=true"],
+        ["options.shared=true", "options.max_tokens_per_batch=400", "options.coverage=0.2"],
     ],
     ids=str,
 )
 def test_other_models(trained, tmp_path, words):
     cls = plugins.load_task("translation")
-    small = [f"data.source=files:{trained[3]}", "encoder.units=8", "options.embedding=8", "train.epochs=1",
-             "data.limit=40", "options.size=300", "options.beams=2"]  # fmt: skip
+    small = [f"data.source=files:{trained[3]}", "encoder.units=8", "options.embedding_dim=8", "train.epochs=1",
+             "data.limit=40", "options.vocab_size=300", "options.num_beams=2"]  # fmt: skip
     row, _ = train.run(resolve("translation", cls.Options, [*small, *words]), cls, tmp_path, QUIET)
     assert row.params > 0
     assert predict(run_folder.open_run(tmp_path / row.run), ["a red dog."])

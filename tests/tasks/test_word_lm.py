@@ -47,13 +47,13 @@ def test_raw_text_is_split_at_signs(tmp_path, treebank):
 
 
 def test_byte_pair_units(treebank):
-    task, splits = load(treebank, unit="bpe", size=300)
+    task, splits = load(treebank, unit="bpe", vocab_size=300)
     text = task.vocabulary.decode([*splits.test.inputs["tokens"], splits.test.targets[-1]])
     assert text == LINES and splits.spec["size"] <= 300
 
 
 def test_the_size_of_the_vocabulary_is_a_bound(treebank):
-    _, splits = load(treebank, size=6)
+    _, splits = load(treebank, vocab_size=6)
     assert splits.spec["size"] == 6 and 0 in splits.train.targets
 
 

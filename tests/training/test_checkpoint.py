@@ -6,7 +6,7 @@ import pytest
 
 from seqtasks.cells.base import make_cell
 from seqtasks.core.errors import RunError
-from seqtasks.data.batches import Batches
+from seqtasks.data.batches import ArrayBatches
 from seqtasks.data.splits import Examples
 from seqtasks.experiments.run_folder import Run
 from seqtasks.layers.recurrent import KEPT, Recurrent
@@ -14,7 +14,7 @@ from seqtasks.training.checkpoint import Checkpoint
 
 
 def test_an_epoch_that_keras_only_looked_into_does_not_count(tmp_path):
-    batches = Batches(Examples({"x": np.arange(40)}, np.arange(40)), 8, shuffle=True)
+    batches = ArrayBatches(Examples({"x": np.arange(40)}, np.arange(40)), 8, shuffle=True)
     first = [batches[i][1].tolist() for i in range(5)]
     checkpoint = Checkpoint(tmp_path, batches, [], "val_loss", False, 30)
     batches.on_epoch_begin()  # as under JAX, before training
@@ -37,7 +37,7 @@ def trained(folder, rows, units=2):
     kept = [v for v in model.non_trainable_variables if v.path.endswith(KEPT)]
     for variable in kept:
         variable.assign(np.arange(rows * units).reshape(rows, units) + 1.0)
-    batches = Batches(Examples({"x": np.zeros((8, 5, 3))}, np.zeros((8, 5, units))), 4)
+    batches = ArrayBatches(Examples({"x": np.zeros((8, 5, 3))}, np.zeros((8, 5, units))), 4)
     checkpoint = Checkpoint(Run(folder, {}), batches, [], "val_loss", False, 30)
     checkpoint.set_model(model)
     return checkpoint, model, kept

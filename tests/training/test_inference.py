@@ -153,7 +153,7 @@ def test_code_of_a_run_folder_runs_only_on_trust(tmp_path: Path, cli, monkeypatc
 def test_every_advice_works_when_it_is_followed(tmp_path: Path, cli, monkeypatch) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "text.txt").write_text("the cat sat on the mat.\n" * 100, encoding="utf-8")
-    words = ["run", "char_lm", "data.source=files:data", "options.window=10", "train.epochs=1", "encoder.units=4"]
+    words = ["run", "char_lm", "data.source=files:data", "options.bptt=10", "train.epochs=1", "encoder.units=4"]
     monkeypatch.chdir(tmp_path)
     assert cli(*words)[0] == 0
     (path,) = (p.parent for p in (tmp_path / "runs").glob("*/model.keras"))  # beside baselines

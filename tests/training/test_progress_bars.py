@@ -11,20 +11,20 @@ from rich.console import Console
 
 from seqtasks.core.errors import TrainingDiverged
 from seqtasks.core.reporter import Reporter
-from seqtasks.data.batches import Batches
+from seqtasks.data.batches import ArrayBatches
 from seqtasks.data.splits import Examples
 from seqtasks.training.progress_bars import StopOnNaN, TrainingBar, TrainingLines, describe, progress_callbacks
 
 
-def train(*callbacks: keras.callbacks.Callback, batches: Batches, epochs: int = 2) -> None:
+def train(*callbacks: keras.callbacks.Callback, batches: ArrayBatches, epochs: int = 2) -> None:
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile("sgd", loss, metrics=["accuracy"])
     model.fit(batches, epochs=epochs, callbacks=list(callbacks), verbose=0, shuffle=False)
 
 
-def some(value: float = 1.0) -> Batches:
-    return Batches(Examples({"x": np.full((10, 2), value, "float32")}, np.zeros(10, "int64")), 2)
+def some(value: float = 1.0) -> ArrayBatches:
+    return ArrayBatches(Examples({"x": np.full((10, 2), value, "float32")}, np.zeros(10, "int64")), 2)
 
 
 def test_lines_without_a_terminal() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from seqtasks.core import plugins
-from seqtasks.data.batches import Batches
+from seqtasks.data.batches import ArrayBatches
 from seqtasks.data.splits import Examples
 from seqtasks.experiments import results
 from seqtasks.training import verdict
@@ -33,7 +33,7 @@ def test_labels_that_are_never_predicted():
 def test_a_classifier_notices_labels_that_it_never_predicts(monkeypatch):
     made = plugins.load_task("mnist_rows")(spec={"classes": ["zero", "one", "two"]})
     monkeypatch.setattr(made, "logits", lambda model, batches: np.eye(3)[[0, 0, 1]])
-    made.score(None, Batches(Examples({"x": np.zeros(3)}, np.array([0, 2, 1])), 3))
+    made.score(None, ArrayBatches(Examples({"x": np.zeros(3)}, np.array([0, 2, 1])), 3))
     assert made.unpredicted == ["two"]
 
 

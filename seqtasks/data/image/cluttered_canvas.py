@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from seqtasks.core.errors import ConfigError
-from seqtasks.data.batches import Batches
+from seqtasks.data.batches import ArrayBatches
 from seqtasks.data.image import files
 from seqtasks.data.splits import Examples
 
@@ -17,7 +17,7 @@ FIXED = (2014, 6247)  # seeds the canvases of validation and test: the same for 
 
 
 @dataclass(frozen=True)
-class Places:
+class Placements:
     """What is drawn at random for canvases.
 
     Attributes:
@@ -56,7 +56,7 @@ class Canvas:
                 f"set options.canvas to {max(self.shape)} or more"
             )
 
-    def draw(self, rng: np.random.Generator, count: int) -> Places:
+    def draw(self, rng: np.random.Generator, count: int) -> Placements:
         """Places for `count` canvases, all equally likely."""
         free = [self.side - n + 1 for n in self.shape]
         corners = rng.integers(free, size=(count, 2))
@@ -64,9 +64,9 @@ class Canvas:
         pieces = rng.integers(bounds, size=(count, self.clutter, 5))
         # Never of the picture itself: the others follow it, in a circle.
         pieces[..., 0] = (np.arange(count)[:, None] + 1 + pieces[..., 0]) % count
-        return Places(corners, pieces)
+        return Placements(corners, pieces)
 
-    def compose(self, pictures: np.ndarray, places: Places, rows: np.ndarray) -> np.ndarray:
+    def compose(self, pictures: np.ndarray, places: Placements, rows: np.ndarray) -> np.ndarray:
         """The canvases of some pictures; where two things overlap the brighter pixel shows.
 
         Args:
@@ -88,7 +88,7 @@ class Canvas:
         return canvases
 
 
-class CanvasBatches(Batches):
+class CanvasBatches(ArrayBatches):
     """Inputs `image`, uint8 (batch, side, side), and `noise`, (batch, glimpses, 2); targets (batch,).
 
     With `shuffle` every epoch has new canvases and new noise, by the seed, the epoch and the

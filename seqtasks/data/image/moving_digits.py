@@ -79,7 +79,7 @@ class Film:
         if self.longest < self.shortest:
             raise ConfigError(
                 f"films of {self.shortest} to {self.longest} frames; allowed: the longest is at least as long as the "
-                "shortest; set options.shortest or options.longest"
+                "shortest; set options.min_length or options.max_length"
             )
 
     def lengths(self, rng: np.random.Generator, count: int) -> np.ndarray:

@@ -9,14 +9,14 @@ from typing import Literal
 import numpy as np
 
 from seqtasks.core.errors import DataError
-from seqtasks.data.batches import Ordered
+from seqtasks.data.batches import ResumableBatches
 from seqtasks.data.splits import Examples
 from seqtasks.data.text.vocabulary import Vocabulary
 
 Inputs = dict[str, np.ndarray]
 
 
-class Lanes(Ordered):
+class BPTTBatches(ResumableBatches):
     """Windows of lanes for `keras.Model.fit`, `evaluate` and `predict`; reads no more of the text than a batch.
 
     The text is cut into equal lanes. A batch holds one window of some of them: inputs
@@ -72,7 +72,7 @@ class Lanes(Ordered):
         if back > 1 and self.length < back * window:
             raise DataError(
                 f"{len(examples):,} tokens in {self.lanes} lanes are {self.length} a lane, fewer than {back} windows "
-                f"of {window}; set train.batch_size, options.window or options.back lower"
+                f"of {window}; set train.batch_size, options.bptt or options.bptt_windows lower"
             )
         self.seek(0, 0)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 PADDING, UNKNOWN = "<pad>", "<unk>"
 
 
-class Lexicon:
+class LabelIndex:
     """Numbers of names, frequent ones first.
 
     Args:
@@ -20,7 +20,7 @@ class Lexicon:
         self._numbers = {name: number for number, name in enumerate(self.names)}
 
     @classmethod
-    def count(cls, names: Iterable[str], least: int = 1) -> Lexicon:
+    def count(cls, names: Iterable[str], least: int = 1) -> LabelIndex:
         """Of all names that come at least so often, after 0 for padding and 1 for unknown ones."""
         counts = Counter(names)
         known = sorted((name for name, times in counts.items() if times >= least), key=lambda n: (-counts[n], n))

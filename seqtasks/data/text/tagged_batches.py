@@ -9,7 +9,7 @@ import numpy as np
 
 from seqtasks.data.bucketing import Buckets, Ragged
 from seqtasks.data.splits import Examples
-from seqtasks.data.text.label_index import Lexicon
+from seqtasks.data.text.label_index import LabelIndex
 
 LONGEST = 40  # characters read of a word
 
@@ -24,7 +24,9 @@ class Types:
         counts: how often each word of the lexicon comes in training, (words of the lexicon,).
     """
 
-    def __init__(self, words: Sequence[str], lexicon: Lexicon, characters: Lexicon, counts: np.ndarray | None = None):
+    def __init__(
+        self, words: Sequence[str], lexicon: LabelIndex, characters: LabelIndex, counts: np.ndarray | None = None
+    ):
         self.numbers = np.array([lexicon.number(word.lower()) for word in words], np.int32)
         self.letters = Ragged.of([[characters.number(c) for c in word[:LONGEST]] for word in words])
         self.counts = counts

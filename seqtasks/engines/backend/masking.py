@@ -7,12 +7,12 @@ from typing import Any
 from keras import ops
 
 
-def last_step(x: Any, mask: Any = None) -> Any:
+def last_valid_step(x: Any, mask: Any = None) -> Any:
     """The last real step of `x` (batch, time, size) as (batch, size); zeros for a row without one."""
     return x[:, -1] if mask is None else _pick(x, mask, first=False)
 
 
-def first_step(x: Any, mask: Any = None) -> Any:
+def first_valid_step(x: Any, mask: Any = None) -> Any:
     """The first real step of `x` (batch, time, size) as (batch, size); zeros for a row without one."""
     return x[:, 0] if mask is None else _pick(x, mask, first=True)
 

@@ -16,7 +16,7 @@ from keras import ops
 
 from seqtasks.engines.native import availability, library
 from seqtasks.engines.native.arguments import Direction
-from seqtasks.engines.native.availability import elsewhere as elsewhere
+from seqtasks.engines.native.availability import cannot_embed_in_graph as cannot_embed_in_graph
 from seqtasks.engines.native.availability import under_xla as under_xla
 from seqtasks.engines.native.text_generation import Layer
 
@@ -33,9 +33,9 @@ KINDS = {
 }
 
 
-def refuses(cell: Cell, recurrent_dropout: float = 0.0) -> str | None:
+def unsupported_reason(cell: Cell, recurrent_dropout: float = 0.0) -> str | None:
     """Why this engine cannot run a cell, or None if it can."""
-    if (why := availability.nowhere()) is not None:
+    if (why := availability.unavailable_reason()) is not None:
         return why
     if not type(cell).has_own("native_loop"):
         return f"it has no loop for {type(cell).__name__}; it has {', '.join(KINDS)}"

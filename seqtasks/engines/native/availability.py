@@ -11,7 +11,7 @@ from seqtasks.engines.native import library
 _EXPORTERS = ("keras.src.export", "tensorflow.python.saved_model", "tensorflow.lite")
 
 
-def nowhere() -> str | None:
+def unavailable_reason() -> str | None:
     """Why the backend cannot call it at all, or None if it can."""
     backend = keras.backend.backend()
     if backend not in ("tensorflow", "jax"):
@@ -31,7 +31,7 @@ def under_xla() -> bool:
     return keras.backend.backend() == "jax"
 
 
-def elsewhere() -> bool:
+def cannot_embed_in_graph() -> bool:
     """Whether what is traced now cannot call it: compiled by XLA, or written into a file that others run."""
     if under_xla():
         return _exported()

@@ -35,7 +35,7 @@ class Layer:
     b: np.ndarray | None = None
 
 
-class Written(NamedTuple):
+class Generated(NamedTuple):
     """What was written, and what goes on from there."""
 
     tokens: np.ndarray  #: int32 (batch, steps)
@@ -67,7 +67,7 @@ class _Text(ctypes.Structure):
     ]
 
 
-class Writer:
+class NativeTextGenerator:
     """A language model in C: a table of inputs, recurrent layers, a softmax. The weights are those of its making.
 
     Args:
@@ -123,7 +123,7 @@ class Writer:
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
-    ) -> Written:
+    ) -> Generated:
         """Writes; arguments and results as those of `seqtasks.decoding.sampling.Sampler`.
 
         Args:
@@ -160,7 +160,7 @@ class Writer:
             raise MemoryError(f"not enough memory for {batch} rows; take smaller batches")
         with np.errstate(divide="ignore", invalid="ignore"):
             scores = (gains - np.log(sums)).sum(axis=1) if steps else np.zeros(batch, np.float32)
-        return Written(tokens, scores, first, after)
+        return Generated(tokens, scores, first, after)
 
     def _threads(self) -> int:
         return max(1, min(library.threads(), len(self._packed) // SHARE, min(self._units) // 32))

@@ -22,7 +22,7 @@ from seqtasks.data.splits import Examples, Splits
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.metrics import classification_scores, linear_logits, log_softmax
 from seqtasks.layers.pooling import How, Pooling
-from seqtasks.layers.speech import JoinSteps, SpecAugment, joined_mask
+from seqtasks.layers.speech import SpecAugment, TimeReduction, joined_mask
 from seqtasks.task_types.base import Baseline, Task
 from seqtasks.task_types.common.columns import probabilities
 from seqtasks.task_types.common.plots import class_pictures
@@ -35,29 +35,31 @@ class SoundOptions:
     """How sound is heard."""
 
     speaker: str | None = setting(None, "whose recordings are the test split; null: a tenth of everybody's")
-    rate: int = setting(8000, "samples a second; other recordings are resampled", least=1000)
+    rate: int = setting(8000, "samples a second; other recordings are resampled", ge=1000)
     features: Literal["mel", "mfcc"] = setting("mel", "logarithms of power in bands, or cosine coefficients of these")
-    bands: int = setting(40, "on the mel scale", least=1)
-    coefficients: int = setting(13, "of mfcc", least=1)
-    window: float = setting(25.0, "of a frame, in ms", above=0)
-    hop: float = setting(10.0, "from frame to frame, in ms", above=0)
-    join: int = setting(2, "frames that make one step", least=1, model_only=True)
-    time_masks: int = setting(0, "stretches of time hidden in training", least=0, model_only=True)
-    time_width: int = setting(10, "the most frames of each", least=0, model_only=True)
-    band_masks: int = setting(0, "stretches of bands hidden in training", least=0, model_only=True)
-    band_width: int = setting(6, "the most bands of each", least=0, model_only=True)
+    bands: int = setting(40, "on the mel scale", ge=1)
+    coefficients: int = setting(13, "of mfcc", ge=1)
+    window: float = setting(25.0, "of a frame, in ms", gt=0)
+    hop: float = setting(10.0, "from frame to frame, in ms", gt=0)
+    join: int = setting(2, "frames that make one step", ge=1, affects_data=False)
+    time_masks: int = setting(0, "stretches of time hidden in training", ge=0, affects_data=False)
+    time_width: int = setting(10, "the most frames of each", ge=0, affects_data=False)
+    band_masks: int = setting(0, "stretches of bands hidden in training", ge=0, affects_data=False)
+    band_width: int = setting(6, "the most bands of each", ge=0, affects_data=False)
     noise: float = setting(
-        0.0, "added to frames in training, in standard deviations of a band", least=0, model_only=True
+        0.0, "added to frames in training, in standard deviations of a band", ge=0, affects_data=False
     )
-    dropout: float = setting(0.0, "before the output layer", least=0, below=1, model_only=True)
+    dropout: float = setting(0.0, "before the output layer", ge=0, lt=1, affects_data=False)
 
 
 @dataclass(frozen=True)
 class AudioOptions(SoundOptions):
     """How sound is heard, and the model of a recording."""
 
-    shift: int = setting(0, "frames cut off at random at either end in training", least=0, model_only=True)
-    pooling: How = setting("max", "of the outputs over time; concat: last, mean and max side by side", model_only=True)
+    shift: int = setting(0, "frames cut off at random at either end in training", ge=0, affects_data=False)
+    pooling: How = setting(
+        "max", "of the outputs over time; concat: last, mean and max side by side", affects_data=False
+    )
 
 
 class SoundTask(Task):
@@ -110,7 +112,7 @@ class SoundTask(Task):
         if o.time_masks or o.band_masks or o.noise:
             x = SpecAugment(o.time_masks, o.time_width, o.band_masks, o.band_width, o.noise)(x, mask=mask)
         if o.join > 1:
-            x, mask = JoinSteps(o.join)(x, mask=mask), joined_mask(mask, o.join)
+            x, mask = TimeReduction(o.join)(x, mask=mask), joined_mask(mask, o.join)
         return inputs, x, mask
 
     def heard(self, names: Sequence[str], example: str) -> Frames:

@@ -8,10 +8,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from seqtasks.decoding.seq2seq import Writer, Written, embedding, writing
+from seqtasks.decoding.seq2seq import Hypothesis, Seq2SeqGenerator, embedding, writing
 from seqtasks.layers.decoder import Decoder
 from seqtasks.layers.encoder import Encoder
-from seqtasks.layers.vision import Places
+from seqtasks.layers.vision import PositionEmbedding2D
 
 
 def caption_model(encoder: Encoder, shape: Sequence[int], size: int, options: Any, name: str) -> keras.Model:
@@ -42,22 +42,22 @@ def caption_model(encoder: Encoder, shape: Sequence[int], size: int, options: An
         # A momentum of 0.99 would need more updates than a small set has.
         x = keras.layers.Activation("relu")(keras.layers.BatchNormalization(momentum=0.9)(x))
     grid = keras.layers.Conv2D(o.filters[-1], 3, padding="same", activation="relu", name="grid")(x)
-    places = keras.layers.Reshape((-1, o.filters[-1])) if o.attention == "none" else Places()
+    places = keras.layers.Reshape((-1, o.filters[-1])) if o.attention == "none" else PositionEmbedding2D()
     memory = keras.layers.Dropout(o.dropout)(places(grid))
-    whole = keras.layers.Dense(o.embedding, activation="relu", name="whole")(keras.layers.Flatten()(grid))
-    decoder = Decoder(encoder.config, o.attention, o.feeding, stack=encoder, name="decoder")
-    inputs, losses = writing(memory, [[whole]], None, decoder, embedding(size, o.embedding, "written"), o)
+    whole = keras.layers.Dense(o.embedding_dim, activation="relu", name="whole")(keras.layers.Flatten()(grid))
+    decoder = Decoder(encoder.config, o.attention, o.input_feeding, stack=encoder, name="decoder")
+    inputs, losses = writing(memory, [[whole]], None, decoder, embedding(size, o.embedding_dim, "written"), o)
     return keras.Model([image, *inputs], losses, name=name)
 
 
-class Captioner(Writer):
+class Captioner(Seq2SeqGenerator):
     """Writes sentences about images.
 
     Args:
         model: of `caption_model`.
         most: tokens of the longest sentence.
         rows: images at a time.
-        settings: of `Writer`.
+        settings: of `Seq2SeqGenerator`.
     """
 
     def __init__(self, model: keras.Model, *, most: int, rows: int = 64, **settings: Any):
@@ -66,13 +66,13 @@ class Captioner(Writer):
         _, height, width, _ = model.get_layer("grid").output.shape
         self.grid = height, width
 
-    def __call__(self, images: np.ndarray) -> list[list[Written]]:
+    def __call__(self, images: np.ndarray) -> list[list[Hypothesis]]:
         """The best sentences for each image, the best first.
 
         Args:
             images: uint8 (n, …), of the shape that the model reads.
         """
-        found: list[list[Written]] = []
+        found: list[list[Hypothesis]] = []
         rows = min(self.rows, len(images))
         for begin in range(0, len(images), rows):
             some = images[begin : begin + rows]

@@ -19,29 +19,29 @@ from seqtasks.data.seq2seq_batches import END, shifted
 from seqtasks.data.source import Source
 from seqtasks.data.splits import Examples, Splits
 from seqtasks.data.text.vocabulary import Vocabulary
-from seqtasks.decoding.seq2seq import WriterOptions
+from seqtasks.decoding.seq2seq import Seq2SeqOptions
 from seqtasks.layers.encoder import Encoder
 from seqtasks.task_types.base import Baseline
 from seqtasks.task_types.captioning.model import Captioner, caption_model
 from seqtasks.task_types.common.plots import attention_pictures, export_figure
 from seqtasks.task_types.image_classification.task import ImagePredictOptions
 from seqtasks.task_types.seq2seq.scores import line_scores
-from seqtasks.task_types.seq2seq.task import WritePredictOptions, WriterTask
+from seqtasks.task_types.seq2seq.task import Seq2SeqPredictOptions, Seq2SeqTask
 
 
 @dataclass(frozen=True)
-class CaptionOptions(WriterOptions):
+class CaptionOptions(Seq2SeqOptions):
     """The images, the words and the model of them."""
 
-    scenes: int = setting(20_000, "pictures of digits an epoch, drawn anew in each", least=1, model_only=True)
-    side: int = setting(96, "height and width that photographs are scaled to", least=16, model_only=True)
-    min_frequency: int = setting(1, "rarer words are unknown", least=1, model_only=True)
-    filters: tuple[int, ...] = setting((32, 64, 128), "of the convolutions, each halves the image", model_only=True)
-    length: int = setting(30, "the most words of a sentence that is written", least=1, model_only=True)
+    scenes: int = setting(20_000, "pictures of digits an epoch, drawn anew in each", ge=1, affects_data=False)
+    side: int = setting(96, "height and width that photographs are scaled to", ge=16, affects_data=False)
+    min_frequency: int = setting(1, "rarer words are unknown", ge=1, affects_data=False)
+    filters: tuple[int, ...] = setting((32, 64, 128), "of the convolutions, each halves the image", affects_data=False)
+    length: int = setting(30, "the most words of a sentence that is written", ge=1, affects_data=False)
 
 
 @dataclass(frozen=True)
-class CaptionPredictOptions(WritePredictOptions, ImagePredictOptions):
+class CaptionPredictOptions(Seq2SeqPredictOptions, ImagePredictOptions):
     """How pictures are read, and sentences searched for."""
 
 
@@ -69,7 +69,7 @@ class CaptionBatches(Buckets):
         return inputs, targets, weights
 
 
-class CaptionTask(WriterTask):
+class CaptionTask(Seq2SeqTask):
     """A sentence about an image."""
 
     topology = "one-to-many"
@@ -155,7 +155,7 @@ class CaptionTask(WriterTask):
             read = np.stack([load_image(Path(name), (shape[0], shape[1]), options.invert)[0] for name in inputs])
         else:
             read = np.stack([captions.read_image(Path(name), shape[0]) for name in inputs])
-        writer = self.writer(model, **self.search(options.beams, options.n_best))
+        writer = self.writer(model, **self.search(options.num_beams, options.n_best))
         found = writer(read)
         if options.attention is not None:
             export_figure(self._maps(writer, read[:1], [found[0][0].tokens]), Path(options.attention))

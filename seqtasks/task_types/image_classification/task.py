@@ -13,7 +13,7 @@ import numpy as np
 
 from seqtasks.core.errors import ConfigError
 from seqtasks.core.settings import setting
-from seqtasks.data.batches import Batches
+from seqtasks.data.batches import ArrayBatches
 from seqtasks.data.image import labelled_images
 from seqtasks.data.image.files import load_image
 from seqtasks.data.source import Source
@@ -93,7 +93,7 @@ class ImageTask(Task):
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
         return {"logistic regression": lambda: _logistic(splits), "SVM (RBF)": lambda: _svm(splits)}
 
-    def plots(self, model: keras.Model, batches: Batches) -> Iterator[tuple[str, Any]]:
+    def plots(self, model: keras.Model, batches: ArrayBatches) -> Iterator[tuple[str, Any]]:
         targets = batches.examples.targets
         return class_pictures(self.name, self.logits(model, batches), targets, self.classes, "test images")
 

@@ -17,7 +17,7 @@ def total(batches: Any, measure: Callable[[list[Any], np.ndarray], Any]) -> tupl
     """The negative log-likelihood of all targets, and how many there are.
 
     Args:
-        batches: `Lanes`.
+        batches: `BPTTBatches`.
         measure: of tokens, resets and targets, and of weights, 0 at padding: gives the
             negative log-likelihoods (rows, window).
     """
@@ -42,7 +42,7 @@ def dynamic_scores(
 
     Args:
         model: a language model.
-        batches: `Lanes`; fewer lanes learn sooner.
+        batches: `BPTTBatches`; fewer lanes learn sooner.
         rate: of learning.
         decay: toward the trained weights.
         clip: the largest norm.

@@ -24,12 +24,12 @@ class TextLanguageOptions(LanguageOptions):
 
     text_column: str = setting("text", "of CSV and TSV files")
     label_column: str = setting("label", "of CSV and TSV files")
-    size: int = setting(20_000, "the most words", least=2)
-    min_frequency: int = setting(2, "rarer words are <unk>", least=1)
+    vocab_size: int = setting(20_000, "the most words", ge=2)
+    min_frequency: int = setting(2, "rarer words are <unk>", ge=1)
     backward: bool = setting(
         False,
         "a second encoder learns to tell each word from those after it in the window; scores and text are the first's",
-        model_only=True,
+        affects_data=False,
     )
 
 
@@ -42,7 +42,7 @@ class TextLanguageTask(LanguageTask):
     Options = TextLanguageOptions
 
     def units(self, source: Source) -> dict[str, Any]:
-        return labelled_texts.word_settings(self.options.size, self.options.min_frequency)
+        return labelled_texts.word_settings(self.options.vocab_size, self.options.min_frequency)
 
     def model(self, encoder: Encoder) -> keras.Model:
         if self.options.backward and self.options.documents != "none":

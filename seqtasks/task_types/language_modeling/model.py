@@ -11,7 +11,7 @@ from keras import ops
 
 from seqtasks.core.errors import ConfigError
 from seqtasks.engines import native
-from seqtasks.engines.native.text_generation import Writer
+from seqtasks.engines.native.text_generation import NativeTextGenerator
 from seqtasks.layers.embedding import ActivityPenalty, Embedding, WordDropout
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.losses import AuxiliaryLoss
@@ -43,13 +43,13 @@ def language_model(encoder: Encoder, size: int, options: Any, name: str) -> kera
     tokens = keras.Input((None,), name="tokens", dtype="int32")
     reset = keras.Input((), name="reset", dtype="bool")
     targets = keras.Input((None,), name="targets", dtype="int32")
-    embedding = Embedding(size, o.embedding or encoder.output_size, name="embedding")
+    embedding = Embedding(size, o.embedding_dim or encoder.output_size, name="embedding")
     x, looked_up = embedding(tokens), {}
     if o.word_dropout:
         x = WordDropout(o.word_dropout, size)(x, tokens)
     elif size <= MOST_ROWS:
         looked_up = {"tokens": tokens, "table": embedding(tokens, whole=True)}
-    outputs, _ = encoder(x, reset=reset, keep=o.window if o.back > 1 else None, **looked_up)
+    outputs, _ = encoder(x, reset=reset, keep=o.bptt if o.bptt_windows > 1 else None, **looked_up)
     x = outputs
     if o.output_dropout:
         x = keras.layers.Dropout(o.output_dropout, noise_shape=(None, 1, None))(x)
@@ -84,16 +84,18 @@ def with_backward(model: keras.Model) -> keras.Model:
 
 def _head(embedding: keras.layers.Embedding, encoder: Encoder, size: int, options: Any) -> keras.layers.Layer:
     cutoffs = [cutoff for cutoff in options.adaptive or () if cutoff < size]
-    if options.tied and cutoffs:
-        raise ConfigError("options.tied=true with options.adaptive; their matrices differ in shape; set one of them")
+    if options.tie_embeddings and cutoffs:
+        raise ConfigError(
+            "options.tie_embeddings=true with options.adaptive; their matrices differ in shape; set one of them"
+        )
     if cutoffs:
         return AdaptiveSoftmaxHead(size, cutoffs, name="head")
-    if options.tied and embedding.output_dim != encoder.output_size:
+    if options.tie_embeddings and embedding.output_dim != encoder.output_size:
         raise ConfigError(
-            f"options.tied=true with an embedding of {embedding.output_dim} and an encoder output of "
-            f"{encoder.output_size}; tied they must agree: set options.embedding={encoder.output_size}"
+            f"options.tie_embeddings=true with an embedding of {embedding.output_dim} and an encoder output of "
+            f"{encoder.output_size}; tied they must agree: set options.embedding_dim={encoder.output_size}"
         )
-    return SoftmaxHead(size, embedding if options.tied else None, name="head")
+    return SoftmaxHead(size, embedding if options.tie_embeddings else None, name="head")
 
 
 def forced(model: keras.Model) -> keras.Model:
@@ -134,7 +136,7 @@ class LanguageStep:
         out, states = self.encoder(x, initial_state=states, return_sequences=False, projected=known)
         return self.allowed(self.head(out)), states
 
-    def writer(self) -> Writer | None:
+    def writer(self) -> NativeTextGenerator | None:
         """The same as a whole in C; None where the encoder's engine, or what is around its loops, is another."""
         cells = self.encoder.plain_cells()
         if cells is None or self.encoder.running_engine != "native" or not isinstance(self.head, SoftmaxHead):
@@ -143,4 +145,4 @@ class LanguageStep:
         table = self.table if known else self.embedding.embeddings
         layers = [native.layer_of(cell, projected=known and i == 0) for i, cell in enumerate(cells)]
         kernel, bias = (ops.convert_to_numpy(weight) for weight in self.head.matrix_and_bias())
-        return Writer(ops.convert_to_numpy(table), layers, kernel, bias - self._below)
+        return NativeTextGenerator(ops.convert_to_numpy(table), layers, kernel, bias - self._below)

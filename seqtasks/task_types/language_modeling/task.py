@@ -16,7 +16,7 @@ from seqtasks.core.settings import setting
 from seqtasks.data.source import Source
 from seqtasks.data.splits import Examples, Splits
 from seqtasks.data.text import lm_corpus
-from seqtasks.data.text.bptt_batches import Lanes, document_starts
+from seqtasks.data.text.bptt_batches import BPTTBatches, document_starts
 from seqtasks.data.text.vocabulary import Vocabulary
 from seqtasks.decoding.sampling import Sampler, uniform
 from seqtasks.layers.encoder import Encoder
@@ -37,42 +37,44 @@ class LanguageOptions:
     split: Literal["own", "nanogpt"] = setting(
         "own", "the source's; nanogpt: first 90 % for training, last 10 % for validation and test"
     )
-    window: int = setting(64, "tokens between updates", least=1, model_only=True)
-    back: int = setting(1, "windows that the gradient flows back over", least=1, model_only=True)
-    carry: bool = setting(True, "keep the state from window to window; false: each starts afresh", model_only=True)
+    bptt: int = setting(64, "tokens between updates", ge=1, affects_data=False)
+    bptt_windows: int = setting(1, "windows that the gradient flows back over", ge=1, affects_data=False)
+    carry_state: bool = setting(
+        True, "keep the state from window to window; false: each starts afresh", affects_data=False
+    )
     documents: Literal["none", "lines", "paragraphs"] = setting(
-        "none", "where the state starts afresh: nowhere, after each line, or after empty lines", model_only=True
+        "none", "where the state starts afresh: nowhere, after each line, or after empty lines", affects_data=False
     )
-    vary: bool = setting(False, "draw the length of each window around options.window", model_only=True)
-    eval_lanes: int = setting(
-        32, "pieces that a text is cut into when scored, each without a past", least=1, model_only=True
+    variable_bptt: bool = setting(False, "draw the length of each window around options.bptt", affects_data=False)
+    eval_streams: int = setting(
+        32, "pieces that a text is cut into when scored, each without a past", ge=1, affects_data=False
     )
-    embedding: int | None = setting(
-        None, "width of the embedding; null: that of the encoder's output", least=1, model_only=True
+    embedding_dim: int | None = setting(
+        None, "width of the embedding; null: that of the encoder's output", ge=1, affects_data=False
     )
-    tied: bool = setting(False, "the output layer has the weights of the embedding", model_only=True)
+    tie_embeddings: bool = setting(False, "the output layer has the weights of the embedding", affects_data=False)
     adaptive: tuple[int, ...] | None = setting(
-        None, "adaptive softmax: tokens from each of these numbers on are a cluster", model_only=True
+        None, "adaptive softmax: tokens from each of these numbers on are a cluster", affects_data=False
     )
     word_dropout: float = setting(
-        0.0, "on words of the embedding, wherever they stand in a batch", least=0, below=1, model_only=True
+        0.0, "on words of the embedding, wherever they stand in a batch", ge=0, lt=1, affects_data=False
     )
     output_dropout: float = setting(
-        0.0, "on the outputs of the encoder, one mask a window", least=0, below=1, model_only=True
+        0.0, "on the outputs of the encoder, one mask a window", ge=0, lt=1, affects_data=False
     )
-    activation_penalty: float = setting(0.0, "times the mean square of the outputs", least=0, model_only=True)
-    temporal_penalty: float = setting(0.0, "times the mean square of their change", least=0, model_only=True)
+    activation_penalty: float = setting(0.0, "times the mean square of the outputs", ge=0, affects_data=False)
+    temporal_penalty: float = setting(0.0, "times the mean square of their change", ge=0, affects_data=False)
     init: float | None = setting(
-        None, "draw all weights uniformly from -init to init; null: as the layers do", above=0, model_only=True
+        None, "draw all weights uniformly from -init to init; null: as the layers do", gt=0, affects_data=False
     )
     loss: Literal["token", "window"] = setting(
-        "token", "mean over tokens; window: summed over time, as Zaremba et al. 2014", model_only=True
+        "token", "mean over tokens; window: summed over time, as Zaremba et al. 2014", affects_data=False
     )
     dynamic_rate: float | None = setting(
-        None, "score also while learning from the test text, with this learning rate", above=0, model_only=True
+        None, "score also while learning from the test text, with this learning rate", gt=0, affects_data=False
     )
     dynamic_decay: float = setting(
-        0.0, "back to the trained weights at each step of that", least=0, below=1, model_only=True
+        0.0, "back to the trained weights at each step of that", ge=0, lt=1, affects_data=False
     )
 
 
@@ -81,11 +83,11 @@ class GenerateOptions:
     """How text is generated."""
 
     prompt: str = setting("\n", "the text to go on from")
-    length: int = setting(500, "tokens to generate", least=1)
-    temperature: float = setting(1.0, "below 1: likelier text; 0: always the likeliest token", least=0)
-    top_k: int | None = setting(None, "only so many of the likeliest tokens", least=1)
+    length: int = setting(500, "tokens to generate", ge=1)
+    temperature: float = setting(1.0, "below 1: likelier text; 0: always the likeliest token", ge=0)
+    top_k: int | None = setting(None, "only so many of the likeliest tokens", ge=1)
     top_p: float | None = setting(None, "only the likeliest tokens that together reach this probability")
-    seed: int = setting(0, "of what is drawn", least=0)
+    seed: int = setting(0, "of what is drawn", ge=0)
 
 
 class LanguageTask(Task):
@@ -125,23 +127,25 @@ class LanguageTask(Task):
         return language_model(encoder, self.spec["size"], self.options, self.name)
 
     def loss(self) -> Any:
-        return TokenLoss(self.options.loss, self.options.window if self.options.vary else None)
+        return TokenLoss(self.options.loss, self.options.bptt if self.options.variable_bptt else None)
 
     def metrics(self) -> list[Any]:
         return [Perplexity() if self.metric == "perplexity" else Nats()]
 
-    def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> Lanes:
+    def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> BPTTBatches:
         """Lanes for training (`shuffle`), or for scoring."""
         o = self.options
-        if (o.back > 1) + o.vary + (o.documents != "none") + (not o.carry) > 1:
+        if (o.bptt_windows > 1) + o.variable_bptt + (o.documents != "none") + (not o.carry_state) > 1:
             raise ConfigError(
-                "more than one of options.back > 1, vary=true, documents and carry=false is set; choose one of them"
+                "more than one of options.bptt_windows > 1, variable_bptt=true, documents and carry_state=false is set; choose one of them"
             )
-        lanes = batch_size if shuffle else o.eval_lanes
+        lanes = batch_size if shuffle else o.eval_streams
         starts = None if o.documents == "none" else document_starts(examples, self.vocabulary, o.documents)
         if shuffle:
-            return Lanes(examples, lanes, batch_size, o.window, o.carry, starts, o.back, o.vary, seed)
-        return Lanes(examples, lanes, batch_size, o.window, o.carry, starts)
+            return BPTTBatches(
+                examples, lanes, batch_size, o.bptt, o.carry_state, starts, o.bptt_windows, o.variable_bptt, seed
+            )
+        return BPTTBatches(examples, lanes, batch_size, o.bptt, o.carry_state, starts)
 
     def score(self, model: keras.Model, batches: Any) -> dict[str, float]:
         scores = language_scores(*total(batches, lambda inputs, _: model.predict_on_batch(inputs)))

@@ -12,7 +12,7 @@ import numpy as np
 
 from seqtasks.core.settings import setting
 from seqtasks.data.splits import Examples
-from seqtasks.decoding.seq2seq import Writer
+from seqtasks.decoding.seq2seq import Seq2SeqGenerator
 from seqtasks.layers.losses import TagLoss
 from seqtasks.layers.metrics import TargetPerplexity
 from seqtasks.task_types.base import Task
@@ -20,28 +20,28 @@ from seqtasks.task_types.seq2seq.scores import line_scores, signature
 
 
 @dataclass(frozen=True)
-class WritePredictOptions:
+class Seq2SeqPredictOptions:
     """How the answer is searched for."""
 
-    beams: int | None = setting(None, "of the search; null: as when it was scored", least=1)
-    n_best: int = setting(1, "answers for each input", least=1)
+    num_beams: int | None = setting(None, "of the search; null: as when it was scored", ge=1)
+    n_best: int = setting(1, "answers for each input", ge=1)
     attention: str | None = setting(
         None, "draw what each word attends to: FILE.png, of the first input", output=(".png", ".pdf", ".svg")
     )
 
 
-class WriterTask(Task):
+class Seq2SeqTask(Task):
     """Lines of text about something; a subclass writes `writer`, `lines` and `references`."""
 
-    _greedy: tuple[keras.Model, Writer] | None = None
+    _greedy: tuple[keras.Model, Seq2SeqGenerator] | None = None
 
     @abstractmethod
-    def writer(self, model: keras.Model, **settings: Any) -> Writer:
+    def writer(self, model: keras.Model, **settings: Any) -> Seq2SeqGenerator:
         """The user of a trained model.
 
         Args:
             model: as `model` gave it.
-            settings: of `Writer`.
+            settings: of `Seq2SeqGenerator`.
         """
 
     @abstractmethod
@@ -66,7 +66,7 @@ class WriterTask(Task):
         return [GreedyScores(self, validation.examples)]
 
     def search(self, beams: int | None = None, n_best: int = 1) -> dict[str, Any]:
-        """The settings of `Writer` for beam search as it is scored.
+        """The settings of `Seq2SeqGenerator` for beam search as it is scored.
 
         Args:
             beams: others than those of the options.
@@ -74,7 +74,7 @@ class WriterTask(Task):
         """
         o = self.options
         found = {"length_penalty": o.length_penalty, "coverage": o.coverage}
-        return {**found, "beams": max(beams or o.beams, n_best), "n_best": n_best}
+        return {**found, "beams": max(beams or o.num_beams, n_best), "n_best": n_best}
 
     def greedy(self, model: keras.Model, examples: Examples) -> list[str]:
         """The line for each example by greedy search; what was compiled for a model is used again."""
@@ -103,7 +103,7 @@ class GreedyScores(keras.callbacks.Callback):
         validation: examples.
     """
 
-    def __init__(self, task: WriterTask, validation: Examples):
+    def __init__(self, task: Seq2SeqTask, validation: Examples):
         super().__init__()
         self.task, self.validation = task, validation
         self._wanted = task.references(validation)

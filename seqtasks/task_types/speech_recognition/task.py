@@ -24,7 +24,7 @@ from seqtasks.decoding import ctc
 from seqtasks.decoding.ctc import Labels
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.metrics import log_softmax
-from seqtasks.layers.speech import BlankHead, JoinSteps, joined_mask
+from seqtasks.layers.speech import CTCHead, TimeReduction, joined_mask
 from seqtasks.task_types.audio_classification.task import MOST_FRAMES, SoundOptions, SoundTask, moments
 from seqtasks.task_types.base import Baseline
 from seqtasks.task_types.speech_recognition.baselines import isolated_words
@@ -38,26 +38,26 @@ NUMBERS = {"train": 0, "validation": 1, "test": 2}  # of the splits, as the comp
 class StringOptions(SoundOptions):
     """The strings, how they are heard, and how labels are read off."""
 
-    strings: int = setting(2000, "composed for training in each epoch", least=1)
-    tests: int = setting(500, "strings for validation, and as many for testing", least=1)
-    longest: int = setting(7, "words of a string", least=1)
-    gap: float = setting(0.3, "the longest silence between words, in s", least=0)
+    strings: int = setting(2000, "composed for training in each epoch", ge=1)
+    tests: int = setting(500, "strings for validation, and as many for testing", ge=1)
+    max_length: int = setting(7, "words of a string", ge=1)
+    gap: float = setting(0.3, "the longest silence between words, in s", ge=0)
     voices: Literal["one", "mixed"] = setting("one", "speakers of a string")
     pyramid: int = setting(
-        0, "layers below the encoder, each half as long as the one before (Chan et al. 2016)", least=0, model_only=True
+        0, "layers below the encoder, each half as long as the one before (Chan et al. 2016)", ge=0, affects_data=False
     )
-    beams: int = setting(8, "prefixes kept in the search", least=1, model_only=True)
-    lm_weight: float = setting(0.0, "of the language model in the search; 0: none", least=0, model_only=True)
-    lm_order: int = setting(2, "n of that n-gram model", least=1, model_only=True)
-    label_bonus: float = setting(0.0, "for each label found, in nats", model_only=True)
+    num_beams: int = setting(8, "prefixes kept in the search", ge=1, affects_data=False)
+    lm_weight: float = setting(0.0, "of the language model in the search; 0: none", ge=0, affects_data=False)
+    lm_order: int = setting(2, "n of that n-gram model", ge=1, affects_data=False)
+    label_bonus: float = setting(0.0, "for each label found, in nats", affects_data=False)
 
 
 @dataclass(frozen=True)
 class StringPredictOptions:
     """How labels are read off."""
 
-    beams: int | None = setting(None, "of the search; null: as when it was scored", least=1)
-    lm_weight: float | None = setting(None, "of the language model; null: as when it was scored", least=0)
+    num_beams: int | None = setting(None, "of the search; null: as when it was scored", ge=1)
+    lm_weight: float | None = setting(None, "of the language model; null: as when it was scored", ge=0)
 
 
 class CTCTask(SoundTask):
@@ -74,7 +74,7 @@ class CTCTask(SoundTask):
         o = self.options
         found = recordings.load(source.whole(), o.rate)  # limits count strings, which are composed of the recordings
         rows = recordings.split(found, o.speaker)
-        settings = (o.longest, o.gap, o.voices == "mixed")
+        settings = (o.max_length, o.gap, o.voices == "mixed")
         composers = {part: Composer(found, index, *settings) for part, index in rows.items()}
         for composer in composers.values():
             self._check_length(composer)
@@ -114,7 +114,7 @@ class CTCTask(SoundTask):
             ConfigError: so many steps are joined that there could be one.
         """
         o, factor = self.options, self.options.join * 2**self.options.pyramid
-        for words in range(1, o.longest + 1):
+        for words in range(1, o.max_length + 1):
             steps, needed = -(-int(self.spectra.count(words * composer.shortest)) // factor), 2 * words - 1
             if steps < needed:
                 seconds = composer.shortest / o.rate
@@ -125,15 +125,15 @@ class CTCTask(SoundTask):
                 )
 
     def model(self, encoder: Encoder) -> keras.Model:
-        """Frames (batch, time, width) and their mask to logits (batch, steps, 1 + labels), see `BlankHead`."""
+        """Frames (batch, time, width) and their mask to logits (batch, steps, 1 + labels), see `CTCHead`."""
         inputs, x, mask = self.steps()
         one = dataclasses.replace(encoder.config, layers=1, last_units=None, match=None)
         for level in range(self.options.pyramid):
             x, _ = Encoder(one, name=f"below_{level}")(x, mask=mask)
-            x, mask = JoinSteps(2)(x, mask=mask), joined_mask(mask, 2)
+            x, mask = TimeReduction(2)(x, mask=mask), joined_mask(mask, 2)
         x, _ = encoder(x, mask=mask)
         x = keras.layers.Dropout(self.options.dropout)(x)
-        logits = BlankHead(len(self.classes), name="logits")(x, mask=mask)
+        logits = CTCHead(len(self.classes), name="logits")(x, mask=mask)
         return keras.Model(list(inputs.values()), logits, name=self.name)
 
     def loss(self) -> Any:
@@ -173,7 +173,7 @@ class CTCTask(SoundTask):
         """
         o = options or self.options
         language = ctc.ngram(self.spec["strings"], len(self.classes), o.lm_order) if o.lm_weight else None
-        return [ctc.prefix_beam_search(p, o.beams, language, o.lm_weight, o.label_bonus, LEAST)[0] for p in outputs]
+        return [ctc.prefix_beam_search(p, o.num_beams, language, o.lm_weight, o.label_bonus, LEAST)[0] for p in outputs]
 
     def score(self, model: keras.Model, batches: FrameBatches) -> dict[str, float]:
         outputs, nll = self.outputs(model, batches)

@@ -49,7 +49,7 @@ def over(words: Sequence[str], tags: Sequence[str], width: int | None = None) ->
     return "\n".join([*found, above.rstrip(), below.rstrip()]) + "\n"
 
 
-def coloured(rows: Sequence[Sequence[str]], tags: Sequence[Sequence[str]]) -> Iterator[str]:
+def colorize(rows: Sequence[Sequence[str]], tags: Sequence[Sequence[str]]) -> Iterator[str]:
     """Characters coloured by their classes; where there is no terminal, each run of a class with its name."""
     terminal = Console(highlight=False)
     for characters, classes in zip(rows, tags, strict=True):

@@ -22,7 +22,7 @@ from seqtasks.data.splits import Examples, Splits
 from seqtasks.data.survey import Survey
 from seqtasks.data.text import tagged_sentences
 from seqtasks.data.text.conll import Sentence
-from seqtasks.data.text.label_index import Lexicon
+from seqtasks.data.text.label_index import LabelIndex
 from seqtasks.data.text.tagged_batches import TaggedBatches, Types
 from seqtasks.data.text.word_vectors import start_from
 from seqtasks.layers.character_encoder import CharacterWords
@@ -33,7 +33,7 @@ from seqtasks.layers.tagging_head import TagHead
 from seqtasks.task_types.base import Baseline, Pretrained, Task
 from seqtasks.task_types.common.plots import class_report
 from seqtasks.task_types.tagging.baselines import most_frequent, word_shapes
-from seqtasks.task_types.tagging.rendering import coloured, over, words_of
+from seqtasks.task_types.tagging.rendering import colorize, over, words_of
 from seqtasks.task_types.tagging.scores import confusion_figure, tagging_scores
 
 _INPUTS = ("words", "places", "characters", "targets")
@@ -45,20 +45,24 @@ class TaggingOptions:
     """The labels and the model of words."""
 
     column: str = setting("upos", "of CoNLL-U: upos, xpos, or the name of a feature, such as Number")
-    words: int = setting(100, "width of the vectors of words", least=1, model_only=True)
-    min_frequency: int = setting(1, "rarer words have no vector of their own", least=1, model_only=True)
+    embedding_dim: int = setting(100, "width of the vectors of words", ge=1, affects_data=False)
+    min_frequency: int = setting(1, "rarer words have no vector of their own", ge=1, affects_data=False)
     word_dropout: float = setting(
-        1.0, "α: a word that comes n times is unknown in training with a chance of α/(α + n)", least=0, model_only=True
+        1.0, "α: a word that comes n times is unknown in training with a chance of α/(α + n)", ge=0, affects_data=False
     )
-    characters: Literal["rnn", "cnn", "none"] = setting("cnn", "what reads the characters of a word", model_only=True)
-    character_units: int = setting(100, "half the width of what is made of them", least=1, model_only=True)
-    character_cell: str = setting("lstm", "of rnn: a name from `seqtasks list cells`", model_only=True)
-    dropout: float = setting(0.4, "on the vectors of words", least=0, below=1, model_only=True)
-    crf: bool = setting(False, "a linear-chain CRF over the tags", model_only=True)
+    characters: Literal["rnn", "cnn", "none"] = setting(
+        "cnn", "what reads the characters of a word", affects_data=False
+    )
+    character_units: int = setting(100, "half the width of what is made of them", ge=1, affects_data=False)
+    character_cell: str = setting("lstm", "of rnn: a name from `seqtasks list cells`", affects_data=False)
+    dropout: float = setting(0.4, "on the vectors of words", ge=0, lt=1, affects_data=False)
+    crf: bool = setting(False, "a linear-chain CRF over the tags", affects_data=False)
     vectors: str | None = setting(
-        None, "begin with the vectors of words of this text file (GloVe, fastText)", model_only=True
+        None, "begin with the vectors of words of this text file (GloVe, fastText)", affects_data=False
     )
-    tokens: int | None = setting(None, "the most tokens in a batch; null: any number", least=1, model_only=True)
+    max_tokens_per_batch: int | None = setting(
+        None, "the most tokens in a batch; null: any number", ge=1, affects_data=False
+    )
 
 
 class TaggingTask(Task):
@@ -76,10 +80,10 @@ class TaggingTask(Task):
         tags = {part: [tag for _, row in rows for tag in row] for part, rows in found.parts.items()}
         train = found.parts["train"]
         # Labels that training has not come last: they are never predicted, and count as wrong where they are right.
-        labels = Lexicon([*dict.fromkeys([*dict(Counter(tags["train"]).most_common()), *chain(*tags.values())])])
-        words = Lexicon.count((w.lower() for row, _ in train for w in row), self.options.min_frequency)
-        characters = Lexicon.count(c for row, _ in train for w in row for c in w)
-        types = Lexicon(list(dict.fromkeys(w for rows in found.parts.values() for row, _ in rows for w in row)))
+        labels = LabelIndex([*dict.fromkeys([*dict(Counter(tags["train"]).most_common()), *chain(*tags.values())])])
+        words = LabelIndex.count((w.lower() for row, _ in train for w in row), self.options.min_frequency)
+        characters = LabelIndex.count(c for row, _ in train for w in row for c in w)
+        types = LabelIndex(list(dict.fromkeys(w for rows in found.parts.values() for row, _ in rows for w in row)))
         counts = Counter(words.number(w.lower()) for row, _ in train for w in row)
         self._types = Types(types.names, words, characters, np.array([counts[n] for n in range(len(words))]))
         self._names, self._known = types.names, {w for row, _ in train for w in row}
@@ -99,7 +103,7 @@ class TaggingTask(Task):
         return Splits(**parts, source=found.source, fingerprint=found.fingerprint, spec=spec)
 
     @property
-    def row_metric(self) -> str:
+    def primary_metric(self) -> str:
         return "f1" if span_scheme(self.spec["labels"]) else self.metric
 
     def model(self, encoder: Encoder) -> keras.Model:
@@ -108,7 +112,7 @@ class TaggingTask(Task):
         names = _INPUTS if o.characters != "none" else ("words", "targets")
         inputs = {name: keras.Input((None,), name=name, dtype="int32") for name in names}
         mask = ops.not_equal(inputs["words"], 0)
-        x = keras.layers.Embedding(len(spec["words"]), o.words, name="words_embedding")(inputs["words"])
+        x = keras.layers.Embedding(len(spec["words"]), o.embedding_dim, name="words_embedding")(inputs["words"])
         if o.characters != "none":
             reader = CharacterWords(
                 len(spec["characters"]),
@@ -125,7 +129,7 @@ class TaggingTask(Task):
     def init_weights(self, model: keras.Model, pretrained: Pretrained | None) -> None:
         if self.options.vectors:
             path = Path(self.options.vectors)
-            start_from(model.get_layer("words_embedding"), self.spec["words"], path, "options.words")
+            start_from(model.get_layer("words_embedding"), self.spec["words"], path, "options.embedding_dim")
 
     def loss(self) -> Any:
         return TagLoss()
@@ -137,7 +141,7 @@ class TaggingTask(Task):
         o = self.options
         dropout = o.word_dropout if shuffle else 0.0
         more = {"word_dropout": dropout, "characters": o.characters != "none"}
-        return TaggedBatches(examples, self._types, batch_size, o.tokens, shuffle, seed, **more)
+        return TaggedBatches(examples, self._types, batch_size, o.max_tokens_per_batch, shuffle, seed, **more)
 
     def tags(self, model: keras.Model, batches: TaggedBatches) -> list[list[str]]:
         """The tags of all sentences, in the order of the examples."""
@@ -209,8 +213,8 @@ class TaggingTask(Task):
         if not any(rows):
             given = f"no word in {' '.join(inputs)!r}" if inputs else "nothing to tag"
             raise ConfigError(f'{given}; write a sentence: seqtasks predict RUN "{EXAMPLE}"')
-        types = Lexicon(list(dict.fromkeys(word for row in rows for word in row)))
-        self._types = Types(types.names, Lexicon(spec["words"]), Lexicon(spec["characters"]))
+        types = LabelIndex(list(dict.fromkeys(word for row in rows for word in row)))
+        self._types = Types(types.names, LabelIndex(spec["words"]), LabelIndex(spec["characters"]))
         words = Ragged.of([[types.number(word) for word in row] for row in rows])
         examples = Examples({"words": words}, Ragged(np.zeros_like(words.values), words.ends))
         found = self.tags(model, self.batches(examples, 32))
@@ -226,7 +230,7 @@ class TaggingTask(Task):
         """Words over their tags; source code in colour."""
         if "words" in row:
             return over(row["words"], row["tags"]) + "\n"
-        return "".join(coloured([[*row["text"], "\n"]], [[*row["tags"], "space"]]))
+        return "".join(colorize([[*row["text"], "\n"]], [[*row["tags"], "space"]]))
 
 
 def tagger_of(model: keras.Model) -> keras.Model:

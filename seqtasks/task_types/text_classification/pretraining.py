@@ -17,7 +17,7 @@ from seqtasks.core.errors import ConfigError
 from seqtasks.layers.encoder import Encoder
 from seqtasks.task_types.base import Pretrained
 
-SHARED = ("text_column", "label_column", "size", "min_frequency", "embedding")  # options of both tasks
+SHARED = ("text_column", "label_column", "vocab_size", "min_frequency", "embedding_dim")  # options of both tasks
 
 
 def language_config(name: str, config: Config) -> Config:
@@ -67,7 +67,7 @@ def transfer_weights(model: keras.Model, pretrained: Pretrained, vocabulary: str
     given = pretrained.model
     if pretrained.spec["vocabulary"] != vocabulary:
         raise ConfigError(
-            f"{pretrained.path} knows other words; train it on the same texts with the same options.size and "
+            f"{pretrained.path} knows other words; train it on the same texts with the same options.vocab_size and "
             "options.min_frequency, or set options.pretrain=lm"
         )
     names = {layer.name for layer in given.layers} & {"encoder", "backward"}
@@ -87,7 +87,7 @@ def transfer_weights(model: keras.Model, pretrained: Pretrained, vocabulary: str
         if shapes[0] != shapes[1]:
             raise ConfigError(
                 f"the {name} has weights of {shapes[0]}, that of {pretrained.path} gives {shapes[1]}; set encoder.* "
-                "and options.embedding as there, or options.pretrain=lm"
+                "and options.embedding_dim as there, or options.pretrain=lm"
             )
         pairs += zip(mine, its, strict=True)
     (embedding, its_embedding), *rest = pairs

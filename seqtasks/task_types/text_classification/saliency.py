@@ -59,7 +59,7 @@ def gradient_times_input(model: keras.Model) -> Callable[[np.ndarray, np.ndarray
     return products
 
 
-def coloured(text: str, spans: Sequence[tuple[int, int]], weights: Sequence[float] | np.ndarray) -> Shaded:
+def colorize(text: str, spans: Sequence[tuple[int, int]], weights: Sequence[float] | np.ndarray) -> Shaded:
     """A text, its words greener the more they speak for the answer, redder the more against it.
 
     Args:
@@ -78,7 +78,7 @@ def coloured(text: str, spans: Sequence[tuple[int, int]], weights: Sequence[floa
 
 
 def legend() -> Colored:
-    """What the colours of `coloured` mean."""
+    """What the colours of `colorize` mean."""
     return Colored.assemble((" for the answer ", _style(1.0)), " ", (" against it ", _style(-1.0)))
 
 
@@ -94,7 +94,7 @@ def write(path: Path, texts: Sequence[Colored], answers: Sequence[str] = ()) -> 
 
     Args:
         path: the file.
-        texts: as `coloured` gives them.
+        texts: as `colorize` gives them.
         answers: that of each text, above it; none: they are left out.
 
     Raises:

@@ -39,28 +39,32 @@ class TextOptions:
 
     text_column: str = setting("text", "of CSV and TSV files")
     label_column: str = setting("label", "of CSV and TSV files")
-    size: int = setting(20_000, "the most words", least=2, model_only=True)
-    min_frequency: int = setting(2, "rarer words are unknown", least=1, model_only=True)
-    embedding: int = setting(100, "width of the vectors of words", least=1, model_only=True)
-    word_dropout: float = setting(0.0, "on words, wherever they stand in a batch", least=0, below=1, model_only=True)
-    embedding_dropout: float = setting(0.0, "on vectors of words, one mask a text", least=0, below=1, model_only=True)
-    recurrence: bool = setting(True, "false: pool the vectors of words themselves", model_only=True)
-    pooling: How = setting("max", "of the outputs over time; concat: last, mean and max side by side", model_only=True)
-    dropout: float = setting(0.0, "on what was pooled", least=0, below=1, model_only=True)
+    vocab_size: int = setting(20_000, "the most words", ge=2, affects_data=False)
+    min_frequency: int = setting(2, "rarer words are unknown", ge=1, affects_data=False)
+    embedding_dim: int = setting(100, "width of the vectors of words", ge=1, affects_data=False)
+    word_dropout: float = setting(0.0, "on words, wherever they stand in a batch", ge=0, lt=1, affects_data=False)
+    embedding_dropout: float = setting(0.0, "on vectors of words, one mask a text", ge=0, lt=1, affects_data=False)
+    recurrence: bool = setting(True, "false: pool the vectors of words themselves", affects_data=False)
+    pooling: How = setting(
+        "max", "of the outputs over time; concat: last, mean and max side by side", affects_data=False
+    )
+    dropout: float = setting(0.0, "on what was pooled", ge=0, lt=1, affects_data=False)
     adversarial: float = setting(
         0.0,
         "also learn from vectors of words moved this far against the model; 3 is a good start",
-        least=0,
-        model_only=True,
+        ge=0,
+        affects_data=False,
     )
     vectors: str | None = setting(
-        None, "begin with the vectors of words of this text file (GloVe, fastText)", model_only=True
+        None, "begin with the vectors of words of this text file (GloVe, fastText)", affects_data=False
     )
     pretrain: str = setting(
-        "none", "lm: begin with a language model of the same texts, made first; or a run of text_lm", model_only=True
+        "none", "lm: begin with a language model of the same texts, made first; or a run of text_lm", affects_data=False
     )
-    pretrain_epochs: int = setting(2, "of that language model", least=1, model_only=True)
-    tokens: int | None = setting(None, "the most tokens in a batch; null: any number", least=1, model_only=True)
+    pretrain_epochs: int = setting(2, "of that language model", ge=1, affects_data=False)
+    max_tokens_per_batch: int | None = setting(
+        None, "the most tokens in a batch; null: any number", ge=1, affects_data=False
+    )
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ class TextTask(Task):
         found = labelled_texts.load(source, o.text_column, o.label_column)
         self._texts = {part: texts for part, (texts, _) in found.parts.items()}
         lines = map(labelled_texts.line, found.parts["train"][0])
-        words = Vocabulary.train(texts=lines, **labelled_texts.word_settings(o.size, o.min_frequency))
+        words = Vocabulary.train(texts=lines, **labelled_texts.word_settings(o.vocab_size, o.min_frequency))
         numbers = {name: number for number, name in enumerate(found.classes)}
         parts = {
             part: Examples({"tokens": encoded(words, texts)}, np.array([numbers[label] for label in labels]))
@@ -126,7 +130,7 @@ class TextTask(Task):
         o, size = self.options, self.spec["size"] + 1
         tokens = keras.Input((None,), name="tokens", dtype="int32")
         mask = ops.not_equal(tokens, 0)
-        x = keras.layers.Embedding(size, o.embedding, name="embedding")(tokens)
+        x = keras.layers.Embedding(size, o.embedding_dim, name="embedding")(tokens)
         if o.word_dropout:
             x = WordDropout(o.word_dropout, size)(x, tokens)
         if o.embedding_dropout:
@@ -155,10 +159,10 @@ class TextTask(Task):
         elif self.options.vectors:
             words = self.words
             names = ["", *map(words.token, range(len(words)))]
-            start_from(model.get_layer("embedding"), names, Path(self.options.vectors), "options.embedding")
+            start_from(model.get_layer("embedding"), names, Path(self.options.vectors), "options.embedding_dim")
 
     def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> Buckets:
-        return Buckets(examples, batch_size, self.options.tokens, shuffle, seed)
+        return Buckets(examples, batch_size, self.options.max_tokens_per_batch, shuffle, seed)
 
     def logits(self, model: keras.Model, batches: Buckets) -> np.ndarray:
         found = np.zeros((len(batches.examples), len(self.classes)))
@@ -166,7 +170,7 @@ class TextTask(Task):
             found[batches.rows(index)] = model.predict_on_batch(batches[index][0])
         return found
 
-    def judge(self, logits: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+    def scores_from_logits(self, logits: np.ndarray, targets: np.ndarray) -> dict[str, float]:
         from sklearn.metrics import f1_score
 
         macro = f1_score(targets, logits.argmax(-1), labels=range(len(self.classes)), average="macro", zero_division=0)
@@ -192,7 +196,9 @@ class TextTask(Task):
             ).fit(self._texts["train"], splits.train.targets)
             logits = linear_logits(fitted, self._texts["test"], len(self.classes))
             weights = fitted[-1]
-            return Baseline(self.judge(logits, splits.test.targets), weights.coef_.size + weights.intercept_.size)
+            return Baseline(
+                self.scores_from_logits(logits, splits.test.targets), weights.coef_.size + weights.intercept_.size
+            )
 
         return {"TF-IDF + logistic regression": linear}
 
@@ -213,7 +219,7 @@ class TextTask(Task):
             best = int(p.argmax())
             weights = products(tokens, np.array([best]))[0][: len(spans)]
             strongest = [(weights[i], text[slice(*spans[i])]) for i in np.argsort(-np.abs(weights))[:5]]
-            row: dict[str, Any] = {"text": saliency.coloured(text, spans, weights), "answer": self.classes[best]}
+            row: dict[str, Any] = {"text": saliency.colorize(text, spans, weights), "answer": self.classes[best]}
             row |= probabilities(self.classes, p)
             rows.append(row | {"because": " ".join(f"{'+' if w > 0 else '-'}{word}" for w, word in strongest)})
         if options.heat is not None:

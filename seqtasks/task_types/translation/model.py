@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from seqtasks.data.bucketing import Ragged
-from seqtasks.decoding.seq2seq import Writer, Written, embedding, writing
+from seqtasks.decoding.seq2seq import Hypothesis, Seq2SeqGenerator, embedding, writing
 from seqtasks.layers.decoder import Decoder
 from seqtasks.layers.encoder import Encoder
 
@@ -35,36 +35,36 @@ def translation_model(encoder: Encoder, sizes: Sequence[int], shared: bool, opti
     o = options
     source = keras.Input((None,), name="source", dtype="int32")
     mask = ops.not_equal(source, 0)
-    written = embedding(sizes[1], o.embedding, "written")
-    read = written if shared else embedding(sizes[0], o.embedding, "read")
+    written = embedding(sizes[1], o.embedding_dim, "written")
+    read = written if shared else embedding(sizes[0], o.embedding_dim, "read")
     memory, finals = encoder(keras.layers.Dropout(o.dropout)(read(source)), mask=mask)
     config = dataclasses.replace(encoder.config, cell=o.decoder_cell or encoder.config.cell)
-    decoder = Decoder(config, o.attention, o.feeding, name="decoder")
+    decoder = Decoder(config, o.attention, o.input_feeding, name="decoder")
     inputs, losses = writing(memory, finals, mask, decoder, written, o)
     return keras.Model([source, *inputs], losses, name=name)
 
 
-class Translator(Writer):
+class Translator(Seq2SeqGenerator):
     """Writes targets for sources, those of about one length together.
 
     Args:
         model: of `translation_model`.
         rows: sources at a time.
         most: tokens of the longest target; None: 10 more than twice those of the source.
-        settings: of `Writer`.
+        settings: of `Seq2SeqGenerator`.
     """
 
     def __init__(self, model: keras.Model, *, rows: int = 64, most: int | None = None, **settings: Any):
         super().__init__(model, **settings)
         self.rows, self.most = rows, most
 
-    def __call__(self, sources: Ragged) -> list[list[Written]]:
+    def __call__(self, sources: Ragged) -> list[list[Hypothesis]]:
         """The best targets of each source, the best first.
 
         Args:
             sources: token numbers, as of `Pairs`.
         """
-        found: list[list[Written]] = [[] for _ in range(len(sources))]
+        found: list[list[Hypothesis]] = [[] for _ in range(len(sources))]
         for chosen, batch in self._batches(sources):
             best = self.write(batch, batch > 0, self.most or 2 * batch.shape[1] + 10)
             for row, own in zip(chosen, best, strict=False):

@@ -20,12 +20,12 @@ from seqtasks.data.splits import Examples, Splits
 from seqtasks.data.survey import Survey
 from seqtasks.data.text import parallel_corpus
 from seqtasks.data.text.vocabulary import Vocabulary
-from seqtasks.decoding.seq2seq import WriterOptions
+from seqtasks.decoding.seq2seq import Seq2SeqOptions
 from seqtasks.layers.encoder import Encoder
 from seqtasks.task_types.base import Baseline
 from seqtasks.task_types.common.plots import attention_map, export_figure
 from seqtasks.task_types.seq2seq.scores import line_scores, word_by_word
-from seqtasks.task_types.seq2seq.task import WritePredictOptions, WriterTask
+from seqtasks.task_types.seq2seq.task import Seq2SeqPredictOptions, Seq2SeqTask
 from seqtasks.task_types.translation.model import Translator, translation_model
 
 log = logging.getLogger(__name__)
@@ -33,22 +33,26 @@ UNKNOWN = 2  # the number of an unknown word
 
 
 @dataclass(frozen=True)
-class TranslationOptions(WriterOptions):
+class TranslationOptions(Seq2SeqOptions):
     """The languages, their tokens and the model of them."""
 
     source: str = setting("en", "language to translate from: the suffix of its files")
     target: str = setting("de", "language to translate to")
-    unit: Literal["bpe", "words"] = setting("bpe", "what is read and written; bpe: byte-pair units", model_only=True)
-    size: int = setting(4000, "the most units of a language", least=300, model_only=True)
-    shared: bool = setting(False, "both languages have the same units and vectors", model_only=True)
-    longest: int = setting(100, "longer training pairs are left out, in units", least=1, model_only=True)
-    reverse: bool = setting(False, "read the source from its end, as Sutskever et al. 2014", model_only=True)
-    decoder_cell: str | None = setting(None, "null: that of the encoder", model_only=True)
-    copy: bool = setting(False, "write the source word that was attended to most for an unknown one", model_only=True)
-    tokens: int | None = setting(None, "the most units in a batch, of the longer side", least=1, model_only=True)
+    unit: Literal["bpe", "words"] = setting("bpe", "what is read and written; bpe: byte-pair units", affects_data=False)
+    vocab_size: int = setting(4000, "the most units of a language", ge=300, affects_data=False)
+    shared: bool = setting(False, "both languages have the same units and vectors", affects_data=False)
+    max_length: int = setting(100, "longer training pairs are left out, in units", ge=1, affects_data=False)
+    reverse: bool = setting(False, "read the source from its end, as Sutskever et al. 2014", affects_data=False)
+    decoder_cell: str | None = setting(None, "null: that of the encoder", affects_data=False)
+    copy: bool = setting(
+        False, "write the source word that was attended to most for an unknown one", affects_data=False
+    )
+    max_tokens_per_batch: int | None = setting(
+        None, "the most units in a batch, of the longer side", ge=1, affects_data=False
+    )
 
 
-class TranslationTask(WriterTask):
+class TranslationTask(Seq2SeqTask):
     """Lines of one language into lines of another."""
 
     topology = "many-to-many"
@@ -69,7 +73,7 @@ class TranslationTask(WriterTask):
     reads = "texts"
     builtin = "spelled"
     Options = TranslationOptions
-    PredictOptions = WritePredictOptions
+    PredictOptions = Seq2SeqPredictOptions
 
     def load(self, source: Source, seed: int) -> Splits:
         o = self.options
@@ -81,7 +85,7 @@ class TranslationTask(WriterTask):
         found = parallel_corpus.load(source, (o.source, o.target))
         self._lines = found.parts
         train = found.parts["train"]
-        settings = {"kind": o.unit, "size": o.size}
+        settings = {"kind": o.unit, "size": o.vocab_size}
         if o.shared:
             both = Vocabulary.train(texts=[*train[0], *train[1]], **settings)
             vocabularies = [both, both]
@@ -95,14 +99,16 @@ class TranslationTask(WriterTask):
         self.spec = spec
         self._sources: list[str] = []
         parts = {part: self._examples(lines) for part, lines in found.parts.items()}
-        long = np.maximum(parts["train"].inputs["source"].lengths, parts["train"].targets.lengths) > o.longest
+        long = np.maximum(parts["train"].inputs["source"].lengths, parts["train"].targets.lengths) > o.max_length
         if long.all():
             raise DataError(
-                f"{source}: all training pairs have more than options.longest={o.longest} units; set it higher"
+                f"{source}: all training pairs have more than options.max_length={o.max_length} units; set it higher"
             )
         if long.any():
             log.warning(
-                "%d training pairs have more than options.longest=%d units and are left out", long.sum(), o.longest
+                "%d training pairs have more than options.max_length=%d units and are left out",
+                long.sum(),
+                o.max_length,
             )
             kept = np.flatnonzero(~long)
             parts["train"] = parts["train"].take(kept)
@@ -133,7 +139,7 @@ class TranslationTask(WriterTask):
         return Translator(model, **settings)
 
     def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> Pairs:
-        return Pairs(examples, batch_size, self.options.tokens, shuffle, seed)
+        return Pairs(examples, batch_size, self.options.max_tokens_per_batch, shuffle, seed)
 
     def texts(self, rows: Sequence[np.ndarray]) -> list[str]:
         """The lines of targets, their ends left out."""
@@ -183,7 +189,9 @@ class TranslationTask(WriterTask):
             "word by word (IBM model 1)": dictionary,
         }
 
-    def predict(self, model: keras.Model, inputs: Sequence[str], options: WritePredictOptions) -> list[dict[str, Any]]:
+    def predict(
+        self, model: keras.Model, inputs: Sequence[str], options: Seq2SeqPredictOptions
+    ) -> list[dict[str, Any]]:
         """Translations of sentences, the best first, and their log-probabilities."""
         lines = [line.strip() for line in inputs]
         if not lines:
@@ -192,7 +200,7 @@ class TranslationTask(WriterTask):
             raise ConfigError("this model has no attention to draw; train one with options.attention=additive")
         self._sources = []
         examples = self._examples((lines, [""] * len(lines)))
-        translator = Translator(model, **self.search(options.beams, options.n_best))
+        translator = Translator(model, **self.search(options.num_beams, options.n_best))
         found = translator(examples.inputs["source"])
         if options.attention is not None:
             self._draw(translator, examples, found[0][0].tokens, Path(options.attention))

@@ -22,7 +22,7 @@ from seqtasks.data.splits import Examples, Splits
 from seqtasks.data.survey import Survey
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.metrics import classification_scores, linear_logits, log_softmax
-from seqtasks.layers.vision import FilmReader
+from seqtasks.layers.vision import FrameEncoder
 from seqtasks.task_types.base import Baseline, Task
 from seqtasks.task_types.common.columns import probabilities
 from seqtasks.task_types.common.plots import class_pictures
@@ -41,17 +41,17 @@ class FramesOptions:
     label: Literal["front", "direction"] = setting(
         "front", "of a frame: the class of the picture in front, or where the only one goes"
     )
-    canvas: int | None = setting(None, "pixels of a side; null: 40 for pictures of 28, others in proportion", least=1)
-    shortest: int = setting(8, "frames of a film, at least", least=1)
-    longest: int = setting(20, "frames of a film, at most", least=1)
+    canvas: int | None = setting(None, "pixels of a side; null: 40 for pictures of 28, others in proportion", ge=1)
+    min_length: int = setting(8, "frames of a film, at least", ge=1)
+    max_length: int = setting(20, "frames of a film, at most", ge=1)
     margin: int | None = setting(
-        None, "pixels around the ink of the front picture that hide what is behind; null: 3 of 28", least=0
+        None, "pixels around the ink of the front picture that hide what is behind; null: 3 of 28", ge=0
     )
-    noise: float = setting(0.1, "share of the pixels of each frame with a random brightness", least=0, below=1)
-    examples: int = setting(10_000, "films in an epoch of training; every epoch has new ones", least=1)
-    filters: tuple[int, ...] = setting((16, 32, 64), "of the convolutions over a frame", model_only=True)
-    size: int = setting(128, "width of what is made of a frame", least=1, model_only=True)
-    dropout: float = setting(0.0, "on it", least=0, below=1, model_only=True)
+    noise: float = setting(0.1, "share of the pixels of each frame with a random brightness", ge=0, lt=1)
+    examples: int = setting(10_000, "films in an epoch of training; every epoch has new ones", ge=1)
+    filters: tuple[int, ...] = setting((16, 32, 64), "of the convolutions over a frame", affects_data=False)
+    frame_dim: int = setting(128, "width of what is made of a frame", ge=1, affects_data=False)
+    dropout: float = setting(0.0, "on it", ge=0, lt=1, affects_data=False)
 
 
 @dataclass(frozen=True)
@@ -93,14 +93,14 @@ class FramesTask(Task):
         o, (height, width) = self.options, self.spec["shape"]
         side = o.canvas or round(max(height, width) * 40 / 28)
         margin = max(1, round(min(height, width) * 3 / 28)) if o.margin is None else o.margin
-        return Film((height, width), side, o.label, o.shortest, o.longest, margin, o.noise)
+        return Film((height, width), side, o.label, o.min_length, o.max_length, margin, o.noise)
 
     def model(self, encoder: Encoder) -> keras.Model:
         """Images (batch, time, side, side) and their mask (batch, time) to logits (batch, time, classes)."""
         o, side = self.options, self.film.side
         image = keras.Input((None, side, side), name="image", dtype="uint8")
         mask = keras.Input((None,), name="mask", dtype="bool")
-        x = FilmReader(o.filters, o.size, name="reader")(keras.layers.Rescaling(1 / 255)(image))
+        x = FrameEncoder(o.filters, o.frame_dim, name="reader")(keras.layers.Rescaling(1 / 255)(image))
         x, _ = encoder(keras.layers.Dropout(o.dropout)(x), mask=mask)
         logits = keras.layers.Dense(len(self.classes), dtype="float32", name="logits")(x)
         return keras.Model([image, mask], logits, name=self.name)

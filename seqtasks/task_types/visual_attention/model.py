@@ -10,7 +10,7 @@ from keras import ops
 from seqtasks.core.errors import ConfigError
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.glimpse import GlimpseNetwork
-from seqtasks.layers.recurrent_attention import Gaze, split
+from seqtasks.layers.recurrent_attention import RecurrentAttention, split
 
 # Canvases are mostly black: this way they, and what is made of them, have a standard deviation of about 1.
 BRIGHTEST = 5.0
@@ -31,7 +31,7 @@ def glimpse_model(
 
     Returns:
         A model of `image` (batch, height, width), 0 to 255, and `noise` (batch, glimpses, 2)
-        that gives what `Gaze` gives.
+        that gives what `RecurrentAttention` gives.
 
     Raises:
         ConfigError: an encoder that cannot run step by step.
@@ -42,7 +42,7 @@ def glimpse_model(
     noise = keras.Input((o.glimpses, 2), name="noise")
     network = GlimpseNetwork(o.hidden, size, o.scales, o.filters, name="glimpse")
     policy = "centre" if o.policy == "learned" and o.glimpses == 1 else o.policy  # a single glimpse is not chosen
-    gaze = Gaze(encoder, network, classes, policy, o.deviation, name="gaze")
+    gaze = RecurrentAttention(encoder, network, classes, policy, o.location_std, name="gaze")
     return keras.Model([image, noise], gaze(keras.layers.Rescaling(BRIGHTEST / 255)(image), noise), name=name)
 
 
@@ -73,7 +73,7 @@ def check(encoder: Encoder) -> None:
         recurrent.running_engine = "loop"
 
 
-class GazeLoss(keras.losses.Loss):
+class RecurrentAttentionLoss(keras.losses.Loss):
     """Cross-entropy of the answer, REINFORCE for the places, and the baseline that REINFORCE subtracts.
 
         -log p(y) - λ Σ_t (R - b_t) log N(l_t; μ_t, σ²) + mean_t (R - b_t)²
@@ -93,7 +93,7 @@ class GazeLoss(keras.losses.Loss):
         self.classes, self.steps, self.reinforce = classes, steps, reinforce
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Class numbers (batch,) and what `Gaze` gives to losses (batch,)."""
+        """Class numbers (batch,) and what `RecurrentAttention` gives to losses (batch,)."""
         targets = ops.reshape(ops.cast(y_true, "int32"), (-1,))
         logits, _, chances, values = split(y_pred, self.classes, self.steps)
         loss = ops.sparse_categorical_crossentropy(targets, logits, from_logits=True)

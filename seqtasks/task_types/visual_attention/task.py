@@ -16,7 +16,7 @@ from seqtasks.core.settings import setting
 from seqtasks.data import cache
 from seqtasks.data.image import labelled_images
 from seqtasks.data.image.cluttered_canvas import Canvas, CanvasBatches, draw_noise, load_canvas
-from seqtasks.data.keras_adapter import Feed
+from seqtasks.data.keras_adapter import UntunedDataAdapter
 from seqtasks.data.source import Source
 from seqtasks.data.splits import Examples, Splits
 from seqtasks.layers.encoder import Encoder
@@ -26,7 +26,7 @@ from seqtasks.task_types.base import Baseline, Task
 from seqtasks.task_types.common.columns import probabilities
 from seqtasks.task_types.common.plots import class_pictures, export_figure
 from seqtasks.task_types.image_classification.task import ImagePredictOptions
-from seqtasks.task_types.visual_attention.model import AnswerAccuracy, GazeLoss, glimpse_model
+from seqtasks.task_types.visual_attention.model import AnswerAccuracy, RecurrentAttentionLoss, glimpse_model
 from seqtasks.task_types.visual_attention.plots import glimpse_paths
 
 NOISE = {"learned": "normal", "random": "uniform", "centre": "none"}
@@ -37,23 +37,25 @@ SHOWN = 12  # canvases of the test split with their paths
 class GlimpseOptions:
     """The canvas, the glimpses and their training."""
 
-    canvas: int | None = setting(None, "pixels of a side; null: 60 for pictures of 28, others in proportion", least=1)
-    clutter: int = setting(0, "pieces of other pictures of the split on each canvas", least=0)
-    glimpses: int = setting(6, "the first is in the middle", least=1, model_only=True)
-    size: int | None = setting(
-        None, "pixels of a side of a glimpse; null: 12 for pictures of 28", least=1, model_only=True
+    canvas: int | None = setting(None, "pixels of a side; null: 60 for pictures of 28, others in proportion", ge=1)
+    clutter: int = setting(0, "pieces of other pictures of the split on each canvas", ge=0)
+    glimpses: int = setting(6, "the first is in the middle", ge=1, affects_data=False)
+    glimpse_size: int | None = setting(
+        None, "pixels of a side of a glimpse; null: 12 for pictures of 28", ge=1, affects_data=False
     )
-    scales: int = setting(3, "patches of a glimpse, each twice as wide as the last", least=1, model_only=True)
-    filters: tuple[int, ...] = setting((), "of convolutions over a glimpse; none: a dense layer only", model_only=True)
-    hidden: int = setting(128, "width of what and of where; a glimpse is twice as wide", least=1, model_only=True)
+    scales: int = setting(3, "patches of a glimpse, each twice as wide as the last", ge=1, affects_data=False)
+    filters: tuple[int, ...] = setting(
+        (), "of convolutions over a glimpse; none: a dense layer only", affects_data=False
+    )
+    hidden: int = setting(128, "width of what and of where; a glimpse is twice as wide", ge=1, affects_data=False)
     policy: Literal["learned", "random", "centre"] = setting(
-        "learned", "who chooses the places: the network, chance, or nobody: always the middle", model_only=True
+        "learned", "who chooses the places: the network, chance, or nobody: always the middle", affects_data=False
     )
-    deviation: float = setting(0.15, "of a place in training from what was chosen; 1: half a canvas", above=0,
-                               model_only=True)  # fmt: skip
-    reinforce: float = setting(1.0, "weight of REINFORCE in the loss", least=0, model_only=True)
+    location_std: float = setting(0.15, "of a place in training from what was chosen; 1: half a canvas", gt=0,
+                               affects_data=False)  # fmt: skip
+    reinforce: float = setting(1.0, "weight of REINFORCE in the loss", ge=0, affects_data=False)
     draws: int = setting(
-        0, "also score the mean of the answers after so many paths with noise", least=0, model_only=True
+        0, "also score the mean of the answers after so many paths with noise", ge=0, affects_data=False
     )
 
 
@@ -98,14 +100,14 @@ class GlimpseTask(Task):
     def size(self) -> int:
         """Pixels of a side of a glimpse."""
         height, width = self.spec["shape"]
-        return int(self.options.size or max(1, round(max(height, width) * 12 / 28)))
+        return int(self.options.glimpse_size or max(1, round(max(height, width) * 12 / 28)))
 
     def model(self, encoder: Encoder) -> keras.Model:
         side = self.canvas.side
         return glimpse_model(encoder, (side, side), len(self.classes), self.size, self.options, self.name)
 
     def loss(self) -> Any:
-        return GazeLoss(len(self.classes), self.options.glimpses, self.options.reinforce)
+        return RecurrentAttentionLoss(len(self.classes), self.options.glimpses, self.options.reinforce)
 
     def metrics(self) -> list[Any]:
         return [AnswerAccuracy(len(self.classes))]
@@ -118,7 +120,7 @@ class GlimpseTask(Task):
 
     def look(self, model: keras.Model, batches: CanvasBatches) -> tuple[np.ndarray, np.ndarray]:
         """Logits (examples, classes) and places (examples, glimpses, 2), in the order of the examples."""
-        outputs = model.predict(Feed(batches), verbose=0)
+        outputs = model.predict(UntunedDataAdapter(batches), verbose=0)
         logits, places, _, _ = split(outputs, len(self.classes), self.options.glimpses)
         return np.asarray(logits, np.float64), np.asarray(places)
 

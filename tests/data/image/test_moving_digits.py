@@ -153,5 +153,5 @@ def test_validation_and_test_are_always_the_same_also_in_part():
 def test_films_that_cannot_be_are_refused():
     with pytest.raises(ConfigError, match=r"on a canvas of 5×5 pictures of 4×3 cannot move; set options.canvas to 6"):
         film(side=5)
-    with pytest.raises(ConfigError, match=r"films of 9 to 5 frames; .*set options.shortest or options.longest"):
+    with pytest.raises(ConfigError, match=r"films of 9 to 5 frames; .*set options.min_length or options.max_length"):
         film(lengths=(9, 5))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seqtasks.core.errors import DataError
-from seqtasks.data.text.bptt_batches import Lanes, document_starts, next_tokens
+from seqtasks.data.text.bptt_batches import BPTTBatches, document_starts, next_tokens
 from seqtasks.data.text.vocabulary import Vocabulary
 
 TOKENS = np.arange(1000, 1000 + 103)  # each token says where it stands
@@ -30,18 +30,18 @@ def rows_of(lanes):
 @pytest.mark.parametrize("window", [1, 7, 16, 200])
 @pytest.mark.parametrize(("lanes", "batch"), [(1, 1), (4, 4), (7, 3), (64, 10), (500, 64)])
 def test_every_token_is_a_target_once_and_follows_its_input(lanes, batch, window):
-    rows = rows_of(Lanes(next_tokens(TOKENS), lanes, batch, window))
+    rows = rows_of(BPTTBatches(next_tokens(TOKENS), lanes, batch, window))
     pairs = [pair for row in sorted(rows) for pair in rows[row]]
     assert pairs == [(t, t + 1) for t in TOKENS[:-1].tolist()]
 
 
 def test_the_batch_decides_nothing_but_the_grouping():
-    alone, together = (rows_of(Lanes(next_tokens(TOKENS), 7, batch, 5)) for batch in (1, 7))
+    alone, together = (rows_of(BPTTBatches(next_tokens(TOKENS), 7, batch, 5)) for batch in (1, 7))
     assert alone == together
 
 
 def test_a_window_continues_the_one_before_and_starts_afresh_only_at_the_beginning():
-    lanes = Lanes(next_tokens(TOKENS), 3, 3, 10)
+    lanes = BPTTBatches(next_tokens(TOKENS), 3, 3, 10)
     before = None
     for index in range(len(lanes)):
         inputs, targets, weights = lanes[index]
@@ -52,13 +52,13 @@ def test_a_window_continues_the_one_before_and_starts_afresh_only_at_the_beginni
 
 
 def test_without_carry_every_window_starts_afresh():
-    lanes = Lanes(next_tokens(TOKENS), 3, 3, 10, carry=False)
+    lanes = BPTTBatches(next_tokens(TOKENS), 3, 3, 10, carry=False)
     assert all(lanes[index][0]["reset"].all() for index in range(len(lanes)))
 
 
 def test_lengths_vary_by_seed_and_epoch_and_lose_nothing():
     def lengths(seed, epoch):
-        lanes = Lanes(next_tokens(np.arange(5000)), 2, 2, 35, vary=True, seed=seed)
+        lanes = BPTTBatches(next_tokens(np.arange(5000)), 2, 2, 35, vary=True, seed=seed)
         lanes.seek(epoch, 0)
         found = rows_of(lanes)
         pairs = [pair for row in sorted(found) for pair in found[row]]
@@ -72,7 +72,7 @@ def test_lengths_vary_by_seed_and_epoch_and_lose_nothing():
 
 
 def test_it_goes_on_inside_an_epoch():
-    whole, rest = (Lanes(next_tokens(TOKENS), 3, 3, 10) for _ in range(2))
+    whole, rest = (BPTTBatches(next_tokens(TOKENS), 3, 3, 10) for _ in range(2))
     rest.seek(0, 2)
     assert len(rest) == len(whole) - 2
     np.testing.assert_array_equal(rest[1][1], whole[3][1])
@@ -91,7 +91,7 @@ def test_no_more_is_read_than_a_batch_needs():
             reads.append(np.size(found))
             return found
 
-    lanes = Lanes(next_tokens(np.arange(100_000)), 4, 4, 16)
+    lanes = BPTTBatches(next_tokens(np.arange(100_000)), 4, 4, 16)
     lanes.examples.inputs["tokens"] = lanes.examples.inputs["tokens"].view(Watched)
     lanes[3]
     assert sum(reads) == 4 * 16
@@ -99,7 +99,7 @@ def test_no_more_is_read_than_a_batch_needs():
 
 @pytest.mark.parametrize("back", [2, 3])
 def test_gradients_flow_back_over_windows_that_were_scored_before(back):
-    lanes = Lanes(next_tokens(TOKENS), 2, 2, 5, back=back)
+    lanes = BPTTBatches(next_tokens(TOKENS), 2, 2, 5, back=back)
     found = []
     for index in range(len(lanes)):
         inputs, targets, weights = lanes[index]
@@ -114,7 +114,7 @@ def test_gradients_flow_back_over_windows_that_were_scored_before(back):
 
 def test_too_short_for_many_windows():
     with pytest.raises(DataError, match=r"102 tokens in 4 lanes are 26 a lane, fewer than 3 windows of 10; set"):
-        Lanes(next_tokens(TOKENS), 4, 4, 10, back=3)
+        BPTTBatches(next_tokens(TOKENS), 4, 4, 10, back=3)
 
 
 @pytest.mark.parametrize(("lanes", "batch", "window"), [(1, 1, 4), (3, 3, 4), (5, 2, 7), (4, 4, 300)])
@@ -124,7 +124,7 @@ def test_documents_start_afresh(lanes, batch, window):
     text[rng.random(200) < 0.1] = 1  # the end of a document
     examples = next_tokens(text)
     starts = np.flatnonzero(text[:-1] == 1)
-    batches, found = Lanes(examples, lanes, batch, window, starts=starts), []
+    batches, found = BPTTBatches(examples, lanes, batch, window, starts=starts), []
     for index in range(len(batches)):
         inputs, targets, weights = batches[index]
         for row in range(len(targets)):

@@ -1,12 +1,12 @@
 """Numbers of names: by frequency, unknown ones are one."""
 
-from seqtasks.data.text.label_index import Lexicon
+from seqtasks.data.text.label_index import LabelIndex
 
 
 def test_frequent_names_come_first_and_unknown_ones_are_one():
-    words = Lexicon.count(["b", "a", "c", "b", "<unk>", "c", "c"])
+    words = LabelIndex.count(["b", "a", "c", "b", "<unk>", "c", "c"])
     assert words.names == ["<pad>", "<unk>", "c", "b", "a"] and len(words) == 5
     assert [words.number(name) for name in ("c", "a", "z", "<unk>")] == [2, 4, 1, 1]
-    assert Lexicon.count(["b", "a", "c", "b"], least=2).names == ["<pad>", "<unk>", "b"]
-    again = Lexicon(words.names)
+    assert LabelIndex.count(["b", "a", "c", "b"], least=2).names == ["<pad>", "<unk>", "b"]
+    again = LabelIndex(words.names)
     assert [again.number(name) for name in words.names] == list(range(5))

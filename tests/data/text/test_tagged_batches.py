@@ -4,12 +4,12 @@ import numpy as np
 
 from seqtasks.data.bucketing import Ragged
 from seqtasks.data.splits import Examples
-from seqtasks.data.text.label_index import Lexicon
+from seqtasks.data.text.label_index import LabelIndex
 from seqtasks.data.text.tagged_batches import LONGEST, TaggedBatches, Types
 
 SENTENCES = [["The", "cat", "sees", "the", "cat"], ["Zyx"], ["a" * 100, "the"]]
-WORDS, LETTERS = Lexicon.count(["the", "the", "cat", "sees", "a"]), Lexicon.count("thecasTZyx")
-TYPES = Lexicon(list(dict.fromkeys(w for row in SENTENCES for w in row)))
+WORDS, LETTERS = LabelIndex.count(["the", "the", "cat", "sees", "a"]), LabelIndex.count("thecasTZyx")
+TYPES = LabelIndex(list(dict.fromkeys(w for row in SENTENCES for w in row)))
 
 
 def make(counts=None, **how):

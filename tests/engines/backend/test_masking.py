@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from seqtasks.engines.backend.masking import first_step, last_step
+from seqtasks.engines.backend.masking import first_valid_step, last_valid_step
 
 X = np.random.default_rng(0).normal(size=(6, 5, 3)).astype("float32")
 MASKS = {
@@ -18,7 +18,7 @@ MASKS = {
     "all": np.ones((6, 5), bool),
 }
 every = pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS)
-ends = pytest.mark.parametrize(("step", "which"), [(last_step, -1), (first_step, 0)], ids=["last", "first"])
+ends = pytest.mark.parametrize(("step", "which"), [(last_valid_step, -1), (first_valid_step, 0)], ids=["last", "first"])
 
 
 def by_hand(mask, which, x=X):

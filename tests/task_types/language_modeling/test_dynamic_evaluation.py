@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from seqtasks import EncoderConfig
-from seqtasks.data.text.bptt_batches import Lanes, next_tokens
+from seqtasks.data.text.bptt_batches import BPTTBatches, next_tokens
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.losses import TokenLoss
 from seqtasks.task_types import LanguageOptions
@@ -23,7 +23,7 @@ def model():
 
 
 def lanes(**how):
-    return Lanes(next_tokens(np.array(TEXT)), 2, 2, 16, **how)
+    return BPTTBatches(next_tokens(np.array(TEXT)), 2, 2, 16, **how)
 
 
 def test_it_is_gradient_descent_on_what_was_scored(model):

@@ -22,7 +22,7 @@ def inputs(tokens):
 def built(adaptive, **encoder):
     keras.utils.set_random_seed(0)
     config = EncoderConfig(**{"cell": "gru", "units": 6, **encoder})
-    options = LanguageOptions(embedding=5, adaptive=adaptive)
+    options = LanguageOptions(embedding_dim=5, adaptive=adaptive)
     return language_model(Encoder(config, stateful=True, max_batch=8, name="encoder"), 9, options, "texts")
 
 

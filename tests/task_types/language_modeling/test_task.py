@@ -50,14 +50,14 @@ def test_the_score_does_not_depend_on_batches_or_windows(folder, engine):
     task, model, splits = make(folder, {"engine": engine})
     wanted = task.score(model, task.batches(splits.train, 32))
     for batch, window in ((1, 64), (7, 64), (32, 13), (64, 1000)):
-        task.options = type(task.options)(window=window)
+        task.options = type(task.options)(bptt=window)
         found = task.score(model, task.batches(splits.train, batch))
         assert abs(found["perplexity"] - wanted["perplexity"]) < 1e-4
     assert wanted["perplexity"] == pytest.approx(math.exp(wanted["nats"])) == pytest.approx(2 ** wanted["bits"])
 
 
 def test_it_is_the_mean_over_all_tokens_of_one_pass(folder):
-    task, model, splits = make(folder, eval_lanes=1)
+    task, model, splits = make(folder, eval_streams=1)
     tokens = np.asarray(splits.test.inputs["tokens"])[None]
     logits = forced(model).predict_on_batch([tokens, np.ones(1, bool)])
     nll = -log_softmax(logits)[0, np.arange(tokens.shape[1]), np.asarray(splits.test.targets)]
@@ -65,9 +65,9 @@ def test_it_is_the_mean_over_all_tokens_of_one_pass(folder):
 
 
 def test_the_state_is_carried_from_window_to_window(folder):
-    task, model, splits = make(folder, eval_lanes=1)
+    task, model, splits = make(folder, eval_streams=1)
     kept = task.score(model, task.batches(splits.train, 1))["nats"]
-    alone, _, _ = make(folder, eval_lanes=1, carry=False)
+    alone, _, _ = make(folder, eval_streams=1, carry_state=False)
     afresh = alone.score(model, alone.batches(splits.train, 1))["nats"]
     assert abs(kept - afresh) > 1e-5
 
@@ -108,7 +108,7 @@ def test_generation_goes_on_from_the_prompt_and_the_seed_decides(folder):
 @pytest.mark.parametrize("unit", ["words", "bpe"])
 def test_words_and_byte_pairs_come_in_pieces_that_make_one_text(folder, unit):
     cls = plugins.load_task("word_lm")
-    task = cls(cls.Options(unit=unit, size=400))
+    task = cls(cls.Options(unit=unit, vocab_size=400))
     task.spec = task.load(source(folder), 0).spec
     model = task.model(Encoder(EncoderConfig(units=8, cell="gru"), stateful=True, name="encoder"))
     pieces = list(task.predict(model, [], GenerateOptions(prompt="the cat", length=2 * task.CHUNK + 20)))
@@ -126,7 +126,7 @@ def test_unknown_characters_in_a_prompt_do_not_crash(folder):
 
 
 def test_log_probabilities_are_those_of_the_score(folder):
-    task, model, splits = make(folder, eval_lanes=1)
+    task, model, splits = make(folder, eval_streams=1)
     text = task.vocabulary.decode([*splits.test.inputs["tokens"], splits.test.targets[-1]])
     units = task.log_probabilities(model, text)
     assert "".join(unit for unit, _ in units) == text[1:]
@@ -137,14 +137,16 @@ def test_log_probabilities_are_those_of_the_score(folder):
 
 def test_tied_weights_are_those_of_the_embedding(folder):
     _, plain, _ = make(folder)
-    task, tied, splits = make(folder, tied=True)
+    task, tied, splits = make(folder, tie_embeddings=True)
     assert plain.count_params() - tied.count_params() == 12 * task.spec["size"]
     tokens = np.asarray(splits.test.inputs["tokens"][:5], np.int32)[None]
     encoder, table = tied.get_layer("encoder"), tied.get_layer("embedding").embeddings
     out, _ = encoder(tied.get_layer("embedding")(tokens), initial_state=encoder.initial_state(1))
     np.testing.assert_allclose(forced(tied)([tokens, np.ones(1, bool)]), out @ keras.ops.transpose(table), atol=1e-5)
-    with pytest.raises(ConfigError, match=r"embedding of 7 and an encoder output of 12; .* set options\.embedding=12"):
-        make(folder, tied=True, embedding=7)
+    with pytest.raises(
+        ConfigError, match=r"embedding of 7 and an encoder output of 12; .* set options\.embedding_dim=12"
+    ):
+        make(folder, tie_embeddings=True, embedding_dim=7)
 
 
 @pytest.mark.parametrize(("split", "sizes"), [("own", (0.9, 0.05, 0.05)), ("nanogpt", (0.9, 0.1, 0.1))])
@@ -175,7 +177,7 @@ def test_too_little_text_is_refused(folder):
 
 
 def test_a_text_shorter_than_a_window_is_read_all_the_same(folder):
-    task, model, splits = make(folder, window=10_000)
+    task, model, splits = make(folder, bptt=10_000)
     assert np.isfinite(task.score(model, task.batches(splits.train, 2))["nats"])
     batches = task.batches(next_tokens(np.arange(5)), 64, shuffle=True)
     assert len(batches) == 1 and batches[0][2].sum() == 4
@@ -206,7 +208,7 @@ AWD = {"tied": True, "vary": True, "word_dropout": 0.1, "output_dropout": 0.2, "
     ids=lambda options: "-".join(options),
 )
 def test_every_way_of_training_learns_and_scores_what_it_says(folder, options):
-    task, model, splits = make(folder, window=12, **options)
+    task, model, splits = make(folder, bptt=12, **options)
     batches = task.batches(splits.train, 8, shuffle=True)
     before = task.score(model, task.batches(splits.test, 4))["nats"]
     model.compile(keras.optimizers.Adam(0.02), task.loss(), weighted_metrics=task.metrics())
@@ -222,10 +224,13 @@ def test_every_way_of_training_learns_and_scores_what_it_says(folder, options):
 
 
 def test_what_cannot_be_together_is_said(folder):
-    with pytest.raises(ConfigError, match=r"more than one of options\.back > 1, vary=true, documents and carry=false"):
-        make(folder, back=2, vary=True)[0].batches(next_tokens(np.arange(500)), 2, shuffle=True)
-    with pytest.raises(ConfigError, match=r"options\.tied=true with options\.adaptive"):
-        make(folder, tied=True, adaptive=(3,))
+    with pytest.raises(
+        ConfigError,
+        match=r"more than one of options\.bptt_windows > 1, variable_bptt=true, documents and carry_state=false",
+    ):
+        make(folder, bptt_windows=2, variable_bptt=True)[0].batches(next_tokens(np.arange(500)), 2, shuffle=True)
+    with pytest.raises(ConfigError, match=r"options\.tie_embeddings=true with options\.adaptive"):
+        make(folder, tie_embeddings=True, adaptive=(3,))
 
 
 def test_dynamic_scores_stand_beside_the_others(folder):

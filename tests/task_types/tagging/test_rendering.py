@@ -2,7 +2,7 @@
 
 import pytest
 
-from seqtasks.task_types.tagging.rendering import coloured, over, words_of
+from seqtasks.task_types.tagging.rendering import colorize, over, words_of
 
 
 def test_words_are_parted_as_in_treebanks():
@@ -35,5 +35,5 @@ def test_a_line_is_folded_where_the_terminal_ends():
 
 
 def test_without_a_terminal_runs_are_named():
-    found = "".join(coloured([list("if x")], [["keyword", "keyword", "space", "name"]]))
+    found = "".join(colorize([list("if x")], [["keyword", "keyword", "space", "name"]]))
     assert found == "keyword\t'if'\nname\t'x'\n"

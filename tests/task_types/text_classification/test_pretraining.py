@@ -15,7 +15,7 @@ from seqtasks.task_types.text_classification import pretraining
 from seqtasks.training import inference, prerequisite, resolution, saved_model, train
 
 QUIET = Reporter(quiet=True)
-SMALL = ["data.source=builtin", "encoder.units=8", "encoder.bidirectional=false", "options.embedding=8",
+SMALL = ["data.source=builtin", "encoder.units=8", "encoder.bidirectional=false", "options.embedding_dim=8",
          "options.pretrain_epochs=1", "train.epochs=1"]  # fmt: skip
 
 
@@ -111,7 +111,7 @@ def test_a_run_can_be_named(trained):
         (["options.pretrain=lm", "options.vectors=x.txt"], ConfigError, "both options.pretrain and options.vectors"),
         (["options.pretrain=nothing"], RunError, "there is no run 'nothing'"),
         (["encoder.units=9", "options.pretrain=RUN"], ConfigError, "the encoder has weights of"),
-        (["options.size=20", "options.pretrain=RUN"], ConfigError, "knows other words"),
+        (["options.vocab_size=20", "options.pretrain=RUN"], ConfigError, "knows other words"),
         (["options.pretrain=OWN"], RunError, "is a run of sentiment"),
     ],
 )

@@ -13,7 +13,7 @@ TEXT, SPANS = "good $ bad", [(0, 4), (5, 6), (7, 10)]
 
 
 def shaded():
-    return saliency.coloured(TEXT, SPANS, [2.0, 0.1, -1.0])
+    return saliency.colorize(TEXT, SPANS, [2.0, 0.1, -1.0])
 
 
 def test_words_are_green_or_red_by_their_weight():

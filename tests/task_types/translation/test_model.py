@@ -21,7 +21,7 @@ KINDS = [{}, {"attention": "multiplicative", "feeding": True}, {"attention": "no
 
 
 def made(shared=False, cell="gru", **options):
-    o = TranslationOptions(embedding=6, dropout=0.0, **options)
+    o = TranslationOptions(embedding_dim=6, dropout=0.0, **options)
     encoder = Encoder(EncoderConfig(cell=cell, units=4, bidirectional=True), name="encoder")
     model = translation_model(encoder, [5, 5] if shared else SIZES, shared, o, "translation")
     for weight in model.trainable_weights:  # so that words differ
@@ -91,7 +91,7 @@ def test_attention_reads_the_source_whatever_the_batch():
 
 
 def test_the_loss_is_smoothed_and_the_likelihood_is_not():
-    model, source = made(smoothing=0.2), SOURCES.row(0)
+    model, source = made(label_smoothing=0.2), SOURCES.row(0)
     previous, wanted = np.array([[END, 3]], np.int32), np.array([[3, END]], np.int32)
     found = np.asarray(model.predict_on_batch([source[None], previous, wanted]))[0]
     every = [
@@ -105,14 +105,14 @@ def test_the_loss_is_smoothed_and_the_likelihood_is_not():
 
 
 def test_one_embedding_for_both_languages_and_the_output():
-    model = made(shared=True, tied=True)
+    model = made(shared=True, tie_embeddings=True)
     tables = [w for w in model.trainable_weights if tuple(w.shape) == (5, 6)]
     assert len(tables) == 1
     assert Translator(model)(Ragged.of([[2, 3, 4]]))
 
 
 def test_scheduled_sampling_is_for_training_only():
-    plain, sampled = made(), made(sampling=1.0, sampling_steps=1)
+    plain, sampled = made(), made(scheduled_sampling=1.0, sampling_steps=1)
     for weight, given in zip(sampled.trainable_weights, plain.trainable_weights, strict=True):
         weight.assign(given)
     source, previous = SOURCES[np.array([1])].padded(), np.array([[END, 2, 3, 4, 2, 2]], np.int32)

@@ -8,7 +8,7 @@ from seqtasks.core.config import EncoderConfig
 from seqtasks.core.errors import ConfigError
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.recurrent_attention import split
-from seqtasks.task_types.visual_attention.model import AnswerAccuracy, GazeLoss, check
+from seqtasks.task_types.visual_attention.model import AnswerAccuracy, RecurrentAttentionLoss, check
 
 # Two classes, three glimpses: logits, places, log-densities of two of them, expected rewards.
 ROWS = np.array([[2, 1, *[0] * 6, -1.5, 0.5, 0.25, 0.75], [0, 3, *[0] * 6, 1, 2, 0.5, 0]], "float32")
@@ -22,11 +22,11 @@ def test_the_parts_of_the_output():
 
 
 def test_the_loss_by_hand():
-    found = keras.ops.convert_to_numpy(GazeLoss(2, 3, 0.1, reduction=None)(np.array([0, 0]), ROWS))
+    found = keras.ops.convert_to_numpy(RecurrentAttentionLoss(2, 3, 0.1, reduction=None)(np.array([0, 0]), ROWS))
     right = np.log(1 + np.exp(-1)) - 0.1 * (0.75 * -1.5 + 0.25 * 0.5) + (0.75**2 + 0.25**2) / 2
     wrong = np.log(1 + np.exp(3)) - 0.1 * (-0.5 * 1 + 0 * 2) + (0.5**2 + 0) / 2
     np.testing.assert_allclose(found, [right, wrong], rtol=1e-5)
-    assert GazeLoss.from_config(GazeLoss(2, 3, 0.1).get_config()).reinforce == 0.1
+    assert RecurrentAttentionLoss.from_config(RecurrentAttentionLoss(2, 3, 0.1).get_config()).reinforce == 0.1
 
 
 def test_accuracy_looks_at_the_logits_alone():

@@ -1,0 +1,77 @@
+"""Former names of settings: how configurations and rows of seqtasks 0.1 are read."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+SEQ2SEQ = {
+    "embedding": "embedding_dim",
+    "tied": "tie_embeddings",
+    "feeding": "input_feeding",
+    "smoothing": "label_smoothing",
+    "sampling": "scheduled_sampling",
+    "beams": "num_beams",
+    "size": "vocab_size",
+    "longest": "max_length",
+    "tokens": "max_tokens_per_batch",
+}
+# For each type of task: options that only it had, and the former and present names of others.
+FAMILIES: list[tuple[set[str], dict[str, str]]] = [
+    (
+        {"back", "carry", "vary"},
+        {
+            "window": "bptt",
+            "back": "bptt_windows",
+            "carry": "carry_state",
+            "vary": "variable_bptt",
+            "eval_lanes": "eval_streams",
+            "embedding": "embedding_dim",
+            "tied": "tie_embeddings",
+            "size": "vocab_size",
+        },
+    ),
+    (
+        {"recurrence", "pooling", "adversarial"},
+        {"size": "vocab_size", "embedding": "embedding_dim", "tokens": "max_tokens_per_batch"},
+    ),
+    ({"feeding", "sampling_steps"}, SEQ2SEQ),
+    ({"characters", "character_cell"}, {"words": "embedding_dim", "tokens": "max_tokens_per_batch"}),
+    ({"glimpses", "deviation"}, {"size": "glimpse_size", "deviation": "location_std"}),
+    ({"shortest", "canvas"}, {"size": "frame_dim", "shortest": "min_length", "longest": "max_length"}),
+    ({"strings", "voices"}, {"longest": "max_length", "beams": "num_beams"}),
+]
+
+
+def present_name(name: str, fields: Collection[str]) -> str | None:
+    """The present name of an option that was renamed; None if it was not.
+
+    Args:
+        name: Name as it was given, not one of `fields`.
+        fields: Names that the options have now.
+    """
+    found = {names[name] for _, names in FAMILIES if names.get(name) in fields}
+    return found.pop() if len(found) == 1 else None
+
+
+def former_options(options: Mapping[str, Any]) -> dict[str, str]:
+    """Former and present names of the options of a stored configuration of seqtasks 0.1.
+
+    Args:
+        options: All options of the run, by their former names.
+    """
+    return next((names for mark, names in FAMILIES if mark <= options.keys()), {})
+
+
+def former_of_present(options: Mapping[str, Any]) -> dict[str, str]:
+    """Present and former keys, such as `options.bptt` and `options.window`, of options by their present names."""
+    for mark, names in FAMILIES:
+        if {names.get(name, name) for name in mark} <= options.keys():
+            return {f"options.{new}": f"options.{old}" for old, new in names.items()}
+    return {}
+
+
+def with_present_names(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of a stored configuration of seqtasks 0.1, by their present names."""
+    names = former_options(options)
+    return {names.get(name, name): value for name, value in options.items()}

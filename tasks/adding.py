@@ -28,8 +28,8 @@ from seqtasks.layers import Encoder
 class Options:
     """The size of the problem."""
 
-    length: int = setting(100, "steps of a sequence; the literature goes from 100 to 1000", ge=2)
-    examples: int = setting(10_000, "training examples", ge=1)
+    length: int = setting(100, "number of time steps; the literature uses 100 to 1000", ge=2)
+    examples: int = setting(10_000, "number of training examples", ge=1)
 
 
 @register_task("adding")
@@ -59,7 +59,7 @@ class Adding(Task):
         x[rows, rng.integers(half, length, size=count), 1] = 1
         return Examples({"steps": x}, (x[..., 0] * x[..., 1]).sum(axis=1))
 
-    def model(self, encoder: Encoder) -> keras.Model:
+    def build_model(self, encoder: Encoder) -> keras.Model:
         inputs = keras.Input((self.options.length, 2), name="steps")
         last, _ = encoder(inputs, return_sequences=False)
         return keras.Model(inputs, keras.layers.Dense(1, dtype="float32", name="sum")(last), name=self.name)
@@ -71,7 +71,7 @@ class Adding(Task):
         return [keras.metrics.MeanSquaredError(name="mse")]
 
     def score(self, model: keras.Model, batches: Any) -> dict[str, float]:
-        wrong = np.abs(self.logits(model, batches)[:, 0] - batches.examples.targets)
+        wrong = np.abs(self.predict_logits(model, batches)[:, 0] - batches.examples.targets)
         return {"mse": float(np.mean(wrong**2)), "within_0.04": float(np.mean(wrong < 0.04))}
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:

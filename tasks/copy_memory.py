@@ -29,8 +29,8 @@ BLANK, GO = 0, SYMBOLS + 1
 class Options:
     """The size of the problem."""
 
-    length: int = setting(100, "steps to wait; the literature goes from 100 to 1000", ge=1)
-    examples: int = setting(10_000, "training examples", ge=1)
+    length: int = setting(100, "number of time steps of the delay; the literature uses 100 to 1000", ge=1)
+    examples: int = setting(10_000, "number of training examples", ge=1)
 
 
 @register_task("copy_memory")
@@ -59,7 +59,7 @@ class CopyMemory(Task):
         x[:, -COPIED - 1] = GO
         return Examples({"symbols": x}, y)
 
-    def model(self, encoder: Encoder) -> keras.Model:
+    def build_model(self, encoder: Encoder) -> keras.Model:
         inputs = keras.Input((self.options.length + 2 * COPIED,), name="symbols", dtype="uint8")
         # One-hot vectors, as usual for this problem: nothing is learnt before the recurrence.
         x = keras.layers.CategoryEncoding(GO + 1, output_mode="one_hot")(inputs)
@@ -75,7 +75,7 @@ class CopyMemory(Task):
         return [keras.metrics.MeanMetricWrapper(accuracy, name="accuracy")]
 
     def score(self, model: keras.Model, batches: Any) -> dict[str, float]:
-        logits, targets = self.logits(model, batches), batches.examples.targets.astype(np.int64)
+        logits, targets = self.predict_logits(model, batches), batches.examples.targets.astype(np.int64)
         loss = keras.ops.mean(keras.losses.sparse_categorical_crossentropy(targets, logits, from_logits=True))
         right = logits.argmax(axis=-1)[:, -COPIED:] == targets[:, -COPIED:]
         return {"accuracy": float(right.mean()), "loss": float(loss), "exact": float(right.all(axis=1).mean())}

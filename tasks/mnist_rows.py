@@ -27,10 +27,12 @@ from seqtasks.task_types import ImageTask
 class Options:
     """How an image becomes a sequence, and regularisation."""
 
-    pixels: bool = setting(False, "one pixel a step instead of one row", affects_data=False)
-    permute: bool = setting(False, "a fixed random order of the steps", affects_data=False)
-    augment: bool = setting(False, "move, turn and scale the training images at random", affects_data=False)
-    label_smoothing: float = setting(0.0, "share of the target spread over all classes", ge=0, lt=1, affects_data=False)
+    pixels: bool = setting(False, "read one pixel at each time step instead of one row", affects_data=False)
+    permute: bool = setting(False, "permute the time steps in a fixed random order", affects_data=False)
+    augment: bool = setting(False, "shift, rotate and scale training images at random", affects_data=False)
+    label_smoothing: float = setting(
+        0.0, "label smoothing: share of the target spread over all classes", ge=0, lt=1, affects_data=False
+    )
 
 
 @register_task("mnist_rows")
@@ -41,7 +43,7 @@ class MnistRows(ImageTask):
     metric = "accuracy"
     Options = Options
 
-    def model(self, encoder: Encoder) -> keras.Model:
+    def build_model(self, encoder: Encoder) -> keras.Model:
         inputs, x = self.pixels(self.options.augment)
         steps = self.shape[0]
         if self.options.pixels:

@@ -23,10 +23,12 @@ from seqtasks.task_types import ImageTask
 class Options:
     """The perceptron, and regularisation."""
 
-    hidden: tuple[int, ...] = setting((512, 256), "widths of the hidden layers", affects_data=False)
-    dropout: float = setting(0.3, "on each hidden layer", ge=0, lt=1, affects_data=False)
-    augment: bool = setting(False, "move, turn and scale the training images at random", affects_data=False)
-    label_smoothing: float = setting(0.0, "share of the target spread over all classes", ge=0, lt=1, affects_data=False)
+    hidden: tuple[int, ...] = setting((512, 256), "number of units of each hidden layer", affects_data=False)
+    dropout: float = setting(0.3, "dropout rate on each hidden layer", ge=0, lt=1, affects_data=False)
+    augment: bool = setting(False, "shift, rotate and scale training images at random", affects_data=False)
+    label_smoothing: float = setting(
+        0.0, "label smoothing: share of the target spread over all classes", ge=0, lt=1, affects_data=False
+    )
 
 
 @register_task("mnist_vanilla")
@@ -35,10 +37,10 @@ class MnistVanilla(ImageTask):
 
     topology = "one-to-one"
     metric = "accuracy"
-    recurrent = False
+    uses_encoder = False
     Options = Options
 
-    def model(self, encoder: Encoder) -> keras.Model:
+    def build_model(self, encoder: Encoder) -> keras.Model:
         inputs, x = self.pixels(self.options.augment)
         x = keras.layers.Flatten()(x)
         for width in self.options.hidden:

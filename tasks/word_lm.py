@@ -21,12 +21,15 @@ from seqtasks.task_types import LanguageOptions, LanguageTask
 class Options(LanguageOptions):
     """The text and the model of it."""
 
-    unit: Literal["words", "bpe"] = setting("words", "what is predicted; bpe: byte-pair units, which know every text")
-    vocab_size: int | None = setting(10_000, "the most words or units; null: all words", ge=1)
-    min_frequency: int = setting(1, "rarer words are <unk>", ge=1)
-    lowercase: bool = setting(False, "fold capitals first")
+    unit: Literal["words", "bpe"] = setting(
+        "words", "token type: words, or byte-pair units (bpe), which cover any text"
+    )
+    vocab_size: int | None = setting(10_000, "maximum number of tokens in the vocabulary; null: all words", ge=1)
+    min_frequency: int = setting(1, "minimum frequency of a word in the vocabulary", ge=1)
+    lowercase: bool = setting(False, "convert the text to lower case")
     punctuation: Literal["auto", "split", "keep"] = setting(
-        "auto", "signs are words of their own (split), or not (keep); auto: split unless the text comes as train.txt …"
+        "auto",
+        "separate punctuation from words (split) or not (keep); auto: split unless the text comes as train.txt …",
     )
 
 

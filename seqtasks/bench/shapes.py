@@ -20,18 +20,18 @@ REVIEWS = (72, 122, 144, 159, 176, 196, 222, 258, 307, 379, 494, 760)
 class Shape:
     """A model of recurrent layers and a batch for it."""
 
-    cell: Literal["lstm", "gru", "simple_rnn"] = setting("lstm", "what PyTorch and Keras have, too")
-    units: int = setting(128, "of each recurrent layer", ge=1)
-    layers: int = setting(1, "recurrent layers", ge=1)
-    bidirectional: bool = setting(False, "both directions, side by side")
-    batch: int = setting(32, "rows", ge=1)
-    time: int = setting(64, "steps of a row", ge=1)
-    features: int = setting(128, "width of the input of the first layer", ge=1)
-    vocabulary: int = setting(0, "rows of an embedding that makes that input; 0: the input is numbers", ge=0)
-    outputs: int = setting(10, "classes of the softmax at the end", ge=1)
-    sequences: bool = setting(False, "an answer at each step, else one a row")
+    cell: Literal["lstm", "gru", "simple_rnn"] = setting("lstm", "recurrent cell that Keras and PyTorch also have")
+    units: int = setting(128, "number of hidden units of each recurrent layer", ge=1)
+    layers: int = setting(1, "number of recurrent layers", ge=1)
+    bidirectional: bool = setting(False, "read the sequence in both directions")
+    batch: int = setting(32, "number of sequences of a batch", ge=1)
+    time: int = setting(64, "number of time steps", ge=1)
+    features: int = setting(128, "number of input features", ge=1)
+    vocabulary: int = setting(0, "vocabulary size of an embedding below the first layer; 0: numeric input", ge=0)
+    outputs: int = setting(10, "number of classes of the output layer", ge=1)
+    sequences: bool = setting(False, "predict at each time step instead of once for each sequence")
     lengths: tuple[int, ...] = setting(
-        (), "in place of time: steps of the rows, more or less, of each batch that makes up a step"
+        (), "typical number of time steps in each of several batches that make up a step, in place of time"
     )
 
     def batches(self, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:

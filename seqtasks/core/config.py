@@ -29,48 +29,55 @@ class NoOptions:
 class DataConfig:
     """Where the data comes from."""
 
-    source: str = setting("auto", "auto, tfds, builtin, or files:DIR")
+    source: str = setting("auto", "data source: auto, tfds, builtin, or files:DIR")
     tfds_dir: str | None = setting(
         None, "folder of tensorflow-datasets; null: TFDS_DATA_DIR or its default", hashed=False
     )
     limit: int | None = setting(
         None,
-        "use only so many examples for training, and for validation (characters of a language model's text); chosen "
+        "maximum number of training examples, and of validation examples (language models: characters); applied "
         "before vocabulary and splits are made",
         ge=1,
     )
-    limit_test: int | None = setting(
-        None, "score only so many examples of the test split, for a quick run", ge=1, hashed=False
-    )
+    limit_test: int | None = setting(None, "maximum number of test examples, for a quick run", ge=1, hashed=False)
 
 
 @dataclasses.dataclass(frozen=True)
 class EncoderConfig:
     """The recurrent encoder; the same settings for every task."""
 
-    cell: str = setting("lstm", "a name from `seqtasks list cells`, or a file: ./my_cell.py or ./my_cell.py:name")
-    units: int = setting(128, "width of the state", ge=1)
-    match: str | None = setting(None, "take as many units as make the encoder as large as, e.g., lstm:128")
-    layers: int = setting(1, "stacked layers", ge=1)
-    last_units: int | None = setting(None, "width of the last layer; null: units", ge=1)
+    cell: str = setting(
+        "lstm", "recurrent cell: a name from `seqtasks list cells`, or a file: ./my_cell.py or ./my_cell.py:name"
+    )
+    units: int = setting(128, "number of hidden units of each layer", ge=1)
+    match: str | None = setting(None, "set units so that the encoder has as many parameters as this one, e.g. lstm:128")
+    layers: int = setting(1, "number of stacked layers", ge=1)
+    last_units: int | None = setting(None, "number of hidden units of the last layer; null: units", ge=1)
     bidirectional: bool = setting(False, "read the sequence in both directions")
-    merge: Literal["concat", "sum", "mean"] = setting("concat", "how the two directions are joined")
-    dropout: float = setting(0.0, "on the output of every layer, fresh at each step", ge=0, lt=1)
-    input_dropout: float = setting(0.0, "on the input of the first layer, fresh at each step", ge=0, lt=1)
+    merge: Literal["concat", "sum", "mean"] = setting("concat", "how the outputs of the two directions are combined")
+    dropout: float = setting(0.0, "dropout rate on the output of each layer, a new mask at each step", ge=0, lt=1)
+    input_dropout: float = setting(
+        0.0, "dropout rate on the input of the first layer, a new mask at each step", ge=0, lt=1
+    )
     recurrent_dropout: float = setting(
-        0.0, "on the state where it enters a recurrent product, one mask a sequence", ge=0, lt=1
+        0.0, "dropout rate on the state in recurrent products, one mask for each sequence", ge=0, lt=1
     )
-    variational_dropout: float = setting(0.0, "on the input of every layer, one mask a sequence", ge=0, lt=1)
+    variational_dropout: float = setting(
+        0.0, "dropout rate on the input of each layer, one mask for each sequence", ge=0, lt=1
+    )
     variational_input: float | None = setting(
-        None, "the same on the input of the first layer; null: variational_dropout", ge=0, lt=1
+        None, "variational dropout rate on the input of the first layer; null: variational_dropout", ge=0, lt=1
     )
-    weight_drop: float = setting(0.0, "on the recurrent matrices, one mask a batch", ge=0, lt=1)
-    zoneout: float = setting(0.0, "chance of a state to keep its old value at a step", ge=0, lt=1)
+    weight_drop: float = setting(
+        0.0, "dropout rate on the recurrent weights, one mask for each batch (DropConnect)", ge=0, lt=1
+    )
+    zoneout: float = setting(0.0, "zoneout rate: probability that a state keeps its previous value", ge=0, lt=1)
     skip: Literal["none", "residual", "highway", "dense"] = setting(
-        "none", "residual or gated (highway) sums where the widths agree; dense: a layer reads all below it"
+        "none",
+        "residual or highway connections where the widths agree; dense: each layer reads all below it",
     )
-    layer_norm: bool = setting(False, "layer normalisation of every layer's output")
-    engine: Literal["auto", "native", "keras", "parallel", "loop"] = setting("auto", "what runs the time loop")
+    layer_norm: bool = setting(False, "layer normalisation of the output of each layer")
+    engine: Literal["auto", "native", "keras", "parallel", "loop"] = setting("auto", "implementation of the time loop")
     options: dict[str, Any] = setting(help="options of the cell, e.g. encoder.options.forget_bias=0", factory=dict)
 
 
@@ -78,51 +85,53 @@ class EncoderConfig:
 class TrainConfig:
     """Optimisation and the length of training."""
 
-    epochs: int | None = setting(None, "passes over the training split; null: as many as min_updates needs", ge=1)
+    epochs: int | None = setting(None, "number of epochs; null: as many as min_updates needs", ge=1)
     min_updates: int = setting(
         2000,
-        "updates of the weights at least, where epochs is null; small data then trains for more epochs",
+        "minimum number of weight updates where epochs is null; small data then trains for more epochs",
         ge=1,
         hashed=False,
     )
-    batch_size: int = setting(128, "examples a step", ge=1)
-    eval_batch_size: int = setting(500, "examples a batch when scoring", ge=1, hashed=False)
-    optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = setting("adam", "the update rule")
-    learning_rate: float = setting(2e-3, "at the start", gt=0)
-    momentum: float = setting(0.9, "of sgd", ge=0, lt=1)
-    weight_decay: float = setting(0.0, "decoupled, for adamw", ge=0)
+    batch_size: int = setting(128, "number of examples of each training batch", ge=1)
+    eval_batch_size: int = setting(500, "number of examples of each batch in validation and test", ge=1, hashed=False)
+    optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = setting("adam", "optimizer")
+    learning_rate: float = setting(2e-3, "initial learning rate", gt=0)
+    momentum: float = setting(0.9, "SGD momentum", ge=0, lt=1)
+    weight_decay: float = setting(0.0, "decoupled weight decay of adamw", ge=0)
     schedule: Literal["constant", "cosine", "plateau", "exponential", "step"] = setting(
-        "cosine", "of the learning rate"
+        "cosine", "learning rate schedule"
     )
-    warmup_epochs: float = setting(0.0, "linear rise before the cosine", ge=0)
-    decay: float = setting(0.5, "factor of plateau (each time), exponential and step (each epoch)", gt=0, lt=1)
-    decay_after: int = setting(1, "epochs at the first learning rate, for step", ge=1)
-    patience: int = setting(2, "epochs without progress before plateau acts", ge=1)
-    clip_norm: float | None = setting(1.0, "largest global norm of the gradient; null: no clipping", gt=0)
+    warmup_epochs: float = setting(0.0, "number of epochs of linear warm-up before the cosine", ge=0)
+    decay: float = setting(
+        0.5, "learning rate factor of plateau (at each plateau), exponential and step (at each epoch)", gt=0, lt=1
+    )
+    decay_after: int = setting(1, "number of epochs at the initial learning rate, for step", ge=1)
+    patience: int = setting(2, "number of epochs without improvement before plateau lowers the learning rate", ge=1)
+    clip_norm: float | None = setting(1.0, "maximum global norm of the gradient; null: no clipping", gt=0)
     average: Literal["none", "ema", "nt_asgd", "epochs"] = setting(
         "none",
-        "score and keep an average of the weights: decaying (ema), the mean since progress ended (nt_asgd), or that of "
-        "the ends of the last epochs (epochs)",
+        "average of the weights that is scored and saved: exponential moving average (ema), mean since validation "
+        "stopped improving (nt_asgd), or mean over the ends of the last epochs (epochs)",
     )
-    ema_momentum: float = setting(0.999, "of average=ema", ge=0, lt=1)
-    last_epochs: int = setting(5, "of average=epochs: how many, counted from train.epochs", ge=1)
-    nonmono: int = setting(5, "epochs without progress before average=nt_asgd begins", ge=1)
+    ema_momentum: float = setting(0.999, "decay of the moving average for average=ema", ge=0, lt=1)
+    last_epochs: int = setting(5, "number of last epochs that average=epochs averages over", ge=1)
+    nonmono: int = setting(5, "number of epochs without improvement before average=nt_asgd begins", ge=1)
     early_stopping: int | None = setting(
         None,
-        "stop after so many epochs without progress; null: never, or after a quarter of many computed epochs",
+        "number of epochs without improvement before training stops; null: never, or a quarter of many computed epochs",
         ge=1,
     )
-    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = setting("float32", "of the arithmetic")
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = setting("float32", "numerical precision")
     jit: bool = setting(False, "compile the training step with XLA")
     steps_per_execution: int = setting(
         1,
-        "training steps in one call of TensorFlow, one where weights are averaged: small models train faster, "
-        "stops come after so many",
+        "number of training steps in one TensorFlow call (1 where weights are averaged): small models train faster, "
+        "and an interruption waits for the call",
         ge=1,
         hashed=False,
     )
     tensorboard: bool = setting(False, "write TensorBoard logs (extra: tensorboard)", hashed=False)
-    checkpoint_seconds: float = setting(30.0, "time between checkpoints inside an epoch", gt=0, hashed=False)
+    checkpoint_seconds: float = setting(30.0, "seconds between checkpoints inside an epoch", gt=0, hashed=False)
 
     @property
     def known_epochs(self) -> int:

@@ -73,7 +73,7 @@ def setting(
         ... class Options:
         ...     length: int = setting(100, "steps of a sequence", ge=1)
     """
-    for name, value in old.items():
+    for name in old:
         if name not in _OLD_KEYWORDS:
             raise TypeError(f"setting() got an unexpected keyword argument {name!r}")
         new = _OLD_KEYWORDS[name]

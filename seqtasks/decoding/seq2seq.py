@@ -25,23 +25,37 @@ from seqtasks.layers.softmax_heads import LabelSmoothingHead, SoftmaxHead
 class Seq2SeqOptions:
     """The decoder, its training and its search."""
 
-    embedding_dim: int = setting(256, "width of the vectors of units", ge=1, affects_data=False)
-    tie_embeddings: bool = setting(True, "the output layer has the vectors of the target", affects_data=False)
+    embedding_dim: int = setting(256, "embedding size of source and target tokens", ge=1, affects_data=False)
+    tie_embeddings: bool = setting(
+        True, "share the weights of the target embedding and the output layer", affects_data=False
+    )
     attention: Literal["additive", "multiplicative", "none"] = setting(
-        "additive", "how the decoder reads what it writes about", affects_data=False
+        "additive", "attention over the encoder outputs", affects_data=False
     )
     input_feeding: bool = setting(
-        False, "input feeding: the decoder reads its last output, step by step", affects_data=False
+        False, "input feeding: the decoder also reads its previous output (Luong et al. 2015)", affects_data=False
     )
-    dropout: float = setting(0.3, "on vectors of units and on outputs", ge=0, lt=1, affects_data=False)
-    label_smoothing: float = setting(0.1, "of labels", ge=0, lt=1, affects_data=False)
+    dropout: float = setting(0.3, "dropout rate on embeddings and decoder outputs", ge=0, lt=1, affects_data=False)
+    label_smoothing: float = setting(
+        0.1, "label smoothing: share of the target spread over all tokens", ge=0, lt=1, affects_data=False
+    )
     scheduled_sampling: float = setting(
-        0.0, "scheduled sampling: the share of given units that the model writes", ge=0, le=1, affects_data=False
+        0.0,
+        "final share of target tokens replaced by predictions in training (scheduled sampling)",
+        ge=0,
+        le=1,
+        affects_data=False,
     )
-    sampling_steps: int = setting(5000, "updates until that share is reached", ge=1, affects_data=False)
-    num_beams: int = setting(5, "of the search that is scored", ge=1, affects_data=False)
-    length_penalty: float = setting(1.0, "0 prefers short answers", ge=0, affects_data=False)
-    coverage: float = setting(0.0, "penalty for what nothing attends to", ge=0, affects_data=False)
+    sampling_steps: int = setting(
+        5000, "number of updates until scheduled_sampling reaches its final share", ge=1, affects_data=False
+    )
+    num_beams: int = setting(5, "number of beams of the beam search that is scored", ge=1, affects_data=False)
+    length_penalty: float = setting(
+        1.0, "length penalty of the beam search; 0 prefers short outputs", ge=0, affects_data=False
+    )
+    coverage: float = setting(
+        0.0, "weight of the coverage penalty for unattended source positions", ge=0, affects_data=False
+    )
 
 
 def embedding(size: int, width: int, name: str) -> keras.layers.Embedding:
@@ -73,14 +87,14 @@ def writing(
     head = SoftmaxHead(vectors.input_dim, vectors if o.tie_embeddings else None, name="head")
     narrow = o.tie_embeddings and decoder.output_size != vectors.output_dim
     to_vectors = keras.layers.Dense(vectors.output_dim, use_bias=False, name="to_vectors") if narrow else None
-    scores_from_logits, drop = (
+    losses, drop = (
         LabelSmoothingHead(head, o.label_smoothing, name="losses"),
         keras.layers.Dropout(o.dropout),
     )
 
     def write(given: Any) -> Any:
         outputs = drop(decoder(drop(vectors(given)), begun, memory, mask=mask)[0])
-        return scores_from_logits(outputs if to_vectors is None else to_vectors(outputs), targets)
+        return losses(outputs if to_vectors is None else to_vectors(outputs), targets)
 
     given = previous
     if o.scheduled_sampling:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -44,6 +45,18 @@ class Baseline:
     by: str = "scikit-learn"
 
 
+# Methods and properties of seqtasks 0.1; a plugin that overrides one works until version 0.3.
+FORMER_METHODS = {
+    "initialise": "init_weights",
+    "judge": "scores_from_logits",
+    "logits": "predict_logits",
+    "model": "build_model",
+    "recurrent": "uses_encoder",
+    "row_metric": "primary_metric",
+    "tools": "scorer_versions",
+}
+
+
 @dataclasses.dataclass(frozen=True)
 class Pretrained:
     """A finished run that another one starts from.
@@ -62,7 +75,7 @@ class Pretrained:
 class Task(ABC):
     """One problem over sequences.
 
-    A subclass declares the facts below and writes `load` and `model`; the rest has
+    A subclass declares the facts below and writes `load` and `build_model`; the rest has
     defaults for classification. The framework builds the encoder, compiles, fits,
     seeds and stores, so no task chooses its cell. `self.spec` holds the facts about
     the data that `load` found; it is stored in the run folder and is there again in
@@ -95,6 +108,18 @@ class Task(ABC):
     builtin: ClassVar[str | None] = None
     file: ClassVar[Path | None] = None
 
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        for former, name in FORMER_METHODS.items():
+            if former in vars(cls) and name not in vars(cls):
+                warnings.warn(f"{cls.__name__}.{former} is now {name}", DeprecationWarning, stacklevel=2)
+                setattr(cls, name, vars(cls)[former])
+
+    def __getattr__(self, name: str) -> Any:
+        if name in FORMER_METHODS:
+            return getattr(self, FORMER_METHODS[name])
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
     def __init__(self, options: Any = None, spec: dict[str, Any] | None = None):
         self.options = self.Options() if options is None else options
         self.spec = spec or {}
@@ -113,7 +138,7 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def model(self, encoder: Encoder) -> keras.Model:
+    def build_model(self, encoder: Encoder) -> keras.Model:
         """An uncompiled model around the encoder; the last layer gives logits."""
 
     def pretraining_config(self, config: Config) -> Config | None:
@@ -146,7 +171,7 @@ class Task(ABC):
         return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
 
     @property
-    def recurrent(self) -> bool:
+    def uses_encoder(self) -> bool:
         """Whether the model uses the encoder; its row names no cell if not."""
         return True
 
@@ -161,7 +186,7 @@ class Task(ABC):
         return f"val_{self.metric}"
 
     @property
-    def tools(self) -> dict[str, str]:
+    def scorer_versions(self) -> dict[str, str]:
         """What else computed the scores, and how, by name; rows keep it among the versions."""
         return {}
 
@@ -175,7 +200,7 @@ class Task(ABC):
 
     def score(self, model: keras.Model, batches: ResumableBatches) -> dict[str, float]:
         """All scores of a split by name, the task's metric among them."""
-        logits, targets = self.logits(model, batches), batches.examples.targets
+        logits, targets = self.predict_logits(model, batches), batches.examples.targets
         if classes := self.spec.get("classes"):
             missing = np.setdiff1d(np.unique(targets), np.unique(logits.argmax(axis=-1)))
             self.unpredicted = [str(classes[int(number)]) for number in missing]
@@ -185,7 +210,7 @@ class Task(ABC):
         """The scores of logits (examples, classes) for the true classes (examples,)."""
         return classification_scores(logits, targets)
 
-    def logits(self, model: keras.Model, batches: ResumableBatches) -> np.ndarray:
+    def predict_logits(self, model: keras.Model, batches: ResumableBatches) -> np.ndarray:
         """The model's outputs for a split, in the order of its examples."""
         return np.asarray(model.predict(UntunedDataAdapter(batches), verbose=0), dtype=np.float64)
 

@@ -66,7 +66,7 @@ def ensemble(folders: Sequence[run_folder.Run], reporter: Reporter, trust: bool 
         first = first or (facts, folder.path)
         if facts != first[0]:
             raise RunError(f"{folder.path} and {first[1]} are of different tasks or data; give runs of one")
-        logits = task.logits(model, task.batches(splits.test, config.train.eval_batch_size))
+        logits = task.predict_logits(model, task.batches(splits.test, config.train.eval_batch_size))
         total = total + np.exp(log_softmax(logits))
         rows.append(
             {"run": folder.path.name, "seed": config.seed, **task.scores_from_logits(logits, splits.test.targets)}

@@ -79,11 +79,11 @@ def run_resolved(
 ) -> tuple[results.Row, bool]:
     """Trains and scores a run whose data is read, see `run`."""
     task, config, splits = resolved.task, resolved.config, resolved.splits
-    if not task.recurrent and config.encoder != EncoderConfig():
+    if not task.uses_encoder and config.encoder != EncoderConfig():
         reporter.say(f"{task.name} has no recurrent network with these options; encoder.* changes nothing")
         config = dataclasses.replace(config, encoder=EncoderConfig())
     code = plugins.code_of_cell(config.encoder.cell)
-    named = None if task.recurrent else NONE
+    named = None if task.uses_encoder else NONE
     old = only is not None and only.facts["format"] == 1
     path = run_folder.path_of(runs_dir, config, identity(task, config, splits, code, old), named)
     if only is not None and path.resolve() != only.path.resolve():
@@ -147,7 +147,7 @@ def facts_of_row(task: Task, splits: Splits, config: Config, folder: run_folder.
         "higher_is_better": task.higher_is_better,
         "seed": config.seed,
         "config": config.to_dict(),
-        "versions": versions() | task.tools | code,
+        "versions": versions() | task.scorer_versions | code,
         "commit": commit(),
         "machine": machine(),
         "threads": threads(),
@@ -167,13 +167,13 @@ def build(task: Task, config: Config) -> tuple[keras.Model, Encoder]:
         settings = dataclasses.replace(settings, engine=engine)
     if settings.match is not None:
         probe = Encoder(settings)
-        task.model(probe)
+        task.build_model(probe)
         if probe.features is not None:  # a task without recurrence leaves it unbuilt
             settings = match(settings, probe.features)
     keras.utils.set_random_seed(config.seed)
     rows = max(config.train.batch_size, config.train.eval_batch_size)
     encoder = Encoder(settings, stateful=task.stateful, max_batch=rows, name="encoder")
-    return task.model(encoder), encoder
+    return task.build_model(encoder), encoder
 
 
 def _train(task: Task, splits: Splits, config: Config, folder: run_folder.Run, reporter: Reporter) -> results.Row:
@@ -194,7 +194,7 @@ def _train(task: Task, splits: Splits, config: Config, folder: run_folder.Run, r
         steps_per_execution=_steps_per_execution(config, reporter),
     )
     optimizer.build(model.trainable_variables)
-    what = f"{config.encoder.cell}, engine {encoder.running_engine}" if task.recurrent else "no recurrence"
+    what = f"{config.encoder.cell}, engine {encoder.running_engine}" if task.uses_encoder else "no recurrence"
     params = _count(model.trainable_weights)
     reporter.say(f"{task.name}: {what}, {params:,} parameters → {folder.path}")
     checkpoint = fit(model, task, batches, validation, config, folder, reporter)
@@ -219,8 +219,8 @@ def _train(task: Task, splits: Splits, config: Config, folder: run_folder.Run, r
         validation={
             k.removeprefix("val_"): v for k, v in history[checkpoint.best_epoch - 1].items() if k.startswith("val_")
         },
-        cell=config.encoder.cell if task.recurrent else NONE,
-        engine=encoder.running_engine if task.recurrent else keras.backend.backend(),
+        cell=config.encoder.cell if task.uses_encoder else NONE,
+        engine=encoder.running_engine if task.uses_encoder else keras.backend.backend(),
         encoder_params=_count(encoder.trainable_weights),
         params=params,
         epochs=len(history),

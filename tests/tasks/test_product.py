@@ -15,7 +15,7 @@ from seqtasks.core.reporter import Reporter
 from seqtasks.training import resolution, train
 
 OWN = [entry.name for entry in plugins.tasks.entries() if entry.module.startswith("seqtasks.tasks.")]
-TASKS = [name for name in OWN if plugins.load_task(name).recurrent is not False]  # text tasks: by an option
+TASKS = [name for name in OWN if plugins.load_task(name).uses_encoder is not False]  # text tasks: by an option
 CELLS = [entry.name for entry in plugins.cells.entries() if entry.module.startswith("seqtasks.")]
 PAIRS = list(itertools.product(TASKS, CELLS))
 # Each task once, each with another cell.

@@ -32,7 +32,7 @@ def test_labels_that_are_never_predicted():
 
 def test_a_classifier_notices_labels_that_it_never_predicts(monkeypatch):
     made = plugins.load_task("mnist_rows")(spec={"classes": ["zero", "one", "two"]})
-    monkeypatch.setattr(made, "logits", lambda model, batches: np.eye(3)[[0, 0, 1]])
+    monkeypatch.setattr(made, "predict_logits", lambda model, batches: np.eye(3)[[0, 0, 1]])
     made.score(None, ArrayBatches(Examples({"x": np.zeros(3)}, np.array([0, 2, 1])), 3))
     assert made.unpredicted == ["two"]
 

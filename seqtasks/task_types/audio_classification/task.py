@@ -34,31 +34,36 @@ MOST_FRAMES = 20_000  # in a batch of files, padding included: a long one does n
 class SoundOptions:
     """How sound is heard."""
 
-    speaker: str | None = setting(None, "whose recordings are the test split; null: a tenth of everybody's")
-    rate: int = setting(8000, "samples a second; other recordings are resampled", ge=1000)
-    features: Literal["mel", "mfcc"] = setting("mel", "logarithms of power in bands, or cosine coefficients of these")
-    bands: int = setting(40, "on the mel scale", ge=1)
-    coefficients: int = setting(13, "of mfcc", ge=1)
-    window: float = setting(25.0, "of a frame, in ms", gt=0)
-    hop: float = setting(10.0, "from frame to frame, in ms", gt=0)
-    join: int = setting(2, "frames that make one step", ge=1, affects_data=False)
-    time_masks: int = setting(0, "stretches of time hidden in training", ge=0, affects_data=False)
-    time_width: int = setting(10, "the most frames of each", ge=0, affects_data=False)
-    band_masks: int = setting(0, "stretches of bands hidden in training", ge=0, affects_data=False)
-    band_width: int = setting(6, "the most bands of each", ge=0, affects_data=False)
+    speaker: str | None = setting(None, "speaker whose recordings are the test split; null: a tenth of each speaker's")
+    rate: int = setting(8000, "sampling rate in Hz; other recordings are resampled", ge=1000)
+    features: Literal["mel", "mfcc"] = setting("mel", "features of a frame: log-mel spectrum or MFCC")
+    bands: int = setting(40, "number of mel bands", ge=1)
+    coefficients: int = setting(13, "number of MFCC coefficients", ge=1)
+    window: float = setting(25.0, "length of a frame in ms", gt=0)
+    hop: float = setting(10.0, "distance between frames in ms", gt=0)
+    join: int = setting(2, "number of frames joined into one time step", ge=1, affects_data=False)
+    time_masks: int = setting(0, "number of time masks in training (SpecAugment)", ge=0, affects_data=False)
+    time_width: int = setting(10, "maximum number of frames of a time mask", ge=0, affects_data=False)
+    band_masks: int = setting(0, "number of frequency masks in training (SpecAugment)", ge=0, affects_data=False)
+    band_width: int = setting(6, "maximum number of bands of a frequency mask", ge=0, affects_data=False)
     noise: float = setting(
-        0.0, "added to frames in training, in standard deviations of a band", ge=0, affects_data=False
+        0.0,
+        "standard deviation of noise added to frames in training, relative to that of a band",
+        ge=0,
+        affects_data=False,
     )
-    dropout: float = setting(0.0, "before the output layer", ge=0, lt=1, affects_data=False)
+    dropout: float = setting(0.0, "dropout rate before the output layer", ge=0, lt=1, affects_data=False)
 
 
 @dataclass(frozen=True)
 class AudioOptions(SoundOptions):
     """How sound is heard, and the model of a recording."""
 
-    shift: int = setting(0, "frames cut off at random at either end in training", ge=0, affects_data=False)
+    shift: int = setting(
+        0, "maximum number of frames cut off at random at each end in training", ge=0, affects_data=False
+    )
     pooling: How = setting(
-        "max", "of the outputs over time; concat: last, mean and max side by side", affects_data=False
+        "max", "pooling of the outputs over time; concat: last, mean and max concatenated", affects_data=False
     )
 
 
@@ -146,7 +151,7 @@ class AudioTask(SoundTask):
         spec["counts"] = {part: len(examples) for part, examples in parts.items()}
         return Splits(**parts, source=str(source), fingerprint=found.fingerprint, spec=spec)
 
-    def model(self, encoder: Encoder) -> keras.Model:
+    def build_model(self, encoder: Encoder) -> keras.Model:
         """Frames (batch, time, width) and their mask to logits (batch, classes)."""
         inputs, x, mask = self.steps()
         x, _ = encoder(x, mask=mask)
@@ -158,7 +163,7 @@ class AudioTask(SoundTask):
     def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> FrameBatches:
         return FrameBatches(examples, batch_size, None, shuffle, seed, shift=self.options.shift)
 
-    def logits(self, model: keras.Model, batches: FrameBatches) -> np.ndarray:
+    def predict_logits(self, model: keras.Model, batches: FrameBatches) -> np.ndarray:
         found = np.zeros((len(batches.examples), len(self.classes)))
         for index in range(len(batches)):
             found[batches.rows(index)] = model.predict_on_batch(batches[index][0])
@@ -181,11 +186,11 @@ class AudioTask(SoundTask):
 
     def plots(self, model: keras.Model, batches: FrameBatches) -> Iterator[tuple[str, Any]]:
         targets = batches.examples.targets
-        return class_pictures(self.name, self.logits(model, batches), targets, self.classes, "test recordings")
+        return class_pictures(self.name, self.predict_logits(model, batches), targets, self.classes, "test recordings")
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: Any) -> list[dict[str, Any]]:
         examples = Examples({"sound": self.heard(inputs, "seven.wav")}, np.zeros(len(inputs)))
-        found = np.exp(log_softmax(self.logits(model, FrameBatches(examples, 32, MOST_FRAMES))))
+        found = np.exp(log_softmax(self.predict_logits(model, FrameBatches(examples, 32, MOST_FRAMES))))
         return [
             {"recording": name, "answer": self.classes[int(p.argmax())], **probabilities(self.classes, p)}
             for name, p in zip(inputs, found, strict=True)

@@ -33,11 +33,13 @@ from seqtasks.task_types.seq2seq.task import Seq2SeqPredictOptions, Seq2SeqTask
 class CaptionOptions(Seq2SeqOptions):
     """The images, the words and the model of them."""
 
-    scenes: int = setting(20_000, "pictures of digits an epoch, drawn anew in each", ge=1, affects_data=False)
-    side: int = setting(96, "height and width that photographs are scaled to", ge=16, affects_data=False)
-    min_frequency: int = setting(1, "rarer words are unknown", ge=1, affects_data=False)
-    filters: tuple[int, ...] = setting((32, 64, 128), "of the convolutions, each halves the image", affects_data=False)
-    length: int = setting(30, "the most words of a sentence that is written", ge=1, affects_data=False)
+    scenes: int = setting(20_000, "number of generated images of digits in each epoch", ge=1, affects_data=False)
+    side: int = setting(96, "height and width in pixels that photographs are scaled to", ge=16, affects_data=False)
+    min_frequency: int = setting(1, "minimum frequency of a word in the vocabulary", ge=1, affects_data=False)
+    filters: tuple[int, ...] = setting(
+        (32, 64, 128), "number of filters of each convolution; each halves height and width", affects_data=False
+    )
+    length: int = setting(30, "maximum number of words of a generated sentence", ge=1, affects_data=False)
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ class CaptionTask(Seq2SeqTask):
         self.spec["counts"] = {part: len(examples) for part, examples in parts.items()}
         return Splits(**parts, source=str(source), fingerprint=found.fingerprint, spec=self.spec)
 
-    def model(self, encoder: Encoder) -> keras.Model:
+    def build_model(self, encoder: Encoder) -> keras.Model:
         return caption_model(encoder, self.spec["shape"], self.spec["size"], self.options, self.name)
 
     def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> CaptionBatches:

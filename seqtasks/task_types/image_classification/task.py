@@ -30,7 +30,7 @@ from seqtasks.task_types.common.plots import class_pictures
 class ImagePredictOptions:
     """How pictures are read for prediction."""
 
-    invert: Literal["auto", "yes", "no"] = setting("auto", "dark ink on white paper: detect, or say yes or no")
+    invert: Literal["auto", "yes", "no"] = setting("auto", "invert dark ink on white paper; auto: detect it")
 
 
 class ImageTask(Task):
@@ -95,7 +95,7 @@ class ImageTask(Task):
 
     def plots(self, model: keras.Model, batches: ArrayBatches) -> Iterator[tuple[str, Any]]:
         targets = batches.examples.targets
-        return class_pictures(self.name, self.logits(model, batches), targets, self.classes, "test images")
+        return class_pictures(self.name, self.predict_logits(model, batches), targets, self.classes, "test images")
 
 
 def _flat(pictures: np.ndarray) -> np.ndarray:

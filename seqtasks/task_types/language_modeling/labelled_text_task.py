@@ -22,13 +22,13 @@ from seqtasks.task_types.language_modeling.task import LanguageOptions, Language
 class TextLanguageOptions(LanguageOptions):
     """The columns of a table, the words and the model of them."""
 
-    text_column: str = setting("text", "of CSV and TSV files")
-    label_column: str = setting("label", "of CSV and TSV files")
-    vocab_size: int = setting(20_000, "the most words", ge=2)
-    min_frequency: int = setting(2, "rarer words are <unk>", ge=1)
+    text_column: str = setting("text", "text column of CSV and TSV files")
+    label_column: str = setting("label", "label column of CSV and TSV files")
+    vocab_size: int = setting(20_000, "maximum number of words in the vocabulary", ge=2)
+    min_frequency: int = setting(2, "minimum frequency of a word in the vocabulary", ge=1)
     backward: bool = setting(
         False,
-        "a second encoder learns to tell each word from those after it in the window; scores and text are the first's",
+        "train a second encoder that predicts each word from those after it; scores and generation use the first",
         affects_data=False,
     )
 
@@ -44,7 +44,7 @@ class TextLanguageTask(LanguageTask):
     def units(self, source: Source) -> dict[str, Any]:
         return labelled_texts.word_settings(self.options.vocab_size, self.options.min_frequency)
 
-    def model(self, encoder: Encoder) -> keras.Model:
+    def build_model(self, encoder: Encoder) -> keras.Model:
         if self.options.backward and self.options.documents != "none":
             raise ConfigError(
                 f"options.backward=true with options.documents={self.options.documents}: read from their ends, windows "

@@ -35,46 +35,70 @@ class LanguageOptions:
     """The text and the model of it."""
 
     split: Literal["own", "nanogpt"] = setting(
-        "own", "the source's; nanogpt: first 90 % for training, last 10 % for validation and test"
+        "own",
+        "splits: own: those of the source; nanogpt: first 90 % for training, last 10 % for validation and test",
     )
-    bptt: int = setting(64, "tokens between updates", ge=1, affects_data=False)
-    bptt_windows: int = setting(1, "windows that the gradient flows back over", ge=1, affects_data=False)
+    bptt: int = setting(
+        64, "number of tokens between updates (truncated backpropagation through time)", ge=1, affects_data=False
+    )
+    bptt_windows: int = setting(1, "number of windows that gradients flow back over", ge=1, affects_data=False)
     carry_state: bool = setting(
-        True, "keep the state from window to window; false: each starts afresh", affects_data=False
+        True, "carry the state from window to window; false: each starts with the initial state", affects_data=False
     )
     documents: Literal["none", "lines", "paragraphs"] = setting(
-        "none", "where the state starts afresh: nowhere, after each line, or after empty lines", affects_data=False
+        "none", "boundaries where the state is reset: none, after each line, or after empty lines", affects_data=False
     )
-    variable_bptt: bool = setting(False, "draw the length of each window around options.bptt", affects_data=False)
+    variable_bptt: bool = setting(
+        False, "draw the length of each window at random around options.bptt (AWD-LSTM)", affects_data=False
+    )
     eval_streams: int = setting(
-        32, "pieces that a text is cut into when scored, each without a past", ge=1, affects_data=False
+        32,
+        "number of parallel streams that a text is cut into for scoring, each with the initial state",
+        ge=1,
+        affects_data=False,
     )
     embedding_dim: int | None = setting(
-        None, "width of the embedding; null: that of the encoder's output", ge=1, affects_data=False
+        None, "embedding size; null: size of the encoder output", ge=1, affects_data=False
     )
-    tie_embeddings: bool = setting(False, "the output layer has the weights of the embedding", affects_data=False)
+    tie_embeddings: bool = setting(False, "share the weights of the embedding and the output layer", affects_data=False)
     adaptive: tuple[int, ...] | None = setting(
-        None, "adaptive softmax: tokens from each of these numbers on are a cluster", affects_data=False
+        None, "adaptive softmax: first token of each cluster of rarer tokens", affects_data=False
     )
-    word_dropout: float = setting(
-        0.0, "on words of the embedding, wherever they stand in a batch", ge=0, lt=1, affects_data=False
-    )
+    word_dropout: float = setting(0.0, "dropout rate on whole words of the embedding", ge=0, lt=1, affects_data=False)
     output_dropout: float = setting(
-        0.0, "on the outputs of the encoder, one mask a window", ge=0, lt=1, affects_data=False
+        0.0, "dropout rate on the encoder outputs, one mask for each window", ge=0, lt=1, affects_data=False
     )
-    activation_penalty: float = setting(0.0, "times the mean square of the outputs", ge=0, affects_data=False)
-    temporal_penalty: float = setting(0.0, "times the mean square of their change", ge=0, affects_data=False)
+    activation_penalty: float = setting(
+        0.0,
+        "weight of the mean square of the outputs in the loss (activation regularisation)",
+        ge=0,
+        affects_data=False,
+    )
+    temporal_penalty: float = setting(
+        0.0,
+        "weight of the mean square change of the outputs in the loss (temporal activation regularisation)",
+        ge=0,
+        affects_data=False,
+    )
     init: float | None = setting(
-        None, "draw all weights uniformly from -init to init; null: as the layers do", gt=0, affects_data=False
+        None,
+        "limit of the uniform distribution of all initial weights; null: initializers of the layers",
+        gt=0,
+        affects_data=False,
     )
     loss: Literal["token", "window"] = setting(
-        "token", "mean over tokens; window: summed over time, as Zaremba et al. 2014", affects_data=False
+        "token",
+        "loss of a window: token: mean over tokens; window: sum over time, as in Zaremba et al. 2014",
+        affects_data=False,
     )
     dynamic_rate: float | None = setting(
-        None, "score also while learning from the test text, with this learning rate", gt=0, affects_data=False
+        None,
+        "learning rate of dynamic evaluation, a second score of a model that learns from the text; null: none",
+        gt=0,
+        affects_data=False,
     )
     dynamic_decay: float = setting(
-        0.0, "back to the trained weights at each step of that", ge=0, lt=1, affects_data=False
+        0.0, "decay toward the trained weights in dynamic evaluation", ge=0, lt=1, affects_data=False
     )
 
 
@@ -82,12 +106,14 @@ class LanguageOptions:
 class GenerateOptions:
     """How text is generated."""
 
-    prompt: str = setting("\n", "the text to go on from")
-    length: int = setting(500, "tokens to generate", ge=1)
-    temperature: float = setting(1.0, "below 1: likelier text; 0: always the likeliest token", ge=0)
-    top_k: int | None = setting(None, "only so many of the likeliest tokens", ge=1)
-    top_p: float | None = setting(None, "only the likeliest tokens that together reach this probability")
-    seed: int = setting(0, "of what is drawn", ge=0)
+    prompt: str = setting("\n", "text to continue")
+    length: int = setting(500, "number of tokens to generate", ge=1)
+    temperature: float = setting(
+        1.0, "sampling temperature; below 1: likelier text; 0: always the likeliest token", ge=0
+    )
+    top_k: int | None = setting(None, "number of likeliest tokens to sample from", ge=1)
+    top_p: float | None = setting(None, "total probability of the likeliest tokens to sample from")
+    seed: int = setting(0, "random seed of sampling", ge=0)
 
 
 class LanguageTask(Task):
@@ -123,7 +149,7 @@ class LanguageTask(Task):
         """That of the training text."""
         return lm_corpus.vocabulary(self.spec)
 
-    def model(self, encoder: Encoder) -> keras.Model:
+    def build_model(self, encoder: Encoder) -> keras.Model:
         return language_model(encoder, self.spec["size"], self.options, self.name)
 
     def loss(self) -> Any:
@@ -137,7 +163,8 @@ class LanguageTask(Task):
         o = self.options
         if (o.bptt_windows > 1) + o.variable_bptt + (o.documents != "none") + (not o.carry_state) > 1:
             raise ConfigError(
-                "more than one of options.bptt_windows > 1, variable_bptt=true, documents and carry_state=false is set; choose one of them"
+                "more than one of options.bptt_windows > 1, variable_bptt=true, documents and carry_state=false is set; "
+                "choose one of them"
             )
         lanes = batch_size if shuffle else o.eval_streams
         starts = None if o.documents == "none" else document_starts(examples, self.vocabulary, o.documents)

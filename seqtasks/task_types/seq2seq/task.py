@@ -23,10 +23,12 @@ from seqtasks.task_types.seq2seq.scores import line_scores, signature
 class Seq2SeqPredictOptions:
     """How the answer is searched for."""
 
-    num_beams: int | None = setting(None, "of the search; null: as when it was scored", ge=1)
-    n_best: int = setting(1, "answers for each input", ge=1)
+    num_beams: int | None = setting(None, "number of beams; null: as in training", ge=1)
+    n_best: int = setting(1, "number of outputs for each input", ge=1)
     attention: str | None = setting(
-        None, "draw what each word attends to: FILE.png, of the first input", output=(".png", ".pdf", ".svg")
+        None,
+        "file of a plot of the attention weights of the first input, e.g. map.png",
+        output=(".png", ".pdf", ".svg"),
     )
 
 
@@ -59,7 +61,7 @@ class Seq2SeqTask(Task):
         return [TargetPerplexity()]
 
     @property
-    def tools(self) -> dict[str, str]:
+    def scorer_versions(self) -> dict[str, str]:
         return {"sacrebleu": signature()}
 
     def callbacks(self, validation: Any) -> list[keras.callbacks.Callback]:

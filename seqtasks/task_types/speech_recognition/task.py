@@ -38,26 +38,31 @@ NUMBERS = {"train": 0, "validation": 1, "test": 2}  # of the splits, as the comp
 class StringOptions(SoundOptions):
     """The strings, how they are heard, and how labels are read off."""
 
-    strings: int = setting(2000, "composed for training in each epoch", ge=1)
-    tests: int = setting(500, "strings for validation, and as many for testing", ge=1)
-    max_length: int = setting(7, "words of a string", ge=1)
-    gap: float = setting(0.3, "the longest silence between words, in s", ge=0)
-    voices: Literal["one", "mixed"] = setting("one", "speakers of a string")
+    strings: int = setting(2000, "number of training strings composed in each epoch", ge=1)
+    tests: int = setting(500, "number of validation strings, and of test strings", ge=1)
+    max_length: int = setting(7, "maximum number of words of a string", ge=1)
+    gap: float = setting(0.3, "maximum silence between words in seconds", ge=0)
+    voices: Literal["one", "mixed"] = setting("one", "speakers of a string: one or several")
     pyramid: int = setting(
-        0, "layers below the encoder, each half as long as the one before (Chan et al. 2016)", ge=0, affects_data=False
+        0,
+        "number of pyramidal layers below the encoder, each halving the number of time steps (Chan et al. 2016)",
+        ge=0,
+        affects_data=False,
     )
-    num_beams: int = setting(8, "prefixes kept in the search", ge=1, affects_data=False)
-    lm_weight: float = setting(0.0, "of the language model in the search; 0: none", ge=0, affects_data=False)
-    lm_order: int = setting(2, "n of that n-gram model", ge=1, affects_data=False)
-    label_bonus: float = setting(0.0, "for each label found, in nats", affects_data=False)
+    num_beams: int = setting(8, "number of prefixes kept in the CTC beam search", ge=1, affects_data=False)
+    lm_weight: float = setting(
+        0.0, "weight of the n-gram language model in the search; 0: none", ge=0, affects_data=False
+    )
+    lm_order: int = setting(2, "order n of the n-gram language model", ge=1, affects_data=False)
+    label_bonus: float = setting(0.0, "bonus for each predicted label in nats", affects_data=False)
 
 
 @dataclass(frozen=True)
 class StringPredictOptions:
     """How labels are read off."""
 
-    num_beams: int | None = setting(None, "of the search; null: as when it was scored", ge=1)
-    lm_weight: float | None = setting(None, "of the language model; null: as when it was scored", ge=0)
+    num_beams: int | None = setting(None, "number of beams; null: as in training", ge=1)
+    lm_weight: float | None = setting(None, "weight of the language model; null: as in training", ge=0)
 
 
 class CTCTask(SoundTask):
@@ -124,7 +129,7 @@ class CTCTask(SoundTask):
                     "options.join or options.pyramid lower, or options.hop shorter"
                 )
 
-    def model(self, encoder: Encoder) -> keras.Model:
+    def build_model(self, encoder: Encoder) -> keras.Model:
         """Frames (batch, time, width) and their mask to logits (batch, steps, 1 + labels), see `CTCHead`."""
         inputs, x, mask = self.steps()
         one = dataclasses.replace(encoder.config, layers=1, last_units=None, match=None)

@@ -44,24 +44,27 @@ EXAMPLE = "The cat sat on the mat ."
 class TaggingOptions:
     """The labels and the model of words."""
 
-    column: str = setting("upos", "of CoNLL-U: upos, xpos, or the name of a feature, such as Number")
-    embedding_dim: int = setting(100, "width of the vectors of words", ge=1, affects_data=False)
-    min_frequency: int = setting(1, "rarer words have no vector of their own", ge=1, affects_data=False)
+    column: str = setting("upos", "column of CoNLL-U files: upos, xpos, or the name of a feature such as Number")
+    embedding_dim: int = setting(100, "embedding size of words", ge=1, affects_data=False)
+    min_frequency: int = setting(1, "minimum frequency of a word with an embedding", ge=1, affects_data=False)
     word_dropout: float = setting(
-        1.0, "α: a word that comes n times is unknown in training with a chance of α/(α + n)", ge=0, affects_data=False
+        1.0,
+        "α: a word of frequency n is replaced by <unk> in training with probability α/(α + n)",
+        ge=0,
+        affects_data=False,
     )
-    characters: Literal["rnn", "cnn", "none"] = setting(
-        "cnn", "what reads the characters of a word", affects_data=False
+    characters: Literal["rnn", "cnn", "none"] = setting("cnn", "character encoder of words", affects_data=False)
+    character_units: int = setting(100, "half the output size of the character encoder", ge=1, affects_data=False)
+    character_cell: str = setting(
+        "lstm", "recurrent cell of the character encoder rnn, a name from `seqtasks list cells`", affects_data=False
     )
-    character_units: int = setting(100, "half the width of what is made of them", ge=1, affects_data=False)
-    character_cell: str = setting("lstm", "of rnn: a name from `seqtasks list cells`", affects_data=False)
-    dropout: float = setting(0.4, "on the vectors of words", ge=0, lt=1, affects_data=False)
-    crf: bool = setting(False, "a linear-chain CRF over the tags", affects_data=False)
+    dropout: float = setting(0.4, "dropout rate on word embeddings", ge=0, lt=1, affects_data=False)
+    crf: bool = setting(False, "linear-chain conditional random field over the tags", affects_data=False)
     vectors: str | None = setting(
-        None, "begin with the vectors of words of this text file (GloVe, fastText)", affects_data=False
+        None, "text file of word vectors (GloVe, fastText) that initialise the embedding", affects_data=False
     )
     max_tokens_per_batch: int | None = setting(
-        None, "the most tokens in a batch; null: any number", ge=1, affects_data=False
+        None, "maximum number of tokens of a batch; null: no limit", ge=1, affects_data=False
     )
 
 
@@ -106,7 +109,7 @@ class TaggingTask(Task):
     def primary_metric(self) -> str:
         return "f1" if span_scheme(self.spec["labels"]) else self.metric
 
-    def model(self, encoder: Encoder) -> keras.Model:
+    def build_model(self, encoder: Encoder) -> keras.Model:
         """Words, their characters and targets to (batch, time, 2), see `TagHead`."""
         o, spec = self.options, self.spec
         names = _INPUTS if o.characters != "none" else ("words", "targets")

@@ -37,33 +37,39 @@ from seqtasks.task_types.text_classification import pretraining, saliency
 class TextOptions:
     """The columns of a table, the words and the model of them."""
 
-    text_column: str = setting("text", "of CSV and TSV files")
-    label_column: str = setting("label", "of CSV and TSV files")
-    vocab_size: int = setting(20_000, "the most words", ge=2, affects_data=False)
-    min_frequency: int = setting(2, "rarer words are unknown", ge=1, affects_data=False)
-    embedding_dim: int = setting(100, "width of the vectors of words", ge=1, affects_data=False)
-    word_dropout: float = setting(0.0, "on words, wherever they stand in a batch", ge=0, lt=1, affects_data=False)
-    embedding_dropout: float = setting(0.0, "on vectors of words, one mask a text", ge=0, lt=1, affects_data=False)
-    recurrence: bool = setting(True, "false: pool the vectors of words themselves", affects_data=False)
-    pooling: How = setting(
-        "max", "of the outputs over time; concat: last, mean and max side by side", affects_data=False
+    text_column: str = setting("text", "text column of CSV and TSV files")
+    label_column: str = setting("label", "label column of CSV and TSV files")
+    vocab_size: int = setting(20_000, "maximum number of words in the vocabulary", ge=2, affects_data=False)
+    min_frequency: int = setting(2, "minimum frequency of a word in the vocabulary", ge=1, affects_data=False)
+    embedding_dim: int = setting(100, "embedding size of words", ge=1, affects_data=False)
+    word_dropout: float = setting(0.0, "dropout rate on whole words of the embedding", ge=0, lt=1, affects_data=False)
+    embedding_dropout: float = setting(
+        0.0, "dropout rate on embedding dimensions, one mask for each text", ge=0, lt=1, affects_data=False
     )
-    dropout: float = setting(0.0, "on what was pooled", ge=0, lt=1, affects_data=False)
+    recurrence: bool = setting(True, "use the recurrent encoder; false: pool the word embeddings", affects_data=False)
+    pooling: How = setting(
+        "max", "pooling of the outputs over time; concat: last, mean and max concatenated", affects_data=False
+    )
+    dropout: float = setting(0.0, "dropout rate on the pooled outputs", ge=0, lt=1, affects_data=False)
     adversarial: float = setting(
         0.0,
-        "also learn from vectors of words moved this far against the model; 3 is a good start",
+        "size of adversarial perturbations of the embeddings in training; 0: none; 3 is a good start",
         ge=0,
         affects_data=False,
     )
     vectors: str | None = setting(
-        None, "begin with the vectors of words of this text file (GloVe, fastText)", affects_data=False
+        None, "text file of word vectors (GloVe, fastText) that initialise the embedding", affects_data=False
     )
     pretrain: str = setting(
-        "none", "lm: begin with a language model of the same texts, made first; or a run of text_lm", affects_data=False
+        "none",
+        "initial weights: none: random; lm: a language model of the same texts, trained first; or a run of text_lm",
+        affects_data=False,
     )
-    pretrain_epochs: int = setting(2, "of that language model", ge=1, affects_data=False)
+    pretrain_epochs: int = setting(
+        2, "number of training epochs of the language model of options.pretrain", ge=1, affects_data=False
+    )
     max_tokens_per_batch: int | None = setting(
-        None, "the most tokens in a batch; null: any number", ge=1, affects_data=False
+        None, "maximum number of tokens of a batch; null: no limit", ge=1, affects_data=False
     )
 
 
@@ -73,7 +79,7 @@ class TextPredictOptions:
 
     heat: str | None = setting(
         None,
-        "also write the texts with the words that mattered: FILE.html or FILE.png",
+        "file of the texts with each word coloured by its influence, e.g. words.html or words.png",
         output=saliency.SUFFIXES,
     )
 
@@ -122,10 +128,10 @@ class TextTask(Task):
         return list(self.spec["classes"])
 
     @property
-    def recurrent(self) -> bool:
+    def uses_encoder(self) -> bool:
         return bool(self.options.recurrence)
 
-    def model(self, encoder: Encoder) -> keras.Model:
+    def build_model(self, encoder: Encoder) -> keras.Model:
         """Tokens (batch, time), 0 at padding, to logits (batch, classes)."""
         o, size = self.options, self.spec["size"] + 1
         tokens = keras.Input((None,), name="tokens", dtype="int32")
@@ -164,7 +170,7 @@ class TextTask(Task):
     def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> Buckets:
         return Buckets(examples, batch_size, self.options.max_tokens_per_batch, shuffle, seed)
 
-    def logits(self, model: keras.Model, batches: Buckets) -> np.ndarray:
+    def predict_logits(self, model: keras.Model, batches: Buckets) -> np.ndarray:
         found = np.zeros((len(batches.examples), len(self.classes)))
         for index in range(len(batches)):
             found[batches.rows(index)] = model.predict_on_batch(batches[index][0])
@@ -203,7 +209,7 @@ class TextTask(Task):
         return {"TF-IDF + logistic regression": linear}
 
     def plots(self, model: keras.Model, batches: Buckets) -> Iterator[tuple[str, Any]]:
-        logits, targets = self.logits(model, batches), batches.examples.targets
+        logits, targets = self.predict_logits(model, batches), batches.examples.targets
         return class_pictures(self.name, logits, targets, self.classes, "test texts")
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: TextPredictOptions) -> list[dict[str, Any]]:

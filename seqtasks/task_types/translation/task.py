@@ -36,19 +36,28 @@ UNKNOWN = 2  # the number of an unknown word
 class TranslationOptions(Seq2SeqOptions):
     """The languages, their tokens and the model of them."""
 
-    source: str = setting("en", "language to translate from: the suffix of its files")
-    target: str = setting("de", "language to translate to")
-    unit: Literal["bpe", "words"] = setting("bpe", "what is read and written; bpe: byte-pair units", affects_data=False)
-    vocab_size: int = setting(4000, "the most units of a language", ge=300, affects_data=False)
-    shared: bool = setting(False, "both languages have the same units and vectors", affects_data=False)
-    max_length: int = setting(100, "longer training pairs are left out, in units", ge=1, affects_data=False)
-    reverse: bool = setting(False, "read the source from its end, as Sutskever et al. 2014", affects_data=False)
-    decoder_cell: str | None = setting(None, "null: that of the encoder", affects_data=False)
+    source: str = setting("en", "source language, the suffix of its files")
+    target: str = setting("de", "target language, the suffix of its files")
+    unit: Literal["bpe", "words"] = setting("bpe", "token type: byte-pair units or words", affects_data=False)
+    vocab_size: int = setting(
+        4000, "maximum number of tokens in the vocabulary of each language", ge=300, affects_data=False
+    )
+    shared: bool = setting(False, "share vocabulary and embedding between the languages", affects_data=False)
+    max_length: int = setting(
+        100, "maximum number of tokens of a training pair; longer ones are left out", ge=1, affects_data=False
+    )
+    reverse: bool = setting(False, "reverse the source, as in Sutskever et al. 2014", affects_data=False)
+    decoder_cell: str | None = setting(
+        None, "recurrent cell of the decoder; null: that of the encoder", affects_data=False
+    )
     copy: bool = setting(
-        False, "write the source word that was attended to most for an unknown one", affects_data=False
+        False, "replace each predicted <unk> by the source word with the largest attention weight", affects_data=False
     )
     max_tokens_per_batch: int | None = setting(
-        None, "the most units in a batch, of the longer side", ge=1, affects_data=False
+        None,
+        "maximum number of tokens of a batch, counted on the longer side; null: no limit",
+        ge=1,
+        affects_data=False,
     )
 
 
@@ -132,7 +141,7 @@ class TranslationTask(Seq2SeqTask):
         self._sources += lines[0]
         return seq2seq_batches.numbered(*encoded, first=len(self._sources) - len(lines[0]))
 
-    def model(self, encoder: Encoder) -> keras.Model:
+    def build_model(self, encoder: Encoder) -> keras.Model:
         return translation_model(encoder, self.spec["sizes"], self.options.shared, self.options, self.name)
 
     def writer(self, model: keras.Model, **settings: Any) -> Translator:

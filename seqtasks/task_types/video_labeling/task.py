@@ -39,19 +39,23 @@ class FramesOptions:
     """The films, and what reads a frame."""
 
     label: Literal["front", "direction"] = setting(
-        "front", "of a frame: the class of the picture in front, or where the only one goes"
+        "front", "label of a frame: class of the digit in front, or direction of the only digit"
     )
-    canvas: int | None = setting(None, "pixels of a side; null: 40 for pictures of 28, others in proportion", ge=1)
-    min_length: int = setting(8, "frames of a film, at least", ge=1)
-    max_length: int = setting(20, "frames of a film, at most", ge=1)
+    canvas: int | None = setting(
+        None, "side of the canvas in pixels; null: 40 for images of 28, others in proportion", ge=1
+    )
+    min_length: int = setting(8, "minimum number of frames of a video", ge=1)
+    max_length: int = setting(20, "maximum number of frames of a video", ge=1)
     margin: int | None = setting(
-        None, "pixels around the ink of the front picture that hide what is behind; null: 3 of 28", ge=0
+        None, "margin in pixels around the front digit that hides the one behind; null: 3 for images of 28", ge=0
     )
-    noise: float = setting(0.1, "share of the pixels of each frame with a random brightness", ge=0, lt=1)
-    examples: int = setting(10_000, "films in an epoch of training; every epoch has new ones", ge=1)
-    filters: tuple[int, ...] = setting((16, 32, 64), "of the convolutions over a frame", affects_data=False)
-    frame_dim: int = setting(128, "width of what is made of a frame", ge=1, affects_data=False)
-    dropout: float = setting(0.0, "on it", ge=0, lt=1, affects_data=False)
+    noise: float = setting(0.1, "share of pixels with random brightness in each frame", ge=0, lt=1)
+    examples: int = setting(10_000, "number of training videos generated in each epoch", ge=1)
+    filters: tuple[int, ...] = setting(
+        (16, 32, 64), "number of filters of each convolution over a frame", affects_data=False
+    )
+    frame_dim: int = setting(128, "size of the frame embedding", ge=1, affects_data=False)
+    dropout: float = setting(0.0, "dropout rate on frame embeddings", ge=0, lt=1, affects_data=False)
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class FramesPredictOptions(ImagePredictOptions):
     """How pictures are read, and a picture of the film with its labels."""
 
     strip: str | None = setting(
-        None, "write the film with its labels: a moving .gif, or a .png of all frames", output=SUFFIXES
+        None, "file of the video with its labels: an animated .gif, or a .png of all frames", output=SUFFIXES
     )
 
 
@@ -95,7 +99,7 @@ class FramesTask(Task):
         margin = max(1, round(min(height, width) * 3 / 28)) if o.margin is None else o.margin
         return Film((height, width), side, o.label, o.min_length, o.max_length, margin, o.noise)
 
-    def model(self, encoder: Encoder) -> keras.Model:
+    def build_model(self, encoder: Encoder) -> keras.Model:
         """Images (batch, time, side, side) and their mask (batch, time) to logits (batch, time, classes)."""
         o, side = self.options, self.film.side
         image = keras.Input((None, side, side), name="image", dtype="uint8")

@@ -37,25 +37,37 @@ SHOWN = 12  # canvases of the test split with their paths
 class GlimpseOptions:
     """The canvas, the glimpses and their training."""
 
-    canvas: int | None = setting(None, "pixels of a side; null: 60 for pictures of 28, others in proportion", ge=1)
-    clutter: int = setting(0, "pieces of other pictures of the split on each canvas", ge=0)
-    glimpses: int = setting(6, "the first is in the middle", ge=1, affects_data=False)
+    canvas: int | None = setting(
+        None, "side of the canvas in pixels; null: 60 for images of 28, others in proportion", ge=1
+    )
+    clutter: int = setting(0, "number of pieces of other images on each canvas", ge=0)
+    glimpses: int = setting(6, "number of glimpses; the first is at the centre", ge=1, affects_data=False)
     glimpse_size: int | None = setting(
-        None, "pixels of a side of a glimpse; null: 12 for pictures of 28", ge=1, affects_data=False
+        None, "side of a glimpse in pixels; null: 12 for images of 28", ge=1, affects_data=False
     )
-    scales: int = setting(3, "patches of a glimpse, each twice as wide as the last", ge=1, affects_data=False)
+    scales: int = setting(
+        3, "number of patches of a glimpse, each twice as wide as the one before", ge=1, affects_data=False
+    )
     filters: tuple[int, ...] = setting(
-        (), "of convolutions over a glimpse; none: a dense layer only", affects_data=False
+        (), "number of filters of each convolution over a glimpse; none: a dense layer only", affects_data=False
     )
-    hidden: int = setting(128, "width of what and of where; a glimpse is twice as wide", ge=1, affects_data=False)
+    hidden: int = setting(
+        128,
+        "size of the content and location embeddings; a glimpse embedding has twice this size",
+        ge=1,
+        affects_data=False,
+    )
     policy: Literal["learned", "random", "centre"] = setting(
-        "learned", "who chooses the places: the network, chance, or nobody: always the middle", affects_data=False
+        "learned", "choice of locations: by the network, at random, or always the centre", affects_data=False
     )
-    location_std: float = setting(0.15, "of a place in training from what was chosen; 1: half a canvas", gt=0,
+    location_std: float = setting(0.15, "standard deviation of sampled locations in training; 1: half a canvas", gt=0,
                                affects_data=False)  # fmt: skip
-    reinforce: float = setting(1.0, "weight of REINFORCE in the loss", ge=0, affects_data=False)
+    reinforce: float = setting(1.0, "weight of the REINFORCE term in the loss", ge=0, affects_data=False)
     draws: int = setting(
-        0, "also score the mean of the answers after so many paths with noise", ge=0, affects_data=False
+        0,
+        "number of sampled location sequences whose mean prediction is also scored; 0: none",
+        ge=0,
+        affects_data=False,
     )
 
 
@@ -63,7 +75,7 @@ class GlimpseOptions:
 class GlimpsePredictOptions(ImagePredictOptions):
     """How pictures are read, and a picture of the glimpses."""
 
-    path: str | None = setting(None, "draw the path of the glimpses into this PNG file", output=(".png",))
+    path: str | None = setting(None, "PNG file of a plot of the glimpse locations", output=(".png",))
 
 
 class GlimpseTask(Task):
@@ -102,7 +114,7 @@ class GlimpseTask(Task):
         height, width = self.spec["shape"]
         return int(self.options.glimpse_size or max(1, round(max(height, width) * 12 / 28)))
 
-    def model(self, encoder: Encoder) -> keras.Model:
+    def build_model(self, encoder: Encoder) -> keras.Model:
         side = self.canvas.side
         return glimpse_model(encoder, (side, side), len(self.classes), self.size, self.options, self.name)
 
@@ -124,7 +136,7 @@ class GlimpseTask(Task):
         logits, places, _, _ = split(outputs, len(self.classes), self.options.glimpses)
         return np.asarray(logits, np.float64), np.asarray(places)
 
-    def logits(self, model: keras.Model, batches: Any) -> np.ndarray:
+    def predict_logits(self, model: keras.Model, batches: Any) -> np.ndarray:
         return self.look(model, batches)[0]
 
     def score(self, model: keras.Model, batches: CanvasBatches) -> dict[str, float]:
@@ -141,7 +153,7 @@ class GlimpseTask(Task):
         kept, draws = batches.noise, []
         for draw in range(self.options.draws):
             batches.noise = draw_noise(NOISE[self.options.policy], kept.shape, (draw, 3))
-            draws.append(log_softmax(self.logits(model, batches)))
+            draws.append(log_softmax(self.predict_logits(model, batches)))
         batches.noise = kept
         return np.asarray(np.logaddexp.reduce(draws) - math.log(len(draws)))
 

@@ -42,7 +42,7 @@ def make(folder, encoder=None, **options) -> tuple[Task, keras.Model, object]:
     task.spec = splits.spec
     keras.utils.set_random_seed(0)
     config = EncoderConfig(**{"units": 12, "layers": 2, "cell": "gru", **(encoder or {})})
-    return task, task.model(Encoder(config, stateful=True, max_batch=64, name="encoder")), splits
+    return task, task.build_model(Encoder(config, stateful=True, max_batch=64, name="encoder")), splits
 
 
 @pytest.mark.parametrize("engine", available(make_cell("lstm", 1)))
@@ -110,7 +110,7 @@ def test_words_and_byte_pairs_come_in_pieces_that_make_one_text(folder, unit):
     cls = plugins.load_task("word_lm")
     task = cls(cls.Options(unit=unit, vocab_size=400))
     task.spec = task.load(source(folder), 0).spec
-    model = task.model(Encoder(EncoderConfig(units=8, cell="gru"), stateful=True, name="encoder"))
+    model = task.build_model(Encoder(EncoderConfig(units=8, cell="gru"), stateful=True, name="encoder"))
     pieces = list(task.predict(model, [], GenerateOptions(prompt="the cat", length=2 * task.CHUNK + 20)))
     assert len(pieces) == 4 and "".join(pieces[:1]).startswith("the cat")
     task.CHUNK = 1000
@@ -198,13 +198,20 @@ def test_the_sampler_works_on_a_batch_of_prompts(folder):
     assert found.tokens.shape == (2, 6) and np.all(found.scores < 0)
 
 
-AWD = {"tied": True, "vary": True, "word_dropout": 0.1, "output_dropout": 0.2, "activation_penalty": 1.0,
+AWD = {"tie_embeddings": True, "variable_bptt": True, "word_dropout": 0.1, "output_dropout": 0.2, "activation_penalty": 1.0,
        "temporal_penalty": 1.0}  # fmt: skip
 
 
 @pytest.mark.parametrize(
     "options",
-    [{"back": 3}, {"documents": "lines"}, {"carry": False}, {"adaptive": (4, 9)}, {"loss": "window"}, AWD],
+    [
+        {"bptt_windows": 3},
+        {"documents": "lines"},
+        {"carry_state": False},
+        {"adaptive": (4, 9)},
+        {"loss": "window"},
+        AWD,
+    ],
     ids=lambda options: "-".join(options),
 )
 def test_every_way_of_training_learns_and_scores_what_it_says(folder, options):

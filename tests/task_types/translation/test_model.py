@@ -17,7 +17,7 @@ SIZES = [9, 5]
 RNG = np.random.default_rng(0)
 SOURCES = Ragged.of([RNG.integers(2, 9, n) for n in (3, 7, 1, 17, 5)])
 MOST = 2 * 16 + 10  # tokens of a translation of up to 16
-KINDS = [{}, {"attention": "multiplicative", "feeding": True}, {"attention": "none", "tied": False}]
+KINDS = [{}, {"attention": "multiplicative", "input_feeding": True}, {"attention": "none", "tie_embeddings": False}]
 
 
 def made(shared=False, cell="gru", **options):

@@ -6,24 +6,31 @@ from .data.cache import fingerprint
 from .data.source import Source
 from .data.splits import Examples, Splits
 from .experiments.results import Row
+from .experiments.table_formats import Table
 from .task_types.base import Baseline, Task, register_task
+from .training.api import Result, compare, load_run, run
 
 __all__ = [
     "Baseline",
     "EncoderConfig",
     "Examples",
+    "Result",
     "Row",
     "Source",
     "Splits",
+    "Table",
     "Task",
     "__version__",
     "cells",
+    "compare",
     "decoding",
     "fingerprint",
     "layers",
+    "load_run",
     "losses",
     "metrics",
     "register_task",
+    "run",
     "setting",
     "task_types",
 ]

@@ -163,6 +163,15 @@ def rows(runs_dir: Path, task: str | None = None) -> list[Row]:
     return sorted(found, key=lambda row: (row.task, row.cell, row.seed, row.run))
 
 
+def baselines_of(row: Row, runs_dir: Path) -> list[Row]:
+    """The baselines below `runs_dir` that were fitted on the data of a row."""
+    return [
+        other
+        for other in rows(runs_dir, row.task)
+        if other.kind == "baseline" and (other.source, other.fingerprint) == (row.source, row.fingerprint)
+    ]
+
+
 def _plain(row: Row) -> dict[str, Any]:
     values = dataclasses.asdict(row)
     for name, value in values.items():

@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import json
 import shlex
-import statistics
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -25,45 +24,14 @@ from seqtasks.core.settings import flatten, parse
 from seqtasks.experiments import results
 from seqtasks.experiments.provenance import notes_of
 from seqtasks.experiments.results import CELL_FILE, NONE, Row
+from seqtasks.experiments.table_formats import AGREE, MISSING, Group, Table, show
 
-MISSING = "–"  # of a setting that a row does not have
 _CELL = "encoder.cell"
 _DERIVED = {"encoder.units": "encoder.match"}  # settings whose value follows from another one, where that one is set
-AGREE = ("version", "source", "fingerprint", "metric")
 _SETTINGS = [(key, field.metadata.get("hashed", True)) for key, _, field in flatten(Config(task=""))]
 _ORDER = [key for key, _ in _SETTINGS]
 _FREE = {"task", "seed", "data.source"} | {key for key, identity in _SETTINGS if not identity}
 _Fact = tuple[Row, dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Group:
-    """Rows that differ only by seed; one line of the table."""
-
-    kind: str
-    labels: tuple[Any, ...]
-    rows: tuple[Row, ...]
-
-    @property
-    def mean(self) -> float:
-        return statistics.fmean(row.value for row in self.rows)
-
-    @property
-    def sd(self) -> float | None:
-        """Sample standard deviation; none for one row."""
-        return statistics.stdev(row.value for row in self.rows) if len(self.rows) > 1 else None
-
-
-@dataclass(frozen=True)
-class Table:
-    """Groups, baselines first and then the best first; `columns` are dotted keys."""
-
-    task: str
-    metric: str
-    higher_is_better: bool
-    columns: tuple[str, ...]
-    groups: tuple[Group, ...]
-    notes: tuple[str, ...]
 
 
 def load_table(runs_dir: Path, tasks: Sequence[str] = (), by: Sequence[str] = (), where: Sequence[str] = ()) -> Table:
@@ -125,11 +93,6 @@ def build(rows: Sequence[Row], by: Sequence[str] = (), where: Sequence[str] = ()
     groups.sort(key=lambda group: (group.kind == "model", -group.mean if first.higher_is_better else group.mean))
     notes = notes_of([row for group in groups for row in group.rows])
     return Table(" and ".join(tasks), first.metric, first.higher_is_better, columns, tuple(groups), notes)
-
-
-def show(value: Any) -> str:
-    """A setting as it is typed after `key=`."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

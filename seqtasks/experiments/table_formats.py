@@ -1,4 +1,4 @@
-"""A result table as text, Markdown, CSV, LaTeX, HTML or JSON."""
+"""Result tables and their renderers: text, Markdown, CSV, LaTeX, HTML, JSON."""
 
 from __future__ import annotations
 
@@ -11,10 +11,73 @@ import re
 import statistics
 import sys
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from seqtasks.core.errors import TableError, suggest
-from seqtasks.experiments.table import AGREE, MISSING, Group, Table, show
+from seqtasks.experiments.results import Row
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MISSING = "–"  # of a setting that a row does not have
+AGREE = ("version", "source", "fingerprint", "metric")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows that differ only by seed; one line of the table."""
+
+    kind: str
+    labels: tuple[Any, ...]
+    rows: tuple[Row, ...]
+
+    @property
+    def mean(self) -> float:
+        return statistics.fmean(row.value for row in self.rows)
+
+    @property
+    def sd(self) -> float | None:
+        """Sample standard deviation; none for one row."""
+        return statistics.stdev(row.value for row in self.rows) if len(self.rows) > 1 else None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A result table: baselines first, then the best group first. A notebook shows it as HTML.
+
+    Attributes:
+        task: Name of the task, or of several that share data and metric.
+        metric: The score that is compared.
+        higher_is_better: Whether a larger score is better.
+        columns: Settings that vary, as dotted keys.
+        groups: Rows that differ by seed only.
+        notes: Lines about data, software and machine of the rows.
+    """
+
+    task: str
+    metric: str
+    higher_is_better: bool
+    columns: tuple[str, ...]
+    groups: tuple[Group, ...]
+    notes: tuple[str, ...]
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row for each group, numbers not rounded, as a pandas frame."""
+        import pandas
+
+        return pandas.DataFrame(_records(self))
+
+    def __str__(self) -> str:
+        return _text(self)
+
+    def _repr_html_(self) -> str:
+        return _html(self)
+
+
+def show(value: Any) -> str:
+    """A setting as it is typed after `key=`."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def render(table: Table, format: str = "text") -> str:

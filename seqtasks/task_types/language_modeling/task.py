@@ -163,8 +163,8 @@ class LanguageTask(Task):
         o = self.options
         if (o.bptt_windows > 1) + o.variable_bptt + (o.documents != "none") + (not o.carry_state) > 1:
             raise ConfigError(
-                "more than one of options.bptt_windows > 1, variable_bptt=true, documents and carry_state=false is set; "
-                "choose one of them"
+                "more than one of options.bptt_windows > 1, variable_bptt=true, documents and carry_state=false is "
+                "set; choose one of them"
             )
         lanes = batch_size if shuffle else o.eval_streams
         starts = None if o.documents == "none" else document_starts(examples, self.vocabulary, o.documents)

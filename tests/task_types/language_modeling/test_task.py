@@ -198,8 +198,8 @@ def test_the_sampler_works_on_a_batch_of_prompts(folder):
     assert found.tokens.shape == (2, 6) and np.all(found.scores < 0)
 
 
-AWD = {"tie_embeddings": True, "variable_bptt": True, "word_dropout": 0.1, "output_dropout": 0.2, "activation_penalty": 1.0,
-       "temporal_penalty": 1.0}  # fmt: skip
+AWD = {"tie_embeddings": True, "variable_bptt": True, "word_dropout": 0.1, "output_dropout": 0.2,
+       "activation_penalty": 1.0, "temporal_penalty": 1.0}  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,261 @@
+"""The Python interface to runs: `seqtasks.run`, `seqtasks.compare`, `seqtasks.load_run`."""
+
+from __future__ import annotations
+
+import functools
+import html
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seqtasks.core import keras_import
+from seqtasks.core.errors import RunError
+from seqtasks.core.reporter import Reporter
+from seqtasks.experiments import compare as grids
+from seqtasks.experiments import results, run_folder, table
+from seqtasks.experiments.results import Row
+from seqtasks.experiments.table_formats import Table
+from seqtasks.training import requests, verdict
+
+if TYPE_CHECKING:
+    import keras
+    import pandas as pd
+
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished run. A notebook shows it as HTML.
+
+    Attributes:
+        row: The result row: scores, settings, versions.
+        path: The run folder.
+    """
+
+    row: Row
+    path: Path
+
+    @property
+    def value(self) -> float:
+        """The test score in the task's metric."""
+        return self.row.value
+
+    @functools.cached_property
+    def model(self) -> keras.Model:
+        """The trained Keras model.
+
+        Raises:
+            RunError: The run has no model, or it cannot be loaded.
+        """
+        keras_import.import_keras()
+        from seqtasks.training.saved_model import open_trained
+
+        return open_trained(run_folder.open_run(self.path))[2]
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """Losses and metrics of each epoch."""
+        import pandas
+
+        return pandas.read_csv(self.path / "history.csv")
+
+    @property
+    def plots(self) -> list[Path]:
+        """The plots of the run, as files."""
+        return sorted((self.path / "plots").glob("*.png"))
+
+    def predict(self, inputs: str | Sequence[str] = (), **options: Any) -> list[dict[str, Any]] | str:
+        """Predictions for inputs.
+
+        Args:
+            inputs: Texts, or paths of files, as the task reads them; one or several.
+            **options: Options of `seqtasks predict`, such as `num_beams=5`.
+
+        Returns:
+            A row for each prediction; the generated text of a language model.
+
+        Raises:
+            ConfigError: An unknown option, or inputs that the task cannot read.
+        """
+        keras_import.import_keras()
+        from seqtasks.training import inference
+
+        inputs = [inputs] if isinstance(inputs, str) else list(map(str, inputs))
+        predicted = inference.predict(run_folder.open_run(self.path), inputs, options)
+        return predicted if isinstance(predicted, list) else "".join(predicted)
+
+    def evaluate(self) -> dict[str, float]:
+        """Test scores of the saved model, computed again.
+
+        Raises:
+            RunError: The data is not what the run was made with.
+        """
+        keras_import.import_keras()
+        from seqtasks.training import inference
+
+        rows = inference.evaluate(run_folder.open_run(self.path), Reporter(quiet=True))
+        return {row["score"]: row["now"] for row in rows}
+
+    def __repr__(self) -> str:
+        return f"Result({self.row.task}, {self.row.cell}, {self.row.metric} {self.row.value:.4f}, {str(self.path)!r})"
+
+    def _repr_html_(self) -> str:
+        row = self.row
+        facts = {"task": row.task, "data": row.source, "cell": row.cell, "parameters": f"{row.params:,}"}
+        facts |= {f"test {name}": f"{value:.4f}" for name, value in row.scores.items()}
+        facts |= {"epochs": row.epochs, "seconds": f"{row.seconds:.0f}", "folder": self.path}
+        lines = [
+            f"<tr><th>{html.escape(name)}</th><td>{html.escape(str(value))}</td></tr>" for name, value in facts.items()
+        ]
+        notes = [f"<p>{html.escape(note)}</p>" for note in row.notes]
+        return "\n".join(["<table>", *lines, "</table>", *notes])
+
+
+def run(
+    task: str,
+    *settings: str,
+    config: str | Path | None = None,
+    runs: str | Path = RUNS,
+    force: bool = False,
+    quiet: bool = False,
+    **values: Any,
+) -> Result:
+    """Trains and scores a task; the same run, folder and progress as `seqtasks run`.
+
+    A run that was stopped is continued, a finished one is returned at once.
+
+    Args:
+        task: Name of a task, or path of its Python file.
+        *settings: Settings as `"key=value"`.
+        config: A YAML file, or the name of a bundled one.
+        runs: Folder of all runs.
+        force: Train again even if the run is finished.
+        quiet: Print no progress.
+        **values: Settings without a group, such as `seed=1`; others as `**{"encoder.units": 64}`.
+
+    Returns:
+        The result.
+
+    Raises:
+        SeqtasksError: An unknown task or setting, data that cannot be read, or a folder that cannot be written.
+
+    Example:
+        >>> import seqtasks
+        >>> result = seqtasks.run("mnist_rows", "encoder.cell=gru", seed=1)  # doctest: +SKIP
+        >>> result.value  # doctest: +SKIP
+        0.98
+    """
+    runs = Path(runs)
+    reporter = Reporter(quiet)
+    row, _ = requests.train(task, _overrides(settings, values), _text(config), runs, reporter, force=force)
+    for note in [*row.notes, *verdict.of_baselines(row, results.baselines_of(row, runs))]:
+        reporter.say(note)
+    return Result(row, runs / row.run)
+
+
+def compare(
+    task: str,
+    *settings: str,
+    config: str | Path | None = None,
+    runs: str | Path = RUNS,
+    jobs: int = 1,
+    baseline: bool = True,
+    **values: Any,
+) -> Table:
+    """Trains all combinations of settings and returns their table, as `seqtasks compare` does.
+
+    Args:
+        task: Name of a task, or path of its Python file.
+        *settings: Settings as `"key=a,b"`.
+        config: A YAML file, or the name of a bundled one.
+        runs: Folder of all runs.
+        jobs: Number of runs at once, each in a process of its own.
+        baseline: Add the baselines of the task.
+        **values: Settings without a group, such as `seed=[0, 1, 2]`.
+
+    Returns:
+        The table.
+
+    Raises:
+        SeqtasksError: As `run`; also if a run fails, after the others have ended.
+
+    Example:
+        >>> import seqtasks
+        >>> table = seqtasks.compare("adding", "encoder.cell=gru,lstm", seed=[0, 1])  # doctest: +SKIP
+        >>> table.to_frame()  # doctest: +SKIP
+    """
+    done = run_grid(task, _overrides(settings, values), _text(config), Path(runs), jobs, baseline)
+    done.check()
+    return table.build(done.rows)
+
+
+def load_run(path: str | Path, runs: str | Path = RUNS) -> Result:
+    """A finished run.
+
+    Args:
+        path: The run folder, or its name in `runs`.
+        runs: Folder of all runs.
+
+    Raises:
+        RunError: There is no such run, or it is not finished.
+
+    Example:
+        >>> import seqtasks
+        >>> seqtasks.load_run("mnist_rows-lstm-0123abcd").row.value  # doctest: +SKIP
+        0.98
+    """
+    folder = run_folder.find(str(path), Path(runs))
+    if not folder.finished:
+        raise RunError(f"{folder.path} is not finished ({folder.status()}); continue it: {folder.command('resume')}")
+    return Result(results.read(folder.path), folder.path)
+
+
+def run_grid(
+    task: str, overrides: Sequence[str], config_file: str | None, runs: Path, jobs: int, baseline: bool
+) -> grids.Grid:
+    """Checks all combinations of settings, fits the baselines and trains the runs, each in a process of its own.
+
+    Args:
+        task: Name or file of the task.
+        overrides: Settings, `key=a,b`.
+        config_file: A YAML file, or the name of a bundled one.
+        runs: Folder of all runs.
+        jobs: Number of runs at once.
+        baseline: Also fit the baselines.
+
+    Raises:
+        SeqtasksError: A combination that cannot be run, or baselines that fail.
+    """
+
+    def baselines() -> list[Row]:
+        rows = []
+        for point in grids.expand(grids.of_data(overrides)):
+            command = [*grids.SEQTASKS, "baseline", task, *point, "--runs", str(runs), "--json"]
+            command += ["--config", config_file] if config_file else []
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+            if done.returncode:
+                raise RunError("the baselines failed; their message is above; correct the cause or add --no-baseline")
+            rows += [results.from_json(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        return list({row.run: row for row in rows}.values())
+
+    for point in grids.expand(overrides):
+        requests.check(task, point, config_file)
+    fit = baselines if baseline else None
+    return grids.run_grid(task, overrides, runs_dir=runs, jobs=jobs, config_file=config_file, baseline=fit)
+
+
+def _text(config: str | Path | None) -> str | None:
+    return None if config is None else str(config)
+
+
+def _overrides(settings: Sequence[str], values: Mapping[str, Any]) -> list[str]:
+    """`key=value` texts of Python values; a list stands for several runs."""
+    texts = list(settings)
+    for key, value in values.items():
+        parts = value if isinstance(value, list | tuple) else [value]
+        texts.append(f"{key}={','.join(part if isinstance(part, str) else json.dumps(part) for part in parts)}")
+    return texts

@@ -1,0 +1,145 @@
+"""Requests to train: quick checks of a task and its settings, then its class and resolved configuration."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seqtasks.core import config as configuration
+from seqtasks.core import config_files, keras_import, plugins
+from seqtasks.core.aliases import present_name
+from seqtasks.core.errors import TASK_SETTINGS, ConfigError, UnknownNameError, suggest
+from seqtasks.core.reporter import Reporter
+from seqtasks.experiments import results
+from seqtasks.training import known_runs
+
+if TYPE_CHECKING:
+    from seqtasks.core.config import Config, EncoderConfig
+    from seqtasks.task_types.base import Task
+    from seqtasks.training.resolution import Plan
+
+
+def check(task: str, overrides: Sequence[str], config_file: str | None) -> tuple[str, Path | None]:
+    """The checks that need no Keras; returns the task's name and, for a file, its YAML.
+
+    Raises:
+        SeqtasksError: an unknown task, cell or setting.
+    """
+    from_file = task.endswith(".py") or "/" in task
+    if not from_file and task not in plugins.tasks:
+        raise UnknownNameError(f"unknown task {task!r}; {plugins.tasks.suggest(task)}")
+    if from_file:
+        plugins.check_file(Path(task), "task")
+    name, own = (Path(task).stem, Path(task).with_suffix(".yaml")) if from_file else (task, None)
+    config = configuration.resolve(name, None, overrides, config_file, own)
+    _check_cells(config.encoder, from_file)
+    facts = plugins.declared(task)
+    known: list[str] | None = facts.get("options")
+    for option in configuration.option_names(name, overrides, config_file, own):
+        if known is not None and option not in known and present_name(option, known) is None:
+            hint = suggest(option, known, "options.", TASK_SETTINGS)
+            raise ConfigError(f"unknown setting options.{option}; {hint}")
+    if config.data.source != "auto" or not (facts.get("tfds", True) or facts.get("builtin", True)):
+        from seqtasks.data.resolve import check_source  # NumPy takes a while
+
+        check_source(config.data.source, facts)
+    return name, own
+
+
+def _check_cells(encoder: EncoderConfig, from_file: bool) -> None:
+    """Refuses an unknown `encoder.cell` or `encoder.match`; a task's file may bring a cell of its own."""
+    names = [] if encoder.match is None else [configuration.parse_match(encoder.match)[0]]
+    place = plugins.cell_file(encoder.cell)
+    if place is None:
+        names.insert(0, encoder.cell)
+    else:
+        brought = plugins.cell_in_file(*place)
+        names = [name for name in names if name != brought]
+    for name in names:
+        if name not in plugins.cells and not from_file:
+            hint = plugins.cells.suggest(name)
+            hint = "seqtasks compare takes all cells" if name == "all" else hint
+            hint = "encoder.match takes a cell by its name" if plugins.cell_file(name) else hint
+            raise UnknownNameError(f"unknown cell {name!r}; {hint}")
+
+
+def prepare(task: str, overrides: Sequence[str], config_file: str | None) -> tuple[type[Task], Config, Plan]:
+    """The task, its configuration as far as it is known without the data, and what completes it.
+
+    The quick checks come before the slow import.
+
+    Raises:
+        SeqtasksError: an unknown task, cell or setting, or a plugin that cannot be imported.
+    """
+    name, own = check(task, overrides, config_file)
+    keras_import.import_keras()
+    cls = plugins.load_task(task)
+    if own is None and name not in config_files.bundled():  # a plugin package keeps its YAML beside its module
+        own = Path(str(sys.modules[cls.__module__].__file__)).with_suffix(".yaml")
+    cells: dict[str, str] = {}  # of a file: the name that it registers
+
+    def plan(**data: Any) -> Config:
+        config = configuration.resolve(cls.name, cls.Options, overrides, config_file, own, **data)
+        configuration.check_texts(config)
+        cell = config.encoder.cell
+        if cell not in cells:
+            cells[cell] = plugins.load_cell(cell).cell_name
+        return dataclasses.replace(config, encoder=dataclasses.replace(config.encoder, cell=cells[cell]))
+
+    return cls, plan(), plan
+
+
+def train(
+    task: str,
+    overrides: Sequence[str],
+    config_file: str | None,
+    runs: Path,
+    reporter: Reporter,
+    *,
+    force: bool = False,
+    baselines: bool = True,
+) -> tuple[results.Row, bool]:
+    """Trains and scores a task, continues a run that was stopped, or finds the finished one.
+
+    A run that this command finished before is found without importing Keras.
+
+    Args:
+        task: Name or file of the task.
+        overrides: Settings, `key=value`.
+        config_file: A YAML file, or the name of a bundled one.
+        runs: Folder of all runs.
+        reporter: Where progress is printed.
+        force: Train again even if the run is finished.
+        baselines: Also fit the task's baselines that take seconds.
+
+    Returns:
+        The result row, and whether it was there before.
+
+    Raises:
+        SeqtasksError: Whatever the user can do something about.
+    """
+    name, yaml_file = check(task, overrides, config_file)
+    asked = configuration.resolve(name, None, overrides, config_file, yaml_file)
+    cell = plugins.cell_file(asked.encoder.cell)
+    request = known_runs.request_of(task, overrides, config_file, yaml_file, cell and cell[0])
+    if request is not None and not force:
+        row = known_runs.recall(runs, request, asked.data.tfds_dir)
+        if row is not None:
+            return row, True
+    cls, config, plan = prepare(task, overrides, config_file)
+    from seqtasks.training import baselines as fitted
+    from seqtasks.training import resolution
+    from seqtasks.training import train as training
+
+    training.check(config, cls)
+    resolved = resolution.resolve(config, cls, reporter, plan)
+    row, skipped = training.run_resolved(resolved, runs, reporter, force)
+    if baselines:
+        fitted.quick_baselines(resolved, runs, reporter)
+    if request is not None:
+        default = next(iter(cls.tfds_names()), None)
+        known_runs.remember(runs / row.run, request, resolved.source, asked.data.source, default)
+    return row, skipped

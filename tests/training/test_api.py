@@ -1,0 +1,73 @@
+"""`seqtasks.run`, `compare` and `load_run`: the runs of the command line, from Python."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import seqtasks
+from seqtasks.core.errors import ConfigError, RunError, UnknownNameError
+
+SMALL = ["data.source=builtin", "encoder.units=8", "train.epochs=2"]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("api")
+    return folder, seqtasks.run("mnist_rows", *SMALL, runs=folder, quiet=True, seed=3)
+
+
+def test_a_run_is_that_of_the_command_line(made, cli):
+    folder, result = made
+    assert result.path == folder / result.row.run and result.row.seed == 3 and result.value == result.row.value
+    code, out, err = cli("run", "mnist_rows", *SMALL, "seed=3", "--runs", folder, "--json")
+    assert code == 0, err
+    row = json.loads(out)
+    assert row["skipped"] and row["run"] == result.row.run
+    assert seqtasks.run("mnist_rows", *SMALL, runs=folder, quiet=True, seed=3).row == result.row
+
+
+def test_what_a_result_has(made):
+    folder, result = made
+    assert list(result.history["loss"]) == sorted(result.history["loss"], reverse=True) and len(result.history) == 2
+    assert [path.name for path in result.plots] == ["confusion.png", "learning_curves.png"]
+    assert result.evaluate()["accuracy"] == pytest.approx(result.value)
+    assert result.model.predict_on_batch(np.zeros((2, 8, 8), "uint8")).shape == (2, 10)
+    for text in ("mnist_rows", f"{result.value:.4f}", result.row.run):
+        assert text in result._repr_html_() and text in repr(result)
+    assert seqtasks.load_run(result.row.run, folder).row == seqtasks.load_run(result.path).row == result.row
+
+
+def test_predictions_take_options_of_the_command(made, tmp_path):
+    from PIL import Image
+
+    _, result = made
+    file = tmp_path / "digit.png"
+    Image.fromarray(np.zeros((8, 8), "uint8")).save(file)
+    (row,) = result.predict(str(file), invert="no")
+    assert row["inverted"] == "no" and row["answer"] in map(str, range(10))
+    with pytest.raises(ConfigError, match="unknown setting --colour"):
+        result.predict(str(file), colour="red")
+
+
+def test_compare_gives_a_table(tmp_path):
+    table = seqtasks.compare("mnist_rows", *SMALL, runs=tmp_path, baseline=False, seed=[0, 1])
+    frame = table.to_frame()
+    assert isinstance(frame, pd.DataFrame) and frame.loc[0, "seeds"] == [0, 1] and frame.loc[0, "n"] == 2
+    assert "<table>" in table._repr_html_() and "accuracy % ↑" in str(table)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda folder: seqtasks.run("mnist_row", runs=folder), UnknownNameError, "did you mean mnist_rows"),
+        (lambda folder: seqtasks.run("mnist_rows", "encoder.unit=3", runs=folder), ConfigError, "encoder.units"),
+        (lambda folder: seqtasks.run("mnist_rows", runs=folder, sed=1), ConfigError, "seed"),
+        (lambda folder: seqtasks.load_run("mnist_rows-lstm-00000000", folder), RunError, "there is no run"),
+    ],
+)
+def test_errors_are_those_of_the_command_line(tmp_path, call, error, message):
+    with pytest.raises(error, match=message):
+        call(tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -12,6 +12,7 @@ from .permute_time import PermuteTime
 from .pooling import Pooling
 from .recurrent import Recurrent
 from .recurrent_attention import RecurrentAttention
+from .rnn import RNN
 from .scheduled_sampling import ScheduledSampling
 from .softmax_heads import AdaptiveSoftmaxHead, LabelSmoothingHead, SoftmaxHead
 from .speech import CTCHead, SpecAugment, TimeReduction
@@ -20,6 +21,7 @@ from .vision import FrameEncoder, PositionEmbedding2D, RandomAffine
 
 __all__ = [
     "CRF",
+    "RNN",
     "ActivityPenalty",
     "AdaptiveSoftmaxHead",
     "Attention",

@@ -12,7 +12,7 @@ from seqtasks.core.config import EncoderConfig
 from seqtasks.core.errors import ConfigError
 from seqtasks.engines.backend.scan import scan
 from seqtasks.layers.attention import Attention
-from seqtasks.layers.encoder import Encoder
+from seqtasks.layers.encoder import Encoder, encoder_config
 from seqtasks.layers.implicit_mask import MaskedLayer, get_keras_mask
 
 States = list[list[Any]]
@@ -34,7 +34,7 @@ class Decoder(MaskedLayer):
     https://arxiv.org/abs/1409.3215 (no attention)
 
     Args:
-        config: of the cells, whose `bidirectional` is not looked at.
+        config: Settings of the cells, whose `bidirectional` is ignored; None: given by keywords, as in `Encoder`.
         attention: `"additive"`, `"multiplicative"` or `"none"`.
         feeding: input feeding. It runs step by step; of all regularisation only
             `config.dropout` and `config.input_dropout` go with it.
@@ -48,14 +48,14 @@ class Decoder(MaskedLayer):
 
     def __init__(
         self,
-        config: EncoderConfig | dict[str, Any],
+        config: EncoderConfig | dict[str, Any] | None = None,
         attention: Literal["additive", "multiplicative", "none"] = "additive",
         feeding: bool = False,
         stack: Encoder | None = None,
         **kwargs: Any,
     ):
+        config, kwargs = encoder_config(config, kwargs)
         super().__init__(**kwargs)
-        config = config if isinstance(config, EncoderConfig) else EncoderConfig(**config)
         config = dataclasses.replace(config, bidirectional=False, match=None)
         if feeding:
             _check(config, attention)

@@ -12,9 +12,30 @@ from keras import ops
 from seqtasks.cells.base import Cell, make_cell
 from seqtasks.core.config import EncoderConfig
 from seqtasks.core.errors import ConfigError
+from seqtasks.core.settings import build
 from seqtasks.engines.backend.masking import first_valid_step, last_valid_step
 from seqtasks.layers.implicit_mask import MaskedLayer
 from seqtasks.layers.recurrent import Recurrent
+
+
+def encoder_config(
+    config: EncoderConfig | dict[str, Any] | None, keywords: dict[str, Any]
+) -> tuple[EncoderConfig, dict[str, Any]]:
+    """The settings of an encoder, given as a configuration or by keywords, and the keywords that are left.
+
+    Raises:
+        TypeError: Settings given in both ways.
+        ConfigError: A value that is not allowed.
+    """
+    names = {field.name for field in dataclasses.fields(EncoderConfig)}
+    given = {name: value for name, value in keywords.items() if name in names}
+    if config is not None and given:
+        raise TypeError(f"both a config and {', '.join(given)} are given; give the settings in one way")
+    if config is None:
+        config = build(EncoderConfig, given, "encoder.")
+    elif not isinstance(config, EncoderConfig):
+        config = EncoderConfig(**config)
+    return config, {name: value for name, value in keywords.items() if name not in names}
 
 
 @keras.saving.register_keras_serializable("seqtasks")
@@ -30,21 +51,32 @@ class Encoder(MaskedLayer):
     outputs then carry on, see `MaskedLayer`.
 
     Args:
-        config: the settings, or a mapping of them.
-        stateful: keep the states between calls, see `Recurrent`.
-        max_batch: the most rows whose state is kept.
+        config: An `EncoderConfig`, or a mapping of its settings; None: given by keywords.
+        stateful: Keep the states between calls, see `Recurrent`.
+        max_batch: Maximum number of rows whose state is kept.
+        **kwargs: Settings of `EncoderConfig`, such as `cell`, `units`, `layers`, `bidirectional`; and `name`, `dtype`.
 
     Raises:
-        ConfigError: stateful and bidirectional together, or a setting of the cell that
-            is not allowed.
+        ConfigError: Stateful and bidirectional together, or a setting of the cell that is not allowed.
+        TypeError: Settings given both by `config` and by keywords.
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks.layers import Encoder
+        >>> outputs, states = Encoder(cell="gru", units=4, layers=2, bidirectional=True)(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), len(states)
+        ((2, 5, 8), 2)
     """
 
     def __init__(
-        self, config: EncoderConfig | dict[str, Any], stateful: bool = False, max_batch: int = 256, **kwargs: Any
+        self,
+        config: EncoderConfig | dict[str, Any] | None = None,
+        stateful: bool = False,
+        max_batch: int = 256,
+        **kwargs: Any,
     ):
+        config, kwargs = encoder_config(config, kwargs)
         super().__init__(**kwargs)
-        if not isinstance(config, EncoderConfig):
-            config = EncoderConfig(**config)
         if stateful and config.bidirectional:
             raise ConfigError(
                 "a stateful encoder cannot be bidirectional: the backward layer would start a chunk from the state "

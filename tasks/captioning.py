@@ -21,3 +21,5 @@ class Captioning(CaptionTask):
 
     topology = "one-to-many"
     metric = "exact"
+    tfds = ("mnist", "coco_captions")
+    builtin = "digits"

@@ -21,6 +21,8 @@ class CharLM(LanguageTask):
 
     topology = "synced"
     metric = "nats"
+    tfds = "tiny_shakespeare"
+    builtin = "pydoc"
 
     def units(self, source: Source) -> dict[str, Any]:
         return {"kind": "characters"}

@@ -23,3 +23,5 @@ class Frames(FramesTask):
 
     topology = "synced"
     metric = "accuracy"
+    tfds = "mnist"
+    builtin = "digits"

@@ -27,3 +27,5 @@ class Glimpses(GlimpseTask):
 
     topology = "one-to-one"
     metric = "accuracy"
+    tfds = "mnist"
+    builtin = "digits"

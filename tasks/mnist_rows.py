@@ -41,6 +41,8 @@ class MnistRows(ImageTask):
 
     topology = "many-to-one"
     metric = "accuracy"
+    tfds = "mnist"
+    builtin = "digits"
     Options = Options
 
     def build_model(self, encoder: Encoder) -> keras.Model:

@@ -37,6 +37,8 @@ class MnistVanilla(ImageTask):
 
     topology = "one-to-one"
     metric = "accuracy"
+    tfds = "mnist"
+    builtin = "digits"
     uses_encoder = False
     Options = Options
 

@@ -21,4 +21,6 @@ class Sentiment(TextTask):
 
     topology = "many-to-one"
     metric = "accuracy"
+    tfds = "imdb_reviews"
+    builtin = "opinions"
     language_task = "text_lm"

@@ -21,3 +21,5 @@ class SpokenDigits(AudioTask):
 
     topology = "many-to-one"
     metric = "accuracy"
+    tfds = "spoken_digit"
+    builtin = "syllables"

@@ -21,3 +21,5 @@ class SpokenStrings(CTCTask):
 
     topology = "many-to-many"
     metric = "der"
+    tfds = "spoken_digit"
+    builtin = "syllables"

@@ -19,3 +19,5 @@ class TextLM(TextLanguageTask):
 
     topology = "synced"
     metric = "perplexity"
+    tfds = "imdb_reviews"
+    builtin = "opinions"

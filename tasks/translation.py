@@ -21,3 +21,15 @@ class Translation(TranslationTask):
 
     topology = "many-to-many"
     metric = "bleu"
+    tfds = (
+        "ted_hrlr_translate/pt_to_en",
+        "ted_hrlr_translate/az_to_en",
+        "ted_hrlr_translate/az_tr_to_en",
+        "ted_hrlr_translate/be_to_en",
+        "ted_hrlr_translate/be_ru_to_en",
+        "ted_hrlr_translate/gl_to_en",
+        "ted_hrlr_translate/gl_pt_to_en",
+        "ted_hrlr_translate/ru_to_en",
+        "ted_hrlr_translate/tr_to_en",
+    )
+    builtin = "spelled"

@@ -40,6 +40,7 @@ class WordLM(LanguageTask):
     topology = "synced"
     metric = "perplexity"
     tfds = ("tiny_shakespeare", "imdb_reviews")
+    builtin = "pydoc"
     Options = Options
 
     def units(self, source: Source) -> dict[str, Any]:

@@ -137,6 +137,15 @@ def test_the_library_names_no_task(path):
     assert not [m for m, _ in imports(tree) if (m or "").startswith("seqtasks.tasks.")]
 
 
+@pytest.mark.parametrize("path", [p for p in SOURCES if p.relative_to(ROOT).parts[0] == "task_types"], ids=name)
+def test_task_types_name_no_data_set(path):
+    names = set()
+    for facts in (plugins.declared(task.stem) for task in TASKS):
+        tfds = facts["tfds"] or ()
+        names |= {facts["builtin"], *([tfds] if isinstance(tfds, str) else tfds)}
+    assert not set(texts(parse(path))) & names
+
+
 def test_the_rules_can_fail():
     tree = ast.parse("if TYPE_CHECKING:\n    import keras\ntry:\n    import torch\nexcept E:\n    import jax\n")
     assert {m for m, _ in imports(tree, inside=False)} == {"torch", "jax"}

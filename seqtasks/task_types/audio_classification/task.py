@@ -70,10 +70,8 @@ class AudioOptions(SoundOptions):
 class SoundTask(Task):
     """Something that is heard."""
 
-    tfds = "spoken_digit"
     files = True
     reads = "paths"
-    builtin = "syllables"
     unit = "recordings"
     Options = SoundOptions
 
@@ -137,8 +135,6 @@ class SoundTask(Task):
 class AudioTask(SoundTask):
     """A label for a recording."""
 
-    topology = "many-to-one"
-    metric = "accuracy"
     Options = AudioOptions
 
     def load(self, source: Source, seed: int) -> Splits:

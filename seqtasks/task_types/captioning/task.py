@@ -74,12 +74,8 @@ class CaptionBatches(Buckets):
 class CaptionTask(Seq2SeqTask):
     """A sentence about an image."""
 
-    topology = "one-to-many"
-    metric = "exact"
     causal = True
-    tfds = ("mnist", "coco_captions")
     files = True
-    builtin = "digits"
     unit = "images"
     Options = CaptionOptions
     PredictOptions = CaptionPredictOptions

@@ -36,9 +36,7 @@ class ImagePredictOptions:
 class ImageTask(Task):
     """A label for an image; a subclass writes `model`."""
 
-    tfds = "mnist"
     files = True
-    builtin = "digits"
     unit = "images"
     PredictOptions = ImagePredictOptions
     reads = "paths"

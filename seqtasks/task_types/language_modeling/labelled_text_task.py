@@ -36,9 +36,6 @@ class TextLanguageOptions(LanguageOptions):
 class TextLanguageTask(LanguageTask):
     """The next word of the texts that a `TextTask` of the same settings labels."""
 
-    metric = "perplexity"
-    tfds = "imdb_reviews"
-    builtin = "opinions"
     Options = TextLanguageOptions
 
     def units(self, source: Source) -> dict[str, Any]:

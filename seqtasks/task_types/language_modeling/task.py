@@ -119,16 +119,12 @@ class GenerateOptions:
 class LanguageTask(Task):
     """The next token of a text; a subclass writes `units`."""
 
-    topology = "synced"
-    metric = "nats"
     higher_is_better = False
     causal = True
     stateful = True
     limits_examples = False
     files = "any"
     reads = "prompt"
-    tfds = "tiny_shakespeare"
-    builtin = "pydoc"
     Options = LanguageOptions
     PredictOptions = GenerateOptions
     CHUNK = 50  # tokens generated before they are shown

@@ -68,8 +68,6 @@ class StringPredictOptions:
 class CTCTask(SoundTask):
     """The words of a string, in order; nobody says when each is spoken."""
 
-    topology = "many-to-many"
-    metric = "der"
     higher_is_better = False
     unit = "strings"
     Options = StringOptions

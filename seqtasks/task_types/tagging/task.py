@@ -71,8 +71,6 @@ class TaggingOptions:
 class TaggingTask(Task):
     """A tag for each word of a sentence."""
 
-    topology = "synced"
-    metric = "accuracy"
     files = "any"
     unit = "sentences"
     reads = "texts"

@@ -87,12 +87,8 @@ class TextPredictOptions:
 class TextTask(Task):
     """A label for a text; `language_task` names the task that `options.pretrain=lm` trains first."""
 
-    topology = "many-to-one"
-    metric = "accuracy"
-    tfds = "imdb_reviews"
     files = "any"
     reads = "texts"
-    builtin = "opinions"
     unit = "texts"
     language_task: ClassVar[str]
     Options = TextOptions

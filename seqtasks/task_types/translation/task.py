@@ -64,23 +64,9 @@ class TranslationOptions(Seq2SeqOptions):
 class TranslationTask(Seq2SeqTask):
     """Lines of one language into lines of another."""
 
-    topology = "many-to-many"
-    metric = "bleu"
     files = "any"
     unit = "pairs"
-    tfds = (
-        "ted_hrlr_translate/pt_to_en",
-        "ted_hrlr_translate/az_to_en",
-        "ted_hrlr_translate/az_tr_to_en",
-        "ted_hrlr_translate/be_to_en",
-        "ted_hrlr_translate/be_ru_to_en",
-        "ted_hrlr_translate/gl_to_en",
-        "ted_hrlr_translate/gl_pt_to_en",
-        "ted_hrlr_translate/ru_to_en",
-        "ted_hrlr_translate/tr_to_en",
-    )
     reads = "texts"
-    builtin = "spelled"
     Options = TranslationOptions
     PredictOptions = Seq2SeqPredictOptions
 

@@ -70,9 +70,7 @@ class FramesPredictOptions(ImagePredictOptions):
 class FramesTask(Task):
     """A label for each frame of a film of moving pictures."""
 
-    tfds = "mnist"
     files = True
-    builtin = "digits"
     unit = "videos"
     Options = FramesOptions
     PredictOptions = FramesPredictOptions

@@ -81,9 +81,7 @@ class GlimpsePredictOptions(ImagePredictOptions):
 class GlimpseTask(Task):
     """A label for a small picture on a large canvas, which is never seen whole in full detail."""
 
-    tfds = "mnist"
     files = True
-    builtin = "digits"
     unit = "images"
     Options = GlimpseOptions
     PredictOptions = GlimpsePredictOptions

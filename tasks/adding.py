@@ -20,7 +20,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from seqtasks import Baseline, Examples, Source, Splits, Task, fingerprint, register_task, setting
+from seqtasks import Baseline, Examples, Source, Splits, Task, register_task, setting
 from seqtasks.layers import Encoder
 
 
@@ -44,13 +44,9 @@ class Adding(Task):
 
     def load(self, source: Source, seed: int) -> Splits:
         counts = {"train": self.options.examples, "validation": 1000, "test": 1000}
-        parts = {name: self._draw(number, count) for number, (name, count) in enumerate(counts.items())}
-        data = {f"{name} {what}": array for name, part in parts.items() for what, array in
-                (("x", part.inputs["steps"]), ("y", part.targets))}  # fmt: skip
-        return Splits(**parts, source=str(source), fingerprint=fingerprint(data), spec={"counts": counts})
+        return Splits.generate(self._draw, counts, str(source), [self.options.length])
 
-    def _draw(self, stream: int, count: int) -> Examples:
-        rng = np.random.default_rng([stream, self.options.length])  # the data is the same for every seed
+    def _draw(self, rng: np.random.Generator, count: int) -> Examples:
         length, half = self.options.length, self.options.length // 2
         x = np.zeros((count, length, 2), np.float32)
         x[..., 0] = rng.uniform(size=(count, length))

@@ -18,7 +18,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from seqtasks import Baseline, Examples, Source, Splits, Task, fingerprint, register_task, setting
+from seqtasks import Baseline, Examples, Source, Splits, Task, register_task, setting
 from seqtasks.layers import Encoder
 
 SYMBOLS, COPIED = 8, 10
@@ -45,13 +45,9 @@ class CopyMemory(Task):
 
     def load(self, source: Source, seed: int) -> Splits:
         counts = {"train": self.options.examples, "validation": 500, "test": 500}
-        parts = {name: self._draw(number, count) for number, (name, count) in enumerate(counts.items())}
-        data = {f"{name} {what}": array for name, part in parts.items() for what, array in
-                (("x", part.inputs["symbols"]), ("y", part.targets))}  # fmt: skip
-        return Splits(**parts, source=str(source), fingerprint=fingerprint(data), spec={"counts": counts})
+        return Splits.generate(self._draw, counts, str(source), [self.options.length])
 
-    def _draw(self, stream: int, count: int) -> Examples:
-        rng = np.random.default_rng([stream, self.options.length])  # the data is the same for every seed
+    def _draw(self, rng: np.random.Generator, count: int) -> Examples:
         symbols = rng.integers(1, SYMBOLS + 1, size=(count, COPIED))
         x = np.full((count, self.options.length + 2 * COPIED), BLANK, np.uint8)
         y = x.copy()

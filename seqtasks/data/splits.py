@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from seqtasks.core.errors import DataError
+from seqtasks.data.cache import fingerprint
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,31 @@ class Splits:
     source: str
     fingerprint: str
     spec: dict[str, Any]
+
+    @classmethod
+    def generate(
+        cls,
+        draw: Callable[[np.random.Generator, int], Examples],
+        counts: Mapping[str, int],
+        source: str,
+        key: Sequence[int] = (),
+    ) -> Splits:
+        """Splits of generated examples, the same in every run.
+
+        Args:
+            draw: Makes so many examples with a random generator.
+            counts: Number of examples of `train`, `validation` and `test`.
+            source: Text of the data source.
+            key: Numbers that the examples depend on, such as their length.
+        """
+        rngs = (np.random.default_rng([number, *key]) for number in range(len(counts)))
+        parts = {name: draw(rng, count) for rng, (name, count) in zip(rngs, counts.items(), strict=True)}
+        data: dict[str, np.ndarray] = {}
+        for name, part in parts.items():
+            inputs = part.inputs.values()
+            data |= {f"{name} x{i or ''}": np.asarray(array) for i, array in enumerate(inputs)}
+            data[f"{name} y"] = np.asarray(part.targets)
+        return cls(**parts, source=source, fingerprint=fingerprint(data), spec={"counts": dict(counts)})
 
 
 def held_out_count(count: int, share: int, classes: int = 1) -> int:

@@ -171,6 +171,11 @@ class Task(ABC):
         return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
 
     @property
+    def classes(self) -> list[str]:
+        """Names of the classes, of tasks that have some."""
+        return list(self.spec["classes"])
+
+    @property
     def uses_encoder(self) -> bool:
         """Whether the model uses the encoder; its row names no cell if not."""
         return True

@@ -20,11 +20,12 @@ from seqtasks.data.cache import cached
 from seqtasks.data.source import Source
 from seqtasks.data.splits import Examples, Splits
 from seqtasks.layers.encoder import Encoder
-from seqtasks.layers.metrics import classification_scores, linear_logits, log_softmax
+from seqtasks.layers.metrics import classification_scores, log_softmax
 from seqtasks.layers.pooling import How, Pooling
 from seqtasks.layers.speech import SpecAugment, TimeReduction, joined_mask
 from seqtasks.task_types.base import Baseline, Task
 from seqtasks.task_types.common.columns import probabilities
+from seqtasks.task_types.common.linear_baseline import logistic_regression
 from seqtasks.task_types.common.plots import class_pictures
 
 MOST_FRAMES = 20_000  # in a batch of files, padding included: a long one does not fill up many short ones
@@ -80,11 +81,6 @@ class SoundTask(Task):
         """What makes frames, as `options` say."""
         o = self.options
         return Spectra(o.rate, o.features, o.bands, o.coefficients, o.window, o.hop)
-
-    @property
-    def classes(self) -> list[str]:
-        """Names of the labels."""
-        return list(self.spec["classes"])
 
     def frames(self, waves: Ragged, told: str) -> Frames:
         """The frames of all sounds, made once.
@@ -167,16 +163,16 @@ class AudioTask(SoundTask):
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
         def linear() -> Baseline:
-            from sklearn.linear_model import LogisticRegression
-            from sklearn.pipeline import make_pipeline
             from sklearn.preprocessing import StandardScaler
 
-            fitted = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
-            fitted.fit(over_time(splits.train.inputs["sound"]), splits.train.targets)
-            logits = linear_logits(fitted, over_time(splits.test.inputs["sound"]), len(splits.spec["classes"]))
-            weights = fitted[-1]
-            scores = classification_scores(logits, splits.test.targets)
-            return Baseline(scores, weights.coef_.size + weights.intercept_.size)
+            return logistic_regression(
+                (over_time(splits.train.inputs["sound"]), splits.train.targets),
+                over_time(splits.test.inputs["sound"]),
+                len(self.classes),
+                lambda logits: classification_scores(logits, splits.test.targets),
+                before=[StandardScaler()],
+                max_iter=2000,
+            )
 
         return {"logistic regression": linear}
 

@@ -19,10 +19,11 @@ from seqtasks.data.image.files import load_image
 from seqtasks.data.source import Source
 from seqtasks.data.splits import Splits
 from seqtasks.data.survey import Survey
-from seqtasks.layers.metrics import classification_scores, linear_logits, log_softmax
+from seqtasks.layers.metrics import classification_scores, log_softmax
 from seqtasks.layers.vision import RandomAffine
 from seqtasks.task_types.base import Baseline, Task
 from seqtasks.task_types.common.columns import probabilities
+from seqtasks.task_types.common.linear_baseline import logistic_regression
 from seqtasks.task_types.common.plots import class_pictures
 
 
@@ -49,11 +50,6 @@ class ImageTask(Task):
         """Height and width of the images."""
         height, width = self.spec["shape"]
         return height, width
-
-    @property
-    def classes(self) -> list[str]:
-        """Names of the labels."""
-        return list(self.spec["classes"])
 
     def pixels(self, augment: bool) -> tuple[Any, Any]:
         """The input, (batch, height, width) of 0 to 255, and the same scaled to 0 to 1.
@@ -101,12 +97,14 @@ def _flat(pictures: np.ndarray) -> np.ndarray:
 
 
 def _logistic(splits: Splits) -> Baseline:
-    from sklearn.linear_model import LogisticRegression
-
-    fitted = LogisticRegression(max_iter=200, tol=1e-3)
-    fitted.fit(_flat(splits.train.inputs["image"]), splits.train.targets)
-    logits = linear_logits(fitted, _flat(splits.test.inputs["image"]), len(splits.spec["classes"]))
-    return Baseline(classification_scores(logits, splits.test.targets), fitted.coef_.size + fitted.intercept_.size)
+    return logistic_regression(
+        (_flat(splits.train.inputs["image"]), splits.train.targets),
+        _flat(splits.test.inputs["image"]),
+        len(splits.spec["classes"]),
+        lambda logits: classification_scores(logits, splits.test.targets),
+        max_iter=200,
+        tol=1e-3,
+    )
 
 
 def _svm(splits: Splits) -> Baseline:

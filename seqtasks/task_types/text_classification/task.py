@@ -25,10 +25,11 @@ from seqtasks.data.text.word_vectors import start_from
 from seqtasks.engines.backend.adversarial import adversarial
 from seqtasks.layers.embedding import WordDropout
 from seqtasks.layers.encoder import Encoder
-from seqtasks.layers.metrics import classification_scores, linear_logits, log_softmax
+from seqtasks.layers.metrics import classification_scores, log_softmax
 from seqtasks.layers.pooling import How, Pooling
 from seqtasks.task_types.base import Baseline, Pretrained, Task
 from seqtasks.task_types.common.columns import probabilities
+from seqtasks.task_types.common.linear_baseline import logistic_regression
 from seqtasks.task_types.common.plots import class_pictures
 from seqtasks.task_types.text_classification import pretraining, saliency
 
@@ -119,11 +120,6 @@ class TextTask(Task):
         return Vocabulary(self.spec["vocabulary"])
 
     @property
-    def classes(self) -> list[str]:
-        """Names of the labels."""
-        return list(self.spec["classes"])
-
-    @property
     def uses_encoder(self) -> bool:
         return bool(self.options.recurrence)
 
@@ -190,16 +186,15 @@ class TextTask(Task):
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
         def linear() -> Baseline:
             from sklearn.feature_extraction.text import TfidfVectorizer
-            from sklearn.linear_model import LogisticRegression
-            from sklearn.pipeline import make_pipeline
 
-            fitted = make_pipeline(
-                TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2), LogisticRegression(C=10, max_iter=300)
-            ).fit(self._texts["train"], splits.train.targets)
-            logits = linear_logits(fitted, self._texts["test"], len(self.classes))
-            weights = fitted[-1]
-            return Baseline(
-                self.scores_from_logits(logits, splits.test.targets), weights.coef_.size + weights.intercept_.size
+            return logistic_regression(
+                (self._texts["train"], splits.train.targets),
+                self._texts["test"],
+                len(self.classes),
+                lambda logits: self.scores_from_logits(logits, splits.test.targets),
+                before=[TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2)],
+                C=10,
+                max_iter=300,
             )
 
         return {"TF-IDF + logistic regression": linear}

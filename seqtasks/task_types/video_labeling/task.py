@@ -21,10 +21,11 @@ from seqtasks.data.source import Source
 from seqtasks.data.splits import Examples, Splits
 from seqtasks.data.survey import Survey
 from seqtasks.layers.encoder import Encoder
-from seqtasks.layers.metrics import classification_scores, linear_logits, log_softmax
+from seqtasks.layers.metrics import classification_scores, log_softmax
 from seqtasks.layers.vision import FrameEncoder
 from seqtasks.task_types.base import Baseline, Task
 from seqtasks.task_types.common.columns import probabilities
+from seqtasks.task_types.common.linear_baseline import logistic_regression
 from seqtasks.task_types.common.plots import class_pictures
 from seqtasks.task_types.image_classification.task import ImagePredictOptions
 from seqtasks.task_types.video_labeling.plots import SUFFIXES, film_strip, write_film
@@ -184,14 +185,17 @@ class FramesTask(Task):
         return Baseline(self._all(logits, targets, splits), size, "NumPy")
 
     def _one(self, splits: Splits) -> Baseline:
-        from sklearn.linear_model import LogisticRegression
-
         pixels, labels = self._frames(splits.train, BASELINE_FRAMES)
-        # As strong a penalty as the noise needs: a weak one fits it, and does not converge.
-        fitted = LogisticRegression(C=0.01, max_iter=200, tol=1e-3).fit(pixels.astype(np.float32) / 255, labels)
-        pixels, targets = self._frames(splits.test)
-        logits = linear_logits(fitted, pixels.astype(np.float32) / 255, len(self.classes))
-        return Baseline(self._all(logits, targets, splits), fitted.coef_.size + fitted.intercept_.size)
+        test_pixels, targets = self._frames(splits.test)
+        return logistic_regression(
+            (pixels.astype(np.float32) / 255, labels),
+            test_pixels.astype(np.float32) / 255,
+            len(self.classes),
+            lambda logits: self._all(logits, targets, splits),
+            C=0.01,  # as strong a penalty as the noise needs: a weak one fits it, and does not converge
+            max_iter=200,
+            tol=1e-3,
+        )
 
     def _all(self, logits: np.ndarray, targets: np.ndarray, splits: Splits) -> dict[str, float]:
         """Scores as of `score`, of frames in the order of the test films."""

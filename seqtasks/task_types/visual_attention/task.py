@@ -20,10 +20,11 @@ from seqtasks.data.keras_adapter import UntunedDataAdapter
 from seqtasks.data.source import Source
 from seqtasks.data.splits import Examples, Splits
 from seqtasks.layers.encoder import Encoder
-from seqtasks.layers.metrics import classification_scores, linear_logits, log_softmax
+from seqtasks.layers.metrics import classification_scores, log_softmax
 from seqtasks.layers.recurrent_attention import split
 from seqtasks.task_types.base import Baseline, Task
 from seqtasks.task_types.common.columns import probabilities
+from seqtasks.task_types.common.linear_baseline import logistic_regression
 from seqtasks.task_types.common.plots import class_pictures, export_figure
 from seqtasks.task_types.image_classification.task import ImagePredictOptions
 from seqtasks.task_types.visual_attention.model import AnswerAccuracy, RecurrentAttentionLoss, glimpse_model
@@ -93,11 +94,6 @@ class GlimpseTask(Task):
         some = self.batches(found.test.take(100), 100)[0][0]["image"]  # how they are drawn is part of the data
         data = {"pictures": np.array(found.fingerprint), "canvases": some}
         return Splits(found.train, found.validation, found.test, found.source, cache.fingerprint(data), found.spec)
-
-    @property
-    def classes(self) -> list[str]:
-        """Names of the labels."""
-        return list(self.spec["classes"])
 
     @property
     def canvas(self) -> Canvas:
@@ -183,7 +179,6 @@ class GlimpseTask(Task):
 
     def _logistic(self, splits: Splits) -> Baseline:
         from scipy.sparse import csr_matrix, vstack
-        from sklearn.linear_model import LogisticRegression
 
         def flat(examples: Examples) -> Any:
             batches, n = self.batches(examples, 1000), len(examples)
@@ -191,9 +186,14 @@ class GlimpseTask(Task):
             # Canvases are black almost everywhere.
             return vstack([csr_matrix(part.reshape(len(part), -1).astype(np.float32) / 255) for part in parts])
 
-        fitted = LogisticRegression(max_iter=100, tol=1e-3).fit(flat(splits.train), splits.train.targets)
-        logits = linear_logits(fitted, flat(splits.test), len(self.classes))
-        return Baseline(classification_scores(logits, splits.test.targets), fitted.coef_.size + fitted.intercept_.size)
+        return logistic_regression(
+            (flat(splits.train), splits.train.targets),
+            flat(splits.test),
+            len(self.classes),
+            lambda logits: classification_scores(logits, splits.test.targets),
+            max_iter=100,
+            tol=1e-3,
+        )
 
     def plots(self, model: keras.Model, batches: CanvasBatches) -> Iterator[tuple[str, Any]]:
         logits, places = self.look(model, batches)

@@ -28,7 +28,6 @@ REQUIRES = [
     "rich>=13.7",
     "sacrebleu>=2.4",
     "scikit-learn>=1.5",
-    "seqeval>=1.2.2",
     "tensorflow>=2.20",
     "tensorflow-datasets>=4.9.10",  # 4.9.9 cannot read what it prepared with protobuf 7
     "tokenizers>=0.21",
@@ -37,7 +36,8 @@ REQUIRES = [
 
 EXTRAS = {
     "tensorboard": ["tensorboard>=2.20"],
-    "test": ["pytest>=8.2", "pytest-timeout>=2.3.1", "pytest-xdist>=3.6.1"],
+    # seqeval is an oracle of the tests of span scores.
+    "test": ["pytest>=8.2", "pytest-timeout>=2.3.1", "pytest-xdist>=3.6.1", "seqeval>=1.2.2"],
     "lint": ["mypy>=1.14", "pandas-stubs>=2.2", "ruff>=0.9", "types-PyYAML>=6.0"],
     # An oracle for the tests only. On Linux plain `pip install torch` brings CUDA packages along;
     # install the CPU build first where several gigabytes matter.

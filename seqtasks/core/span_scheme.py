@@ -33,6 +33,36 @@ def span_scheme(labels: Iterable[str]) -> Literal["IOB2", "IOBES"] | None:
     return "IOBES" if any(label.startswith(("E-", "S-")) for label in found) else "IOB2"
 
 
+def spans_of(labels: Sequence[str], scheme: Literal["IOB2", "IOBES"]) -> set[tuple[str, int, int]]:
+    """The spans of a sentence: kind, begin and end (exclusive) of each.
+
+    Labels that the scheme does not allow where they stand make no span: an I- after an O, a span of IOBES that
+    is never ended by E-.
+
+    Args:
+        labels: Labels of the words.
+        scheme: See `span_scheme`.
+
+    Example:
+        >>> sorted(spans_of(["B-PER", "I-PER", "O", "I-LOC"], "IOB2"))
+        [('PER', 0, 2)]
+    """
+    spans: set[tuple[str, int, int]] = set()
+    begin, open_kind = 0, ""
+    for i, label in enumerate([*labels, "O"]):
+        prefix, _, kind = label.partition("-")
+        if open_kind and prefix == "I" and kind == open_kind:
+            continue
+        if open_kind and (scheme == "IOB2" or (prefix == "E" and kind == open_kind)):
+            spans.add((open_kind, begin, i + (scheme == "IOBES")))
+        open_kind = ""
+        if prefix == "B":
+            begin, open_kind = i, kind
+        elif prefix == "S" and scheme == "IOBES":
+            spans.add((kind, i, i + 1))
+    return spans
+
+
 def transitions_of(labels: Sequence[str]) -> Legal | None:
     """The legal transitions, first and last labels of BIO (IOB2) or BIOES, each true or false.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seqtasks.core.errors import DataError
-from seqtasks.core.span_scheme import span_scheme
+from seqtasks.core.span_scheme import span_scheme, spans_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,10 +27,9 @@ def tagging_scores(
 ) -> dict[str, float]:
     """Accuracy over all words, and over the words that training did not have.
 
-    Spans (see `span_scheme`) also get `precision`, `recall` and `f1` over all spans; a span
-    counts only if its begin, its end and its kind are right. They are computed by
-    https://github.com/chakki-works/seqeval in its strict mode, where labels that the scheme
-    does not allow there, such as an I- after an O, make no span.
+    Spans (see `span_scheme`) also get `precision`, `recall` and `f1` over all spans; a span counts only if its
+    begin, its end and its kind are right, as in the strict mode of https://github.com/chakki-works/seqeval. Labels
+    that the scheme does not allow there, such as an I- after an O, make no span.
 
     Args:
         true: labels.
@@ -55,18 +54,12 @@ def tagging_scores(
             scores["unseen_accuracy"] = float(np.mean(unseen))
     scheme = span_scheme(chain(*true, *predicted) if labels is None else labels)
     if scheme is not None:
-        from seqeval import scheme as schemes
-        from seqeval.metrics.v1 import precision_recall_fscore_support
-
-        # What seqeval calls with mode="strict", once for all three.
-        precision, recall, f1, _ = precision_recall_fscore_support(
-            [list(row) for row in true],
-            [list(row) for row in predicted],
-            average="micro",
-            zero_division=0,  # without a warning
-            scheme=getattr(schemes, scheme),
-        )
-        scores |= {"precision": float(precision), "recall": float(recall), "f1": float(f1)}
+        pairs = [(spans_of(a, scheme), spans_of(b, scheme)) for a, b in zip(true, predicted, strict=True)]
+        right_spans = sum(len(a & b) for a, b in pairs)
+        precision = right_spans / max(1, sum(len(b) for _, b in pairs))
+        recall = right_spans / max(1, sum(len(a) for a, _ in pairs))
+        f1 = 2 * precision * recall / (precision + recall) if right_spans else 0.0
+        scores |= {"precision": precision, "recall": recall, "f1": f1}
     return scores
 
 

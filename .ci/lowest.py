@@ -26,7 +26,7 @@ def lowest(wheel: str, extras: list[str]) -> list[str]:
     for text in metadata.get_all("Requires-Dist", []):
         found = REQUIREMENT.fullmatch(text.strip())
         if found is None:
-            raise SystemExit(f"cannot read the requirement {text!r}; write name>=bound in setup.py")
+            raise SystemExit(f"cannot read the requirement {text!r}; write name>=bound in pyproject.toml")
         name, bound, extra = found.groups()
         if extra is None or extra in extras:
             pinned.append(f"{name}=={bound}")

@@ -12,8 +12,8 @@ from .old_runs.make import PREDICT
 
 FOLDER = Path(__file__).parent / "old_runs"
 EXPECTED = json.loads((FOLDER / "expected.json").read_text(encoding="utf-8"))
-HALF = next(name for name, facts in EXPECTED.items() if "losses" in facts)
-RUNS = sorted(EXPECTED.keys() - {HALF})
+HALF = sorted(name for name, facts in EXPECTED.items() if "losses" in facts)
+RUNS = sorted(EXPECTED.keys() - set(HALF))
 
 
 @pytest.fixture
@@ -72,10 +72,11 @@ def test_it_is_scored_and_predicted_from(old, cli, name, monkeypatch):
             assert close(found, expected)
 
 
-def test_one_that_was_interrupted_goes_on(old, cli):
-    code, _, err = cli("resume", old / "half" / HALF, "--runs", old / "half")
+@pytest.mark.parametrize("name", HALF)
+def test_one_that_was_interrupted_goes_on(old, cli, name):
+    code, _, err = cli("resume", old / "half" / name, "--runs", old / "half")
     assert code == 0, err
-    with (old / "half" / HALF / "history.csv").open() as file:
+    with (old / "half" / name / "history.csv").open() as file:
         losses = [float(row["loss"]) for row in csv.DictReader(file)]
-    np.testing.assert_allclose(losses, EXPECTED[HALF]["losses"], rtol=0.01)
-    np.testing.assert_array_equal(losses[:2], EXPECTED[HALF]["losses"][:2])  # those of the old code
+    np.testing.assert_allclose(losses, EXPECTED[name]["losses"], rtol=0.01)
+    np.testing.assert_array_equal(losses[:2], EXPECTED[name]["losses"][:2])  # those of the old code

@@ -129,7 +129,10 @@ def build(cls: type[D], values: Mapping[str, Any], where: str = "", raw: Mapping
         values[present] = values.pop(key)
         if raw and where + key in raw:
             raw = {**raw, where + present: raw[where + key]}
-            _log.warning("%s%s is now called %s%s", where, key, where, present)
+            former, name = (
+                where + text.replace("_", "-") if where == "--" else where + text for text in (key, present)
+            )
+            _log.warning("%s is now called %s", former, name)
     made: dict[str, Any] = {}
     for name, field in fields.items():
         if name not in values:

@@ -179,3 +179,30 @@ def test_annotations_in_words():
         Literal["a", 1]: "one of 'a', 1",
     }
     assert {annotation: describe(annotation) for annotation in words} == words
+
+
+@dataclass(frozen=True)
+class Renamed:
+    tie_embeddings: bool = setting(False, "share weights")
+    embedding_dim: int = setting(4, "embedding size", ge=1)
+
+
+def test_former_names_are_read_and_say_the_new_one_if_typed(caplog):
+    assert build(Renamed, {"tied": True, "embedding_dim": 3}, "options.") == Renamed(True, 3)
+    assert not caplog.messages
+    made = build(Renamed, {"tied": True}, "options.", {"options.tied": "true"})
+    assert made == Renamed(True) and caplog.messages == ["options.tied is now called options.tie_embeddings"]
+    assert build(Renamed, {"embedding": 5, "embedding_dim": 3}) == Renamed(False, 5)  # a file over the bundled one
+    with pytest.raises(ConfigError, match=r"options\.embedding_dim is 0"):
+        build(Renamed, {"embedding": 0}, "options.", {"options.embedding": "0"})
+    with pytest.raises(ConfigError, match=r"unknown setting options\.tied"):
+        build(Renamed, {"tied": True, "tie_embeddings": False}, "options.", {"options.tie_embeddings": "false"})
+
+
+def test_former_keywords_of_setting_work():
+    with pytest.warns(DeprecationWarning, match=r"setting\(least=…\) is now setting\(ge=…\)"):
+        field = setting(1, "length", least=1, model_only=True, identity=False)
+    metadata = field.metadata
+    assert metadata["limits"] == {"≥": 1} and not metadata["affects_data"] and not metadata["hashed"]
+    with pytest.raises(TypeError, match="unexpected keyword argument 'smallest'"):
+        setting(1, "length", smallest=1)

@@ -6,10 +6,10 @@ The runs in this folder were made by seqtasks 0.1.0 with the lowest versions of 
 settings were renamed. `tests/test_old_runs.py` lists, evaluates, predicts from and resumes them with today's code.
 
 FOLDER/runs/          one finished run a task, trained for one epoch on its built-in set
-FOLDER/half/          one run that was interrupted in its third epoch
+FOLDER/half/          two runs that were interrupted in their third epoch
 FOLDER/inputs/        a picture of a digit, a picture of a scene, and a recording
 FOLDER/expected.json  for each run: its row, the scores of `evaluate`, the rows of `predict`; and the losses of the
-                      half-done run when it was resumed
+                      half-done runs when they were resumed
 
 `runs.tar.xz` has runs/, half/ and inputs/, without plots and locks.
 """
@@ -65,8 +65,12 @@ PREDICT = {
 }
 COMMON = ["data.source=builtin", "data.limit_test=40", "train.epochs=1", "train.average=none", "encoder.units=8"]
 COMMON += ["encoder.layers=1"]
-HALF = ["mnist_rows", "data.source=builtin", "encoder.units=8", "encoder.dropout=0.3", "train.batch_size=32"]
-HALF += ["train.epochs=4", "train.schedule=plateau", "train.patience=1", "options.augment=true", "seed=7"]
+HALF = {
+    "mnist_rows": "encoder.dropout=0.3 train.batch_size=32 train.schedule=plateau train.patience=1 "
+    "options.augment=true",
+    "char_lm": "data.limit=6000 data.limit_test=40 encoder.layers=1 train.batch_size=8 options.window=16 "
+    "options.embedding=8",
+}
 
 
 def run(*words: str) -> str:
@@ -101,13 +105,14 @@ def losses(folder: Path) -> list[float]:
         return [float(row["loss"]) for row in csv.DictReader(file)]
 
 
-def stop_half_way(runs: Path) -> Path:
+def stop_half_way(task: str, runs: Path) -> Path:
     """Starts a run and interrupts it in its third epoch."""
-    words = [sys.executable, "-m", "seqtasks", "run", *HALF, "train.checkpoint_seconds=0.1", "--runs", str(runs)]
+    common = ["data.source=builtin", "encoder.units=8", "train.epochs=4", "seed=7", "train.checkpoint_seconds=0.1"]
+    words = [sys.executable, "-m", "seqtasks", "run", task, *common, *HALF[task].split(), "--runs", str(runs)]
     child = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     while child.poll() is None:
         time.sleep(0.02)
-        for path in runs.glob("*/checkpoint.npz"):
+        for path in runs.glob(f"{task}-*/checkpoint.npz"):
             with np.load(path) as saved:
                 meta = json.loads(str(saved["meta"]))
             if meta["epoch"] == 2 and meta["step"] > 5:
@@ -133,11 +138,13 @@ def main(out: Path) -> None:
             answer = run("predict", folder, *PREDICT[task], "--format", "json")
         expected[row["run"]] = {"task": task, "row": row, "evaluate": scores, "predict": answer}
         print(row["run"], row["value"], (answer or "")[:70], flush=True)
-    half = stop_half_way(Path("half"))
-    shutil.copytree(half.parent, "resumed")
-    resumed = Path("resumed", half.name)
-    run("resume", str(resumed), "--runs", "resumed")
-    expected[half.name] = {"losses": losses(resumed), "row": json.loads((resumed / "result.json").read_text())}
+    for task in HALF:
+        half = stop_half_way(task, Path("half"))
+        resumed = Path("resumed", half.name)
+        shutil.copytree(half, resumed)
+        run("resume", str(resumed), "--runs", "resumed")
+        row = json.loads((resumed / "result.json").read_text())
+        expected[half.name] = {"losses": losses(resumed), "row": row}
     Path("expected.json").write_text(json.dumps(expected, indent=1, sort_keys=True) + "\n")
 
 

@@ -65,12 +65,12 @@ def test_files_are_read_off(trained, tmp_path):
     true = [[words.labels[i] for i in recipe.recordings] for recipe in recipes]
     numbers = {name: n for n, name in enumerate(words.classes)}
     assert ctc.error_rate(*([[numbers[w] for w in row] for row in rows] for rows in (true, answers))) < 0.6
-    liked = predict(opened, [*paths[:3], "--beams", "2", "--lm-weight", "0.5"])
+    liked = predict(opened, [*paths[:3], "--num-beams", "2", "--lm-weight", "0.5"])
     assert len(liked) == 3 and all(np.isfinite(row["score"]) for row in liked)
     with pytest.raises(ConfigError, match="no recording given"):
         predict(opened, [])
     with pytest.raises(ConfigError, match="beams is 0; allowed: ≥ 1"):
-        predict(opened, [paths[0], "--beams", "0"])
+        predict(opened, [paths[0], "--num-beams", "0"])
 
 
 def test_every_option_keeps_the_contract(tmp_path):

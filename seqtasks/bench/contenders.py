@@ -66,8 +66,8 @@ def keras_step(name: str, shape: Shape) -> Step:
         x = keras.layers.Embedding(shape.vocabulary, shape.features)(x)
     for layer in range(shape.layers):
         sequences = shape.sequences or layer + 1 < shape.layers
-        rest = {"mask": mask, "return_sequences": sequences, **({} if layer else looked_up)}
-        x = _ours(name, shape)(x, **rest)[0] if name in OURS else _stock(shape, sequences)(x, mask=mask)
+        arguments = {"mask": mask, "return_sequences": sequences, **({} if layer else looked_up)}
+        x = _ours(name, shape)(x, **arguments)[0] if name in OURS else _stock(shape, sequences)(x, mask=mask)
     model = keras.Model(inputs, keras.layers.Dense(shape.outputs)(x))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     if name in OURS:
@@ -116,8 +116,8 @@ def torch_step(shape: Shape, compiled: bool) -> Step:
             super().__init__()
             self.embedding = torch.nn.Embedding(shape.vocabulary, shape.features) if shape.vocabulary else None
             cls = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "simple_rnn": torch.nn.RNN}[shape.cell]
-            more = {"batch_first": True, "bidirectional": shape.bidirectional}
-            self.recurrent = cls(shape.features, shape.units, shape.layers, **more)
+            arguments = {"batch_first": True, "bidirectional": shape.bidirectional}
+            self.recurrent = cls(shape.features, shape.units, shape.layers, **arguments)
             self.head = torch.nn.Linear(shape.units * (1 + shape.bidirectional), shape.outputs)
 
         def forward(self, x: Any, lengths: Any) -> Any:

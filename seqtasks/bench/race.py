@@ -61,7 +61,7 @@ def race(
     contenders: Sequence[str],
     rounds: int,
     threads: int | None = None,
-    said: Callable[[str], None] = lambda _: None,
+    announce: Callable[[str], None] = lambda _: None,
     budget: float | None = None,
     turn: float = TURN,
 ) -> Race:
@@ -72,7 +72,7 @@ def race(
         contenders: names of `contenders.NAMES`.
         rounds: at most.
         threads: of each; None: as many as there are cores.
-        said: is told what happens.
+        announce: is told what happens.
         budget: seconds after which no further round begins.
         turn: seconds of steps of each in a round, or one longer step.
 
@@ -85,7 +85,7 @@ def race(
     with ExitStack() as stack:
         workers = {}
         for name in ("peak", *contenders):
-            said(f"{name}: warming up")
+            announce(f"{name}: warming up")
             try:
                 workers[name] = stack.enter_context(_worker(name, shape, threads))
             except BenchError as error:
@@ -95,7 +95,7 @@ def race(
             raise BenchError("; ".join(f"{name}: {why}" for name, why in failed.items()))
         peaks, spent = [], 0.0
         for number in range(rounds):
-            said(f"round {number + 1} of {rounds}")
+            announce(f"round {number + 1} of {rounds}")
             peaks.append(PEAK / _ask(workers["peak"], TURN)["seconds"])
             for name in names if number % 2 else reversed(names):
                 answer = _ask(workers[name], turn)

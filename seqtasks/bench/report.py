@@ -21,13 +21,13 @@ def rows(race: Race) -> list[list[str]]:
     A ratio is the median over rounds of this contender's time by the other's, with its quartiles.
     """
     names = order(race)
-    found = []
+    table = []
     for name in names:
         low, middle, high = 1000 * np.percentile(race.seconds[name], [25, 50, 75])
         speed = race.speed(name)
         cells = [NAMES[name], f"{middle:.1f}", f"{low:.1f}-{high:.1f}", f"{speed / 1e9:.0f}"]
-        found.append([*cells, f"{speed / race.peak:.0%}", f"{race.memory[name] / 2**20:.0f}"])
-    return found
+        table.append([*cells, f"{speed / race.peak:.0%}", f"{race.memory[name] / 2**20:.0f}"])
+    return table
 
 
 def order(race: Race) -> list[str]:

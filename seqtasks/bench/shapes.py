@@ -37,7 +37,7 @@ class Shape:
     def batches(self, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
         """Inputs, targets and lengths of rows (None: all full) of the batches that make up a step."""
         rng = np.random.default_rng(seed)
-        found = []
+        batches = []
         for middle in self.lengths or (self.time,):
             lengths, longest = None, middle
             if self.lengths:  # 6 % of padding or so, as buckets leave
@@ -51,8 +51,8 @@ class Shape:
             else:
                 x = rng.normal(size=(self.batch, longest, self.features)).astype("float32")
             y = rng.integers(self.outputs, size=x.shape[:2] if self.sequences else self.batch).astype("int32")
-            found.append((x, y, lengths))
-        return found
+            batches.append((x, y, lengths))
+        return batches
 
     def flops(self) -> float:
         """Operations of the matrix products of a step, forward and backward, at real steps."""

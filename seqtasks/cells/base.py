@@ -36,8 +36,8 @@ def register_cell(
         summary = (inspect.getdoc(cls) or "").split("\n")[0].rstrip(".")
         about = {"summary": summary, "paper": paper, "year": year, "params": params, "states": ", ".join(cls.states)}
         methods = {"native": "native_loop", "keras": "keras_layer", "parallel": "scan"}
-        more = [engine for engine, method in methods.items() if cls.has_own(method)]
-        about["engines"] = ", ".join(["loop", *more])
+        engines = [engine for engine, method in methods.items() if cls.has_own(method)]
+        about["engines"] = ", ".join(["loop", *engines])
         cells.add(name, cls, cls.__module__, about)
         # After the registry: a class whose name it refuses must not stand for the saved cells of that name.
         return keras.saving.register_keras_serializable("seqtasks.cells", name)(cls)
@@ -124,8 +124,8 @@ class Cell(keras.layers.Layer):
     @classmethod
     def has_own(cls, method: str) -> bool:
         """Whether `scan`, `keras_layer` or `native_loop` is of the equations: defined where `step` is, or after."""
-        found = [base for base in cls.__mro__ if {"step", "project", "call", method} & vars(base).keys()]
-        return bool(vars(found[0]).get(method))
+        bases = [base for base in cls.__mro__ if {"step", "project", "call", method} & vars(base).keys()]
+        return bool(vars(bases[0]).get(method))
 
     def add_kernel(self, rows: int | None, columns: int, name: str = "kernel") -> Any:
         """A weight (rows, columns) that meets the input."""
@@ -181,8 +181,8 @@ class Cell(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments; each is read from the attribute of its name."""
-        own = {name: _plain(getattr(self, name)) for name in cell_options(type(self))}
-        return {**super().get_config(), "units": self.units, **own}
+        arguments = {name: _plain(getattr(self, name)) for name in cell_options(type(self))}
+        return {**super().get_config(), "units": self.units, **arguments}
 
 
 class _Parts(keras.initializers.Initializer):
@@ -223,13 +223,13 @@ def make_cell(name: str, units: int, options: dict[str, Any] | None = None, **kw
 
 def cell_options(cls: type[Cell]) -> dict[str, Any]:
     """The arguments of a cell besides `units`, with their defaults."""
-    found: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     for base in reversed(cls.__mro__):
         if issubclass(base, Cell):
             for parameter in list(inspect.signature(base.__init__).parameters.values())[1:]:
                 if parameter.name != "units" and parameter.kind is not inspect.Parameter.VAR_KEYWORD:
-                    found[parameter.name] = parameter.default
-    return found
+                    options[parameter.name] = parameter.default
+    return options
 
 
 def _fresh(initializer: Any) -> Any:

@@ -70,7 +70,7 @@ class TaskCommand(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         known = {name: p for p in self.get_params(ctx) if p.param_type_name == "option" for name in p.opts}
         end = args.index("--") if "--" in args else len(args)
-        mine: list[str] = []
+        options: list[str] = []
         words: list[str] = []
         ahead = iter(args[:end])
         for word in ahead:
@@ -78,11 +78,11 @@ class TaskCommand(TyperCommand):
             if option is None:
                 words.append(word)
                 continue
-            mine.append(word)
+            options.append(word)
             if "=" not in word and not getattr(option, "is_flag", False):
-                mine += [value for value in [next(ahead, None)] if value is not None]
+                options += [value for value in [next(ahead, None)] if value is not None]
         ctx.meta[LITERAL] = len(args[end + 1 :])
-        return list(super().parse_args(ctx, [*mine, "--", *words, *args[end + 1 :]]))
+        return list(super().parse_args(ctx, [*options, "--", *words, *args[end + 1 :]]))
 
 
 def main() -> None:

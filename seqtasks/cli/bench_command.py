@@ -57,26 +57,26 @@ def main(
             raise ConfigError(f"{one} is not installed here; leave it out of --contenders")
     console = Console(stderr=True, quiet=quiet, highlight=False)
     with console.status("starting") as status:
-        found = race(shape, names, 100, threads, status.update, seconds)
-    first = names[0] if names[0] in found.seconds else report.order(found)[0]
+        outcome = race(shape, names, 100, threads, status.update, seconds)
+    first = names[0] if names[0] in outcome.seconds else report.order(outcome)[0]
     count = threads or environment.cores()
     print(
-        f"{name}: a training step on {count} thread{'s' * (count > 1)}, {len(found.seconds[first])} rounds in turn; "
-        f"matrix products reach {found.peak / 1e9:.0f} GFLOP/s here"
+        f"{name}: a training step on {count} thread{'s' * (count > 1)}, {len(outcome.seconds[first])} rounds in turn; "
+        f"matrix products reach {outcome.peak / 1e9:.0f} GFLOP/s here"
     )
     table = plain(*report.HEAD)
-    for row in report.rows(found):
+    for row in report.rows(outcome):
         table.add_row(*row)
     print_table(table)
-    for line in report.ratios(found, first):
+    for line in report.ratios(outcome, first):
         print(line)
-    for loser, why in found.failed.items():
+    for loser, why in outcome.failed.items():
         print(f"{NAMES[loser]} did not run: {why}")
     if markdown:
-        text = report.markdown({name: found}, first) + "\n"
+        text = report.markdown({name: outcome}, first) + "\n"
         write_output(markdown, lambda file: file.write_text(text, encoding="utf-8"))
     if picture:
-        report.picture({name: found}, picture)
+        report.picture({name: outcome}, picture)
 
 
 def shape_of(words: Sequence[str]) -> tuple[str, Shape]:

@@ -148,8 +148,8 @@ def show(task: str, words: Sequence[str], load: bool) -> None:
         show.print_cell(name)
         return
     if task == "cell" or any("=" not in word for word in words):
-        given = " ".join(repr(word) for word in (task, *words))
-        raise UnknownNameError(f"cannot show {given}; write seqtasks show TASK KEY=VALUE, or seqtasks show cell NAME")
+        typed = " ".join(repr(word) for word in (task, *words))
+        raise UnknownNameError(f"cannot show {typed}; write seqtasks show TASK KEY=VALUE, or seqtasks show cell NAME")
     cls, config, plan = requests.prepare(task, words, None)
     from seqtasks.cli import show
 

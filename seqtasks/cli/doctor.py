@@ -85,11 +85,11 @@ def _data(problems: list[str]) -> Iterator[tuple[str, str]]:
         except SeqtasksError as error:
             problems.append(str(error))
             continue
-        found = []
+        sources = []
         for tfds in task.tfds_names():
             folder = prepared_folder(Source("tfds", tfds, data_dir()))
-            found.append(f"tfds:{tfds} " + (f"prepared in {folder}" if folder else "not prepared"))
+            sources.append(f"tfds:{tfds} " + (f"prepared in {folder}" if folder else "not prepared"))
         if task.builtin:
-            found.append(f"builtin:{task.builtin}")
-        yield f"task {name}", "; ".join(found) or "reads files"
+            sources.append(f"builtin:{task.builtin}")
+        yield f"task {name}", "; ".join(sources) or "reads files"
     yield "network", "datasets can be downloaded" if network() else "none: prepared and built-in data only"

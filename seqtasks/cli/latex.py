@@ -25,8 +25,8 @@ def plain_equations(doc: str) -> str:
     lines, inside = [], False
     for line in doc.splitlines():
         if line.startswith(".. math::"):
-            inside, rest = True, line.removeprefix(".. math::").strip()
-            lines += [f"    {_plain(rest)}"] if rest else []
+            inside, formula = True, line.removeprefix(".. math::").strip()
+            lines += [f"    {_plain(formula)}"] if formula else []
         elif inside and (line.startswith(" ") or not line):
             lines.append(_plain(line) if line else "")
         else:
@@ -45,6 +45,6 @@ def _plain(line: str) -> str:
     return line.replace("^ᵀ", "ᵀ").rstrip()
 
 
-def _marked(found: re.Match[str], mark: str) -> str:
-    letter = found[1] or found[2] or _SIGNS.get(found[3], found[3])
+def _marked(match: re.Match[str], mark: str) -> str:
+    letter = match[1] or match[2] or _SIGNS.get(match[3], match[3])
     return letter + mark

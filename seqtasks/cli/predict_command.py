@@ -56,35 +56,38 @@ def predict(folder: run_folder.Run, request: Request) -> None:
 
     out = None if request.out is None else check_output(request.out, "--out")
     cls, _ = task_of(folder, request.trust)
-    inputs, given = split_options(request.words)
+    inputs, option_texts = split_options(request.words)
     inputs += request.literal
     if request.file is not None:
-        inputs = _read(cls, request.file, inputs, given)
+        inputs = _read(cls, request.file, inputs, option_texts)
     for word in inputs if cls.reads == "paths" else ():
         usable(word, "the name")
     if cls.reads in ("texts", "prompt"):
-        inputs, given = [utf8(text) for text in inputs], {name: utf8(text) for name, text in given.items()}
-    options = options_of(cls, given)
+        inputs, option_texts = (
+            [utf8(text) for text in inputs],
+            {name: utf8(text) for name, text in option_texts.items()},
+        )
+    options = options_of(cls, option_texts)
     task, _, model = open_trained(folder, request.trust)
     if cls.reads == "texts":
         _answer_texts(task, model, inputs, options, request, out)
         return
-    found = task.predict(model, inputs, options)
-    if not isinstance(found, list):
+    answers = task.predict(model, inputs, options)
+    if not isinstance(answers, list):
         if out is None and request.format == "text":
-            for piece in found:
+            for piece in answers:
                 print(piece, end="", flush=True)
             print()
             return
-        text = "".join(found)
+        text = "".join(answers)
         if request.format == "text":
             _write(out, text + "\n")
             return
-        found = [{"prompt": getattr(options, "prompt", None), "text": text}]
+        answers = [{"prompt": getattr(options, "prompt", None), "text": text}]
     if out is None:
-        print_rows(found, request.format)
+        print_rows(answers, request.format)
     else:
-        _write(out, render_rows(found, request.format))
+        _write(out, render_rows(answers, request.format))
 
 
 def split_options(words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
@@ -95,8 +98,8 @@ def split_options(words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     """
     inputs: list[str] = []
     options: dict[str, str] = {}
-    rest = iter(words)
-    for word in rest:
+    remaining = iter(words)
+    for word in remaining:
         if not word.startswith("--"):
             inputs.append(word)
             continue
@@ -106,7 +109,7 @@ def split_options(words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
             )
         name, sign, value = word[2:].partition("=")
         if not sign:
-            following = next(rest, None)
+            following = next(remaining, None)
             if following is None:
                 raise ConfigError(f"option --{name} has no value; write --{name} VALUE, or -- --{name} if it is a text")
             value = following
@@ -130,7 +133,7 @@ def utf8(text: str) -> str:
         ) from error
 
 
-def _read(cls: type[Task], file: str, inputs: Sequence[str], given: dict[str, str]) -> list[str]:
+def _read(cls: type[Task], file: str, inputs: Sequence[str], option_texts: dict[str, str]) -> list[str]:
     """The lines of the file, for a task of texts; for a language model it becomes the prompt among the options."""
     if cls.reads in ("paths", "words"):
         raise ConfigError(
@@ -141,9 +144,9 @@ def _read(cls: type[Task], file: str, inputs: Sequence[str], given: dict[str, st
     path = _readable(file)
     if cls.reads == "texts":
         return read_lines(path)
-    if "prompt" in given:
+    if "prompt" in option_texts:
         raise ConfigError(f"both --file {shown(file)} and --prompt are given; give one of them")
-    given["prompt"] = "".join(Text([path]).pieces())
+    option_texts["prompt"] = "".join(Text([path]).pieces())
     return []
 
 

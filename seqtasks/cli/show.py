@@ -80,9 +80,9 @@ def print_cell(text: str) -> None:
 
     cls = plugins.load_cell(text)
     name = cls.cell_name
-    title, _, rest = plain_equations(inspect.cleandoc(cls.__doc__ or "")).partition("\n")
+    title, _, description = plain_equations(inspect.cleandoc(cls.__doc__ or "")).partition("\n")
     _console.print(f"{name}: {title}", style="bold", markup=False)
-    _console.print(rest.rstrip(), markup=False)
+    _console.print(description.rstrip(), markup=False)
     table = plain("fact", "value")
     table.add_row("states", ", ".join(cls.states))
     table.add_row("parameters", f"{cls.params}, of m features and n units" if cls.params else "it gives no formula")
@@ -148,12 +148,12 @@ def _print_configs() -> None:
 
 
 def _print_runs(runs_dir: Path) -> None:
-    found = run_folder.all_runs(runs_dir)
-    if not found:
+    runs = run_folder.all_runs(runs_dir)
+    if not runs:
         _console.print(f"runs: none in {runs_dir}; make one with seqtasks run TASK", markup=False)
         return
     table = plain("run", "data", "status", title="runs")
-    for run in found:
+    for run in runs:
         table.add_row(str(run.path), str(run.facts.get("source", "")), run.status())
     print_table(table)
 

@@ -50,8 +50,8 @@ def present_name(name: str, fields: Collection[str]) -> str | None:
         name: Name as it was given, not one of `fields`.
         fields: Names that the options have now.
     """
-    found = {names[name] for _, names in FAMILIES if names.get(name) in fields}
-    return found.pop() if len(found) == 1 else None
+    candidates = {names[name] for _, names in FAMILIES if names.get(name) in fields}
+    return candidates.pop() if len(candidates) == 1 else None
 
 
 def former_options(options: Mapping[str, Any]) -> dict[str, str]:

@@ -209,17 +209,19 @@ def resolve(
         key, value = split_override(text)
         raw = {k: v for k, v in raw.items() if not k.startswith(f"{key}.")} | {key: value}
         config_files.merge(values, config_files.nest(key, parse(value)))
-    given = values.pop("task", task)
-    if given != task:
-        raise ConfigError(f"the configuration is for task {given!r}, not {task!r}; run that task or use another file")
-    own = values.pop("options", None)
-    own = {} if own is None else own
+    configured_task = values.pop("task", task)
+    if configured_task != task:
+        raise ConfigError(
+            f"the configuration is for task {configured_task!r}, not {task!r}; run that task or use another file"
+        )
+    option_values = values.pop("options", None)
+    option_values = {} if option_values is None else option_values
     config = build(Config, {"task": task, **values}, raw=raw)
     if options is None:
         return config
-    if not isinstance(own, Mapping):
-        raise ConfigError(f"options is a group of settings, not {own!r}; set options.<name>=…")
-    return dataclasses.replace(config, options=build(options, own, "options.", raw))
+    if not isinstance(option_values, Mapping):
+        raise ConfigError(f"options is a group of settings, not {option_values!r}; set options.<name>=…")
+    return dataclasses.replace(config, options=build(options, option_values, "options.", raw))
 
 
 def option_names(
@@ -236,9 +238,9 @@ def option_names(
 
 def from_dict(values: Mapping[str, Any], options: type) -> Config:
     """The inverse of `Config.to_dict`."""
-    rest = dict(values)
-    own = rest.pop("options", {}) or {}
-    return dataclasses.replace(build(Config, rest), options=build(options, own, "options."))
+    settings = dict(values)
+    option_values = settings.pop("options", {}) or {}
+    return dataclasses.replace(build(Config, settings), options=build(options, option_values, "options."))
 
 
 def check_texts(config: Config) -> None:

@@ -86,16 +86,16 @@ def _parse(text: str) -> ast.Module:
 def _value(cls: _Class, name: str) -> tuple[Any, Path]:
     """The node that a class attribute is assigned, its own or inherited, and the file that it stands in."""
     for one in _line(cls):
-        found: ast.AST | None = None
+        node: ast.AST | None = None
         for part in _statements(one.node):
             if isinstance(part, ast.FunctionDef | ast.ClassDef) and part.name == name:
-                found = part
+                node = part
             elif isinstance(part, ast.Assign | ast.AnnAssign) and part.value is not None:
                 targets = part.targets if isinstance(part, ast.Assign) else [part.target]
                 if any(isinstance(target, ast.Name) and target.id == name for target in targets):
-                    found = part.value if part in one.node.body else part
-        if found is not None:
-            return found, one.file
+                    node = part.value if part in one.node.body else part
+        if node is not None:
+            return node, one.file
     raise _UnreadableError
 
 

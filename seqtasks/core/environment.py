@@ -18,13 +18,13 @@ def versions() -> dict[str, str]:
     """Versions of Python, seqtasks, the Keras backend in use and the installed libraries."""
     import keras
 
-    found = {"python": platform.python_version(), "seqtasks": __version__, "backend": keras.backend.backend()}
+    numbers = {"python": platform.python_version(), "seqtasks": __version__, "backend": keras.backend.backend()}
     for name in _PACKAGES:
         try:
-            found[name] = metadata.version(name)
+            numbers[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return numbers
 
 
 def commit() -> str | None:

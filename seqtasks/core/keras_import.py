@@ -41,7 +41,7 @@ def import_keras() -> None:
 
             tf.config.list_logical_devices()  # looks for a GPU, and complains where there is none
             # Batches of sequences do have many shapes, and it is not the user who could change that.
-            logging.getLogger("tensorflow").addFilter(lambda said: "tf.function retracing" not in said.getMessage())
+            logging.getLogger("tensorflow").addFilter(lambda record: "tf.function retracing" not in record.getMessage())
 
 
 def _no_backend(error: Exception) -> ConfigError:
@@ -53,10 +53,10 @@ def _no_backend(error: Exception) -> ConfigError:
         fault = "is not installed"
     else:
         fault = f"cannot be imported ({type(error).__name__}: {' '.join(str(error).split())})"
-    there = [known for known in BACKENDS if importlib.util.find_spec(known)]
+    installed = [known for known in BACKENDS if importlib.util.find_spec(known)]
     return ConfigError(
-        f"the Keras backend {name!r} ({place}) {fault}; allowed here: {', '.join(there) or 'none'}; "
-        f"set KERAS_BACKEND={next(iter(there), 'tensorflow')}, or install another one"
+        f"the Keras backend {name!r} ({place}) {fault}; allowed here: {', '.join(installed) or 'none'}; "
+        f"set KERAS_BACKEND={next(iter(installed), 'tensorflow')}, or install another one"
     )
 
 

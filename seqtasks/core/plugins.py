@@ -44,14 +44,14 @@ def load_task_file(path: Path) -> type[Any]:
         PluginError: the file cannot be imported.
     """
     path, module = _execute(path, "task", tasks, FILE_MODULE)
-    found = [entry.value for entry in tasks.entries() if entry.module == module and entry.value is not None]
-    if not found:
+    classes = [entry.value for entry in tasks.entries() if entry.module == module and entry.value is not None]
+    if not classes:
         raise UnknownNameError(f"{path} defines no task; decorate its class with @register_task")
-    if len(found) > 1:
-        names = ", ".join(cls.name for cls in found if cls is not None)
-        raise ConfigError(f"{path} defines {len(found)} tasks: {names}; write each in a file of its own")
-    found[0].file = path
-    return found[0]
+    if len(classes) > 1:
+        names = ", ".join(cls.name for cls in classes if cls is not None)
+        raise ConfigError(f"{path} defines {len(classes)} tasks: {names}; write each in a file of its own")
+    classes[0].file = path
+    return classes[0]
 
 
 def cell_file(text: str) -> tuple[Path, str | None] | None:
@@ -76,7 +76,7 @@ def cell_in_file(path: Path, name: str | None) -> str | None:
     """
     check_file(path, "cell")
     tree = _guard(f"cell file {path}", lambda: ast.parse(path.read_text(encoding="utf-8"), str(path)))
-    names = [found for found, _ in _about_cells(tree)]
+    names = [cell_name for cell_name, _ in _about_cells(tree)]
     hidden = not names and "register_cell" in ast.unparse(tree)  # in a loop, or under a name that is computed
     return None if hidden else _pick_cell(path, name, names)
 
@@ -92,8 +92,8 @@ def load_cell_file(path: Path, name: str | None = None) -> type[Any]:
     cell_in_file(path, name)
     code = path.read_text(encoding="utf-8")
     path, module = _execute(path, "cell", cells, f"{FILE_MODULE}cell_")
-    found = {entry.name: entry for entry in cells.entries() if entry.module == module}
-    entry = found[_pick_cell(path, name, list(found))]
+    registered = {entry.name: entry for entry in cells.entries() if entry.module == module}
+    entry = registered[_pick_cell(path, name, list(registered))]
     entry.about["code"] = code
     assert entry.value is not None
     return entry.value
@@ -211,8 +211,8 @@ def _guard(what: str, load: Callable[[], Any]) -> Any:
     except (Exception, SystemExit) as error:  # a plugin may fail in any way; the cause is told and chained
         frames = traceback.extract_tb(error.__traceback__)
         ours = (__file__, importlib.__file__, metadata.__file__)
-        its = [f for f in frames if f.filename not in ours and not f.filename.startswith("<frozen")] or frames[-1:]
-        frame = [f for f in its if f.filename == its[0].filename][-1]  # in the plugin, not in what it calls
+        stack = [f for f in frames if f.filename not in ours and not f.filename.startswith("<frozen")] or frames[-1:]
+        frame = [f for f in stack if f.filename == stack[0].filename][-1]  # in the plugin, not in what it calls
         where = f"{frame.filename}:{frame.lineno}"
         if isinstance(error, SyntaxError):
             where = f"{error.filename}:{error.lineno}"
@@ -249,12 +249,12 @@ def _about_cells(tree: ast.Module) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _about_body(node: ast.ClassDef) -> dict[str, str]:
     """The states and engines of a cell, from the text of its class."""
-    found: dict[str, str] = {}
+    facts: dict[str, str] = {}
     for part in node.body:
         if isinstance(part, ast.Assign) and isinstance(part.targets[0], ast.Name) and part.targets[0].id == "states":
-            found["states"] = ", ".join(ast.literal_eval(part.value))
-    own = {part.name for part in node.body if isinstance(part, ast.FunctionDef)}
-    own |= {
+            facts["states"] = ", ".join(ast.literal_eval(part.value))
+    defined = {part.name for part in node.body if isinstance(part, ast.FunctionDef)}
+    defined |= {
         name.id
         for part in node.body
         if isinstance(part, ast.Assign)
@@ -262,8 +262,8 @@ def _about_body(node: ast.ClassDef) -> dict[str, str]:
         if isinstance(name, ast.Name)
     }
     methods = {"native": "native_loop", "keras": "keras_layer", "parallel": "scan"}
-    more = [engine for engine, method in methods.items() if method in own]
-    return found | {"engines": ", ".join(["loop", *more])}
+    engines = [engine for engine, method in methods.items() if method in defined]
+    return facts | {"engines": ", ".join(["loop", *engines])}
 
 
 def _parse(file: Path) -> ast.Module:

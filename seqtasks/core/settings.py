@@ -201,8 +201,8 @@ def _convert(value: Any, annotation: Any, path: str, raw: Mapping[str, str]) -> 
         if isinstance(value, str):
             names = [str(a) for a in allowed]
             hint = suggest(value, names)
-            rest = f"; allowed: {', '.join(names)}" if hint.startswith("did") else ""
-            raise ConfigError(f"{path} is {_show(value)}; {hint}{rest}")
+            listing = f"; allowed: {', '.join(names)}" if hint.startswith("did") else ""
+            raise ConfigError(f"{path} is {_show(value)}; {hint}{listing}")
     elif annotation is type(None):
         if value is None:
             return None

@@ -23,14 +23,14 @@ def span_scheme(labels: Iterable[str]) -> Literal["IOB2", "IOBES"] | None:
     Raises:
         DataError: such a B- and O beside labels of another kind.
     """
-    found = set(labels)
-    if not any(re.match("B-.", label) for label in found):
+    distinct = set(labels)
+    if not any(re.match("B-.", label) for label in distinct):
         return None
-    if odd := sorted(label for label in found if label != "O" and not re.match("[BIES]-.", label)):
-        if "O" not in found:
+    if odd := sorted(label for label in distinct if label != "O" and not re.match("[BIES]-.", label)):
+        if "O" not in distinct:
             return None  # a tag set of words in which B- happens to occur
         raise DataError(f"found the label {odd[0]!r} among those of spans; allowed: O, B-…, I-…, E-…, S-…; repair it")
-    return "IOBES" if any(label.startswith(("E-", "S-")) for label in found) else "IOB2"
+    return "IOBES" if any(label.startswith(("E-", "S-")) for label in distinct) else "IOB2"
 
 
 def spans_of(labels: Sequence[str], scheme: Literal["IOB2", "IOBES"]) -> set[tuple[str, int, int]]:

@@ -130,8 +130,8 @@ class Buckets(ResumableBatches):
         if index != 1:
             return self.make(index)
         # Keras takes a length for fixed that the first two batches share: as much more padding as it takes.
-        first, own, longer = (_sizes(self.make(*which)) for which in ((0,), (1,), (1, 1)))
-        lengths = [(a, b) for a, b, c in zip(first, own, longer, strict=True) if b != c]
+        first, second, longer = (_sizes(self.make(*which)) for which in ((0,), (1,), (1, 1)))
+        lengths = [(a, b) for a, b, c in zip(first, second, longer, strict=True) if b != c]
         return self.make(1, next(n for n in range(len(lengths) + 1) if all(b + n != a for a, b in lengths)))
 
     def make(self, index: int, extra: int = 0) -> Any:
@@ -162,12 +162,12 @@ class Buckets(ResumableBatches):
             return self._cut(self.by_length(every, np.ones(len(every))))
         rng = np.random.default_rng((self.seed, self.epoch))
         order, pool = rng.permutation(len(self.lengths)), POOL * self.batch_size
-        found: list[np.ndarray] = []
+        batches: list[np.ndarray] = []
         for begin in range(0, len(order), pool):
             part = order[begin : begin + pool]
             jitter = rng.uniform(1, 1 + JITTER, len(part))  # long rows, too, meet others
-            found += self._cut(part[self.by_length(part, jitter)])
-        return [found[i] for i in rng.permutation(len(found))]
+            batches += self._cut(part[self.by_length(part, jitter)])
+        return [batches[i] for i in rng.permutation(len(batches))]
 
     def by_length(self, rows: np.ndarray, jitter: np.ndarray) -> np.ndarray:
         """The order in which some examples are cut into batches, long ones first.
@@ -180,15 +180,15 @@ class Buckets(ResumableBatches):
 
     def _cut(self, order: np.ndarray) -> list[np.ndarray]:
         """Consecutive rows as batches."""
-        found, begin = [], 0
+        batches, begin = [], 0
         while begin < len(order):
             most = self.batch_size
             if self.tokens is not None:  # as many as fit beside the longest of them
                 longest = np.maximum.accumulate(np.maximum(self.lengths[order[begin : begin + most]], 1))
                 most = max(1, int(np.sum(longest * np.arange(1, len(longest) + 1) <= self.tokens)))
-            found.append(order[begin : begin + most])
+            batches.append(order[begin : begin + most])
             begin += most
-        return found
+        return batches
 
 
 def _sizes(batch: Any) -> list[int]:

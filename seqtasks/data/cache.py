@@ -36,8 +36,8 @@ class Arrays:
 
 def cache_dir() -> Path:
     """`$SEQTASKS_CACHE`, or the user's cache folder; it need not exist."""
-    given = os.environ.get("SEQTASKS_CACHE")
-    return Path(given).expanduser() if given else platformdirs.user_cache_path("seqtasks")
+    folder = os.environ.get("SEQTASKS_CACHE")
+    return Path(folder).expanduser() if folder else platformdirs.user_cache_path("seqtasks")
 
 
 def cached(key: str, make: Callable[[], dict[str, np.ndarray]]) -> Arrays:
@@ -92,17 +92,17 @@ def has(key: str) -> bool:
 
 def newest(prefix: str) -> str | None:
     """The key of the youngest entry whose key starts with `prefix`."""
-    found: list[tuple[int, str]] = []
+    entries: list[tuple[int, str]] = []
     for path in _entries():
         if path.suffix != ".npz":  # texts and their tokens
             continue
         try:
             with np.load(path, allow_pickle=False) as stored:
                 key = str(stored["key"])
-            found.append((path.stat().st_mtime_ns, key))
+            entries.append((path.stat().st_mtime_ns, key))
         except Exception as error:
             log.debug("skipped %s: %s", path, error)
-    return max(((time, key) for time, key in found if key.startswith(prefix)), default=(0, None))[1]
+    return max(((time, key) for time, key in entries if key.startswith(prefix)), default=(0, None))[1]
 
 
 def clear() -> int:

@@ -141,8 +141,8 @@ def _files(spec: str, single: bool, announce: Callable[[str], None]) -> Source:
         announce(f"data: files:{folder} (as asked)")
         return Source("files", str(folder), folder)
     if not folder.is_dir():
-        found = "is a file" if folder.exists() else "does not exist"
-        raise DataError(f"data.source={spec}: {folder} {found}; give a folder with the data")
+        fault = "is a file" if folder.exists() else "does not exist"
+        raise DataError(f"data.source={spec}: {folder} {fault}; give a folder with the data")
     if not any(folder.iterdir()):
         raise DataError(f"data.source={spec}: the folder {folder} is empty; put the data there")
     announce(f"data: files:{folder} (as asked)")

@@ -68,10 +68,10 @@ def prepared_folder(source: Source) -> Path | None:
     # A set with several configurations names its default one here.
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         folder /= str(json.loads((folder / ".config" / "metadata.json").read_text())["default_config_name"])
-    found = [
+    versions = [
         info.parent for info in folder.glob("*/dataset_info.json") if re.fullmatch(r"\d+\.\d+\.\d+", info.parent.name)
     ]
-    return max(found, key=lambda path: tuple(map(int, path.name.split("."))), default=None)
+    return max(versions, key=lambda path: tuple(map(int, path.name.split("."))), default=None)
 
 
 def network(timeout: float = 5.0) -> bool:

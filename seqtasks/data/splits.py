@@ -118,8 +118,8 @@ def stratified(targets: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, 
     from sklearn.model_selection import train_test_split  # takes a second to import
 
     classes, members = np.unique(targets, return_counts=True)
-    rest = len(targets) - count
-    if min(count, rest) < max(1, len(classes)):
+    remaining = len(targets) - count
+    if min(count, remaining) < max(1, len(classes)):
         raise DataError(
             f"cannot hold out {count} of {len(targets)} examples: both parts need one of each of the "
             f"{len(classes)} classes; use more data or hold out another number"

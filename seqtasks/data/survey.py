@@ -76,5 +76,5 @@ def _empty(survey: Survey, unit: str) -> list[str]:
 
 
 def _names(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"{'labels' if len(names) > 1 else 'label'} {', '.join(map(repr, names[:SHOWN]))}{more}"
+    others = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{'labels' if len(names) > 1 else 'label'} {', '.join(map(repr, names[:SHOWN]))}{others}"

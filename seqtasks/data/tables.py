@@ -91,13 +91,13 @@ def _checked(path: Path, rows: list[tuple[int, list[str]]]) -> Table:
     wrong = [(number, fields) for number, fields in below if len(fields) != len(header)]
     if wrong:
         number, fields = wrong[0]
-        more = f", as have {len(wrong) - 1} more rows" if len(wrong) > 1 else ""
+        others = f", as have {len(wrong) - 1} more rows" if len(wrong) > 1 else ""
         how = {
             ".csv": "put a text that holds a comma between quotation marks",
             ".tsv": "put one tab between two fields and none inside",
         }[path.suffix.lower()]
         raise DataError(
-            f"{path}, line {number}: {len(fields)} fields{more}, but the header has {len(header)} "
+            f"{path}, line {number}: {len(fields)} fields{others}, but the header has {len(header)} "
             f"({', '.join(header)}); {how}"
         )
     return Table(path, header, [fields for _, fields in below], [number for number, _ in below])

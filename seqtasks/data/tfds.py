@@ -116,9 +116,9 @@ def _decode(source: Source, folder: Path, splits: Sequence[str], keys: Sequence[
                         )
                 else:
                     arrays |= _arrays(f"{split}/{key}", examples[key])
-                found, expected = len(examples[key]), info.splits[split].num_examples
-                if found != expected:
-                    raise _damaged(source, folder, f"{found} examples in {split}, expected {expected}")
+                count, expected = len(examples[key]), info.splits[split].num_examples
+                if count != expected:
+                    raise _damaged(source, folder, f"{count} examples in {split}, expected {expected}")
     return arrays
 
 

@@ -85,8 +85,8 @@ class BeamSearch:
             states: before it.
             given: what the model needs besides, (batch, …) each.
         """
-        found = self._run(ops.convert_to_tensor(logits), states, given)
-        return Hypotheses(*(ops.convert_to_numpy(array)[:, : self.n_best] for array in found))
+        ranked = self._run(ops.convert_to_tensor(logits), states, given)
+        return Hypotheses(*(ops.convert_to_numpy(array)[:, : self.n_best] for array in ranked))
 
     def _norm(self, length: Any) -> Any:
         return ((5.0 + ops.cast(length, "float32")) / 6.0) ** self.length_penalty
@@ -99,7 +99,7 @@ class BeamSearch:
         rows = ops.arange(batch)[:, None] * k
 
         def turn(
-            t: Any, logits: Any, states: Any, tokens: Any, scores: Any, lengths: Any, done: Any, more: Any
+            t: Any, logits: Any, states: Any, tokens: Any, scores: Any, lengths: Any, done: Any, bonuses: Any
         ) -> tuple[Any, ...]:
             logp = ops.reshape(ops.log_softmax(ops.cast(logits, "float32"), axis=-1), (batch, k, words))
             if self.end is not None:  # a finished sequence has one way on, which costs nothing
@@ -108,15 +108,15 @@ class BeamSearch:
             total = scores[:, :, None] + logp
             longer = ops.where(done, lengths, lengths + 1)
             if self.bonus is not None:  # that of a finished sequence stays
-                more = ops.where(done, more, ops.reshape(self.bonus(states, *given), (batch, k)))
-            rank = total / self._norm(longer)[:, :, None] + more[:, :, None]
+                bonuses = ops.where(done, bonuses, ops.reshape(self.bonus(states, *given), (batch, k)))
+            rank = total / self._norm(longer)[:, :, None] + bonuses[:, :, None]
             rank = ops.where(total > NEVER / 2, rank, NEVER)
             _, best = ops.top_k(ops.reshape(rank, (batch, k * words)), k)
             parents, chosen = ops.cast(best // words, "int32"), ops.cast(best % words, "int32")
             scores = ops.take_along_axis(ops.reshape(total, (batch, k * words)), best, axis=1)
             scores = ops.maximum(scores, NEVER)
             lengths = ops.take_along_axis(longer, parents, axis=1)
-            done, more = (ops.take_along_axis(array, parents, axis=1) for array in (done, more))
+            done, bonuses = (ops.take_along_axis(array, parents, axis=1) for array in (done, bonuses))
             tokens = ops.take_along_axis(tokens, parents[:, :, None], axis=1)
             tokens = ops.where(ops.equal(places, t), chosen[:, :, None], tokens)
             if self.end is not None:
@@ -124,10 +124,10 @@ class BeamSearch:
             flat = ops.reshape(rows + parents, (-1,))
             states = tree.map_structure(lambda state: ops.take(state, flat, axis=0), states)
             logits, states = self.step(ops.reshape(chosen, (-1,)), states, *given)
-            return t + 1, logits, states, tokens, scores, lengths, done, more
+            return t + 1, logits, states, tokens, scores, lengths, done, bonuses
 
         def going(
-            t: Any, logits: Any, states: Any, tokens: Any, scores: Any, lengths: Any, done: Any, more: Any
+            t: Any, logits: Any, states: Any, tokens: Any, scores: Any, lengths: Any, done: Any, bonuses: Any
         ) -> Any:
             left = ops.logical_not(ops.all(done))
             if self.early_stop and self.end is not None:
@@ -149,5 +149,5 @@ class BeamSearch:
             ops.zeros((batch, k), "bool"),
             ops.zeros((batch, k), "float32"),
         )
-        _, _, _, tokens, scores, lengths, _, more = ops.while_loop(going, turn, start)
-        return tokens, scores, lengths, scores / self._norm(lengths) + more
+        _, _, _, tokens, scores, lengths, _, bonuses = ops.while_loop(going, turn, start)
+        return tokens, scores, lengths, scores / self._norm(lengths) + bonuses

@@ -77,8 +77,8 @@ def prefix_beam_search(
 
     def like(prefix: Labels) -> float:
         if prefix not in liking:
-            said = weight * float(language(prefix[:-1])[prefix[-1] - 1]) if language is not None and weight else 0.0
-            liking[prefix] = like(prefix[:-1]) + said + bonus
+            gain = weight * float(language(prefix[:-1])[prefix[-1] - 1]) if language is not None and weight else 0.0
+            liking[prefix] = like(prefix[:-1]) + gain + bonus
         return liking[prefix]
 
     def score(prefix: Labels) -> float:
@@ -111,8 +111,8 @@ def _longer(kept: Beams, before: Beams, step: list[float], tried: list[int]) -> 
         for number in tried:
             longer = (*prefix, number)
             # The same label again is another label only after a blank.
-            found = (blank if number == last else both) + step[number]
-            labels[longer] = _add(labels[longer], found) if longer in labels else found
+            score = (blank if number == last else both) + step[number]
+            labels[longer] = _add(labels[longer], score) if longer in labels else score
             if longer in before and longer not in kept:  # not kept, it comes back with what it had
                 blanks[longer] = _add(*before[longer]) + step[BLANK]
                 labels[longer] = _add(labels[longer], before[longer][1] + step[number])
@@ -155,23 +155,25 @@ def ngram(strings: Sequence[Sequence[int]], labels: int, order: int) -> Language
     return language
 
 
-def error_rate(true: Sequence[Sequence[int]], found: Sequence[Sequence[int]]) -> float:
-    """Edits that make the found sequences the true ones, over the number of true labels; the length of all may be 0."""
+def error_rate(true: Sequence[Sequence[int]], predicted: Sequence[Sequence[int]]) -> float:
+    """Edits that turn the predicted sequences into the true ones, over the number of true labels; all may be empty."""
     from nltk import edit_distance
 
-    edits = sum(edit_distance(list(a), list(b)) for a, b in zip(true, found, strict=True))
+    edits = sum(edit_distance(list(a), list(b)) for a, b in zip(true, predicted, strict=True))
     labels = sum(map(len, true))
     return edits / labels if labels else float(edits > 0)
 
 
-def exact(true: Sequence[Sequence[int]], found: Sequence[Sequence[int]]) -> float:
-    """The share of sequences found without a mistake."""
-    return float(np.mean([tuple(a) == tuple(b) for a, b in zip(true, found, strict=True)]))
+def exact(true: Sequence[Sequence[int]], predicted: Sequence[Sequence[int]]) -> float:
+    """The share of sequences predicted without a mistake."""
+    return float(np.mean([tuple(a) == tuple(b) for a, b in zip(true, predicted, strict=True)]))
 
 
-def aligned(true: Sequence[int], found: Sequence[int]) -> list[tuple[int, int]]:
-    """Pairs of true and found labels with the fewest edits; 0 stands for nothing."""
+def aligned(true: Sequence[int], predicted: Sequence[int]) -> list[tuple[int, int]]:
+    """Pairs of true and predicted labels with the fewest edits; 0 stands for nothing."""
     from nltk.metrics.distance import edit_distance_align
 
-    steps = edit_distance_align(list(true), list(found))
-    return [(true[i - 1] if i > a else 0, found[j - 1] if j > b else 0) for (a, b), (i, j) in itertools.pairwise(steps)]
+    steps = edit_distance_align(list(true), list(predicted))
+    return [
+        (true[i - 1] if i > a else 0, predicted[j - 1] if j > b else 0) for (a, b), (i, j) in itertools.pairwise(steps)
+    ]

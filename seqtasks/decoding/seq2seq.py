@@ -92,14 +92,16 @@ def writing(
         keras.layers.Dropout(o.dropout),
     )
 
-    def write(given: Any) -> Any:
-        outputs = drop(decoder(drop(vectors(given)), begun, memory, mask=mask)[0])
+    def write(decoder_inputs: Any) -> Any:
+        outputs = drop(decoder(drop(vectors(decoder_inputs)), begun, memory, mask=mask)[0])
         return losses(outputs if to_vectors is None else to_vectors(outputs), targets)
 
-    given = previous
+    decoder_inputs = previous
     if o.scheduled_sampling:
-        given = ScheduledSampling(o.scheduled_sampling, o.sampling_steps, name="sampling")(previous, write(previous)[1])
-    return [previous, targets], write(given)[0]
+        decoder_inputs = ScheduledSampling(o.scheduled_sampling, o.sampling_steps, name="sampling")(
+            previous, write(previous)[1]
+        )
+    return [previous, targets], write(decoder_inputs)[0]
 
 
 @dataclass(frozen=True)
@@ -178,8 +180,8 @@ class Seq2SeqGenerator:
         """
         memory, states = self.read(batch)
         previous = Ragged.of([np.append(END, target) for target in targets])
-        found = np.asarray(self.decoder(self.vectors(previous.padded()), states, memory, mask=mask)[1])
-        return [row[:tokens] for row, tokens in zip(found, previous.lengths, strict=True)]
+        attention = np.asarray(self.decoder(self.vectors(previous.padded()), states, memory, mask=mask)[1])
+        return [row[:tokens] for row, tokens in zip(attention, previous.lengths, strict=True)]
 
     def _search(self, length: int) -> Callable[..., list[list[Hypothesis]]]:
         covers = bool(self.coverage) and self.decoder.attention is not None
@@ -197,19 +199,19 @@ class Seq2SeqGenerator:
 
         def search(memory: Any, states: Any, mask: np.ndarray) -> list[list[Hypothesis]]:
             rows, steps = mask.shape
-            given = [memory, ops.convert_to_tensor(mask)]
+            context = [memory, ops.convert_to_tensor(mask)]
             if self.decoder.attention is not None:
-                given.append(self.decoder.attention.keys(given[0]))
+                context.append(self.decoder.attention.keys(context[0]))
             states = list(states)
             if self.decoder.feeding:
                 states.append([ops.zeros((rows, self.decoder.output_size), dtype=states[0][0].dtype)])
             states.append([ops.zeros((rows, steps if covers else 1), dtype="float32")])  # attention so far
-            logits, states = self._step(ops.full((rows,), END, "int32"), states, *given)
+            logits, states = self._step(ops.full((rows,), END, "int32"), states, *context)
             if self.beams == 1 and self.n_best == 1:
-                one = sampler(logits, states, uniform(length, [0] * rows), *given)
+                one = sampler(logits, states, uniform(length, [0] * rows), *context)
                 return [[_cut(t, s, s)] for t, s in zip(one.tokens, one.scores.tolist(), strict=True)]
-            found = beam(logits, states, *given)
-            ranked = zip(found.tokens, found.scores.tolist(), found.ranks.tolist(), strict=True)
+            ranked_beams = beam(logits, states, *context)
+            ranked = zip(ranked_beams.tokens, ranked_beams.scores.tolist(), ranked_beams.ranks.tolist(), strict=True)
             return [[_cut(*each) for each in zip(*row, strict=True)] for row in ranked]
 
         return search

@@ -123,8 +123,8 @@ def _fill(xs: Any, real: Any, steps: int) -> tuple[Any, Any]:
 
     time, batch = tf.unstack(tf.shape(xs)[:2])
     real = tf.ones((time, batch), tf.bool) if real is None else real
-    more = tf.maximum(-(-time // steps), 1) * steps - time
-    return tf.pad(xs, [[0, more], [0, 0], [0, 0]]), tf.pad(real, [[0, more], [0, 0]])
+    padding = tf.maximum(-(-time // steps), 1) * steps - time
+    return tf.pad(xs, [[0, padding], [0, 0], [0, 0]]), tf.pad(real, [[0, padding], [0, 0]])
 
 
 def _arrays(steps: int, *tensors: Any) -> list[Any]:

@@ -49,8 +49,8 @@ def run(
     # output of the last real step is the first state.
     last = final[0]
     if mask is not None:
-        some = ops.any(ops.cast(mask, "bool"), axis=1, keepdims=True)
-        last = ops.where(some, last, ops.zeros_like(last))
+        any_valid = ops.any(ops.cast(mask, "bool"), axis=1, keepdims=True)
+        last = ops.where(any_valid, last, ops.zeros_like(last))
     return last, final
 
 

@@ -99,8 +99,8 @@ def _backward(a: Any, h: Any, h0: Any, g: Any) -> tuple[Any, Any, Any]:
     """The same recurrence from the last step: dh_t = g_t + a_{t+1} dh_{t+1}."""
     import tensorflow as tf
 
-    def step(t: int, carry: Any, factors: Any, given: Any) -> tuple[Any, Any]:
-        dh = given.read(t) + carry
+    def step(t: int, carry: Any, factors: Any, slopes: Any) -> tuple[Any, Any]:
+        dh = slopes.read(t) + carry
         return factors.read(t) * dh, dh
 
     dh0, dh = _loop(step, tf.zeros_like(h0), (a, g), reverse=True)

@@ -103,8 +103,8 @@ def run(
         return carry[n], list(carry[:n])
     last = carry[ends_as]
     if mask is not None:
-        some = ops.any(ops.cast(mask, "bool"), axis=1, keepdims=True)
-        last = ops.where(some, last, ops.zeros_like(last))
+        any_valid = ops.any(ops.cast(mask, "bool"), axis=1, keepdims=True)
+        last = ops.where(any_valid, last, ops.zeros_like(last))
     return last, list(carry)
 
 

@@ -124,9 +124,9 @@ class Grid:
         if self.failed:
             count = len(self.failed)
             shown = [f"{label}: {reason}" for label, reason in self.failed.items()][: 3 if count > MANY else count]
-            told = "; ".join(shown) + (f"; the others above ({count} in all)" if len(shown) < count else "")
+            reasons = "; ".join(shown) + (f"; the others above ({count} in all)" if len(shown) < count else "")
             raise RunError(
-                f"{count} run{'s' * (count > 1)} failed: {told}; correct the cause, run the same command again"
+                f"{count} run{'s' * (count > 1)} failed: {reasons}; correct the cause, run the same command again"
             )
 
 
@@ -294,17 +294,17 @@ class _Children:
 def _outcome(code: int, output: str, log: Path | None) -> tuple[Row, bool]:
     last = (output.strip().splitlines() or [""])[-1]
     try:
-        said = json.loads(last)
+        answer = json.loads(last)
     except ValueError:
-        said = None
-    said = said if isinstance(said, dict) else {}
+        answer = None
+    answer = answer if isinstance(answer, dict) else {}
     if code == 0:
-        return from_json(last), said.get("skipped") is True
+        return from_json(last), answer.get("skipped") is True
     if code < 0:
         raise RunError(f"killed by {signal.Signals(-code).name}")
     lines = log.read_text(encoding="utf-8", errors="replace").split("\n") if log is not None else []
-    told = said.get("error") or next((line.strip() for line in reversed(lines) if line.strip()), "")
-    raise RunError(f"{told or 'its message is above'} (exit code {code}{f', {log}' if log else ''})")
+    message = answer.get("error") or next((line.strip() for line in reversed(lines) if line.strip()), "")
+    raise RunError(f"{message or 'its message is above'} (exit code {code}{f', {log}' if log else ''})")
 
 
 def _log(runs_dir: Path, task: str, label: str) -> Path:

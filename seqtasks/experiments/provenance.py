@@ -24,11 +24,11 @@ def notes_of(rows: Sequence[Row]) -> tuple[str, ...]:
         f"fingerprint {first.fingerprint if len(first.fingerprint) <= 12 else first.fingerprint[:8] + '…'}",
         f"seeds {','.join(map(str, seeds))}",
         *_matched(rows),
-        ", ".join(f"{name} {'/'.join(found)}".rstrip() for name, found in software.items()),
+        ", ".join(f"{name} {'/'.join(values)}".rstrip() for name, values in software.items()),
         f"{'/'.join(threads)} thread{'s' * (threads != ['1'])} on {' / '.join(machines)}",
     ]
     places = {"machine": machines, "threads": threads, "backend": versions("backend"), **software}
-    differ = [f"{name} ({'; '.join(found)})" for name, found in places.items() if len(found) > 1]
+    differ = [f"{name} ({'; '.join(values)})" for name, values in places.items() if len(values) > 1]
     warning = [f"rows differ in {', '.join(differ)}: times are not comparable"] if differ else []
     return " · ".join(parts), *warning
 

@@ -80,18 +80,18 @@ def from_json(text: str) -> Row:
         values = json.loads(text)
     except ValueError as error:
         raise DamagedRunError(f"this is not a result row: {error}; run it again") from error
-    found = values.get("format") if isinstance(values, Mapping) else None
-    if found is None:
+    number = values.get("format") if isinstance(values, Mapping) else None
+    if number is None:
         raise DamagedRunError("this is not a result row: it names no format; run it again")
-    if found not in READABLE:
+    if number not in READABLE:
         raise RunError(
-            f"result format is {found}; this version of seqtasks reads format {FORMAT}; run it again with --force"
+            f"result format is {number}; this version of seqtasks reads format {FORMAT}; run it again with --force"
         )
     fields = dataclasses.fields(Row)
     missing = [f.name for f in fields if f.name not in values and f.default_factory is dataclasses.MISSING]
     if missing:
         raise DamagedRunError(f"the result row lacks {', '.join(missing)}; run it again")
-    if found == 1 and isinstance(values["config"], Mapping) and isinstance(values["config"].get("options"), Mapping):
+    if number == 1 and isinstance(values["config"], Mapping) and isinstance(values["config"].get("options"), Mapping):
         values["config"] = {**values["config"], "options": with_present_names(values["config"]["options"])}
     try:
         return build(Row, {field.name: values[field.name] for field in fields if field.name in values})
@@ -151,7 +151,7 @@ def rows(runs_dir: Path, task: str | None = None) -> list[Row]:
 
     Folders without a result are no results; a damaged one is logged as a warning.
     """
-    found = []
+    loaded = []
     for path in sorted(Path(runs_dir).glob(f"*/{FILE}")):
         try:
             row = read(path.parent)
@@ -159,8 +159,8 @@ def rows(runs_dir: Path, task: str | None = None) -> list[Row]:
             logging.getLogger(__name__).warning("passed over a damaged result: %s", error)
             continue
         if task is None or row.task == task:
-            found.append(row)
-    return sorted(found, key=lambda row: (row.task, row.cell, row.seed, row.run))
+            loaded.append(row)
+    return sorted(loaded, key=lambda row: (row.task, row.cell, row.seed, row.run))
 
 
 def baselines_of(row: Row, runs_dir: Path) -> list[Row]:

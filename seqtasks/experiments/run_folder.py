@@ -237,12 +237,12 @@ def open_run(path: Path) -> Run:
         raise RunError(f"{path} is not a run folder (no run.json); see seqtasks list runs")
     try:
         facts = json.loads(file.read_text(encoding="utf-8"))
-        found = facts["format"]
+        number = facts["format"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedRunError(f"cannot read {file}: {error}; {repair.advice(path)}") from error
-    if found not in READABLE:
+    if number not in READABLE:
         raise RunError(
-            f"{path} has format {found}, written by seqtasks {facts.get('seqtasks')}; this is seqtasks {__version__} "
+            f"{path} has format {number}, written by seqtasks {facts.get('seqtasks')}; this is seqtasks {__version__} "
             f"with format {FORMAT}; use that version or train again"
         )
     return Run(path, facts)
@@ -263,20 +263,20 @@ def find(name: str, runs_dir: Path) -> Run:
 
 def all_runs(runs_dir: Path) -> list[Run]:
     """Every readable run folder, finished or not, by name."""
-    found = []
+    runs = []
     for name in _names(runs_dir):
         with contextlib.suppress(RunError):
-            found.append(open_run(runs_dir / name))
-    return found
+            runs.append(open_run(runs_dir / name))
+    return runs
 
 
 def _complete(run: Run, config: Config, facts: Mapping[str, Any], cell_code: str | None) -> bool:
     """Whether the files that `create` writes are there, readable, and of this configuration and data."""
     with contextlib.suppress(RunError, OSError, UnicodeDecodeError):
         cell = None if run.cell_plugin is None else run.cell_plugin.read_text(encoding="utf-8")
-        there = repair.same_result(config, run.config_values()) and all(path.is_file() for path in run.copies)
-        there = there and cell == cell_code
-        return there and {key: run.facts.get(key) for key in facts} == json.loads(json.dumps(facts))
+        complete = repair.same_result(config, run.config_values()) and all(path.is_file() for path in run.copies)
+        complete = complete and cell == cell_code
+        return complete and {key: run.facts.get(key) for key in facts} == json.loads(json.dumps(facts))
     return False
 
 

@@ -47,17 +47,19 @@ def load_table(runs_dir: Path, tasks: Sequence[str] = (), by: Sequence[str] = ()
         TableError: no finished run, or as `build`.
     """
     rows = results.rows(runs_dir)
-    there = sorted({row.task for row in rows})
-    absent = [task for task in tasks if task not in there]
+    available = sorted({row.task for row in rows})
+    absent = [task for task in tasks if task not in available]
     if absent or not rows:
         of = f" of {absent[0]}" if absent else ""
-        others = f"; it has runs of {listed(there)}" if rows else ""
+        others = f"; it has runs of {listed(available)}" if rows else ""
         raise TableError(
             f"no finished run{of} in {runs_dir}{others}; make one with `seqtasks run {(*absent, 'TASK')[0]}` or give "
             "another --runs folder"
         )
-    if not tasks and len(there) > 1:
-        raise TableError(f"rows of {len(there)} tasks: {listed(there)}; name one, or some that share their data")
+    if not tasks and len(available) > 1:
+        raise TableError(
+            f"rows of {len(available)} tasks: {listed(available)}; name one, or some that share their data"
+        )
     return build([row for row in rows if not tasks or row.task in tasks], by, where)
 
 
@@ -82,12 +84,14 @@ def build(rows: Sequence[Row], by: Sequence[str] = (), where: Sequence[str] = ()
     facts = _filter([(row, _facts(row)) for row in rows], where)
     _agree(facts, AGREE if len(tasks) == 1 else [key for key in AGREE if key != "version"])
     each = [[fact for fact in facts if fact[0].task == task] for task in tasks]
-    found = [_columns(own, by) for own in each if own]
-    beside = ["task"] if len(found) > 1 else []
-    columns = tuple(dict.fromkeys([_CELL, *beside, *(key for own in found for key in own)]))
-    for own in each:
-        data = [key for _, facts_of_row in own for key in facts_of_row if key.startswith(("data.", "options."))]
-        _agree(own, [key for key in dict.fromkeys(data) if key not in _FREE and key not in columns])
+    columns_of_tasks = [_columns(task_facts, by) for task_facts in each if task_facts]
+    beside = ["task"] if len(columns_of_tasks) > 1 else []
+    columns = tuple(
+        dict.fromkeys([_CELL, *beside, *(key for task_columns in columns_of_tasks for key in task_columns)])
+    )
+    for task_facts in each:
+        data = [key for _, facts_of_row in task_facts for key in facts_of_row if key.startswith(("data.", "options."))]
+        _agree(task_facts, [key for key in dict.fromkeys(data) if key not in _FREE and key not in columns])
     first = facts[0][0]
     groups = _groups(facts, columns)
     groups.sort(key=lambda group: (group.kind == "model", -group.mean if first.higher_is_better else group.mean))
@@ -120,26 +124,30 @@ def _ignores(row: Row, key: str) -> bool:
     return row.cell == NONE and key.startswith("encoder.")
 
 
-def _concerns(row: Row, own: dict[str, Any], key: str) -> bool:
+def _concerns(row: Row, row_facts: dict[str, Any], key: str) -> bool:
     """A baseline has only the settings that its data and score depend on."""
-    return (row.kind == "model" and row.cell != NONE) or (key in own and not _ignores(row, key))
+    return (row.kind == "model" and row.cell != NONE) or (key in row_facts and not _ignores(row, key))
 
 
 def _filter(facts: list[_Fact], where: Sequence[str]) -> list[_Fact]:
     for text in where:
         key, wanted = split_override(text)
         _check_key(key, facts, "filter")
-        if not any(_concerns(row, own, key) and _matches(own.get(key, MISSING), wanted) for row, own in facts):
-            there = listed(_counts(facts, key)) or "none"
-            raise TableError(f"no row has {text}; there are: {there}; change the filter or run it")
+        if not any(
+            _concerns(row, row_facts, key) and _matches(row_facts.get(key, MISSING), wanted) for row, row_facts in facts
+        ):
+            present = listed(_counts(facts, key)) or "none"
+            raise TableError(f"no row has {text}; there are: {present}; change the filter or run it")
         facts = [
-            (row, own) for row, own in facts if not _concerns(row, own, key) or _matches(own.get(key, MISSING), wanted)
+            (row, row_facts)
+            for row, row_facts in facts
+            if not _concerns(row, row_facts, key) or _matches(row_facts.get(key, MISSING), wanted)
         ]
     return facts
 
 
 def _check_key(key: str, facts: list[_Fact], what: str) -> None:
-    known = {name for _, own in facts for name in own}.union(_ORDER)
+    known = {name for _, row_facts in facts for name in row_facts}.union(_ORDER)
     if key not in known:
         raise TableError(f"unknown {what} {key}; {suggest(key, known, see=TASK_SETTINGS)}")
 
@@ -155,32 +163,34 @@ def _matches(value: Any, text: str) -> bool:
 
 
 def _counts(facts: list[_Fact], key: str) -> Counter[str]:
-    return Counter(show(own.get(key, MISSING)) for row, own in facts if _concerns(row, own, key))
+    return Counter(show(row_facts.get(key, MISSING)) for row, row_facts in facts if _concerns(row, row_facts, key))
 
 
 def _agree(facts: list[_Fact], keys: Sequence[str]) -> None:
     """Refuses rows that differ in one of the keys, and finds filters that leave the most rows."""
-    told, filters, kept = [], [], facts
+    differences, filters, kept = [], [], facts
     for key in keys:
         counts = _counts(facts, key)
         if len(counts) > 1:
             values = [f"{value} in {n} row{'s' * (n > 1)}" for value, n in counts.most_common()]
-            more = f" and {len(values) - 3} other values" if len(values) > MANY else ""
-            told.append(f"{key} is {' and '.join(values[:3] if more else values)}{more}")
+            others = f" and {len(values) - 3} other values" if len(values) > MANY else ""
+            differences.append(f"{key} is {' and '.join(values[:3] if others else values)}{others}")
         left = _counts(kept, key)
         if len(left) > 1:
             most = left.most_common(1)[0][0]
             filters.append(shlex.quote(f"{key}={most}"))
             kept = [
-                (row, own) for row, own in kept if not _concerns(row, own, key) or show(own.get(key, MISSING)) == most
+                (row, row_facts)
+                for row, row_facts in kept
+                if not _concerns(row, row_facts, key) or show(row_facts.get(key, MISSING)) == most
             ]
-    if told:
-        raise TableError(f"these rows are not comparable: {'; '.join(told)}; add {' '.join(filters)}")
+    if differences:
+        raise TableError(f"these rows are not comparable: {'; '.join(differences)}; add {' '.join(filters)}")
 
 
 def _columns(facts: list[_Fact], by: Sequence[str]) -> tuple[str, ...]:
     """The keys that make the groups, the cell first."""
-    models = [(row, own) for row, own in facts if row.kind == "model"]
+    models = [(row, row_facts) for row, row_facts in facts if row.kind == "model"]
     keys = [key for row, _ in models for key, _ in _leaves(row.config) if key not in {*_FREE, _CELL}]
     varying = [key for key in sorted(dict.fromkeys(keys), key=_place) if len(_counts(models, key)) > 1]
     varying += [CELL_FILE] * _edited(models)
@@ -188,24 +198,24 @@ def _columns(facts: list[_Fact], by: Sequence[str]) -> tuple[str, ...]:
         return _CELL, *varying
     for key in by:
         _check_key(key, facts, "--by key")
-    rest = {key: _counts(_chosen(models, key), key) for key in varying if key not in by}
-    rest = {key: counts for key, counts in rest.items() if len(counts) > 1}
-    if rest:
-        told = " and ".join(f"{key} ({listed(counts)})" for key, counts in rest.items())
-        filters = " ".join(shlex.quote(f"{key}={counts.most_common(1)[0][0]}") for key, counts in rest.items())
-        raise TableError(f"these rows also differ in {told}; add them to --by or filter with {filters}")
+    differing = {key: _counts(_chosen(models, key), key) for key in varying if key not in by}
+    differing = {key: counts for key, counts in differing.items() if len(counts) > 1}
+    if differing:
+        listing = " and ".join(f"{key} ({listed(counts)})" for key, counts in differing.items())
+        filters = " ".join(shlex.quote(f"{key}={counts.most_common(1)[0][0]}") for key, counts in differing.items())
+        raise TableError(f"these rows also differ in {listing}; add them to --by or filter with {filters}")
     return _CELL, *(key for key in dict.fromkeys(by) if key not in (_CELL, "cell"))
 
 
 def _chosen(facts: list[_Fact], key: str) -> list[_Fact]:
     """The rows whose value of a setting was chosen and does not follow from that of another setting."""
     master = _DERIVED.get(key)
-    return facts if master is None else [(row, own) for row, own in facts if own.get(master) is None]
+    return facts if master is None else [(row, row_facts) for row, row_facts in facts if row_facts.get(master) is None]
 
 
 def _edited(facts: list[_Fact]) -> bool:
     """Whether rows of one cell have it from different files, or from two versions of one file."""
-    files = {(row.cell, own.get(CELL_FILE)) for row, own in facts}
+    files = {(row.cell, row_facts.get(CELL_FILE)) for row, row_facts in facts}
     return len(files) > len({cell for cell, _ in files})
 
 
@@ -216,11 +226,12 @@ def _place(key: str) -> int:
 
 def _groups(facts: list[_Fact], columns: Sequence[str]) -> list[Group]:
     """Groups with one row a seed: of two, the one that finished last."""
-    found: dict[str, tuple[Row, tuple[Any, ...], dict[int, Row]]] = {}
-    for row, own in sorted(facts, key=lambda fact: fact[0].finished):
-        labels = tuple(own.get(key, MISSING) for key in columns)
-        _, _, seeds = found.setdefault(json.dumps([row.kind, labels]), (row, labels, {}))
+    by_labels: dict[str, tuple[Row, tuple[Any, ...], dict[int, Row]]] = {}
+    for row, row_facts in sorted(facts, key=lambda fact: fact[0].finished):
+        labels = tuple(row_facts.get(key, MISSING) for key in columns)
+        _, _, seeds = by_labels.setdefault(json.dumps([row.kind, labels]), (row, labels, {}))
         seeds[row.seed] = row
     return [
-        Group(row.kind, labels, tuple(seeds[seed] for seed in sorted(seeds))) for row, labels, seeds in found.values()
+        Group(row.kind, labels, tuple(seeds[seed] for seed in sorted(seeds)))
+        for row, labels, seeds in by_labels.values()
     ]

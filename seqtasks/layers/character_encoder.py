@@ -70,5 +70,5 @@ class CharacterWords(keras.layers.Layer):
         return keras.KerasTensor((characters.shape[0], self.output_size), self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
-        own = {"size": self.size, "units": self.units, "width": self.width, "how": self.how, "cell": self.cell}
-        return {**super().get_config(), **own}
+        config = {"size": self.size, "units": self.units, "width": self.width, "how": self.how, "cell": self.cell}
+        return {**super().get_config(), **config}

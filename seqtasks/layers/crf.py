@@ -128,7 +128,7 @@ class CRF(MaskedLayer):
 
         (best, begun), came = scan(step, self._nothing(e), self._steps(e, real), False, self.tags)
         final = best + end
-        found = ops.where(begun[:, 0] > 0, ops.max(final, 1), 0.0)
+        score = ops.where(begun[:, 0] > 0, ops.max(final, 1), 0.0)
 
         def back(carry: tuple[Any, ...], x: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
             (tag,) = carry
@@ -136,7 +136,7 @@ class CRF(MaskedLayer):
 
         last = ops.cast(ops.argmax(final, 1), e.dtype)[:, None]
         _, tags = scan(back, (last,), (came,), True, 1)
-        return ops.where(real, ops.cast(ops.transpose(tags[..., 0]), "int32"), 0), found
+        return ops.where(real, ops.cast(ops.transpose(tags[..., 0]), "int32"), 0), score
 
     def marginals(self, emissions: Any, mask: Any = None) -> Any:
         """The probability of each tag at each step, (batch, time, tags), zeros at masked steps."""
@@ -189,11 +189,11 @@ class CRF(MaskedLayer):
     def _weights(self, dtype: Any, constrain: bool) -> tuple[Any, Any, Any]:
         if not self.built:  # a method may be called before the layer is
             self.build()
-        found = []
+        weights = []
         for weight, legal in ((self.transitions, self.allowed), (self.start, self.starts), (self.end, self.ends)):
             values = ops.cast(ops.convert_to_tensor(weight), dtype)
-            found.append(ops.where(ops.array(legal), values, NEVER) if constrain and legal is not None else values)
-        return found[0], found[1], found[2]
+            weights.append(ops.where(ops.array(legal), values, NEVER) if constrain and legal is not None else values)
+        return weights[0], weights[1], weights[2]
 
     def keeps_time(self, arguments: dict[str, Any]) -> bool:
         return arguments.get("targets") is None

@@ -171,7 +171,7 @@ class Decoder(MaskedLayer):
         drops = zip(self.stack.drops, widths, strict=True)
         return [drop(ops.ones((*shape, width), dtype=self.compute_dtype), training=True) for drop, width in drops]
 
-    def compute_output_spec(self, x: Any, states: Any, memory: Any, mask: Any = None, **more: Any) -> Any:
+    def compute_output_spec(self, x: Any, states: Any, memory: Any, mask: Any = None, **keywords: Any) -> Any:
         batch, time, _ = x.shape
         outputs = keras.KerasTensor((batch, time, self.output_size), self.compute_dtype)
         steps = 0 if self.attention is None else memory.shape[1]
@@ -186,16 +186,16 @@ class Decoder(MaskedLayer):
         return get_keras_mask(inputs), None  # the previous mask is the one of the memory, if that is an argument
 
     def get_config(self) -> dict[str, Any]:
-        own = {"config": dataclasses.asdict(self.config), "attention": self.how, "feeding": self.feeding}
-        return {**super().get_config(), **own}
+        config = {"config": dataclasses.asdict(self.config), "attention": self.how, "feeding": self.feeding}
+        return {**super().get_config(), **config}
 
 
 def _check(config: EncoderConfig, attention: str) -> None:
     if attention == "none":
         raise ConfigError("input feeding without attention has nothing to feed; choose an attention or feeding=false")
     names = ("recurrent_dropout", "variational_dropout", "weight_drop", "zoneout", "skip", "layer_norm")
-    if given := [name for name in names if getattr(config, name) != getattr(PLAIN, name)]:
+    if unsupported := [name for name in names if getattr(config, name) != getattr(PLAIN, name)]:
         raise ConfigError(
-            f"input feeding runs step by step, without {', '.join(given)}; leave encoder.{given[0]} at "
-            f"{getattr(PLAIN, given[0])}, or turn input feeding off"
+            f"input feeding runs step by step, without {', '.join(unsupported)}; leave encoder.{unsupported[0]} at "
+            f"{getattr(PLAIN, unsupported[0])}, or turn input feeding off"
         )

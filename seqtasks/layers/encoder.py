@@ -28,11 +28,11 @@ def encoder_config(
         ConfigError: A value that is not allowed.
     """
     names = {field.name for field in dataclasses.fields(EncoderConfig)}
-    given = {name: value for name, value in keywords.items() if name in names}
-    if config is not None and given:
-        raise TypeError(f"both a config and {', '.join(given)} are given; give the settings in one way")
+    settings = {name: value for name, value in keywords.items() if name in names}
+    if config is not None and settings:
+        raise TypeError(f"both a config and {', '.join(settings)} are given; give the settings in one way")
     if config is None:
-        config = build(EncoderConfig, given, "encoder.")
+        config = build(EncoderConfig, settings, "encoder.")
     elif not isinstance(config, EncoderConfig):
         config = EncoderConfig(**config)
     return config, {name: value for name, value in keywords.items() if name not in names}
@@ -196,8 +196,8 @@ class Encoder(MaskedLayer):
             assert mask is None and initial_state is None and return_sequences
             parts = (None, None) if tokens is None else (tokens[:, :keep], tokens[:, keep:])
             first, states = self.call(x[:, :keep], reset=reset, training=True, tokens=parts[0], table=table)
-            rest, last = self.call(x[:, keep:], initial_state=states, training=True, tokens=parts[1], table=table)
-            return ops.concatenate([first, rest], axis=1), last
+            second, last = self.call(x[:, keep:], initial_state=states, training=True, tokens=parts[1], table=table)
+            return ops.concatenate([first, second], axis=1), last
         real = None if mask is None else ops.expand_dims(ops.cast(mask, self.compute_dtype), -1)
         x = self.drop_input(x, training=training)
         finals: list[list[Any]] = []
@@ -206,16 +206,16 @@ class Encoder(MaskedLayer):
             below = x
             x = self.drops_variational[i](x, training=training)
             starts = [None] * len(layer) if initial_state is None else initial_state[len(finals) :][: len(layer)]
-            rest = {"mask": mask, "reset": reset, "return_sequences": sequences, "training": training}
+            arguments = {"mask": mask, "reset": reset, "return_sequences": sequences, "training": training}
             dropped = training and (self.drop_input.rate or self.drops_variational[0].rate)
             if i == 0 and tokens is not None and not dropped:
-                rest |= {"tokens": tokens, "table": table}
+                arguments |= {"tokens": tokens, "table": table}
             if len(layer) == 1:
-                found = [layer[0](x, initial_state=starts[0], projected=projected and i == 0, **rest)]
+                runs = [layer[0](x, initial_state=starts[0], projected=projected and i == 0, **arguments)]
             else:
-                found = layer[0].call_beside(layer[1], x, initial_states=starts, **rest)
-            finals += [final for _, final in found]
-            merged = self._merge([output for output, _ in found])
+                runs = layer[0].call_beside(layer[1], x, initial_states=starts, **arguments)
+            finals += [final for _, final in runs]
+            merged = self._merge([output for output, _ in runs])
             skips = self.config.skip in ("residual", "highway") and merged.shape[-1] == below.shape[-1]
             if skips:
                 merged = self._skip(i, merged, below, (lambda x: x) if sequences else (lambda x: self._ends(x, mask)))

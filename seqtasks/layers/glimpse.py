@@ -54,15 +54,15 @@ class GlimpseSensor(keras.layers.Layer):
     def _shares(self, place: Any, pixels: int) -> Any:
         """How much of each cell of each patch each pixel covers, (batch, scales, size, pixels)."""
         centre = (place + 1) / 2 * pixels
-        found = []
+        shares = []
         for scale in range(self.scales):
             side = float(2**scale)
             cells = side * (ops.arange(self.size, dtype=self.compute_dtype) - self.size / 2)
             begin = (centre[:, None] + cells)[:, :, None]
             pixel = ops.arange(pixels, dtype=self.compute_dtype)
             overlap = ops.minimum(begin + side, pixel + 1) - ops.maximum(begin, pixel)
-            found.append(ops.maximum(overlap, 0) / side)
-        return ops.stack(found, axis=1)
+            shares.append(ops.maximum(overlap, 0) / side)
+        return ops.stack(shares, axis=1)
 
     def compute_output_shape(self, picture_shape: Any, place_shape: Any) -> Any:
         return (picture_shape[0], self.scales, self.size, self.size)
@@ -131,5 +131,5 @@ class GlimpseNetwork(keras.layers.Layer):
         return (picture_shape[0], self.output_size)
 
     def get_config(self) -> dict[str, Any]:
-        own = {"hidden": self.hidden, "size": self.size, "scales": self.scales, "filters": self.filters}
-        return {**super().get_config(), **own}
+        config = {"hidden": self.hidden, "size": self.size, "scales": self.scales, "filters": self.filters}
+        return {**super().get_config(), **config}

@@ -26,13 +26,13 @@ def formula(cell: Cell, features: int) -> int:
         raise ValueError(f"cell {cell.cell_name} registered no formula; give register_cell(…, params=…)")
 
     def named(name: str) -> int:
-        found = {"m": features, "n": cell.units}.get(name, getattr(cell, name, None))
-        if not isinstance(found, int):
+        size = {"m": features, "n": cell.units}.get(name, getattr(cell, name, None))
+        if not isinstance(size, int):
             raise ValueError(
-                f"{name!r} in the formula {cell.params} of cell {cell.cell_name} is {found!r}; allowed: m (features), "
+                f"{name!r} in the formula {cell.params} of cell {cell.cell_name} is {size!r}; allowed: m (features), "
                 "n (units) and whole numbers that are attributes of the cell"
             )
-        return found
+        return size
 
     def value(node: ast.expr) -> int:
         if isinstance(node, ast.BinOp) and type(node.op) in _SIGNS:

@@ -91,11 +91,11 @@ class Recurrent(MaskedLayer):
         if not self.cell.built:
             self.cell.build(input_shape)
             self.cell.built = True
-        there = {
+        present = {
             "recurrent_dropout": any(weight.name.startswith("recurrent") for weight in self.cell.weights),
             "weight_drop": bool(self.cell.recurrent_weights()),
         }
-        for what, something in there.items():
+        for what, something in present.items():
             if getattr(self, what) and not something:
                 raise ConfigError(
                     f"{what} is {getattr(self, what)}, but {type(self.cell).__name__} has no recurrent weights for it; "
@@ -192,12 +192,14 @@ class Recurrent(MaskedLayer):
         """
         both = (self, other)
         if any(layer._engine(x) != "native" for layer in both):
-            rest = {"mask": mask, "reset": reset, "return_sequences": return_sequences, "training": training}
-            return [layer(x, initial_state=start, **rest) for layer, start in zip(both, initial_states, strict=True)]
+            arguments = {"mask": mask, "reset": reset, "return_sequences": return_sequences, "training": training}
+            return [
+                layer(x, initial_state=start, **arguments) for layer, start in zip(both, initial_states, strict=True)
+            ]
         calls = []
-        for layer, given in zip(both, initial_states, strict=True):
-            layer._check(x, mask, given, reset)
-            start = layer._start(x, given, reset, training)
+        for layer, states in zip(both, initial_states, strict=True):
+            layer._check(x, mask, states, reset)
+            start = layer._start(x, states, reset, training)
             calls.append((layer.cell, start, layer.direction == "backward"))
         with self._dropped_weights(training), other._dropped_weights(training):
             return native.run_all(calls, x if tokens is None else table, mask, return_sequences, tokens)
@@ -264,8 +266,8 @@ class Recurrent(MaskedLayer):
                 raise ValueError(
                     f"the mask has shape {tuple(mask.shape)}; allowed: (batch, time) = {tuple(x.shape[:2])}"
                 )
-        given = {"mask": mask, "reset": reset} | {f"state {i}": s for i, s in enumerate(initial_state or ())}
-        for what, array in given.items():
+        arrays = {"mask": mask, "reset": reset} | {f"state {i}": s for i, s in enumerate(initial_state or ())}
+        for what, array in arrays.items():
             if array is not None and None not in (x.shape[0], array.shape[0]) and x.shape[0] != array.shape[0]:
                 raise ValueError(f"the {what} has {array.shape[0]} rows; the input has {x.shape[0]}")
         if initial_state is not None:

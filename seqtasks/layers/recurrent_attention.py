@@ -116,9 +116,9 @@ class RecurrentAttention(keras.layers.Layer):
         return keras.KerasTensor(self.compute_output_shape(picture.shape, noise.shape), "float32")
 
     def get_config(self) -> dict[str, Any]:
-        own = {name: keras.saving.serialize_keras_object(getattr(self, name)) for name in ("core", "glimpse")}
-        more = {"classes": self.classes, "policy": self.policy, "deviation": self.deviation}
-        return {**super().get_config(), **own, **more}
+        layers = {name: keras.saving.serialize_keras_object(getattr(self, name)) for name in ("core", "glimpse")}
+        settings = {"classes": self.classes, "policy": self.policy, "deviation": self.deviation}
+        return {**super().get_config(), **layers, **settings}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> RecurrentAttention:

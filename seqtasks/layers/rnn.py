@@ -75,5 +75,5 @@ class RNN(Recurrent):
         return self.return_sequences
 
     def get_config(self) -> dict[str, Any]:
-        own = {"return_sequences": self.return_sequences, "return_state": self.return_state}
-        return {**super().get_config(), **own}
+        config = {"return_sequences": self.return_sequences, "return_state": self.return_state}
+        return {**super().get_config(), **config}

@@ -135,14 +135,14 @@ class AdaptiveSoftmaxHead(keras.layers.Layer):
         entry = wanted
         for i, (low, high) in enumerate(self._clusters()):
             entry = ops.where(ops.logical_and(wanted >= low, wanted < high), first + i, entry)
-        found = ops.squeeze(ops.take_along_axis(head, entry[:, None], axis=1), 1)
+        logp = ops.squeeze(ops.take_along_axis(head, entry[:, None], axis=1), 1)
         for i, (low, high) in enumerate(self._clusters()):
             (here,) = ops.nonzero(ops.logical_and(wanted >= low, wanted < high))
             here = ops.cast(here, "int32")
             inside = self._tail(i, ops.take(x, here, axis=0))
             chosen = ops.take_along_axis(inside, (ops.take(wanted, here) - low)[:, None], axis=1)
-            found = ops.scatter_update(found, here[:, None], ops.take(found, here) + chosen[:, 0])
-        return ops.reshape(-found, shape)
+            logp = ops.scatter_update(logp, here[:, None], ops.take(logp, here) + chosen[:, 0])
+        return ops.reshape(-logp, shape)
 
     def compute_output_spec(self, x: Any, targets: Any = None) -> Any:
         if targets is not None:

@@ -137,8 +137,8 @@ def _sampled(images: Any, where: Any) -> Any:
     height, width = images.shape[1:]
     x, y = ops.arange(width, dtype="float32")[None], ops.arange(height, dtype="float32")[:, None]
 
-    def sample(given: Any) -> Any:
-        image, ((a, b, c), (d, e, f)) = given[0], (ops.unstack(row, 3) for row in ops.unstack(given[1], 2))
+    def sample(pair: Any) -> Any:
+        image, ((a, b, c), (d, e, f)) = pair[0], (ops.unstack(row, 3) for row in ops.unstack(pair[1], 2))
         places = ops.stack([d * x + e * y + f, a * x + b * y + c])
         return ops.image.map_coordinates(image, places, order=1, fill_mode="constant", fill_value=0)
 

@@ -269,9 +269,9 @@ class Task(ABC):
     @classmethod
     def sources(cls) -> list[str]:
         """The values that `data.source` may have, besides `auto`."""
-        found = [f"tfds:{name}" for name in cls.tfds_names()]
-        found += [f"files:{'PATH' if cls.files == 'any' else 'DIR'}"] if cls.files else []
-        return found + ([f"builtin:{cls.builtin}"] if cls.builtin else [])
+        values = [f"tfds:{name}" for name in cls.tfds_names()]
+        values += [f"files:{'PATH' if cls.files == 'any' else 'DIR'}"] if cls.files else []
+        return values + ([f"builtin:{cls.builtin}"] if cls.builtin else [])
 
 
 def register_task(name: str) -> Callable[[type[Task]], type[Task]]:

@@ -121,18 +121,18 @@ def gradients(loss: Callable[[list[Any]], Any], at: Sequence[np.ndarray]) -> lis
         with tf.GradientTape() as tape:
             tape.watch(tensors)
             value = loss(tensors)
-        found = tape.gradient(value, tensors, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        slopes = tape.gradient(value, tensors, unconnected_gradients=tf.UnconnectedGradients.ZERO)
     elif backend == "jax":
         import jax
 
-        found = jax.grad(loss)(tensors)
+        slopes = jax.grad(loss)(tensors)
     else:
         import torch
 
         leaves = [tensor.detach().clone().requires_grad_() for tensor in tensors]
-        found = torch.autograd.grad(loss(leaves), leaves, allow_unused=True)
-        found = [ops.zeros_like(leaf) if g is None else g for g, leaf in zip(found, leaves, strict=True)]
-    return [np.asarray(ops.convert_to_numpy(g)) for g in found]
+        slopes = torch.autograd.grad(loss(leaves), leaves, allow_unused=True)
+        slopes = [ops.zeros_like(leaf) if g is None else g for g, leaf in zip(slopes, leaves, strict=True)]
+    return [np.asarray(ops.convert_to_numpy(g)) for g in slopes]
 
 
 def with_weights(layer: Any, values: Sequence[Any], run: Callable[[], Any]) -> Any:

@@ -37,8 +37,8 @@ def check_equations(subject: Subject, engine: str, oracle: Oracle) -> None:
     outputs, final = call(layer, x, initial_state=states)
     wanted, wanted_final = _by_oracle(subject, oracle, _weights(layer), x, np.ones(x.shape[:2], bool), states)
     close(outputs, wanted, f"the equations of the paper, engine {engine}", TOLERANCE[exact])
-    for found, state in zip(final, wanted_final, strict=True):
-        close(found, state, f"the final states of the paper's equations, engine {engine}", TOLERANCE[exact])
+    for computed, state in zip(final, wanted_final, strict=True):
+        close(computed, state, f"the final states of the paper's equations, engine {engine}", TOLERANCE[exact])
 
 
 def _weights(layer: Any) -> dict[str, np.ndarray]:
@@ -87,34 +87,34 @@ def check_gradients(subject: Subject, engine: str, oracle: Oracle | None = None)
     at = [np.asarray(array, "float64") for array in (*weights, x, *states)]
     names = [*(w.path for w in layer.trainable_variables), "the inputs", *layer.cell.states]
     rng = np.random.default_rng(3)
-    for i, (name, found) in enumerate(zip(names, gradients(loss, [*weights, x, *states]), strict=True)):
-        assert np.any(found), f"{name} has no effect: its gradient is zero"
+    for i, (name, gradient) in enumerate(zip(names, gradients(loss, [*weights, x, *states]), strict=True)):
+        assert np.any(gradient), f"{name} has no effect: its gradient is zero"
         if oracle is None and not by_cell:
             continue
-        way = rng.normal(size=found.shape)
+        way = rng.normal(size=gradient.shape)
         way *= 1e-6 / np.sqrt(np.mean(way**2))
         ahead, behind = ([*at[:i], at[i] + sign * way, *at[i + 1 :]] for sign in (1, -1))
         value = loss if by_cell else loss_by_oracle
         difference = (float(value(ahead)) - float(value(behind))) / 2e-6
         rule = f"the gradient of {name} by finite differences"
-        close(np.sum(found * way) / 1e-6, difference, rule, 1e-6 if by_cell else 1e-4)
+        close(np.sum(gradient * way) / 1e-6, difference, rule, 1e-6 if by_cell else 1e-4)
 
 
 def check_engines_agree(subject: Subject, engine: str) -> None:
     """Another engine gives the numbers and gradients of the loop."""
     x, mask = batch()
     one, two = subject.layer("loop"), subject.layer(engine)
-    for given in (None, mask):
-        (a, final), (b, other) = call(one, x, mask=given), call(two, x, mask=given)
+    for used_mask in (None, mask):
+        (a, final), (b, other) = call(one, x, mask=used_mask), call(two, x, mask=used_mask)
         close(b, a, f"engine {engine} gives the outputs of the loop")
         for state, wanted in zip(other, final, strict=True):
             close(state, wanted, f"engine {engine} gives the states of the loop")
     weights = weight_values(one)
-    found, wanted = (
+    computed, wanted = (
         gradients(lambda at, layer=layer: with_weights(layer, at, lambda: loss_of(*layer(x, mask=mask))), weights)
         for layer in (two, one)
     )
-    for a, b in zip(found, wanted, strict=True):
+    for a, b in zip(computed, wanted, strict=True):
         close(a, b, f"engine {engine} gives the gradients of the loop")
 
 
@@ -122,8 +122,8 @@ def check_formula(cell: Cell) -> None:
     """The number of trainable parameters is what the formula says."""
     if cell.params is None:
         return
-    found, said = sum(int(np.prod(weight.shape)) for weight in cell.trainable_weights), formula(cell, FEATURES)
-    assert found == said, f"the cell has {found} trainable parameters; its formula {cell.params} gives {said}"
+    count, expected = sum(int(np.prod(weight.shape)) for weight in cell.trainable_weights), formula(cell, FEATURES)
+    assert count == expected, f"the cell has {count} trainable parameters; its formula {cell.params} gives {expected}"
 
 
 def check_start(subject: Subject) -> None:

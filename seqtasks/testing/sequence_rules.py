@@ -94,8 +94,8 @@ def _implicit_mask(layer: Recurrent) -> None:
     hidden = np.where(mask[..., None], x, 9.0).astype(x.dtype)
     carrying = keras.layers.Masking(9.0)(hidden)  # attaches the mask to its output
     outputs, states = call(layer, x, mask=mask)
-    given, final = call(layer, carrying)
-    close(given, outputs, "the mask that Keras attached to the input gives what the argument gives")
+    implicit, final = call(layer, carrying)
+    close(implicit, outputs, "the mask that Keras attached to the input gives what the argument gives")
     for state, other in zip(final, states, strict=True):
         close(state, other, "the mask that Keras attached to the input gives what the argument gives")
 
@@ -146,8 +146,8 @@ def _windows(subject: Subject, engine: str) -> None:
         for c, s in separate
     ]
     whole = gradients(lambda w: with_weights(cell, w, stateful), weights)
-    for found, *each in zip(whole, *parts, strict=True):
-        close(found, sum(each), "no gradient flows over the border of windows")
+    for gradient, *each in zip(whole, *parts, strict=True):
+        close(gradient, sum(each), "no gradient flows over the border of windows")
 
 
 def check_stack(subject: Subject) -> None:

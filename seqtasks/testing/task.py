@@ -46,17 +46,17 @@ def check_task(
     """
     cls = load_task(task) if isinstance(task, str) else task
     overrides = [overrides] if isinstance(overrides, str) else list(overrides)
-    given = {key for key, _ in (configuration.split_override(text) for text in overrides)}
-    if cls.builtin is None and "data.source" not in given:
+    keys = {key for key, _ in (configuration.split_override(text) for text in overrides)}
+    if cls.builtin is None and "data.source" not in keys:
         raise ConfigError(
             f"task {cls.name} has no built-in set; allowed: {', '.join(cls.sources()) or 'none'}; give check_task a "
             'source: ["data.source=…"]'
         )
     small = ["train.epochs=1", "data.limit=200", "encoder.units=8", "train.batch_size=32", "data.source=builtin"]
-    small = [text for text in small if text.partition("=")[0] not in given]
+    small = [text for text in small if text.partition("=")[0] not in keys]
     chosen = [f"encoder.cell={cell}", *small, *overrides]
-    own = cls.file.with_suffix(".yaml") if cls.file else None
-    config = configuration.resolve(cls.name, cls.Options, chosen, task_file=own)
+    task_file = cls.file.with_suffix(".yaml") if cls.file else None
+    config = configuration.resolve(cls.name, cls.Options, chosen, task_file=task_file)
     row, skipped = run(config, cls, folder, Reporter(quiet=True))
     assert not skipped, "the folder was not empty"
     assert cls.metric in row.scores, f"score() gives no {cls.metric!r}"

@@ -65,12 +65,12 @@ def _rows(resolved: Resolved, runs_dir: Path, reporter: Reporter, seconds: float
     rows = []
     for name, fit in task.baselines(splits).items():
         slug = re.sub("[^a-z0-9]+", "_", name.lower()).strip("_")
-        own = Config(config.task, 0, config.data, EncoderConfig(cell=slug), TRAIN, options)
-        path = run_folder.path_of(runs_dir, own, train.identity(task, own, splits))
+        baseline_config = Config(config.task, 0, config.data, EncoderConfig(cell=slug), TRAIN, options)
+        path = run_folder.path_of(runs_dir, baseline_config, train.identity(task, baseline_config, splits))
         slow = needed.get(name, 0) > seconds
         if slow and not (path / results.FILE).is_file():
             continue
-        folder = run_folder.create(path, own, train.facts(task, splits), type(task).file)
+        folder = run_folder.create(path, baseline_config, train.facts(task, splits), type(task).file)
         try:
             with folder.lock():
                 row = results.finished(folder.path)
@@ -78,7 +78,7 @@ def _rows(resolved: Resolved, runs_dir: Path, reporter: Reporter, seconds: float
                     continue
                 if row is None:
                     reporter.say(f"{task.name}: fitting the baseline {name}, once for this data")
-                    results.write(_row(name, fit, task, splits, own, folder), folder.path)
+                    results.write(_row(name, fit, task, splits, baseline_config, folder), folder.path)
                     row = results.read(folder.path)
                 rows.append(row)
         except RunError:
@@ -91,7 +91,7 @@ def _row(
     name: str, fit: Callable[[], Baseline], task: Task, splits: Splits, config: Config, folder: run_folder.Run
 ) -> results.Row:
     begin = time.time()
-    found = fit()
+    baseline = fit()
     seconds = time.time() - begin
     facts = facts_of_row(task, splits, config, folder)
     for option in _not_of_data(config.options):
@@ -99,13 +99,13 @@ def _row(
     return results.Row(
         **facts,
         kind="baseline",
-        value=found.scores[task.primary_metric],
-        scores=found.scores,
+        value=baseline.scores[task.primary_metric],
+        scores=baseline.scores,
         validation={},
         cell=name,
-        engine=found.by,
+        engine=baseline.by,
         encoder_params=0,
-        params=found.params,
+        params=baseline.params,
         epochs=1,
         seconds=seconds,
         seconds_per_epoch=seconds,

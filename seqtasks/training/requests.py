@@ -33,12 +33,12 @@ def check(task: str, overrides: Sequence[str], config_file: str | None) -> tuple
         raise UnknownNameError(f"unknown task {task!r}; {plugins.tasks.suggest(task)}")
     if from_file:
         plugins.check_file(Path(task), "task")
-    name, own = (Path(task).stem, Path(task).with_suffix(".yaml")) if from_file else (task, None)
-    config = configuration.resolve(name, None, overrides, config_file, own)
+    name, task_file = (Path(task).stem, Path(task).with_suffix(".yaml")) if from_file else (task, None)
+    config = configuration.resolve(name, None, overrides, config_file, task_file)
     _check_cells(config.encoder, from_file)
     facts = plugins.declared(task)
     known: list[str] | None = facts.get("options")
-    for option in configuration.option_names(name, overrides, config_file, own):
+    for option in configuration.option_names(name, overrides, config_file, task_file):
         if known is not None and option not in known and present_name(option, known) is None:
             hint = suggest(option, known, "options.", TASK_SETTINGS)
             raise ConfigError(f"unknown setting options.{option}; {hint}")
@@ -46,7 +46,7 @@ def check(task: str, overrides: Sequence[str], config_file: str | None) -> tuple
         from seqtasks.data.resolve import check_source  # NumPy takes a while
 
         check_source(config.data.source, facts)
-    return name, own
+    return name, task_file
 
 
 def _check_cells(encoder: EncoderConfig, from_file: bool) -> None:
@@ -74,15 +74,15 @@ def prepare(task: str, overrides: Sequence[str], config_file: str | None) -> tup
     Raises:
         SeqtasksError: an unknown task, cell or setting, or a plugin that cannot be imported.
     """
-    name, own = check(task, overrides, config_file)
+    name, task_file = check(task, overrides, config_file)
     keras_import.import_keras()
     cls = plugins.load_task(task)
-    if own is None and name not in config_files.bundled():  # a plugin package keeps its YAML beside its module
-        own = Path(str(sys.modules[cls.__module__].__file__)).with_suffix(".yaml")
+    if task_file is None and name not in config_files.bundled():  # a plugin package keeps its YAML beside its module
+        task_file = Path(str(sys.modules[cls.__module__].__file__)).with_suffix(".yaml")
     cells: dict[str, str] = {}  # of a file: the name that it registers
 
     def plan(**data: Any) -> Config:
-        config = configuration.resolve(cls.name, cls.Options, overrides, config_file, own, **data)
+        config = configuration.resolve(cls.name, cls.Options, overrides, config_file, task_file, **data)
         configuration.check_texts(config)
         cell = config.encoder.cell
         if cell not in cells:

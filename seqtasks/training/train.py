@@ -182,7 +182,7 @@ def _train(task: Task, splits: Splits, config: Config, folder: run_folder.Run, r
     model, encoder = build(task, config)
     task.init_weights(model, prerequisite.load(before))
     # What the row shows is what ran: the units that were found.
-    found = dataclasses.replace(config, encoder=dataclasses.replace(config.encoder, units=encoder.config.units))
+    run_config = dataclasses.replace(config, encoder=dataclasses.replace(config.encoder, units=encoder.config.units))
     batches = task.batches(splits.train, config.train.batch_size, shuffle=True, seed=config.seed)
     validation = task.batches(splits.validation, config.train.eval_batch_size)
     optimizer = make_optimizer(config.train, batches.batches_per_epoch)
@@ -212,7 +212,7 @@ def _train(task: Task, splits: Splits, config: Config, folder: run_folder.Run, r
     seconds = [epoch["seconds"] for epoch in history]
     earlier = 0.0 if before is None else results.read(before.path).seconds
     row = results.Row(
-        **facts_of_row(task, splits, found, folder),
+        **facts_of_row(task, splits, run_config, folder),
         kind="model",
         value=scores[task.primary_metric],
         scores=scores,

@@ -51,14 +51,14 @@ def of_baselines(row: Row, baselines: Sequence[Row]) -> list[str]:
     if dynamic in row.scores and dynamic in best.scores:
         lines.append(f"{best.cell} learns from the test text as it reads it, so {dynamic} is compared with it")
         row, best = (dataclasses.replace(one, metric=dynamic, value=one.scores[dynamic]) for one in (row, best))
-    more = f"more epochs (train.epochs={2 * row.epochs})"
+    longer = f"more epochs (train.epochs={2 * row.epochs})"
     other = "another cell (encoder.cell=gru)" if row.cell == "lstm" else "another cell (encoder.cell=lstm)"
     if row.value < best.value if up else row.value > best.value:
-        lines.append(f"{row.metric} {row.value:.4f} is below {best.cell}, {best.value:.4f}: try {more} or {other}")
+        lines.append(f"{row.metric} {row.value:.4f} is below {best.cell}, {best.value:.4f}: try {longer} or {other}")
         if not up:
             lines[-1] = lines[-1].replace("is below", "is worse than")
     elif _error(row) > (1 - HARDLY) * _error(best):
-        lines.append(f"{row.metric} {row.value:.4f} is hardly better than {best.cell}: try {more} or {other}")
+        lines.append(f"{row.metric} {row.value:.4f} is hardly better than {best.cell}: try {longer} or {other}")
     return lines
 
 

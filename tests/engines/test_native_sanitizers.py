@@ -46,7 +46,7 @@ RUN = textwrap.dedent(
                 back = numpy_bridge.backward(loops, states, wanted)
                 for loop, one in zip(loops, back):
                     if loop.tokens is None:
-                        numpy_bridge.inputs([loop], [one.found])
+                        numpy_bridge.inputs([loop], [one.gate_grads])
                 batch, units, words = (int(rng.integers(1, most)) for most in (5, 70, 80))
                 parts = stack(rng, trial % 6, units, words, bool(trial % 2))
                 writer, states = Writer(*parts), states_of(rng, parts[1], batch)

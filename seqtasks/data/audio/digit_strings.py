@@ -77,9 +77,9 @@ class Composer:
         rng = np.random.default_rng(numbers)
         groups = self.by_label[rng.integers(len(self.by_label))]
         words = int(rng.integers(1, self.longest + 1))
-        said = [groups[n] for n in rng.integers(len(groups), size=words)]
+        spoken = [groups[n] for n in rng.integers(len(groups), size=words)]
         return Recipe(
-            tuple(int(group[rng.integers(len(group))]) for group in said),
+            tuple(int(group[rng.integers(len(group))]) for group in spoken),
             tuple(rng.integers(self.gap + 1, size=words + 1).tolist()),
             tuple((10 ** (rng.uniform(-LOUDER, LOUDER, words) / 20)).tolist()),
             float(LEVEL * 10 ** (rng.uniform(*NOISE) / 20)),

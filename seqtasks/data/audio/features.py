@@ -53,25 +53,25 @@ def read_wav(path: Path, rate: int) -> tuple[np.ndarray, int]:
         with warnings.catch_warnings():
             warnings.filterwarnings("error", category=wavfile.WavFileWarning)  # it would give what is left of a file
             warnings.filterwarnings("ignore", "Chunk .* not understood", wavfile.WavFileWarning)
-            given, data = wavfile.read(_whole(path))
+            file_rate, data = wavfile.read(_whole(path))
     # A damaged header can raise almost anything out of SciPy.
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{path} cannot be read as WAV: {reason}; give PCM or float WAV") from error
-    if given < 1:
-        raise DataError(f"{path} says that it has {given} samples a second; write the file again")
+    if file_rate < 1:
+        raise DataError(f"{path} says that it has {file_rate} samples a second; write the file again")
     wave = _floats(np.asarray(data))
     wave = wave if wave.ndim == 1 else wave.mean(axis=1)
     if not len(wave):
         raise DataError(f"{path} holds no sound; remove it or record it again")
     if not np.isfinite(wave).all():
         raise DataError(f"{path} holds samples that are not numbers; write the file again")
-    if given != rate:
+    if file_rate != rate:
         from scipy.signal import resample_poly
 
-        common = math.gcd(given, rate)
-        wave = resample_poly(wave, rate // common, given // common)
-    return wave.astype(np.float32), given
+        common = math.gcd(file_rate, rate)
+        wave = resample_poly(wave, rate // common, file_rate // common)
+    return wave.astype(np.float32), file_rate
 
 
 def _whole(path: Path) -> Path | io.BytesIO:
@@ -108,9 +108,9 @@ def tell_rates(rates: Iterable[int], rate: int) -> None:
         rates: of all files.
         rate: what they were resampled to.
     """
-    other = Counter(given for given in rates if given != rate)
+    other = Counter(file_rate for file_rate in rates if file_rate != rate)
     if other:
-        shown = ", ".join(f"{n:,} of {given:,} Hz" for given, n in sorted(other.items()))
+        shown = ", ".join(f"{n:,} of {file_rate:,} Hz" for file_rate, n in sorted(other.items()))
         log.warning("recordings resampled to %s Hz: %s", f"{rate:,}", shown)
 
 
@@ -228,5 +228,5 @@ def mel_matrix(rate: int, bands: int, bins: int) -> np.ndarray:
     import keras
 
     layer = keras.layers.MelSpectrogram(sampling_rate=rate, dtype="float32")
-    found = layer.linear_to_mel_weight_matrix(bands, bins, rate, LOWEST, rate / 2)
-    return np.asarray(keras.ops.convert_to_numpy(found), np.float64)
+    weights = layer.linear_to_mel_weight_matrix(bands, bins, rate, LOWEST, rate / 2)
+    return np.asarray(keras.ops.convert_to_numpy(weights), np.float64)

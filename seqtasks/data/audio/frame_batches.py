@@ -26,8 +26,8 @@ class Frames(Ragged):
         return cls(np.concatenate([np.zeros((0, width), np.float32), *rows]), np.cumsum(lengths))
 
     def __getitem__(self, index: slice | np.ndarray) -> Frames:
-        found = super().__getitem__(index)
-        return Frames(found.values, found.ends)
+        ragged = super().__getitem__(index)
+        return Frames(ragged.values, ragged.ends)
 
     def padded(self, fill: int = 0, least: int = 1) -> np.ndarray:
         """All rows, right-padded to the longest, (rows, time, width); time is at least `least`."""
@@ -47,9 +47,9 @@ class FrameBatches(Buckets):
         how: of `Buckets`.
     """
 
-    def __init__(self, examples: Examples, *how: Any, shift: int = 0, **more: Any):
+    def __init__(self, examples: Examples, *how: Any, shift: int = 0, **keywords: Any):
         self.shift = shift
-        super().__init__(examples, *how, **more)
+        super().__init__(examples, *how, **keywords)
 
     def __getitem__(self, index: int) -> Any:
         rows = self.examples.take(self.rows(index))

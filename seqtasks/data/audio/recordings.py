@@ -62,27 +62,27 @@ def load(source: Source, rate: int) -> Recordings:
         DataError: missing or damaged data, a file of another name, fewer than two labels.
     """
     if source.kind == "tfds":
-        found, given = _prepared(source), [8000]
+        entries, file_rates = _prepared(source), [8000]
     elif source.kind == "builtin":
-        found, given = synthetic_speech.syllables(), [synthetic_speech.RATE]
+        entries, file_rates = synthetic_speech.syllables(), [synthetic_speech.RATE]
     else:
         assert source.folder is not None
-        found, given = _folder(source.folder, rate)
-    if source.kind != "files" and given[0] != rate:
+        entries, file_rates = _folder(source.folder, rate)
+    if source.kind != "files" and file_rates[0] != rate:
         from scipy.signal import resample_poly
 
-        found = [(*names, resample_poly(wave, rate, given[0]).astype(np.float32)) for *names, wave in found]
-    tell_rates(given, rate)
-    found.sort(key=lambda recording: recording[:3])
-    found = [found[i] for i in np.random.default_rng(0).permutation(len(found))]
-    labels, speakers, numbers, waves = (list(column) for column in zip(*found, strict=True))
+        entries = [(*names, resample_poly(wave, rate, file_rates[0]).astype(np.float32)) for *names, wave in entries]
+    tell_rates(file_rates, rate)
+    entries.sort(key=lambda recording: recording[:3])
+    entries = [entries[i] for i in np.random.default_rng(0).permutation(len(entries))]
+    labels, speakers, numbers, waves = (list(column) for column in zip(*entries, strict=True))
     if len(set(labels)) < 2:
         raise DataError(f"{source} has only the label {labels[0]}; classification takes two or more")
     rows = Ragged.of(waves, "float32")
     names = np.frombuffer("\n".join(f"{a}_{b}_{c}" for a, b, c in zip(labels, speakers, numbers, strict=True)).encode(),
                           np.uint8)  # fmt: skip
-    told = fingerprint({"waves": rows.values, "ends": rows.ends, "names": names, "rate": np.array(rate)})
-    return Recordings(rows, labels, speakers, numbers, rate, source, told)
+    digest = fingerprint({"waves": rows.values, "ends": rows.ends, "names": names, "rate": np.array(rate)})
+    return Recordings(rows, labels, speakers, numbers, rate, source, digest)
 
 
 def split(recordings: Recordings, speaker: str | None = None) -> dict[str, np.ndarray]:
@@ -144,7 +144,7 @@ def _folder(folder: Path, rate: int) -> tuple[list[tuple[str, str, int, np.ndarr
         raise DataError(f"{folder} has no WAV file; put files there named label_speaker_number.wav")
     named = [_named(utf8_name(path), path) for path in paths]
     read = [(names, read_wav(path, rate)) for names, path in zip(named, paths, strict=True)]
-    return [(*names, wave) for names, (wave, _) in read], [given for _, (_, given) in read]
+    return [(*names, wave) for names, (wave, _) in read], [file_rate for _, (_, file_rate) in read]
 
 
 def _named(name: str, path: Path | None = None) -> tuple[str, str, int]:

@@ -83,11 +83,11 @@ def load(source: Source, counts: dict[str, int], side: int) -> Captioned:
     if source.name == "coco_captions":
         return _coco(source, side)
     splits = labelled_images.load(source.whole())  # limits count scenes
-    found = scenes(splits, counts)
+    pictures = scenes(splits, counts)
     captions: dict[str, list[tuple[str, ...]]] = {
-        part: [(sentence(row),) for row in images.combinations] for part, images in found.items()
+        part: [(sentence(row),) for row in images.combinations] for part, images in pictures.items()
     }
-    return Captioned(found, captions, splits.fingerprint)
+    return Captioned(pictures, captions, splits.fingerprint)
 
 
 def read_image(path: Path, side: int) -> np.ndarray:
@@ -129,9 +129,9 @@ def _folder(source: Source, side: int) -> Captioned:
     members = {part: chosen[: source.limits[part]] for part, chosen in _members(table, names_of_rows).items()}
     needed = {name for part in members.values() for name in part}
     pictures = {name: read_image(place, side) for name, place in places.items() if place is not None and name in needed}
-    found = {part: Pictures(np.stack([pictures[name] for name in chosen])) for part, chosen in members.items()}
-    said = {part: [captions[name] for name in chosen] for part, chosen in members.items()}
-    return Captioned(found, said, _fingerprint(found, said))
+    images = {part: Pictures(np.stack([pictures[name] for name in chosen])) for part, chosen in members.items()}
+    sentences = {part: [captions[name] for name in chosen] for part, chosen in members.items()}
+    return Captioned(images, sentences, _fingerprint(images, sentences))
 
 
 def _place(folder: Path, name: str) -> Path | None:
@@ -145,19 +145,19 @@ def _members(table: Table, names_of_rows: Sequence[str]) -> dict[str, list[str]]
         splits: dict[str, str] = {}
         for name, split in zip(names_of_rows, table.column("split", "keep one"), strict=True):
             splits.setdefault(name, {"val": "validation", "dev": "validation"}.get(split, split))
-        found = {part: [name for name in names if splits[name] == part] for part in PARTS}
+        members = {part: [name for name in names if splits[name] == part] for part in PARTS}
         if other := sorted(set(splits.values()) - set(PARTS)):
             raise DataError(f"{path}: split is {other[0]!r}; allowed: {', '.join(PARTS)}")
     else:
         order = [names[i] for i in np.random.default_rng(0).permutation(len(names))]
         n = {part: max(1, round(share * len(names))) for part, share in SHARES.items()}
-        found = {"validation": order[: n["validation"]], "test": order[n["validation"] : sum(n.values())]}
-        found = {"train": order[sum(n.values()) :], **found}
-    if nothing := [part for part, chosen in found.items() if not chosen]:
+        members = {"validation": order[: n["validation"]], "test": order[n["validation"] : sum(n.values())]}
+        members = {"train": order[sum(n.values()) :], **members}
+    if nothing := [part for part, chosen in members.items() if not chosen]:
         raise DataError(
             f"{path} leaves no image for {nothing[0]}; it has {len(names)}; give at least one for each split"
         )
-    return found
+    return members
 
 
 def _coco(source: Source, side: int) -> Captioned:
@@ -191,4 +191,4 @@ def _line(text: str) -> str:
 def _fingerprint(images: dict[str, Pictures], captions: dict[str, list[tuple[str, ...]]]) -> str:
     lines = {part: "\n".join("\t".join(row) for row in rows).encode() for part, rows in captions.items()}
     arrays = {f"{part}/captions": np.frombuffer(text, np.uint8) for part, text in lines.items()}
-    return fingerprint(arrays | {f"{part}/image": found.array for part, found in images.items()})
+    return fingerprint(arrays | {f"{part}/image": pictures.array for part, pictures in images.items()})

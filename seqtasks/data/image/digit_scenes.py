@@ -34,15 +34,15 @@ def combinations() -> dict[str, np.ndarray]:
     alone = [(d, n, ALONE, 0, 0) for d in range(10) for n in range(3)]
     both = [(d, n, r, e, m) for d, e in itertools.combinations(range(10), 2) for r, n, m in np.ndindex(4, 3, 3)]
     rng = np.random.default_rng(0)
-    found: dict[str, list[np.ndarray]] = {"train": [], "validation": [], "test": []}
+    parts: dict[str, list[np.ndarray]] = {"train": [], "validation": [], "test": []}
     for kind in (alone, both):
         rows, begin = rng.permutation(np.array(kind)), 0
         for part, share in SHARES.items():
             count = round(share * len(rows))
-            found[part].append(rows[begin : begin + count])
+            parts[part].append(rows[begin : begin + count])
             begin += count
-        found["train"].append(rows[begin:])
-    return {part: np.concatenate(rows) for part, rows in found.items()}
+        parts["train"].append(rows[begin:])
+    return {part: np.concatenate(rows) for part, rows in parts.items()}
 
 
 def sentence(combination: np.ndarray) -> str:
@@ -130,7 +130,7 @@ def scenes(splits: Splits, counts: dict[str, int]) -> dict[str, Scenes]:
             are halved as often as it takes.
         counts: scenes of each split.
     """
-    found = {}
+    parts = {}
     for seed, (part, rows) in enumerate(combinations().items()):
         examples = getattr(splits, part)
         digits = examples.inputs["image"]
@@ -139,5 +139,5 @@ def scenes(splits: Splits, counts: dict[str, int]) -> dict[str, Scenes]:
             digits = digits.reshape(n, height // 2, 2, width // 2, 2).mean(axis=(2, 4)).round().astype(np.uint8)
         members = tuple(np.flatnonzero(examples.targets == digit) for digit in range(10))
         chosen = rows[np.random.default_rng(seed).integers(0, len(rows), counts[part])]
-        found[part] = Scenes(chosen, np.arange(counts[part]), digits, members, seed)
-    return found
+        parts[part] = Scenes(chosen, np.arange(counts[part]), digits, members, seed)
+    return parts

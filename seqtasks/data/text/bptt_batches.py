@@ -168,7 +168,7 @@ def document_starts(examples: Examples, vocabulary: Vocabulary, after: Literal["
     shown = [vocabulary.decode([number]) for number in range(len(vocabulary))]
     breaks = np.array([len(text) - len(text.rstrip("\n")) for text in shown])
     only = np.array([text != "" and not text.strip("\n") for text in shown])
-    found, last = [], np.zeros(1, bool)
+    starts, last = [], np.zeros(1, bool)
     piece = 1 << 22  # the text may be larger than the memory
     for begin in range(0, len(examples), piece):
         tokens = np.asarray(examples.inputs["tokens"][begin : begin + piece])
@@ -177,5 +177,5 @@ def document_starts(examples: Examples, vocabulary: Vocabulary, after: Literal["
             before = np.concatenate([last, ends[:-1]])
             last, ends = ends[-1:], (breaks[tokens] > 1) | (before & only[tokens])
         ends &= ~only[np.asarray(examples.targets[begin : begin + piece])]  # more empty lines may follow
-        found.append(begin + np.flatnonzero(ends))
-    return np.concatenate(found)
+        starts.append(begin + np.flatnonzero(ends))
+    return np.concatenate(starts)

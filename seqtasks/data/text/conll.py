@@ -85,23 +85,23 @@ def splits_of(folder: Path) -> dict[str, Path]:
         raise DataError(f"{folder} is no folder; give one with a file for each of {', '.join(ROLES)}")
     ends = (*SUFFIXES, *(f".{word}" for words in ROLES.values() for word in words))
     files = sorted(path for path in folder.iterdir() if path.suffix.lower() in ends and path.is_file())
-    found: dict[str, list[Path]] = {role: [] for role in ROLES}
+    by_role: dict[str, list[Path]] = {role: [] for role in ROLES}
     for path in [path for path in files if path.suffix.lower() == ".conllu"] or files:
         words = re.split(r"[\W\d_]+", path.name.lower())
         roles = [role for word in words for role, names in ROLES.items() if word in names]
         if roles:
-            found[roles[-1]].append(path)
-    for role, paths in found.items():
+            by_role[roles[-1]].append(path)
+    for role, paths in by_role.items():
         if not paths:
-            there = ", ".join(path.name for path in files) or "no such file"
+            listing = ", ".join(path.name for path in files) or "no such file"
             raise DataError(
-                f"{folder} has no file for {role}, but {there}; allowed: a name with {' or '.join(ROLES[role])} "
+                f"{folder} has no file for {role}, but {listing}; allowed: a name with {' or '.join(ROLES[role])} "
                 f"that ends in {', '.join(SUFFIXES)}; add or rename it"
             )
         if len(paths) > 1:
             names = ", ".join(path.name for path in paths)
             raise DataError(f"{folder} has {len(paths)} files for {role}: {names}; allowed: one; move the others away")
-    return {role: path for role, (path,) in found.items()}
+    return {role: path for role, (path,) in by_role.items()}
 
 
 def _check(column: str) -> None:
@@ -114,16 +114,16 @@ def _sentences(path: Path, rows: Iterator[tuple[str, str] | None]) -> Iterator[S
     """Gathers words and labels up to each None."""
     words: list[str] = []
     labels: list[str] = []
-    some = False
+    any_sentence = False
     for row in chain(rows, [None]):
         if row is not None:
             words.append(row[0])
             labels.append(row[1])
         elif words:
-            some = True
+            any_sentence = True
             yield words, labels
             words, labels = [], []
-    if not some:
+    if not any_sentence:
         raise DataError(f"{path} has no sentence; allowed: CoNLL-U, or rows of word and label; give such a file")
 
 
@@ -225,6 +225,6 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
         yield number, line.strip(" \t")
 
 
-def _broken(path: Path, number: int, found: str, allowed: str) -> DataError:
-    found = found if len(found) <= 100 else found[:100] + "…"
-    return DataError(f"{path}, line {number}: found {found}; allowed: {allowed}; repair that line")
+def _broken(path: Path, number: int, received: str, allowed: str) -> DataError:
+    received = received if len(received) <= 100 else received[:100] + "…"
+    return DataError(f"{path}, line {number}: found {received}; allowed: {allowed}; repair that line")

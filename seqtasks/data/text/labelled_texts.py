@@ -131,17 +131,17 @@ def _files(path: Path, text: str, label: str) -> dict[str, Texts]:
     if path.is_file():
         return {"train": _table(path, text, label)}
     files = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
-    found = {}
+    parts = {}
     for part, names in ROLES.items():
         here = [file for file in files if file.stem.lower() in names]
         if len(here) > 1:
             raise DataError(f"{path} has {' and '.join(file.name for file in here)}; keep one file for {part}")
         if here:
-            found[part] = _table(here[0], text, label)
-    if "train" not in found:
+            parts[part] = _table(here[0], text, label)
+    if "train" not in parts:
         shown = ", ".join(file.name for file in files) or "no CSV or TSV file"
         raise DataError(f"{path} has {shown}; needed: train.csv or train.tsv, or give the path of one file")
-    return found
+    return parts
 
 
 def _table(path: Path, text: str, label: str) -> Texts:

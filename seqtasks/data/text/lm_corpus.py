@@ -64,7 +64,7 @@ def numbered(source: str, parts: Parts, **vocabulary: Any) -> Splits:
     spec = {
         "vocabulary": known.to_text(),
         "size": len(known),
-        "tokens": {part: len(found) + 1 for part, found in examples.items()},
+        "tokens": {part: len(rows) + 1 for part, rows in examples.items()},
     }
     digests = "-".join(dict.fromkeys(text.digest for text, _, _ in parts.values()))
     return Splits(**examples, source=source, fingerprint=digests[:50], spec=spec)
@@ -128,22 +128,22 @@ def _texts(source: Source) -> dict[str, Text]:
     if source.kind == "tfds":
         has = NAMES if source.name == "tiny_shakespeare" else ("train", "test")
         arrays = tfds.load(source, has, ["text"])
-        found = {part: tfds.texts(arrays, f"{part}/text") for part in has}
-        if "validation" not in found:  # many texts: each is a line, and of those for training one in twenty is held out
-            found = {part: [text.replace("\n", " ") + "\n" for text in texts] for part, texts in found.items()}
-            cut = len(found["train"]) * 19 // 20
-            found |= {"train": found["train"][:cut], "validation": found["train"][cut:]}
-        return {part: Text(found[part]) for part in NAMES}
+        splits = {part: tfds.texts(arrays, f"{part}/text") for part in has}
+        if "validation" not in splits:  # many texts, each a line; of those for training one in twenty is held out
+            splits = {part: [text.replace("\n", " ") + "\n" for text in texts] for part, texts in splits.items()}
+            cut = len(splits["train"]) * 19 // 20
+            splits |= {"train": splits["train"][:cut], "validation": splits["train"][cut:]}
+        return {part: Text(splits[part]) for part in NAMES}
     if source.kind == "builtin":
         return {"all": Text([_reference()])}
     assert source.folder is not None
     layout = {"train": "train.txt", "validation": "valid.txt", "test": "test.txt"}
-    there = {part: source.folder / file for part, file in layout.items() if (source.folder / file).is_file()}
-    if not there:
+    paths = {part: source.folder / file for part, file in layout.items() if (source.folder / file).is_file()}
+    if not paths:
         return {"all": Text(find_files(source.folder))}
-    if missing := [file for part, file in layout.items() if part not in there]:
+    if missing := [file for part, file in layout.items() if part not in paths]:
         raise DataError(
-            f"{source.folder} has {', '.join(path.name for path in there.values())} but not {', '.join(missing)}; "
+            f"{source.folder} has {', '.join(path.name for path in paths.values())} but not {', '.join(missing)}; "
             "give all three, or any other names for one text that is cut into splits"
         )
-    return {part: Text([path]) for part, path in there.items()}
+    return {part: Text([path]) for part, path in paths.items()}

@@ -113,7 +113,7 @@ def _without_empty(rows: Lines, source: Source) -> Lines:
 
 
 def _folder(folder: Path, languages: tuple[str, str]) -> dict[str, Lines]:
-    found: dict[str, Lines] = {}
+    parts: dict[str, Lines] = {}
     files = sorted(path for path in folder.iterdir() if path.is_file())
     suffixes = sorted({path.suffix[1:] for path in files if path.stem in sum(ROLES.values(), ())})
     for part, names in ROLES.items():
@@ -127,11 +127,11 @@ def _folder(folder: Path, languages: tuple[str, str]) -> dict[str, Lines]:
                     f"{folder} has no {missing[0]}; its languages are {', '.join(suffixes)}: set options.source and "
                     "options.target"
                 )
-            found[part] = _both(*paths)
-    if "train" not in found:
+            parts[part] = _both(*paths)
+    if "train" not in parts:
         shown = f"; its languages are {', '.join(suffixes)}: set options.source and options.target" if suffixes else ""
         raise DataError(f"{folder} has no train.{languages[0]} and train.{languages[1]}{shown}")
-    return found
+    return parts
 
 
 def _both(one: Path, other: Path) -> Lines:

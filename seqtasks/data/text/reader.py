@@ -32,21 +32,21 @@ class Text:
 
     def pieces(self, start: int = 0, stop: int | None = None) -> Iterator[str]:
         """The characters from `start` to before `stop`, in pieces that end in whitespace where they can."""
-        begin, rest = 0, ""
+        begin, buffer = 0, ""
         for piece in self._read():
             end = begin + len(piece)
             if end > start and (stop is None or begin < stop):
-                rest += piece[max(0, start - begin) : None if stop is None else stop - begin]
-                cut = max(rest.rfind(" "), rest.rfind("\n")) + 1
+                buffer += piece[max(0, start - begin) : None if stop is None else stop - begin]
+                cut = max(buffer.rfind(" "), buffer.rfind("\n")) + 1
                 if cut:
-                    yield rest[:cut]
-                    rest = rest[cut:]
-                elif len(rest) > 4 * PIECE:
-                    yield rest
-                    rest = ""
+                    yield buffer[:cut]
+                    buffer = buffer[cut:]
+                elif len(buffer) > 4 * PIECE:
+                    yield buffer
+                    buffer = ""
             begin = end
-        if rest:
-            yield rest
+        if buffer:
+            yield buffer
 
     @cached_property
     def facts(self) -> tuple[int, str]:
@@ -81,10 +81,10 @@ def find_files(folder: Path) -> list[Path]:
     """
     if folder.is_file():
         return [folder]
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    if not found:
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    if not paths:
         raise DataError(f"{folder} has no text file; allowed: {', '.join(SUFFIXES)}; or give the path of one file")
-    return found
+    return paths
 
 
 def read_lines(path: Path) -> list[str]:
@@ -102,12 +102,12 @@ def iter_lines(path: Path) -> Iterator[str]:
     Raises:
         DataError: as `read_lines`, when the place is reached.
     """
-    rest = ""
+    buffer = ""
     for piece in _read_file(path):
-        *lines, rest = (rest + piece).split("\n")
+        *lines, buffer = (buffer + piece).split("\n")
         yield from lines
-    if rest:
-        yield rest
+    if buffer:
+        yield buffer
 
 
 def split_lines(text: str) -> list[str]:
@@ -140,14 +140,14 @@ def _read_file(path: Path) -> Iterator[str]:
     if position == 0:
         raise DataError(f"{path} is empty; give a text file with content")
     try:
-        rest = held + decoder.decode(b"", final=True)
+        tail = held + decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
         raise DataError(
             f"{path} is not UTF-8: it ends inside a character; copy it anew if it was cut short, or convert it, e.g. "
             f"{_conversion(path, 'WINDOWS-1252')}"
         ) from error
-    if rest:
-        yield _unix(rest)
+    if tail:
+        yield _unix(tail)
 
 
 def _split(text: str) -> list[str]:

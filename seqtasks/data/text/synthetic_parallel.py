@@ -91,8 +91,10 @@ def english(n: int) -> str:
         return ENGLISH_TENS[n // 10] + (f"-{ENGLISH[n % 10]}" if n % 10 else "")
     if n < 1000:
         return f"{ENGLISH[n // 100]} hundred" + (f" and {english(n % 100)}" if n % 100 else "")
-    rest = n % 1000
-    return f"{english(n // 1000)} thousand" + ((" and " if rest < 100 else " ") + english(rest) if rest else "")
+    remainder = n % 1000
+    return f"{english(n // 1000)} thousand" + (
+        (" and " if remainder < 100 else " ") + english(remainder) if remainder else ""
+    )
 
 
 def german(n: int, last: bool = True) -> str:
@@ -118,8 +120,8 @@ def english_date(day: int, month: int, year: int) -> str:
         which = f"{ENGLISH_TENS[day // 10]}-{ENGLISH_ORDINALS.get(day % 10, ENGLISH[day % 10] + 'th')}"
     else:
         which = f"{ENGLISH_TENS[day // 10][:-1]}ieth"
-    century, rest = english(year // 100), year % 100
-    later = "hundred" if rest == 0 else f"oh {ENGLISH[rest]}" if rest < 10 else english(rest)
+    century, yy = english(year // 100), year % 100
+    later = "hundred" if yy == 0 else f"oh {ENGLISH[yy]}" if yy < 10 else english(yy)
     return f"the {which} of {ENGLISH_MONTHS[month - 1]} {century} {later}"
 
 

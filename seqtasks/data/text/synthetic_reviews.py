@@ -44,6 +44,6 @@ def opinions(count: int, seed: int) -> tuple[list[str], list[str]]:
 def _clause(rng: np.random.Generator, positive: bool) -> str:
     form = rng.integers(3)
     words = GOOD if positive == (form != 1) else BAD
-    said = " ".join(word for word in (rng.choice(STRONG), rng.choice(words)) if word)
+    opinion = " ".join(word for word in (rng.choice(STRONG), rng.choice(words)) if word)
     between = ("was", "was not", "was never anything but")[form]
-    return f"the {rng.choice(NOUNS)} {between} {said}"
+    return f"the {rng.choice(NOUNS)} {between} {opinion}"

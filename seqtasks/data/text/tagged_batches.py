@@ -52,10 +52,10 @@ class TaggedBatches(Buckets):
         *how: Any,
         word_dropout: float = 0.0,
         characters: bool = True,
-        **more: Any,
+        **keywords: Any,
     ):
         self.types, self.word_dropout, self.characters = types, word_dropout, characters
-        super().__init__(examples, *how, **more)
+        super().__init__(examples, *how, **keywords)
 
     def make(self, index: int, extra: int = 0) -> Any:
         rng = np.random.default_rng((self.seed, self.epoch, self.start + index))
@@ -70,8 +70,8 @@ class TaggedBatches(Buckets):
         width = max(1, int(words.lengths.max())) + extra
         inputs = {"words": Ragged(numbers, words.ends).padded(least=width), "targets": rows.targets.padded(least=width)}
         if self.characters:
-            found, places = np.unique(words.values, return_inverse=True)
-            letters = self.types.letters[found]
+            distinct, places = np.unique(words.values, return_inverse=True)
+            letters = self.types.letters[distinct]
             inputs["places"] = Ragged(places.astype(np.int32), words.ends).padded(least=width)
             inputs["characters"] = letters.padded(least=max(1, int(letters.lengths.max())) + extra)
         return inputs, inputs["targets"], (inputs["words"] > 0).astype(np.float32)

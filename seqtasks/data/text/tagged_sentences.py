@@ -65,15 +65,15 @@ def load(source: Source, column: str) -> Tagged:
     """
     name = str(source)
     if source.kind == "tfds":
-        found = _treebank(source, column)
+        sentences = _treebank(source, column)
     elif source.kind == "files":
         assert source.folder is not None
-        found = _files(source, source.folder, column)
+        sentences = _files(source, source.folder, column)
     else:
-        found, name = _python(), f"{source} of Python {platform.python_version()}"
+        sentences, name = _python(), f"{source} of Python {platform.python_version()}"
     parts = {
         part: [(words, labels) for words, labels in rows if words][: source.limits[part]]
-        for part, rows in found.items()
+        for part, rows in sentences.items()
     }
     for part, rows in parts.items():
         if not rows:
@@ -96,22 +96,22 @@ def load(source: Source, column: str) -> Tagged:
 def _files(source: Source, path: Path, column: str) -> dict[str, list[Sentence]]:
     if path.is_dir():
         return {part: list(conll.read(file, column)) for part, file in conll.splits_of(path).items()}
-    rest = list(conll.read(path, column))
-    if len(rest) < 3:
-        raise DataError(f"{source}: {len(rest)} sentences for training, validation and test; give 3 or more")
-    found, tenth = {}, len(rest) // 10
+    remaining = list(conll.read(path, column))
+    if len(remaining) < 3:
+        raise DataError(f"{source}: {len(remaining)} sentences for training, validation and test; give 3 or more")
+    parts, tenth = {}, len(remaining) // 10
     for part in ("test", "validation"):
-        kept, held = spread(len(rest), tenth)
-        known = {label for i in kept for label in rest[i][1]}
+        kept, held = spread(len(remaining), tenth)
+        known = {label for i in kept for label in remaining[i][1]}
         chosen: dict[int, None] = {}
         for i in held:
-            if known.issuperset(rest[i][1]):
+            if known.issuperset(remaining[i][1]):
                 chosen[i] = None
             else:
-                known.update(rest[i][1])
-        found[part] = [rest[i] for i in chosen]
-        rest = [sentence for i, sentence in enumerate(rest) if i not in chosen]
-    return {"train": rest, "validation": found["validation"], "test": found["test"]}
+                known.update(remaining[i][1])
+        parts[part] = [remaining[i] for i in chosen]
+        remaining = [sentence for i, sentence in enumerate(remaining) if i not in chosen]
+    return {"train": remaining, "validation": parts["validation"], "test": parts["test"]}
 
 
 def is_iob1(rows: Iterable[Sentence]) -> bool:
@@ -159,11 +159,11 @@ def _bytes(rows: list[Sentence]) -> np.ndarray:
 def _treebank(source: Source, column: str) -> dict[str, list[Sentence]]:
     field = column if column in COLUMNS else "feats"
     arrays = tfds.load(source, ["train", "dev", "test"], ["tokens", "head", field])
-    found = {}
+    parts = {}
     for part, split in zip(PARTS, ("train", "dev", "test"), strict=True):
         rows = zip(*(tfds.sequences(arrays, f"{split}/{key}") for key in ("tokens", "head", field)), strict=True)
-        found[part] = [_words_only(words, heads, values, column) for words, heads, values in rows]
-    return found
+        parts[part] = [_words_only(words, heads, values, column) for words, heads, values in rows]
+    return parts
 
 
 def _words_only(words: list[str], heads: list[str], values: list[str], column: str) -> Sentence:
@@ -179,12 +179,12 @@ def _python() -> dict[str, list[Sentence]]:
 
     All modules have ten million characters, which take half an hour for no better a lesson.
     """
-    found: dict[str, list[Sentence]] = {part: [] for part in PARTS}
+    parts: dict[str, list[Sentence]] = {part: [] for part in PARTS}
     paths = sorted(Path(sysconfig.get_path("stdlib")).glob("*.py"))[::6]
     for number, path in enumerate(paths):
         part = {8: "validation", 9: "test"}.get(number % 10, "train")
-        found[part] += _pieces(path.read_text(encoding="utf-8"))
-    return found
+        parts[part] += _pieces(path.read_text(encoding="utf-8"))
+    return parts
 
 
 def _pieces(code: str, most: int = 400) -> Iterator[Sentence]:

@@ -33,13 +33,13 @@ def vocabulary_of(text: Text, start: int, stop: int | None, **settings: Any) -> 
     path = _path(["vocabulary", text.digest, start, stop, settings]).with_suffix(".json")
     if path.is_file():
         return Vocabulary(path.read_text(encoding="utf-8"))
-    found = Vocabulary.train(texts=text.pieces(start, stop), **settings)
+    vocabulary = Vocabulary.train(texts=text.pieces(start, stop), **settings)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, found.to_text())
+        write_text(path, vocabulary.to_text())
     except OSError as error:
         log.warning("the vocabulary cannot be kept in %s (%s); set SEQTASKS_CACHE", path.parent, error)
-    return found
+    return vocabulary
 
 
 def encode(text: Text, vocabulary: Vocabulary, start: int = 0, stop: int | None = None) -> np.ndarray:

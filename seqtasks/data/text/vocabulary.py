@@ -102,8 +102,8 @@ class Vocabulary:
         model = tokenizer.model
         if kind != "bpe":  # a text may hold the word <unk>, which the library counts as another than its own
             known = tokenizer.get_vocab()
-            rest = sorted(known.keys() - set(special), key=known.__getitem__)
-            names = [*special, *(_frequent(texts, min_frequency) if counted else rest)]
+            ordered = sorted(known.keys() - set(special), key=known.__getitem__)
+            names = [*special, *(_frequent(texts, min_frequency) if counted else ordered)]
             model = models.WordLevel({name: number for number, name in enumerate(names[:size])}, UNKNOWN)
         # A special token is cut out of any text before all else: the characters "<unk>" of a text must stay five.
         plain = Tokenizer(model)
@@ -137,8 +137,8 @@ class Vocabulary:
             return
         pieces = (part for text in texts for part in self._cut(text))
         while batch := list(islice(pieces, _BATCH)):
-            for found in self._tokenizer.encode_batch_fast(batch, add_special_tokens=False):
-                yield np.array(found.ids, self.dtype)
+            for encoding in self._tokenizer.encode_batch_fast(batch, add_special_tokens=False):
+                yield np.array(encoding.ids, self.dtype)
 
     def _look_up(self, text: str) -> np.ndarray:
         """The same as `encode` for characters, a hundred times as fast."""
@@ -167,8 +167,8 @@ class Vocabulary:
 
     def number(self, token: str) -> int | None:
         """The number of a unit; None if it is unknown."""
-        found = self._tokenizer.token_to_id(token)
-        return None if found is None else int(found)
+        index = self._tokenizer.token_to_id(token)
+        return None if index is None else int(index)
 
     def to_text(self) -> str:
         """JSON in the format of `tokenizers`."""
@@ -196,7 +196,7 @@ def _frequent(texts: Iterable[str], least: int) -> list[str]:
     """The characters that come at least so often, in the order of the library: frequent ones first, then by number."""
     counts = np.zeros(sys.maxunicode + 1, np.int64)
     for text in texts:
-        found, times = np.unique(_points(text), return_counts=True)
-        counts[found] += times
+        points, times = np.unique(_points(text), return_counts=True)
+        counts[points] += times
     order = np.argsort(-counts, kind="stable")
     return [chr(point) for point in order[: np.count_nonzero(counts >= max(least, 1))]]

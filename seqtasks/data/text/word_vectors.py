@@ -32,7 +32,7 @@ def read_vectors(path: Path, wanted: Collection[str]) -> dict[str, np.ndarray]:
     Raises:
         DataError: the file cannot be read, or a line has another width than the first.
     """
-    found: dict[str, np.ndarray] = {}
+    vectors: dict[str, np.ndarray] = {}
     width, wanted = None, frozenset(wanted)
     for number, line in enumerate(_lines(path), 1):
         parts = line.rstrip(" ").split(" ")
@@ -46,11 +46,11 @@ def read_vectors(path: Path, wanted: Collection[str]) -> dict[str, np.ndarray]:
                 f"{path}, line {number}: {line.strip()[:40]!r} is not a word and {width or 'some'} numbers; "
                 "allowed: the text layout of GloVe or fastText; repair or remove the line"
             )
-        if word in wanted and word not in found:
-            found[word] = _numbers(path, number, parts[-width:])
+        if word in wanted and word not in vectors:
+            vectors[word] = _numbers(path, number, parts[-width:])
     if width is None:
         raise DataError(f"{path} holds no vector; allowed: lines of a word and its numbers")
-    return found
+    return vectors
 
 
 def _lines(path: Path) -> Iterator[str]:
@@ -95,13 +95,13 @@ def start_from(embedding: keras.layers.Embedding, names: Sequence[str], path: Pa
         DataError: see `read_vectors`; none of the words is there.
         ConfigError: the vectors have another width.
     """
-    rows, found = keras.ops.convert_to_numpy(embedding.embeddings), read_vectors(path, names)
-    if not found:
+    rows, vectors = keras.ops.convert_to_numpy(embedding.embeddings), read_vectors(path, names)
+    if not vectors:
         raise DataError(f"{path} has none of the {len(names):,} words; give vectors of their language")
-    width = len(next(iter(found.values())))
+    width = len(next(iter(vectors.values())))
     if width != rows.shape[1]:
         raise ConfigError(
             f"{path} has vectors of {width} numbers, but {option} is {rows.shape[1]}; set {option}={width}"
         )
-    embedding.embeddings.assign(np.array([found.get(name, row) for name, row in zip(names, rows, strict=True)]))
-    log.warning("%s has %s of the %s words; the others begin at random", path, f"{len(found):,}", f"{len(names):,}")
+    embedding.embeddings.assign(np.array([vectors.get(name, row) for name, row in zip(names, rows, strict=True)]))
+    log.warning("%s has %s of the %s words; the others begin at random", path, f"{len(vectors):,}", f"{len(names):,}")

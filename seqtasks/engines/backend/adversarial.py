@@ -39,9 +39,10 @@ class Adversarial(keras.Model):
         with tf.GradientTape() as tape:
             moved = self.embed(x) + worst(vectors, slopes, x > 0, self.strength)
             _, _, scaled = self._learn(x, moved, y, weight)
-        more = tape.gradient(scaled, values)
+        adversarial_gradients = tape.gradient(scaled, values)
         both = [
-            tf.convert_to_tensor(one) + tf.convert_to_tensor(other) for one, other in zip(gradients, more, strict=True)
+            tf.convert_to_tensor(one) + tf.convert_to_tensor(other)
+            for one, other in zip(gradients, adversarial_gradients, strict=True)
         ]
         self.optimizer.apply_gradients(zip(both, variables, strict=True))
         self._loss_tracker.update_state(loss, sample_weight=tf.shape(x)[0])
@@ -71,10 +72,10 @@ def adversarial(model: keras.Model, strength: float) -> keras.Model:
         )
     made = Adversarial(model.inputs[0], model.outputs[0], name=model.name)
     embedding = model.get_layer("embedding")
-    rest = keras.Model([embedding.output, model.inputs[0]], model.outputs[0])
+    classifier = keras.Model([embedding.output, model.inputs[0]], model.outputs[0])
     # In functions, so that Keras does not take them for further layers.
     made.embed = lambda tokens: keras.ops.convert_to_tensor(embedding(tokens))
-    made.answer = lambda vectors, tokens: rest([vectors, tokens], training=True)
+    made.answer = lambda vectors, tokens: classifier([vectors, tokens], training=True)
     made.strength = strength
     return made
 

@@ -30,22 +30,22 @@ def input_gradient(function: Callable[..., Any]) -> Gradient:
 
         # Any shape with one trace: texts differ in length.
         @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
-        def of_tensors(x: Any, *rest: Any) -> tuple[Any, Any]:
+        def of_tensors(x: Any, *args: Any) -> tuple[Any, Any]:
             with tf.GradientTape() as tape:
                 tape.watch(x)
-                value = function(x, *rest)
+                value = function(x, *args)
             return value, tape.gradient(value, x)
 
-        return lambda x, *rest: of_tensors(tf.convert_to_tensor(x), *rest)  # type: ignore[no-any-return]
+        return lambda x, *args: of_tensors(tf.convert_to_tensor(x), *args)  # type: ignore[no-any-return]
     if backend == "jax":
         import jax
 
         return jax.jit(jax.value_and_grad(function))  # type: ignore[no-any-return]
     import torch
 
-    def of_torch(x: Any, *rest: Any) -> tuple[Any, Any]:
+    def of_torch(x: Any, *args: Any) -> tuple[Any, Any]:
         x = keras.ops.convert_to_tensor(x).detach().requires_grad_(True)
-        value = function(x, *rest)
+        value = function(x, *args)
         return value.detach(), torch.autograd.grad(value, x)[0]
 
     return of_torch
@@ -92,8 +92,8 @@ def _of_jax(
     import jax
 
     def pure(values: list[Any], other_values: list[Any], *args: Any) -> tuple[Any, tuple[Any, list[Any]]]:
-        given = [*zip(weights, values, strict=True), *zip(others, other_values, strict=True)]
-        with keras.StatelessScope(state_mapping=given) as scope:
+        mapping = [*zip(weights, values, strict=True), *zip(others, other_values, strict=True)]
+        with keras.StatelessScope(state_mapping=mapping) as scope:
             loss, output = function(*args)
         written = [scope.get_current_value(variable) for variable in others]
         return loss, (output, [old if new is None else new for old, new in zip(other_values, written, strict=True)])

@@ -92,14 +92,14 @@ def run_all(
         directions.append(Direction(KINDS[cell.native_loop], reverse, cell.W, bias, cell.U, b, states))
     real = None if mask is None else ops.cast(mask, "bool")
     numbers = None if tokens is None else ops.cast(tokens, "int32")
-    found = []
+    results = []
     for (cell, _, _), (out, *final) in zip(calls, loop(directions, x, real, sequences, numbers), strict=True):
         if not sequences:
             out = final[0]
             if real is not None:
                 out = ops.where(ops.any(real, axis=1, keepdims=True), out, ops.zeros_like(out))
-        found.append((out, final[: len(cell.states)]))
-    return found
+        results.append((out, final[: len(cell.states)]))
+    return results
 
 
 def biases(cell: Cell) -> tuple[Any, Any]:

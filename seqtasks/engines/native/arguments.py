@@ -38,8 +38,8 @@ class Direction:
         """Tensors of all that is differentiated, empty ones for what there is not: w, bias, u, b, h0, c0."""
         nothing = ops.zeros((0,), "float32")
         h0, *c0 = self.states
-        found = (self.w, self.bias, self.u, nothing if self.b is None else self.b, h0, c0[0] if c0 else nothing)
-        return [ops.convert_to_tensor(array) for array in found]
+        arrays = (self.w, self.bias, self.u, nothing if self.b is None else self.b, h0, c0[0] if c0 else nothing)
+        return [ops.convert_to_tensor(array) for array in arrays]
 
 
 def about(kind: int, reverse: bool, threads: int, known: bool, masked: bool, sequences: bool) -> np.ndarray:

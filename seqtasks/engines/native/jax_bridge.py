@@ -36,9 +36,9 @@ def loop(
     """Arguments and results are those of `tensorflow_bridge.loop`."""
     kinds, turned = tuple(d.kind for d in directions), tuple(d.reverse for d in directions)
     how = How(kinds, turned, tokens is not None, mask is not None, sequences, library.threads())
-    given = tokens_and_mask(tokens, mask)
+    steps = tokens_and_mask(tokens, mask)
     arrays = [array for d in directions for array in d.arrays()]
-    return [list(found) for found in _looped()(how, ops.convert_to_tensor(x), given, tuple(arrays))]
+    return [list(outputs) for outputs in _looped()(how, ops.convert_to_tensor(x), steps, tuple(arrays))]
 
 
 def _sizes(
@@ -54,7 +54,7 @@ def _sizes(
     if axes != (2 if how.known else 3, 2):
         raise ValueError(f"inputs have {axes[0]} axes, tokens {axes[1]}; allowed: 3, or 2 of a table and 2 of tokens")
     (rows, time), features = (tokens if how.known else x).shape[:2], x.shape[-1]
-    found, given = [], []
+    sizes, arguments = [], []
     for i, kind in enumerate(how.kinds):
         w, bias, u, b, h0, c0 = arrays[ARRAYS * i : ARRAYS * (i + 1)]
         units, named = u.shape[0], {"w": w, "bias": bias, "u": u, "b": b, "h0": h0, "c0": c0}
@@ -68,9 +68,9 @@ def _sizes(
         for name, (array, shape, dtype) in allowed.items():
             if array.shape != shape or array.dtype != dtype:
                 raise ValueError(f"{name} is {array.dtype} {array.shape}; allowed: {dtype} {shape}")
-        found.append((rows, time, features, units))
-        given.append([x, tokens, w, bias, u, b, h0, c0, mask])
-    return found, given
+        sizes.append((rows, time, features, units))
+        arguments.append([x, tokens, w, bias, u, b, h0, c0, mask])
+    return sizes, arguments
 
 
 @functools.cache
@@ -87,11 +87,11 @@ def _call(name: str, how: How, each: Sequence[Sequence[Any]], shapes: Sequence[S
     import jax
 
     _register()
-    given = [array for about, arrays in zip(how.shapes(), each, strict=True) for array in (about, *arrays)]
+    operands = [array for about, arrays in zip(how.shapes(), each, strict=True) for array in (about, *arrays)]
     wanted = [jax.ShapeDtypeStruct(shape, dtype) for of_one in shapes for shape, dtype in of_one]
-    found = jax.ffi.ffi_call(f"seqtasks_{name}", wanted, vmap_method="sequential")(*given)
+    results = jax.ffi.ffi_call(f"seqtasks_{name}", wanted, vmap_method="sequential")(*operands)
     count = len(wanted) // len(shapes)
-    return [found[i * count : (i + 1) * count] for i in range(len(shapes))]
+    return [results[i * count : (i + 1) * count] for i in range(len(shapes))]
 
 
 @functools.cache
@@ -100,12 +100,12 @@ def _looped() -> Any:
     import jax.numpy as jnp
 
     def forward(how: How, x: Any, steps: Any, arrays: Any) -> tuple[Any, Any]:
-        found, given = _sizes(how, x, steps, arrays)
+        sizes, arguments = _sizes(how, x, steps, arrays)
         shapes = []
-        for kind, (rows, time, _, units) in zip(how.kinds, found, strict=True):
+        for kind, (rows, time, _, units) in zip(how.kinds, sizes, strict=True):
             has_c = kind in HAS_C
             every, kept = (time, rows, units), (time, rows, KEPT[kind] * units)
-            own = (
+            result_shapes = (
                 (rows, time, units),
                 every,
                 every if has_c else (0,),
@@ -113,24 +113,24 @@ def _looped() -> Any:
                 (rows, units),
                 (rows, units) if has_c else (0,),
             )
-            shapes.append([(shape, "float32") for shape in own])
-        runs = _call("forward", how, given, shapes)
+            shapes.append([(shape, "float32") for shape in result_shapes])
+        runs = _call("forward", how, arguments, shapes)
         return [[run[0], *run[4:]] for run in runs], (x, steps, arrays, [run[:4] for run in runs])
 
     def backward(how: How, residuals: Any, d: Any) -> tuple[Any, ...]:
         x, steps, arrays, runs = residuals
-        found, given = _sizes(how, x, steps, arrays)
+        sizes, arguments = _sizes(how, x, steps, arrays)
         shapes = []
-        for i, (kind, (rows, time, features, units)) in enumerate(zip(how.kinds, found, strict=True)):
+        for i, (kind, (rows, time, features, units)) in enumerate(zip(how.kinds, sizes, strict=True)):
             most = min(rows * time, len(x)) if how.known else 0
-            own = [(array.shape, "float32") for array in arrays[ARRAYS * i : ARRAYS * (i + 1)]]
-            own += [
+            gradient_shapes = [(array.shape, "float32") for array in arrays[ARRAYS * i : ARRAYS * (i + 1)]]
+            gradient_shapes += [
                 ((time, rows, FOUND[kind] * units), "float32"),
                 ((most + 1,), "int32"),
                 ((most, features), "float32"),
             ]
-            shapes.append(own)
-        inputs = [[*one, *run, *slopes] for one, run, slopes in zip(given, runs, d, strict=True)]
+            shapes.append(gradient_shapes)
+        inputs = [[*one, *run, *slopes] for one, run, slopes in zip(arguments, runs, d, strict=True)]
         gradients = _call("backward", how, inputs, shapes)
         if how.known:
             dx = jnp.zeros_like(x)
@@ -138,9 +138,9 @@ def _looped() -> Any:
                 real = jnp.arange(len(rows_of)) < used[0]  # the others hold nothing, and are dropped
                 dx = dx.at[jnp.where(real, used[1:], len(x))].add(rows_of, mode="drop")
         else:
-            each = [[*one, own[ARRAYS]] for one, own in zip(given, gradients, strict=True)]
+            each = [[*one, of_one[ARRAYS]] for one, of_one in zip(arguments, gradients, strict=True)]
             dx = sum(one for (one,) in _call("inputs", how, each, [[(x.shape, "float32")]] * len(each)))
-        return dx, None, tuple(array for own in gradients for array in own[:ARRAYS])
+        return dx, None, tuple(array for of_one in gradients for array in of_one[:ARRAYS])
 
     def plain(how: How, x: Any, steps: Any, arrays: Any) -> Any:
         return forward(how, x, steps, arrays)[0]

@@ -21,9 +21,9 @@ HAS_B = {GRU, PEEPHOLE_LSTM}
 def shapes(kind: int, batch: int, features: int, units: int) -> dict[str, tuple[int, ...]]:
     """Those of the weights and first states that a kind of loop reads."""
     width = GATES[kind] * units
-    found = {"w": (features, width), "bias": (width,), "u": (units, width), "h0": (batch, units)}
-    found |= {"b": (3 * units,)} if kind in HAS_B else {}
-    return found | ({"c0": (batch, units)} if kind in HAS_C else {})
+    sizes = {"w": (features, width), "bias": (width,), "u": (units, width), "h0": (batch, units)}
+    sizes |= {"b": (3 * units,)} if kind in HAS_B else {}
+    return sizes | ({"c0": (batch, units)} if kind in HAS_C else {})
 
 
 def path() -> Path | None:
@@ -39,10 +39,10 @@ def library() -> Any:
         return None
     if "tensorflow" in sys.modules:  # which learns of operations only when their library is loaded for the first time
         operations()
-    found = ctypes.CDLL(str(file))
-    found.seqtasks_chosen.restype = ctypes.c_char_p
-    found.seqtasks_packed.restype = ctypes.c_int64
-    return found
+    handle = ctypes.CDLL(str(file))
+    handle.seqtasks_chosen.restype = ctypes.c_char_p
+    handle.seqtasks_packed.restype = ctypes.c_int64
+    return handle
 
 
 @functools.cache

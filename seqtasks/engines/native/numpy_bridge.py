@@ -16,7 +16,7 @@ _NO_ROW = 2  # of kernel.c
 
 _INPUTS = ("x", "tokens", "w", "bias", "u", "b", "h0", "c0", "mask")
 _RESULTS = ("out", "before", "c", "kept", "h_last", "c_last")
-_GRADIENTS = ("dout", "dh_last", "dc_last", "dx", "dw", "dbias", "du", "db", "dh0", "dc0", "found", "used")
+_GRADIENTS = ("dout", "dh_last", "dc_last", "dx", "dw", "dbias", "du", "db", "dh0", "dc0", "gate_grads", "used")
 
 
 class Job(ctypes.Structure):
@@ -119,7 +119,7 @@ class Gradients(NamedTuple):
     db: np.ndarray
     dh0: np.ndarray
     dc0: np.ndarray
-    found: np.ndarray  #: those of gates, from which `inputs` makes those of the inputs
+    gate_grads: np.ndarray  #: those of gates, from which `inputs` makes those of the inputs
     rows: np.ndarray  #: with tokens: which rows of the table real steps have, int32 (count,)
     dx: np.ndarray  #: and their gradients, (count, features)
 
@@ -161,7 +161,7 @@ def backward(loops: Sequence[Loop], states: Sequence[States], results: Sequence[
         ValueError: arrays of other shapes or types.
         MemoryError: there is not enough.
     """
-    found, jobs = [], []
+    gradients, jobs = [], []
     for loop, run, result in zip(loops, states, results, strict=True):
         steps, batch, _, units = loop.sizes
         one, every, has_c = (batch, units), (batch, steps, units), loop.kind in HAS_C
@@ -175,40 +175,43 @@ def backward(loops: Sequence[Loop], states: Sequence[States], results: Sequence[
         if has_c:
             _check("dc_last", result.dc_last, one)
         taken = loop.w, loop.bias, loop.u, loop.b, loop.h0, loop.c0
-        given = [empty((0,) if array is None else array.shape) for array in taken]
+        empties = [empty((0,) if array is None else array.shape) for array in taken]
         most = min(batch * steps, loop.vocabulary)
         used, dx = np.zeros(most + 1, np.int32), empty((most, loop.sizes[2]))
-        own = Gradients(*given, found=empty((steps, batch, FOUND[loop.kind] * units)), rows=used, dx=dx)
+        gradient = Gradients(*empties, gate_grads=empty((steps, batch, FOUND[loop.kind] * units)), rows=used, dx=dx)
         if not batch:  # the kernel has nothing to go over
-            for array in own:
+            for array in gradient:
                 array.fill(0)
-        found.append(own)
+        gradients.append(gradient)
         kept = {name: getattr(run, name) for name in ("out", "before", "c", "kept")}
-        arrays = {{"rows": "used"}.get(name, name): array for name, array in own._asdict().items()}
+        arrays = {{"rows": "used"}.get(name, name): array for name, array in gradient._asdict().items()}
         jobs.append(_job(loop, **kept, **result._asdict(), **arrays))
     _call(library.library().seqtasks_backward, jobs)
-    return [own._replace(rows=own.rows[1 : own.rows[0] + 1], dx=own.dx[: own.rows[0]]) for own in found]
+    return [
+        gradient._replace(rows=gradient.rows[1 : gradient.rows[0] + 1], dx=gradient.dx[: gradient.rows[0]])
+        for gradient in gradients
+    ]
 
 
-def inputs(loops: Sequence[Loop], found: Sequence[np.ndarray]) -> list[np.ndarray]:
+def inputs(loops: Sequence[Loop], gate_grads: Sequence[np.ndarray]) -> list[np.ndarray]:
     """The gradients of inputs, (batch, time, features); zero at masked steps.
 
     Args:
         loops: as `forward` had them, without tokens.
-        found: for each loop what `backward` gave.
+        gate_grads: for each loop what `backward` gave.
 
     Raises:
         ValueError: arrays of other shapes or types.
         MemoryError: there is not enough.
     """
     results, jobs = [], []
-    for loop, gates in zip(loops, found, strict=True):
+    for loop, gates in zip(loops, gate_grads, strict=True):
         steps, batch, _, units = loop.sizes
         if loop.tokens is not None:
             raise ValueError("the gradients of a table are those that `backward` gives")
-        _check("found", gates, (steps, batch, FOUND[loop.kind] * units))
+        _check("gate_grads", gates, (steps, batch, FOUND[loop.kind] * units))
         results.append(empty(loop.x.shape))
-        jobs.append(_job(loop, found=gates, dx=results[-1]))
+        jobs.append(_job(loop, gate_grads=gates, dx=results[-1]))
     _call(library.library().seqtasks_inputs, jobs)
     return results
 
@@ -229,8 +232,8 @@ def _check(name: str, array: Any, shape: tuple[int, ...], dtype: Any = np.float3
 
 
 def _job(loop: Loop, **arrays: Any) -> Job:
-    given = {name: getattr(loop, name) for name in _INPUTS} | arrays
-    addresses = {name: array.ctypes.data for name, array in given.items() if array is not None}
+    named = {name: getattr(loop, name) for name in _INPUTS} | arrays
+    addresses = {name: array.ctypes.data for name, array in named.items() if array is not None}
     return Job(*loop.sizes, loop.vocabulary, loop.kind, int(loop.reverse), library.threads(), **addresses)
 
 

@@ -39,11 +39,11 @@ def loop(
 
     def given(x: Any, tensors: Sequence[Any], *more: Sequence[Any]) -> list[Any]:
         """What an operation takes, loop by loop."""
-        found = []
+        arguments = []
         for i in range(many):
-            found += [shapes[i], x, numbers, *tensors[ARRAYS * i : ARRAYS * (i + 1)], real]
-            found += [array for arrays in more for array in arrays[i]]
-        return found
+            arguments += [shapes[i], x, numbers, *tensors[ARRAYS * i : ARRAYS * (i + 1)], real]
+            arguments += [array for arrays in more for array in arrays[i]]
+        return arguments
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
     def looped(x: Any, *tensors: Any) -> Any:
@@ -59,19 +59,19 @@ def loop(
             slopes = [(d[3 * i] if sequences else nothing, *d[3 * i + 1 : 3 * i + 3]) for i in range(many)]
             types = [*[tf.float32] * (ARRAYS + 1), tf.int32, tf.float32] * many
             flat = operations.seqtasks_backward(given(x, tensors, [run[:4] for run in runs], slopes), R=types)
-            found = [flat[GRADIENTS * i : GRADIENTS * (i + 1)] for i in range(many)]
+            per_loop = [flat[GRADIENTS * i : GRADIENTS * (i + 1)] for i in range(many)]
             if known:
                 dx = tf.zeros_like(x)
-                for *_, used, rows in found:  # the numbers of rows, and how many there are before them
+                for *_, used, rows in per_loop:  # the numbers of rows, and how many there are before them
                     dx = tf.tensor_scatter_nd_add(dx, used[1 : used[0] + 1, None], rows[: used[0]])
             else:  # an operation of its own, which TensorFlow drops where nobody asks for it
-                of_gates = [own[ARRAYS : ARRAYS + 1] for own in found]
+                of_gates = [of_one[ARRAYS : ARRAYS + 1] for of_one in per_loop]
                 dx = tf.add_n(operations.seqtasks_inputs(given(x, tensors, of_gates), R=[tf.float32] * many))
             dx.set_shape(x.shape)
-            own = [array for gradients in found for array in gradients[:ARRAYS]]
-            for array, tensor in zip(own, tensors, strict=True):
+            of_arrays = [array for gradients in per_loop for array in gradients[:ARRAYS]]
+            for array, tensor in zip(of_arrays, tensors, strict=True):
                 array.set_shape(tensor.shape)
-            return [dx, *own]
+            return [dx, *of_arrays]
 
         return [array for out, *_, h_last, c_last in runs for array in (out, h_last, c_last)], gradient
 

@@ -97,12 +97,12 @@ class NativeTextGenerator:
                         f"a layer without w reads {width} numbers; allowed: the first one, {gates} numbers"
                     )
                 del wanted["w"]
-            given = {n: a for n in ("w", "bias", "u", "b") if (a := getattr(layer, n)) is not None}
-            if set(given) != set(wanted):
-                raise ValueError(f"a layer has {', '.join(given)}; allowed: {', '.join(wanted)}")
-            found = {name: _array(name, array, wanted[name]) for name, array in given.items()}
-            self._kept += found.values()
-            pointers = {name: array.ctypes.data for name, array in found.items()}
+            present = {n: a for n in ("w", "bias", "u", "b") if (a := getattr(layer, n)) is not None}
+            if set(present) != set(wanted):
+                raise ValueError(f"a layer has {', '.join(present)}; allowed: {', '.join(wanted)}")
+            arrays = {name: _array(name, array, wanted[name]) for name, array in present.items()}
+            self._kept += arrays.values()
+            pointers = {name: array.ctypes.data for name, array in arrays.items()}
             pointers.setdefault("w", pointers["bias"])  # nothing is read there
             features = 0 if layer.w is None else width
             structures.append(_Layer(features, units, layer.kind, GATES[layer.kind], **pointers))
@@ -144,12 +144,12 @@ class NativeTextGenerator:
         if len(states) != len(self._units):
             raise ValueError(f"states of {len(states)} layers; allowed: of {len(self._units)}")
         after, structures = [], (_Layer * len(self._layers))(*self._layers)
-        for layer, kind, units, given in zip(structures, self._kinds, self._units, states, strict=True):
+        for layer, kind, units, state in zip(structures, self._kinds, self._units, states, strict=True):
             names = ("h", "c") if kind in HAS_C else ("h",)
-            own = [_array(n, s, (batch, units)).copy() for n, s in zip(names, given, strict=True)]
-            for name, array in zip(names, own, strict=True):
+            copies = [_array(n, s, (batch, units)).copy() for n, s in zip(names, state, strict=True)]
+            for name, array in zip(names, copies, strict=True):
                 setattr(layer, name, array.ctypes.data)
-            after.append(own)
+            after.append(copies)
         tokens, gains, sums = (np.zeros((batch, steps), dtype) for dtype in (np.int32, np.float32, np.float32))
         text = _Text.from_buffer_copy(self._text)
         text.layer, text.steps, text.batch, text.threads = structures, steps, batch, self._threads()
@@ -167,8 +167,8 @@ class NativeTextGenerator:
 
 
 def _array(name: str, array: Any, shape: tuple[int | None, ...]) -> np.ndarray:
-    found = np.ascontiguousarray(array, np.float32)
-    if found.ndim != len(shape) or any(n not in (None, m) for n, m in zip(shape, found.shape, strict=True)):
+    converted = np.ascontiguousarray(array, np.float32)
+    if converted.ndim != len(shape) or any(n not in (None, m) for n, m in zip(shape, converted.shape, strict=True)):
         wanted = tuple("any" if n is None else n for n in shape)
-        raise ValueError(f"{name} is {found.shape}; allowed: {wanted}".replace("'", ""))
-    return found
+        raise ValueError(f"{name} is {converted.shape}; allowed: {wanted}".replace("'", ""))
+    return converted

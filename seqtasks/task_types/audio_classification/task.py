@@ -82,20 +82,20 @@ class SoundTask(Task):
         o = self.options
         return Spectra(o.rate, o.features, o.bands, o.coefficients, o.window, o.hop)
 
-    def frames(self, waves: Ragged, told: str) -> Frames:
+    def frames(self, waves: Ragged, digest: str) -> Frames:
         """The frames of all sounds, made once.
 
         Args:
             waves: samples.
-            told: their fingerprint.
+            digest: their fingerprint.
         """
         spectra = self.spectra
 
         def make() -> dict[str, np.ndarray]:
-            found = Frames.stack([spectra(waves.row(i)) for i in range(len(waves))], spectra.width)
-            return {"sound": found.values, "ends": found.ends}
+            frames = Frames.stack([spectra(waves.row(i)) for i in range(len(waves))], spectra.width)
+            return {"sound": frames.values, "ends": frames.ends}
 
-        arrays = cached(f"{spectra} of {told}", make).arrays
+        arrays = cached(f"{spectra} of {digest}", make).arrays
         return Frames(arrays["sound"], arrays["ends"])
 
     def steps(self) -> tuple[dict[str, Any], Any, Any]:
@@ -124,7 +124,7 @@ class SoundTask(Task):
         if not names:
             raise ConfigError(f"no recording given; name one or more: seqtasks predict RUN {example}")
         read = [read_wav(Path(name), self.options.rate) for name in names]
-        tell_rates((given for _, given in read), self.options.rate)
+        tell_rates((file_rate for _, file_rate in read), self.options.rate)
         return Frames.stack([self.spectra(wave) for wave, _ in read], self.spectra.width)
 
 
@@ -134,14 +134,14 @@ class AudioTask(SoundTask):
     Options = AudioOptions
 
     def load(self, source: Source, seed: int) -> Splits:
-        found = recordings.load(source, self.options.rate)
-        frames = self.frames(found.waves, found.fingerprint)
-        rows = recordings.split(found, self.options.speaker)
-        targets = recordings.numbers_of(found.labels, found.classes)
+        corpus = recordings.load(source, self.options.rate)
+        frames = self.frames(corpus.waves, corpus.fingerprint)
+        rows = recordings.split(corpus, self.options.speaker)
+        targets = recordings.numbers_of(corpus.labels, corpus.classes)
         parts = {part: Examples({"sound": frames[index]}, targets[index]) for part, index in rows.items()}
-        spec = {"classes": found.classes, "speakers": sorted(set(found.speakers)), **moments(frames[rows["train"]])}
+        spec = {"classes": corpus.classes, "speakers": sorted(set(corpus.speakers)), **moments(frames[rows["train"]])}
         spec["counts"] = {part: len(examples) for part, examples in parts.items()}
-        return Splits(**parts, source=str(source), fingerprint=found.fingerprint, spec=spec)
+        return Splits(**parts, source=str(source), fingerprint=corpus.fingerprint, spec=spec)
 
     def build_model(self, encoder: Encoder) -> keras.Model:
         """Frames (batch, time, width) and their mask to logits (batch, classes)."""
@@ -156,10 +156,10 @@ class AudioTask(SoundTask):
         return FrameBatches(examples, batch_size, None, shuffle, seed, shift=self.options.shift)
 
     def predict_logits(self, model: keras.Model, batches: FrameBatches) -> np.ndarray:
-        found = np.zeros((len(batches.examples), len(self.classes)))
+        logits = np.zeros((len(batches.examples), len(self.classes)))
         for index in range(len(batches)):
-            found[batches.rows(index)] = model.predict_on_batch(batches[index][0])
-        return found
+            logits[batches.rows(index)] = model.predict_on_batch(batches[index][0])
+        return logits
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
         def linear() -> Baseline:
@@ -182,10 +182,10 @@ class AudioTask(SoundTask):
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: Any) -> list[dict[str, Any]]:
         examples = Examples({"sound": self.heard(inputs, "seven.wav")}, np.zeros(len(inputs)))
-        found = np.exp(log_softmax(self.predict_logits(model, FrameBatches(examples, 32, MOST_FRAMES))))
+        predicted = np.exp(log_softmax(self.predict_logits(model, FrameBatches(examples, 32, MOST_FRAMES))))
         return [
             {"recording": name, "answer": self.classes[int(p.argmax())], **probabilities(self.classes, p)}
-            for name, p in zip(inputs, found, strict=True)
+            for name, p in zip(inputs, predicted, strict=True)
         ]
 
 

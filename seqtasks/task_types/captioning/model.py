@@ -72,11 +72,11 @@ class Captioner(Seq2SeqGenerator):
         Args:
             images: uint8 (n, …), of the shape that the model reads.
         """
-        found: list[list[Hypothesis]] = []
+        hypotheses: list[list[Hypothesis]] = []
         rows = min(self.rows, len(images))
         for begin in range(0, len(images), rows):
-            some = images[begin : begin + rows]
+            chunk = images[begin : begin + rows]
             # Filled up, so that one shape is compiled.
-            filled = np.concatenate([some, np.repeat(some[:1], rows - len(some), axis=0)])
-            found += self.write(filled, None, self.most)[: len(some)]
-        return found
+            filled = np.concatenate([chunk, np.repeat(chunk[:1], rows - len(chunk), axis=0)])
+            hypotheses += self.write(filled, None, self.most)[: len(chunk)]
+        return hypotheses

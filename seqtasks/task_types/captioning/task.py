@@ -61,12 +61,15 @@ class CaptionBatches(Buckets):
         tokens = rows.inputs["tokens"]
         if self.shuffle:
             numbers = zip(tokens, rows.inputs["number"], strict=True)
-            said = [own[np.random.default_rng((self.seed, epoch, int(n))).integers(len(own))] for own, n in numbers]
+            drawn = [
+                sentences[np.random.default_rng((self.seed, epoch, int(n))).integers(len(sentences))]
+                for sentences, n in numbers
+            ]
         else:
-            said = [own[0] for own in tokens]
+            drawn = [sentences[0] for sentences in tokens]
         # As wide as the longest that could be drawn: where all rows are one batch, Keras takes its width for fixed.
-        extra += max(len(one) for own in tokens for one in own) - max(map(len, said))
-        previous, targets, weights = shifted(Ragged.of(said), extra)
+        extra += max(len(one) for sentences in tokens for one in sentences) - max(map(len, drawn))
+        previous, targets, weights = shifted(Ragged.of(drawn), extra)
         inputs = {"image": rows.inputs["image"].images(epoch), "previous": previous, "targets": targets}
         return inputs, targets, weights
 
@@ -84,20 +87,24 @@ class CaptionTask(Seq2SeqTask):
     def load(self, source: Source, seed: int) -> Splits:
         o = self.options
         counts = {"train": o.scenes, "validation": 1000, "test": 2000}
-        found = captions.load(source, counts, o.side)
-        lines = (line for said in found.captions["train"] for line in said)
+        captioned = captions.load(source, counts, o.side)
+        lines = (line for sentences in captioned.captions["train"] for line in sentences)
         words = Vocabulary.train("words", lines, min_frequency=o.min_frequency, lowercase=True, punctuation=True)
-        self.spec = {"vocabulary": words.to_text(), "size": len(words) + 2, "shape": list(found.images["train"].shape)}
+        self.spec = {
+            "vocabulary": words.to_text(),
+            "size": len(words) + 2,
+            "shape": list(captioned.images["train"].shape),
+        }
         parts = {}
-        for part, said in found.captions.items():
-            own, texts = np.empty(len(said), object), np.empty(len(said), object)
-            for i, rows in enumerate(said):
-                own[i] = [np.append(words.encode(line).astype(np.int32) + 2, END) for line in rows]
+        for part, sentences in captioned.captions.items():
+            tokens, texts = np.empty(len(sentences), object), np.empty(len(sentences), object)
+            for i, rows in enumerate(sentences):
+                tokens[i] = [np.append(words.encode(line).astype(np.int32) + 2, END) for line in rows]
                 texts[i] = rows
-            inputs = {"image": found.images[part], "tokens": own, "number": np.arange(len(said))}
+            inputs = {"image": captioned.images[part], "tokens": tokens, "number": np.arange(len(sentences))}
             parts[part] = Examples(inputs, texts)
         self.spec["counts"] = {part: len(examples) for part, examples in parts.items()}
-        return Splits(**parts, source=str(source), fingerprint=found.fingerprint, spec=self.spec)
+        return Splits(**parts, source=str(source), fingerprint=captioned.fingerprint, spec=self.spec)
 
     def build_model(self, encoder: Encoder) -> keras.Model:
         return caption_model(encoder, self.spec["shape"], self.spec["size"], self.options, self.name)
@@ -119,13 +126,13 @@ class CaptionTask(Seq2SeqTask):
     def references(self, examples: Examples) -> list[list[str]]:
         # As the vocabulary writes them: in lower case, signs apart.
         words = Vocabulary(self.spec["vocabulary"])
-        return [[words.normalised(text) for text in said] for said in examples.targets]
+        return [[words.normalised(text) for text in sentences] for sentences in examples.targets]
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
-        wanted, said = self.references(splits.test), self.references(splits.train)
+        wanted, train_captions = self.references(splits.test), self.references(splits.train)
 
         def frequent() -> Baseline:
-            lines = [line for row in said for line in row]
+            lines = [line for row in train_captions for line in row]
             best = max(dict.fromkeys(lines), key=lines.count)
             return Baseline(line_scores([best] * len(wanted), wanted), 1, "none")
 
@@ -136,8 +143,8 @@ class CaptionTask(Seq2SeqTask):
                 np.reshape(part.inputs["image"].images(0), (len(part), -1)) for part in (splits.train, splits.test)
             )
             index = NearestNeighbors(n_neighbors=1).fit(train)
-            found = index.kneighbors(test, return_distance=False)[:, 0]
-            return Baseline(line_scores([said[i][0] for i in found], wanted), train.size)
+            neighbours = index.kneighbors(test, return_distance=False)[:, 0]
+            return Baseline(line_scores([train_captions[i][0] for i in neighbours], wanted), train.size)
 
         return {"most frequent sentence": frequent, "nearest neighbour": nearest}
 
@@ -154,23 +161,23 @@ class CaptionTask(Seq2SeqTask):
         else:
             read = np.stack([captions.read_image(Path(name), shape[0]) for name in inputs])
         writer = self.writer(model, **self.search(options.num_beams, options.n_best))
-        found = writer(read)
+        hypotheses = writer(read)
         if options.attention is not None:
-            export_figure(self._maps(writer, read[:1], [found[0][0].tokens]), Path(options.attention))
+            export_figure(self._maps(writer, read[:1], [hypotheses[0][0].tokens]), Path(options.attention))
         return [
             {"image": name if place == 0 else "", "caption": text, "log-probability": one.score}
-            for name, best in zip(inputs, found, strict=True)
+            for name, best in zip(inputs, hypotheses, strict=True)
             for place, (one, text) in enumerate(zip(best, self.texts([one.tokens for one in best]), strict=True))
         ]
 
     def plots(self, model: keras.Model, batches: CaptionBatches) -> Iterator[tuple[str, Any]]:
         if self.options.attention == "none":
             return
-        writer, some = self.writer(model), batches.examples.inputs["image"][:4].images(0)
-        yield "attention", self._maps(writer, some, [best[0].tokens for best in writer(some)])
+        writer, images = self.writer(model), batches.examples.inputs["image"][:4].images(0)
+        yield "attention", self._maps(writer, images, [best[0].tokens for best in writer(images)])
 
-    def _maps(self, writer: Captioner, read: np.ndarray, found: Sequence[np.ndarray]) -> Any:
+    def _maps(self, writer: Captioner, read: np.ndarray, tokens: Sequence[np.ndarray]) -> Any:
         height, width = writer.grid
-        maps = [row[:-1].reshape(-1, height, width) for row in writer.weights(read, None, found)]
-        names = [self.texts([np.array([n]) for n in row]) for row in found]
+        maps = [row[:-1].reshape(-1, height, width) for row in writer.weights(read, None, tokens)]
+        names = [self.texts([np.array([n]) for n in row]) for row in tokens]
         return attention_pictures(read, maps, names)

@@ -39,11 +39,11 @@ def plain_text(figure: Figure) -> Iterator[None]:
     written: dict[tuple[str, ...], set[str]] = {}
     for text in texts:
         written.setdefault(tuple(text.get_fontfamily()), set()).update(text.get_text())
-    more = {families: _fallbacks(families, frozenset(signs)) for families, signs in written.items()}
+    fallbacks = {families: _fallbacks(families, frozenset(signs)) for families, signs in written.items()}
     for text in texts:
         families = tuple(text.get_fontfamily())
-        if more.get(families):
-            text.set_fontfamily([*families, *more[families]])
+        if fallbacks.get(families):
+            text.set_fontfamily([*families, *fallbacks[families]])
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"Glyph .* missing from", UserWarning)
         yield

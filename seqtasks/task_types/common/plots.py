@@ -173,14 +173,14 @@ def attention_pictures(images: np.ndarray, maps: Sequence[np.ndarray], names: Se
     most = max(map(len, names), default=0) + 1
     figure = Figure(figsize=(1.4 * most, 1.6 * len(images)), layout="constrained")
     grid = figure.subplots(len(images), most, squeeze=False)
-    for row, image, own, words in zip(grid, images, maps, names, strict=True):
+    for row, image, weights, words in zip(grid, images, maps, names, strict=True):
         height, width = image.shape[:2]
         for place, axes in enumerate(row):
             axes.axis("off")
             if place <= len(words):
                 axes.imshow(image, cmap="gray", vmin=0, vmax=255)
             if 0 < place <= len(words):
-                shown = own[place - 1] / max(float(own[place - 1].max()), 1e-9)
+                shown = weights[place - 1] / max(float(weights[place - 1].max()), 1e-9)
                 axes.imshow(
                     shown, cmap="Reds", alpha=0.6, vmin=0, vmax=1, extent=(-0.5, width - 0.5, height - 0.5, -0.5)
                 )

@@ -24,8 +24,8 @@ def total(batches: Any, measure: Callable[[list[Any], np.ndarray], Any]) -> tupl
     nll, count = 0.0, 0
     for index in range(len(batches)):
         inputs, _, weights = batches[index]
-        found = np.asarray(measure([inputs["tokens"], inputs["reset"], inputs["targets"]], weights), np.float64)
-        nll += float((found * weights).sum())
+        losses = np.asarray(measure([inputs["tokens"], inputs["reset"], inputs["targets"]], weights), np.float64)
+        nll += float((losses * weights).sum())
         count += int(weights.sum())
     return nll, count
 

@@ -62,13 +62,13 @@ class Smoothing(KneserNey):
         for order in range(2, ORDER + 1):
             for context, followers in self.counts[order].items():
                 self._continuations[context[1:]].update(followers.keys())
-        self._totals = {context: found.total() for context, found in self._continuations.items()}
+        self._totals = {context: followers.total() for context, followers in self._continuations.items()}
         self._full = {context: followers.N() for context, followers in self.counts[ORDER].items()}
 
     def unigram_score(self, word: int) -> float:
         kinds, total = self._continuations[()], self._totals[()]
-        rest = self.discount * len(kinds) / total
-        return max(kinds[word] - self.discount, 0.0) / total + rest / self.size
+        backoff_mass = self.discount * len(kinds) / total
+        return max(kinds[word] - self.discount, 0.0) / total + backoff_mass / self.size
 
     def alpha_gamma(self, word: int, context: tuple[int, ...]) -> tuple[float, float]:
         if len(context) + 1 == ORDER:

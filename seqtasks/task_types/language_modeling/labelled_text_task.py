@@ -54,9 +54,9 @@ class TextLanguageTask(LanguageTask):
         o = self.options
         if o.split != "own":
             raise ConfigError(f"options.split is {o.split!r}; allowed: own, as labelled texts have splits of their own")
-        found = labelled_texts.load(source, o.text_column, o.label_column)
+        labelled = labelled_texts.load(source, o.text_column, o.label_column)
         parts = {
             part: (Text([labelled_texts.line(t) + "\n" for t in texts]), 0, None)
-            for part, (texts, _) in found.parts.items()
+            for part, (texts, _) in labelled.parts.items()
         }
-        return lm_corpus.numbered(found.source, parts, **self.units(source))
+        return lm_corpus.numbered(labelled.source, parts, **self.units(source))

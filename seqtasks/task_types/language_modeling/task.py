@@ -174,8 +174,8 @@ class LanguageTask(Task):
         scores = language_scores(*total(batches, lambda inputs, _: model.predict_on_batch(inputs)))
         if self.options.dynamic_rate is None:
             return scores
-        found = dynamic_scores(model, batches, self.options.dynamic_rate, self.options.dynamic_decay)
-        return scores | {f"dynamic_{name}": value for name, value in found.items()}
+        dynamic = dynamic_scores(model, batches, self.options.dynamic_rate, self.options.dynamic_decay)
+        return scores | {f"dynamic_{name}": value for name, value in dynamic.items()}
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
         words = lm_corpus.vocabulary(splits.spec)
@@ -213,17 +213,17 @@ class LanguageTask(Task):
         step = LanguageStep(model, never=[0] if words.kind == "characters" else [])
         sampler, logits = Sampler(step, options.temperature, options.top_k, options.top_p), step.allowed(logits)
         written: list[int] = []
-        told = ""
+        yielded = ""
         while len(written) < options.length:
-            found = sampler(logits, states, uniform(self.CHUNK, [options.seed], len(written)))
-            logits, states = found.logits, found.states
-            written = [*written, *found.tokens[0].tolist()][: options.length]
+            sampled = sampler(logits, states, uniform(self.CHUNK, [options.seed], len(written)))
+            logits, states = sampled.logits, sampled.states
+            written = [*written, *sampled.tokens[0].tolist()][: options.length]
             # Decoded together: a word is parted from the next, and a byte-pair unit may be a part of a character.
             text = words.decode(written)
             if len(written) < options.length:
                 text = text.rstrip("\N{REPLACEMENT CHARACTER}")
-            yield text[len(told) :]
-            told = text
+            yield text[len(yielded) :]
+            yielded = text
 
     def log_probabilities(self, model: keras.Model, text: str) -> list[tuple[str, float]]:
         """Each token of a text but the first, and its log-probability after all before it."""

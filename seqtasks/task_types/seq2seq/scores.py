@@ -8,11 +8,11 @@ from typing import Any
 Lines = Sequence[str]
 
 
-def line_scores(found: Lines, wanted: Sequence[Lines]) -> dict[str, float]:
+def line_scores(predicted: Lines, wanted: Sequence[Lines]) -> dict[str, float]:
     """Corpus BLEU and chrF, cased and detokenised, from 0 to 100, and the share of lines that are right to the letter.
 
     Args:
-        found: lines.
+        predicted: lines.
         wanted: for each line those that are right, one or more.
     """
     import sacrebleu
@@ -20,9 +20,9 @@ def line_scores(found: Lines, wanted: Sequence[Lines]) -> dict[str, float]:
     most = max(map(len, wanted))  # sacrebleu wants streams of references, with gaps where there are fewer
     streams: Any = [[right[i] if i < len(right) else None for right in wanted] for i in range(most)]
     return {
-        "bleu": float(sacrebleu.corpus_bleu(list(found), streams).score),
-        "chrf": float(sacrebleu.corpus_chrf(list(found), streams).score),
-        "exact": sum(line in right for line, right in zip(found, wanted, strict=True)) / len(wanted),
+        "bleu": float(sacrebleu.corpus_bleu(list(predicted), streams).score),
+        "chrf": float(sacrebleu.corpus_chrf(list(predicted), streams).score),
+        "exact": sum(line in right for line, right in zip(predicted, wanted, strict=True)) / len(wanted),
     }
 
 

@@ -75,8 +75,8 @@ class Seq2SeqTask(Task):
             n_best: answers for each row.
         """
         o = self.options
-        found = {"length_penalty": o.length_penalty, "coverage": o.coverage}
-        return {**found, "beams": max(beams or o.num_beams, n_best), "n_best": n_best}
+        settings = {"length_penalty": o.length_penalty, "coverage": o.coverage}
+        return {**settings, "beams": max(beams or o.num_beams, n_best), "n_best": n_best}
 
     def greedy(self, model: keras.Model, examples: Examples) -> list[str]:
         """The line for each example by greedy search; what was compiled for a model is used again."""

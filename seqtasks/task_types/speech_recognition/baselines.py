@@ -29,13 +29,13 @@ def isolated_words(
 
     fitted = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
     fitted.fit(np.array([_summary(single.row(i)) for i in range(len(single))]), targets)
-    found = []
+    labels = []
     for i in range(len(strings)):
         row = strings.row(i)
         pieces = [_summary(row[begin:end]) for begin, end in segments(row, hop)]
-        found.append(tuple(int(n) for n in fitted.predict(np.array(pieces))) if pieces else ())
+        labels.append(tuple(int(n) for n in fitted.predict(np.array(pieces))) if pieces else ())
     weights = fitted[-1]
-    return found, weights.coef_.size + weights.intercept_.size
+    return labels, weights.coef_.size + weights.intercept_.size
 
 
 def segments(row: np.ndarray, hop: float) -> list[tuple[int, int]]:

@@ -16,28 +16,28 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-def mistakes(true: Sequence[ctc.Labels], found: Sequence[ctc.Labels], classes: Sequence[str], name: str) -> Figure:
+def mistakes(true: Sequence[ctc.Labels], predicted: Sequence[ctc.Labels], classes: Sequence[str], name: str) -> Figure:
     """A confusion matrix of aligned labels; "–" stands for a label that is missing or too many.
 
     Args:
         true: label numbers from 1 of each row.
-        found: the same, as they were found.
+        predicted: the same, as they were predicted.
         classes: names of the labels.
         name: of the task.
     """
-    pairs = [pair for a, b in zip(true, found, strict=True) for pair in ctc.aligned(a, b)]
+    pairs = [pair for a, b in zip(true, predicted, strict=True) for pair in ctc.aligned(a, b)]
     one, other = np.array(pairs or np.zeros((0, 2)), np.int64).T
     title = f"{name}: {np.sum(one != other):,} edits to {sum(map(len, true)):,} labels"
     return confusion(one, other, ["–", *classes], title)
 
 
-def by_length(true: Sequence[ctc.Labels], found: Sequence[ctc.Labels]) -> DataFrame:
+def by_length(true: Sequence[ctc.Labels], predicted: Sequence[ctc.Labels]) -> DataFrame:
     """Error rate and exact matches of the sequences of each length."""
     import pandas as pd
 
     rows = []
     for length in sorted({len(row) for row in true}):
-        chosen = [(a, b) for a, b in zip(true, found, strict=True) if len(a) == length]
+        chosen = [(a, b) for a, b in zip(true, predicted, strict=True) if len(a) == length]
         these, those = (list(side) for side in zip(*chosen, strict=True))
         rows.append([length, len(chosen), ctc.error_rate(these, those), ctc.exact(these, those)])
     return pd.DataFrame(rows, columns=["labels", "strings", "error rate", "exact"]).set_index("labels")

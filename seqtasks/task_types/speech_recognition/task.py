@@ -75,14 +75,14 @@ class CTCTask(SoundTask):
 
     def load(self, source: Source, seed: int) -> Splits:
         o = self.options
-        found = recordings.load(source.whole(), o.rate)  # limits count strings, which are composed of the recordings
-        rows = recordings.split(found, o.speaker)
+        corpus = recordings.load(source.whole(), o.rate)  # limits count strings, which are composed of the recordings
+        rows = recordings.split(corpus, o.speaker)
         settings = (o.max_length, o.gap, o.voices == "mixed")
-        composers = {part: Composer(found, index, *settings) for part, index in rows.items()}
+        composers = {part: Composer(corpus, index, *settings) for part, index in rows.items()}
         for composer in composers.values():
             self._check_length(composer)
-        self._composer, self._recordings, self._rows = composers["train"], found, rows
-        spectra, told = self.spectra, f"{found.fingerprint} {o.speaker} {settings} {o.tests} v{VERSION}"
+        self._composer, self._recordings, self._rows = composers["train"], corpus, rows
+        spectra, description = self.spectra, f"{corpus.fingerprint} {o.speaker} {settings} {o.tests} v{VERSION}"
 
         def make() -> dict[str, np.ndarray]:
             arrays: dict[str, np.ndarray] = {}
@@ -92,7 +92,7 @@ class CTCTask(SoundTask):
                 arrays |= {f"{part}/labels": labels.values, f"{part}/words": labels.ends}
             return arrays
 
-        arrays = cached(f"{spectra} of strings of {told}", make).arrays
+        arrays = cached(f"{spectra} of strings of {description}", make).arrays
         parts = {
             part: Examples(
                 {"sound": Frames(arrays[f"{part}/frames"], arrays[f"{part}/ends"])},
@@ -104,11 +104,11 @@ class CTCTask(SoundTask):
         places = np.arange(o.strings)
         parts["train"] = Examples({"place": places}, places)
         first = [self._composer.recipe(1, 0, 0, n) for n in range(o.strings)]
-        spec = {"classes": found.classes, **moment, "strings": [self._composer.labels(recipe) for recipe in first]}
+        spec = {"classes": corpus.classes, **moment, "strings": [self._composer.labels(recipe) for recipe in first]}
         spec["counts"] = {part: len(examples) for part, examples in parts.items()}
         data = {name: arrays[name] for name in arrays if not name.startswith("train")}
-        told = fingerprint(data | {"recordings": np.frombuffer(found.fingerprint.encode(), np.uint8)})
-        return Splits(**parts, source=str(source), fingerprint=told, spec=spec)
+        digest = fingerprint(data | {"recordings": np.frombuffer(corpus.fingerprint.encode(), np.uint8)})
+        return Splits(**parts, source=str(source), fingerprint=digest, spec=spec)
 
     def _check_length(self, composer: Composer) -> None:
         """A string that has fewer steps than CTC needs would have an infinite loss.
@@ -157,15 +157,15 @@ class CTCTask(SoundTask):
 
     def outputs(self, model: keras.Model, batches: FrameBatches) -> tuple[list[np.ndarray], float]:
         """Log-probabilities (steps, 1 + labels) of each row, and the mean loss of all."""
-        found: list[np.ndarray] = [np.zeros((0, 0))] * len(batches.examples)
+        outputs: list[np.ndarray] = [np.zeros((0, 0))] * len(batches.examples)
         factor, total = self.options.join * 2**self.options.pyramid, 0.0
         for index in range(len(batches)):
             inputs, targets = batches[index]
             logits = model.predict_on_batch(inputs)
             total += float(np.sum(ops.convert_to_numpy(keras.losses.ctc(ops.convert_to_tensor(targets), logits))))
             for i, row in enumerate(batches.rows(index)):
-                found[row] = log_softmax(logits[i, : -(-int(inputs["mask"][i].sum()) // factor)])
-        return found, total / max(1, len(found))
+                outputs[row] = log_softmax(logits[i, : -(-int(inputs["mask"][i].sum()) // factor)])
+        return outputs, total / max(1, len(outputs))
 
     def read(self, outputs: Sequence[np.ndarray], options: Any = None) -> list[tuple[Labels, float]]:
         """The best labels of each row by search, and their scores.
@@ -195,17 +195,17 @@ class CTCTask(SoundTask):
             words, rows = self._recordings, self._rows["train"]
             single = Frames.stack([self.spectra(words.waves.row(i)) for i in rows], self.spectra.width)
             targets = recordings.numbers_of([words.labels[i] for i in rows], words.classes) + 1
-            found, size = isolated_words(single, targets, splits.test.inputs["sound"], self.options.hop)
+            predicted, size = isolated_words(single, targets, splits.test.inputs["sound"], self.options.hop)
             true = labels_of(splits.test)
-            return Baseline({"der": ctc.error_rate(true, found), "exact": ctc.exact(true, found)}, size)
+            return Baseline({"der": ctc.error_rate(true, predicted), "exact": ctc.exact(true, predicted)}, size)
 
         return {"pauses + logistic regression": segments}
 
     def plots(self, model: keras.Model, batches: FrameBatches) -> Iterator[tuple[str, Any]]:
         outputs, _ = self.outputs(model, batches)
-        true, found = labels_of(batches.examples), [labels for labels, _ in self.read(outputs)]
-        yield "mistakes", mistakes(true, found, self.classes, self.name)
-        yield "lengths", by_length(true, found)
+        true, predicted = labels_of(batches.examples), [labels for labels, _ in self.read(outputs)]
+        yield "mistakes", mistakes(true, predicted, self.classes, self.name)
+        yield "lengths", by_length(true, predicted)
         shown = int(np.argmax([len(row) for row in true]))
         step = self.options.hop / 1000 * self.options.join * 2**self.options.pyramid
         yield "posteriors", posteriors(outputs[shown], true[shown], self.classes, step)
@@ -213,11 +213,11 @@ class CTCTask(SoundTask):
     def predict(self, model: keras.Model, inputs: Sequence[str], options: StringPredictOptions) -> list[dict[str, Any]]:
         examples = Examples({"sound": self.heard(inputs, "phone_number.wav")}, Ragged.of([[]] * len(inputs)))
         outputs, _ = self.outputs(model, FrameBatches(examples, 32, MOST_FRAMES))
-        given = {name: value for name, value in dataclasses.asdict(options).items() if value is not None}
-        found = self.read(outputs, dataclasses.replace(self.options, **given))
+        changes = {name: value for name, value in dataclasses.asdict(options).items() if value is not None}
+        predicted = self.read(outputs, dataclasses.replace(self.options, **changes))
         return [
             {"recording": name, "answer": " ".join(self.classes[n - 1] for n in labels), "score": score}
-            for name, (labels, score) in zip(inputs, found, strict=True)
+            for name, (labels, score) in zip(inputs, predicted, strict=True)
         ]
 
 

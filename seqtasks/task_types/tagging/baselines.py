@@ -57,9 +57,10 @@ def word_shapes(train: Sequence[Sentence], test: Sequence[Sentence], seed: int =
 
     def vectors(sentences: Sequence[Sentence], learn: bool) -> Any:
         rows = [_features(words, i) for words, _ in sentences for i in range(len(words))]
-        found = vectorizer.fit_transform(rows) if learn else vectorizer.transform(rows)
-        found.indices, found.indptr = found.indices.astype(np.int32), found.indptr.astype(np.int32)  # SGD wants these
-        return found
+        matrix = vectorizer.fit_transform(rows) if learn else vectorizer.transform(rows)
+        # SGD wants these.
+        matrix.indices, matrix.indptr = matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32)
+        return matrix
 
     y = [label for _, labels in train for label in labels]
     if len(set(y)) == 1:
@@ -78,20 +79,20 @@ def _ends(word: str, most: int) -> list[str]:
 
 def _shape(word: str) -> str:
     """Aa for capitals and small letters, 9 for digits, each run once: iPhone6 → aAa9."""
-    found = ""
+    shape = ""
     for c in word:
         kind = "A" if c.isupper() else "a" if c.isalpha() else "9" if c.isdigit() else c
-        found += kind if not found.endswith(kind) else ""
-    return found
+        shape += kind if not shape.endswith(kind) else ""
+    return shape
 
 
 def _features(words: Sequence[str], i: int) -> dict[str, Any]:
     word = words[i].lower()
-    found = {"word": word, "shape": _shape(words[i]), "first": i == 0}
-    found |= {f"prefix {n}": word[:n] for n in (1, 2, 3)} | {f"suffix {n}": word[-n:] for n in (1, 2, 3, 4)}
+    features = {"word": word, "shape": _shape(words[i]), "first": i == 0}
+    features |= {f"prefix {n}": word[:n] for n in (1, 2, 3)} | {f"suffix {n}": word[-n:] for n in (1, 2, 3, 4)}
     for offset in (-2, -1, 1, 2):
         near = words[i + offset] if 0 <= i + offset < len(words) else "·"
-        found[f"word {offset:+d}"] = near.lower()
+        features[f"word {offset:+d}"] = near.lower()
         if abs(offset) == 1:
-            found |= {f"shape {offset:+d}": _shape(near), f"suffix {offset:+d}": near[-3:].lower()}
-    return found
+            features |= {f"shape {offset:+d}": _shape(near), f"suffix {offset:+d}": near[-3:].lower()}
+    return features

@@ -38,15 +38,15 @@ def words_of(line: str) -> list[str]:
 def over(words: Sequence[str], tags: Sequence[str], width: int | None = None) -> str:
     """Words over their tags, in as many lines as the width needs."""
     width = width or Console().width
-    found, above, below = [], "", ""
+    lines, above, below = [], "", ""
     for word, tag in zip(words, tags, strict=True):
         size = max(cell_len(word), cell_len(tag))
         if above and cell_len(above) + size > width:
-            found += [above.rstrip(), below.rstrip(), ""]
+            lines += [above.rstrip(), below.rstrip(), ""]
             above = below = ""
         above += word + " " * (size + 2 - cell_len(word))
         below += tag + " " * (size + 2 - cell_len(tag))
-    return "\n".join([*found, above.rstrip(), below.rstrip()]) + "\n"
+    return "\n".join([*lines, above.rstrip(), below.rstrip()]) + "\n"
 
 
 def colorize(rows: Sequence[Sequence[str]], tags: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -58,8 +58,8 @@ def colorize(rows: Sequence[Sequence[str]], tags: Sequence[Sequence[str]]) -> It
             for name, part in groupby(zip(characters, classes, strict=True), lambda x: x[1])
         ]
         if sys.stdout.isatty():
-            with terminal.capture() as found:
+            with terminal.capture() as capture:
                 terminal.print(Colored.assemble(*((text, STYLES.get(name, "")) for name, text in runs)), end="")
-            yield found.get()
+            yield capture.get()
         else:
             yield "".join(f"{name}\t{text!r}\n" for name, text in runs if name != "space")

@@ -77,14 +77,14 @@ class TaggingTask(Task):
     Options = TaggingOptions
 
     def load(self, source: Source, seed: int) -> Splits:
-        found = tagged_sentences.load(source, self.options.column)
-        tags = {part: [tag for _, row in rows for tag in row] for part, rows in found.parts.items()}
-        train = found.parts["train"]
+        tagged = tagged_sentences.load(source, self.options.column)
+        tags = {part: [tag for _, row in rows for tag in row] for part, rows in tagged.parts.items()}
+        train = tagged.parts["train"]
         # Labels that training has not come last: they are never predicted, and count as wrong where they are right.
         labels = LabelIndex([*dict.fromkeys([*dict(Counter(tags["train"]).most_common()), *chain(*tags.values())])])
         words = LabelIndex.count((w.lower() for row, _ in train for w in row), self.options.min_frequency)
         characters = LabelIndex.count(c for row, _ in train for w in row for c in w)
-        types = LabelIndex(list(dict.fromkeys(w for rows in found.parts.values() for row, _ in rows for w in row)))
+        types = LabelIndex(list(dict.fromkeys(w for rows in tagged.parts.values() for row, _ in rows for w in row)))
         counts = Counter(words.number(w.lower()) for row, _ in train for w in row)
         self._types = Types(types.names, words, characters, np.array([counts[n] for n in range(len(words))]))
         self._names, self._known = types.names, {w for row, _ in train for w in row}
@@ -93,7 +93,7 @@ class TaggingTask(Task):
                 {"words": Ragged.of([[types.number(w) for w in row] for row, _ in rows])},
                 Ragged.of([[labels.number(t) for t in row] for _, row in rows]),
             )
-            for part, rows in found.parts.items()
+            for part, rows in tagged.parts.items()
         }
         spec = {
             "words": words.names,
@@ -101,7 +101,7 @@ class TaggingTask(Task):
             "labels": labels.names,
             "tokens": {part: len(examples.targets.values) for part, examples in parts.items()},
         }
-        return Splits(**parts, source=found.source, fingerprint=found.fingerprint, spec=spec)
+        return Splits(**parts, source=tagged.source, fingerprint=tagged.fingerprint, spec=spec)
 
     @property
     def primary_metric(self) -> str:
@@ -124,8 +124,8 @@ class TaggingTask(Task):
             )
             x = ops.concatenate([x, ops.take(reader(inputs["characters"]), inputs["places"], axis=0)], axis=-1)
         x, _ = encoder(keras.layers.Dropout(o.dropout)(x), mask=mask)
-        found = TagHead(spec["labels"], o.crf, name="tags")(x, inputs["targets"], mask)
-        return keras.Model(list(inputs.values()), found, name=self.name)
+        outputs = TagHead(spec["labels"], o.crf, name="tags")(x, inputs["targets"], mask)
+        return keras.Model(list(inputs.values()), outputs, name=self.name)
 
     def init_weights(self, model: keras.Model, pretrained: Pretrained | None) -> None:
         if self.options.vectors:
@@ -141,17 +141,17 @@ class TaggingTask(Task):
     def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> TaggedBatches:
         o = self.options
         dropout = o.word_dropout if shuffle else 0.0
-        more = {"word_dropout": dropout, "characters": o.characters != "none"}
-        return TaggedBatches(examples, self._types, batch_size, o.max_tokens_per_batch, shuffle, seed, **more)
+        settings = {"word_dropout": dropout, "characters": o.characters != "none"}
+        return TaggedBatches(examples, self._types, batch_size, o.max_tokens_per_batch, shuffle, seed, **settings)
 
     def tags(self, model: keras.Model, batches: TaggedBatches) -> list[list[str]]:
         """The tags of all sentences, in the order of the examples."""
-        tagger, found = tagger_of(model), [[""]] * len(batches.examples)
+        tagger, tags = tagger_of(model), [[""]] * len(batches.examples)
         for index in range(len(batches)):
             inputs = batches[index][0]
             for row, numbers in zip(batches.rows(index), tagger.predict_on_batch(inputs), strict=True):
-                found[row] = [self.spec["labels"][n] for n in numbers[: batches.lengths[row]]]
-        return found
+                tags[row] = [self.spec["labels"][n] for n in numbers[: batches.lengths[row]]]
+        return tags
 
     def sentences(self, examples: Examples) -> list[Sentence]:
         """Words and tags of examples."""
@@ -212,16 +212,18 @@ class TaggingTask(Task):
         end = "\n" if letters and "\n" in spec["words"] else ""  # with which lines end in training, too
         rows = [list(line + end) if letters else words_of(line) for line in inputs]
         if not any(rows):
-            given = f"no word in {' '.join(inputs)!r}" if inputs else "nothing to tag"
-            raise ConfigError(f'{given}; write a sentence: seqtasks predict RUN "{EXAMPLE}"')
+            received = f"no word in {' '.join(inputs)!r}" if inputs else "nothing to tag"
+            raise ConfigError(f'{received}; write a sentence: seqtasks predict RUN "{EXAMPLE}"')
         types = LabelIndex(list(dict.fromkeys(word for row in rows for word in row)))
         self._types = Types(types.names, LabelIndex(spec["words"]), LabelIndex(spec["characters"]))
         words = Ragged.of([[types.number(word) for word in row] for row in rows])
         examples = Examples({"words": words}, Ragged(np.zeros_like(words.values), words.ends))
-        found = self.tags(model, self.batches(examples, 32))
+        predicted = self.tags(model, self.batches(examples, 32))
         if letters:
-            return [{"text": line, "tags": tags[: len(line)]} for line, tags in zip(inputs, found, strict=True)]
-        return [{"text": line, "words": row, "tags": tags} for line, row, tags in zip(inputs, rows, found, strict=True)]
+            return [{"text": line, "tags": tags[: len(line)]} for line, tags in zip(inputs, predicted, strict=True)]
+        return [
+            {"text": line, "words": row, "tags": tags} for line, row, tags in zip(inputs, rows, predicted, strict=True)
+        ]
 
     @property
     def answer_column(self) -> str:

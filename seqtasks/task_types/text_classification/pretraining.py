@@ -64,24 +64,24 @@ def transfer_weights(model: keras.Model, pretrained: Pretrained, vocabulary: str
     Raises:
         ConfigError: The two disagree in words or in the sizes of their weights.
     """
-    given = pretrained.model
+    language_model = pretrained.model
     if pretrained.spec["vocabulary"] != vocabulary:
         raise ConfigError(
             f"{pretrained.path} knows other words; train it on the same texts with the same options.vocab_size and "
             "options.min_frequency, or set options.pretrain=lm"
         )
-    names = {layer.name for layer in given.layers} & {"encoder", "backward"}
+    names = {layer.name for layer in language_model.layers} & {"encoder", "backward"}
     encoder = model.get_layer("encoder")
     if not encoder.config.bidirectional:
         names.discard("backward")
-    halves = [given.get_layer(name) for name in sorted(names, reverse=True)]
+    halves = [language_model.get_layer(name) for name in sorted(names, reverse=True)]
     weights = {
-        "embedding": [list(m.get_layer("embedding").trainable_weights) for m in (model, given)],
+        "embedding": [list(m.get_layer("embedding").trainable_weights) for m in (model, language_model)],
         "encoder": [_weights(encoder, len(halves) > 1), [w for half in halves for w in _weights(half)]],
     }
     pairs: list[tuple[Any, Any]] = []
-    for name, (mine, its) in weights.items():
-        shapes = [[tuple(w.shape) for w in weights] for weights in (mine, its)]
+    for name, (target, source) in weights.items():
+        shapes = [[tuple(w.shape) for w in weights] for weights in (target, source)]
         if name == "embedding":
             shapes[1] = [(rows + 1, width) for rows, width in shapes[1]]
         if shapes[0] != shapes[1]:
@@ -89,16 +89,16 @@ def transfer_weights(model: keras.Model, pretrained: Pretrained, vocabulary: str
                 f"the {name} has weights of {shapes[0]}, that of {pretrained.path} gives {shapes[1]}; set encoder.* "
                 "and options.embedding_dim as there, or options.pretrain=lm"
             )
-        pairs += zip(mine, its, strict=True)
-    (embedding, its_embedding), *rest = pairs
+        pairs += zip(target, source, strict=True)
+    (embedding, source_embedding), *other_pairs = pairs
     values = keras.ops.convert_to_numpy(embedding.value)
-    embedding.assign(keras.ops.concatenate([values[:1], keras.ops.cast(its_embedding.value, embedding.dtype)]))
-    for mine, its in rest:
-        mine.assign(its.value)
+    embedding.assign(keras.ops.concatenate([values[:1], keras.ops.cast(source_embedding.value, embedding.dtype)]))
+    for target, source in other_pairs:
+        target.assign(source.value)
 
 
 def _weights(encoder: Encoder, both: bool = True) -> list[Any]:
     """Those of the forward layers, of the backward ones if `both`, and of all else."""
-    found = [w for r in encoder.recurrents if both or r.direction == "forward" for w in r.trainable_weights]
+    weights = [w for r in encoder.recurrents if both or r.direction == "forward" for w in r.trainable_weights]
     known = {id(w) for recurrent in encoder.recurrents for w in recurrent.trainable_weights}
-    return found + [weight for weight in encoder.trainable_weights if id(weight) not in known]
+    return weights + [weight for weight in encoder.trainable_weights if id(weight) not in known]

@@ -40,10 +40,10 @@ def gradient_times_input(model: keras.Model) -> Callable[[np.ndarray, np.ndarray
         (batch, time), above zero where a token speaks for the class.
     """
     embedding = model.get_layer("embedding")
-    rest = keras.Model([embedding.output, model.inputs[0]], model.outputs[0])
+    classifier = keras.Model([embedding.output, model.inputs[0]], model.outputs[0])
 
     def margin(vectors: Any, tokens: Any, classes: Any) -> Any:
-        logits = rest([vectors, tokens])
+        logits = classifier([vectors, tokens])
         one = ops.one_hot(classes, logits.shape[-1])
         return ops.sum(logits * (one - (1 - one) / max(1, logits.shape[-1] - 1)))
 
@@ -53,8 +53,8 @@ def gradient_times_input(model: keras.Model) -> Callable[[np.ndarray, np.ndarray
         tokens, classes = tokens.astype(np.int32), classes.astype(np.int32)
         vectors = embedding(tokens)
         _, slopes = slope(vectors, tokens, classes)
-        found = (ops.convert_to_numpy(slopes) * ops.convert_to_numpy(vectors)).sum(-1)
-        return np.where(tokens > 0, found, 0.0)
+        scores = (ops.convert_to_numpy(slopes) * ops.convert_to_numpy(vectors)).sum(-1)
+        return np.where(tokens > 0, scores, 0.0)
 
     return products
 

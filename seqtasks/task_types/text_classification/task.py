@@ -97,22 +97,22 @@ class TextTask(Task):
 
     def load(self, source: Source, seed: int) -> Splits:
         o = self.options
-        found = labelled_texts.load(source, o.text_column, o.label_column)
-        self._texts = {part: texts for part, (texts, _) in found.parts.items()}
-        lines = map(labelled_texts.line, found.parts["train"][0])
+        labelled = labelled_texts.load(source, o.text_column, o.label_column)
+        self._texts = {part: texts for part, (texts, _) in labelled.parts.items()}
+        lines = map(labelled_texts.line, labelled.parts["train"][0])
         words = Vocabulary.train(texts=lines, **labelled_texts.word_settings(o.vocab_size, o.min_frequency))
-        numbers = {name: number for number, name in enumerate(found.classes)}
+        numbers = {name: number for number, name in enumerate(labelled.classes)}
         parts = {
             part: Examples({"tokens": encoded(words, texts)}, np.array([numbers[label] for label in labels]))
-            for part, (texts, labels) in found.parts.items()
+            for part, (texts, labels) in labelled.parts.items()
         }
         spec = {
             "vocabulary": words.to_text(),
             "size": len(words),
-            "classes": found.classes,
+            "classes": labelled.classes,
             "tokens": {part: len(examples.inputs["tokens"].values) for part, examples in parts.items()},
         }
-        return Splits(**parts, source=found.source, fingerprint=found.fingerprint, spec=spec)
+        return Splits(**parts, source=labelled.source, fingerprint=labelled.fingerprint, spec=spec)
 
     @property
     def words(self) -> Vocabulary:
@@ -163,10 +163,10 @@ class TextTask(Task):
         return Buckets(examples, batch_size, self.options.max_tokens_per_batch, shuffle, seed)
 
     def predict_logits(self, model: keras.Model, batches: Buckets) -> np.ndarray:
-        found = np.zeros((len(batches.examples), len(self.classes)))
+        logits = np.zeros((len(batches.examples), len(self.classes)))
         for index in range(len(batches)):
-            found[batches.rows(index)] = model.predict_on_batch(batches[index][0])
-        return found
+            logits[batches.rows(index)] = model.predict_on_batch(batches[index][0])
+        return logits
 
     def scores_from_logits(self, logits: np.ndarray, targets: np.ndarray) -> dict[str, float]:
         from sklearn.metrics import f1_score

@@ -64,12 +64,12 @@ class Translator(Seq2SeqGenerator):
         Args:
             sources: token numbers, as of `Pairs`.
         """
-        found: list[list[Hypothesis]] = [[] for _ in range(len(sources))]
+        hypotheses: list[list[Hypothesis]] = [[] for _ in range(len(sources))]
         for chosen, batch in self._batches(sources):
             best = self.write(batch, batch > 0, self.most or 2 * batch.shape[1] + 10)
-            for row, own in zip(chosen, best, strict=False):
-                found[row] = own
-        return found
+            for row, ranked in zip(chosen, best, strict=False):
+                hypotheses[row] = ranked
+        return hypotheses
 
     def attention(self, sources: Ragged, targets: Sequence[np.ndarray]) -> list[np.ndarray]:
         """How much each token of a target, and its end, reads of each token of its source.
@@ -81,13 +81,13 @@ class Translator(Seq2SeqGenerator):
         Returns:
             (tokens + 1, steps) each; they sum to one over the steps.
         """
-        found: list[np.ndarray] = []
+        maps: list[np.ndarray] = []
         for begin in range(0, len(sources), self.rows):
-            some = sources[begin : begin + self.rows]
-            batch = some.padded(least=2)
+            chunk = sources[begin : begin + self.rows]
+            batch = chunk.padded(least=2)
             weights = self.weights(batch, batch > 0, targets[begin : begin + self.rows])
-            found += [row[:, :steps] for row, steps in zip(weights, some.lengths, strict=True)]
-        return found
+            maps += [row[:, :steps] for row, steps in zip(weights, chunk.lengths, strict=True)]
+        return maps
 
     def _batches(self, sources: Ragged) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Rows of about one length; the last ones of a length are filled up, so that few shapes are compiled."""

@@ -77,9 +77,9 @@ class TranslationTask(Seq2SeqTask):
                 f"options.copy=true with options.unit={o.unit} and options.attention={o.attention}; copying needs "
                 "options.unit=words, as every text has byte-pair units, and an attention"
             )
-        found = parallel_corpus.load(source, (o.source, o.target))
-        self._lines = found.parts
-        train = found.parts["train"]
+        corpus = parallel_corpus.load(source, (o.source, o.target))
+        self._lines = corpus.parts
+        train = corpus.parts["train"]
         settings = {"kind": o.unit, "size": o.vocab_size}
         if o.shared:
             both = Vocabulary.train(texts=[*train[0], *train[1]], **settings)
@@ -89,11 +89,11 @@ class TranslationTask(Seq2SeqTask):
         spec = {
             "vocabularies": [v.to_text() for v in vocabularies[: 1 if o.shared else 2]],
             "sizes": [len(v) + 2 for v in vocabularies],
-            "languages": list(found.languages),
+            "languages": list(corpus.languages),
         }
         self.spec = spec
         self._sources: list[str] = []
-        parts = {part: self._examples(lines) for part, lines in found.parts.items()}
+        parts = {part: self._examples(lines) for part, lines in corpus.parts.items()}
         long = np.maximum(parts["train"].inputs["source"].lengths, parts["train"].targets.lengths) > o.max_length
         if long.all():
             raise DataError(
@@ -112,7 +112,7 @@ class TranslationTask(Seq2SeqTask):
             part: len(examples.inputs["source"].values) + len(examples.targets.values)  # of both sides
             for part, examples in parts.items()
         }
-        return Splits(**parts, source=found.source, fingerprint=found.fingerprint, spec=spec)
+        return Splits(**parts, source=corpus.source, fingerprint=corpus.fingerprint, spec=spec)
 
     @property
     def vocabularies(self) -> tuple[Vocabulary, Vocabulary]:
@@ -176,8 +176,8 @@ class TranslationTask(Seq2SeqTask):
         wanted = self.references(splits.test)
 
         def dictionary() -> Baseline:
-            found, size = word_by_word(train, sources)
-            return Baseline(line_scores(found, wanted), size, "NLTK")
+            translations, size = word_by_word(train, sources)
+            return Baseline(line_scores(translations, wanted), size, "NLTK")
 
         return {
             "copy of the source": lambda: Baseline(line_scores(sources, wanted), 0, "none"),
@@ -196,16 +196,16 @@ class TranslationTask(Seq2SeqTask):
         self._sources = []
         examples = self._examples((lines, [""] * len(lines)))
         translator = Translator(model, **self.search(options.num_beams, options.n_best))
-        found = translator(examples.inputs["source"])
+        hypotheses = translator(examples.inputs["source"])
         if options.attention is not None:
-            self._draw(translator, examples, found[0][0].tokens, Path(options.attention))
+            self._draw(translator, examples, hypotheses[0][0].tokens, Path(options.attention))
         ranked = [
-            self._written(translator, examples, [best.tokens for best in nth]) for nth in zip(*found, strict=True)
+            self._written(translator, examples, [best.tokens for best in nth]) for nth in zip(*hypotheses, strict=True)
         ]
         return [
             {self.spec["languages"][0]: line if place == 0 else "", self.answer_column: text}
             | {"log-probability": one.score}
-            for line, best, *texts in zip(lines, found, *ranked, strict=True)
+            for line, best, *texts in zip(lines, hypotheses, *ranked, strict=True)
             for place, (one, text) in enumerate(zip(best, texts, strict=True))
         ]
 

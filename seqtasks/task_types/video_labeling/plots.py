@@ -36,12 +36,12 @@ def film_strip(
 
     columns = max(map(len, films))
     figure = Figure(figsize=(1.0 * columns, 1.35 * len(films)), layout="constrained")
-    for row, film, said, true in zip(
+    for row, film, answer, true in zip(
         figure.subplots(len(films), columns, squeeze=False), films, answers, wanted, strict=True
     ):
         for axes in row:
             axes.set_axis_off()
-        for axes, frame, (text, right) in zip(row, film, _captions(said, true), strict=False):
+        for axes, frame, (text, right) in zip(row, film, _captions(answer, true), strict=False):
             axes.imshow(frame, cmap="gray", vmin=0, vmax=255)
             axes.set_title(text, fontsize=8, color="black" if right is None else "green" if right else "red")
     return figure
@@ -63,11 +63,11 @@ def write_film(path: Path, film: np.ndarray, answers: Sequence[str], wanted: Seq
     if path.suffix.lower() == ".png":
         export_figure(film_strip([film], [answers], [wanted]), path)
     else:
-        first, *rest = [
+        first, *following = [
             _large(frame, *caption) for frame, caption in zip(film, _captions(answers, wanted), strict=True)
         ]
         save = functools.partial(
-            first.save, format="GIF", save_all=True, append_images=rest, duration=int(1000 * SECONDS), loop=0
+            first.save, format="GIF", save_all=True, append_images=following, duration=int(1000 * SECONDS), loop=0
         )
         write_output(path, save)
 

@@ -78,12 +78,12 @@ class FramesTask(Task):
     reads = "paths"
 
     def load(self, source: Source, seed: int) -> Splits:
-        found = labelled_images.load(source.whole())  # limits count videos, which are composed of the images
-        self.spec = {**found.spec, "pictures": str(source), "counts": {"train": self.options.examples, **COUNTS}}
-        parts = {part: _films(getattr(found, part), count) for part, count in self.spec["counts"].items()}
-        some = self.batches(parts["test"].take(20), 20)[0]  # how they are drawn is part of the data
-        data = {"pictures": np.array(found.fingerprint), "films": some[0]["image"], "labels": some[1]}
-        return Splits(**parts, source=found.source, fingerprint=cache.fingerprint(data), spec=self.spec)
+        images = labelled_images.load(source.whole())  # limits count videos, which are composed of the images
+        self.spec = {**images.spec, "pictures": str(source), "counts": {"train": self.options.examples, **COUNTS}}
+        parts = {part: _films(getattr(images, part), count) for part, count in self.spec["counts"].items()}
+        batch = self.batches(parts["test"].take(20), 20)[0]  # how they are drawn is part of the data
+        data = {"pictures": np.array(images.fingerprint), "films": batch[0]["image"], "labels": batch[1]}
+        return Splits(**parts, source=images.source, fingerprint=cache.fingerprint(data), spec=self.spec)
 
     @property
     def classes(self) -> list[str]:
@@ -120,15 +120,15 @@ class FramesTask(Task):
         for index in range(len(batches)):
             inputs, targets, _ = batches[index]
             logits = np.asarray(model.predict_on_batch(inputs), np.float64)
-            for row, found, true in zip(batches.rows(index), logits, targets, strict=True):
+            for row, film_logits, true in zip(batches.rows(index), logits, targets, strict=True):
                 length = int(batches.lengths[row])
-                yield int(row), found[:length], true[:length]
+                yield int(row), film_logits[:length], true[:length]
 
     def score(self, model: keras.Model, batches: FilmBatches) -> dict[str, float]:
         """Over all real frames; `whole`: the share of films whose frames are all right."""
-        found = list(self.films(model, batches))
-        logits, targets = (np.concatenate(part) for part in list(zip(*found, strict=True))[1:])
-        whole = np.mean([np.all(logits.argmax(axis=-1) == true) for _, logits, true in found])
+        films = list(self.films(model, batches))
+        logits, targets = (np.concatenate(part) for part in list(zip(*films, strict=True))[1:])
+        whole = np.mean([np.all(logits.argmax(axis=-1) == true) for _, logits, true in films])
         return {**classification_scores(logits, targets), "whole": float(whole)}
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: FramesPredictOptions) -> list[dict[str, Any]]:
@@ -138,11 +138,11 @@ class FramesTask(Task):
                 "film of the test split: seqtasks predict RUN film.gif"
             )
         film, wanted = self._read(inputs, options)
-        given = {"image": film[None], "mask": np.ones((1, len(film)), bool)}
-        found = np.exp(log_softmax(np.asarray(model.predict_on_batch(given))[0]))
-        answers = [self.classes[int(p.argmax())] for p in found]
+        batch = {"image": film[None], "mask": np.ones((1, len(film)), bool)}
+        predicted = np.exp(log_softmax(np.asarray(model.predict_on_batch(batch))[0]))
+        answers = [self.classes[int(p.argmax())] for p in predicted]
         rows = []
-        for t, p in enumerate(found):
+        for t, p in enumerate(predicted):
             known = {"true": wanted[t]} if wanted else {}
             rows.append({"frame": t + 1, "answer": answers[t], **known, **probabilities(self.classes, p)})
         if options.strip is not None:
@@ -205,10 +205,10 @@ class FramesTask(Task):
         return {**classification_scores(logits, targets), "whole": float(whole.mean())}
 
     def plots(self, model: keras.Model, batches: FilmBatches) -> Iterator[tuple[str, Any]]:
-        found = list(self.films(model, batches))
-        logits, targets = (np.concatenate(part) for part in list(zip(*found, strict=True))[1:])
+        films = list(self.films(model, batches))
+        logits, targets = (np.concatenate(part) for part in list(zip(*films, strict=True))[1:])
         yield from class_pictures(self.name, logits, targets, self.classes, "test frames")
-        first = sorted(found, key=lambda film: film[0])[:SHOWN]
+        first = sorted(films, key=lambda film: film[0])[:SHOWN]
         names = [[self.classes[n] for n in logits.argmax(axis=-1)] for _, logits, _ in first]
         wanted = [[self.classes[n] for n in true] for _, _, true in first]
         yield "strip", film_strip([batches.one(number)[0] for number, _, _ in first], names, wanted)

@@ -105,8 +105,8 @@ class RecurrentAttentionLoss(keras.losses.Loss):
         return loss - self.reinforce * gain + ops.mean(ops.square(missed), axis=1)
 
     def get_config(self) -> dict[str, Any]:
-        own = {"classes": self.classes, "steps": self.steps, "reinforce": self.reinforce}
-        return {**super().get_config(), **own}
+        config = {"classes": self.classes, "steps": self.steps, "reinforce": self.reinforce}
+        return {**super().get_config(), **config}
 
 
 class AnswerAccuracy(keras.metrics.MeanMetricWrapper):

@@ -89,11 +89,11 @@ class GlimpseTask(Task):
     reads = "paths"
 
     def load(self, source: Source, seed: int) -> Splits:
-        found = labelled_images.load(source)
-        self.spec = found.spec
-        some = self.batches(found.test.take(100), 100)[0][0]["image"]  # how they are drawn is part of the data
-        data = {"pictures": np.array(found.fingerprint), "canvases": some}
-        return Splits(found.train, found.validation, found.test, found.source, cache.fingerprint(data), found.spec)
+        images = labelled_images.load(source)
+        self.spec = images.spec
+        canvases = self.batches(images.test.take(100), 100)[0][0]["image"]  # how they are drawn is part of the data
+        data = {"pictures": np.array(images.fingerprint), "canvases": canvases}
+        return Splits(images.train, images.validation, images.test, images.source, cache.fingerprint(data), images.spec)
 
     @property
     def canvas(self) -> Canvas:

@@ -20,7 +20,7 @@ import argparse
 from pathlib import Path
 
 from seqtasks.bench import report
-from seqtasks.bench.contenders import NAMES, there
+from seqtasks.bench.contenders import NAMES, is_installed
 from seqtasks.bench.race import TURN, Race, race
 from seqtasks.bench.shapes import SHAPES
 
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--markdown", type=Path, help="write a table into this file")
     parser.add_argument("--picture", type=Path, help="draw a PNG")
     given = parser.parse_args()
-    names = [name for name in given.contenders.split(",") if there(name)]
+    names = [name for name in given.contenders.split(",") if is_installed(name)]
     races: dict[str, Race] = {}
     for name in given.shapes.split(","):
         found = races[name] = race(

@@ -24,7 +24,7 @@ NAMES = {
 }
 
 
-def there(name: str) -> bool:
+def is_installed(name: str) -> bool:
     """Whether what a contender needs is installed."""
     if name.startswith("native"):
         from seqtasks.engines.native import library

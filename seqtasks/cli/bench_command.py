@@ -42,18 +42,18 @@ def main(
         BenchError: no contender can run.
     """
     from seqtasks.bench import report
-    from seqtasks.bench.contenders import NAMES, there
+    from seqtasks.bench.contenders import NAMES, is_installed
     from seqtasks.bench.race import race
 
     for path, option, suffixes in ((markdown, "--markdown", ()), (picture, "--picture", report.SUFFIXES)):
         if path is not None:
             check_output(path, option, suffixes)
     name, shape = shape_of(words)
-    names = [part.strip() for part in contenders.split(",")] if contenders else list(filter(there, DEFAULT))
+    names = [part.strip() for part in contenders.split(",")] if contenders else list(filter(is_installed, DEFAULT))
     for one in names:
         if one not in NAMES:
             raise ConfigError(f"unknown contender {one!r}; {suggest(one, NAMES, see='`seqtasks bench --help`')}")
-        if not there(one):
+        if not is_installed(one):
             raise ConfigError(f"{one} is not installed here; leave it out of --contenders")
     console = Console(stderr=True, quiet=quiet, highlight=False)
     with console.status("starting") as status:

@@ -37,7 +37,7 @@ FAMILIES: list[tuple[set[str], dict[str, str]]] = [
     ),
     ({"feeding", "sampling_steps"}, SEQ2SEQ),
     ({"characters", "character_cell"}, {"words": "embedding_dim", "tokens": "max_tokens_per_batch"}),
-    ({"glimpses", "deviation"}, {"size": "glimpse_size", "deviation": "location_std"}),
+    ({"scales", "deviation"}, {"size": "glimpse_size", "deviation": "location_std"}),
     ({"shortest", "canvas"}, {"size": "frame_dim", "shortest": "min_length", "longest": "max_length"}),
     ({"strings", "voices"}, {"longest": "max_length", "beams": "num_beams"}),
 ]

@@ -13,7 +13,7 @@ from seqtasks.data import cache
 from seqtasks.data.source import Source, data_dir, network, prepared_folder, unavailable
 
 
-def tell(text: str) -> None:
+def announce(text: str) -> None:
     """The default announcement: one line on stderr."""
     print(text, file=sys.stderr)
 
@@ -25,7 +25,7 @@ def resolve_source(
     files: bool | Literal["any"],
     builtin: str | None,
     tfds_dir: str | None = None,
-    announce: Callable[[str], None] = tell,
+    announce: Callable[[str], None] = announce,
 ) -> Source:
     """The source that `data.source` names; `auto` takes prepared data, a download, the built-in set.
 

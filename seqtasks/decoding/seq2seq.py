@@ -63,7 +63,7 @@ def embedding(size: int, width: int, name: str) -> keras.layers.Embedding:
     return keras.layers.Embedding(size, width, keras.initializers.RandomNormal(stddev=0.3), name=name)
 
 
-def writing(
+def seq2seq_head(
     memory: Any, states: Any, mask: Any, decoder: Decoder, vectors: keras.layers.Embedding, options: Seq2SeqOptions
 ) -> tuple[list[Any], Any]:
     """The end of a model that writes: bridge, decoder, softmax.
@@ -120,7 +120,7 @@ class Hypothesis:
 
 
 class Seq2SeqGenerator:
-    """Writes sequences with a trained model that ends in `writing`; compiled once for each shape.
+    """Writes sequences with a trained model that ends in `seq2seq_head`; compiled once for each shape.
 
     Args:
         model: whose first input is what is read.

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from seqtasks.bench import race as racing
-from seqtasks.bench.contenders import NAMES, there
+from seqtasks.bench.contenders import NAMES, is_installed
 from seqtasks.bench.race import BenchError, Race, race
 from seqtasks.bench.shapes import Shape
 
@@ -14,7 +14,7 @@ SMALL = Shape(units=8, batch=4, time=6, features=3, layers=2, bidirectional=True
 def test_a_race_and_who_cannot_run_is_named(monkeypatch):
     monkeypatch.setenv("PYTHONWARNINGS", "ignore")
     said = []
-    found = race(SMALL, ["parallel", "loop", "stock", *filter(there, ["native", "torch"])], 3, 1, said.append)
+    found = race(SMALL, ["parallel", "loop", "stock", *filter(is_installed, ["native", "torch"])], 3, 1, said.append)
     assert "engine=parallel cannot run this" in found.failed.pop("parallel") and not found.failed
     assert set(found.seconds) >= {"loop", "stock"} and "parallel" not in found.seconds
     for seconds in found.seconds.values():

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from seqtasks.decoding.seq2seq import Hypothesis, Seq2SeqGenerator, embedding, writing
+from seqtasks.decoding.seq2seq import Hypothesis, Seq2SeqGenerator, embedding, seq2seq_head
 from seqtasks.layers.decoder import Decoder
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.vision import PositionEmbedding2D
@@ -46,7 +46,7 @@ def caption_model(encoder: Encoder, shape: Sequence[int], size: int, options: An
     memory = keras.layers.Dropout(o.dropout)(places(grid))
     whole = keras.layers.Dense(o.embedding_dim, activation="relu", name="whole")(keras.layers.Flatten()(grid))
     decoder = Decoder(encoder.config, o.attention, o.input_feeding, stack=encoder, name="decoder")
-    inputs, losses = writing(memory, [[whole]], None, decoder, embedding(size, o.embedding_dim, "written"), o)
+    inputs, losses = seq2seq_head(memory, [[whole]], None, decoder, embedding(size, o.embedding_dim, "written"), o)
     return keras.Model([image, *inputs], losses, name=name)
 
 

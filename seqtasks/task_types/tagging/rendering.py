@@ -35,7 +35,7 @@ def words_of(line: str) -> list[str]:
     return words
 
 
-def over(words: Sequence[str], tags: Sequence[str], width: int | None = None) -> str:
+def format_interlinear(words: Sequence[str], tags: Sequence[str], width: int | None = None) -> str:
     """Words over their tags, in as many lines as the width needs."""
     width = width or Console().width
     lines, above, below = [], "", ""

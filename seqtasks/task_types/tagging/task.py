@@ -33,7 +33,7 @@ from seqtasks.layers.tagging_head import TagHead
 from seqtasks.task_types.base import Baseline, Pretrained, Task
 from seqtasks.task_types.common.plots import class_report
 from seqtasks.task_types.tagging.baselines import most_frequent, word_shapes
-from seqtasks.task_types.tagging.rendering import colorize, over, words_of
+from seqtasks.task_types.tagging.rendering import colorize, format_interlinear, words_of
 from seqtasks.task_types.tagging.scores import confusion_figure, tagging_scores
 
 _INPUTS = ("words", "places", "characters", "targets")
@@ -232,7 +232,7 @@ class TaggingTask(Task):
     def show_answer(self, row: dict[str, Any]) -> str:
         """Words over their tags; source code in colour."""
         if "words" in row:
-            return over(row["words"], row["tags"]) + "\n"
+            return format_interlinear(row["words"], row["tags"]) + "\n"
         return "".join(colorize([[*row["text"], "\n"]], [[*row["tags"], "space"]]))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from seqtasks.data.bucketing import Ragged
-from seqtasks.decoding.seq2seq import Hypothesis, Seq2SeqGenerator, embedding, writing
+from seqtasks.decoding.seq2seq import Hypothesis, Seq2SeqGenerator, embedding, seq2seq_head
 from seqtasks.layers.decoder import Decoder
 from seqtasks.layers.encoder import Encoder
 
@@ -40,7 +40,7 @@ def translation_model(encoder: Encoder, sizes: Sequence[int], shared: bool, opti
     memory, finals = encoder(keras.layers.Dropout(o.dropout)(read(source)), mask=mask)
     config = dataclasses.replace(encoder.config, cell=o.decoder_cell or encoder.config.cell)
     decoder = Decoder(config, o.attention, o.input_feeding, name="decoder")
-    inputs, losses = writing(memory, finals, mask, decoder, written, o)
+    inputs, losses = seq2seq_head(memory, finals, mask, decoder, written, o)
     return keras.Model([source, *inputs], losses, name=name)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from seqtasks.task_types.tagging.rendering import colorize, over, words_of
+from seqtasks.task_types.tagging.rendering import colorize, format_interlinear, words_of
 
 
 def test_words_are_parted_as_in_treebanks():
@@ -29,9 +29,9 @@ def test_marks_and_joiners_end_no_word(line, words):
 
 
 def test_a_line_is_folded_where_the_terminal_ends():
-    text = over(["The", "cat", "sat"], ["DET", "NOUN", "VERB"], width=12)
+    text = format_interlinear(["The", "cat", "sat"], ["DET", "NOUN", "VERB"], width=12)
     assert text == "The  cat\nDET  NOUN\n\nsat\nVERB\n"
-    assert over(["漢字", "x"], ["N", "VERB"], width=80).splitlines() == ["漢字  x", "N     VERB"]
+    assert format_interlinear(["漢字", "x"], ["N", "VERB"], width=80).splitlines() == ["漢字  x", "N     VERB"]
 
 
 def test_without_a_terminal_runs_are_named():

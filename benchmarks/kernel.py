@@ -63,7 +63,7 @@ def main() -> None:
             times["forward"].append(time.perf_counter() - begin)
             begin = time.perf_counter()
             (found,) = numpy_bridge.backward([loop], [states], [wanted])
-            numpy_bridge.inputs([loop], [found.found])
+            numpy_bridge.inputs([loop], [found.gate_grads])
             times["backward"].append(time.perf_counter() - begin)
         peak = 2 * 1024**3 / min(times["product"])
         operations = 6.0 * batch * steps * (features + units) * width

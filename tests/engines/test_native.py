@@ -59,7 +59,7 @@ def test_random_shapes_equal_pytorch(kind, name, instructions, monkeypatch):
 def of_input(loop, found):
     if loop.tokens is not None:
         return table_gradient(loop, found)
-    return numpy_bridge.inputs([loop], [found.found])[0]
+    return numpy_bridge.inputs([loop], [found.gate_grads])[0]
 
 
 def test_two_passes_before_a_way_back_keep_their_own_numbers():
@@ -70,7 +70,7 @@ def test_two_passes_before_a_way_back_keep_their_own_numbers():
     numpy_bridge.forward(other)
     (again,) = numpy_bridge.backward([one], [states], [d_one])
     for what, wanted in alone._asdict().items():
-        if what != "found":  # of which no more than real steps is ever read
+        if what != "gate_grads":  # of which no more than real steps is ever read
             np.testing.assert_array_equal(getattr(again, what), wanted)
 
 
@@ -90,7 +90,7 @@ def test_no_rows_and_no_steps_are_right():
     assert not back.dw.any() and not back.du.any() and not back.dbias.any() and (back.dh0 == 1).all()
     (back,) = numpy_bridge.backward([loop(0, 3)], [empty], [Results(empty.out, empty.h_last, empty.c_last)])
     assert not back.dw.any() and not back.dbias.any()
-    assert numpy_bridge.inputs([loop(0, 3)], [back.found])[0].shape == (0, 3, 3)
+    assert numpy_bridge.inputs([loop(0, 3)], [back.gate_grads])[0].shape == (0, 3, 3)
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_a_token_without_a_row_is_refused_but_not_in_padding(wrong):
     (found,) = numpy_bridge.backward([loop], [states], [Results(states.out, states.h_last, states.c_last)])
     assert sorted(found.rows) == [0, 1, 2] and found.dx.shape == (3, 5)
     with pytest.raises(ValueError, match="the gradients of a table"):
-        numpy_bridge.inputs([loop], [found.found])
+        numpy_bridge.inputs([loop], [found.gate_grads])
 
 
 @pytest.mark.parametrize("shape", [(0, 3), (2, 0)])

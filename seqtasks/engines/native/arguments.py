@@ -43,7 +43,7 @@ class Direction:
 
 
 def about(kind: int, reverse: bool, threads: int, known: bool, masked: bool, sequences: bool) -> np.ndarray:
-    """`Shape` of call.h: what a loop does, its inputs being rows of a table (`known`) or not."""
+    """`ShapeHeader` of framework_call.h: what a loop does; `known`: its inputs are rows of a table."""
     return np.array([kind, reverse, threads, known + 2 * masked + 4 * sequences], np.int32)
 
 

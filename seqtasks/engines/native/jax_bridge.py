@@ -11,7 +11,7 @@ from keras import ops
 
 from seqtasks.engines.native import library
 from seqtasks.engines.native.arguments import ARRAYS, Direction, about, tokens_and_mask
-from seqtasks.engines.native.library import FOUND, HAS_C, KEPT
+from seqtasks.engines.native.library import GATE_GRADS, HAS_C, SAVED
 
 
 class How(NamedTuple):
@@ -104,12 +104,12 @@ def _looped() -> Any:
         shapes = []
         for kind, (rows, time, _, units) in zip(how.kinds, found, strict=True):
             has_c = kind in HAS_C
-            every, kept = (time, rows, units), (time, rows, KEPT[kind] * units)
+            every, saved = (time, rows, units), (time, rows, SAVED[kind] * units)
             own = (
                 (rows, time, units),
                 every,
                 every if has_c else (0,),
-                kept,
+                saved,
                 (rows, units),
                 (rows, units) if has_c else (0,),
             )
@@ -125,7 +125,7 @@ def _looped() -> Any:
             most = min(rows * time, len(x)) if how.known else 0
             own = [(array.shape, "float32") for array in arrays[ARRAYS * i : ARRAYS * (i + 1)]]
             own += [
-                ((time, rows, FOUND[kind] * units), "float32"),
+                ((time, rows, GATE_GRADS[kind] * units), "float32"),
                 ((most + 1,), "int32"),
                 ((most, features), "float32"),
             ]

@@ -9,7 +9,7 @@ from seqtasks.engines.native import library
 from seqtasks.engines.native.arguments import ARRAYS, Direction, about, tokens_and_mask
 from seqtasks.engines.native.library import HAS_C
 
-RUN = 6  # results of a loop: out, before, c, kept, h_last, c_last
+RUN = 6  # results of a loop: out, before, c, saved, h_last, c_last
 GRADIENTS = ARRAYS + 3  # and those of gates, the rows of a table, and their gradients
 
 

@@ -45,7 +45,7 @@ class Generated(NamedTuple):
 
 
 class _Layer(ctypes.Structure):
-    """`Layer` of text.h."""
+    """`Layer` of generation.h."""
 
     _fields_ = [
         *((name, ctypes.c_int64) for name in ("features", "units")),
@@ -54,8 +54,8 @@ class _Layer(ctypes.Structure):
     ]
 
 
-class _Text(ctypes.Structure):
-    """`Text` of text.h."""
+class _GenerationCall(ctypes.Structure):
+    """`GenerationCall` of generation.h."""
 
     _fields_ = [
         *((name, ctypes.c_int64) for name in ("steps", "batch", "vocabulary", "layers", "top_k")),
@@ -63,7 +63,7 @@ class _Text(ctypes.Structure):
         *((name, ctypes.c_float) for name in ("temperature", "top_p")),
         ("layer", ctypes.POINTER(_Layer)),
         *((name, ctypes.c_void_p) for name in ("table", "head", "head_bias", "packed", "uniforms")),
-        *((name, ctypes.c_void_p) for name in ("logits", "tokens", "gains", "sums")),
+        *((name, ctypes.c_void_p) for name in ("logits", "tokens", "shifted_logits", "exp_sums")),
     ]
 
 
@@ -110,10 +110,10 @@ class NativeTextGenerator:
         head, bias = _array("head", head, (width, self._size)), _array("bias", bias, (self._size,))
         self._layers = (_Layer * len(structures))(*structures)
         pointers = {"table": self._kept[0].ctypes.data, "head": head.ctypes.data, "head_bias": bias.ctypes.data}
-        self._text = _Text(vocabulary=self._size, layers=len(structures), layer=self._layers, **pointers)
-        self._packed = numpy_bridge.empty((library.library().seqtasks_packed(ctypes.byref(self._text)),))
-        self._text.packed = self._packed.ctypes.data
-        library.library().seqtasks_pack(ctypes.byref(self._text))
+        self._call = _GenerationCall(vocabulary=self._size, layers=len(structures), layer=self._layers, **pointers)
+        self._packed = numpy_bridge.empty((library.library().seqtasks_packed(ctypes.byref(self._call)),))
+        self._call.packed = self._packed.ctypes.data
+        library.library().seqtasks_pack(ctypes.byref(self._call))
 
     def __call__(
         self,
@@ -150,16 +150,16 @@ class NativeTextGenerator:
             for name, array in zip(names, own, strict=True):
                 setattr(layer, name, array.ctypes.data)
             after.append(own)
-        tokens, gains, sums = (np.zeros((batch, steps), dtype) for dtype in (np.int32, np.float32, np.float32))
-        text = _Text.from_buffer_copy(self._text)
-        text.layer, text.steps, text.batch, text.threads = structures, steps, batch, self._threads()
-        text.temperature, text.top_k, text.top_p = temperature, top_k or 0, 1.0 if top_p is None else top_p
-        text.uniforms, text.logits, text.tokens = uniforms.ctypes.data, first.ctypes.data, tokens.ctypes.data
-        text.gains, text.sums = gains.ctypes.data, sums.ctypes.data
-        if batch and steps and library.library().seqtasks_write(ctypes.byref(text)):
+        tokens, shifted, exp_sums = (np.zeros((batch, steps), dtype) for dtype in (np.int32, np.float32, np.float32))
+        call = _GenerationCall.from_buffer_copy(self._call)
+        call.layer, call.steps, call.batch, call.threads = structures, steps, batch, self._threads()
+        call.temperature, call.top_k, call.top_p = temperature, top_k or 0, 1.0 if top_p is None else top_p
+        call.uniforms, call.logits, call.tokens = uniforms.ctypes.data, first.ctypes.data, tokens.ctypes.data
+        call.shifted_logits, call.exp_sums = shifted.ctypes.data, exp_sums.ctypes.data
+        if batch and steps and library.library().seqtasks_write(ctypes.byref(call)):
             raise MemoryError(f"not enough memory for {batch} rows; take smaller batches")
         with np.errstate(divide="ignore", invalid="ignore"):
-            scores = (gains - np.log(sums)).sum(axis=1) if steps else np.zeros(batch, np.float32)
+            scores = (shifted - np.log(exp_sums)).sum(axis=1) if steps else np.zeros(batch, np.float32)
         return Generated(tokens, scores, first, after)
 
     def _threads(self) -> int:

@@ -85,7 +85,8 @@ def from_json(text: str) -> Row:
         raise DamagedRunError("this is not a result row: it names no format; run it again")
     if number not in READABLE:
         raise RunError(
-            f"result format is {number}; this version of seqtasks reads format {FORMAT}; run it again with --force"
+            f"result format is {number}; this version of seqtasks reads formats {' and '.join(map(str, READABLE))}; "
+            "run it again with --force"
         )
     fields = dataclasses.fields(Row)
     missing = [f.name for f in fields if f.name not in values and f.default_factory is dataclasses.MISSING]

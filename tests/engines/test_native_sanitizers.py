@@ -29,7 +29,7 @@ RUN = textwrap.dedent(
 
     from seqtasks.engines.native import library, numpy_bridge
     from native_shapes import drawn, stack, states_of
-    from seqtasks.engines.native.text_generation import Writer
+    from seqtasks.engines.native.text_generation import NativeTextGenerator
 
     found = ctypes.CDLL(sys.argv[1])
     found.seqtasks_chosen.restype = ctypes.c_char_p
@@ -49,7 +49,7 @@ RUN = textwrap.dedent(
                         numpy_bridge.inputs([loop], [one.gate_grads])
                 batch, units, words = (int(rng.integers(1, most)) for most in (5, 70, 80))
                 parts = stack(rng, trial % 6, units, words, bool(trial % 2))
-                writer, states = Writer(*parts), states_of(rng, parts[1], batch)
+                writer, states = NativeTextGenerator(*parts), states_of(rng, parts[1], batch)
                 writer._threads = library.threads
                 limits = [(1.0,), (0.0,), (0.7, 3), (0.7, None, 0.5)][trial % 4]
                 writer(rng.normal(size=(batch, words)), states, rng.random((9, batch)), *limits)
@@ -73,7 +73,7 @@ def test_nothing_is_found(sanitizer, runtime, tmp_path):
         "LD_PRELOAD": asked.stdout.strip(),
         "ASAN_OPTIONS": "detect_leaks=0",
         "OPENBLAS_NUM_THREADS": "1",
-        "PYTHONPATH": str(Path(__file__).parent),
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), str(SOURCE.parents[3])]),
     }
     ran = subprocess.run(
         [sys.executable, "-c", RUN, str(built)], capture_output=True, text=True, env=environment, timeout=300

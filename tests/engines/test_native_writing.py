@@ -88,8 +88,8 @@ SETTINGS = [
 ]
 MODELS = [
     ("lstm", {}, {}),
-    ("gru", {"layers": 2}, {"tied": True}),
-    ("peephole_lstm", {"dropout": 0.5}, {"embedding": 5}),
+    ("gru", {"layers": 2}, {"tie_embeddings": True}),
+    ("peephole_lstm", {"dropout": 0.5}, {"embedding_dim": 5}),
 ]
 
 

@@ -72,7 +72,7 @@ def test_a_row_comes_back_equal(tmp_path: Path) -> None:
     path = store(row, tmp_path)
     assert path == tmp_path / row.run / "result.json"
     assert results.read(path.parent) == row
-    assert json.loads(path.read_text())["format"] == 1
+    assert json.loads(path.read_text())["format"] == results.FORMAT
     assert [p.name for p in path.parent.iterdir()] == ["result.json"]
 
 
@@ -115,7 +115,7 @@ def damage(path: Path, **changes: Any) -> None:
     ("changes", "message"),
     [
         ({"metric": "GONE", "seed": "GONE"}, "lacks metric, seed"),
-        ({"format": 2}, "format is 2; this version of seqtasks reads format 1"),
+        ({"format": 3}, "format is 3; this version of seqtasks reads formats 1 and 2"),
         ({"format": "GONE"}, "names no format"),
         ({"value": "high"}, "value is 'high'; allowed: number"),
         ({"value": float("nan")}, "value is nan"),
@@ -174,9 +174,9 @@ def test_nothing_slow_is_imported() -> None:
 
 def test_a_damaged_result_is_none_that_is_finished(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert results.finished(tmp_path) is None and not caplog.messages
-    for text in ("", "{", "[]", '{"format": 1, "task": "x"}'):
+    for text in ("", "{", "[]", '{"format": 2, "task": "x"}'):
         (tmp_path / "result.json").write_text(text, encoding="utf-8")
         assert results.finished(tmp_path) is None and caplog.messages[-1].endswith("; making it again")
     (tmp_path / "result.json").write_text('{"format": 99}', encoding="utf-8")
-    with pytest.raises(RunError, match="reads format 1; run it again with --force"):
+    with pytest.raises(RunError, match="reads formats 1 and 2; run it again with --force"):
         results.finished(tmp_path)

@@ -5,7 +5,6 @@ import dataclasses
 import pytest
 
 from seqtasks.cells.base import make_cell
-from seqtasks.cli.commands import check
 from seqtasks.core import plugins
 from seqtasks.core.config import EncoderConfig, parse_match, resolve
 from seqtasks.core.errors import ConfigError, UnknownNameError
@@ -16,6 +15,7 @@ from seqtasks.experiments.table import build
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.parameter_matching import count, formula, match
 from seqtasks.training import inference, saved_model, train
+from seqtasks.training.requests import check
 
 FEATURES = 3
 SIZES = {  # the trained numbers of one layer of n units that reads m features, counted by hand

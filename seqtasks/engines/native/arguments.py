@@ -42,8 +42,8 @@ class Direction:
         return [ops.convert_to_tensor(array) for array in arrays]
 
 
-def about(kind: int, reverse: bool, threads: int, known: bool, masked: bool, sequences: bool) -> np.ndarray:
-    """`Shape` of call.h: what a loop does, its inputs being rows of a table (`known`) or not."""
+def shape_header(kind: int, reverse: bool, threads: int, known: bool, masked: bool, sequences: bool) -> np.ndarray:
+    """`ShapeHeader` of framework_call.h: what a loop does; `known`: its inputs are rows of a table."""
     return np.array([kind, reverse, threads, known + 2 * masked + 4 * sequences], np.int32)
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from keras import ops
 
 from seqtasks.engines.native import library
-from seqtasks.engines.native.arguments import ARRAYS, Direction, about, tokens_and_mask
-from seqtasks.engines.native.library import FOUND, HAS_C, KEPT
+from seqtasks.engines.native.arguments import ARRAYS, Direction, shape_header, tokens_and_mask
+from seqtasks.engines.native.library import GATE_GRADS, HAS_C, SAVED
 
 
 class How(NamedTuple):
@@ -27,7 +27,7 @@ class How(NamedTuple):
     def shapes(self) -> list[np.ndarray]:
         """`about` each direction."""
         each = zip(self.kinds, self.reverse, strict=True)
-        return [about(*one, self.threads, self.known, self.masked, self.sequences) for one in each]
+        return [shape_header(*one, self.threads, self.known, self.masked, self.sequences) for one in each]
 
 
 def loop(
@@ -36,9 +36,9 @@ def loop(
     """Arguments and results are those of `tensorflow_bridge.loop`."""
     kinds, turned = tuple(d.kind for d in directions), tuple(d.reverse for d in directions)
     how = How(kinds, turned, tokens is not None, mask is not None, sequences, library.threads())
-    steps = tokens_and_mask(tokens, mask)
+    steps_and_mask = tokens_and_mask(tokens, mask)
     arrays = [array for d in directions for array in d.arrays()]
-    return [list(outputs) for outputs in _looped()(how, ops.convert_to_tensor(x), steps, tuple(arrays))]
+    return [list(result) for result in _looped()(how, ops.convert_to_tensor(x), steps_and_mask, tuple(arrays))]
 
 
 def _sizes(
@@ -87,11 +87,11 @@ def _call(name: str, how: How, each: Sequence[Sequence[Any]], shapes: Sequence[S
     import jax
 
     _register()
-    operands = [array for about, arrays in zip(how.shapes(), each, strict=True) for array in (about, *arrays)]
+    operands = [array for header, arrays in zip(how.shapes(), each, strict=True) for array in (header, *arrays)]
     wanted = [jax.ShapeDtypeStruct(shape, dtype) for of_one in shapes for shape, dtype in of_one]
-    results = jax.ffi.ffi_call(f"seqtasks_{name}", wanted, vmap_method="sequential")(*operands)
+    outputs = jax.ffi.ffi_call(f"seqtasks_{name}", wanted, vmap_method="sequential")(*operands)
     count = len(wanted) // len(shapes)
-    return [results[i * count : (i + 1) * count] for i in range(len(shapes))]
+    return [outputs[i * count : (i + 1) * count] for i in range(len(shapes))]
 
 
 @functools.cache
@@ -104,12 +104,12 @@ def _looped() -> Any:
         shapes = []
         for kind, (rows, time, _, units) in zip(how.kinds, sizes, strict=True):
             has_c = kind in HAS_C
-            every, kept = (time, rows, units), (time, rows, KEPT[kind] * units)
+            every, saved = (time, rows, units), (time, rows, SAVED[kind] * units)
             result_shapes = (
                 (rows, time, units),
                 every,
                 every if has_c else (0,),
-                kept,
+                saved,
                 (rows, units),
                 (rows, units) if has_c else (0,),
             )
@@ -125,7 +125,7 @@ def _looped() -> Any:
             most = min(rows * time, len(x)) if how.known else 0
             gradient_shapes = [(array.shape, "float32") for array in arrays[ARRAYS * i : ARRAYS * (i + 1)]]
             gradient_shapes += [
-                ((time, rows, FOUND[kind] * units), "float32"),
+                ((time, rows, GATE_GRADS[kind] * units), "float32"),
                 ((most + 1,), "int32"),
                 ((most, features), "float32"),
             ]
@@ -138,9 +138,9 @@ def _looped() -> Any:
                 real = jnp.arange(len(rows_of)) < used[0]  # the others hold nothing, and are dropped
                 dx = dx.at[jnp.where(real, used[1:], len(x))].add(rows_of, mode="drop")
         else:
-            each = [[*one, of_one[ARRAYS]] for one, of_one in zip(arguments, gradients, strict=True)]
+            each = [[*one, gradient[ARRAYS]] for one, gradient in zip(arguments, gradients, strict=True)]
             dx = sum(one for (one,) in _call("inputs", how, each, [[(x.shape, "float32")]] * len(each)))
-        return dx, None, tuple(array for of_one in gradients for array in of_one[:ARRAYS])
+        return dx, None, tuple(array for gradient in gradients for array in gradient[:ARRAYS])
 
     def plain(how: How, x: Any, steps: Any, arrays: Any) -> Any:
         return forward(how, x, steps, arrays)[0]

@@ -1,10 +1,24 @@
-/* The loop over time of LSTM, GRU and plain RNN layers, forward and backward, on a CPU.
+/* LSTM, GRU and plain RNN layers on a CPU: forward and backward pass over time, and text generation.
  *
- * The products that need no state are made for all real steps at once, of inputs before the
- * loop and of gradients after it. The recurrent matrix is packed once a call into panels of
- * the width of the registers. A thread has a share of the rows for
- * all steps, or, where rows are few and units many, a share of the units with a barrier a step.
- * Rows are sorted by where they end, and a step works on those that have not ended.
+ * Build. This file is the only translation unit; setup.py compiles it to _kernel.abi3.so, which Python loads with ctypes.
+ * Nothing but a C11 compiler with GNU extensions is needed, no headers of Python, NumPy, TensorFlow or JAX. To build it alone:
+ *
+ *     cc -O3 -std=gnu11 -ffp-contract=fast -pthread -shared -fPIC kernel.c -o _kernel.abi3.so
+ *
+ * Instruction sets. The `*-inl.h` headers are templates over V, the floats per vector register, and NAME, which appends the
+ * name of the instruction set to each function. all-inl.h includes them (vector, product, forward, backward, generation) and
+ * is included below for avx2 (V = 8) and avx512 (V = 16) on x86-64 with GCC or Clang, and for portable (V = 4) everywhere.
+ * `seqtasks_choose` selects an entry of KERNELS at run time: by name, or the first that __builtin_cpu_supports allows.
+ *
+ * Threads (pool.h). One pool serves the process, and one call runs at a time. A thread computes some rows of the batch for all
+ * steps without waiting for others; with few rows and many units, it computes some units of all rows, with a barrier per step.
+ *
+ * Products that need no state are computed for all valid steps at once: of the inputs before the loop over time, of the
+ * gradients after it. The recurrent matrix is packed once per call into panels as wide as a tile. Rows are sorted by their
+ * last valid step, and a step computes only the rows that have not ended.
+ *
+ * Headers without `-inl` are included once: rnn_call.h and generation.h (arguments), pool.h (threads), and, at the end because
+ * they use the functions of this file, generation_calls.h, framework_call.h, xla.h (JAX) and tensorflow.h.
  */
 
 #include <stdatomic.h>
@@ -13,9 +27,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "job.h"
-#include "text.h"
+#include "generation.h"
 #include "pool.h"
+#include "rnn_call.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
@@ -28,7 +42,7 @@
 #endif
 #define V 8
 #define NAME(x) x##_avx2
-#include "all.h"
+#include "all-inl.h"
 #ifdef __clang__
 #pragma clang attribute pop
 #pragma clang attribute push(__attribute__((target("avx512f,avx2,fma"))), apply_to = function)
@@ -39,7 +53,7 @@
 #endif
 #define V 16
 #define NAME(x) x##_avx512
-#include "all.h"
+#include "all-inl.h"
 #ifdef __clang__
 #pragma clang attribute pop
 #else
@@ -49,23 +63,30 @@
 
 #define V 4
 #define NAME(x) x##_portable
-#include "all.h"
+#include "all-inl.h"
 
-typedef void (*Loop)(Shared *, int);
+/* The passes over a sequence; INPUT_GRADS computes dx from the gate_grads of BACKWARD. */
+enum { FORWARD, BACKWARD, INPUT_GRADS };
 
-enum { FORWARD, BACKWARD, INPUTS };
-
+/* The functions compiled for one instruction set. */
 typedef struct {
     const char *name;
-    int lanes;
-    Loop work[3], write;
-    int64_t (*packed)(const Text *);
-    void (*pack)(const Text *);
+    int lanes;                                        /* floats per vector register */
+    ThreadFunction passes[3];                         /* FORWARD, BACKWARD, INPUT_GRADS */
+    ThreadFunction generate;                          /* text generation */
+    int64_t (*packed_floats)(const GenerationCall *); /* size of the packed matrices for generation */
+    void (*pack_weights)(const GenerationCall *);     /* packs them */
 } Kernel;
 
-#define KERNEL(name, lanes) \
-    {#name, lanes, {forward_##name, backward_##name, inputs_##name}, write_##name, packed_floats_##name, pack_text_##name}
+#define KERNEL(name, lanes)                                 \
+    {#name,                                                 \
+     lanes,                                                 \
+     {forward_##name, backward_##name, input_grads_##name}, \
+     generate_##name,                                       \
+     packed_floats_##name,                                  \
+     pack_weights_##name}
 
+/* The fastest first. */
 static const Kernel KERNELS[] = {
 #ifdef RUNTIME_CHOICE
     KERNEL(avx512, 16),
@@ -74,7 +95,7 @@ static const Kernel KERNELS[] = {
     KERNEL(portable, 4),
 };
 
-static int chosen = -1;
+static int chosen = -1; /* index into KERNELS; -1: not yet chosen */
 
 static int supported(const char *name)
 {
@@ -87,7 +108,8 @@ static int supported(const char *name)
     return 1;
 }
 
-/* Takes the kernel of that name, or the fastest that this CPU runs (null); -1 if it cannot run it. */
+/* Chooses the kernel of this name, or the fastest that this CPU supports if name is null. Returns its index, or -1 if this CPU
+ * does not support it. */
 EXPORT int seqtasks_choose(const char *name)
 {
     for (int i = 0; i < (int)(sizeof KERNELS / sizeof *KERNELS); i++)
@@ -98,6 +120,7 @@ EXPORT int seqtasks_choose(const char *name)
     return -1;
 }
 
+/* Name of the kernel in use. */
 EXPORT const char *seqtasks_chosen(void)
 {
     if (chosen < 0)
@@ -105,178 +128,185 @@ EXPORT const char *seqtasks_chosen(void)
     return KERNELS[chosen].name;
 }
 
-enum { NO_MEMORY = 1, NO_ROW = 2 };
+/* Error codes; 0 is success. */
+enum { NO_MEMORY = 1, TOKEN_OUT_OF_RANGE = 2 };
 
-/* After which step each row has no real one, and the rows, those that end last first; nonzero without memory. */
-static int order_rows(const Job *a, int64_t *order, int64_t *ends)
+/* Sets ends[row] to the number of steps up to the last valid one, and order to the rows by descending ends (counting sort).
+ * Returns an error code. */
+static int sort_rows(const RnnCall *call, int64_t *order, int64_t *ends)
 {
-    int64_t *counts = calloc((size_t)a->steps + 2, sizeof *counts);
+    int64_t *counts = calloc((size_t)call->steps + 2, sizeof *counts);
     if (!counts)
         return NO_MEMORY;
-    for (int64_t b = 0; b < a->batch; b++) {
-        int64_t end = a->steps;
-        while (a->mask && end && !a->mask[b * a->steps + end - 1])
+    for (int64_t b = 0; b < call->batch; b++) {
+        int64_t end = call->steps;
+        while (call->mask && end && !call->mask[b * call->steps + end - 1])
             end--;
         ends[b] = end;
-        counts[a->steps - end + 1]++;
+        counts[call->steps - end + 1]++;
     }
-    for (int64_t e = 0; e <= a->steps; e++)
+    for (int64_t e = 0; e <= call->steps; e++)
         counts[e + 1] += counts[e];
-    for (int64_t b = 0; b < a->batch; b++)
-        order[counts[a->steps - ends[b]]++] = b;
+    for (int64_t b = 0; b < call->batch; b++)
+        order[counts[call->steps - ends[b]]++] = b;
     free(counts);
     return 0;
 }
 
-/* Lists the real steps of all rows. */
-static void list_places(Shared *shared)
+/* Lists the valid steps of all rows. */
+static void list_valid_steps(CallShared *shared)
 {
-    const Job *a = shared->job;
-    for (int64_t t = 0; t < a->steps; t++)
-        for (int64_t row = 0; row < a->batch; row++)
-            if (!a->mask || a->mask[row * a->steps + t]) {
-                shared->places[shared->real] = row * a->steps + t;
-                shared->moments[shared->real++] = t * a->batch + row;
+    const RnnCall *call = shared->call;
+    for (int64_t t = 0; t < call->steps; t++)
+        for (int64_t row = 0; row < call->batch; row++)
+            if (!call->mask || call->mask[row * call->steps + t]) {
+                shared->batch_major_index[shared->num_valid] = row * call->steps + t;
+                shared->time_major_index[shared->num_valid++] = t * call->batch + row;
             }
 }
 
-/* Lists the rows of the table that real steps have, each once; nonzero without memory, or where a token has none. */
-static int list_tokens(Shared *shared)
+/* Lists the distinct tokens at valid steps. Returns an error code. */
+static int list_distinct_tokens(CallShared *shared)
 {
-    const Job *a = shared->job;
-    int64_t *slot = calloc((size_t)a->vocabulary + 1, sizeof *slot); /* 0: not yet there */
-    shared->rows = malloc(((size_t)shared->real + 1) * sizeof *shared->rows);
-    shared->slots = malloc(((size_t)(a->batch * a->steps) + 1) * sizeof *shared->slots);
-    int failed = !slot || !shared->rows || !shared->slots ? NO_MEMORY : 0;
-    for (int64_t i = 0; i < shared->real && !failed; i++) {
-        const int64_t at = shared->places[i], token = a->tokens[at];
-        if (token < 0 || token >= a->vocabulary) {
-            failed = NO_ROW;
+    const RnnCall *call = shared->call;
+    int64_t *slot = calloc((size_t)call->vocabulary + 1, sizeof *slot); /* 1 + index in distinct_tokens; 0: not seen yet */
+    shared->distinct_tokens = malloc(((size_t)shared->num_valid + 1) * sizeof *shared->distinct_tokens);
+    shared->distinct_index = malloc(((size_t)(call->batch * call->steps) + 1) * sizeof *shared->distinct_index);
+    int failed = !slot || !shared->distinct_tokens || !shared->distinct_index ? NO_MEMORY : 0;
+    for (int64_t i = 0; i < shared->num_valid && !failed; i++) {
+        const int64_t batch_major = shared->batch_major_index[i], token = call->tokens[batch_major];
+        if (token < 0 || token >= call->vocabulary) {
+            failed = TOKEN_OUT_OF_RANGE;
             break;
         }
         if (!slot[token]) {
-            shared->rows[shared->inputs++] = token;
-            slot[token] = shared->inputs;
+            shared->distinct_tokens[shared->num_inputs++] = token;
+            slot[token] = shared->num_inputs;
         }
-        shared->slots[at] = slot[token] - 1;
+        shared->distinct_index[batch_major] = slot[token] - 1;
     }
     free(slot);
-    if (failed || !a->used)
+    if (failed || !call->used)
         return failed;
-    a->used[0] = (int32_t)shared->inputs;
-    for (int64_t i = 0; i < shared->inputs; i++)
-        a->used[i + 1] = (int32_t)shared->rows[i];
+    call->used[0] = (int32_t)shared->num_inputs;
+    for (int64_t i = 0; i < shared->num_inputs; i++)
+        call->used[i + 1] = (int32_t)shared->distinct_tokens[i];
     return 0;
 }
 
 static float *floats(size_t count) { return aligned((count + 16) * sizeof(float)); }
 
-/* Where the inputs to project are and where they go; nonzero as `list_tokens`. */
-static int list_inputs(Shared *shared, int what)
+/* Sets which inputs are projected and where the results are stored. Returns an error code. */
+static int list_inputs(CallShared *shared, int pass)
 {
-    const Job *a = shared->job;
-    list_places(shared);
-    if (a->tokens) {
-        const int failed = list_tokens(shared);
+    const RnnCall *call = shared->call;
+    list_valid_steps(shared);
+    if (call->tokens) {
+        const int failed = list_distinct_tokens(shared);
         if (failed)
             return failed;
-        shared->from = shared->rows;
-        shared->apart = OF[a->kind].gates * a->units;
-        shared->projected = floats((size_t)(shared->inputs * shared->apart));
+        shared->input_rows = shared->distinct_tokens;
+        shared->projected_stride = CELLS[call->kind].gates * call->units;
+        shared->projected = floats((size_t)(shared->num_inputs * shared->projected_stride));
         return shared->projected ? 0 : NO_MEMORY;
     }
-    shared->inputs = shared->real;
-    shared->from = shared->places;
-    shared->to = shared->moments;
-    shared->projected = what == FORWARD ? a->kept : a->found;
-    shared->apart = (what == FORWARD ? OF[a->kind].kept : OF[a->kind].found) * a->units;
+    shared->num_inputs = shared->num_valid;
+    shared->input_rows = shared->batch_major_index;
+    shared->projected_rows = shared->time_major_index;
+    shared->projected = pass == FORWARD ? call->saved : call->gate_grads;
+    shared->projected_stride = (pass == FORWARD ? CELLS[call->kind].saved : CELLS[call->kind].gate_grads) * call->units;
     return 0;
 }
 
-/* Makes ready what the threads of a job share; nonzero as `list_tokens`. */
-static int prepare(Shared *shared, const Job *a, int threads, int64_t width, int what)
+/* Allocates and fills what the threads of a call share. `width`: units per panel. Returns an error code. */
+static int prepare(CallShared *shared, const RnnCall *call, int threads, int64_t width, int pass)
 {
-    const int64_t panels = (a->units + width - 1) / width, most = threads < 1 ? 1 : threads;
-    const int gates = OF[a->kind].gates;
-    /* Few rows and many units: rows in tiles of six leave little for each thread. */
-    const int by_units = most > 1 && a->batch < 16 * most && a->units >= 256 && panels >= most;
-    const int64_t useful = by_units ? panels : (a->batch + 5) / 6;
-    const int stepwise = !by_units && !a->tokens && (a->features + a->units) * a->units * gates <= CACHE;
-    *shared = (Shared){.job = a, .by_units = by_units, .stepwise = stepwise, .threads = (int)(most < useful ? most : useful)};
-    const size_t n = (size_t)shared->threads, batch = (size_t)a->batch, units = (size_t)a->units;
-    const size_t features = (size_t)a->features, places = batch * (size_t)a->steps, wide = (size_t)width;
+    const int64_t panels = (call->units + width - 1) / width, max_threads = threads < 1 ? 1 : threads;
+    const int gates = CELLS[call->kind].gates;
+    /* With few rows and many units, tiles of six rows are too few to occupy all threads. */
+    const int by_units = max_threads > 1 && call->batch < 16 * max_threads && call->units >= 256 && panels >= max_threads;
+    const int64_t useful = by_units ? panels : (call->batch + 5) / 6;
+    const int stepwise = !by_units && !call->tokens && (call->features + call->units) * call->units * gates <= CACHE;
+    *shared = (CallShared){.call = call,
+                           .by_units = by_units,
+                           .stepwise = stepwise,
+                           .threads = (int)(max_threads < useful ? max_threads : useful)};
+    const size_t n = (size_t)shared->threads, batch = (size_t)call->batch, units = (size_t)call->units;
+    const size_t features = (size_t)call->features, num_steps = batch * (size_t)call->steps, panel_width = (size_t)width;
     shared->order = malloc(batch * sizeof *shared->order);
     shared->ends = malloc(batch * sizeof *shared->ends);
-    shared->memory = malloc(n * batch * sizeof *shared->memory);
+    shared->thread_rows = malloc(n * batch * sizeof *shared->thread_rows);
     shared->pointers = malloc(n * 2 * batch * sizeof *shared->pointers);
-    shared->places = malloc((places + 1) * sizeof *shared->places);
-    shared->moments = malloc((places + 1) * sizeof *shared->moments);
+    shared->batch_major_index = malloc((num_steps + 1) * sizeof *shared->batch_major_index);
+    shared->time_major_index = malloc((num_steps + 1) * sizeof *shared->time_major_index);
     shared->sums = floats((batch + n) * (size_t)SUMS(panels * width));
-    shared->packed = floats((size_t)(panels * width * gates) * units);
+    shared->packed_u = floats((size_t)(panels * width * gates) * units);
     shared->compact = floats(batch * 4 * units);
-    shared->weights = floats((features + wide) * (gates * units + wide));
-    if (what == BACKWARD)
-        shared->work = floats(n * DEPTH * SIDE * wide);
-    if (!shared->order || !shared->ends || !shared->memory || !shared->pointers || !shared->places || !shared->moments ||
-        !shared->sums || !shared->packed || !shared->compact || !shared->weights || (what == BACKWARD && !shared->work))
+    shared->packed_w = floats((features + panel_width) * (gates * units + panel_width));
+    if (pass == BACKWARD)
+        shared->grad_panels = floats(n * DEPTH * SIDE * panel_width);
+    if (!shared->order || !shared->ends || !shared->thread_rows || !shared->pointers || !shared->batch_major_index ||
+        !shared->time_major_index || !shared->sums || !shared->packed_u || !shared->compact || !shared->packed_w ||
+        (pass == BACKWARD && !shared->grad_panels))
         return NO_MEMORY;
-    const int failed = list_inputs(shared, what);
-    return failed ? failed : order_rows(a, shared->order, shared->ends);
+    const int failed = list_inputs(shared, pass);
+    return failed ? failed : sort_rows(call, shared->order, shared->ends);
 }
 
-static void finish(Shared *shared)
+static void free_shared(CallShared *shared)
 {
-    float *arrays[] = {shared->sums, shared->packed, shared->compact, shared->weights, shared->work};
+    float *arrays[] = {shared->sums, shared->packed_u, shared->compact, shared->packed_w, shared->grad_panels};
     for (int i = 0; i < 5; i++)
         release(arrays[i]);
-    if (shared->rows)
+    if (shared->distinct_tokens)
         release(shared->projected);
-    free(shared->rows);
-    free(shared->slots);
-    free(shared->places);
-    free(shared->moments);
+    free(shared->distinct_tokens);
+    free(shared->distinct_index);
+    free(shared->batch_major_index);
+    free(shared->time_major_index);
     free(shared->pointers);
-    free(shared->memory);
+    free(shared->thread_rows);
     free(shared->ends);
     free(shared->order);
 }
 
-/* Runs one job, or two at once that share the threads of the first; nonzero as `list_tokens`. */
-static int run(const Job *jobs, int count, int what)
+/* Runs one pass of each call; two calls run at once if there are threads for both. Returns an error code. */
+static int run(const RnnCall *calls, int count, int pass)
 {
-    enter();
+    lock_pool();
     seqtasks_chosen();
     const Kernel *kernel = &KERNELS[chosen];
-    const int both = count > 1 && jobs->threads > 1;
+    const int both = count > 1 && calls->threads > 1;
     int failed = 0;
     for (int i = 0; i < count && !failed; i += 1 + both) {
-        Shared shared[2] = {{0}};
+        CallShared shared[2] = {{0}};
         int ready = 0;
         for (int j = 0; j <= both && !failed; j++) {
-            const Job *job = &jobs[i + j];
-            const int threads = both ? (jobs->threads + !j) / 2 : jobs->threads;
-            if (job->batch && job->units)
-                failed = prepare(&shared[ready++], job, threads, 2 * kernel->lanes, what);
+            const RnnCall *call = &calls[i + j];
+            const int threads = both ? (calls->threads + !j) / 2 : calls->threads;
+            if (call->batch && call->units)
+                failed = prepare(&shared[ready++], call, threads, 2 * kernel->lanes, pass);
         }
         if (!failed && ready)
-            together(shared, ready, kernel->work[what]);
+            run_threads(shared, ready, kernel->passes[pass]);
         for (int j = 0; j < ready; j++)
-            finish(&shared[j]);
+            free_shared(&shared[j]);
     }
-    leave();
+    unlock_pool();
     return failed;
 }
 
-EXPORT int seqtasks_forward(const Job *jobs, int count) { return run(jobs, count, FORWARD); }
+/* The passes, called by ctypes with an array of calls. Each returns an error code. */
+EXPORT int seqtasks_forward(const RnnCall *calls, int count) { return run(calls, count, FORWARD); }
 
-EXPORT int seqtasks_backward(const Job *jobs, int count) { return run(jobs, count, BACKWARD); }
+EXPORT int seqtasks_backward(const RnnCall *calls, int count) { return run(calls, count, BACKWARD); }
 
-EXPORT int seqtasks_inputs(const Job *jobs, int count) { return run(jobs, count, INPUTS); }
+EXPORT int seqtasks_inputs(const RnnCall *calls, int count) { return run(calls, count, INPUT_GRADS); }
 
-#include "writer.h"
-#include "call.h"
+#include "generation_calls.h"
+#include "framework_call.h"
 #include "xla.h"
 #include "tensorflow.h"
 
-/* The linker of Windows looks for it. Nothing of Python is used: the library is loaded by ctypes. */
+/* The Windows linker requires this symbol of an extension module. It is never called: the library is loaded with ctypes. */
 EXPORT void *PyInit__kernel(void) { return NULL; }

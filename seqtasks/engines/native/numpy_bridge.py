@@ -10,17 +10,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seqtasks.engines.native import library
-from seqtasks.engines.native.library import FOUND, HAS_C, KEPT, shapes
+from seqtasks.engines.native.library import GATE_GRADS, HAS_C, SAVED, shapes
 
-_NO_ROW = 2  # of kernel.c
+_TOKEN_OUT_OF_RANGE = 2  # TOKEN_OUT_OF_RANGE of kernel.c
 
 _INPUTS = ("x", "tokens", "w", "bias", "u", "b", "h0", "c0", "mask")
-_RESULTS = ("out", "before", "c", "kept", "h_last", "c_last")
+_RESULTS = ("out", "before", "c", "saved", "h_last", "c_last")
 _GRADIENTS = ("dout", "dh_last", "dc_last", "dx", "dw", "dbias", "du", "db", "dh0", "dc0", "gate_grads", "used")
 
 
-class Job(ctypes.Structure):
-    """`Job` of job.h."""
+class RnnCall(ctypes.Structure):
+    """`RnnCall` of rnn_call.h."""
 
     _fields_ = [
         *((name, ctypes.c_int64) for name in ("steps", "batch", "features", "units", "vocabulary")),
@@ -97,7 +97,7 @@ class States(NamedTuple):
     out: np.ndarray  #: h after each step, zero where masked (batch, time, units)
     before: np.ndarray  #: h before each real step, anything elsewhere (time, batch, units)
     c: np.ndarray  #: c after each step (time, batch, units)
-    kept: np.ndarray  #: gates, as job.h names them (time, batch, …)
+    saved: np.ndarray  #: values for the backward pass, listed in rnn_call.h (time, batch, …)
     h_last: np.ndarray  #: (batch, units)
     c_last: np.ndarray  #: (batch, units)
 
@@ -119,7 +119,7 @@ class Gradients(NamedTuple):
     db: np.ndarray
     dh0: np.ndarray
     dc0: np.ndarray
-    gate_grads: np.ndarray  #: those of gates, from which `inputs` makes those of the inputs
+    gate_grads: np.ndarray  #: those of the gates, from which `inputs` computes those of the inputs
     rows: np.ndarray  #: with tokens: which rows of the table real steps have, int32 (count,)
     dx: np.ndarray  #: and their gradients, (count, features)
 
@@ -130,7 +130,7 @@ def forward(*loops: Loop) -> list[States]:
     Raises:
         MemoryError: there is not enough.
     """
-    results, jobs = [], []
+    results, calls = [], []
     for loop in loops:
         steps, batch, _, units = loop.sizes
         one, every = (batch, units), (batch, steps, units)
@@ -139,13 +139,13 @@ def forward(*loops: Loop) -> list[States]:
             out=empty(every),
             before=empty((steps, batch, units)),
             c=empty((steps, batch, units) if has_c else (0, 0, 0)),
-            kept=empty((steps, batch, KEPT[loop.kind] * units)),
+            saved=empty((steps, batch, SAVED[loop.kind] * units)),
             h_last=empty(one),
             c_last=empty(one if has_c else (0, 0)),
         )
         results.append(states)
-        jobs.append(_job(loop, **states._asdict()))
-    _call(library.library().seqtasks_forward, jobs)
+        calls.append(_rnn_call(loop, **states._asdict()))
+    _call(library.library().seqtasks_forward, calls)
     return results
 
 
@@ -161,11 +161,11 @@ def backward(loops: Sequence[Loop], states: Sequence[States], results: Sequence[
         ValueError: arrays of other shapes or types.
         MemoryError: there is not enough.
     """
-    gradients, jobs = [], []
+    gradients, calls = [], []
     for loop, run, result in zip(loops, states, results, strict=True):
         steps, batch, _, units = loop.sizes
         one, every, has_c = (batch, units), (batch, steps, units), loop.kind in HAS_C
-        widths = {"before": units, "kept": KEPT[loop.kind] * units} | ({"c": units} if has_c else {})
+        widths = {"before": units, "saved": SAVED[loop.kind] * units} | ({"c": units} if has_c else {})
         for name, width in widths.items():
             _check(name, getattr(run, name), (steps, batch, width))
         _check("out", run.out, every)
@@ -178,15 +178,17 @@ def backward(loops: Sequence[Loop], states: Sequence[States], results: Sequence[
         empties = [empty((0,) if array is None else array.shape) for array in taken]
         most = min(batch * steps, loop.vocabulary)
         used, dx = np.zeros(most + 1, np.int32), empty((most, loop.sizes[2]))
-        gradient = Gradients(*empties, gate_grads=empty((steps, batch, FOUND[loop.kind] * units)), rows=used, dx=dx)
+        gradient = Gradients(
+            *empties, gate_grads=empty((steps, batch, GATE_GRADS[loop.kind] * units)), rows=used, dx=dx
+        )
         if not batch:  # the kernel has nothing to go over
             for array in gradient:
                 array.fill(0)
         gradients.append(gradient)
-        kept = {name: getattr(run, name) for name in ("out", "before", "c", "kept")}
+        saved = {name: getattr(run, name) for name in ("out", "before", "c", "saved")}
         arrays = {{"rows": "used"}.get(name, name): array for name, array in gradient._asdict().items()}
-        jobs.append(_job(loop, **kept, **result._asdict(), **arrays))
-    _call(library.library().seqtasks_backward, jobs)
+        calls.append(_rnn_call(loop, **saved, **result._asdict(), **arrays))
+    _call(library.library().seqtasks_backward, calls)
     return [
         gradient._replace(rows=gradient.rows[1 : gradient.rows[0] + 1], dx=gradient.dx[: gradient.rows[0]])
         for gradient in gradients
@@ -198,21 +200,21 @@ def inputs(loops: Sequence[Loop], gate_grads: Sequence[np.ndarray]) -> list[np.n
 
     Args:
         loops: as `forward` had them, without tokens.
-        gate_grads: for each loop what `backward` gave.
+        gate_grads: for each loop those that `backward` returned.
 
     Raises:
         ValueError: arrays of other shapes or types.
         MemoryError: there is not enough.
     """
-    results, jobs = [], []
-    for loop, gates in zip(loops, gate_grads, strict=True):
+    results, calls = [], []
+    for loop, grads in zip(loops, gate_grads, strict=True):
         steps, batch, _, units = loop.sizes
         if loop.tokens is not None:
             raise ValueError("the gradients of a table are those that `backward` gives")
-        _check("gate_grads", gates, (steps, batch, FOUND[loop.kind] * units))
+        _check("gate_grads", grads, (steps, batch, GATE_GRADS[loop.kind] * units))
         results.append(empty(loop.x.shape))
-        jobs.append(_job(loop, gate_grads=gates, dx=results[-1]))
-    _call(library.library().seqtasks_inputs, jobs)
+        calls.append(_rnn_call(loop, gate_grads=grads, dx=results[-1]))
+    _call(library.library().seqtasks_inputs, calls)
     return results
 
 
@@ -231,16 +233,16 @@ def _check(name: str, array: Any, shape: tuple[int, ...], dtype: Any = np.float3
         raise ValueError(f"{name} is {got}; allowed: contiguous {np.dtype(dtype)} {shape}")
 
 
-def _job(loop: Loop, **arrays: Any) -> Job:
+def _rnn_call(loop: Loop, **arrays: Any) -> RnnCall:
     named = {name: getattr(loop, name) for name in _INPUTS} | arrays
     addresses = {name: array.ctypes.data for name, array in named.items() if array is not None}
-    return Job(*loop.sizes, loop.vocabulary, loop.kind, int(loop.reverse), library.threads(), **addresses)
+    return RnnCall(*loop.sizes, loop.vocabulary, loop.kind, int(loop.reverse), library.threads(), **addresses)
 
 
-def _call(function: Any, jobs: Sequence[Job]) -> None:
-    failed = function((Job * len(jobs))(*jobs), len(jobs))
-    if failed == _NO_ROW:
-        raise ValueError(f"tokens name rows that the table has not got; allowed: 0 to {jobs[0].vocabulary - 1}")
+def _call(function: Any, calls: Sequence[RnnCall]) -> None:
+    failed = function((RnnCall * len(calls))(*calls), len(calls))
+    if failed == _TOKEN_OUT_OF_RANGE:
+        raise ValueError(f"tokens name rows that the table has not got; allowed: 0 to {calls[0].vocabulary - 1}")
     if failed:
-        rows, units = jobs[0].batch, jobs[0].units
+        rows, units = calls[0].batch, calls[0].units
         raise MemoryError(f"not enough memory for {rows} rows of {units} units; take smaller batches")

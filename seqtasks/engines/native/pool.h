@@ -1,4 +1,13 @@
-/* Threads of one call, and what each of them works on. */
+/* The thread pool, and what each thread of a call computes. */
+
+#ifndef SEQTASKS_POOL_H
+#define SEQTASKS_POOL_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "rnn_call.h"
 
 #if defined(_WIN32)
 #define EXPORT __declspec(dllexport)
@@ -11,24 +20,28 @@
 #include <unistd.h>
 #endif
 
+/* What one thread of a call computes. */
 typedef struct {
-    int64_t rows, *order;          /* rows, those that end last first */
-    int64_t first, last;           /* panels of units */
-    int64_t pack_first, pack_last; /* those that it packs */
-    const float **pointers;        /* room for two of each row */
-    float *sums;                   /* of its rows */
-} Share;
+    int64_t rows;                  /* number of rows of the batch */
+    int64_t *order;                /* these rows, those whose last valid step is latest first */
+    int64_t first, last;           /* panels of units to compute, without the last */
+    int64_t pack_first, pack_last; /* panels to pack, without the last */
+    const float **pointers;        /* (2, batch), addresses of states of its rows */
+    float *sums;                   /* recurrent products of its rows */
+} ThreadShare;
 
+/* Memory aligned to cache lines; null if there is not enough. */
 static void *aligned(size_t bytes)
 {
 #if defined(_WIN32)
     return _aligned_malloc(bytes, 64);
 #else
-    void *found = NULL;
-    return posix_memalign(&found, 64, bytes) ? NULL : found;
+    void *memory = NULL;
+    return posix_memalign(&memory, 64, bytes) ? NULL : memory;
 #endif
 }
 
+/* Frees memory of `aligned`. */
 static void release(void *memory)
 {
 #if defined(_WIN32)
@@ -38,46 +51,49 @@ static void release(void *memory)
 #endif
 }
 
-/* Every second (third, …) row, so that long and short ones are spread; or all rows and some of the panels. */
-static Share share(const Shared *shared, int me, int64_t panels, int64_t width)
+/* The share of one thread: with by_units all rows and some panels; else all panels and some rows. With a mask these
+ * are every n-th row of the order, so that long and short ones are spread evenly. */
+static ThreadShare thread_share(const CallShared *shared, int thread, int64_t panels, int64_t width)
 {
-    const int64_t batch = shared->job->batch, n = shared->threads;
-    Share mine = {
-        .order = shared->memory + me * batch,
-        .pointers = shared->pointers + me * 2 * batch,
-        .sums = shared->sums + (shared->by_units ? 0 : me * ((batch + n - 1) / n) * SUMS(panels * width)),
+    const int64_t batch = shared->call->batch, n = shared->threads;
+    ThreadShare share = {
+        .order = shared->thread_rows + thread * batch,
+        .pointers = shared->pointers + thread * 2 * batch,
+        .sums = shared->sums + (shared->by_units ? 0 : thread * ((batch + n - 1) / n) * SUMS(panels * width)),
     };
-    const int all = shared->by_units, beside = !shared->job->mask; /* of full rows those that lie together */
-    const int64_t begin = all ? 0 : beside ? batch * me / n : me, end = !all && beside ? batch * (me + 1) / n : batch;
-    for (int64_t i = begin; i < end; i += all || beside ? 1 : n)
-        mine.order[mine.rows++] = shared->order[i];
-    mine.pack_first = mine.first = panels * me / n;
-    mine.pack_last = mine.last = panels * (me + 1) / n;
+    const int all = shared->by_units;
+    const int adjacent = !shared->call->mask; /* without a mask rows have equal lengths */
+    const int64_t begin = all ? 0 : adjacent ? batch * thread / n : thread;
+    const int64_t end = !all && adjacent ? batch * (thread + 1) / n : batch;
+    for (int64_t i = begin; i < end; i += all || adjacent ? 1 : n)
+        share.order[share.rows++] = shared->order[i];
+    share.pack_first = share.first = panels * thread / n;
+    share.pack_last = share.last = panels * (thread + 1) / n;
     if (!shared->by_units) {
-        mine.first = 0;
-        mine.last = panels;
+        share.first = 0;
+        share.last = panels;
     }
-    return mine;
+    return share;
 }
 
-/* Where the next h of a row goes: the h of two steps change places. */
-static float *other(const Shared *shared, int64_t row, const float *h)
+/* Where the next h of a row is stored: one of two buffers, whichever h is not in. */
+static float *next_state(const CallShared *shared, int64_t row, const float *h)
 {
-    float *first = shared->compact + row * shared->job->units;
-    return h == first ? first + shared->job->batch * shared->job->units : first;
+    float *first = shared->compact + row * shared->call->units;
+    return h == first ? first + shared->call->batch * shared->call->units : first;
 }
 
-/* How many of its rows have a real step at t or later; they come first. */
-static int64_t living(const Shared *shared, const Share *mine, int64_t t)
+/* Number of rows of a thread with a valid step at t or later. They come first in its order. */
+static int64_t active_rows(const CallShared *shared, const ThreadShare *share, int64_t t)
 {
-    int64_t live = 0;
-    while (live < mine->rows && shared->ends[mine->order[live]] > t)
-        live++;
-    return live;
+    int64_t active = 0;
+    while (active < share->rows && shared->ends[share->order[active]] > t)
+        active++;
+    return active;
 }
 
 #if THREADS
-/* One turn of waiting for what comes soon; from the 2,000th on others may have the core. */
+/* Counts the turns of a busy wait; from the 2,000th on, yields the core. */
 static void pause_after(int *spins)
 {
     if (*spins < 2000)
@@ -87,8 +103,8 @@ static void pause_after(int *spins)
 }
 #endif
 
-/* Waits until all threads of the job are here. They run at once or not at all, so it spins before it yields. */
-static void barrier(Shared *shared)
+/* Waits until all threads of the call have arrived. Busy, as they all run at the same time and the wait is short. */
+static void barrier(CallShared *shared)
 {
     if (shared->threads == 1)
         return;
@@ -104,63 +120,66 @@ static void barrier(Shared *shared)
 #endif
 }
 
-/* Between parts of a step, where threads read what others wrote. */
-static void step_barrier(Shared *shared)
+/* Barrier between parts of a step; only needed if threads share rows. */
+static void step_barrier(CallShared *shared)
 {
     if (shared->by_units)
         barrier(shared);
 }
 
-typedef void (*Work)(Shared *, int);
+typedef void (*ThreadFunction)(CallShared *, int thread);
 
+/* What one thread of the pool runs: work(shared, thread). */
 typedef struct {
-    Shared *shared;
-    Work work;
-    int me;
-} Call;
+    CallShared *shared;
+    ThreadFunction work;
+    int thread;
+} Task;
 
 #if THREADS
-/* Threads that live on between calls: a new one may wait for long behind the thread that made it. */
+/* Threads are kept between calls, because the system may schedule a new one late. */
 static struct {
-    pthread_mutex_t turn, lock;
-    pthread_cond_t wake;
-    int size;
-    uint64_t round;
-    const Call *calls;
+    pthread_mutex_t call_lock; /* held during a call */
+    pthread_mutex_t lock;      /* of the fields below */
+    pthread_cond_t wake;       /* signals new tasks */
+    int size;                  /* threads in the pool */
+    uint64_t round;            /* counts calls of run_tasks */
+    const Task *tasks;         /* (count), task i is run by thread i of the pool, task 0 by the caller */
     int count;
-    atomic_int left;
-} pool = {.turn = PTHREAD_MUTEX_INITIALIZER, .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
+    atomic_int pending; /* tasks of the pool that have not finished */
+} pool = {.call_lock = PTHREAD_MUTEX_INITIALIZER, .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
 
-static void *serve(void *number)
+/* A thread of the pool: waits for tasks and runs that of its number. */
+static void *worker(void *number)
 {
-    const int me = (int)(intptr_t)number; /* its call is that after the caller's own, and those of threads before it */
+    const int index = (int)(intptr_t)number; /* of its task, from 1 on */
     uint64_t seen = 0;
     pthread_mutex_lock(&pool.lock);
     for (;;) {
-        while (pool.round == seen || me >= pool.count)
+        while (pool.round == seen || index >= pool.count)
             pthread_cond_wait(&pool.wake, &pool.lock);
         seen = pool.round;
-        const Call call = pool.calls[me];
+        const Task task = pool.tasks[index];
         pthread_mutex_unlock(&pool.lock);
-        call.work(call.shared, call.me);
-        atomic_fetch_sub(&pool.left, 1);
+        task.work(task.shared, task.thread);
+        atomic_fetch_sub(&pool.pending, 1);
         pthread_mutex_lock(&pool.lock);
     }
     return NULL;
 }
 
-/* One call at a time: each has all the cores that it may use. */
-static void enter(void) { pthread_mutex_lock(&pool.turn); }
+/* One call at a time, as each uses all threads that the process may use. */
+static void lock_pool(void) { pthread_mutex_lock(&pool.call_lock); }
 
-static void leave(void) { pthread_mutex_unlock(&pool.turn); }
+static void unlock_pool(void) { pthread_mutex_unlock(&pool.call_lock); }
 
-/* A fork has none of the threads: a lock that one of them had nobody would open, and what they had to do is not for new ones. */
+/* Resets the pool in a forked process, which has none of the threads: locks that they held would never be released. */
 static void forget_threads(void)
 {
-    pool.calls = NULL;
+    pool.tasks = NULL;
     pool.count = 0;
-    atomic_store(&pool.left, 0);
-    pthread_mutex_init(&pool.turn, NULL);
+    atomic_store(&pool.pending, 0);
+    pthread_mutex_init(&pool.call_lock, NULL);
     pthread_mutex_init(&pool.lock, NULL);
     pthread_cond_init(&pool.wake, NULL);
     pool.size = 0;
@@ -168,59 +187,62 @@ static void forget_threads(void)
 
 __attribute__((constructor)) static void prepare_for_forks(void) { pthread_atfork(NULL, NULL, forget_threads); }
 
-/* Makes the pool large enough; false where threads cannot be had. */
-static int grow(int threads)
+/* Starts workers until `threads` tasks can run at once, one of them in the caller. Returns 0 if that fails. */
+static int start_workers(int threads)
 {
     pthread_t id;
-    while (pool.size + 1 < threads && !pthread_create(&id, NULL, serve, (void *)(intptr_t)(pool.size + 1))) {
+    while (pool.size + 1 < threads && !pthread_create(&id, NULL, worker, (void *)(intptr_t)(pool.size + 1))) {
         pthread_detach(id);
         pool.size++;
     }
     return pool.size + 1 >= threads;
 }
 
-/* Runs all calls at once, the first in this thread. */
-static void share_out(const Call *calls, int count)
+/* Runs all tasks at once, the first in this thread. */
+static void run_tasks(const Task *tasks, int count)
 {
     pthread_mutex_lock(&pool.lock);
-    pool.calls = calls;
+    pool.tasks = tasks;
     pool.count = count;
     pool.round++;
-    atomic_store(&pool.left, count - 1);
+    atomic_store(&pool.pending, count - 1);
     pthread_cond_broadcast(&pool.wake);
     pthread_mutex_unlock(&pool.lock);
-    calls->work(calls->shared, calls->me);
-    for (int spins = 0; atomic_load(&pool.left);)
+    tasks->work(tasks->shared, tasks->thread);
+    for (int spins = 0; atomic_load(&pool.pending);)
         pause_after(&spins);
     pthread_mutex_lock(&pool.lock);
     pool.count = 0;
     pthread_mutex_unlock(&pool.lock);
 }
 #else
-static void enter(void) {}
-static void leave(void) {}
+static void lock_pool(void) {}
+static void unlock_pool(void) {}
 #endif
 
-/* Runs `work` in all threads of all jobs, this thread being one of them; in this one alone where there are no others. */
-static void together(Shared *jobs, int count, Work work)
+/* Runs `work` in all threads of all calls; this thread is one of them. Without other threads, runs call by call in
+ * this one. */
+static void run_threads(CallShared *calls, int count, ThreadFunction work)
 {
 #if THREADS
     int threads = 0;
     for (int i = 0; i < count; i++)
-        threads += jobs[i].threads;
-    Call *calls = threads > 1 ? malloc((size_t)threads * sizeof *calls) : NULL;
-    if (calls && grow(threads)) {
+        threads += calls[i].threads;
+    Task *tasks = threads > 1 ? malloc((size_t)threads * sizeof *tasks) : NULL;
+    if (tasks && start_workers(threads)) {
         for (int i = 0, k = 0; i < count; i++)
-            for (int me = 0; me < jobs[i].threads; me++)
-                calls[k++] = (Call){&jobs[i], work, me};
-        share_out(calls, threads);
-        free(calls);
+            for (int thread = 0; thread < calls[i].threads; thread++)
+                tasks[k++] = (Task){&calls[i], work, thread};
+        run_tasks(tasks, threads);
+        free(tasks);
         return;
     }
-    free(calls);
+    free(tasks);
 #endif
     for (int i = 0; i < count; i++) {
-        jobs[i].threads = 1;
-        work(&jobs[i], 0);
+        calls[i].threads = 1;
+        work(&calls[i], 0);
     }
 }
+
+#endif

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from seqtasks.engines.native import library
-from seqtasks.engines.native.arguments import ARRAYS, Direction, about, tokens_and_mask
+from seqtasks.engines.native.arguments import ARRAYS, Direction, shape_header, tokens_and_mask
 from seqtasks.engines.native.library import HAS_C
 
-RUN = 6  # results of a loop: out, before, c, kept, h_last, c_last
+RUN = 6  # results of a loop: out, before, c, saved, h_last, c_last
 GRADIENTS = ARRAYS + 3  # and those of gates, the rows of a table, and their gradients
 
 
@@ -33,7 +33,7 @@ def loop(
     operations = library.operations()
     known, many = tokens is not None, len(directions)
     flags = known, mask is not None, sequences
-    shapes = [about(d.kind, d.reverse, library.threads(), *flags) for d in directions]
+    shapes = [shape_header(d.kind, d.reverse, library.threads(), *flags) for d in directions]
     nothing = tf.zeros((0,), tf.float32)
     numbers, real = tokens_and_mask(tokens, mask)
 

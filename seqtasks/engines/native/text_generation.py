@@ -45,7 +45,7 @@ class Generated(NamedTuple):
 
 
 class _Layer(ctypes.Structure):
-    """`Layer` of text.h."""
+    """`Layer` of generation.h."""
 
     _fields_ = [
         *((name, ctypes.c_int64) for name in ("features", "units")),
@@ -54,8 +54,8 @@ class _Layer(ctypes.Structure):
     ]
 
 
-class _Text(ctypes.Structure):
-    """`Text` of text.h."""
+class _GenerationCall(ctypes.Structure):
+    """`GenerationCall` of generation.h."""
 
     _fields_ = [
         *((name, ctypes.c_int64) for name in ("steps", "batch", "vocabulary", "layers", "top_k")),
@@ -63,7 +63,7 @@ class _Text(ctypes.Structure):
         *((name, ctypes.c_float) for name in ("temperature", "top_p")),
         ("layer", ctypes.POINTER(_Layer)),
         *((name, ctypes.c_void_p) for name in ("table", "head", "head_bias", "packed", "uniforms")),
-        *((name, ctypes.c_void_p) for name in ("logits", "tokens", "gains", "sums")),
+        *((name, ctypes.c_void_p) for name in ("logits", "tokens", "shifted_logits", "exp_sums")),
     ]
 
 
@@ -97,12 +97,12 @@ class NativeTextGenerator:
                         f"a layer without w reads {width} numbers; allowed: the first one, {gates} numbers"
                     )
                 del wanted["w"]
-            present = {n: a for n in ("w", "bias", "u", "b") if (a := getattr(layer, n)) is not None}
-            if set(present) != set(wanted):
-                raise ValueError(f"a layer has {', '.join(present)}; allowed: {', '.join(wanted)}")
-            arrays = {name: _array(name, array, wanted[name]) for name, array in present.items()}
-            self._kept += arrays.values()
-            pointers = {name: array.ctypes.data for name, array in arrays.items()}
+            weights = {n: a for n in ("w", "bias", "u", "b") if (a := getattr(layer, n)) is not None}
+            if set(weights) != set(wanted):
+                raise ValueError(f"a layer has {', '.join(weights)}; allowed: {', '.join(wanted)}")
+            checked = {name: _array(name, array, wanted[name]) for name, array in weights.items()}
+            self._kept += checked.values()
+            pointers = {name: array.ctypes.data for name, array in checked.items()}
             pointers.setdefault("w", pointers["bias"])  # nothing is read there
             features = 0 if layer.w is None else width
             structures.append(_Layer(features, units, layer.kind, GATES[layer.kind], **pointers))
@@ -110,10 +110,10 @@ class NativeTextGenerator:
         head, bias = _array("head", head, (width, self._size)), _array("bias", bias, (self._size,))
         self._layers = (_Layer * len(structures))(*structures)
         pointers = {"table": self._kept[0].ctypes.data, "head": head.ctypes.data, "head_bias": bias.ctypes.data}
-        self._text = _Text(vocabulary=self._size, layers=len(structures), layer=self._layers, **pointers)
-        self._packed = numpy_bridge.empty((library.library().seqtasks_packed(ctypes.byref(self._text)),))
-        self._text.packed = self._packed.ctypes.data
-        library.library().seqtasks_pack(ctypes.byref(self._text))
+        self._call = _GenerationCall(vocabulary=self._size, layers=len(structures), layer=self._layers, **pointers)
+        self._packed = numpy_bridge.empty((library.library().seqtasks_packed(ctypes.byref(self._call)),))
+        self._call.packed = self._packed.ctypes.data
+        library.library().seqtasks_pack(ctypes.byref(self._call))
 
     def __call__(
         self,
@@ -144,22 +144,22 @@ class NativeTextGenerator:
         if len(states) != len(self._units):
             raise ValueError(f"states of {len(states)} layers; allowed: of {len(self._units)}")
         after, structures = [], (_Layer * len(self._layers))(*self._layers)
-        for layer, kind, units, state in zip(structures, self._kinds, self._units, states, strict=True):
+        for layer, kind, units, layer_states in zip(structures, self._kinds, self._units, states, strict=True):
             names = ("h", "c") if kind in HAS_C else ("h",)
-            copies = [_array(n, s, (batch, units)).copy() for n, s in zip(names, state, strict=True)]
+            copies = [_array(n, s, (batch, units)).copy() for n, s in zip(names, layer_states, strict=True)]
             for name, array in zip(names, copies, strict=True):
                 setattr(layer, name, array.ctypes.data)
             after.append(copies)
-        tokens, gains, sums = (np.zeros((batch, steps), dtype) for dtype in (np.int32, np.float32, np.float32))
-        text = _Text.from_buffer_copy(self._text)
-        text.layer, text.steps, text.batch, text.threads = structures, steps, batch, self._threads()
-        text.temperature, text.top_k, text.top_p = temperature, top_k or 0, 1.0 if top_p is None else top_p
-        text.uniforms, text.logits, text.tokens = uniforms.ctypes.data, first.ctypes.data, tokens.ctypes.data
-        text.gains, text.sums = gains.ctypes.data, sums.ctypes.data
-        if batch and steps and library.library().seqtasks_write(ctypes.byref(text)):
+        tokens, shifted, exp_sums = (np.zeros((batch, steps), dtype) for dtype in (np.int32, np.float32, np.float32))
+        call = _GenerationCall.from_buffer_copy(self._call)
+        call.layer, call.steps, call.batch, call.threads = structures, steps, batch, self._threads()
+        call.temperature, call.top_k, call.top_p = temperature, top_k or 0, 1.0 if top_p is None else top_p
+        call.uniforms, call.logits, call.tokens = uniforms.ctypes.data, first.ctypes.data, tokens.ctypes.data
+        call.shifted_logits, call.exp_sums = shifted.ctypes.data, exp_sums.ctypes.data
+        if batch and steps and library.library().seqtasks_write(ctypes.byref(call)):
             raise MemoryError(f"not enough memory for {batch} rows; take smaller batches")
         with np.errstate(divide="ignore", invalid="ignore"):
-            scores = (gains - np.log(sums)).sum(axis=1) if steps else np.zeros(batch, np.float32)
+            scores = (shifted - np.log(exp_sums)).sum(axis=1) if steps else np.zeros(batch, np.float32)
         return Generated(tokens, scores, first, after)
 
     def _threads(self) -> int:
@@ -167,8 +167,8 @@ class NativeTextGenerator:
 
 
 def _array(name: str, array: Any, shape: tuple[int | None, ...]) -> np.ndarray:
-    converted = np.ascontiguousarray(array, np.float32)
-    if converted.ndim != len(shape) or any(n not in (None, m) for n, m in zip(shape, converted.shape, strict=True)):
+    contiguous = np.ascontiguousarray(array, np.float32)
+    if contiguous.ndim != len(shape) or any(n not in (None, m) for n, m in zip(shape, contiguous.shape, strict=True)):
         wanted = tuple("any" if n is None else n for n in shape)
-        raise ValueError(f"{name} is {converted.shape}; allowed: {wanted}".replace("'", ""))
-    return converted
+        raise ValueError(f"{name} is {contiguous.shape}; allowed: {wanted}".replace("'", ""))
+    return contiguous

@@ -1,14 +1,19 @@
-/* The calls as XLA makes them, for JAX on a CPU: https://openxla.org/xla/custom_call
+/* The functions that XLA calls, for JAX on a CPU: https://openxla.org/xla/custom_call
  *
- * Of its interface in C, which keeps its layout within a major version, this declares what is used, so
- * that no headers are needed to build.
+ * Declares the part of XLA's C interface (xla/ffi/api/c_api.h) that is used, so that no headers are needed to build.
+ * Its layout does not change within a major version.
  */
+
+#ifndef SEQTASKS_XLA_H
+#define SEQTASKS_XLA_H
+
+#include "framework_call.h"
 
 typedef struct XlaError XlaError;
 
 typedef struct XlaExtension {
     size_t size;
-    int type; /* 1: asks for a Metadata */
+    int type; /* 1: a request for metadata, see XlaMetadataExtension */
     struct XlaExtension *next;
 } XlaExtension;
 
@@ -61,29 +66,34 @@ typedef struct {
     XlaBuffers arguments, results;
 } XlaCall;
 
-static XlaError *call_of_xla(const XlaCall *call, int what)
+/* Runs one pass of one or two directions. */
+static XlaError *run_xla_call(const XlaCall *xla_call, int pass)
 {
-    if (call->extension && call->extension->type == 1) { /* this needs nothing that a minor version may lack */
-        ((XlaMetadataExtension *)call->extension)->metadata->version.major = 0;
-        ((XlaMetadataExtension *)call->extension)->metadata->version.minor = call->api ? call->api->version.minor : 1;
+    if (xla_call->extension && xla_call->extension->type == 1) { /* report the caller's minor version: nothing newer is used */
+        ((XlaMetadataExtension *)xla_call->extension)->metadata->version.major = 0;
+        ((XlaMetadataExtension *)xla_call->extension)->metadata->version.minor =
+            xla_call->api ? xla_call->api->version.minor : 1;
         return NULL;
     }
-    const struct Operation *operation = &OPERATIONS[what];
-    Job jobs[2];
-    const int64_t loops = call->arguments.count / (operation->count + 1);
+    const struct Operation *operation = &OPERATIONS[pass];
+    RnnCall calls[2];
+    const int64_t loops = xla_call->arguments.count / (operation->num_inputs + 1);
     for (int64_t i = 0; i < loops; i++) {
-        jobs[i] = job_of(call->arguments.buffers + i * (operation->count + 1), operation);
-        want(&jobs[i], call->results.buffers + i * operation->many, operation);
+        calls[i] = read_call(xla_call->arguments.buffers + i * (operation->num_inputs + 1), operation);
+        set_results(&calls[i], xla_call->results.buffers + i * operation->num_outputs, operation);
     }
-    const int failed = run(jobs, (int)loops, what);
+    const int failed = run(calls, (int)loops, pass);
     if (!failed)
         return NULL;
-    XlaErrorArguments about = {.size = sizeof about, .message = told(failed), .code = failed == NO_ROW ? 3 : 8};
-    return call->api->error(&about);
+    XlaErrorArguments error = {
+        .size = sizeof error, .message = error_message(failed), .code = failed == TOKEN_OUT_OF_RANGE ? 3 : 8};
+    return xla_call->api->error(&error);
 }
 
-EXPORT XlaError *seqtasks_xla_forward(XlaCall *call) { return call_of_xla(call, FORWARD); }
+EXPORT XlaError *seqtasks_xla_forward(XlaCall *xla_call) { return run_xla_call(xla_call, FORWARD); }
 
-EXPORT XlaError *seqtasks_xla_backward(XlaCall *call) { return call_of_xla(call, BACKWARD); }
+EXPORT XlaError *seqtasks_xla_backward(XlaCall *xla_call) { return run_xla_call(xla_call, BACKWARD); }
 
-EXPORT XlaError *seqtasks_xla_inputs(XlaCall *call) { return call_of_xla(call, INPUTS); }
+EXPORT XlaError *seqtasks_xla_inputs(XlaCall *xla_call) { return run_xla_call(xla_call, INPUT_GRADS); }
+
+#endif

@@ -1,4 +1,4 @@
-/* Vectors of V floats, and the functions of gates on them. Included once for each instruction set. */
+/* Vectors of V floats, and the activation functions on them. */
 
 typedef float NAME(vf) __attribute__((vector_size(4 * V), may_alias));
 typedef int32_t NAME(vi) __attribute__((vector_size(4 * V), may_alias));
@@ -15,7 +15,7 @@ INLINE VF NAME(load)(const float *p)
 
 INLINE void NAME(store)(float *p, VF x) { memcpy(p, &x, sizeof x); }
 
-/* The first n floats, the rest zeros; all are where n is not positive. */
+/* Loads the first n floats, at most V, and zeros for the others; n may be negative. */
 INLINE VF NAME(load_n)(const float *p, int64_t n)
 {
     VF x = {0};
@@ -26,6 +26,7 @@ INLINE VF NAME(load_n)(const float *p, int64_t n)
     return x;
 }
 
+/* Stores the first n floats, at most V. n is positive. */
 INLINE void NAME(store_n)(float *p, VF x, int64_t n)
 {
     if (n >= V)
@@ -34,10 +35,11 @@ INLINE void NAME(store_n)(float *p, VF x, int64_t n)
         memcpy(p, &x, (size_t)n * sizeof(float));
 }
 
+/* Elements of `yes` where the condition holds, else of `no`. */
 INLINE VF NAME(either)(VI condition, VF yes, VF no) { return (VF)((condition & (VI)yes) | (~condition & (VI)no)); }
 
-/* e^x = scale * (1 + y), by Cody-Waite reduction and the polynomial of Cephes (https://www.netlib.org/cephes); NaN stays
- * NaN. Returns y, which is exact near 0. */
+/* e^x = scale * (1 + y), by Cody-Waite reduction and the polynomial of Cephes (https://www.netlib.org/cephes).
+ * Returns y, which is accurate near 0. x is clipped to [-87, 88]; NaN stays NaN. */
 INLINE VF NAME(exp_parts)(VF x, VF *scale)
 {
     const float magic = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer */
@@ -58,7 +60,8 @@ INLINE VF NAME(exp_parts)(VF x, VF *scale)
     return y * x * x + x;
 }
 
-/* 1 / x for what is no larger than 2e^88. An estimate and a step of Newton's method are faster than a division. */
+/* 1 / x for x up to 2e^88. With AVX-512 by an estimate and one step of Newton's method, which is faster than a
+ * division. */
 INLINE VF NAME(reciprocal)(VF x)
 {
 #if V == 16
@@ -75,13 +78,14 @@ INLINE VF NAME(sigmoid)(VF x)
     return NAME(reciprocal)(1.0f + (y * scale + scale));
 }
 
-/* y / (y + 2) for y = e^2|x| - 1, which is exact near 0; 1 - 2 / (y + 2) is so near 1. */
+/* tanh |x| = y / (y + 2) with y = e^2|x| - 1, which is accurate near 0; from 0.55 on 1 - 2 / (y + 2), which is
+ * accurate near 1. */
 INLINE VF NAME(tanh)(VF x)
 {
     const VI sign = (VI)x & ((VI){0} + INT32_MIN);
     VF size = (VF)((VI)x ^ sign), scale, y = NAME(exp_parts)(size + size, &scale);
     y = y * scale + (scale - 1.0f);
     VF q = NAME(reciprocal)(y + 2.0f);
-    VF found = NAME(either)(size < (VF){0} + 0.55f, y * q, 1.0f - (q + q));
-    return (VF)((VI)found ^ sign);
+    VF result = NAME(either)(size < (VF){0} + 0.55f, y * q, 1.0f - (q + q));
+    return (VF)((VI)result ^ sign);
 }

@@ -192,7 +192,7 @@ def test_a_checkout_gets_the_files_in_their_places(tmp_path: Path) -> None:
     paths = [path.relative_to(tmp_path).as_posix() for path in written]
     assert scaffold.next_steps(written[0], written[2]) == f"next: seqtasks run echo_task && pytest {written[2]}"
     assert paths == ["tasks/echo_task.py", "configs/echo_task.yaml", "tests/tasks/test_echo_task.py"]
-    assert 'check_task("echo_task", ' in (tmp_path / paths[2]).read_text(encoding="utf-8")
+    assert 'TASK = "echo_task"\n' in (tmp_path / paths[2]).read_text(encoding="utf-8")
     assert (tmp_path / paths[1]).read_text(encoding="utf-8").startswith("# seqtasks run echo_task\n")
 
 

@@ -42,7 +42,7 @@ setup(
     packages=[*find_packages(include=["seqtasks", "seqtasks.*"]), "seqtasks.tasks", "seqtasks.configs"],
     package_dir={"seqtasks.tasks": "tasks", "seqtasks.configs": "configs"},
     package_data={
-        "seqtasks": ["py.typed", "**/*.pyi"],
+        "seqtasks": ["py.typed", "**/*.pyi", "task_types/*/example.*.txt"],
         "seqtasks.cli": ["templates/*"],
         "seqtasks.configs": ["*.yaml"],
     },

@@ -117,7 +117,11 @@ def test_few_files_name_a_backend(path):
 
 @pytest.mark.parametrize("path", TASKS, ids=name)
 def test_tasks_use_public_names_and_name_no_cell(path):
-    tree = parse(path)
+    check_plugin(parse(path))
+
+
+def check_plugin(tree):
+    """A task plugin imports public names and names no cell."""
     for module, what in imports(tree):
         if (module or "").split(".")[0] == "seqtasks":
             public = seqtasks

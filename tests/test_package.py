@@ -8,6 +8,7 @@ import pytest
 from packaging.requirements import Requirement
 
 import seqtasks
+from seqtasks.cli import scaffold
 
 ROOT = Path(__file__).resolve().parents[1]
 REQUIREMENTS = [Requirement(text) for text in metadata.requires("seqtasks") or []]
@@ -29,6 +30,7 @@ def test_the_version_is_stated_once():
         ("seqtasks.tasks", "", "tasks", ".py"),
         ("seqtasks.cli", "templates", "seqtasks/cli/templates", ".txt"),
         ("seqtasks", "", "seqtasks", "py.typed"),
+        *(("seqtasks", f"task_types/{name}", f"seqtasks/task_types/{name}", ".txt") for name in scaffold.task_types()),
     ],
 )
 def test_every_file_is_in_the_package(package, inside, folder, suffix):

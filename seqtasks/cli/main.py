@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from seqtasks.cli import scaffold
 from seqtasks.cli.app import LITERAL, TaskCommand, app, command, main
+from seqtasks.core.errors import ConfigError
 
 __all__ = ["app", "main"]
 
@@ -245,18 +247,31 @@ def show(
 
 @command()
 def new(
-    name: Annotated[str, typer.Argument(help="A Python name, e.g. my_task")],
+    name: Annotated[str, typer.Argument(help="Name of the task or cell, a Python name such as my_task")],
     folder: Annotated[Path, typer.Option("--folder", help="A checkout of seqtasks, or any folder")] = Path(),
+    task_type: Annotated[
+        str | None, typer.Option("--type", metavar="TYPE", help=f"Type of the task: {', '.join(scaffold.task_types())}")
+    ] = None,
+    cell: Annotated[bool, typer.Option("--cell", help="Write a recurrent cell and its test")] = False,
 ) -> None:
-    """Write a task plugin, its configuration and its test; all work as they are.
+    """Write a task, its configuration and its test, or a cell and its test; all work as they are.
 
-    Example: seqtasks new my_task && seqtasks run ./my_task.py
+    Without --type, the task derives from `Task` itself and generates its data.
+
+    Examples:
+
+      seqtasks new my_task && seqtasks run ./my_task.py
+
+      seqtasks new my_tagger --type tagging && seqtasks run ./my_tagger.py train.epochs=1
+
+      seqtasks new --cell my_cell && seqtasks run mnist_rows encoder.cell=./my_cell.py
     """
-    from seqtasks.cli import scaffold
-
-    paths = scaffold.write(name, folder)
+    if cell and task_type is not None:
+        raise ConfigError(f"both --cell and --type {task_type} are given; a cell has no type: give one of them")
+    paths = scaffold.write_cell(name, folder) if cell else scaffold.write_task(name, folder, task_type)
     print(*paths, sep="\n")
-    print(scaffold.next_steps(paths[0], paths[-1]), file=sys.stderr)
+    steps = scaffold.next_steps_of_cell if cell else scaffold.next_steps
+    print(steps(paths[0], paths[-1]), file=sys.stderr)
 
 
 @command()

@@ -8,7 +8,7 @@ front hides what is near its ink, and now and then the other one comes to the fr
 
 Where the strokes do not cross, a frame alone does not tell; those before and after it do, so the encoder
 reads in both directions. `options.label=direction` asks where the only digit goes next, one of eight
-directions. Every epoch has new films; a film has 8 to 20 frames, some of their pixels are noise.
+directions. Every epoch has new videos; a video has 8 to 20 frames, some of their pixels are noise.
 """
 
 from __future__ import annotations

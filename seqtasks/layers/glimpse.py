@@ -25,11 +25,11 @@ def check_filters(filters: Sequence[int]) -> list[int]:
 
 @keras.saving.register_keras_serializable("seqtasks")
 class GlimpseSensor(keras.layers.Layer):
-    """Square patches around a place, each twice as wide as the one before, averaged down to one size.
+    """Square patches around a location, each twice as wide as the one before, averaged down to one size.
 
-    A place (y, x) is in [-1, 1]²: (-1, -1) is the upper left corner of the picture, (0, 0) its
+    A location (y, x) is in [-1, 1]²: (-1, -1) is the upper left corner of the picture, (0, 0) its
     middle, (1, 1) the lower right corner. A patch is the exact mean over the area of each of its
-    cells, so a place between pixels needs no rounding. Outside the picture all is black, 0.
+    cells, so a location between pixels needs no rounding. Outside the picture all is black, 0.
 
     Reference: Mnih et al. 2014, https://arxiv.org/abs/1406.6247, section 3.1
 
@@ -42,18 +42,18 @@ class GlimpseSensor(keras.layers.Layer):
         super().__init__(**kwargs)
         self.size, self.scales = size, scales
 
-    def call(self, picture: Any, place: Any) -> Any:
+    def call(self, picture: Any, location: Any) -> Any:
         """(batch, height, width) and (batch, 2) to (batch, scales, size, size)."""
         height, width = picture.shape[1:]
-        rows, columns = self._shares(place[:, 0], height), self._shares(place[:, 1], width)
+        rows, columns = self._shares(location[:, 0], height), self._shares(location[:, 1], width)
         # A mean over rows and columns is two products, which need no borders and no gathering.
         flat = ops.reshape(rows, (-1, self.scales * self.size, height))
         across = ops.reshape(flat @ picture, (-1, self.scales, self.size, width))
         return across @ ops.swapaxes(columns, 2, 3)
 
-    def _shares(self, place: Any, pixels: int) -> Any:
+    def _shares(self, location: Any, pixels: int) -> Any:
         """How much of each cell of each patch each pixel covers, (batch, scales, size, pixels)."""
-        centre = (place + 1) / 2 * pixels
+        centre = (location + 1) / 2 * pixels
         shares = []
         for scale in range(self.scales):
             side = float(2**scale)
@@ -64,7 +64,7 @@ class GlimpseSensor(keras.layers.Layer):
             shares.append(ops.maximum(overlap, 0) / side)
         return ops.stack(shares, axis=1)
 
-    def compute_output_shape(self, picture_shape: Any, place_shape: Any) -> Any:
+    def compute_output_shape(self, picture_shape: Any, location_shape: Any) -> Any:
         return (picture_shape[0], self.scales, self.size, self.size)
 
     def get_config(self) -> dict[str, Any]:
@@ -75,7 +75,7 @@ class GlimpseSensor(keras.layers.Layer):
 class GlimpseNetwork(keras.layers.Layer):
     """A vector of what is seen and where.
 
-        what = relu(W₁ patches)    where = relu(W₂ place)    glimpse = relu(W₃ what + W₄ where)
+        what = relu(W₁ patches)    where = relu(W₂ location)    glimpse = relu(W₃ what + W₄ where)
 
     Convolutions, where there are any, come before W₁; the patches of all scales are their channels.
 
@@ -109,7 +109,7 @@ class GlimpseNetwork(keras.layers.Layer):
         """Width of a glimpse."""
         return 2 * self.hidden
 
-    def build(self, picture_shape: Any, place_shape: Any) -> None:
+    def build(self, picture_shape: Any, location_shape: Any) -> None:
         shape: Any = (None, self.size, self.size, self.scales)
         for convolution in self.convolutions:
             convolution.build(shape)
@@ -119,15 +119,15 @@ class GlimpseNetwork(keras.layers.Layer):
         self.from_what.build((None, self.hidden))
         self.from_where.build((None, self.hidden))
 
-    def call(self, picture: Any, place: Any) -> Any:
+    def call(self, picture: Any, location: Any) -> Any:
         """(batch, height, width) and (batch, 2) to (batch, 2 · hidden)."""
-        x = ops.transpose(self.sensor(picture, place), (0, 2, 3, 1))
+        x = ops.transpose(self.sensor(picture, location), (0, 2, 3, 1))
         for convolution in self.convolutions:
             x = self.pool(convolution(x))
         x = ops.reshape(x, (-1, math.prod(x.shape[1:])))
-        return ops.relu(self.from_what(self.what(x)) + self.from_where(self.where(place)))
+        return ops.relu(self.from_what(self.what(x)) + self.from_where(self.where(location)))
 
-    def compute_output_shape(self, picture_shape: Any, place_shape: Any) -> Any:
+    def compute_output_shape(self, picture_shape: Any, location_shape: Any) -> Any:
         return (picture_shape[0], self.output_size)
 
     def get_config(self) -> dict[str, Any]:

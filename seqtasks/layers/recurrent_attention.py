@@ -11,14 +11,14 @@ from keras import ops
 from seqtasks.layers.glimpse import GlimpseNetwork
 
 Policy = Literal["learned", "random", "centre"]
-# How far a step of Adam moves a place, whatever the width of the core. Gradients of REINFORCE are mostly noise, which
-# Adam makes as large as any other: much more, and places wander; much less, and the answers are learnt without them.
+# Scale of the location network's logits, so that its effective learning rate does not depend on the core's width.
+# Larger: locations diverge; smaller: the classifier learns before the policy does.
 LOCATION_SCALE = 4.0
 
 
 @keras.saving.register_keras_serializable("seqtasks")
 class RecurrentAttention(keras.layers.Layer):
-    """The recurrent attention model: glimpses, a core, the place of the next glimpse, an answer.
+    """The recurrent attention model: glimpses, a core, the location of the next glimpse, an answer.
 
         g_t = glimpse(picture, l_t)        h_t, s_t = core(g_t, s_{t-1})
         μ_t = tanh(4 W_l h_{t-1} / √n)     l_t = μ_t + σ ε_t          ε_t ~ N(0, 1), 0 in inference
@@ -26,7 +26,7 @@ class RecurrentAttention(keras.layers.Layer):
 
     h has n units. The first glimpse is in the middle, as are all others before training. The
     gradient stops at l_t, and before W_l and w_b: the core learns from the answer alone, the
-    places from the reward alone (`RecurrentAttentionLoss`).
+    locations from the reward alone (`RecurrentAttentionLoss`).
 
     References: Mnih et al. 2014, https://arxiv.org/abs/1406.6247; Ba, Mnih & Kavukcuoglu 2014,
     https://arxiv.org/abs/1412.7755
@@ -35,8 +35,8 @@ class RecurrentAttention(keras.layers.Layer):
         core: an `Encoder` in one direction; it runs step by step.
         glimpse: what sees.
         classes: of the answer.
-        policy: `"learned"`; `"random"`: the noise itself is the place; `"centre"`: the middle, always.
-        deviation: σ, of each coordinate; 1 is half the picture.
+        policy: `"learned"`; `"random"`: the noise itself is the location; `"centre"`: the middle, always.
+        location_std: σ, of each coordinate; 1 is half the picture.
     """
 
     def __init__(
@@ -45,14 +45,15 @@ class RecurrentAttention(keras.layers.Layer):
         glimpse: GlimpseNetwork,
         classes: int,
         policy: Policy = "learned",
-        deviation: float = 0.15,
+        location_std: float = 0.15,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.core, self.glimpse, self.classes = core, glimpse, classes
-        self.policy, self.deviation = policy, deviation
+        self.policy, self.location_std = policy, location_std
         # In float32 whatever the policy: a reward is a difference of small numbers.
         self.answer = keras.layers.Dense(classes, dtype="float32", name="answer")
+        # Keras stores weights under the names of attributes: `place` is the head of locations in files, too.
         self.place = self.value = None
         if policy == "learned":
             self.place = keras.layers.Dense(2, "tanh", kernel_initializer="zeros", dtype="float32", name="place")
@@ -85,27 +86,27 @@ class RecurrentAttention(keras.layers.Layer):
         states = self.core.initial_state(ops.shape(picture)[0])
         noise = ops.cast(noise, "float32")
         middle = ops.zeros_like(noise[:, 0])
-        h, places, chances, values = None, [], [], []
+        h, locations, chances, values = None, [], [], []
         for t in range(steps):  # few: the graph holds them all
-            place = noise[:, t] if self.policy == "random" else middle
+            location = noise[:, t] if self.policy == "random" else middle
             if self.place is not None and h is not None:
                 mean = self.place(LOCATION_SCALE * ops.stop_gradient(h) / math.sqrt(self.core.output_size))
-                place = ops.stop_gradient(mean + self.deviation * noise[:, t])
-                chances.append(self._log_density(place, mean))
+                location = ops.stop_gradient(mean + self.location_std * noise[:, t])
+                chances.append(self._log_density(location, mean))
                 values.append(self.value(ops.stop_gradient(h))[:, 0])
-                # A place beyond the border was drawn all the same: only what is seen there is clipped.
-                place = ops.clip(place, -1.0, 1.0)
-            places.append(place)
-            seen = self.glimpse(picture, ops.cast(place, self.compute_dtype))
+                # A location beyond the border was drawn all the same: only what is seen there is clipped.
+                location = ops.clip(location, -1.0, 1.0)
+            locations.append(location)
+            seen = self.glimpse(picture, ops.cast(location, self.compute_dtype))
             h, states = self.core(seen[:, None], initial_state=states, return_sequences=False, training=training)
-        columns = [self.answer(h), *places]
+        columns = [self.answer(h), *locations]
         if chances:
             columns += [ops.stack(chances, axis=1), ops.stack(values, axis=1)]
         return ops.concatenate([ops.cast(column, "float32") for column in columns], axis=1)
 
-    def _log_density(self, place: Any, mean: Any) -> Any:
-        """log N(place; mean, σ²) of both coordinates, (batch,), without its constant: it is 0 at the mean."""
-        return -ops.sum(ops.square((place - mean) / self.deviation), axis=-1) / 2
+    def _log_density(self, location: Any, mean: Any) -> Any:
+        """log N(location; mean, σ²) of both coordinates, (batch,), without its constant: it is 0 at the mean."""
+        return -ops.sum(ops.square((location - mean) / self.location_std), axis=-1) / 2
 
     def compute_output_shape(self, picture_shape: Any, noise_shape: Any) -> Any:
         steps = noise_shape[1]
@@ -117,23 +118,24 @@ class RecurrentAttention(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         layers = {name: keras.saving.serialize_keras_object(getattr(self, name)) for name in ("core", "glimpse")}
-        settings = {"classes": self.classes, "policy": self.policy, "deviation": self.deviation}
+        settings = {"classes": self.classes, "policy": self.policy, "location_std": self.location_std}
         return {**super().get_config(), **layers, **settings}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> RecurrentAttention:
         parts = {name: keras.saving.deserialize_keras_object(config[name]) for name in ("core", "glimpse")}
-        return cls(**{**config, **parts})
+        settings = {{"deviation": "location_std"}.get(name, name): value for name, value in config.items()}  # of 0.1
+        return cls(**{**settings, **parts})
 
 
 def split(outputs: Any, classes: int, steps: int) -> tuple[Any, Any, Any, Any]:
     """The parts of what `RecurrentAttention` gives.
 
     Returns:
-        Logits (batch, classes); places (batch, glimpses, 2); the log-densities of the chosen
-        places, 0 where there is no noise, and the expected rewards, (batch, glimpses - 1) each, or (batch, 0).
+        Logits (batch, classes); locations (batch, glimpses, 2); the log-densities of the chosen
+        locations, 0 where there is no noise, and the expected rewards, (batch, glimpses - 1) each, or (batch, 0).
     """
     end = classes + 2 * steps
     chosen = (outputs.shape[1] - end) // 2
-    places = ops.reshape(outputs[:, classes:end], (-1, steps, 2))
-    return outputs[:, :classes], places, outputs[:, end : end + chosen], outputs[:, end + chosen :]
+    locations = ops.reshape(outputs[:, classes:end], (-1, steps, 2))
+    return outputs[:, :classes], locations, outputs[:, end : end + chosen], outputs[:, end + chosen :]

@@ -1,4 +1,4 @@
-"""Labels of frames: that they are learnt, padding, baselines, prediction of films, errors."""
+"""Labels of frames: that they are learnt, padding, baselines, prediction of videos, errors."""
 
 import keras
 import numpy as np
@@ -42,7 +42,7 @@ def signs(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trained(signs, tmp_path_factory):
-    base = tmp_path_factory.mktemp("films")
+    base = tmp_path_factory.mktemp("videos")
     words = [*SMALL, f"data.source=files:{signs}", "options.margin=1", "train.epochs=8", "train.learning_rate=0.01"]
     config = configuration(*words)
     row, _ = train.run(config, plugins.load_task("frames"), base, QUIET)
@@ -65,10 +65,10 @@ def test_single_frames_and_the_most_frequent_label_are_worse(trained):
 
 def test_padding_changes_nothing(trained):
     task, _, model = saved_model.open_trained(run_folder.open_run(trained[0]))
-    film = np.random.default_rng(0).integers(0, 256, (1, 4, 8, 8)).astype(np.uint8)
-    longer = np.concatenate([film, np.full((1, 3, 8, 8), 200, np.uint8)], axis=1)
+    video = np.random.default_rng(0).integers(0, 256, (1, 4, 8, 8)).astype(np.uint8)
+    longer = np.concatenate([video, np.full((1, 3, 8, 8), 200, np.uint8)], axis=1)
     mask = np.arange(7)[None] < 4
-    short = model.predict_on_batch({"image": film, "mask": mask[:, :4]})
+    short = model.predict_on_batch({"image": video, "mask": mask[:, :4]})
     np.testing.assert_allclose(model.predict_on_batch({"image": longer, "mask": mask})[:, :4], short, atol=1e-5)
     targets = np.zeros((1, 7), int)
     loss = float(task.loss()(targets[:, :4], short, sample_weight=np.ones((1, 4))))
@@ -87,8 +87,8 @@ def test_scores_by_hand(trained):
     batches = task.batches(part, 3)
     right, whole, nll = [], [], []
     for row in range(7):
-        film, labels = batches.one(row)
-        logits = model.predict_on_batch({"image": film[None], "mask": np.ones((1, len(film)), bool)})[0]
+        video, labels = batches.one(row)
+        logits = model.predict_on_batch({"image": video[None], "mask": np.ones((1, len(video)), bool)})[0]
         hits = logits.argmax(axis=-1) == labels
         right, whole = [*right, *hits], [*whole, hits.all()]
         nll += list(keras.ops.convert_to_numpy(keras.losses.sparse_categorical_crossentropy(labels, logits, True)))
@@ -97,12 +97,12 @@ def test_scores_by_hand(trained):
     assert scores["nll"] == pytest.approx(np.mean(nll), rel=1e-4)
 
 
-def test_films_are_read_and_written(trained, tmp_path):
+def test_videos_are_read_and_written(trained, tmp_path):
     opened = run_folder.open_run(trained[0])
     rows = predict(opened, ["test:3", "--strip", str(tmp_path / "out.gif")])
     assert {"frame", "answer", "true", "P(lying)", "P(upright)"} == set(rows[0])
-    with Image.open(tmp_path / "out.gif") as film:
-        assert film.n_frames == len(rows) and min(film.size) >= 200
+    with Image.open(tmp_path / "out.gif") as video:
+        assert video.n_frames == len(rows) and min(video.size) >= 200
     task, config, _ = saved_model.open_trained(opened)
     splits = resolution.load(task, config, QUIET)
     frames, labels = task.batches(splits.test, 1).one(3)
@@ -117,14 +117,14 @@ def test_films_are_read_and_written(trained, tmp_path):
 
 def test_what_cannot_be_predicted_is_refused(trained, tmp_path):
     opened = run_folder.open_run(trained[0])
-    with pytest.raises(ConfigError, match="no film given; name a GIF, a folder"):
+    with pytest.raises(ConfigError, match="no video given; name a GIF, a folder"):
         predict(opened, [])
-    with pytest.raises(ConfigError, match="test:2000: no such film; allowed: test:0 to test:1999"):
+    with pytest.raises(ConfigError, match="test:2000: no such video; allowed: test:0 to test:1999"):
         predict(opened, ["test:2000"])
-    with pytest.raises(ConfigError, match=r"--strip film.mp4 ends in .\.mp4.; allowed: \.gif, \.png"):
-        predict(opened, ["test:0", "--strip", "film.mp4"])
+    with pytest.raises(ConfigError, match=r"--strip video.mp4 ends in .\.mp4.; allowed: \.gif, \.png"):
+        predict(opened, ["test:0", "--strip", "video.mp4"])
     with pytest.raises(ConfigError, match=r"there is no folder .*none; make it or name another file"):
-        predict(opened, ["test:0", "--strip", str(tmp_path / "none" / "film.gif")])
+        predict(opened, ["test:0", "--strip", str(tmp_path / "none" / "video.gif")])
 
 
 def test_the_run_folder_shows_a_strip(trained):
@@ -145,7 +145,7 @@ def test_the_sizes_follow_the_pictures():
     cls = plugins.load_task("frames")
     task = cls(configuration("options.examples=50").options)
     splits = task.load(Source("builtin", "digits"), 0)
-    assert (task.film.side, task.film.margin) == (11, 1)
+    assert (task.video.side, task.video.margin) == (11, 1)
     assert splits.spec["counts"] == {"train": 50, "validation": 1000, "test": 2000}
     other = cls(configuration("options.examples=50", "options.noise=0.2").options)
     assert other.load(Source("builtin", "digits"), 0).fingerprint != splits.fingerprint

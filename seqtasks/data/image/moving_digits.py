@@ -1,4 +1,4 @@
-"""Films of pictures that move over a small black canvas and bounce off its borders, drawn when asked for."""
+"""Videos of pictures that move over a small black canvas and bounce off its borders, drawn when asked for."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from seqtasks.data.splits import Examples
 DIRECTIONS = {"N": (-1, 0), "NE": (-1, 1), "E": (0, 1), "SE": (1, 1), "S": (1, 0), "SW": (1, -1), "W": (0, -1),
               "NW": (-1, -1)}  # fmt: skip
 _STEPS = np.array(list(DIRECTIONS.values()))
-FIXED = (1502, 4681)  # seeds the films of validation and test: the same for every run
+FIXED = (1502, 4681)  # seeds the videos of validation and test: the same for every run
 CHANGE = 0.15  # chance, between two frames, that the picture behind comes to the front
 INK = 48  # of 255: darker pixels of a picture hide nothing
 
 
 @dataclass(frozen=True)
 class Clips:
-    """Films that are not drawn yet: pictures, and the numbers that the films are drawn from.
+    """Videos that are not drawn yet: pictures, and the numbers that the videos are drawn from.
 
     Attributes:
         pictures: uint8 (pictures, height, width).
         labels: class numbers (pictures,).
-        numbers: one a film, (films,).
+        numbers: one a video, (videos,).
     """
 
     pictures: np.ndarray
@@ -42,8 +42,8 @@ class Clips:
 
 
 @dataclass(frozen=True)
-class Film:
-    """How films are drawn.
+class Video:
+    """How videos are drawn.
 
     With the label `"front"` two pictures of different classes move; the one in front hides what is
     near its ink, and which one that is changes at random times; a frame's label is its class. With
@@ -53,7 +53,7 @@ class Film:
         shape: height and width of the pictures.
         side: of the square canvas, in pixels.
         label: what is asked.
-        shortest, longest: frames of a film.
+        shortest, longest: frames of a video.
         margin: pixels around the ink of the front picture that hide what is behind.
         noise: share of the pixels of each frame with a random brightness.
 
@@ -78,16 +78,16 @@ class Film:
             )
         if self.longest < self.shortest:
             raise ConfigError(
-                f"films of {self.shortest} to {self.longest} frames; allowed: the longest is at least as long as the "
+                f"videos of {self.shortest} to {self.longest} frames; allowed: the longest is at least as long as the "
                 "shortest; set options.min_length or options.max_length"
             )
 
     def lengths(self, rng: np.random.Generator, count: int) -> np.ndarray:
-        """Frames of each of `count` films, all lengths equally likely."""
+        """Frames of each of `count` videos, all lengths equally likely."""
         return rng.integers(self.shortest, self.longest + 1, size=count)
 
     def draw(self, rng: np.random.Generator, clips: Clips, length: int) -> tuple[np.ndarray, np.ndarray]:
-        """One film.
+        """One video.
 
         Args:
             rng: decides all of it.
@@ -99,10 +99,10 @@ class Film:
         """
         first = int(rng.integers(len(clips.pictures)))
         path, headings = self._path(rng, length)
-        film = np.zeros((length, self.side, self.side), np.uint8)
+        video = np.zeros((length, self.side, self.side), np.uint8)
         if self.label == "direction":
             labels = headings
-            for frame, place in zip(film, path, strict=True):
+            for frame, place in zip(video, path, strict=True):
                 self._put(frame, clips.pictures[first], place)
         else:
             others = np.flatnonzero(clips.labels != clips.labels[first])
@@ -111,13 +111,13 @@ class Film:
             front = (np.cumsum(rng.random(length) < CHANGE) + rng.integers(2)) % 2
             labels = clips.labels[np.array(pair)][front]
             plates = [_plate(clips.pictures[number], self.margin) for number in pair]
-            for t, frame in enumerate(film):
+            for t, frame in enumerate(video):
                 for which in (1 - front[t], front[t]):
                     self._put(frame, clips.pictures[pair[which]], paths[which][t], plates[which])
         if self.noise:
-            hit = rng.random(film.shape) < self.noise
-            film[hit] = rng.integers(256, size=int(hit.sum()), dtype=np.uint8)
-        return film, labels.astype(np.int32)
+            hit = rng.random(video.shape) < self.noise
+            video[hit] = rng.integers(256, size=int(hit.sum()), dtype=np.uint8)
+        return video, labels.astype(np.int32)
 
     def _path(self, rng: np.random.Generator, length: int) -> tuple[np.ndarray, np.ndarray]:
         """The upper left corner of a picture in each frame, (length, 2), and where it goes next, (length,)."""
@@ -144,23 +144,23 @@ def _plate(picture: np.ndarray, margin: int) -> np.ndarray:
     return np.asarray(maximum_filter(picture, size=2 * margin + 1, mode="constant") >= INK)
 
 
-class FilmBatches(Buckets):
+class VideoBatches(Buckets):
     """Inputs `image`, uint8 (batch, time, side, side), and `mask`, (batch, time), true at real frames; targets
     and weights (batch, time), 0 at padding.
 
-    With `shuffle` every epoch has new films, by the seed, the epoch and the number of the film; without it they
+    With `shuffle` every epoch has new videos, by the seed, the epoch and the number of the video; without it they
     are always the same.
 
     Args:
         examples: `clip`, `Clips`.
-        film: how they are drawn.
-        batch_size: the most films in a batch.
+        video: how they are drawn.
+        batch_size: the most videos in a batch.
         shuffle: for training.
-        seed: of films and order.
+        seed: of videos and order.
     """
 
-    def __init__(self, examples: Examples, film: Film, batch_size: int, shuffle: bool = False, seed: int = 0):
-        self.film = film
+    def __init__(self, examples: Examples, video: Video, batch_size: int, shuffle: bool = False, seed: int = 0):
+        self.video = video
         super().__init__(examples, batch_size, None, shuffle, seed)
 
     def measure(self) -> np.ndarray:
@@ -169,22 +169,22 @@ class FilmBatches(Buckets):
     def _draw(self) -> None:
         self.stream = (self.seed, self.epoch) if self.shuffle else FIXED
         clips = self.examples.inputs["clip"]
-        every = self.film.lengths(np.random.default_rng(self.stream), int(clips.numbers.max(initial=0)) + 1)
+        every = self.video.lengths(np.random.default_rng(self.stream), int(clips.numbers.max(initial=0)) + 1)
         self.lengths = every[clips.numbers]
         super()._draw()
 
     def one(self, row: int) -> tuple[np.ndarray, np.ndarray]:
-        """The film of an example and its labels, see `Film.draw`."""
+        """The video of an example and its labels, see `Video.draw`."""
         clips = self.examples.inputs["clip"]
         rng = np.random.default_rng((*self.stream, 1 + int(clips.numbers[row])))
-        return self.film.draw(rng, clips, int(self.lengths[row]))
+        return self.video.draw(rng, clips, int(self.lengths[row]))
 
     def make(self, index: int, extra: int = 0) -> Any:
-        rows, side = self.rows(index), self.film.side
+        rows, side = self.rows(index), self.video.side
         width = int(self.lengths[rows].max()) + extra
         images, targets = np.zeros((len(rows), width, side, side), np.uint8), np.zeros((len(rows), width), np.int32)
         for i, row in enumerate(rows):
-            film, labels = self.one(row)
-            images[i, : len(film)], targets[i, : len(film)] = film, labels
+            video, labels = self.one(row)
+            images[i, : len(video)], targets[i, : len(video)] = video, labels
         mask = np.arange(width)[None] < self.lengths[rows][:, None]
         return {"image": images, "mask": mask}, targets, mask.astype(np.float32)

@@ -1,4 +1,4 @@
-"""The user's own films: a GIF, a folder of pictures, or several pictures."""
+"""The user's own videos: a GIF, a folder of pictures, or several pictures."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from seqtasks.data.image import files
 MOST = 1000  # frames
 
 
-def read_film(names: Sequence[str], side: int, invert: Literal["auto", "yes", "no"] = "auto") -> np.ndarray:
-    """One film; frames of another size are scaled with their proportions kept.
+def read_video(names: Sequence[str], side: int, invert: Literal["auto", "yes", "no"] = "auto") -> np.ndarray:
+    """One video; frames of another size are scaled with their proportions kept.
 
     Args:
         names: of a GIF, of a folder whose pictures are read in the order of their names, or of pictures.
@@ -27,20 +27,22 @@ def read_film(names: Sequence[str], side: int, invert: Literal["auto", "yes", "n
         uint8 (frames, side, side).
 
     Raises:
-        DataError: nothing there, or no film.
+        DataError: nothing there, or no video.
     """
     paths = [Path(name) for name in names]
-    films = [path for path in paths if path.is_dir() or path.suffix.lower() == ".gif"]
-    if films and len(paths) > 1:
-        raise DataError(f"{films[0]} is a film of its own, but {len(paths)} names were given; give one film at a time")
-    if films and films[0].is_dir():
-        paths = sorted(p for p in films[0].iterdir() if p.suffix.lower() in files.SUFFIXES and p.name[0] != ".")
+    videos = [path for path in paths if path.is_dir() or path.suffix.lower() == ".gif"]
+    if videos and len(paths) > 1:
+        raise DataError(
+            f"{videos[0]} is a video of its own, but {len(paths)} names were given; give one video at a time"
+        )
+    if videos and videos[0].is_dir():
+        paths = sorted(p for p in videos[0].iterdir() if p.suffix.lower() in files.SUFFIXES and p.name[0] != ".")
         if not paths:
-            raise DataError(f"{films[0]} holds no picture, expected PNG, JPG or BMP files; name another folder")
-    elif films:
-        return _gif(films[0], side, invert)
+            raise DataError(f"{videos[0]} holds no picture, expected PNG, JPG or BMP files; name another folder")
+    elif videos:
+        return _gif(videos[0], side, invert)
     if len(paths) > MOST:
-        raise DataError(f"{len(paths)} pictures, allowed: {MOST} or fewer in a film; give a part of them")
+        raise DataError(f"{len(paths)} pictures, allowed: {MOST} or fewer in a video; give a part of them")
     return np.stack([files.load_image(path, (side, side), invert)[0] for path in paths])
 
 
@@ -64,6 +66,6 @@ def _gif(path: Path, side: int, invert: str) -> np.ndarray:
     except Exception as error:  # damaged files raise many things
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{path} cannot be read ({reason}); expected a GIF; write it anew") from error
-    film = np.stack(frames)
-    edges = np.concatenate([film[0][0], film[0][-1], film[0][:, 0], film[0][:, -1]])
-    return 255 - film if invert == "yes" or (invert == "auto" and np.median(edges) > 127) else film
+    video = np.stack(frames)
+    edges = np.concatenate([video[0][0], video[0][-1], video[0][:, 0], video[0][:, -1]])
+    return 255 - video if invert == "yes" or (invert == "auto" and np.median(edges) > 127) else video

@@ -1,4 +1,4 @@
-"""Films with what a network says of each frame: side by side, or moving."""
+"""Videos with what a network says of each frame: side by side, or moving."""
 
 from __future__ import annotations
 
@@ -22,37 +22,37 @@ SECONDS = 0.4  # a frame of a GIF
 _LARGE = 200  # pixels of a frame, at least
 
 
-def film_strip(
-    films: Sequence[np.ndarray], answers: Sequence[Sequence[str]], wanted: Sequence[Sequence[str]]
+def frame_strip(
+    videos: Sequence[np.ndarray], answers: Sequence[Sequence[str]], wanted: Sequence[Sequence[str]]
 ) -> Figure:
-    """Films one below the other, their frames side by side, the answer above each; red where it is wrong.
+    """Videos one below the other, their frames side by side, the answer above each; red where it is wrong.
 
     Args:
-        films: uint8 (frames, height, width) each.
-        answers: a label for each frame of each film.
+        videos: uint8 (frames, height, width) each.
+        answers: a label for each frame of each video.
         wanted: likewise; empty where they are not known.
     """
     from matplotlib.figure import Figure
 
-    columns = max(map(len, films))
-    figure = Figure(figsize=(1.0 * columns, 1.35 * len(films)), layout="constrained")
-    for row, film, answer, true in zip(
-        figure.subplots(len(films), columns, squeeze=False), films, answers, wanted, strict=True
+    columns = max(map(len, videos))
+    figure = Figure(figsize=(1.0 * columns, 1.35 * len(videos)), layout="constrained")
+    for row, video, answer, true in zip(
+        figure.subplots(len(videos), columns, squeeze=False), videos, answers, wanted, strict=True
     ):
         for axes in row:
             axes.set_axis_off()
-        for axes, frame, (text, right) in zip(row, film, _captions(answer, true), strict=False):
+        for axes, frame, (text, right) in zip(row, video, _captions(answer, true), strict=False):
             axes.imshow(frame, cmap="gray", vmin=0, vmax=255)
             axes.set_title(text, fontsize=8, color="black" if right is None else "green" if right else "red")
     return figure
 
 
-def write_film(path: Path, film: np.ndarray, answers: Sequence[str], wanted: Sequence[str]) -> None:
+def write_video(path: Path, video: np.ndarray, answers: Sequence[str], wanted: Sequence[str]) -> None:
     """Writes a moving GIF, or a PNG of all frames side by side.
 
     Args:
         path: ends in .gif or .png.
-        film: uint8 (frames, height, width).
+        video: uint8 (frames, height, width).
         answers: a label for each frame.
         wanted: likewise; empty where they are not known.
 
@@ -61,10 +61,10 @@ def write_film(path: Path, film: np.ndarray, answers: Sequence[str], wanted: Seq
     """
     check_output(path, "--strip", SUFFIXES)
     if path.suffix.lower() == ".png":
-        export_figure(film_strip([film], [answers], [wanted]), path)
+        export_figure(frame_strip([video], [answers], [wanted]), path)
     else:
         first, *following = [
-            _large(frame, *caption) for frame, caption in zip(film, _captions(answers, wanted), strict=True)
+            _large(frame, *caption) for frame, caption in zip(video, _captions(answers, wanted), strict=True)
         ]
         save = functools.partial(
             first.save, format="GIF", save_all=True, append_images=following, duration=int(1000 * SECONDS), loop=0

@@ -1,4 +1,4 @@
-"""What tasks share that label each frame of a film."""
+"""What tasks share that label each frame of a video."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from seqtasks.core.errors import ConfigError
 from seqtasks.core.settings import setting
 from seqtasks.data import cache
 from seqtasks.data.image import labelled_images
-from seqtasks.data.image.moving_digits import DIRECTIONS, Clips, Film, FilmBatches
-from seqtasks.data.image.video_files import read_film
+from seqtasks.data.image.moving_digits import DIRECTIONS, Clips, Video, VideoBatches
+from seqtasks.data.image.video_files import read_video
 from seqtasks.data.resolve import resolve_source
 from seqtasks.data.source import Source
 from seqtasks.data.splits import Examples, Splits
@@ -28,16 +28,16 @@ from seqtasks.task_types.common.columns import probabilities
 from seqtasks.task_types.common.linear_baseline import logistic_regression
 from seqtasks.task_types.common.plots import class_pictures
 from seqtasks.task_types.image_classification.task import ImagePredictOptions
-from seqtasks.task_types.video_labeling.plots import SUFFIXES, film_strip, write_film
+from seqtasks.task_types.video_labeling.plots import SUFFIXES, frame_strip, write_video
 
 COUNTS = {"validation": 1000, "test": 2000}
-SHOWN = 6  # films of the test split
+SHOWN = 6  # videos of the test split
 BASELINE_FRAMES = 20_000  # that the logistic regression is fitted on
 
 
 @dataclass(frozen=True)
 class FramesOptions:
-    """The films, and what reads a frame."""
+    """The videos, and what reads a frame."""
 
     label: Literal["front", "direction"] = setting(
         "front", "label of a frame: class of the digit in front, or direction of the only digit"
@@ -61,7 +61,7 @@ class FramesOptions:
 
 @dataclass(frozen=True)
 class FramesPredictOptions(ImagePredictOptions):
-    """How pictures are read, and a picture of the film with its labels."""
+    """How pictures are read, and a picture of the video with its labels."""
 
     strip: str | None = setting(
         None, "file of the video with its labels: an animated .gif, or a .png of all frames", output=SUFFIXES
@@ -69,7 +69,7 @@ class FramesPredictOptions(ImagePredictOptions):
 
 
 class FramesTask(Task):
-    """A label for each frame of a film of moving pictures."""
+    """A label for each frame of a video of moving pictures."""
 
     files = True
     unit = "videos"
@@ -80,7 +80,7 @@ class FramesTask(Task):
     def load(self, source: Source, seed: int) -> Splits:
         images = labelled_images.load(source.whole())  # limits count videos, which are composed of the images
         self.spec = {**images.spec, "pictures": str(source), "counts": {"train": self.options.examples, **COUNTS}}
-        parts = {part: _films(getattr(images, part), count) for part, count in self.spec["counts"].items()}
+        parts = {part: _videos(getattr(images, part), count) for part, count in self.spec["counts"].items()}
         batch = self.batches(parts["test"].take(20), 20)[0]  # how they are drawn is part of the data
         data = {"pictures": np.array(images.fingerprint), "films": batch[0]["image"], "labels": batch[1]}
         return Splits(**parts, source=images.source, fingerprint=cache.fingerprint(data), spec=self.spec)
@@ -91,16 +91,16 @@ class FramesTask(Task):
         return list(DIRECTIONS if self.options.label == "direction" else self.spec["classes"])
 
     @property
-    def film(self) -> Film:
-        """How films are drawn."""
+    def video(self) -> Video:
+        """How videos are drawn."""
         o, (height, width) = self.options, self.spec["shape"]
         side = o.canvas or round(max(height, width) * 40 / 28)
         margin = max(1, round(min(height, width) * 3 / 28)) if o.margin is None else o.margin
-        return Film((height, width), side, o.label, o.min_length, o.max_length, margin, o.noise)
+        return Video((height, width), side, o.label, o.min_length, o.max_length, margin, o.noise)
 
     def build_model(self, encoder: Encoder) -> keras.Model:
         """Images (batch, time, side, side) and their mask (batch, time) to logits (batch, time, classes)."""
-        o, side = self.options, self.film.side
+        o, side = self.options, self.video.side
         image = keras.Input((None, side, side), name="image", dtype="uint8")
         mask = keras.Input((None,), name="mask", dtype="bool")
         x = FrameEncoder(o.filters, o.frame_dim, name="reader")(keras.layers.Rescaling(1 / 255)(image))
@@ -112,33 +112,33 @@ class FramesTask(Task):
         # Keras's default divides by all positions, padding too.
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
 
-    def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> FilmBatches:
-        return FilmBatches(examples, self.film, batch_size, shuffle, seed)
+    def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> VideoBatches:
+        return VideoBatches(examples, self.video, batch_size, shuffle, seed)
 
-    def films(self, model: keras.Model, batches: FilmBatches) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-        """The number of each film, its logits (frames, classes) and true labels (frames,), in any order."""
+    def videos(self, model: keras.Model, batches: VideoBatches) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+        """The number of each video, its logits (frames, classes) and true labels (frames,), in any order."""
         for index in range(len(batches)):
             inputs, targets, _ = batches[index]
             logits = np.asarray(model.predict_on_batch(inputs), np.float64)
-            for row, film_logits, true in zip(batches.rows(index), logits, targets, strict=True):
+            for row, video_logits, true in zip(batches.rows(index), logits, targets, strict=True):
                 length = int(batches.lengths[row])
-                yield int(row), film_logits[:length], true[:length]
+                yield int(row), video_logits[:length], true[:length]
 
-    def score(self, model: keras.Model, batches: FilmBatches) -> dict[str, float]:
-        """Over all real frames; `whole`: the share of films whose frames are all right."""
-        films = list(self.films(model, batches))
-        logits, targets = (np.concatenate(part) for part in list(zip(*films, strict=True))[1:])
-        whole = np.mean([np.all(logits.argmax(axis=-1) == true) for _, logits, true in films])
+    def score(self, model: keras.Model, batches: VideoBatches) -> dict[str, float]:
+        """Over all real frames; `whole`: the share of videos whose frames are all right."""
+        videos = list(self.videos(model, batches))
+        logits, targets = (np.concatenate(part) for part in list(zip(*videos, strict=True))[1:])
+        whole = np.mean([np.all(logits.argmax(axis=-1) == true) for _, logits, true in videos])
         return {**classification_scores(logits, targets), "whole": float(whole)}
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: FramesPredictOptions) -> list[dict[str, Any]]:
         if not inputs:
             raise ConfigError(
-                "no film given; name a GIF, a folder of PNG files, several PNG files in order, or test:0, the first "
-                "film of the test split: seqtasks predict RUN film.gif"
+                "no video given; name a GIF, a folder of PNG files, several PNG files in order, or test:0, the first "
+                "video of the test split: seqtasks predict RUN video.gif"
             )
-        film, wanted = self._read(inputs, options)
-        batch = {"image": film[None], "mask": np.ones((1, len(film)), bool)}
+        video, wanted = self._read(inputs, options)
+        batch = {"image": video[None], "mask": np.ones((1, len(video)), bool)}
         predicted = np.exp(log_softmax(np.asarray(model.predict_on_batch(batch))[0]))
         answers = [self.classes[int(p.argmax())] for p in predicted]
         rows = []
@@ -146,20 +146,20 @@ class FramesTask(Task):
             known = {"true": wanted[t]} if wanted else {}
             rows.append({"frame": t + 1, "answer": answers[t], **known, **probabilities(self.classes, p)})
         if options.strip is not None:
-            write_film(Path(options.strip), film, answers, wanted)
+            write_video(Path(options.strip), video, answers, wanted)
         return rows
 
     def _read(self, inputs: Sequence[str], options: FramesPredictOptions) -> tuple[np.ndarray, list[str]]:
-        """A film, and its labels where they are known."""
+        """A video, and its labels where they are known."""
         kind, _, number = inputs[0].partition(":")
         if kind != "test" or len(inputs) > 1 or not number:
-            return read_film(inputs, self.film.side, options.invert), []
+            return read_video(inputs, self.video.side, options.invert), []
         if not number.isdecimal() or int(number) >= COUNTS["test"]:
-            raise ConfigError(f"{inputs[0]}: no such film; allowed: test:0 to test:{COUNTS['test'] - 1}; give one")
+            raise ConfigError(f"{inputs[0]}: no such video; allowed: test:0 to test:{COUNTS['test'] - 1}; give one")
         source = resolve_source(self.spec["pictures"], tfds=self.tfds, files=self.files, builtin=self.builtin)
-        test = _films(labelled_images.load(source).test, COUNTS["test"])
-        film, labels = self.batches(test, 1).one(int(number))
-        return film, [self.classes[label] for label in labels]
+        test = _videos(labelled_images.load(source).test, COUNTS["test"])
+        video, labels = self.batches(test, 1).one(int(number))
+        return video, [self.classes[label] for label in labels]
 
     def survey(self, splits: Splits) -> Survey:
         return Survey(splits.spec["counts"])  # frames have labels, and are drawn later
@@ -171,12 +171,12 @@ class FramesTask(Task):
         return {"most frequent label": lambda: self._majority(splits), "logistic regression": lambda: self._one(splits)}
 
     def _frames(self, examples: Examples, most: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Frames (frames, pixels), 0 to 255, and their labels: of all films, or of as many as have `most` frames."""
+        """Frames (frames, pixels), 0 to 255, and their labels: of all videos, or of as many as have `most` frames."""
         batches = self.batches(examples, 1)
         count = len(examples) if most is None else int(np.searchsorted(np.cumsum(batches.lengths), most)) + 1
         drawn = [batches.one(row) for row in range(min(count, len(examples)))]
-        films, labels = (np.concatenate(part)[:most] for part in zip(*drawn, strict=True))
-        return films.reshape(len(films), -1), labels
+        videos, labels = (np.concatenate(part)[:most] for part in zip(*drawn, strict=True))
+        return videos.reshape(len(videos), -1), labels
 
     def _majority(self, splits: Splits) -> Baseline:
         size, targets = len(self.classes), self._frames(splits.test)[1]
@@ -198,22 +198,22 @@ class FramesTask(Task):
         )
 
     def _all(self, logits: np.ndarray, targets: np.ndarray, splits: Splits) -> dict[str, float]:
-        """Scores as of `score`, of frames in the order of the test films."""
+        """Scores as of `score`, of frames in the order of the test videos."""
         right = logits.argmax(axis=-1) == targets
         begins = np.cumsum([0, *self.batches(splits.test, 1).lengths[:-1]])
         whole = np.logical_and.reduceat(right, begins)
         return {**classification_scores(logits, targets), "whole": float(whole.mean())}
 
-    def plots(self, model: keras.Model, batches: FilmBatches) -> Iterator[tuple[str, Any]]:
-        films = list(self.films(model, batches))
-        logits, targets = (np.concatenate(part) for part in list(zip(*films, strict=True))[1:])
+    def plots(self, model: keras.Model, batches: VideoBatches) -> Iterator[tuple[str, Any]]:
+        videos = list(self.videos(model, batches))
+        logits, targets = (np.concatenate(part) for part in list(zip(*videos, strict=True))[1:])
         yield from class_pictures(self.name, logits, targets, self.classes, "test frames")
-        first = sorted(films, key=lambda film: film[0])[:SHOWN]
+        first = sorted(videos, key=lambda video: video[0])[:SHOWN]
         names = [[self.classes[n] for n in logits.argmax(axis=-1)] for _, logits, _ in first]
         wanted = [[self.classes[n] for n in true] for _, _, true in first]
-        yield "strip", film_strip([batches.one(number)[0] for number, _, _ in first], names, wanted)
+        yield "strip", frame_strip([batches.one(number)[0] for number, _, _ in first], names, wanted)
 
 
-def _films(pictures: Examples, count: int) -> Examples:
+def _videos(pictures: Examples, count: int) -> Examples:
     numbers = np.arange(count)
     return Examples({"clip": Clips(pictures.inputs["image"], pictures.targets, numbers)}, numbers)

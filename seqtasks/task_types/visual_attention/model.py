@@ -74,7 +74,7 @@ def check(encoder: Encoder) -> None:
 
 
 class RecurrentAttentionLoss(keras.losses.Loss):
-    """Cross-entropy of the answer, REINFORCE for the places, and the baseline that REINFORCE subtracts.
+    """Cross-entropy of the answer, REINFORCE for the locations, and the baseline that REINFORCE subtracts.
 
         -log p(y) - λ Σ_t (R - b_t) log N(l_t; μ_t, σ²) + mean_t (R - b_t)²
 

@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def glimpse_paths(images: np.ndarray, places: np.ndarray, titles: Sequence[str], size: int, columns: int = 4) -> Figure:
+def glimpse_paths(
+    images: np.ndarray, locations: np.ndarray, titles: Sequence[str], size: int, columns: int = 4
+) -> Figure:
     """The glimpses over each image: their order, and a frame around the sharp patch of each.
 
     Args:
         images: (images, height, width), uint8.
-        places: (images, glimpses, 2), row and column in [-1, 1].
+        locations: (images, glimpses, 2), row and column in [-1, 1].
         titles: one for each image.
         size: side of the sharp patch, in pixels.
         columns: images side by side.
@@ -30,9 +32,9 @@ def glimpse_paths(images: np.ndarray, places: np.ndarray, titles: Sequence[str],
     every = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in every:
         axes.set_axis_off()
-    colours = _colours(places.shape[1])
-    for axes, image, path, title in zip(every, images, places, titles, strict=False):
-        # A place is a point between the edges of the picture, a pixel of matplotlib is a point in its own middle.
+    colours = _colours(locations.shape[1])
+    for axes, image, path, title in zip(every, images, locations, titles, strict=False):
+        # A location is a point between the edges of the picture, a pixel of matplotlib is a point in its own middle.
         y, x = ((path + 1) / 2 * image.shape - 0.5).T
         axes.imshow(image, cmap="gray", vmin=0, vmax=255)
         axes.plot(x, y, color="white", linewidth=0.8, alpha=0.7)

@@ -120,23 +120,23 @@ class GlimpseTask(Task):
 
     def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> CanvasBatches:
         policy = self.options.policy
-        # A learned place has noise in training only, one drawn by chance always.
+        # A learned location has noise in training only, one drawn by chance always.
         noise: Any = "none" if policy == "learned" and not shuffle else NOISE[policy]
         return CanvasBatches(examples, self.canvas, self.options.glimpses, noise, batch_size, shuffle, seed)
 
     def look(self, model: keras.Model, batches: CanvasBatches) -> tuple[np.ndarray, np.ndarray]:
-        """Logits (examples, classes) and places (examples, glimpses, 2), in the order of the examples."""
+        """Logits (examples, classes) and locations (examples, glimpses, 2), in the order of the examples."""
         outputs = model.predict(UntunedDataAdapter(batches), verbose=0)
-        logits, places, _, _ = split(outputs, len(self.classes), self.options.glimpses)
-        return np.asarray(logits, np.float64), np.asarray(places)
+        logits, locations, _, _ = split(outputs, len(self.classes), self.options.glimpses)
+        return np.asarray(logits, np.float64), np.asarray(locations)
 
     def predict_logits(self, model: keras.Model, batches: Any) -> np.ndarray:
         return self.look(model, batches)[0]
 
     def score(self, model: keras.Model, batches: CanvasBatches) -> dict[str, float]:
-        logits, places = self.look(model, batches)
+        logits, locations = self.look(model, batches)
         targets = batches.examples.targets
-        scores = {**classification_scores(logits, targets), "on_picture": on_picture(places, batches)}
+        scores = {**classification_scores(logits, targets), "on_picture": on_picture(locations, batches)}
         if self.options.draws:
             mean = self._mean_of_draws(model, batches)
             scores[f"accuracy_mean_of_{self.options.draws}"] = classification_scores(mean, targets)["accuracy"]
@@ -161,14 +161,14 @@ class GlimpseTask(Task):
         kind = "uniform" if self.options.policy == "random" else "none"
         noise = draw_noise(kind, (len(read), self.options.glimpses, 2), (0,))
         outputs = model.predict({"image": canvases, "noise": noise}, verbose=0)
-        logits, places, _, _ = map(np.asarray, split(outputs, len(self.classes), self.options.glimpses))
+        logits, locations, _, _ = map(np.asarray, split(outputs, len(self.classes), self.options.glimpses))
         rows = []
         for name, (_, inverted), p in zip(inputs, read, np.exp(log_softmax(logits)), strict=True):
             row = {"image": name, "answer": self.classes[int(p.argmax())], "inverted": "yes" if inverted else "no"}
             rows.append(row | probabilities(self.classes, p))
         if options.path is not None:
             titles = [f"{Path(name).name}: {row['answer']}" for name, row in zip(inputs, rows, strict=True)]
-            export_figure(glimpse_paths(canvases, places, titles, self.size), Path(options.path))
+            export_figure(glimpse_paths(canvases, locations, titles, self.size), Path(options.path))
         return rows
 
     def baseline_seconds(self, splits: Splits) -> dict[str, float]:
@@ -196,23 +196,23 @@ class GlimpseTask(Task):
         )
 
     def plots(self, model: keras.Model, batches: CanvasBatches) -> Iterator[tuple[str, Any]]:
-        logits, places = self.look(model, batches)
+        logits, locations = self.look(model, batches)
         targets = batches.examples.targets
         yield from class_pictures(self.name, logits, targets, self.classes, "test canvases")
         rows = np.arange(min(SHOWN, len(targets)))
         answers = logits.argmax(axis=-1)
         titles = [f"{self.classes[targets[i]]}, answer {self.classes[answers[i]]}" for i in rows]
-        yield "paths", glimpse_paths(batches.images(rows), places[rows], titles, self.size)
+        yield "paths", glimpse_paths(batches.images(rows), locations[rows], titles, self.size)
 
 
-def on_picture(places: np.ndarray, batches: CanvasBatches) -> float:
+def on_picture(locations: np.ndarray, batches: CanvasBatches) -> float:
     """The share of glimpses after the first whose middle lies on the picture; of all, where there is one only.
 
     Args:
-        places: (examples, glimpses, 2).
+        locations: (examples, glimpses, 2).
         batches: they belong to.
     """
-    at = (places[:, min(1, places.shape[1] - 1) :] + 1) / 2 * batches.canvas.side
+    at = (locations[:, min(1, locations.shape[1] - 1) :] + 1) / 2 * batches.canvas.side
     begin = batches.places.corners[:, None]
     inside = (at >= begin) & (at <= begin + np.array(batches.canvas.shape))
     return float(inside.all(axis=-1).mean())

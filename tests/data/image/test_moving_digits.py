@@ -1,10 +1,10 @@
-"""Films against their definition: motion and bounces, what hides what, and what decides it."""
+"""Videos against their definition: motion and bounces, what hides what, and what decides it."""
 
 import numpy as np
 import pytest
 
 from seqtasks.core.errors import ConfigError
-from seqtasks.data.image.moving_digits import DIRECTIONS, INK, Clips, Film, FilmBatches
+from seqtasks.data.image.moving_digits import DIRECTIONS, INK, Clips, Video, VideoBatches
 from seqtasks.data.splits import Examples
 
 RNG = np.random.default_rng(0)
@@ -17,12 +17,12 @@ def clips(count=30, pictures=PICTURES):
     return Clips(pictures, LABELS, np.arange(count))
 
 
-def film(label="direction", side=9, noise=0.0, margin=1, lengths=(5, 9)):
-    return Film((3, 4), side, label, *lengths, margin, noise)
+def video(label="direction", side=9, noise=0.0, margin=1, lengths=(5, 9)):
+    return Video((3, 4), side, label, *lengths, margin, noise)
 
 
 def batches(shuffle=True, seed=0, count=30, **how):
-    return FilmBatches(Examples({"clip": clips(count)}, np.arange(count)), film(**how), 8, shuffle, seed)
+    return VideoBatches(Examples({"clip": clips(count)}, np.arange(count)), video(**how), 8, shuffle, seed)
 
 
 def corner(frame):
@@ -36,7 +36,7 @@ def corner(frame):
 def test_a_label_is_where_the_picture_goes_next_and_borders_turn_it(side):
     seen = set()
     for number in range(40):
-        frames, labels = film(side=side).draw(np.random.default_rng(number), clips(), 12)
+        frames, labels = video(side=side).draw(np.random.default_rng(number), clips(), 12)
         at = [corner(frame) for frame in frames]
         moves = np.diff(at, axis=0)
         speed = np.abs(moves).max()
@@ -60,7 +60,7 @@ def test_the_picture_in_front_hides_what_is_near_its_ink():
     both = Clips(pictures, np.array([7, 4]), np.arange(1))
     found = set()
     for number in range(30):
-        frames, labels = Film((5, 5), 7, "front", 6, 6, 1, 0.0).draw(np.random.default_rng(number), both, 6)
+        frames, labels = Video((5, 5), 7, "front", 6, 6, 1, 0.0).draw(np.random.default_rng(number), both, 6)
         for frame, label in zip(frames, labels, strict=True):
             dot = np.argwhere(frame == 200)
             found.add(int(label))
@@ -78,21 +78,21 @@ def test_faint_pixels_hide_nothing():
     pictures = np.stack([np.full((3, 3), INK - 1, np.uint8), np.full((3, 3), 255, np.uint8)])
     faint = Clips(pictures, np.array([0, 1]), np.arange(1))
     for number in range(5):
-        frames, _ = Film((3, 3), 5, "front", 4, 4, 1, 0.0).draw(np.random.default_rng(number), faint, 4)
+        frames, _ = Video((3, 3), 5, "front", 4, 4, 1, 0.0).draw(np.random.default_rng(number), faint, 4)
         assert all(np.count_nonzero(frame == 255) == 9 for frame in frames)
 
 
 def test_two_classes_and_changes_of_front():
     changes, steps = 0, 0
     for number in range(200):
-        _, labels = film("front").draw(np.random.default_rng(number), clips(), 9)
+        _, labels = video("front").draw(np.random.default_rng(number), clips(), 9)
         assert 1 <= len(set(labels)) <= 2
         changes, steps = changes + np.count_nonzero(np.diff(labels)), steps + 8
     assert changes / steps == pytest.approx(0.15, abs=5 * np.sqrt(0.15 * 0.85 / steps))
 
 
 def test_noise_is_of_that_share():
-    wide = Film((3, 4), 60, "direction", 5, 5, 1, 0.25)
+    wide = Video((3, 4), 60, "direction", 5, 5, 1, 0.25)
     frames, _ = wide.draw(np.random.default_rng(0), clips(), 5)
     assert np.count_nonzero(frames) / frames.size == pytest.approx(0.25, abs=0.02)
     assert np.any(frames[0] != frames[1])
@@ -137,8 +137,10 @@ def test_only_seed_epoch_and_number_decide():
     rest = [(tuple(one.rows(i)), *one.make(i)) for i in range(2, len(one))]
     again.seek(1, 2)
     assert same([(tuple(again.rows(i)), *again.make(i)) for i in range(len(again))], rest)
-    films = {row: one.one(row)[0].tobytes() for row in range(30)}
-    assert len(set(films.values())) == 30 and films != {row: batches(noise=0.1).one(row)[0].tobytes() for row in films}
+    videos = {row: one.one(row)[0].tobytes() for row in range(30)}
+    assert len(set(videos.values())) == 30 and videos != {
+        row: batches(noise=0.1).one(row)[0].tobytes() for row in videos
+    }
 
 
 def test_validation_and_test_are_always_the_same_also_in_part():
@@ -150,8 +152,8 @@ def test_validation_and_test_are_always_the_same_also_in_part():
     np.testing.assert_array_equal(whole.one(3)[0], part.one(3)[0])
 
 
-def test_films_that_cannot_be_are_refused():
+def test_videos_that_cannot_be_are_refused():
     with pytest.raises(ConfigError, match=r"on a canvas of 5×5 pictures of 4×3 cannot move; set options.canvas to 6"):
-        film(side=5)
-    with pytest.raises(ConfigError, match=r"films of 9 to 5 frames; .*set options.min_length or options.max_length"):
-        film(lengths=(9, 5))
+        video(side=5)
+    with pytest.raises(ConfigError, match=r"videos of 9 to 5 frames; .*set options.min_length or options.max_length"):
+        video(lengths=(9, 5))

@@ -1,11 +1,11 @@
-"""Films of the user: GIF, folder, pictures; errors."""
+"""Videos of the user: GIF, folder, pictures; errors."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from seqtasks.core.errors import DataError
-from seqtasks.data.image.video_files import read_film
+from seqtasks.data.image.video_files import read_video
 
 FRAMES = np.random.default_rng(0).integers(0, 100, (4, 8, 8)).astype(np.uint8)
 
@@ -23,19 +23,19 @@ def pngs(folder, frames):
     return [str(name) for name in names]
 
 
-def test_a_gif_a_folder_and_pictures_are_the_same_film(tmp_path):
+def test_a_gif_a_folder_and_pictures_are_the_same_video(tmp_path):
     names = pngs(tmp_path, FRAMES)
     (tmp_path / "notes.txt").write_text("ignored")
-    for given in (names, [str(tmp_path)], [gif(tmp_path.parent / "film.gif", FRAMES)]):
-        np.testing.assert_array_equal(read_film(given, 8), FRAMES)
+    for given in (names, [str(tmp_path)], [gif(tmp_path.parent / "video.gif", FRAMES)]):
+        np.testing.assert_array_equal(read_video(given, 8), FRAMES)
 
 
-def test_bright_films_are_inverted_and_others_scaled(tmp_path):
+def test_bright_videos_are_inverted_and_others_scaled(tmp_path):
     bright = gif(tmp_path / "bright.gif", 255 - FRAMES)
-    np.testing.assert_array_equal(read_film([bright], 8), FRAMES)
-    np.testing.assert_array_equal(read_film([bright], 8, "no"), 255 - FRAMES)
+    np.testing.assert_array_equal(read_video([bright], 8), FRAMES)
+    np.testing.assert_array_equal(read_video([bright], 8, "no"), 255 - FRAMES)
     wide = gif(tmp_path / "wide.gif", np.repeat(np.repeat(FRAMES, 2, axis=1), 4, axis=2))
-    found = read_film([wide], 8)
+    found = read_video([wide], 8)
     assert found.shape == (4, 8, 8) and not found[:, :2].any() and not found[:, -2:].any()
 
 
@@ -46,21 +46,21 @@ def test_transparent_parts_of_a_gif_hide_their_colour(tmp_path):
         frame.paste(2, (0, 0, 8, 8))  # white, and transparent
         frame.paste(1, (number, 0, number + 1, 8))
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], transparency=2, disposal=2)
-    film = read_film([str(tmp_path / "a.gif")], 8, "no")
-    assert [np.unique(frame).tolist() for frame in film] == [[0, 200], [0, 200]]
-    assert film[1, :, 1].tolist() == [200] * 8
+    video = read_video([str(tmp_path / "a.gif")], 8, "no")
+    assert [np.unique(frame).tolist() for frame in video] == [[0, 200], [0, 200]]
+    assert video[1, :, 1].tolist() == [200] * 8
 
 
 def test_what_is_no_film_is_refused(tmp_path):
     (tmp_path / "empty").mkdir()
-    (tmp_path / "bad.gif").write_text("no film")
+    (tmp_path / "bad.gif").write_text("no video")
     for given, told in {
         (str(tmp_path / "empty"),): "holds no picture",
         (str(tmp_path / "bad.gif"),): "cannot be read .*expected a GIF",
         (str(tmp_path / "none.gif"),): "is not there; give a GIF file, or pictures",
         (str(tmp_path / "none.png"),): "is not there",
-        (str(tmp_path / "bad.gif"), "x.png"): "give one film at a time",
+        (str(tmp_path / "bad.gif"), "x.png"): "give one video at a time",
         ("x.png",) * 1001: "1001 pictures, allowed: 1000 or fewer",
     }.items():
         with pytest.raises(DataError, match=told):
-            read_film(given, 8)
+            read_video(given, 8)

@@ -15,22 +15,25 @@ from seqtasks.core.errors import ConfigError
 __all__ = ["app", "main"]
 
 Words = list[str] | None
-TaskName = Annotated[str, typer.Argument(help="A task of `seqtasks list tasks`, or a file such as ./my_task.py")]
+TaskName = Annotated[str, typer.Argument(help="Task of `seqtasks list tasks`, or its file, such as ./my_task.py")]
 Overrides = Annotated[Words, typer.Argument(help="Settings: encoder.cell=gru train.epochs=5", metavar="KEY=VALUE…")]
-Runs = Annotated[Path, typer.Option("--runs", help="The folder of all runs", envvar="SEQTASKS_RUNS")]
-ConfigFile = Annotated[str | None, typer.Option("--config", help="A YAML file, or the name of a bundled one")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress")]
+Runs = Annotated[Path, typer.Option("--runs", help="Folder of all runs", envvar="SEQTASKS_RUNS")]
+ConfigFile = Annotated[str | None, typer.Option("--config", help="YAML file of settings, or the name of a bundled one")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress")]
 RunNames = Annotated[list[str], typer.Argument(help="Run folders, or their names", metavar="RUN")]
 RunName = Annotated[str, typer.Argument(help="A run folder, or its name", metavar="RUN")]
 Format = Annotated[Literal["text", "markdown", "csv", "latex", "html", "json"], typer.Option("--format", "-f")]
 Answer = Annotated[Literal["text", "csv", "json"], typer.Option("--format", "-f")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the configuration and the model; train nothing")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result row as one JSON line, last on standard output")]
-Inputs = Annotated[Words, typer.Argument(help="What the task reads, and its options --name value; after -- texts")]
-File = Annotated[str | None, typer.Option(metavar="PATH", help="A text on each line; of predict also the prompt")]
+Inputs = Annotated[
+    Words,
+    typer.Argument(help="Inputs, and options of the task as --name value; after -- texts"),
+]
+File = Annotated[str | None, typer.Option(metavar="PATH", help="File of texts, one on each line; or of a prompt")]
 By = Annotated[str | None, typer.Option("--by", help="Group by these settings, e.g. encoder.cell,encoder.units")]
 Lines = Annotated[Words, typer.Argument(help="Lines of text")]
-Out = Annotated[str | None, typer.Option(metavar="PATH", help="Write the answers here; of texts line by line")]
+Out = Annotated[str | None, typer.Option(metavar="PATH", help="File for the predictions; of texts line by line")]
 Trust = Annotated[bool, typer.Option("--trust", help="Run code that lies in the run folder; read it first")]
 _RUNS = Path("runs")
 
@@ -82,7 +85,9 @@ def compare(
     overrides: Overrides = None,
     config: ConfigFile = None,
     runs: Runs = _RUNS,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Runs at a time; they share the cores")] = 1,
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", min=1, help="Number of runs at a time, which share the cores")
+    ] = 1,
     baseline: Annotated[bool, typer.Option(help="Fit the task's baselines as first rows")] = True,
     format: Format = "text",
 ) -> None:
@@ -118,7 +123,7 @@ def table(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Which task, or tasks of the same data side by side; and only these rows: train.epochs=12",
+            help="Task, or several tasks with the same data; and filters of rows: train.epochs=12",
             metavar="[TASK…] [KEY=VALUE…]",
         ),
     ] = None,
@@ -219,12 +224,10 @@ def list_(
 
 @command()
 def show(
-    task: Annotated[str, typer.Argument(help="A task, as of `seqtasks run`; or the word cell", metavar="TASK|cell")],
+    task: Annotated[str, typer.Argument(help="Task, as in `seqtasks run`; or the word cell", metavar="TASK|cell")],
     words: Annotated[
         list[str] | None,
-        typer.Argument(
-            help="A cell of `seqtasks list cells`, or its file; or settings of the task", metavar="NAME|KEY=VALUE…"
-        ),
+        typer.Argument(help="Name or file of a cell; or settings of the task", metavar="NAME|KEY=VALUE…"),
     ] = None,
     load: Annotated[bool, typer.Option(help="Also read the task's data and print its sizes")] = True,
 ) -> None:
@@ -248,7 +251,9 @@ def show(
 @command()
 def new(
     name: Annotated[str, typer.Argument(help="Name of the task or cell, a Python name such as my_task")],
-    folder: Annotated[Path, typer.Option("--folder", help="A checkout of seqtasks, or any folder")] = Path(),
+    folder: Annotated[
+        Path, typer.Option("--folder", help="Folder to write to, such as a checkout of seqtasks")
+    ] = Path(),
     task_type: Annotated[
         str | None, typer.Option("--type", metavar="TYPE", help=f"Type of the task: {', '.join(scaffold.task_types())}")
     ] = None,
@@ -277,16 +282,22 @@ def new(
 @command()
 def bench(
     words: Annotated[
-        Words, typer.Argument(help="mnist, char, imdb, imdb_lengths or ptb; and sizes", metavar="[SHAPE] [KEY=VALUE…]")
+        Words,
+        typer.Argument(
+            help="Shape: mnist, char, imdb, imdb_lengths or ptb; and sizes",
+            metavar="[SHAPE] [KEY=VALUE…]",
+        ),
     ] = None,
     contenders: Annotated[
         str | None,
-        typer.Option(help="Of native, native-jax, keras, loop, loop-jit, stock, stock-jax, torch, torch-compile"),
+        typer.Option(
+            help="Contenders: native, native-jax, keras, loop, loop-jit, stock, stock-jax, torch, torch-compile"
+        ),
     ] = None,
-    seconds: Annotated[float, typer.Option(min=0, help="Begin no round after so many seconds of steps")] = 30,
-    threads: Annotated[int | None, typer.Option(min=1, help="Of each contender; else all cores")] = None,
-    markdown: Annotated[Path | None, typer.Option(help="Also write a table into this file")] = None,
-    picture: Annotated[Path | None, typer.Option(help="Also draw bars into this PNG")] = None,
+    seconds: Annotated[float, typer.Option(min=0, help="Seconds of training after which no new round begins")] = 30,
+    threads: Annotated[int | None, typer.Option(min=1, help="Number of threads; default: all cores")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="File to write a Markdown table to")] = None,
+    picture: Annotated[Path | None, typer.Option(help="PNG file to draw a bar chart into")] = None,
     quiet: Quiet = False,
 ) -> None:
     """Time a training step of your shape: engines of seqtasks, stock Keras, PyTorch. It takes a minute.

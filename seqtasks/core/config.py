@@ -145,7 +145,7 @@ class Config:
     """Everything that decides a run."""
 
     task: str = setting(help="a name from `seqtasks list tasks`, or a file")
-    seed: int = setting(0, "of weights, order and dropout", ge=0)
+    seed: int = setting(0, "random seed of weights, order and dropout", ge=0)
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     encoder: EncoderConfig = dataclasses.field(default_factory=EncoderConfig)
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)

@@ -42,10 +42,10 @@ class GlimpseSensor(keras.layers.Layer):
         super().__init__(**kwargs)
         self.size, self.scales = size, scales
 
-    def call(self, picture: Any, location: Any) -> Any:
+    def call(self, picture: Any, place: Any) -> Any:
         """(batch, height, width) and (batch, 2) to (batch, scales, size, size)."""
         height, width = picture.shape[1:]
-        rows, columns = self._shares(location[:, 0], height), self._shares(location[:, 1], width)
+        rows, columns = self._shares(place[:, 0], height), self._shares(place[:, 1], width)
         # A mean over rows and columns is two products, which need no borders and no gathering.
         flat = ops.reshape(rows, (-1, self.scales * self.size, height))
         across = ops.reshape(flat @ picture, (-1, self.scales, self.size, width))
@@ -64,7 +64,7 @@ class GlimpseSensor(keras.layers.Layer):
             shares.append(ops.maximum(overlap, 0) / side)
         return ops.stack(shares, axis=1)
 
-    def compute_output_shape(self, picture_shape: Any, location_shape: Any) -> Any:
+    def compute_output_shape(self, picture_shape: Any, place_shape: Any) -> Any:
         return (picture_shape[0], self.scales, self.size, self.size)
 
     def get_config(self) -> dict[str, Any]:
@@ -109,7 +109,8 @@ class GlimpseNetwork(keras.layers.Layer):
         """Width of a glimpse."""
         return 2 * self.hidden
 
-    def build(self, picture_shape: Any, location_shape: Any) -> None:
+    # Keras 3.12 restores a saved layer by the names of these arguments, which is why they stay `place`.
+    def build(self, picture_shape: Any, place_shape: Any) -> None:
         shape: Any = (None, self.size, self.size, self.scales)
         for convolution in self.convolutions:
             convolution.build(shape)
@@ -119,15 +120,15 @@ class GlimpseNetwork(keras.layers.Layer):
         self.from_what.build((None, self.hidden))
         self.from_where.build((None, self.hidden))
 
-    def call(self, picture: Any, location: Any) -> Any:
+    def call(self, picture: Any, place: Any) -> Any:
         """(batch, height, width) and (batch, 2) to (batch, 2 · hidden)."""
-        x = ops.transpose(self.sensor(picture, location), (0, 2, 3, 1))
+        x = ops.transpose(self.sensor(picture, place), (0, 2, 3, 1))
         for convolution in self.convolutions:
             x = self.pool(convolution(x))
         x = ops.reshape(x, (-1, math.prod(x.shape[1:])))
-        return ops.relu(self.from_what(self.what(x)) + self.from_where(self.where(location)))
+        return ops.relu(self.from_what(self.what(x)) + self.from_where(self.where(place)))
 
-    def compute_output_shape(self, picture_shape: Any, location_shape: Any) -> Any:
+    def compute_output_shape(self, picture_shape: Any, place_shape: Any) -> Any:
         return (picture_shape[0], self.output_size)
 
     def get_config(self) -> dict[str, Any]:

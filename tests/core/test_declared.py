@@ -14,7 +14,7 @@ from seqtasks.core.declared import facts_of_task
 TASKS = [entry.name for entry in plugins.tasks.entries() if entry.module.startswith("seqtasks.tasks.")]
 BASE = (
     "from seqtasks.task_types import ImageTask, register_task\n\n"
-    "@register_task('mine')\nclass Mine(ImageTask):\n    'Mine.'\n"
+    "@register_task('mine')\nclass Mine(ImageTask):\n    'Mine.'\n    tfds = 'mnist'\n    builtin = 'digits'\n"
 )
 
 
@@ -36,8 +36,8 @@ def test_bundled_tasks_are_read_whole(name: str) -> None:
             BASE + "    def load(self, *_):\n        files = 1\n\n    class Options:\n        size: int = 3\n",
             {"tfds": "mnist", "files": True, "builtin": "digits", "options": ["size"]},
         ),
-        (BASE.replace("(ImageTask)", "(Elsewhere)") + "    tfds = 'a'\n", {"tfds": "a"}),
-        (BASE.replace("(ImageTask)", "(ImageTask, Mixin)"), {}),
+        (BASE.replace("(ImageTask)", "(Elsewhere)"), {"tfds": "mnist", "builtin": "digits"}),
+        (BASE.replace("(ImageTask)", "(ImageTask, Mixin)"), {"tfds": "mnist", "builtin": "digits"}),
         (BASE + BASE.replace("Mine", "Other").replace("mine", "other"), {}),
         ("import seqtasks\n\n@seqtasks.register_task('a')\nclass A(seqtasks.Task):\n    files = True\n",
          {"tfds": None, "files": True, "builtin": None, "options": []}),

@@ -1,0 +1,1 @@
+"""Errors, configuration, settings, registries and plugins; imports no Keras and no other folder."""

@@ -1,0 +1,1 @@
+"""Run folders, result rows, tables and grids of runs; imports no Keras."""

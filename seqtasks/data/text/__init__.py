@@ -1,0 +1,1 @@
+"""Readers and batches of texts."""

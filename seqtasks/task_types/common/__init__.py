@@ -1,0 +1,1 @@
+"""Columns, plots and baselines that several types of task share."""

@@ -1,0 +1,1 @@
+"""The next character, word or byte-pair unit of a text."""

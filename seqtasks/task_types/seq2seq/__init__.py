@@ -1,0 +1,1 @@
+"""Sequence-to-sequence tasks: loss, scores and search that translation and captioning share."""

@@ -1,0 +1,1 @@
+"""Words of recordings, by connectionist temporal classification."""

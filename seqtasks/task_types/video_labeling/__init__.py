@@ -1,0 +1,1 @@
+"""A label for each frame of a video."""

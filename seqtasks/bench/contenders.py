@@ -1,4 +1,4 @@
-"""Who is timed: a training step of the same model by each."""
+"""Contenders of the benchmark: the same training step by seqtasks, Keras and PyTorch."""
 
 from __future__ import annotations
 

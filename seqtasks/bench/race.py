@@ -1,4 +1,4 @@
-"""Contenders timed in turn, each in a process of its own, so that a machine that slows down slows all."""
+"""Interleaved timing of contenders, each in its own process."""
 
 from __future__ import annotations
 

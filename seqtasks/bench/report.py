@@ -1,4 +1,4 @@
-"""A race told as text, as Markdown and as a picture."""
+"""Reports of a benchmark: text, Markdown and a bar chart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is timed: models, their sizes and random data for them."""
+"""Benchmark shapes: models, their sizes and random data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One contender in a process of its own: `python -m seqtasks.bench.worker CONTENDER SHAPE`, driven by its input."""
+"""One contender in its own process: `python -m seqtasks.bench.worker CONTENDER SHAPE`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The frame of the command line: errors in one line, exit codes, `--debug` anywhere."""
+"""The typer application: one-line errors, exit codes, `--debug` anywhere."""
 
 from __future__ import annotations
 

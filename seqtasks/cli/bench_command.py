@@ -1,4 +1,4 @@
-"""What `seqtasks bench` does: a short race for the user's own shape."""
+"""`seqtasks bench`: a short benchmark of the user's own shape."""
 
 from __future__ import annotations
 

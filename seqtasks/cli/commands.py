@@ -1,4 +1,4 @@
-"""What the commands do, one function each; Keras is imported as late as possible."""
+"""The commands of the command line, one function each; Keras is imported as late as possible."""
 
 from __future__ import annotations
 

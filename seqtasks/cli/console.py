@@ -1,4 +1,4 @@
-"""Printing tables: fitted to a terminal, never cut or wrapped in a pipe or file."""
+"""Prints tables: fitted to a terminal, never cut or wrapped in a pipe or file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What this installation can do: versions, backend, devices, engines, data, network."""
+"""`seqtasks doctor`: checks versions, backend, devices, engines, data and network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Equations of docstrings, from LaTeX to what a terminal can show."""
+"""Converts LaTeX equations of docstrings to text for a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line: arguments in, text out. Results go to standard output, all else to standard error."""
+"""The command line: results go to standard output, all else to standard error."""
 
 from __future__ import annotations
 

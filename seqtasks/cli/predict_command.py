@@ -1,4 +1,4 @@
-"""`seqtasks predict`: reads words or a file, lets the task answer, prints or writes the answers."""
+"""`seqtasks predict`: reads inputs, predicts, and prints or writes the predictions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`seqtasks new`: writes a task with its configuration and its test, or a cell with its test; all work as they are."""
+"""`seqtasks new`: writes a working task or cell with its test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How likely a language model finds lines of text."""
+"""`seqtasks score`: log-probabilities of lines of text under a language model."""
 
 from __future__ import annotations
 

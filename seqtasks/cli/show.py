@@ -1,4 +1,4 @@
-"""What exists: tasks, cells, runs, and the settings of a task. Lists import no Keras."""
+"""`seqtasks list` and `seqtasks show`: tasks, cells, runs and settings. Lists import no Keras."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Former names of settings: how configurations and rows of seqtasks 0.1 are read."""
+"""Former names of settings, for configurations and rows of seqtasks 0.1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""YAML files of settings, and their sections for a data source or a small training split.
+"""YAML files of settings, with sections for a data source or a small training split.
 
 A file holds settings, and may hold two more sections:
 

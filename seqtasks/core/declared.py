@@ -1,4 +1,4 @@
-"""What a task's class declares, read from its source text: its data sources and the names of its options.
+"""Reads what a task class declares from its source: data sources and names of options.
 
 A check that must not wait for the import of Keras reads it here. What the text does not
 show, such as a value that is computed, is left out.

@@ -1,4 +1,4 @@
-"""Where numbers come from: versions, commit, processor, threads."""
+"""Versions, commit, processor and threads that a result was computed with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors a user can do something about.
+"""Errors that a user can correct.
 
 Every message has three parts: what was received, what is allowed, what to do.
 The command line prints it on one line and exits with `exit_code`; the traceback

@@ -1,4 +1,4 @@
-"""Files that a kill at any moment leaves old or new, and paths that a user typed."""
+"""Atomic writing of files, and checks of paths that a user typed."""
 
 from __future__ import annotations
 

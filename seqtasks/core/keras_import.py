@@ -1,4 +1,4 @@
-"""Importing TensorFlow without the lines it prints before anyone can configure its log."""
+"""Imports Keras and its backend without their messages."""
 
 from __future__ import annotations
 

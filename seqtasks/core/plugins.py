@@ -1,4 +1,4 @@
-"""The registries of tasks and cells, and where their plugins are found.
+"""Registries of tasks and cells, and discovery of their plugins.
 
 Bundled tasks are the files of `tasks/`, bundled cells the `@register_cell` classes in
 `seqtasks/cells/`; both are read as text, so listing them imports nothing. Other

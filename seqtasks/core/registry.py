@@ -1,4 +1,4 @@
-"""One registry for everything that has a name: tasks and cells.
+"""Registry: named classes that are imported on first use.
 
 An entry is an object, or a function that imports it when it is first asked for, so
 that listing names costs nothing.

@@ -1,4 +1,4 @@
-"""Values from YAML files and the command line, checked against dataclass annotations.
+"""Settings: dataclass fields with limits, built from YAML and the command line.
 
 `setting` declares a field with its help text and limits; `build` makes the frozen
 dataclass from nested dictionaries and names the key in every error.

@@ -1,4 +1,4 @@
-"""Labels of spans: whether they are some, and which may follow which."""
+"""Span labels (BIO, BIOES): their scheme, their spans and legal transitions."""
 
 from __future__ import annotations
 

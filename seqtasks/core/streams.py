@@ -1,4 +1,4 @@
-"""Standard streams that are closed, full, or cannot show every character."""
+"""Handles standard streams that are closed, full, or cannot show every character."""
 
 from __future__ import annotations
 

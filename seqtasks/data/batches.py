@@ -1,4 +1,4 @@
-"""Batches in an order that depends on the seed, the epoch and the position alone.
+"""Batches whose order depends on seed, epoch and position only, so that training can resume.
 
 So a run that was killed goes on with the very batch that would have come next.
 """

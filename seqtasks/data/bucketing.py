@@ -1,4 +1,4 @@
-"""Rows of different lengths in one flat array."""
+"""Ragged arrays, and batches of rows of similar length, right-padded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decoded data kept as arrays, so that a second run starts at once.
+"""Cache of decoded arrays on disk.
 
 One entry is one uncompressed `.npz` file in `cache_dir()`. It holds its own key, the
 arrays, and their fingerprint.

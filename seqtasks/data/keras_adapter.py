@@ -1,4 +1,4 @@
-"""How Keras reads batches: its own way, without the wait at the end of an epoch."""
+"""Data adapter without the tuning delay of tf.data at the end of an epoch."""
 
 from __future__ import annotations
 

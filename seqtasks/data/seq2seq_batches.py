@@ -1,4 +1,4 @@
-"""Batches of pairs of sequences, each side of about one length."""
+"""Batches of pairs of sequences, each side of similar length."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which data a run reads: tensorflow-datasets, the user's own files, or a built-in set.
+"""Data sources: tensorflow-datasets, files, or a built-in set.
 
 Importing this module, and finding data that is already there, imports no TensorFlow.
 """

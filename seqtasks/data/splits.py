@@ -1,4 +1,4 @@
-"""Training, validation and test examples, and how they are cut."""
+"""Training, validation and test examples, and rules of splitting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Facts of labelled data that a person should know before training: sizes, rare labels, duplicates."""
+"""Facts about labelled data before training: sizes, rare labels, duplicates."""
 
 from __future__ import annotations
 

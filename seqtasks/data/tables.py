@@ -1,4 +1,4 @@
-"""CSV and TSV files as rows of text fields."""
+"""Reads CSV and TSV files as rows of text fields."""
 
 from __future__ import annotations
 

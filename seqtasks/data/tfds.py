@@ -1,4 +1,4 @@
-"""Reads tensorflow-datasets into arrays; decoded once, then taken from the cache.
+"""Reads tensorflow-datasets into arrays, through the cache.
 
 TensorFlow is imported only when something must be decoded or downloaded.
 """

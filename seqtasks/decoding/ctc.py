@@ -1,4 +1,4 @@
-"""Connectionist temporal classification: label sequences of steps that nobody aligned.
+"""Connectionist temporal classification: greedy and prefix beam search, error rates, alignment.
 
 A path gives each step a label or the blank; runs of one label are one label, and blanks are
 left out: `1 1 – 1 2` writes `1 1 2`. The probability of a label sequence is the sum over all

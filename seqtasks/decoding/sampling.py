@@ -1,4 +1,4 @@
-"""Sequences out of a model: greedy or sampled, in one compiled loop, or in C.
+"""Greedy decoding and sampling in one compiled loop, or in C.
 
 A model is a function `logits, states = step(tokens, states)`: tokens are (batch,) whole
 numbers, logits (batch, vocabulary), a state is (batch, …). Generation starts from the logits

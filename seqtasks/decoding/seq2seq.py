@@ -1,4 +1,4 @@
-"""What writes a sequence about something that was read: the end of a model, and its use."""
+"""Sequence-to-sequence decoder: training head, and greedy and beam-search inference."""
 
 from __future__ import annotations
 

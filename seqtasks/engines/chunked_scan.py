@@ -1,4 +1,4 @@
-"""A scan of a long sequence chunk by chunk, compiled by XLA; its gradient computes each chunk again.
+"""Scan of a long sequence in chunks compiled by XLA; gradients recompute each chunk.
 
 On a CPU the values between input and output of a long sequence fill memory whose pages cost
 more than the arithmetic; those of one chunk stay in the cache. The forward pass keeps the

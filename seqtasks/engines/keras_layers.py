@@ -1,4 +1,4 @@
-"""The engine of Keras's own layers, which brings cuDNN on a GPU.
+"""Engine `keras`: Keras's own recurrent layers, with cuDNN on a GPU.
 
 The cell keeps its weights; the Keras layer that its `keras_layer` makes borrows them for the call.
 """

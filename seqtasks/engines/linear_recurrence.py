@@ -1,4 +1,4 @@
-"""h_t = a_t ⊙ h_{t-1} + b_t for all t, differentiable on every backend.
+"""Linear recurrence h_t = a_t ⊙ h_{t-1} + b_t, differentiable on every backend.
 
 TensorFlow runs one step after the other, forward and (the gradient is the same recurrence,
 from the last step to the first) backward. Compiled by XLA on a CPU, with all that computes

@@ -1,4 +1,4 @@
-"""The part of a cell that needs no state, for the whole sequence."""
+"""Engine `loop`: any cell, inputs projected at once, then a loop of `Cell.step`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The engine for cells that are linear in their state: all steps at once.
+"""Engine `parallel`: all time steps at once, for cells that are linear in their state.
 
 Such a cell writes `scan` with linear recurrences h_t = a_t ⊙ h_{t-1} + b_t, whose
 coefficients need no state and are computed for the whole sequence beforehand.

@@ -1,4 +1,4 @@
-"""How a run folder that has lost a file is made whole: the command, and what tells that a file is still right."""
+"""Repair of run folders that have lost a file."""
 
 from __future__ import annotations
 

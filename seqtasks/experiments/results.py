@@ -1,4 +1,4 @@
-"""Result rows: what a finished run leaves behind in `<run folder>/result.json`.
+"""Result rows, stored as `result.json` in the run folder.
 
     {"format": 1, "task": "mnist_rows", "version": 1, "metric": "accuracy", "value": 0.9871, …}
 

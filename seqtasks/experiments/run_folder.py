@@ -1,4 +1,4 @@
-"""The run folder: what is in it, who may write to it, and whether it is finished.
+"""The run folder: its files, its lock and its status.
 
 run.json        task, data and versions; written first
 config.yaml     the resolved configuration

@@ -1,4 +1,4 @@
-"""Result tables that compare like with like.
+"""Builds result tables from comparable rows only.
 
 `build` groups the rows of one task by the settings that vary, averages over seeds, and
 refuses rows that must not stand side by side; `seqtasks.experiments.table_formats` writes the table down:

@@ -1,4 +1,4 @@
-"""Attention: what a step of one sequence reads from another sequence."""
+"""Additive and multiplicative attention."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The states of one recurrent network from those of another, whatever their cells."""
+"""Initial decoder states from final encoder states of any cells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vectors of words from their characters."""
+"""Word embeddings from characters, by a recurrent or convolutional network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The linear-chain conditional random field: a score of whole sequences of tags."""
+"""Linear-chain conditional random field."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The recurrent decoder: writes one sequence while it reads another, by cells of the same registry."""
+"""Recurrent decoder with attention, of any registered cell."""
 
 from __future__ import annotations
 

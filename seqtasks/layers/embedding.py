@@ -1,4 +1,4 @@
-"""An embedding that also gives its whole table."""
+"""Embedding with access to its table; embedding dropout and activation penalties of AWD-LSTM."""
 
 from __future__ import annotations
 

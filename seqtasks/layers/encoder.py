@@ -1,4 +1,4 @@
-"""Stacked, bidirectional encoders from an `EncoderConfig`."""
+"""Stacked and bidirectional recurrent encoder."""
 
 from __future__ import annotations
 

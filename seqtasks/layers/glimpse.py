@@ -1,4 +1,4 @@
-"""What is seen at a glance: a patch of a picture, sharp in the middle and coarse around it."""
+"""Glimpse sensor and glimpse network of the recurrent attention model."""
 
 from __future__ import annotations
 

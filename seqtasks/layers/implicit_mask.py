@@ -1,4 +1,4 @@
-"""Keras's implicit mask, the one that `Embedding(mask_zero=True)` attaches to its output."""
+"""Base layer that reads and propagates Keras's implicit mask."""
 
 from __future__ import annotations
 

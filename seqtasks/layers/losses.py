@@ -1,4 +1,4 @@
-"""Losses that Keras does not have."""
+"""Losses that Keras does not have, and the auxiliary loss."""
 
 from __future__ import annotations
 

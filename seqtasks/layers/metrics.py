@@ -1,4 +1,4 @@
-"""Scores over a whole split, exact whatever the batches."""
+"""Metrics over a whole split, independent of batching."""
 
 from __future__ import annotations
 

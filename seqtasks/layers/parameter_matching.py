@@ -1,4 +1,4 @@
-"""The sizes of cells: formulas of their parameters, and encoders as large as a reference."""
+"""Parameter counts of cells, and encoders with equal numbers of parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fixed order of the steps of a sequence."""
+"""Fixed permutation of the time steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All real steps of a masked sequence as one vector."""
+"""Pooling over the valid time steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One cell over one sequence, in one direction, under the rules of time.
+"""Recurrent layer: one cell over one sequence in one direction, with masks and states.
 
 - All outputs and the final states are always there.
 - A masked step copies the state through and its output is zero, on every engine; a row

@@ -1,4 +1,4 @@
-"""The recurrent network that looks at a picture in a few glimpses, and chooses where."""
+"""Recurrent attention model: glimpses at locations that the network chooses."""
 
 from __future__ import annotations
 

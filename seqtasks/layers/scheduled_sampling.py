@@ -1,4 +1,4 @@
-"""Training on what a model would have written itself."""
+"""Scheduled sampling: training on the model's own predictions."""
 
 from __future__ import annotations
 

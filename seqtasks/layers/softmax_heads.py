@@ -1,4 +1,4 @@
-"""The output layer of a language model: logits of every token, or the loss of given ones."""
+"""Output layers of language models: softmax, adaptive softmax, label smoothing."""
 
 from __future__ import annotations
 

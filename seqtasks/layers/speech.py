@@ -1,4 +1,4 @@
-"""Steps of a sequence joined, so that the layers above see fewer and wider ones."""
+"""Layers for speech: time reduction, CTC head, SpecAugment."""
 
 from __future__ import annotations
 

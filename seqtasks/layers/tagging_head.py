@@ -1,4 +1,4 @@
-"""The output layer of a tagger: each step for itself, or all steps of a sentence together."""
+"""Output layer of taggers: softmax for each step, or a CRF."""
 
 from __future__ import annotations
 

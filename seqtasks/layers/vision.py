@@ -1,4 +1,4 @@
-"""A vector for each image of a sequence of images."""
+"""Layers for images: frame encoder, position embedding, random affine augmentation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a task is: its data, its model around the shared encoder, its score."""
+"""Task: data, model around the shared encoder, score, baselines, predictions."""
 
 from __future__ import annotations
 

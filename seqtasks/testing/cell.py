@@ -1,4 +1,4 @@
-"""The contract of a cell."""
+"""The contract of a recurrent cell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the checks of a cell work on: cells with random weights, layers, values and gradients."""
+"""Fixtures of the cell contract: cells with random weights, layers, gradients."""
 
 from __future__ import annotations
 

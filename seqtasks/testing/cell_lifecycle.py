@@ -1,4 +1,4 @@
-"""The life of a cell: configuration, `keras.layers.RNN`, training, prediction, saving."""
+"""Cell contract: configuration, `keras.layers.RNN`, training, prediction, saving."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The numbers of a cell: its paper, its gradients, its parameters, its precision, its engines."""
+"""Cell contract: equations, gradients, parameter count, precision, engines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules of time, checked for one layer: padding, holes, direction, chunks, reset, windows."""
+"""Rules of sequences for one layer: padding, masks, direction, chunks, reset, windows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Baseline rows: what a simple method reaches on the same data, fitted once and kept."""
+"""Baseline rows: fitted once for each data set and stored."""
 
 from __future__ import annotations
 

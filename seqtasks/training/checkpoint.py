@@ -1,4 +1,4 @@
-"""The state of training, saved often enough that a kill costs seconds, and restored exactly.
+"""Checkpoints of training, restored exactly.
 
 One file holds the variables of the model (weights, states, random generators), of the
 optimizer and of the running metrics, the position in the data, the memory of Keras's

@@ -1,4 +1,4 @@
-"""Fitting a compiled model around `keras.Model.fit`, stoppable and resumable at any step."""
+"""Fits a compiled model by `keras.Model.fit`, resumable at any step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Using a trained run: scoring it again and predicting with it."""
+"""Evaluation and prediction with trained runs."""
 
 from __future__ import annotations
 

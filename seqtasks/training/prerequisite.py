@@ -1,4 +1,4 @@
-"""The run that another run starts from: found by its name, or trained first."""
+"""The run that another run starts from: found by name, or trained first."""
 
 from __future__ import annotations
 

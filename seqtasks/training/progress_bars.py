@@ -1,4 +1,4 @@
-"""Progress of training: a bar in a terminal, one line an epoch elsewhere; and a stop at a loss of NaN."""
+"""Progress of training: a bar in a terminal, one line an epoch elsewhere; stop at NaN."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests to train: quick checks of a task and its settings, then its class and resolved configuration."""
+"""Requests to train: quick checks, then task class and resolved configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The data of a run, and the settings that follow from it: number of epochs, sections for its source and size."""
+"""Resolves data, number of epochs, and sections for its source and size."""
 
 from __future__ import annotations
 

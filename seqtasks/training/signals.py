@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while training: the first asks to save and stop, the second stops at once."""
+"""Ctrl-C and SIGTERM in training: the first saves and stops, the second stops at once."""
 
 from __future__ import annotations
 

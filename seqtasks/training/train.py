@@ -1,4 +1,4 @@
-"""One run, top to bottom: task, check, seed, load, build, fit, score, row."""
+"""One run: check, seed, load, build, fit, score, store."""
 
 from __future__ import annotations
 

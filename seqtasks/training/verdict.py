@@ -1,4 +1,4 @@
-"""Whether a result can be trusted: too few updates, labels never predicted, a score below its baseline."""
+"""Warnings about a result: too few updates, missing labels, a score below its baseline."""
 
 from __future__ import annotations
 

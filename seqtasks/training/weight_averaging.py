@@ -1,4 +1,4 @@
-"""Averages of the weights, scored and kept in place of the weights that training goes on with."""
+"""Averages of weights that are scored and saved: EMA, NT-ASGD, last epochs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Strings of words, joined from recordings of single ones."""
+"""Strings of spoken words, composed of recordings of single words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sound as frames: WAV files, log-mel spectra and MFCC, without padding and on the CPU.
+"""Audio features: WAV files, log-mel spectra and MFCC, on the CPU.
 
 Everything here is NumPy and SciPy, so that frames are the same on every backend, and can be
 made while the network trains. Keras's `MelSpectrogram` reflects the sound at its ends and

@@ -1,4 +1,4 @@
-"""Rows of frames of different lengths, and their batches."""
+"""Batches of frame sequences of different lengths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recordings of single words by several speakers, and how they are split."""
+"""Recordings of single words by several speakers, and their splits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spoken syllables from a small synthesiser, for a machine without data.
+"""Synthetic syllables, the built-in set of spoken words.
 
 Each word glides between two of five vowels, so that what was said first decides: "ai" and
 "ia" have the same sounds. A voice is a pitch and the length of a vocal tract; the sound is

@@ -1,4 +1,4 @@
-"""Images with sentences about them: scenes of digits, folders as Flickr8k has them, COCO."""
+"""Images with captions: generated scenes of digits, folders such as Flickr8k, COCO."""
 
 from __future__ import annotations
 

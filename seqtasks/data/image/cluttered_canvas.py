@@ -1,4 +1,4 @@
-"""Pictures at random places of a larger black canvas, among pieces of other pictures."""
+"""Images at random locations of a larger black canvas, among pieces of other images."""
 
 from __future__ import annotations
 

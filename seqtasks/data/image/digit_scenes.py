@@ -1,4 +1,4 @@
-"""Pictures of groups of digits, and sentences that tell their numbers, kinds and places.
+"""Generated scenes of digits with sentences about number, class and position.
 
     a three above two sevens
     two fives right of three eights

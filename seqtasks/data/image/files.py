@@ -1,4 +1,4 @@
-"""The user's own pictures: IDX files as MNIST has them, folders named by label, one picture.
+"""Image files: IDX files as of MNIST, folders named by label, single images.
 
 Pictures become 8-bit grey. Transparent parts become black, or white where the drawing
 itself is dark, so that it stays visible.

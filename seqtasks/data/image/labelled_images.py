@@ -1,4 +1,4 @@
-"""Labelled grey images from any source, split into training, validation and test."""
+"""Labelled grey images from any source, in training, validation and test splits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Videos of pictures that move over a small black canvas and bounce off its borders, drawn when asked for."""
+"""Videos of digits that move over a small black canvas, generated on demand."""
 
 from __future__ import annotations
 

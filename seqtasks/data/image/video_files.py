@@ -1,4 +1,4 @@
-"""The user's own videos: a GIF, a folder of pictures, or several pictures."""
+"""Video files: a GIF, a folder of images, or several images."""
 
 from __future__ import annotations
 

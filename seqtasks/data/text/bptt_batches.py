@@ -1,4 +1,4 @@
-"""Contiguous lanes of a long text: row i of a batch continues row i of the batch before."""
+"""Contiguous streams of a long text for truncated backpropagation through time."""
 
 from __future__ import annotations
 

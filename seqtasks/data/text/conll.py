@@ -1,4 +1,4 @@
-"""Sentences of labelled words: CoNLL-U, and files of columns."""
+"""Reads sentences of labelled words: CoNLL-U, and files of columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names and their numbers: words, characters, labels."""
+"""Indices of names: words, characters, labels."""
 
 from __future__ import annotations
 

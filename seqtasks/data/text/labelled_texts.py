@@ -1,4 +1,4 @@
-"""Texts with a label each, from any source."""
+"""Labelled texts from any source."""
 
 from __future__ import annotations
 

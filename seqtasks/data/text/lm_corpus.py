@@ -1,4 +1,4 @@
-"""Where the text of a language model comes from, and how it is cut into splits."""
+"""Texts for language models from any source, and their splits."""
 
 from __future__ import annotations
 

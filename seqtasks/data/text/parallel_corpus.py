@@ -1,4 +1,4 @@
-"""Lines in two languages, from any source."""
+"""Parallel lines in two languages from any source."""
 
 from __future__ import annotations
 

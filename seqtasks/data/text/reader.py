@@ -1,4 +1,4 @@
-"""Text of any size: read in pieces, never whole."""
+"""Reads text files of any size in pieces."""
 
 from __future__ import annotations
 

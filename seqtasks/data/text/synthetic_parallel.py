@@ -1,4 +1,4 @@
-"""Numbers and dates written out in English and in German, by rule."""
+"""Numbers and dates written out in English and German, a built-in parallel corpus."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches of tagged sentences: words, and the characters of each distinct word once."""
+"""Batches of tagged sentences, with the characters of each distinct word once."""
 
 from __future__ import annotations
 

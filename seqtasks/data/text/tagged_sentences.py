@@ -1,4 +1,4 @@
-"""Sentences with a label for each word, from any source."""
+"""Tagged sentences from any source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The token numbers of texts, kept on disk and mapped into memory."""
+"""Cache of token numbers on disk, mapped into memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text to numbers and back, by the `tokenizers` library (https://github.com/huggingface/tokenizers)."""
+"""Vocabularies of characters, words or byte-pair units, by the `tokenizers` library."""
 
 from __future__ import annotations
 

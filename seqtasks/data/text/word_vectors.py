@@ -1,4 +1,4 @@
-"""Vectors of words from a text file, as GloVe (https://nlp.stanford.edu/projects/glove) and fastText write them."""
+"""Reads word vectors from text files such as those of GloVe and fastText."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training on inputs that were moved to where the loss grows fastest."""
+"""Adversarial training on perturbed embeddings."""
 
 from __future__ import annotations
 

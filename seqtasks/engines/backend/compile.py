@@ -1,4 +1,4 @@
-"""A function compiled as a whole, on every backend."""
+"""Compiles a function with XLA, on every backend that has it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the backend computes on."""
+"""Devices of the backend."""
 
 from __future__ import annotations
 

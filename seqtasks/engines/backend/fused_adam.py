@@ -1,4 +1,4 @@
-"""Adam in one pass over each weight."""
+"""Adam as one operation for each weight."""
 
 from __future__ import annotations
 

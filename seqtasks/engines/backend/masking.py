@@ -1,4 +1,4 @@
-"""The first or last real step of a masked sequence."""
+"""First and last valid step of a masked sequence."""
 
 from __future__ import annotations
 

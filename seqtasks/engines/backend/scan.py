@@ -1,4 +1,4 @@
-"""A loop over the first axis with carried values, differentiable on every backend.
+"""Differentiable loop over the first axis with carried values, on every backend.
 
 `keras.ops.scan` needs outputs shaped like the carry on TensorFlow, and
 `keras.ops.while_loop` has no gradient on JAX, hence one short loop for each.

@@ -1,4 +1,4 @@
-"""What a binding of the loop in C is given."""
+"""Arguments of the native kernel, as its bindings pass them."""
 
 from __future__ import annotations
 

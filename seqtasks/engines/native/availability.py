@@ -1,4 +1,4 @@
-"""Where the loop in C can be called."""
+"""Conditions under which the native kernel can be called."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loop in C as an operation of JAX, with its gradient, called by XLA."""
+"""The native kernel as a JAX operation with gradients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was compiled, found and loaded, and what it knows."""
+"""Loads the compiled native kernel and reads its constants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loop in C called with arrays of NumPy."""
+"""The native kernel on NumPy arrays."""
 
 from __future__ import annotations
 

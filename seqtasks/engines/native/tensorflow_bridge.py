@@ -1,4 +1,4 @@
-"""The loop in C as operations of TensorFlow, with their gradient; tensorflow.h has what they do."""
+"""The native kernel as TensorFlow operations with gradients; see tensorflow.h."""
 
 from __future__ import annotations
 

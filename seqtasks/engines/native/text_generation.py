@@ -1,4 +1,4 @@
-"""Text out of a stack of recurrent layers and a softmax, token by token, as a whole in C."""
+"""Text generation in C for a stack of recurrent layers and a softmax."""
 
 from __future__ import annotations
 

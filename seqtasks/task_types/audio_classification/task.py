@@ -1,4 +1,4 @@
-"""What tasks on sound share: frames, their model, prediction of WAV files; and classifiers of recordings."""
+"""Audio tasks: features, model, prediction from WAV files; classification of recordings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The network that tells what it sees, and its use: a reader of images, a writer of sentences."""
+"""Captioning model and its inference."""
 
 from __future__ import annotations
 

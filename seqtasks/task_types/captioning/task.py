@@ -1,4 +1,4 @@
-"""What tellers of images share: captions, the model, beam search, scores, maps of attention."""
+"""Image captioning: data, model, beam search, scores, attention plots."""
 
 from __future__ import annotations
 

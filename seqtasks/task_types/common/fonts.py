@@ -1,4 +1,4 @@
-"""Texts of the user's data in matplotlib figures: drawn as they are, in fonts that have their characters."""
+"""Draws user texts literally in matplotlib figures, in fonts that have their characters."""
 
 from __future__ import annotations
 

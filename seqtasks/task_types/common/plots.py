@@ -1,4 +1,4 @@
-"""Pictures for the run folder."""
+"""Plots of the run folder."""
 
 from __future__ import annotations
 

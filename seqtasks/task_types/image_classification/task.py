@@ -1,4 +1,4 @@
-"""What tasks on labelled images share: data, augmentation, prediction of PNGs, baselines, plots."""
+"""Image classification: data, augmentation, prediction from files, baselines, plots."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The score of a text: by a model as it is, or one that goes on learning from what it has scored."""
+"""Exact scores of a text, and dynamic evaluation."""
 
 from __future__ import annotations
 

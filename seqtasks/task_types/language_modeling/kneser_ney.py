@@ -1,4 +1,4 @@
-"""A trigram model with interpolated Kneser-Ney smoothing, on the counts and the recursion of NLTK.
+"""Baseline: trigram model with interpolated Kneser-Ney smoothing, on NLTK's counts.
 
 Importing this module imports NLTK (https://www.nltk.org/api/nltk.lm.html).
 """

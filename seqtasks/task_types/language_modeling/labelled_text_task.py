@@ -1,4 +1,4 @@
-"""The language of labelled texts: their words, split as a classifier splits them, and no label."""
+"""Language modeling of labelled texts, with the words and splits of their classifier."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The network of a language model, and its parts: after a text, step by step, given what follows."""
+"""Language model network: training, step-by-step inference, teacher forcing."""
 
 from __future__ import annotations
 

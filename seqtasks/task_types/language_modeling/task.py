@@ -1,4 +1,4 @@
-"""What language models share: text, windows, the model, exact scores, generation."""
+"""Language modeling: text, windows, model, exact scores, generation."""
 
 from __future__ import annotations
 

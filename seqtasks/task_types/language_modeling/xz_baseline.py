@@ -1,4 +1,4 @@
-"""What a file compressor makes of a text."""
+"""Baseline: compression of the test text by xz."""
 
 from __future__ import annotations
 

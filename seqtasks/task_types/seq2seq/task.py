@@ -1,4 +1,4 @@
-"""What tasks that write lines share: loss, scores of greedy and beam search, the stopping metric."""
+"""Sequence-to-sequence tasks: loss, scores of greedy and beam search, stopping metric."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The baseline of strings of words: cut at pauses, each piece classified by itself."""
+"""Baseline: words cut at pauses, each classified by itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures and tables of label sequences found by CTC."""
+"""Plots and tables of predicted label sequences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tasks on strings of spoken words share: composed strings, the model, CTC, decoding, error rates."""
+"""Speech recognition of word strings: data, model, CTC, decoding, error rates."""
 
 from __future__ import annotations
 

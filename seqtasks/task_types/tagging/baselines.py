@@ -1,4 +1,4 @@
-"""What tags words without a network."""
+"""Tagging baselines: most frequent tag, logistic regression over word shapes."""
 
 from __future__ import annotations
 

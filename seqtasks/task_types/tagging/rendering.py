@@ -1,4 +1,4 @@
-"""Text with tags for a terminal: words over their tags, code in colour."""
+"""Renders tagged text for a terminal: words over their tags, or coloured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scores of labelled words: accuracy, those of spans, those of each label, and what is confused."""
+"""Tagging scores: accuracy, span precision, recall and F1, confusion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What taggers share: sentences, words of characters, exact scores, tagged text."""
+"""Sequence tagging: sentences, character models, exact scores, rendering."""
 
 from __future__ import annotations
 

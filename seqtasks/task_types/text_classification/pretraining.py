@@ -1,4 +1,4 @@
-"""A classifier of texts that starts from a language model of the same texts.
+"""Initialisation of a text classifier by a language model of the same texts.
 
 Reference: Dai & Le 2015, https://arxiv.org/abs/1511.01432
 """

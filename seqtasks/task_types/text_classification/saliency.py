@@ -1,4 +1,4 @@
-"""Which tokens of a text moved a classifier: gradient times input."""
+"""Saliency of words in a text classifier: gradient times input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What classifiers of texts share: words, buckets, pooling, the words that mattered, a linear baseline."""
+"""Text classification: vocabulary, bucketing, pooling, saliency, linear baseline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The network that translates, and its use: a reader of sources, a writer of targets."""
+"""Translation model and its inference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What translators share: pairs of lines, vocabularies, the model, beam search, BLEU, baselines."""
+"""Translation: parallel lines, vocabularies, model, beam search, BLEU, baselines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Videos with what a network says of each frame: side by side, or moving."""
+"""Plots of videos with the predicted label of each frame, as strips or animated."""
 
 from __future__ import annotations
 

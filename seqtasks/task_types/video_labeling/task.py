@@ -1,4 +1,4 @@
-"""What tasks share that label each frame of a video."""
+"""Video labeling: a label for each frame."""
 
 from __future__ import annotations
 

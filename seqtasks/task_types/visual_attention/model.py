@@ -1,4 +1,4 @@
-"""The network that looks at a picture in glimpses, and what trains it."""
+"""Visual attention model: glimpses, and the REINFORCE loss that trains it."""
 
 from __future__ import annotations
 

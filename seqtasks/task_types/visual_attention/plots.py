@@ -1,4 +1,4 @@
-"""Pictures of what networks that look at images do."""
+"""Plots of glimpse locations."""
 
 from __future__ import annotations
 

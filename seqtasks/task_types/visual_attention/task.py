@@ -1,4 +1,4 @@
-"""What tasks share that look for something on a canvas, glimpse by glimpse."""
+"""Visual attention: classification of images on a canvas by glimpses."""
 
 from __future__ import annotations
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import doctest
+import importlib
 import importlib.util
 import inspect
 import re
@@ -70,3 +72,13 @@ def test_numbers_and_lists_of_cells_are_true() -> None:
         (row,) = re.findall(rf"^\| `{engine}` \| (.*) \|$", README, re.M)
         named = set(re.findall(r"`(\w+)`", row))
         assert named == {name for name, entry in cells.items() if engine in entry.about["engines"].split(", ")}
+
+
+EXAMPLES = [path for path in sorted((ROOT / "seqtasks").rglob("*.py")) if ">>> " in path.read_text(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_examples_of_docstrings_run(path):
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    result = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
+    assert result.attempted and not result.failed

@@ -65,7 +65,7 @@ class Encoder(MaskedLayer):
         >>> from seqtasks.layers import Encoder
         >>> outputs, states = Encoder(cell="gru", units=4, layers=2, bidirectional=True)(np.zeros((2, 5, 3), "float32"))
         >>> tuple(outputs.shape), len(states)
-        ((2, 5, 8), 2)
+        ((2, 5, 8), 4)
     """
 
     def __init__(

@@ -7,6 +7,7 @@ dataclass from nested dictionaries and names the key in every error.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
 import math
 import re
@@ -132,7 +133,7 @@ def build(cls: type[D], values: Mapping[str, Any], where: str = "", raw: Mapping
             former, name = (
                 where + text.replace("_", "-") if where == "--" else where + text for text in (key, present)
             )
-            _log.warning("%s is now called %s", former, name)
+            _warn_of_name(former, name)
     made: dict[str, Any] = {}
     for name, field in fields.items():
         if name not in values:
@@ -148,6 +149,11 @@ def build(cls: type[D], values: Mapping[str, Any], where: str = "", raw: Mapping
     if missing:
         raise ConfigError(f"setting {where}{missing[0]} has no value; give {where}{missing[0]}=…")
     return cls(**made)
+
+
+@functools.cache  # a configuration is built several times in one command
+def _warn_of_name(former: str, name: str) -> None:
+    _log.warning("%s is now called %s", former, name)
 
 
 def describe(annotation: Any) -> str:

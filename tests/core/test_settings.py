@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import pytest
 
+from seqtasks.core import settings
 from seqtasks.core.errors import ConfigError
 from seqtasks.core.settings import build, describe, flatten, parse, setting
 
@@ -188,6 +189,7 @@ class Renamed:
 
 
 def test_former_names_are_read_and_say_the_new_one_if_typed(caplog):
+    settings._warn_of_name.cache_clear()  # each is said once in a process
     assert build(Renamed, {"tied": True, "embedding_dim": 3}, "options.") == Renamed(True, 3)
     assert not caplog.messages
     made = build(Renamed, {"tied": True}, "options.", {"options.tied": "true"})

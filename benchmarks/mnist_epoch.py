@@ -51,7 +51,7 @@ def seconds(fit: Callable[[Clock], object]) -> float:
 def ours(cell: str, engine: str, images: np.ndarray, labels: np.ndarray, *settings: str) -> Callable[[], float]:
     """`seqtasks run mnist_rows` without its folder: our model, our batches."""
     cls = load_task("mnist_rows")
-    words = [f"encoder.cell={cell}", f"encoder.engine={engine}", "options.augment=false", *settings]
+    words = [f"encoder.cell={cell}", f"encoder.engine={engine}", "options.augment=false", "train.epochs=18", *settings]
     config = resolve("mnist_rows", cls.Options, words)
     task = cls(config.options, {"shape": [28, 28], "classes": [str(i) for i in range(10)]})
     model, _ = build(task, config)

@@ -49,7 +49,7 @@ def train(path: Path) -> None:
 
     begin = time.perf_counter()
     cls = plugins.load_task("char_lm")
-    config = resolve("char_lm", cls.Options, [f"data.source=files:{path}"])
+    config = resolve("char_lm", cls.Options, [f"data.source=files:{path}", "train.epochs=1"])
     task = cls(config.options)
     splits = load(task, config, Reporter(quiet=True))
     prepared = time.perf_counter() - begin

@@ -16,6 +16,7 @@ from seqtasks.core.config import Config, NoOptions
 from seqtasks.core.errors import ConfigError
 from seqtasks.core.plugins import tasks
 from seqtasks.data.batches import ArrayBatches, ResumableBatches
+from seqtasks.data.bucketing import Buckets
 from seqtasks.data.keras_adapter import UntunedDataAdapter
 from seqtasks.data.source import Source
 from seqtasks.data.splits import Examples, Splits
@@ -272,6 +273,14 @@ class Task(ABC):
         values = [f"tfds:{name}" for name in cls.tfds_names()]
         values += [f"files:{'PATH' if cls.files == 'any' else 'DIR'}"] if cls.files else []
         return values + ([f"builtin:{cls.builtin}"] if cls.builtin else [])
+
+
+def bucketed_logits(model: keras.Model, batches: Buckets, classes: int) -> np.ndarray:
+    """The model's outputs (examples, classes) of batches whose rows are ordered by length, in the order of examples."""
+    logits = np.zeros((len(batches.examples), classes))
+    for index in range(len(batches)):
+        logits[batches.rows(index)] = model.predict_on_batch(batches[index][0])
+    return logits
 
 
 def register_task(name: str) -> Callable[[type[Task]], type[Task]]:

@@ -23,7 +23,7 @@ from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.metrics import classification_scores, log_softmax
 from seqtasks.layers.pooling import How, Pooling
 from seqtasks.layers.speech import SpecAugment, TimeReduction, joined_mask
-from seqtasks.task_types.base import Baseline, Task
+from seqtasks.task_types.base import Baseline, Task, bucketed_logits
 from seqtasks.task_types.common.columns import probabilities
 from seqtasks.task_types.common.linear_baseline import logistic_regression
 from seqtasks.task_types.common.plots import class_pictures
@@ -156,10 +156,7 @@ class AudioTask(SoundTask):
         return FrameBatches(examples, batch_size, None, shuffle, seed, shift=self.options.shift)
 
     def predict_logits(self, model: keras.Model, batches: FrameBatches) -> np.ndarray:
-        logits = np.zeros((len(batches.examples), len(self.classes)))
-        for index in range(len(batches)):
-            logits[batches.rows(index)] = model.predict_on_batch(batches[index][0])
-        return logits
+        return bucketed_logits(model, batches, len(self.classes))
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
         def linear() -> Baseline:

@@ -48,8 +48,7 @@ def dynamic_scores(
         clip: the largest norm.
     """
     weights = model.trainable_variables
-    trained = [ops.convert_to_numpy(weight.value) for weight in weights]
-    start = [ops.convert_to_tensor(value) for value in trained]
+    trained = [ops.copy(weight.value) for weight in weights]
 
     def loss(inputs: list[Any], real: Any) -> tuple[Any, Any]:
         nll = model(inputs, training=False)
@@ -63,7 +62,7 @@ def dynamic_scores(
         nll = ops.convert_to_numpy(nll)
         norm = ops.sqrt(sum(ops.sum(ops.square(slope)) for slope in map(ops.convert_to_tensor, slopes)))
         scale = rate * clip / ops.maximum(norm, clip)
-        for weight, slope, first in zip(weights, slopes, start, strict=True):
+        for weight, slope, first in zip(weights, slopes, trained, strict=True):
             now = ops.convert_to_tensor(weight.value)
             weight.assign(now - scale * ops.convert_to_tensor(slope) + decay * (first - now))
         return nll

@@ -27,7 +27,7 @@ from seqtasks.layers.embedding import WordDropout
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.metrics import classification_scores, log_softmax
 from seqtasks.layers.pooling import How, Pooling
-from seqtasks.task_types.base import Baseline, Pretrained, Task
+from seqtasks.task_types.base import Baseline, Pretrained, Task, bucketed_logits
 from seqtasks.task_types.common.columns import probabilities
 from seqtasks.task_types.common.linear_baseline import logistic_regression
 from seqtasks.task_types.common.plots import class_pictures
@@ -163,10 +163,7 @@ class TextTask(Task):
         return Buckets(examples, batch_size, self.options.max_tokens_per_batch, shuffle, seed)
 
     def predict_logits(self, model: keras.Model, batches: Buckets) -> np.ndarray:
-        logits = np.zeros((len(batches.examples), len(self.classes)))
-        for index in range(len(batches)):
-            logits[batches.rows(index)] = model.predict_on_batch(batches[index][0])
-        return logits
+        return bucketed_logits(model, batches, len(self.classes))
 
     def scores_from_logits(self, logits: np.ndarray, targets: np.ndarray) -> dict[str, float]:
         from sklearn.metrics import f1_score

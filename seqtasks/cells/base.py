@@ -57,6 +57,17 @@ class Recurrence(Protocol):
             h0: State before the first step, (batch, size).
         """
 
+    def shift(self, v: Any, v0: Any) -> tuple[Any, Any]:
+        """`v` (time, batch, size) of the valid step before each, and of the last valid step up to each.
+
+        Args:
+            v: (time, batch, size).
+            v0: (batch, size), used where there was no valid step before.
+        """
+
+    def steps(self) -> Any:
+        """The number of valid steps up to and including each, (time, batch or 1, 1)."""
+
 
 class Cell(keras.layers.Layer):
     """One step of a recurrent network.
@@ -131,11 +142,11 @@ class Cell(keras.layers.Layer):
         """A weight (rows, columns) that meets the input."""
         return self.add_weight((rows, columns), _fresh(self.kernel_initializer), name=name)
 
-    def add_recurrent(self, rows: int, columns: int, name: str = "recurrent_kernel") -> Any:
+    def add_recurrent(self, rows: int, columns: int | None, name: str = "recurrent_kernel") -> Any:
         """A weight (rows, columns) that meets the state. Its name begins with `recurrent`."""
         return self.add_weight((rows, columns), _fresh(self.recurrent_initializer), name=name)
 
-    def add_bias(self, size: int, value: float | Sequence[float] = 0.0, name: str = "bias") -> Any:
+    def add_bias(self, size: int, value: float | Sequence[float] | np.ndarray = 0.0, name: str = "bias") -> Any:
         """A weight (size,) that starts as `value`, or as equal parts of each of several values."""
         return self.add_weight((size,), _Parts(value), name=name)
 
@@ -165,11 +176,11 @@ class Cell(keras.layers.Layer):
         """While active, the recurrent matrices are what `drop` makes of them; the weights stay as they are."""
         kept = self.recurrent_weights()
         # Past Keras, which would track the dropped matrices as weights.
-        vars(self).update({k: [drop(w) for w in v] if isinstance(v, list) else drop(v) for k, v in kept.items()})
+        self.__dict__.update({k: [drop(w) for w in v] if isinstance(v, list) else drop(v) for k, v in kept.items()})
         try:
             yield
         finally:
-            vars(self).update(kept)
+            self.__dict__.update(kept)
 
     def get_initial_state(self, batch_size: Any = None) -> list[Any]:
         """The states before the first step, a list of (batch, units)."""
@@ -188,7 +199,7 @@ class Cell(keras.layers.Layer):
 class _Parts(keras.initializers.Initializer):
     """Equal parts of a vector, each filled with one of the values."""
 
-    def __init__(self, value: float | Sequence[float]):
+    def __init__(self, value: float | Sequence[float] | np.ndarray):
         self.values = [value] if isinstance(value, int | float) else list(value)
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Any:

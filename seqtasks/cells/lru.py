@@ -62,6 +62,7 @@ class LRU(Cell):
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         m, n = input_shape[-1], self.units
+        assert m is not None
         rng = np.random.default_rng(random.getrandbits(32))  # keras.utils.set_random_seed sets `random`
         square = np.maximum(rng.uniform(self.radius_min**2, self.radius_max**2, n), 1e-12)
         phase = self.phase_max * (1 - rng.random(n))
@@ -91,7 +92,8 @@ class LRU(Cell):
         radius, angle = ops.exp(-ops.exp(self.nu)), _angle(ops.exp(self.theta), recur.steps())
         b = ops.concatenate(_turn(b_re, b_im, -angle), axis=-1)
         w = recur(ops.concatenate([radius, radius]), b, ops.concatenate(states, axis=-1))
-        re, im = _turn(*ops.split(w, 2, axis=-1), angle)
+        re, im = ops.split(w, 2, axis=-1)
+        re, im = _turn(re, im, angle)
         return re @ self.C[0] - im @ self.C[1] + skip, [re, im]
 
 

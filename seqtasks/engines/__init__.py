@@ -1,7 +1,6 @@
 """How the loop over time is executed. Only this package may know a backend.
 
-An engine is a function `run(cell, x, states, mask, reverse, sequences, dot_mask, zone)`
-obeying the rules of time (see `seqtasks.layers.recurrent`). `choose` picks one by name.
+Each engine is a module that follows the `Engine` protocol; `choose` picks one by name.
 """
 
 from __future__ import annotations
@@ -11,11 +10,14 @@ from typing import TYPE_CHECKING
 from seqtasks.core.errors import ConfigError
 from seqtasks.engines import keras_layers, loop, native, parallel
 from seqtasks.engines.backend.devices import gpus
+from seqtasks.engines.engine import Engine, LoopInputs
 
 if TYPE_CHECKING:
     from seqtasks.cells.base import Cell
 
-ENGINES = {"native": native, "keras": keras_layers, "parallel": parallel, "loop": loop}
+__all__ = ["ENGINES", "Engine", "LoopInputs", "available", "choose"]
+
+ENGINES: dict[str, Engine] = {"native": native, "keras": keras_layers, "loop": loop, "parallel": parallel}
 
 
 def choose(name: str, cell: Cell, recurrent_dropout: float = 0.0, zoneout: float = 0.0, portable: bool = False) -> str:
@@ -37,14 +39,7 @@ def choose(name: str, cell: Cell, recurrent_dropout: float = 0.0, zoneout: float
     """
     if name not in ("auto", *ENGINES):
         raise ConfigError(f"unknown engine {name!r}; allowed: auto, {', '.join(sorted(ENGINES))}")
-    reasons = {
-        "native": native.unsupported_reason(cell, recurrent_dropout),
-        "keras": keras_layers.unsupported_reason(cell, recurrent_dropout),
-        "parallel": parallel.unsupported_reason(cell),
-        "loop": None,
-    }
-    if zoneout:
-        reasons |= dict.fromkeys(("native", "keras", "parallel"), "zoneout changes each step of the loop")
+    reasons = {key: engine.unsupported_reason(cell, recurrent_dropout, zoneout) for key, engine in ENGINES.items()}
     if portable:
         reasons["native"] = "its operations cannot be compiled or written into a file"
         name = "auto" if name == "native" else name
@@ -58,6 +53,4 @@ def choose(name: str, cell: Cell, recurrent_dropout: float = 0.0, zoneout: float
 
 def available(cell: Cell) -> list[str]:
     """The engines that can run a cell."""
-    refusals = {"native": native.unsupported_reason(cell), "keras": keras_layers.unsupported_reason(cell, 0.0)}
-    refusals |= {"loop": None, "parallel": parallel.unsupported_reason(cell)}
-    return [name for name, reason in refusals.items() if reason is None]
+    return [name for name, engine in ENGINES.items() if engine.unsupported_reason(cell) is None]

@@ -96,13 +96,13 @@ def run(
         _, d_carry, d_values, d_xs = tf.while_loop(lambda j, *_: j < turns, turn, at)
         return tf.reshape(d_xs.stack(), tf.shape(xs)), d_carry[1:], d_values
 
-    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    @tf.custom_gradient
     def solve(xs: Any, states: Any, values: Any) -> tuple[Any, Any]:
         last = tf.zeros((tf.shape(xs)[1], width), xs.dtype)
         out, final, borders = fused(forward)(xs, real, [last, *states], values)
 
         def gradient(d_out: Any, *d_final: Any) -> tuple[Any, ...]:
-            return fused(backward)(xs, real, borders, values, d_out, list(d_final))  # type: ignore[no-any-return]
+            return fused(backward)(xs, real, borders, values, d_out, list(d_final))
 
         return (out, *final), gradient
 

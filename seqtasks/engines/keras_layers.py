@@ -6,11 +6,13 @@ The cell keeps its weights; the Keras layer that its `keras_layer` makes borrows
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
 from keras import ops
+
+from seqtasks.engines.backend.masking import zeros_where_empty
+from seqtasks.engines.engine import ZONEOUT, LoopInputs, Tensor
 
 if TYPE_CHECKING:
     from seqtasks.cells.base import Cell
@@ -18,40 +20,30 @@ if TYPE_CHECKING:
 _layers: weakref.WeakKeyDictionary[Cell, dict[Any, keras.layers.RNN]] = weakref.WeakKeyDictionary()
 
 
-def unsupported_reason(cell: Cell, recurrent_dropout: float) -> str | None:
-    """Why this engine cannot run a cell, or None if it can."""
+def unsupported_reason(cell: Cell, recurrent_dropout: float = 0.0, zoneout: float = 0.0) -> str | None:
+    """Why this engine cannot run a cell at these rates, or None if it can."""
     if not cell.has_own("keras_layer"):
         return f"Keras has no layer of the equations of {type(cell).__name__}"
     if recurrent_dropout:
         # Keras's GRU scales the carried state by the dropout mask (keras#20276), and its
         # masks are one a gate; ours is one for all.
         return "recurrent_dropout differs in Keras's layers"
+    if zoneout:
+        return ZONEOUT
     return None
 
 
-def run(
-    cell: Cell,
-    x: Any,
-    states: Sequence[Any],
-    mask: Any = None,
-    reverse: bool = False,
-    sequences: bool = True,
-    dot_mask: Any = None,
-    zone: Any = None,
-) -> tuple[Any, list[Any]]:
-    """Runs a cell over time; arguments and results as in `loop.run`."""
-    assert dot_mask is None and zone is None
-    layer = _borrow(cell, reverse, sequences, masked=mask is not None)
-    outputs, *final = layer.call(x, initial_state=list(states), mask=mask)
-    if sequences:
-        return ops.flip(outputs, axis=1) if reverse else outputs, final
-    # Keras would give zeros for a row whose last step is masked; in these cells the
-    # output of the last real step is the first state.
-    last = final[0]
-    if mask is not None:
-        any_valid = ops.any(ops.cast(mask, "bool"), axis=1, keepdims=True)
-        last = ops.where(any_valid, last, ops.zeros_like(last))
-    return last, final
+def run(cell: Cell, inputs: LoopInputs) -> tuple[Tensor, list[Tensor]]:
+    """Runs a built cell over time, see `Engine.run`."""
+    assert inputs.dropout_mask is None and inputs.zoneout is None
+    mask = inputs.mask
+    layer = _borrow(cell, inputs.reverse, inputs.return_sequences, masked=mask is not None)
+    outputs, *final = layer.call(inputs.x, initial_state=list(inputs.states), mask=mask)
+    if inputs.return_sequences:
+        return ops.flip(outputs, axis=1) if inputs.reverse else outputs, final
+    # Keras returns zeros for a row whose last step is masked. In these cells the output
+    # of the last valid step is the first state.
+    return zeros_where_empty(final[0], mask), final
 
 
 def prepare(cell: Cell, reverse: bool) -> None:

@@ -75,7 +75,7 @@ def _has_accelerator() -> bool:
 def _sequential(a: Any, b: Any, h0: Any) -> Any:
     import tensorflow as tf
 
-    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    @tf.custom_gradient
     def solve(a: Any, b: Any, h0: Any) -> Any:
         h = fused(_forward)(a, b, h0)
 

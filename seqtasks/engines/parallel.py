@@ -6,7 +6,6 @@ coefficients need no state and are computed for the whole sequence beforehand.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -14,6 +13,7 @@ from keras import ops
 
 from seqtasks.engines import chunked_scan
 from seqtasks.engines.backend.masking import last_valid_step
+from seqtasks.engines.engine import ZONEOUT, LoopInputs, Tensor
 from seqtasks.engines.linear_recurrence import compiles, linear_recurrence
 from seqtasks.engines.loop import project, project_steps
 
@@ -23,25 +23,19 @@ if TYPE_CHECKING:
 NARROW = 8  # features
 
 
-def unsupported_reason(cell: Cell) -> str | None:
-    """Why this engine cannot run a cell, or None if it can."""
+def unsupported_reason(cell: Cell, recurrent_dropout: float = 0.0, zoneout: float = 0.0) -> str | None:
+    """Why this engine cannot run a cell at these rates, or None if it can."""
     if not cell.has_own("scan"):
         return f"{type(cell).__name__} has no `scan`, as only cells have that are linear in their state"
-    return None
+    if recurrent_dropout:
+        return "recurrent_dropout changes each step of the loop"
+    return ZONEOUT if zoneout else None
 
 
-def run(
-    cell: Cell,
-    x: Any,
-    states: Sequence[Any],
-    mask: Any = None,
-    reverse: bool = False,
-    sequences: bool = True,
-    dot_mask: Any = None,
-    zone: Any = None,
-) -> tuple[Any, list[Any]]:
-    """Runs a cell over time; arguments and results as in `loop.run`."""
-    assert dot_mask is None and zone is None and cell.scan is not None
+def run(cell: Cell, inputs: LoopInputs) -> tuple[Tensor, list[Tensor]]:
+    """Runs a built cell over time, see `Engine.run`."""
+    assert inputs.dropout_mask is None and inputs.zoneout is None and cell.scan is not None
+    x, states, sequences = inputs.x, inputs.states, inputs.return_sequences
     if x.shape[1] == 0:
         empty = ops.zeros((ops.shape(x)[0], 0, cell.output_size), dtype=cell.compute_dtype)
         return empty if sequences else ops.sum(empty, axis=1), list(states)
@@ -49,28 +43,28 @@ def run(
     # XLA is slow at products on a CPU, so they stay outside; but those of few features only move memory.
     narrow = x.shape[-1] <= NARROW
     xs = ops.swapaxes(x, 0, 1) if narrow else project(cell, x)
-    real = None if mask is None else ops.swapaxes(ops.cast(mask, "bool"), 0, 1)
-    if reverse:
-        xs, real = ops.flip(xs, axis=0), None if real is None else ops.flip(real, axis=0)
+    valid = None if inputs.mask is None else ops.swapaxes(ops.cast(inputs.mask, "bool"), 0, 1)
+    if inputs.reverse:
+        xs, valid = ops.flip(xs, axis=0), None if valid is None else ops.flip(valid, axis=0)
 
-    def scan(xs: Any, real: Any, *states: Any) -> tuple[Any, list[Any]]:
+    def scan(xs: Any, valid: Any, *states: Any) -> tuple[Any, list[Any]]:
         assert cell.scan is not None
         p = project_steps(cell, xs) if narrow else xs
-        outputs, histories = cell.scan(p, states, Recurrence(p, real))
+        outputs, histories = cell.scan(p, states, Recurrence(p, valid))
         return outputs, [history[-1] for history in histories]
 
     if compiles():
-        outputs, final = chunked_scan.run(scan, cell.weights, xs, real, states, cell.output_size, sequences)
+        outputs, final = chunked_scan.run(scan, cell.weights, xs, valid, states, cell.output_size, sequences)
         if not sequences:
             return outputs, final
     else:
-        outputs, final = scan(xs, real, *states)
-    outputs, real = ops.swapaxes(outputs, 0, 1), None if real is None else ops.swapaxes(real, 0, 1)
+        outputs, final = scan(xs, valid, *states)
+    outputs, valid = ops.swapaxes(outputs, 0, 1), None if valid is None else ops.swapaxes(valid, 0, 1)
     if not sequences:
-        return last_valid_step(outputs, real), final
-    if real is not None:
-        outputs = ops.where(ops.expand_dims(real, -1), outputs, ops.zeros_like(outputs))
-    return (ops.flip(outputs, axis=1) if reverse else outputs), final
+        return last_valid_step(outputs, valid), final
+    if valid is not None:
+        outputs = ops.where(ops.expand_dims(valid, -1), outputs, ops.zeros_like(outputs))
+    return (ops.flip(outputs, axis=1) if inputs.reverse else outputs), final
 
 
 class Recurrence:

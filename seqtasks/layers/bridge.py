@@ -48,7 +48,7 @@ class Bridge(keras.layers.Layer):
         return {**super().get_config(), "sizes": self.sizes}
 
 
-def _leaves(shapes: Any) -> list[Sequence[int | None]]:
+def _leaves(shapes: Any) -> list[Sequence[int]]:
     """The shapes inside of nested lists of them."""
     if all(part is None or isinstance(part, int) for part in shapes):
         return [shapes]

@@ -61,7 +61,8 @@ class Decoder(MaskedLayer):
             _check(config, attention)
         self.config, self.how, self.feeding = config, attention, feeding
         self.stack = stack or Encoder(config, name="stack", dtype=self.dtype_policy)
-        self.attention = self.combine = None
+        self.attention: Attention | None = None
+        self.combine: keras.layers.Dense | None = None
         if attention != "none":
             size = self.stack.output_size
             self.attention = Attention(attention, size, name="attention", dtype=self.dtype_policy)
@@ -125,6 +126,7 @@ class Decoder(MaskedLayer):
         return combined, weights, states
 
     def _attend(self, outputs: Any, memory: Any, mask: Any, keys: Any) -> tuple[Any, Any]:
+        assert self.attention is not None and self.combine is not None
         context, weights = self.attention(outputs, memory, mask=mask, keys=keys)
         return self.combine(ops.concatenate([context, outputs], axis=-1)), weights
 
@@ -140,7 +142,8 @@ class Decoder(MaskedLayer):
         masks = self._dropout_masks(x, training)
 
         def body(carry: tuple[Any, ...], inputs: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
-            below, old, new = ops.concatenate([inputs[0], carry[-1]], axis=-1), list(carry[:-1]), []
+            below, old = ops.concatenate([inputs[0], carry[-1]], axis=-1), list(carry[:-1])
+            new: list[Any] = []
             for i, cell in enumerate(cells):
                 below, after = cell.step(cell.project(below), old[: counts[i]])
                 old, new = old[counts[i] :], [*new, *after]

@@ -105,9 +105,17 @@ class Encoder(MaskedLayer):
     def _recurrent(self, units: int, direction: Any) -> Recurrent:
         c = self.config
         cell = make_cell(c.cell, units, c.options, dtype=self.dtype_policy)
-        rates = {"recurrent_dropout": c.recurrent_dropout, "weight_drop": c.weight_drop, "zoneout": c.zoneout}
-        keep = {"stateful": self.stateful, "max_batch": self.max_batch}
-        return Recurrent(cell, direction, c.engine, **rates, **keep, dtype=self.dtype_policy)
+        return Recurrent(
+            cell,
+            direction,
+            c.engine,
+            recurrent_dropout=c.recurrent_dropout,
+            weight_drop=c.weight_drop,
+            zoneout=c.zoneout,
+            stateful=self.stateful,
+            max_batch=self.max_batch,
+            dtype=self.dtype_policy,
+        )
 
     def _gate(self, layer: int) -> keras.layers.Layer:
         # The bias of Srivastava et al.: at first the input passes.
@@ -139,7 +147,7 @@ class Encoder(MaskedLayer):
         return "+".join(sorted({recurrent.running_engine for recurrent in self.recurrents}))
 
     def build(self, input_shape: Sequence[int | None]) -> None:
-        shape = tuple(input_shape)
+        shape: tuple[Any, ...] = tuple(input_shape)
         self.features = shape[-1]
         for i, layer in enumerate(self.layers):
             for recurrent in layer:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 import inspect
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import keras
-from keras.src.backend import get_keras_mask, set_keras_mask
+from keras.src.backend import get_keras_mask as get_keras_mask
+from keras.src.backend import set_keras_mask
 
 
 class MaskedLayer(keras.layers.Layer):
@@ -33,7 +35,7 @@ class MaskedLayer(keras.layers.Layer):
         self.supports_masking = True
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        names = _call_arguments(type(self))
+        names = _call_arguments(type(self).call)
         at = names.index("mask")
         if at < len(args) <= len(names):
             # `Layer.__call__` takes the mask of the outputs from the keyword only.
@@ -69,8 +71,8 @@ class MaskedLayer(keras.layers.Layer):
 
 
 @functools.cache
-def _call_arguments(layer: type[keras.Layer]) -> list[str]:
-    return list(inspect.signature(layer.call).parameters)[1:]
+def _call_arguments(call: Callable[..., Any]) -> list[str]:
+    return list(inspect.signature(call).parameters)[1:]
 
 
 def forget_masks(tensors: Any) -> None:

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-import functools
+import dataclasses
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
@@ -20,7 +20,7 @@ from keras import ops
 from seqtasks import engines
 from seqtasks.cells.base import Cell
 from seqtasks.core.errors import ConfigError
-from seqtasks.engines import keras_layers, native
+from seqtasks.engines import LoopInputs, keras_layers, native
 from seqtasks.layers.implicit_mask import MaskedLayer
 
 KEPT = "kept_state"  # name of the variables that keep states between batches
@@ -145,24 +145,21 @@ class Recurrent(MaskedLayer):
             ValueError: a mask or a state of the wrong shape.
         """
         self._check(x, mask, initial_state, reset)
-        states = self._start(x, initial_state, reset, training)
-        noise = self._dot_mask(ops.shape(x)[0], training), self._zone(x, training)
         engine = "loop" if projected else self._engine(x)
-        run = engines.ENGINES[engine].run
-        if projected:
-            run = functools.partial(run, projected=True)
-        elif engine == "native" and tokens is not None:
-            run, x = functools.partial(run, tokens=tokens), table
+        inputs = LoopInputs(
+            x,
+            self._start(x, initial_state, reset, training),
+            mask,
+            self.direction == "backward",
+            return_sequences,
+            self._dropout_mask(ops.shape(x)[0], training),
+            self._zoneout(x, training),
+            projected,
+        )
+        if engine == "native" and tokens is not None:
+            inputs = dataclasses.replace(inputs, x=table, tokens=tokens)
         with self._dropped_weights(training):
-            outputs, final = run(
-                self.cell,
-                x,
-                states,
-                mask,
-                self.direction == "backward",
-                return_sequences,
-                *noise,
-            )
+            outputs, final = engines.ENGINES[engine].run(self.cell, inputs)
         if self.stateful and initial_state is None:
             for k, state in zip(self._kept[bool(training)], final, strict=True):
                 # No gradient flows into the call before, on any backend.
@@ -200,9 +197,11 @@ class Recurrent(MaskedLayer):
         for layer, states in zip(both, initial_states, strict=True):
             layer._check(x, mask, states, reset)
             start = layer._start(x, states, reset, training)
-            calls.append((layer.cell, start, layer.direction == "backward"))
+            rows = x if tokens is None else table
+            inputs = LoopInputs(rows, start, mask, layer.direction == "backward", return_sequences, tokens=tokens)
+            calls.append((layer.cell, inputs))
         with self._dropped_weights(training), other._dropped_weights(training):
-            return native.run_all(calls, x if tokens is None else table, mask, return_sequences, tokens)
+            return native.run_together(calls)
 
     def _engine(self, x: Any) -> str:
         """Which engine runs a call."""
@@ -242,7 +241,7 @@ class Recurrent(MaskedLayer):
                 for variable in kept:
                     variable.assign(ops.zeros_like(variable))
 
-    def _dot_mask(self, batch: Any, training: bool) -> Any:
+    def _dropout_mask(self, batch: Any, training: bool) -> Any:
         if not training or not self.recurrent_dropout:
             return None
         ones = ops.ones((batch, max(self.cell.units, *self.cell.state_size)), dtype=self.compute_dtype)
@@ -251,7 +250,7 @@ class Recurrent(MaskedLayer):
     def _drop(self, weight: Any) -> Any:
         return keras.random.dropout(ops.convert_to_tensor(weight), self.weight_drop, seed=self.seed_generator)
 
-    def _zone(self, x: Any, training: bool) -> Any:
+    def _zoneout(self, x: Any, training: bool) -> Any:
         if not self.zoneout or not training:
             return self.zoneout or None
         shape, sizes = ops.shape(x)[:2], self.cell.state_size

@@ -54,7 +54,8 @@ class RecurrentAttention(keras.layers.Layer):
         # In float32 whatever the policy: a reward is a difference of small numbers.
         self.answer = keras.layers.Dense(classes, dtype="float32", name="answer")
         # Keras stores weights under the names of attributes: `place` is the head of locations in files, too.
-        self.place = self.value = None
+        self.place: Any = None
+        self.value: Any = None
         if policy == "learned":
             self.place = keras.layers.Dense(2, "tanh", kernel_initializer="zeros", dtype="float32", name="place")
             self.value = keras.layers.Dense(1, dtype="float32", name="value")

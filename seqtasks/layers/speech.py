@@ -153,7 +153,7 @@ class SpecAugment(MaskedLayer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.settings = {
+        self.settings: dict[str, Any] = {
             "time_masks": time_masks,
             "time_width": time_width,
             "band_masks": band_masks,

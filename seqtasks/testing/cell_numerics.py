@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from itertools import combinations
 from typing import Any
@@ -110,11 +111,12 @@ def check_engines_agree(subject: Subject, engine: str) -> None:
         for state, wanted in zip(other, final, strict=True):
             close(state, wanted, f"engine {engine} gives the states of the loop")
     weights = weight_values(one)
-    computed, wanted = (
-        gradients(lambda at, layer=layer: with_weights(layer, at, lambda: loss_of(*layer(x, mask=mask))), weights)
-        for layer in (two, one)
-    )
-    for a, b in zip(computed, wanted, strict=True):
+
+    def loss(layer: Any, values: Any) -> Any:
+        return with_weights(layer, values, lambda: loss_of(*layer(x, mask=mask)))
+
+    computed, expected = (gradients(functools.partial(loss, layer), weights) for layer in (two, one))
+    for a, b in zip(computed, expected, strict=True):
         close(a, b, f"engine {engine} gives the gradients of the loop")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import keras
@@ -141,10 +142,11 @@ def _windows(subject: Subject, engine: str) -> None:
 
     carried = [ops.convert_to_numpy(state) for state in plain(x[:, :4])[1]]
     separate = [(x[:, :4], None), (x[:, 4:], carried)]
-    parts = [
-        gradients(lambda w, c=c, s=s: with_weights(cell, w, lambda: loss_of(*plain(c, initial_state=s))), weights)
-        for c, s in separate
-    ]
+
+    def window(inputs: Any, states: Any, values: Any) -> Any:
+        return with_weights(cell, values, lambda: loss_of(*plain(inputs, initial_state=states)))
+
+    parts = [gradients(functools.partial(window, *of_window), weights) for of_window in separate]
     whole = gradients(lambda w: with_weights(cell, w, stateful), weights)
     for gradient, *each in zip(whole, *parts, strict=True):
         close(gradient, sum(each), "no gradient flows over the border of windows")

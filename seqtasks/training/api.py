@@ -105,7 +105,12 @@ class Result:
 
     def _repr_html_(self) -> str:
         row = self.row
-        facts = {"task": row.task, "data": row.source, "cell": row.cell, "parameters": f"{row.params:,}"}
+        facts: dict[str, Any] = {
+            "task": row.task,
+            "data": row.source,
+            "cell": row.cell,
+            "parameters": f"{row.params:,}",
+        }
         facts |= {f"test {name}": f"{value:.4f}" for name, value in row.scores.items()}
         facts |= {"epochs": row.epochs, "seconds": f"{row.seconds:.0f}", "folder": self.path}
         lines = [

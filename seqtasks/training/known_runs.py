@@ -63,7 +63,13 @@ def remember(folder: Path, request: str, source: Source, asked: str, default: st
     state = _state(source)
     if state is None:
         return
-    values = {"request": request, "kind": source.kind, "name": source.name, "state": state, "asked": asked}
+    values: dict[str, str | None] = {
+        "request": request,
+        "kind": source.kind,
+        "name": source.name,
+        "state": state,
+        "asked": asked,
+    }
     values |= {"folder": str(source.folder or ""), "default": default}
     with contextlib.suppress(OSError):  # it only saves time
         write_text(folder / FILE, json.dumps(values) + "\n")

@@ -82,6 +82,6 @@ class WeightAverage(keras.callbacks.Callback):
 def with_tunable_ema(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
     """The optimizer, which keeps an average (`use_ema`), with a momentum that `WeightAverage` can change."""
     # At the end of each fit, even of the rest of an epoch, Keras would put the average in for good.
-    optimizer.finalize_variable_values = lambda variables: None  # type: ignore[method-assign]
+    optimizer.finalize_variable_values = lambda variables: None
     optimizer.ema_momentum = keras.Variable(0.0, trainable=False, name="average_momentum")
     return optimizer

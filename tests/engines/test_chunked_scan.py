@@ -8,6 +8,7 @@ import tensorflow as tf
 from seqtasks.cells.base import make_cell
 from seqtasks.engines import loop, parallel
 from seqtasks.engines.chunked_scan import chunk_length
+from seqtasks.engines.engine import LoopInputs
 from seqtasks.layers.recurrent import Recurrent
 
 CELLS = ["min_gru", "min_lstm", "sru", "qrnn", "lru", "t_rnn", "t_gru", "t_lstm"]
@@ -32,7 +33,7 @@ def outcome(run, cell, x, states, mask, reverse, sequences):
     """Outputs, final states, and the gradients of a sum of all of them, each with a factor of its own."""
     with tf.GradientTape() as tape:
         tape.watch([x, *states])
-        out, final = run(cell, x, states, mask=mask, reverse=reverse, sequences=sequences)
+        out, final = run(cell, LoopInputs(x, states, mask, reverse, sequences))
         parts = [out, *final]
         total = tf.add_n(
             [tf.reduce_sum(v * tf.cos(tf.reshape(tf.range(tf.size(v), dtype=v.dtype), tf.shape(v)))) for v in parts]
@@ -86,7 +87,7 @@ def test_one_graph_for_every_length_and_batch():
 
 def test_an_empty_batch_and_no_steps_at_all():
     cell, *_ = case("min_gru", 1)
-    runs = tf.function(lambda x, h: parallel.run(cell, x, [h]))
+    runs = tf.function(lambda x, h: parallel.run(cell, LoopInputs(x, [h])))
     for batch, time in ((0, 20), (2, 0)):
         x, h = np.zeros((batch, time, 2)), np.ones((batch, UNITS))
         for out, (final,) in (

@@ -66,7 +66,7 @@ class Vocabulary:
         """
         from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
-        settings = {"min_frequency": min_frequency, "show_progress": False}
+        settings: dict[str, Any] = {"min_frequency": min_frequency, "show_progress": False}
         if kind == "bpe":
             size = size or 4096
             if size < 257:
@@ -75,7 +75,7 @@ class Vocabulary:
             tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
             tokenizer.decoder = decoders.ByteLevel()
             alphabet = pre_tokenizers.ByteLevel.alphabet()
-            trainer = trainers.BpeTrainer(vocab_size=size, initial_alphabet=alphabet, **settings)
+            trainer: trainers.Trainer = trainers.BpeTrainer(vocab_size=size, initial_alphabet=alphabet, **settings)
         else:
             tokenizer = Tokenizer(models.WordLevel(unk_token=UNKNOWN))
             special = [UNKNOWN]

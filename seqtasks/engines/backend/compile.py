@@ -13,11 +13,11 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        return tf.function(function, jit_compile=True, autograph=False)  # type: ignore[no-any-return]
+        return tf.function(function, jit_compile=True, autograph=False)
     if keras.backend.backend() == "jax":
         import jax
 
-        return jax.jit(function)  # type: ignore[no-any-return]
+        return jax.jit(function)
     import torch
 
     return torch.no_grad()(function)

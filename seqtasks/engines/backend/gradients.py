@@ -29,18 +29,18 @@ def input_gradient(function: Callable[..., Any]) -> Gradient:
         import tensorflow as tf
 
         # Any shape with one trace: texts differ in length.
-        @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
+        @tf.function(reduce_retracing=True)
         def of_tensors(x: Any, *args: Any) -> tuple[Any, Any]:
             with tf.GradientTape() as tape:
                 tape.watch(x)
                 value = function(x, *args)
             return value, tape.gradient(value, x)
 
-        return lambda x, *args: of_tensors(tf.convert_to_tensor(x), *args)  # type: ignore[no-any-return]
+        return lambda x, *args: of_tensors(tf.convert_to_tensor(x), *args)
     if backend == "jax":
         import jax
 
-        return jax.jit(jax.value_and_grad(function))  # type: ignore[no-any-return]
+        return jax.jit(jax.value_and_grad(function))
     import torch
 
     def of_torch(x: Any, *args: Any) -> tuple[Any, Any]:
@@ -67,13 +67,13 @@ def weight_gradients(function: Callable[..., tuple[Any, Any]], model: keras.Mode
     if backend == "tensorflow":
         import tensorflow as tf
 
-        @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
+        @tf.function(reduce_retracing=True)
         def of_tensors(*args: Any) -> tuple[Any, Any]:
             with tf.GradientTape() as tape:
                 loss, output = function(*args)
             return output, tape.gradient(loss, [weight.value for weight in weights])
 
-        return of_tensors  # type: ignore[no-any-return]
+        return of_tensors
     if backend == "jax":
         return _of_jax(function, weights, model.non_trainable_variables)
     import torch

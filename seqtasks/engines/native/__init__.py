@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
+from seqtasks.engines.backend.masking import zeros_where_empty
+from seqtasks.engines.engine import ZONEOUT, LoopInputs, Tensor
 from seqtasks.engines.native import availability, library
 from seqtasks.engines.native.arguments import Direction
 from seqtasks.engines.native.availability import cannot_embed_in_graph as cannot_embed_in_graph
@@ -33,11 +35,11 @@ KINDS = {
 }
 
 
-def unsupported_reason(cell: Cell, recurrent_dropout: float = 0.0) -> str | None:
-    """Why this engine cannot run a cell, or None if it can."""
+def unsupported_reason(cell: Cell, recurrent_dropout: float = 0.0, zoneout: float = 0.0) -> str | None:
+    """Why this engine cannot run a cell at these rates, or None if it can."""
     if (why := availability.unavailable_reason()) is not None:
         return why
-    if not type(cell).has_own("native_loop"):
+    if cell.native_loop is None or not type(cell).has_own("native_loop"):
         return f"it has no loop for {type(cell).__name__}; it has {', '.join(KINDS)}"
     if cell.native_loop == "simple_rnn" and cell.activation is not keras.activations.tanh:
         return "of plain RNNs it has the one with tanh"
@@ -45,59 +47,45 @@ def unsupported_reason(cell: Cell, recurrent_dropout: float = 0.0) -> str | None
         return f"it computes in float32, not in {cell.compute_dtype}"
     if recurrent_dropout:
         return "recurrent_dropout changes each product"
+    if zoneout:
+        return ZONEOUT
     if library.library() is None:
         return "it was not built, as there was no C compiler when seqtasks was installed"
     return None
 
 
-def run(
-    cell: Cell,
-    x: Any,
-    states: Sequence[Any],
-    mask: Any = None,
-    reverse: bool = False,
-    sequences: bool = True,
-    dot_mask: Any = None,
-    zone: Any = None,
-    tokens: Any = None,
-) -> tuple[Any, list[Any]]:
-    """Runs a cell over time; arguments and results as in `loop.run`, `tokens` as in `run_all`."""
-    assert dot_mask is None and zone is None
-    ((out, final),) = run_all([(cell, states, reverse)], x, mask, sequences, tokens)
-    return out, final
+def run(cell: Cell, inputs: LoopInputs) -> tuple[Tensor, list[Tensor]]:
+    """Runs a built cell over time, see `Engine.run`."""
+    (result,) = run_together([(cell, inputs)])
+    return result
 
 
-def run_all(
-    calls: Sequence[tuple[Cell, Sequence[Any], bool]], x: Any, mask: Any, sequences: bool, tokens: Any = None
-) -> list[tuple[Any, list[Any]]]:
-    """Runs one cell, or two at once, over the same inputs.
+def run_together(calls: Sequence[tuple[Cell, LoopInputs]]) -> list[tuple[Tensor, list[Tensor]]]:
+    """Runs one cell, or two at once on threads of their own, over the same sequences.
 
     Args:
-        calls: cells, their states before the first step, and whether they begin at the last one.
-        x: (batch, time, features); with tokens a table, (vocabulary, features).
-        mask: (batch, time), true at real steps; None: all are.
-        sequences: return the outputs of all steps, else of the last real one.
-        tokens: (batch, time), which row of the table each step reads.
+        calls: Built cells and their inputs, which differ in `states` and `reverse` only.
 
     Returns:
-        For each the outputs and final states, as `loop.run` gives them.
+        Outputs and final states of each, as `run` returns them.
     """
     if keras.backend.backend() == "jax":
         from seqtasks.engines.native.jax_bridge import loop
     else:
         from seqtasks.engines.native.tensorflow_bridge import loop
+    assert all(inputs.dropout_mask is None and inputs.zoneout is None for _, inputs in calls)
     directions = []
-    for cell, states, reverse in calls:
+    for cell, inputs in calls:
         bias, b = biases(cell)
-        directions.append(Direction(KINDS[cell.native_loop], reverse, cell.W, bias, cell.U, b, states))
-    real = None if mask is None else ops.cast(mask, "bool")
-    numbers = None if tokens is None else ops.cast(tokens, "int32")
+        directions.append(Direction(_kind(cell), inputs.reverse, cell.W, bias, cell.U, b, inputs.states))
+    shared = calls[0][1]
+    mask = None if shared.mask is None else ops.cast(shared.mask, "bool")
+    tokens = None if shared.tokens is None else ops.cast(shared.tokens, "int32")
     results = []
-    for (cell, _, _), (out, *final) in zip(calls, loop(directions, x, real, sequences, numbers), strict=True):
-        if not sequences:
-            out = final[0]
-            if real is not None:
-                out = ops.where(ops.any(real, axis=1, keepdims=True), out, ops.zeros_like(out))
+    outputs = loop(directions, shared.x, mask, shared.return_sequences, tokens)
+    for (cell, _), (out, *final) in zip(calls, outputs, strict=True):
+        if not shared.return_sequences:
+            out = zeros_where_empty(final[0], mask)
         results.append((out, final[: len(cell.states)]))
     return results
 
@@ -109,8 +97,13 @@ def biases(cell: Cell) -> tuple[Any, Any]:
     return cell.b, ops.reshape(cell.P, (-1,)) if cell.native_loop == "peephole_lstm" else None
 
 
+def _kind(cell: Cell) -> int:
+    assert cell.native_loop is not None
+    return KINDS[cell.native_loop]
+
+
 def layer_of(cell: Cell, projected: bool) -> Layer:
     """The weights of a cell as they are now; without those of the inputs, if these come projected."""
     bias, b = biases(cell)
-    w, bias, u, b = (None if a is None else ops.convert_to_numpy(a) for a in (cell.W, bias, cell.U, b))
-    return Layer(KINDS[cell.native_loop], None if projected else w, bias, u, b)
+    w, bias, u = (ops.convert_to_numpy(weight) for weight in (cell.W, bias, cell.U))
+    return Layer(_kind(cell), None if projected else w, bias, u, None if b is None else ops.convert_to_numpy(b))

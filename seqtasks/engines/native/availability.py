@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import types
 
 import keras
 
@@ -46,9 +47,9 @@ def cannot_embed_in_graph() -> bool:
 
 def _exported() -> bool:
     # Nothing else tells an export from a prediction: both trace a function of the model.
-    frame = sys._getframe()
+    frame: types.FrameType | None = sys._getframe()
     while frame is not None:
         if str(frame.f_globals.get("__name__", "")).startswith(_EXPORTERS):
             return True
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return False

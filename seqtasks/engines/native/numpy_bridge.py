@@ -64,9 +64,9 @@ class Loop:
     tokens: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        axes, known = (np.ndim(self.x), np.ndim(self.h0)), self.tokens is not None
-        if axes != (2 if known else 3, 2) or (known and np.ndim(self.tokens) != 2):
-            inputs = "(vocabulary, features) and tokens (batch, time)" if known else "(batch, time, features)"
+        axes, tokens = (np.ndim(self.x), np.ndim(self.h0)), self.tokens
+        if axes != (3 if tokens is None else 2, 2) or (tokens is not None and np.ndim(tokens) != 2):
+            inputs = "(batch, time, features)" if tokens is None else "(vocabulary, features) and tokens (batch, time)"
             raise ValueError(f"x and h0 have {axes[0]} and {axes[1]} axes; allowed: {inputs}, (batch, units)")
         steps, batch, features, units = self.sizes
         if max(batch * steps, units, features, self.vocabulary) * 4 * max(units, features) > 2**40:
@@ -178,9 +178,8 @@ def backward(loops: Sequence[Loop], states: Sequence[States], results: Sequence[
         empties = [empty((0,) if array is None else array.shape) for array in taken]
         most = min(batch * steps, loop.vocabulary)
         used, dx = np.zeros(most + 1, np.int32), empty((most, loop.sizes[2]))
-        gradient = Gradients(
-            *empties, gate_grads=empty((steps, batch, GATE_GRADS[loop.kind] * units)), rows=used, dx=dx
-        )
+        gate_grads = empty((steps, batch, GATE_GRADS[loop.kind] * units))
+        gradient = Gradients._make([*empties, gate_grads, used, dx])
         if not batch:  # the kernel has nothing to go over
             for array in gradient:
                 array.fill(0)

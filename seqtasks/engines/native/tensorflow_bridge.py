@@ -45,7 +45,7 @@ def loop(
             arguments += [array for arrays in more for array in arrays[i]]
         return arguments
 
-    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    @tf.custom_gradient
     def looped(x: Any, *tensors: Any) -> Any:
         flat = operations.seqtasks_forward(given(x, tensors), R=[tf.float32] * (RUN * many))
         runs = [flat[RUN * i : RUN * (i + 1)] for i in range(many)]

@@ -85,7 +85,8 @@ class NativeTextGenerator:
         self._kinds, self._units = [layer.kind for layer in layers], [len(layer.u) for layer in layers]
         self._size = len(table)
         self._kept = [_array("table", table, (self._size, None))]
-        structures, width = [], self._kept[0].shape[1]
+        structures: list[_Layer] = []
+        width = self._kept[0].shape[1]
         if not layers:
             raise ValueError("there are no layers; allowed: one at least")
         for layer, units in zip(layers, self._units, strict=True):

@@ -11,9 +11,9 @@ import numpy as np
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
     """Log-probabilities over the last axis, in float64."""
-    logits = np.asarray(logits, dtype=np.float64)
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    from scipy import special
+
+    return np.asarray(special.log_softmax(np.asarray(logits, np.float64), axis=-1))
 
 
 def linear_logits(fitted: Any, features: Any, classes: int) -> np.ndarray:

@@ -10,6 +10,8 @@ def test_words_are_parted_as_in_treebanks():
         "I", "do", "n't", "think", "it", "'s", "3.5", ",", "(", "no", ")", "!",
     ]  # fmt: skip
     assert words_of("  ") == []
+    assert words_of("See http://a.org/b?c=1 :-)") == ["See", "http://a.org/b?c=1", ":-)"]
+    assert words_of("no!!!!!! &amp; &") == ["no", *"!!!!!!", "&", "amp", ";", "&"]  # not shortened, not decoded
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,11 @@ class Task(ABC):
             if former in vars(cls) and name not in vars(cls):
                 warnings.warn(f"{cls.__name__}.{former} is now {name}", DeprecationWarning, stacklevel=2)
                 setattr(cls, name, vars(cls)[former])
+        if "before" in vars(cls):  # called by `training.prerequisite`
+            message = (
+                f"{cls.__name__}.before is now pretraining_config, which returns a configuration and trains nothing"
+            )
+            warnings.warn(message, DeprecationWarning, stacklevel=2)
 
     def __getattr__(self, name: str) -> Any:
         if name in FORMER_METHODS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from seqtasks.core import plugins
 from seqtasks.core.config import Config
@@ -36,30 +37,35 @@ def find_or_train(
         RunError: The named run is of another task, or not finished.
         Interrupted: Training was stopped.
     """
-    wanted = task.pretraining_config(config)
-    if wanted is None:
+    if hasattr(task, "before"):  # the former name; such a task trains the run by itself
+        run: run_folder.Run | None = task.before(config, folder, reporter)
+        return run
+    required = task.pretraining_config(config)
+    if required is None:
         return None
     runs_dir = folder.path.parent
     if task.pretrained_run is not None:
         run = run_folder.find(task.pretrained_run, runs_dir)
-        if run.facts["task"] != wanted.task or not run.finished:
+        if run.facts["task"] != required.task or not run.finished:
             raise RunError(
-                f"{run.path} is a run of {run.facts['task']} ({run.status()}); options.pretrain takes lm, or a "
-                f"finished run of {wanted.task}: seqtasks run {wanted.task}"
+                f"{run.path} is a run of {run.facts['task']} ({run.status()}); allowed: a finished run of "
+                f"{required.task}; train one with: seqtasks run {required.task}"
             )
         return run
-    reporter.say(f"first a language model of the same texts; then {config.task} goes on from it")
+    reporter.say(f"first a run of {required.task}, whose weights {config.task} starts from")
     try:
-        row, _ = train(wanted, plugins.load_task(wanted.task), runs_dir, reporter)
+        row, _ = train(required, plugins.load_task(required.task), runs_dir, reporter)
     except Interrupted as error:
         folder.set_status("interrupted")
-        raise Interrupted(f"stopped in its language model; continue with: {folder.command('resume')}") from error
+        raise Interrupted(
+            f"stopped in the run of {required.task} before it; continue with: {folder.command('resume')}"
+        ) from error
     return run_folder.open_run(runs_dir / row.run)
 
 
-def load(folder: run_folder.Run | None) -> Pretrained | None:
-    """The model of a finished run, ready for `Task.init_weights`."""
-    if folder is None:
-        return None
-    task, _, model = open_trained(folder)
-    return Pretrained(model, task.spec, folder.path)
+def load(task: Task, folder: run_folder.Run | None) -> Any:
+    """The model of a finished run, ready for `Task.init_weights`; a task with the former `before` takes the folder."""
+    if folder is None or hasattr(task, "before"):
+        return folder
+    pretrained, _, model = open_trained(folder)
+    return Pretrained(model, pretrained.spec, folder.path)

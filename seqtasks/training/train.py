@@ -180,7 +180,7 @@ def _train(task: Task, splits: Splits, config: Config, folder: run_folder.Run, r
     started = time.time()
     before = prerequisite.find_or_train(task, config, folder, reporter, run)
     model, encoder = build(task, config)
-    task.init_weights(model, prerequisite.load(before))
+    task.init_weights(model, prerequisite.load(task, before))
     # What the row shows is what ran: the units that were found.
     run_config = dataclasses.replace(config, encoder=dataclasses.replace(config.encoder, units=encoder.config.units))
     batches = task.batches(splits.train, config.train.batch_size, shuffle=True, seed=config.seed)

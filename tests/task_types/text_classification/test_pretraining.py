@@ -53,7 +53,7 @@ def test_its_weights_are_taken_over(trained, bidirectional):
     resolution.load(task, config, QUIET)
     model, _ = train.build(task, config)
     fresh = numpy(model.get_layer("embedding").embeddings)
-    task.init_weights(model, prerequisite.load(language))
+    task.init_weights(model, prerequisite.load(task, language))
     given = saved_model.open_trained(language)[2]
     rows = numpy(model.get_layer("embedding").embeddings)
     np.testing.assert_array_equal(rows[0], fresh[0])  # of padding, which a language model has not
@@ -81,7 +81,7 @@ def test_both_directions_begin_with_those_of_a_language_model(tmp_path):
     task = plugins.load_task("sentiment")(config.options)
     resolution.load(task, config, QUIET)
     model, _ = train.build(task, config)
-    task.init_weights(model, prerequisite.load(run_folder.open_run(path)))
+    task.init_weights(model, prerequisite.load(task, run_folder.open_run(path)))
     halves = [given.get_layer(name).recurrents[0] for name in ("encoder", "backward")]
     for mine, its in zip(model.get_layer("encoder").recurrents, halves, strict=True):
         assert len(mine.get_weights()) == len(its.trainable_weights) > 2

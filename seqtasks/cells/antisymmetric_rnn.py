@@ -1,4 +1,4 @@
-"""Recurrent networks that are steps of an ordinary differential equation, stable by antisymmetry."""
+"""AntisymmetricRNN: recurrent networks as Euler steps of stable differential equations."""
 
 from __future__ import annotations
 
@@ -13,22 +13,38 @@ from seqtasks.core.errors import ConfigError
 
 @register_cell("antisymmetric_rnn", paper="https://arxiv.org/abs/1902.09689", year=2019, params="n*(m + n + 1)")
 class AntisymmetricRNN(Cell):
-    r"""Antisymmetric RNN, an Euler step of a stable differential equation.
+    r"""AntisymmetricRNN, an Euler step of a stable ordinary differential equation.
 
     .. math::
         A &= U - U^\top - \gamma I \\
         h_t &= h_{t-1} + \epsilon \tanh(h_{t-1} A^\top + x_t W + b)
 
-    W is (features, units), U is (units, units), of which only the antisymmetric part is
-    seen, and b is (units,).
+    W is `(features, units)`, U is `(units, units)` and b is `(units,)`. Only the
+    antisymmetric part of U has an effect.
 
-    Reference: Chang, Chen, Haber & Chi, AntisymmetricRNN: A dynamical system view on
-    recurrent neural networks (2019).
+    The state h is `(batch, units)`, starts as zeros, and is also the output.
 
     Args:
-        units: width of the state.
-        epsilon: size of the step.
-        gamma: diffusion, which makes up for the error of the Euler steps.
+        units: Number of hidden units, at least 1.
+        epsilon: Step size ε of the Euler method, above 0; default 0.1.
+        gamma: Diffusion constant γ, which compensates the instability of the Euler method;
+            default 0.01.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1, or `epsilon` is not above 0.
+
+    Reference:
+        Chang, Chen, Haber & Chi, AntisymmetricRNN: A dynamical system view on recurrent
+        neural networks (2019).
+        https://arxiv.org/abs/1902.09689
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> outputs, (h,) = layers.Recurrent(cells.AntisymmetricRNN(8, epsilon=0.05))(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(h.shape)
+        ((2, 5, 8), (2, 8))
     """
 
     def __init__(self, units: int, epsilon: float = 0.1, gamma: float = 0.01, **kwargs: Any):
@@ -48,7 +64,7 @@ class AntisymmetricRNN(Cell):
         return x @ self.W + self.b
 
     def turn(self, h: Any) -> Any:
-        """h Aᵀ."""
+        """Product h Aᵀ of the previous state, `(batch, units)`, and the recurrent matrix."""
         A = self.U - ops.transpose(self.U) - self.gamma * ops.eye(self.units, dtype=h.dtype)
         return self.dot(h, ops.transpose(A))
 
@@ -62,18 +78,39 @@ class AntisymmetricRNN(Cell):
     "gated_antisymmetric_rnn", paper="https://arxiv.org/abs/1902.09689", year=2019, params="2*n*(m + 1) + n*n"
 )
 class GatedAntisymmetricRNN(AntisymmetricRNN):
-    r"""Antisymmetric RNN with an input gate, which shares its matrix.
+    r"""AntisymmetricRNN with an input gate, which shares the recurrent matrix.
 
     .. math::
         A &= U - U^\top - \gamma I \\
         z &= \sigma(h_{t-1} A^\top + x_t W_z + b_z) \\
         h_t &= h_{t-1} + \epsilon z \odot \tanh(h_{t-1} A^\top + x_t W_h + b_h)
 
-    W is (features, 2 units), b is (2 units,), in the order z, h; U is (units, units), of
-    which only the antisymmetric part is seen. The options are those of `antisymmetric_rnn`.
+    W is `(features, 2 * units)` and b is `(2 * units,)`, with blocks in the order z, h; U
+    is `(units, units)`. Only the antisymmetric part of U has an effect.
 
-    Reference: Chang, Chen, Haber & Chi, AntisymmetricRNN: A dynamical system view on
-    recurrent neural networks (2019).
+    The state h is `(batch, units)`, starts as zeros, and is also the output.
+
+    Args:
+        units: Number of hidden units, at least 1.
+        epsilon: Step size ε of the Euler method, above 0; default 0.1.
+        gamma: Diffusion constant γ, which compensates the instability of the Euler method;
+            default 0.01.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1, or `epsilon` is not above 0.
+
+    Reference:
+        Chang, Chen, Haber & Chi, AntisymmetricRNN: A dynamical system view on recurrent
+        neural networks (2019).
+        https://arxiv.org/abs/1902.09689
+
+    Example:
+        >>> import keras
+        >>> from seqtasks.cells import GatedAntisymmetricRNN
+        >>> outputs = keras.layers.RNN(GatedAntisymmetricRNN(8), return_sequences=True)(keras.random.normal((2, 5, 3)))
+        >>> tuple(outputs.shape)
+        (2, 5, 8)
     """
 
     def build(self, input_shape: Sequence[int | None]) -> None:

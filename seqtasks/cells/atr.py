@@ -1,4 +1,4 @@
-"""The unit whose gates are the sum and the difference of input and state."""
+"""Addition-subtraction twin-gated recurrent network (ATR)."""
 
 from __future__ import annotations
 
@@ -12,18 +12,37 @@ from seqtasks.cells.base import Cell, register_cell
 
 @register_cell("atr", paper="https://arxiv.org/abs/1810.12546", year=2018, params="n*(m + n + 1)")
 class ATR(Cell):
-    r"""Addition-subtraction twin-gated unit.
+    r"""Addition-subtraction twin-gated recurrent network (ATR).
 
     .. math::
         v &= x_t W + b \qquad q = h_{t-1} U \\
         i &= \sigma(v + q) \qquad f = \sigma(v - q) \\
         h_t &= i \odot v + f \odot h_{t-1}
 
-    W is (features, units), U is (units, units), b is (units,) and ours. v is the p of
-    the paper.
+    W is `(features, units)`, U is `(units, units)` and b is `(units,)`. The paper calls v p
+    and has no bias b.
 
-    Reference: Zhang, Xiong, Su, Lin & Zhang, Simplifying neural machine translation with
-    addition-subtraction twin-gated recurrent networks (2018).
+    The state h is `(batch, units)`, starts as zeros, and is also the output.
+
+    Args:
+        units: Number of hidden units, at least 1.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        Zhang, Xiong, Su, Lin & Zhang, Simplifying neural machine translation with
+        addition-subtraction twin-gated recurrent networks (2018).
+        https://arxiv.org/abs/1810.12546
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> layer = layers.Recurrent(cells.ATR(8))
+        >>> outputs, (h,) = layer(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(h.shape), layer.cell.count_params()
+        ((2, 5, 8), (2, 8), 96)
     """
 
     def build(self, input_shape: Sequence[int | None]) -> None:

@@ -1,4 +1,4 @@
-"""Bistable cells, after those of nerves."""
+"""Bistable recurrent cells, modelled on biological neurons."""
 
 from __future__ import annotations
 
@@ -12,19 +12,38 @@ from seqtasks.cells.base import Cell, register_cell
 
 @register_cell("br", paper="https://arxiv.org/abs/2006.05252", year=2021, params="3*n*(m + 1) + 2*n")
 class BR(Cell):
-    r"""Bistable recurrent cell, whose every unit sees only itself.
+    r"""Bistable recurrent cell (BRC), whose units are connected to themselves only.
 
     .. math::
         a &= 1 + \tanh(x_t W_a + w_a \odot h_{t-1} + b_a) \\
         c &= \sigma(x_t W_c + w_c \odot h_{t-1} + b_c) \\
         h_t &= c \odot h_{t-1} + (1 - c) \odot \tanh(x_t W_h + a \odot h_{t-1} + b_h)
 
-    W is (features, 3 units), b is (3 units,), in the order a, c, h; w is (2, units), the
-    rows a, c, and starts as ones. A unit with a > 1 keeps one of two values by itself.
-    b_h is ours; the authors' code has the other two.
+    W is `(features, 3 * units)` and b is `(3 * units,)`, with blocks in the order a, c, h;
+    w is `(2, units)`, with rows w_a and w_c, and starts as ones. A unit with a > 1 is
+    bistable: without input it keeps one of two values. The bias b_h is an addition; the
+    authors' code has b_a and b_c.
 
-    Reference: Vecoven, Ernst & Drion, A bio-inspired bistable recurrent cell allows for
-    long-lasting memory (2021).
+    The state h is `(batch, units)`, starts as zeros, and is also the output.
+
+    Args:
+        units: Number of hidden units, at least 1.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        Vecoven, Ernst & Drion, A bio-inspired bistable recurrent cell allows for
+        long-lasting memory (2021).
+        https://arxiv.org/abs/2006.05252
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> outputs, (h,) = layers.Recurrent(cells.BR(8))(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(h.shape)
+        ((2, 5, 8), (2, 8))
     """
 
     def build(self, input_shape: Sequence[int | None]) -> None:
@@ -47,18 +66,37 @@ class BR(Cell):
 
 @register_cell("nbr", paper="https://arxiv.org/abs/2006.05252", year=2021, params="3*n*(m + 1) + 2*n*n")
 class NBR(Cell):
-    r"""Recurrently neuromodulated bistable cell, whose units set each other's gates.
+    r"""Neuromodulated bistable recurrent cell (nBRC), whose gates depend on all units.
 
     .. math::
         a &= 1 + \tanh(x_t W_a + h_{t-1} U_a + b_a) \\
         c &= \sigma(x_t W_c + h_{t-1} U_c + b_c) \\
         h_t &= c \odot h_{t-1} + (1 - c) \odot \tanh(x_t W_h + a \odot h_{t-1} + b_h)
 
-    W is (features, 3 units), b is (3 units,), in the order a, c, h; U is (units, 2 units),
-    in the order a, c. b_h is ours; the authors' code has the other two.
+    W is `(features, 3 * units)` and b is `(3 * units,)`, with blocks in the order a, c, h;
+    U is `(units, 2 * units)`, with blocks in the order a, c. The bias b_h is an addition;
+    the authors' code has b_a and b_c.
 
-    Reference: Vecoven, Ernst & Drion, A bio-inspired bistable recurrent cell allows for
-    long-lasting memory (2021).
+    The state h is `(batch, units)`, starts as zeros, and is also the output.
+
+    Args:
+        units: Number of hidden units, at least 1.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        Vecoven, Ernst & Drion, A bio-inspired bistable recurrent cell allows for
+        long-lasting memory (2021).
+        https://arxiv.org/abs/2006.05252
+
+    Example:
+        >>> import keras
+        >>> from seqtasks.cells import NBR
+        >>> output = keras.layers.RNN(NBR(8))(keras.random.normal((2, 5, 3)))
+        >>> tuple(output.shape)
+        (2, 8)
     """
 
     def build(self, input_shape: Sequence[int | None]) -> None:

@@ -1,4 +1,4 @@
-"""The chaos-free network."""
+"""Chaos-free network (CFN)."""
 
 from __future__ import annotations
 
@@ -12,16 +12,36 @@ from seqtasks.cells.base import Cell, register_cell
 
 @register_cell("cfn", paper="https://arxiv.org/abs/1612.06212", year=2016, params="3*m*n + 2*n*n + 2*n")
 class CFN(Cell):
-    r"""Chaos-free network, whose state goes to zero without input.
+    r"""Chaos-free network (CFN), whose state decays to zero without input.
 
     .. math::
         \theta, \eta &= \sigma(x_t W_{\theta\eta} + h_{t-1} U + b) \\
         h_t &= \theta \odot \tanh(h_{t-1}) + \eta \odot \tanh(x_t W_h)
 
-    W is (features, 3 units), in the order θ, η, h; U is (units, 2 units), b is
-    (2 units,), in the order θ, η. b starts at 1 for θ and at -1 for η, as in the paper.
+    W is `(features, 3 * units)`, with blocks in the order θ, η, h; U is
+    `(units, 2 * units)` and b is `(2 * units,)`, with blocks in the order θ, η. As in the
+    paper, b starts at 1 for θ and at -1 for η.
 
-    Reference: Laurent & von Brecht, A recurrent neural network without chaos (2016).
+    The state h is `(batch, units)`, starts as zeros, and is also the output.
+
+    Args:
+        units: Number of hidden units, at least 1.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        Laurent & von Brecht, A recurrent neural network without chaos (2016).
+        https://arxiv.org/abs/1612.06212
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> layer = layers.Recurrent(cells.CFN(8))
+        >>> outputs, (h,) = layer(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(h.shape), layer.cell.count_params()
+        ((2, 5, 8), (2, 8), 216)
     """
 
     def build(self, input_shape: Sequence[int | None]) -> None:

@@ -1,4 +1,4 @@
-"""The coupled oscillatory recurrent network."""
+"""Coupled oscillatory recurrent neural network (coRNN)."""
 
 from __future__ import annotations
 
@@ -13,23 +13,41 @@ from seqtasks.core.errors import ConfigError
 
 @register_cell("co_rnn", paper="https://arxiv.org/abs/2010.00951", year=2020, params="n*(m + 2*n + 1)")
 class CoRNN(Cell):
-    r"""Coupled oscillatory RNN, a network of damped and driven oscillators.
+    r"""Coupled oscillatory RNN (coRNN), a network of damped and driven oscillators.
 
     .. math::
         z_t &= z_{t-1} + \Delta (\tanh(y_{t-1} U_y + z_{t-1} U_z + x_t W + b)
                - \gamma y_{t-1} - \epsilon z_{t-1}) \\
         y_t &= y_{t-1} + \Delta z_t
 
-    W is (features, units), U is (2 units, units), the rows of y above those of z, and b is
-    (units,). The output is y. Damping is explicit, as in the authors' code.
+    W is `(features, units)`, U is `(2 * units, units)`, with the rows of U_y above those of
+    U_z, and b is `(units,)`. The damping term is explicit, as in the authors' code.
 
-    Reference: Rusch & Mishra, Coupled oscillatory recurrent neural network (2020).
+    The states y (position) and z (velocity) are `(batch, units)` each and start as zeros.
+    The output is y.
 
     Args:
-        units: width of the states.
-        dt: Δ, the size of the step; the defaults are the authors' for sequential MNIST.
-        gamma: of the frequency.
-        epsilon: damping.
+        units: Number of hidden units, at least 1.
+        dt: Step size Δ, above 0; default 0.042. The three defaults are those of the authors
+            for sequential MNIST.
+        gamma: Coefficient γ of the restoring force, which sets the frequency; default 2.7.
+        epsilon: Damping coefficient ε; default 4.7.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1, or `dt` is not above 0.
+
+    Reference:
+        Rusch & Mishra, Coupled oscillatory recurrent neural network (coRNN): An accurate
+        and (gradient) stable architecture for learning long time dependencies (2020).
+        https://arxiv.org/abs/2010.00951
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> outputs, (y, z) = layers.Recurrent(cells.CoRNN(8, dt=0.1))(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(y.shape), tuple(z.shape)
+        ((2, 5, 8), (2, 8), (2, 8))
     """
 
     states = ("y", "z")

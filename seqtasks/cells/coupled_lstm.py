@@ -1,4 +1,4 @@
-"""Long short-term memory with one gate for input and forgetting."""
+"""LSTM with coupled input and forget gate (CIFG)."""
 
 from __future__ import annotations
 
@@ -12,23 +12,41 @@ from seqtasks.cells.base import Cell, register_cell
 
 @register_cell("coupled_lstm", paper="https://arxiv.org/abs/1503.04069", year=2015, params="3*n*(m + n + 1)")
 class CoupledLSTM(Cell):
-    r"""Long short-term memory with coupled input and forget gate (CIFG).
+    r"""LSTM with coupled input and forget gate (CIFG).
 
     .. math::
         f, g, o &= x_t W + h_{t-1} U + b \\
         c_t &= \sigma(f) \odot c_{t-1} + (1 - \sigma(f)) \odot \tanh(g) \\
         h_t &= \sigma(o) \odot \tanh(c_t)
 
-    W is (features, 3 units), U is (units, 3 units), b is (3 units,), in the order f, g, o.
-    The paper's peepholes are left out, and it learns the input gate, which is one minus
-    the forget gate.
+    W is `(features, 3 * units)`, U is `(units, 3 * units)` and b is `(3 * units,)`, with
+    blocks in the gate order f, g, o. Two differences to the paper: there are no peephole
+    connections, and the forget gate is the trained one, where the paper trains the input
+    gate i = 1 - f.
 
-    Reference: Greff, Srivastava, Koutník, Steunebrink & Schmidhuber, LSTM: a search space
-    odyssey (2015).
+    The state h and the memory cell c are `(batch, units)` each and start as zeros; h is
+    also the output.
 
     Args:
-        units: width of the states.
-        forget_bias: initial bias of the gate; above 0 it keeps more than it takes in.
+        units: Number of hidden units, at least 1.
+        forget_bias: Initial bias of the forget gate; default 1. Above 0, the cell at first
+            keeps more of its memory than it adds.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        Greff, Srivastava, Koutník, Steunebrink & Schmidhuber, LSTM: A search space odyssey
+        (2015).
+        https://arxiv.org/abs/1503.04069
+
+    Example:
+        >>> from seqtasks.cells import CoupledLSTM
+        >>> cell = CoupledLSTM(2, forget_bias=3.0)
+        >>> cell.build((None, 4))
+        >>> cell.b.numpy().tolist()  # the gates f, g, o of two units
+        [3.0, 3.0, 0.0, 0.0, 0.0, 0.0]
     """
 
     native_loop = "coupled_lstm"

@@ -1,4 +1,4 @@
-"""The echo state network."""
+"""Echo state network (ESN)."""
 
 from __future__ import annotations
 
@@ -18,26 +18,46 @@ from seqtasks.core.errors import ConfigError
     "echo_state", paper="https://www.ai.rug.nl/minds/uploads/EchoStatesTechRep.pdf", year=2001, params="n*(n + 1)"
 )
 class EchoState(Cell):
-    r"""Echo state network, a fixed random reservoir with a trained linear read-out.
+    r"""Echo state network (ESN), a fixed random reservoir with a trained linear readout.
 
     .. math::
         h_t &= (1 - a) h_{t-1} + a \tanh(x_t W + h_{t-1} R) \\
         y_t &= h_t V + c
 
-    with a the leak. W is (features, units), uniform, and R is (units, units), sparse: both
-    stay as drawn. V is (units, units), c is (units,): they are trained, by gradients like
-    the rest of a model, where the paper solves a linear regression.
+    Here a is the leak rate. The input matrix W is `(features, units)` and uniform, the
+    reservoir R is `(units, units)` and sparse; both keep their random initial values. The
+    readout V is `(units, units)` and its bias c `(units,)`. They are trained by gradient
+    descent with the other weights of a model, whereas the paper solves a linear regression.
 
-    Reference: Jaeger, The "echo state" approach to analysing and training recurrent
-    neural networks (2001); the leak is that of Jaeger et al., Neural Networks 20 (2007).
+    The state h is `(batch, units)` and starts as zeros. The output is y.
 
     Args:
-        units: width of the reservoir and of the output.
-        spectral_radius: of R.
-        leak: 1 is the network without leak; less is slower.
-        connectivity: part of the entries of R that are not zero. A draw without a cycle
-            would forget everything, and is replaced by a dense one.
-        input_scale: W is uniform within ±input_scale.
+        units: Number of hidden units, at least 1.
+        spectral_radius: Spectral radius of R, above 0; default 0.9.
+        leak: Leak rate a, above 0 and at most 1. The default 1 is a network without leak;
+            smaller values make the state change more slowly.
+        connectivity: Fraction of the entries of R that are not zero, above 0 and at most 1;
+            default 0.1. A sparse R without cycles would have no memory and is replaced by a
+            dense one.
+        input_scale: Bound of the uniform distribution of W, above 0; default 1.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1, or an option is out of its range.
+
+    Reference:
+        Jaeger, The "echo state" approach to analysing and training recurrent neural
+        networks (2001); the leak is that of Jaeger, Lukoševičius, Popovici & Siewert,
+        Neural Networks 20 (2007).
+        https://www.ai.rug.nl/minds/uploads/EchoStatesTechRep.pdf
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> layer = layers.Recurrent(cells.EchoState(8, leak=0.5))
+        >>> outputs, (h,) = layer(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), [weight.name for weight in layer.cell.trainable_weights]
+        ((2, 5, 8), ['readout', 'readout_bias'])
     """
 
     def __init__(
@@ -68,8 +88,8 @@ class EchoState(Cell):
         self.c = self.add_bias(n, name="readout_bias")
 
     def draw(self, shape: Sequence[int], dtype: Any = None) -> Any:
-        """A reservoir of the wanted spectral radius."""
-        rng = np.random.default_rng(random.getrandbits(32))  # keras.utils.set_random_seed sets `random`
+        """Draws a random reservoir R of shape `(units, units)` with spectral radius `spectral_radius`."""
+        rng = np.random.default_rng(random.getrandbits(32))  # `random` is seeded by keras.utils.set_random_seed
         dense = rng.uniform(-1, 1, shape)
         sparse = dense * (rng.random(shape) < self.connectivity)
         for R in (sparse, dense):

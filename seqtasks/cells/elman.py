@@ -1,4 +1,4 @@
-"""The networks of Elman and of Jordan, with their output layers."""
+"""Elman and Jordan networks: a recurrent layer together with its output layer."""
 
 from __future__ import annotations
 
@@ -12,16 +12,34 @@ from seqtasks.cells.base import Cell, register_cell
 
 @register_cell("elman", paper="https://doi.org/10.1207/s15516709cog1402_1", year=1990, params="n*(m + 2*n + 2)")
 class Elman(Cell):
-    r"""Elman network, a plain recurrent layer with an output layer.
+    r"""Elman network, a simple recurrent layer followed by an output layer.
 
     .. math::
         h_t &= \tanh(x_t W + h_{t-1} U + b) \\
         y_t &= \tanh(h_t V + c)
 
-    W is (features, units), U and V are (units, units), b and c are (units,). The output is
-    y; `simple_rnn` is the recurrent layer alone. Elman's units are logistic.
+    W is `(features, units)`, U and V are `(units, units)`, b and c are `(units,)`. The cell
+    `simple_rnn` is the recurrent layer alone. Elman's units are logistic, these are tanh.
 
-    Reference: Elman, Finding structure in time, Cognitive Science 14 (1990).
+    The state h is `(batch, units)` and starts as zeros. The output is y.
+
+    Args:
+        units: Number of hidden units, at least 1.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        Elman, Finding structure in time, Cognitive Science 14 (1990).
+        https://doi.org/10.1207/s15516709cog1402_1
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> outputs, (h,) = layers.Recurrent(cells.Elman(8))(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(h.shape)
+        ((2, 5, 8), (2, 8))
     """
 
     def build(self, input_shape: Sequence[int | None]) -> None:
@@ -43,16 +61,34 @@ class Elman(Cell):
 
 @register_cell("jordan", paper="https://doi.org/10.1016/S0166-4115(97)80111-2", year=1986, params="n*(m + 2*n + 2)")
 class Jordan(Elman):
-    r"""Jordan network, which feeds back its output in place of its hidden layer.
+    r"""Jordan network, which feeds its output back instead of its hidden layer.
 
     .. math::
         h_t &= \tanh(x_t W + y_{t-1} U + b) \\
         y_t &= \tanh(h_t V + c)
 
-    W is (features, units), U and V are (units, units), b and c are (units,). Jordan's
-    state also keeps a decaying trace of earlier outputs, which is left out.
+    W is `(features, units)`, U and V are `(units, units)`, b and c are `(units,)`. Jordan's
+    state also holds a decaying trace of earlier outputs, which is left out here.
 
-    Reference: Jordan, Serial order: A parallel distributed processing approach (1986).
+    The state y is `(batch, units)`, starts as zeros, and is also the output.
+
+    Args:
+        units: Number of hidden units, at least 1.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        Jordan, Serial order: A parallel distributed processing approach (1986).
+        https://doi.org/10.1016/S0166-4115(97)80111-2
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> outputs, (y,) = layers.Recurrent(cells.Jordan(8))(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(y.shape)
+        ((2, 5, 8), (2, 8))
     """
 
     states = ("y",)

@@ -1,4 +1,4 @@
-"""The plain network with a residual connection, and with a gate that costs no matrix."""
+"""FastRNN and FastGRNN: a residual connection over time, and a gate without matrices of its own."""
 
 from __future__ import annotations
 
@@ -12,17 +12,35 @@ from seqtasks.cells.base import Cell, register_cell
 
 @register_cell("fast_rnn", paper="https://arxiv.org/abs/1901.02358", year=2018, params="n*(m + n + 1) + 2")
 class FastRNN(Cell):
-    r"""Plain network with a weighted residual connection over time.
+    r"""FastRNN, a simple RNN with a weighted residual connection over time.
 
     .. math::
         \tilde h &= \tanh(x_t W + h_{t-1} U + b) \\
         h_t &= \sigma(\alpha) \tilde h + \sigma(\beta) h_{t-1}
 
-    W is (features, units), U is (units, units), b is (units,); α and β are (1,) and start
-    at -3 and 3.
+    W is `(features, units)`, U is `(units, units)` and b is `(units,)`. The scalars α and β
+    are `(1,)` and start at -3 and 3.
 
-    Reference: Kusupati, Singh, Bhatia, Kumar, Jain & Varma, FastGRNN: a fast, accurate,
-    stable and tiny kilobyte sized gated recurrent neural network (2018).
+    The state h is `(batch, units)`, starts as zeros, and is also the output.
+
+    Args:
+        units: Number of hidden units, at least 1.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        Kusupati, Singh, Bhatia, Kumar, Jain & Varma, FastGRNN: A fast, accurate, stable and
+        tiny kilobyte sized gated recurrent neural network (2018).
+        https://arxiv.org/abs/1901.02358
+
+    Example:
+        >>> import keras
+        >>> from seqtasks.cells import FastRNN
+        >>> outputs = keras.layers.RNN(FastRNN(8), return_sequences=True)(keras.random.normal((2, 5, 3)))
+        >>> tuple(outputs.shape)
+        (2, 5, 8)
     """
 
     def build(self, input_shape: Sequence[int | None]) -> None:
@@ -45,19 +63,38 @@ class FastRNN(Cell):
 
 @register_cell("fast_grnn", paper="https://arxiv.org/abs/1901.02358", year=2018, params="n*(m + n + 2) + 2")
 class FastGRNN(Cell):
-    r"""Gated network whose gate shares the matrices of the candidate.
+    r"""FastGRNN, a gated RNN whose gate and candidate share their matrices.
 
     .. math::
         a &= x_t W + h_{t-1} U \\
         z &= \sigma(a + b_z) \qquad \tilde h = \tanh(a + b) \\
         h_t &= (\sigma(\zeta) (1 - z) + \sigma(\nu)) \odot \tilde h + z \odot h_{t-1}
 
-    W is (features, units), U is (units, units), b_z and b are (units,), b_z starts at 1;
-    ζ and ν are (1,) and start at 1 and -4. The paper also makes W and U sparse and of low
-    rank and rounds them to bytes, which is left out here.
+    W is `(features, units)`, U is `(units, units)`, b_z and b are `(units,)`, and b_z
+    starts at 1. The scalars ζ and ν are `(1,)` and start at 1 and -4. The paper also makes
+    W and U sparse and of low rank and quantizes them to bytes, which is left out here.
 
-    Reference: Kusupati, Singh, Bhatia, Kumar, Jain & Varma, FastGRNN: a fast, accurate,
-    stable and tiny kilobyte sized gated recurrent neural network (2018).
+    The state h is `(batch, units)`, starts as zeros, and is also the output.
+
+    Args:
+        units: Number of hidden units, at least 1.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        Kusupati, Singh, Bhatia, Kumar, Jain & Varma, FastGRNN: A fast, accurate, stable and
+        tiny kilobyte sized gated recurrent neural network (2018).
+        https://arxiv.org/abs/1901.02358
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> layer = layers.Recurrent(cells.FastGRNN(8))
+        >>> outputs, (h,) = layer(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(h.shape), layer.cell.count_params()
+        ((2, 5, 8), (2, 8), 106)
     """
 
     def build(self, input_shape: Sequence[int | None]) -> None:

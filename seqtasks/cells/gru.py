@@ -1,4 +1,4 @@
-"""The gated recurrent unit, with the reset gate after or before the product."""
+"""Gated recurrent unit (GRU), with the reset gate applied after or before the matrix product."""
 
 from __future__ import annotations
 
@@ -13,20 +13,42 @@ from seqtasks.cells.base import Cell, register_cell
 
 @register_cell("gru", paper="https://arxiv.org/abs/1412.3555", year=2014, params="3*n*(m + n + 2)")
 class GRU(Cell):
-    r"""Gated recurrent unit, reset after the product as in cuDNN and PyTorch.
+    r"""Gated recurrent unit (GRU), reset after the product as in cuDNN and PyTorch.
 
     .. math::
         z, r &= \sigma(x_t W_{zr} + h_{t-1} U_{zr} + b_{zr} + b'_{zr}) \\
         \tilde h &= \tanh(x_t W_h + b_h + r \odot (h_{t-1} U_h + b'_h)) \\
         h_t &= z \odot h_{t-1} + (1 - z) \odot \tilde h
 
-    W is (features, 3 units), U is (units, 3 units), b and b' are the rows of (2, 3 units),
-    in the gate order z, r, h; the weights are those of `keras.layers.GRU`, in its order.
-    z keeps the old state, as in Keras and PyTorch; Chung et al. write it the other way
-    round. `gru_v1` is another function, and their weights cannot be exchanged.
+    W is `(features, 3 * units)`, U is `(units, 3 * units)`, and b and b' are the rows of
+    one weight `(2, 3 * units)`, with blocks in the gate order z, r, h. Shapes and order are
+    those of `keras.layers.GRU`, so weights can be copied between the two. As in Keras and
+    PyTorch, z is the weight of the previous state; in the paper it is that of the
+    candidate. The cell `gru_v1` computes a different function, so its weights cannot be
+    used here.
 
-    Reference: Chung et al., Empirical evaluation of gated recurrent neural networks on
-    sequence modeling; the place of the reset gate is that of cuDNN (arXiv:1410.0759).
+    The state h is `(batch, units)`, starts as zeros, and is also the output.
+
+    Args:
+        units: Number of hidden units, at least 1.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        Chung, Gulcehre, Cho & Bengio, Empirical evaluation of gated recurrent neural
+        networks on sequence modeling (2014); the reset gate is applied as in cuDNN: Chetlur
+        et al. (2014), arXiv:1410.0759.
+        https://arxiv.org/abs/1412.3555
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> mask = np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]], bool)
+        >>> outputs, (h,) = layers.Recurrent(cells.GRU(8))(np.ones((2, 5, 3), "float32"), mask=mask)
+        >>> tuple(outputs.shape), tuple(h.shape), float(outputs[0, 3, 0])  # outputs of masked steps are zero
+        ((2, 5, 8), (2, 8), 0.0)
     """
 
     native_loop = "gru"
@@ -54,17 +76,38 @@ class GRU(Cell):
 
 @register_cell("gru_v1", paper="https://arxiv.org/abs/1406.1078", year=2014, params="3*n*(m + n + 1)")
 class GRUv1(Cell):
-    r"""Gated recurrent unit, reset before the product as in its first paper.
+    r"""Gated recurrent unit (GRU), reset before the product as in its first paper.
 
     .. math::
         z, r &= \sigma(x_t W_{zr} + h_{t-1} U_{zr} + b_{zr}) \\
         \tilde h &= \tanh(x_t W_h + (r \odot h_{t-1}) U_h + b_h) \\
         h_t &= z \odot h_{t-1} + (1 - z) \odot \tilde h
 
-    W is (features, 3 units), U is (units, 3 units), b is (3 units,), in the order z, r, h;
-    the weights are those of `keras.layers.GRU(reset_after=False)`, in its order.
+    W is `(features, 3 * units)`, U is `(units, 3 * units)` and b is `(3 * units,)`, with
+    blocks in the gate order z, r, h. Shapes and order are those of
+    `keras.layers.GRU(reset_after=False)`, so weights can be copied between the two.
 
-    Reference: Cho et al., Learning phrase representations using RNN encoder-decoder.
+    The state h is `(batch, units)`, starts as zeros, and is also the output.
+
+    Args:
+        units: Number of hidden units, at least 1.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        Cho et al., Learning phrase representations using RNN encoder-decoder for
+        statistical machine translation (2014).
+        https://arxiv.org/abs/1406.1078
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> layer = layers.Recurrent(cells.GRUv1(8))
+        >>> outputs, (h,) = layer(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(h.shape), layer.cell.count_params()
+        ((2, 5, 8), (2, 8), 288)
     """
 
     native_loop = "gru_v1"

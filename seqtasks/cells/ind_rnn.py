@@ -1,4 +1,4 @@
-"""The independently recurrent network."""
+"""Independently recurrent neural network (IndRNN)."""
 
 from __future__ import annotations
 
@@ -14,18 +14,35 @@ from seqtasks.core.errors import ConfigError
 
 @register_cell("ind_rnn", paper="https://arxiv.org/abs/1803.04831", year=2018, params="n*(m + 2)")
 class IndRNN(Cell):
-    r"""Independently recurrent network, each unit sees only its own past.
+    r"""Independently recurrent network (IndRNN), whose units are connected to themselves only.
 
     .. math:: h_t = \mathrm{relu}(x_t W + u \odot h_{t-1} + b)
 
-    W is (features, units), u and b are (units,). u starts uniform in [0, 1], or up to the
-    bound if that is smaller.
+    W is `(features, units)`, u and b are `(units,)`. The recurrent weights u start uniform
+    between 0 and 1, or between 0 and `bound` if that is smaller.
 
-    Reference: Li et al., Independently recurrent neural network (2018).
+    The state h is `(batch, units)`, starts as zeros, and is also the output.
 
     Args:
-        units: width of the state.
-        bound: u is kept within ±bound; 2^(1/T) is the paper's for sequences of T steps.
+        units: Number of hidden units, at least 1.
+        bound: Largest absolute value of u, above 0; u is clipped to it after each update.
+            Default 1. The paper uses 2^(1/T) for sequences of T steps.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1, or `bound` is not above 0.
+
+    Reference:
+        Li, Li, Cook, Zhu & Gao, Independently recurrent neural network (IndRNN): Building a
+        longer and deeper RNN (2018).
+        https://arxiv.org/abs/1803.04831
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> outputs, (h,) = layers.Recurrent(cells.IndRNN(8, bound=2 ** (1 / 5)))(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(h.shape)
+        ((2, 5, 8), (2, 8))
     """
 
     def __init__(self, units: int, bound: float = 1.0, **kwargs: Any):
@@ -36,9 +53,9 @@ class IndRNN(Cell):
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         m, n = input_shape[-1], self.units
-        start = keras.initializers.RandomUniform(0.0, min(1.0, self.bound))
+        initializer = keras.initializers.RandomUniform(0.0, min(1.0, self.bound))
         self.W = self.add_kernel(m, n)
-        self.u = self.add_weight((n,), start, name="recurrent_gain", constraint=_Within(self.bound))
+        self.u = self.add_weight((n,), initializer, name="recurrent_gain", constraint=_ClipWithin(self.bound))
         self.b = self.add_bias(n)
 
     def project(self, x: Any) -> Any:
@@ -50,8 +67,8 @@ class IndRNN(Cell):
         return h, [h]
 
 
-class _Within(keras.constraints.Constraint):
-    """Clips a weight to ±bound after each update."""
+class _ClipWithin(keras.constraints.Constraint):
+    """Constraint that clips a weight to ±`bound` after each update."""
 
     def __init__(self, bound: float):
         self.bound = bound

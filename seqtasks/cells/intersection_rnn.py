@@ -1,4 +1,4 @@
-"""The network gated in depth as well as in time."""
+"""Intersection RNN, with gates over depth and over time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seqtasks.cells.base import Cell, register_cell
 
 @register_cell("intersection_rnn", paper="https://arxiv.org/abs/1611.09913", year=2016, params="5*m*n + 4*n*n + 4*n")
 class IntersectionRNN(Cell):
-    r"""Intersection network (+RNN), with one gate over time and one over depth.
+    r"""Intersection RNN (+RNN), with one gate over time and one over depth.
 
     .. math::
         \tilde y &= \max(0, x_t W_y + h_{t-1} U_y + b_y) \\
@@ -21,16 +21,32 @@ class IntersectionRNN(Cell):
         y_t &= k \odot (x_t V) + (1 - k) \odot \tilde y \\
         h_t &= g \odot h_{t-1} + (1 - g) \odot \tilde h
 
-    The output is y. W is (features, 4 units), U is (units, 4 units), b is (4 units,), in
-    the order y, h, k, g; V is (features, units). The paper passes x itself, which needs
-    as many features as units; here it goes through V.
+    W is `(features, 4 * units)`, U is `(units, 4 * units)` and b is `(4 * units,)`, with
+    blocks in the order y, h, k, g; V is `(features, units)`. The depth gate k of the paper
+    passes x itself, which needs as many features as units; here it passes x V.
 
-    Reference: Collins, Sohl-Dickstein & Sussillo, Capacity and trainability in recurrent
-    neural networks (2016).
+    The state h is `(batch, units)` and starts as zeros. The output is y.
 
     Args:
-        units: width of the output and of the state.
-        gate_bias: initial bias of both gates; above 0 they pass more of the old.
+        units: Number of hidden units, at least 1.
+        gate_bias: Initial bias of both gates; default 1. Above 0, they at first pass more
+            of x V and of the previous state than of the new candidates.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        Collins, Sohl-Dickstein & Sussillo, Capacity and trainability in recurrent neural
+        networks (2016).
+        https://arxiv.org/abs/1611.09913
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> outputs, (h,) = layers.Recurrent(cells.IntersectionRNN(8))(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(h.shape)
+        ((2, 5, 8), (2, 8))
     """
 
     def __init__(self, units: int, gate_bias: float = 1.0, **kwargs: Any):

@@ -1,4 +1,4 @@
-"""The rectified network that starts as the identity."""
+"""IRNN: a rectified linear recurrent network with identity initialization."""
 
 from __future__ import annotations
 
@@ -13,22 +13,39 @@ from seqtasks.cells.base import Cell, register_cell
 
 @register_cell("irnn", paper="https://arxiv.org/abs/1504.00941", year=2015, params="n*(m + n + 1)")
 class IRNN(Cell):
-    r"""Rectified linear network whose recurrent matrix starts as the identity.
+    r"""IRNN, a rectified linear RNN whose recurrent matrix starts as the identity.
 
     .. math:: h_t = \max(0, x_t W + h_{t-1} U + b)
 
-    W is (features, units), U is (units, units), b is (units,). At the start U is `scale`
-    times the identity, W is normal with deviation 0.001, b is zero: the state is kept.
+    W is `(features, units)`, U is `(units, units)` and b is `(units,)`. U starts as `scale`
+    times the identity, W as normal with standard deviation 0.001, and b as zeros, so with
+    `scale` 1 the state is at first kept as it is.
 
-    Reference: Le, Jaitly & Hinton, A simple way to initialize recurrent networks of
-    rectified linear units (2015).
+    The state h is `(batch, units)`, starts as zeros, and is also the output.
 
     Args:
-        units: width of the state.
-        scale: the diagonal of U at the start. The paper takes less than 1, such as 0.01,
-            where long memory is of no use.
-        kernel_initializer: of W; None: that of the paper.
-        recurrent_initializer: of U, instead of the scaled identity.
+        units: Number of hidden units, at least 1.
+        scale: Initial diagonal of U; default 1. The paper uses less, such as 0.01, for
+            tasks that need no long memory.
+        kernel_initializer: Initializer of W; None: normal with standard deviation 0.001, as
+            in the paper.
+        recurrent_initializer: Initializer of U; None: the scaled identity.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        Le, Jaitly & Hinton, A simple way to initialize recurrent networks of rectified
+        linear units (2015).
+        https://arxiv.org/abs/1504.00941
+
+    Example:
+        >>> from seqtasks.cells import IRNN
+        >>> cell = IRNN(2)
+        >>> cell.build((None, 3))
+        >>> cell.U.numpy().tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
     """
 
     def __init__(

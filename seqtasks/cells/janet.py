@@ -1,4 +1,4 @@
-"""Long short-term memory with nothing but the forget gate."""
+"""JANET: long short-term memory with the forget gate only."""
 
 from __future__ import annotations
 
@@ -12,23 +12,39 @@ from seqtasks.cells.base import Cell, register_cell
 
 @register_cell("janet", paper="https://arxiv.org/abs/1804.04849", year=2018, params="2*n*(m + n + 1)")
 class JANET(Cell):
-    r"""Long short-term memory with the forget gate alone (JANET).
+    r"""Just another network (JANET), an LSTM with the forget gate only.
 
     .. math::
         f, c &= x_t W + h_{t-1} U + b \\
         h_t &= \sigma(f) \odot h_{t-1} + (1 - \sigma(f - \beta)) \odot \tanh(c)
 
-    W is (features, 2 units), U is (units, 2 units), b is (2 units,), in the order f, c.
-    The paper starts the forget bias at the log of times drawn up to the length of the
-    sequences (chrono initialization); here it starts at a constant.
+    W is `(features, 2 * units)`, U is `(units, 2 * units)` and b is `(2 * units,)`, with
+    blocks in the order f, c. The paper draws the initial forget biases as the logarithms of
+    random times up to the sequence length (chrono initialization); here they are all equal.
 
-    Reference: van der Westhuizen & Lasenby, The unreasonable effectiveness of the forget
-    gate (2018).
+    The state h is `(batch, units)`, starts as zeros, and is also the output.
 
     Args:
-        units: width of the state.
-        beta: above 0 the input opens wider than the forget gate closes.
-        forget_bias: initial bias of the forget gate.
+        units: Number of hidden units, at least 1.
+        beta: Offset β of the forget gate in the weight of the candidate; default 1. Above
+            0, the candidate has more weight than 1 - σ(f).
+        forget_bias: Initial bias of the forget gate; default 1.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        van der Westhuizen & Lasenby, The unreasonable effectiveness of the forget gate
+        (2018).
+        https://arxiv.org/abs/1804.04849
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> outputs, (h,) = layers.Recurrent(cells.JANET(8, forget_bias=3.0))(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(h.shape)
+        ((2, 5, 8), (2, 8))
     """
 
     def __init__(self, units: int, beta: float = 1.0, forget_bias: float = 1.0, **kwargs: Any):

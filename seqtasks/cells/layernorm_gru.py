@@ -1,4 +1,4 @@
-"""The gated recurrent unit with layer normalization."""
+"""Gated recurrent unit (GRU) with layer normalization."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from seqtasks.core.errors import ConfigError
 
 @register_cell("layernorm_gru", paper="https://arxiv.org/abs/1607.06450", year=2016, params="3*n*(m + n + 1) + 6*n")
 class LayerNormGRU(Cell):
-    r"""Gated recurrent unit with layer normalization.
+    r"""GRU with layer normalization.
 
     .. math::
         v &= \alpha_x \odot L(x_t W) + b \qquad u = \alpha_h \odot L(h_{t-1} U) \\
@@ -22,15 +22,31 @@ class LayerNormGRU(Cell):
         \tilde h &= \tanh(v_h + r \odot u_h) \\
         h_t &= (1 - z) \odot h_{t-1} + z \odot \tilde h
 
-    W is (features, 3 units), U is (units, 3 units), b and the gains α_x and α_h are
-    (3 units,), in the order z, r, h. L, the normalization of `layernorm_lstm`, is over
-    z and r together and over h alone. The biases of both normalizations are one here, b.
+    W is `(features, 3 * units)`, U is `(units, 3 * units)`, and b and the gains α_x and α_h
+    are `(3 * units,)`, with blocks in the order z, r, h. L, defined at `layernorm_lstm`,
+    normalizes z and r together and h separately. The paper has one bias for each
+    normalization; here b stands for both.
 
-    Reference: Ba, Kiros & Hinton, Layer normalization (2016), supplementary material.
+    The state h is `(batch, units)`, starts as zeros, and is also the output.
 
     Args:
-        units: width of the state.
-        epsilon: added to the variance, above 0.
+        units: Number of hidden units, at least 1.
+        epsilon: Constant that L adds to the variance, above 0; default 0.001.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1, or `epsilon` is not above 0.
+
+    Reference:
+        Ba, Kiros & Hinton, Layer normalization (2016), supplementary material.
+        https://arxiv.org/abs/1607.06450
+
+    Example:
+        >>> import keras
+        >>> from seqtasks.cells import LayerNormGRU
+        >>> outputs = keras.layers.RNN(LayerNormGRU(8), return_sequences=True)(keras.random.normal((2, 5, 3)))
+        >>> tuple(outputs.shape)
+        (2, 5, 8)
     """
 
     def __init__(self, units: int, epsilon: float = 1e-3, **kwargs: Any):

@@ -1,4 +1,4 @@
-"""Long short-term memory with layer normalization."""
+"""Long short-term memory (LSTM) with layer normalization."""
 
 from __future__ import annotations
 
@@ -12,14 +12,22 @@ from seqtasks.core.errors import ConfigError
 
 
 def layer_norm(v: Any, epsilon: float) -> Any:
-    """`v` with mean 0 and variance 1 over the last axis, without gain and bias."""
+    """Normalizes to mean 0 and variance 1 over the last axis, without gain and bias.
+
+    Args:
+        v: Tensor of any shape with a last axis.
+        epsilon: Constant that is added to the variance, above 0.
+
+    Returns:
+        A tensor of the shape of `v`.
+    """
     mean, variance = ops.moments(v, axes=-1, keepdims=True)
     return (v - mean) * ops.rsqrt(variance + epsilon)
 
 
 @register_cell("layernorm_lstm", paper="https://arxiv.org/abs/1607.06450", year=2016, params="4*n*(m + n + 1) + 10*n")
 class LayerNormLSTM(Cell):
-    r"""Long short-term memory with layer normalization.
+    r"""LSTM with layer normalization.
 
     .. math::
         i, f, g, o &= \alpha_x \odot L(x_t W) + \alpha_h \odot L(h_{t-1} U) + b \\
@@ -27,16 +35,33 @@ class LayerNormLSTM(Cell):
         h_t &= \sigma(o) \odot \tanh(\alpha_c \odot L(c_t) + \beta_c) \\
         L(v) &= (v - \mathrm{mean}(v)) / \sqrt{\mathrm{var}(v) + \epsilon}
 
-    W is (features, 4 units), U is (units, 4 units), b and the gains α_x and α_h are
-    (4 units,), in the order i, f, g, o, α_c and β_c are (units,). L is over all four
-    blocks together. The biases of both normalizations are one here, b.
+    W is `(features, 4 * units)`, U is `(units, 4 * units)`, b and the gains α_x and α_h are
+    `(4 * units,)`, with blocks in the gate order i, f, g, o; α_c and β_c are `(units,)`. L
+    normalizes all four blocks together. The paper has one bias for each of the first two
+    normalizations; here b stands for both.
 
-    Reference: Ba, Kiros & Hinton, Layer normalization (2016), equations 20 to 22.
+    The state h and the memory cell c are `(batch, units)` each and start as zeros; h is
+    also the output.
 
     Args:
-        units: width of the states.
-        forget_bias: initial bias of the forget gate.
-        epsilon: added to the variance, above 0.
+        units: Number of hidden units, at least 1.
+        forget_bias: Initial bias of the forget gate; default 1.
+        epsilon: Constant ε that L adds to the variance, above 0; default 0.001.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1, or `epsilon` is not above 0.
+
+    Reference:
+        Ba, Kiros & Hinton, Layer normalization (2016), equations 20 to 22.
+        https://arxiv.org/abs/1607.06450
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> outputs, (h, c) = layers.Recurrent(cells.LayerNormLSTM(8))(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(h.shape), tuple(c.shape)
+        ((2, 5, 8), (2, 8), (2, 8))
     """
 
     states = ("h", "c")

@@ -1,4 +1,4 @@
-"""Long expressive memory."""
+"""Long expressive memory (LEM)."""
 
 from __future__ import annotations
 
@@ -13,21 +13,38 @@ from seqtasks.core.errors import ConfigError
 
 @register_cell("lem", paper="https://arxiv.org/abs/2110.04744", year=2021, params="4*n*(m + n + 1)")
 class LEM(Cell):
-    r"""Long expressive memory, two states with learnt time scales.
+    r"""Long expressive memory (LEM), two states with learned time scales.
 
     .. math::
         d_1, d_2 &= \Delta \sigma(x_t W_{12} + y_{t-1} U_{12} + b_{12}) \\
         z_t &= (1 - d_1) \odot z_{t-1} + d_1 \odot \tanh(x_t W_z + y_{t-1} U_z + b_z) \\
         y_t &= (1 - d_2) \odot y_{t-1} + d_2 \odot \tanh(x_t W_y + z_t U_y + b_y)
 
-    W is (features, 4 units), b is (4 units,), in the order 1, 2, z, y; U is
-    (units, 3 units), in the order 1, 2, z, and U_y is (units, units). The output is y.
+    W is `(features, 4 * units)` and b is `(4 * units,)`, with blocks in the order 1, 2, z,
+    y; U is `(units, 3 * units)`, with blocks in the order 1, 2, z, and U_y is
+    `(units, units)`.
 
-    Reference: Rusch et al., Long expressive memory for sequence modeling (2021).
+    The states y and z are `(batch, units)` each and start as zeros; y is also the output.
 
     Args:
-        units: width of the states.
-        dt: Δ, the largest step.
+        units: Number of hidden units, at least 1.
+        dt: Largest step size Δ, above 0; default 1.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1, or `dt` is not above 0.
+
+    Reference:
+        Rusch, Mishra, Erichson & Mahoney, Long expressive memory for sequence modeling
+        (2021).
+        https://arxiv.org/abs/2110.04744
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> outputs, (y, z) = layers.Recurrent(cells.LEM(8, dt=0.5))(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(y.shape), tuple(z.shape)
+        ((2, 5, 8), (2, 8), (2, 8))
     """
 
     states = ("y", "z")

@@ -1,4 +1,4 @@
-"""The light gated recurrent unit."""
+"""Light gated recurrent unit (Li-GRU)."""
 
 from __future__ import annotations
 
@@ -12,19 +12,38 @@ from seqtasks.cells.base import Cell, register_cell
 
 @register_cell("li_gru", paper="https://arxiv.org/abs/1803.10225", year=2018, params="2*n*(m + n + 1)")
 class LiGRU(Cell):
-    r"""Light gated recurrent unit, a GRU with rectified units and no reset gate.
+    r"""Light GRU (Li-GRU), a GRU with rectified linear units and no reset gate.
 
     .. math::
         z &= \sigma(x_t W_z + h_{t-1} U_z + b_z) \\
         \tilde h &= \max(0, x_t W_h + h_{t-1} U_h + b_h) \\
         h_t &= z \odot h_{t-1} + (1 - z) \odot \tilde h
 
-    W is (features, 2 units), U is (units, 2 units), b is (2 units,), in the order z, h.
-    The paper normalizes x W over the batch, which is left out here. Without it the
-    rectified state may grow: clip the gradient.
+    W is `(features, 2 * units)`, U is `(units, 2 * units)` and b is `(2 * units,)`, with
+    blocks in the order z, h. The paper applies batch normalization to x W, which is left
+    out here. Without it the rectified state may grow without bound, so clip the gradient.
 
-    Reference: Ravanelli, Brakel, Omologo & Bengio, Light gated recurrent units for speech
-    recognition (2018).
+    The state h is `(batch, units)`, starts as zeros, and is also the output.
+
+    Args:
+        units: Number of hidden units, at least 1.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        Ravanelli, Brakel, Omologo & Bengio, Light gated recurrent units for speech
+        recognition (2018).
+        https://arxiv.org/abs/1803.10225
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> layer = layers.Recurrent(cells.LiGRU(8))
+        >>> outputs, (h,) = layer(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(h.shape), layer.cell.count_params()
+        ((2, 5, 8), (2, 8), 192)
     """
 
     def build(self, input_shape: Sequence[int | None]) -> None:

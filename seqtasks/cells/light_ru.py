@@ -1,4 +1,4 @@
-"""The light recurrent unit."""
+"""Light recurrent unit."""
 
 from __future__ import annotations
 
@@ -12,18 +12,37 @@ from seqtasks.cells.base import Cell, register_cell
 
 @register_cell("light_ru", paper="https://www.mdpi.com/2079-9292/13/16/3204", year=2024, params="2*n*(m + 1) + n*n")
 class LightRU(Cell):
-    r"""Light recurrent unit, whose candidate does not see the state.
+    r"""Light recurrent unit (LRU in its paper), whose candidate depends on the input only.
 
     .. math::
         \tilde h &= \tanh(x_t W_h + b_h) \\
         f &= \sigma(x_t W_f + h_{t-1} U + b_f) \\
         h_t &= (1 - f) \odot h_{t-1} + f \odot \tilde h
 
-    W is (features, 2 units), b is (2 units,), in the order h, f; U is (units, units).
-    b_h is ours. It is called LRU in the paper; `lru` is the linear recurrent unit.
+    W is `(features, 2 * units)` and b is `(2 * units,)`, with blocks in the order h, f; U
+    is `(units, units)`. The bias b_h is an addition. The cell that is called `lru` here is
+    the linear recurrent unit.
 
-    Reference: Ye, Zhang, Liu, Li, Chang & Zheng, Light recurrent unit: towards an
-    interpretable recurrent neural network for modeling long-range dependency (2024).
+    The state h is `(batch, units)`, starts as zeros, and is also the output.
+
+    Args:
+        units: Number of hidden units, at least 1.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        Ye, Zhang, Liu, Li, Chang & Zheng, Light recurrent unit: Towards an interpretable
+        recurrent neural network for modeling long-range dependency (2024).
+        https://www.mdpi.com/2079-9292/13/16/3204
+
+    Example:
+        >>> import keras
+        >>> from seqtasks.cells import LightRU
+        >>> output = keras.layers.RNN(LightRU(8))(keras.random.normal((2, 5, 3)))
+        >>> tuple(output.shape)
+        (2, 8)
     """
 
     def build(self, input_shape: Sequence[int | None]) -> None:

@@ -1,4 +1,4 @@
-"""The Lipschitz recurrent network."""
+"""Lipschitz recurrent neural network."""
 
 from __future__ import annotations
 
@@ -20,18 +20,36 @@ class LipschitzRNN(Cell):
         S(M) &= (1 - \beta)(M + M^\top) + \beta (M - M^\top) - \gamma I \\
         h_t &= h_{t-1} + \epsilon (h_{t-1} S(A)^\top + \tanh(h_{t-1} S(U)^\top + x_t W + b))
 
-    W is (features, units), A and U are (units, units), b is (units,). The paper allows
-    another β and γ for A than for U; here they are the same, as in the authors' code.
+    W is `(features, units)`, A and U are `(units, units)`, and b is `(units,)`. The paper
+    allows different β and γ for A and U; here both use the same, as in the authors' code.
 
-    Reference: Erichson et al., Lipschitz recurrent neural networks (2020).
+    The state h is `(batch, units)`, starts as zeros, and is also the output.
 
     Args:
-        units: width of the state.
-        beta: 1 leaves only the antisymmetric part, 0 only the symmetric one.
-        gamma: diffusion.
-        epsilon: size of the step.
-        recurrent_initializer: of A and U; None: normal with standard deviation 1 / units,
-            as an orthogonal start lets the state grow by 1.5 % a step.
+        units: Number of hidden units, at least 1.
+        beta: Weight β of the antisymmetric part, from 0 (symmetric part only) to 1
+            (antisymmetric part only); default 0.75.
+        gamma: Diffusion constant γ; default 0.001.
+        epsilon: Step size ε of the Euler method, above 0; default 0.03.
+        recurrent_initializer: Initializer of A and U; None: normal with standard deviation
+            1 / units, because with orthogonal matrices the state grows by 1.5 % per step.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1, `beta` is not from 0 to 1, or `epsilon` is not
+            above 0.
+
+    Reference:
+        Erichson, Azencot, Queiruga, Hodgkinson & Mahoney, Lipschitz recurrent neural
+        networks (2020).
+        https://arxiv.org/abs/2006.12070
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> outputs, (h,) = layers.Recurrent(cells.LipschitzRNN(8, beta=0.65))(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(h.shape)
+        ((2, 5, 8), (2, 8))
     """
 
     def __init__(
@@ -65,12 +83,12 @@ class LipschitzRNN(Cell):
 
     def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
         (h,) = states
-        both = ops.concatenate([self.S(self.A), self.S(self.U)], axis=0)
-        linear, a = ops.split(self.dot(h, ops.transpose(both)), 2, axis=-1)
+        matrices = ops.concatenate([self.S(self.A), self.S(self.U)], axis=0)
+        linear, a = ops.split(self.dot(h, ops.transpose(matrices)), 2, axis=-1)
         h = h + self.epsilon * (linear + ops.tanh(a + p))
         return h, [h]
 
     def S(self, M: Any) -> Any:  # noqa: N802
-        """Weighs the symmetric and the antisymmetric part of a matrix."""
+        """Weighted sum S(M) of the symmetric and antisymmetric part of a matrix `(units, units)`, with diffusion."""
         M, T = ops.convert_to_tensor(M), ops.transpose(M)
         return (1 - self.beta) * (M + T) + self.beta * (M - T) - self.gamma * ops.eye(self.units, dtype=M.dtype)

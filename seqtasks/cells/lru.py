@@ -1,4 +1,4 @@
-"""The linear recurrent unit."""
+"""Linear recurrent unit (LRU)."""
 
 from __future__ import annotations
 
@@ -17,26 +17,45 @@ from seqtasks.core.errors import ConfigError
 
 @register_cell("lru", paper="https://arxiv.org/abs/2303.06349", year=2023, params="3*n + 3*m*n + 2*n*n")
 class LRU(Cell):
-    r"""Linear recurrent unit, a diagonal complex recurrence and a linear read-out.
+    r"""Linear recurrent unit (LRU), a diagonal complex recurrence and a linear readout.
 
     .. math::
         \lambda &= \exp(-e^\nu + i e^\theta) \\
         h_t &= \lambda \odot h_{t-1} + e^\gamma \odot (x_t B) \\
         y_t &= \mathrm{Re}(h_t C) + x_t D
 
-    ν, θ and γ are (units,); B and D are (features, units), C is (units, units). The parts
-    of h are the states re and im, those of B and C are weights of their own. λ starts
-    uniform on a ring, and γ at log √(1 - |λ|²). The paper's D is diagonal, which needs as
-    many units as features. It puts a nonlinear layer after each such cell.
+    ν, θ and γ are `(units,)`; B and D are `(features, units)` and C is `(units, units)`.
+    The real and imaginary parts of B and C are separate weights. λ starts uniform on a ring
+    in the complex plane, and γ at log √(1 - |λ|²). The paper's D is diagonal, which needs
+    as many units as features. The paper also puts a nonlinear layer after each such cell,
+    which is not part of this one.
 
-    Reference: Orvieto et al., Resurrecting recurrent neural networks for long
-    sequences (2023).
+    The states re and im, the real and imaginary parts of h, are `(batch, units)` each and
+    start as zeros. The output is y. The cell is linear in its state, so engine `parallel`
+    can run it.
 
     Args:
-        units: width of the output, and of the complex state.
-        radius_min: the smallest |λ| at the start.
-        radius_max: the largest.
-        phase_max: the largest phase of λ at the start.
+        units: Number of hidden units, at least 1.
+        radius_min: Smallest initial |λ|, from 0 to `radius_max`; default 0.9.
+        radius_max: Largest initial |λ|, below 1; default 0.999.
+        phase_max: Largest initial phase of λ in radians, above 0; default 2π.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1, or an option is out of its range.
+
+    Reference:
+        Orvieto, Smith, Gu, Fernando, Gulcehre, Pascanu & De, Resurrecting recurrent neural
+        networks for long sequences (2023).
+        https://arxiv.org/abs/2303.06349
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> layer = layers.Recurrent(cells.LRU(8, radius_min=0.5), engine="parallel")
+        >>> outputs, (re, im) = layer(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(re.shape), tuple(im.shape)
+        ((2, 5, 8), (2, 8), (2, 8))
     """
 
     states = ("re", "im")
@@ -63,12 +82,12 @@ class LRU(Cell):
     def build(self, input_shape: Sequence[int | None]) -> None:
         m, n = input_shape[-1], self.units
         assert m is not None
-        rng = np.random.default_rng(random.getrandbits(32))  # keras.utils.set_random_seed sets `random`
-        square = np.maximum(rng.uniform(self.radius_min**2, self.radius_max**2, n), 1e-12)
+        rng = np.random.default_rng(random.getrandbits(32))  # `random` is seeded by keras.utils.set_random_seed
+        squared_radius = np.maximum(rng.uniform(self.radius_min**2, self.radius_max**2, n), 1e-12)
         phase = self.phase_max * (1 - rng.random(n))
-        self.nu = self.add_bias(n, np.log(-0.5 * np.log(square)), "nu")
+        self.nu = self.add_bias(n, np.log(-0.5 * np.log(squared_radius)), "nu")
         self.theta = self.add_bias(n, np.log(phase), "theta")
-        self.gamma = self.add_bias(n, 0.5 * np.log(1 - square), "gamma")
+        self.gamma = self.add_bias(n, 0.5 * np.log(1 - squared_radius), "gamma")
         normal = keras.initializers.RandomNormal
         self.B = [self.add_weight((m, n), normal(0.0, (2 * m) ** -0.5), name=f"input_{part}") for part in self.states]
         self.C = [self.add_weight((n, n), normal(0.0, n**-0.5), name=f"output_{part}") for part in self.states]
@@ -82,30 +101,34 @@ class LRU(Cell):
         re, im = states
         b_re, b_im, skip = ops.split(p, 3, axis=-1)
         radius, phase = ops.exp(-ops.exp(self.nu)), ops.exp(self.theta)
-        re, im = _turn(radius * re, radius * im, phase)
+        re, im = _rotate(radius * re, radius * im, phase)
         re, im = re + b_re, im + b_im
         return re @ self.C[0] - im @ self.C[1] + skip, [re, im]
 
     def scan(self, p: Any, states: Sequence[Any], recur: Recurrence) -> tuple[Any, list[Any]]:
-        # In a frame that turns with λ, w_k = exp(-i k phase) h_k, only the real decay |λ| is left.
+        # Substituting w_k = exp(-i k phase) h_k leaves a recurrence with the real factor |λ|.
         b_re, b_im, skip = ops.split(p, 3, axis=-1)
         radius, angle = ops.exp(-ops.exp(self.nu)), _angle(ops.exp(self.theta), recur.steps())
-        b = ops.concatenate(_turn(b_re, b_im, -angle), axis=-1)
+        b = ops.concatenate(_rotate(b_re, b_im, -angle), axis=-1)
         w = recur(ops.concatenate([radius, radius]), b, ops.concatenate(states, axis=-1))
         re, im = ops.split(w, 2, axis=-1)
-        re, im = _turn(re, im, angle)
+        re, im = _rotate(re, im, angle)
         return re @ self.C[0] - im @ self.C[1] + skip, [re, im]
 
 
 def _angle(phase: Any, k: Any) -> Any:
-    """phase · k less whole turns: the leading digits are multiplied apart, where nothing is rounded."""
+    """Angle phase · k in radians, without multiples of 2π that cost precision.
+
+    The phase in turns is split into its leading bits and the remainder. The leading bits are multiplied by k without
+    rounding, so whole turns can be dropped exactly.
+    """
     dtype = keras.backend.result_type(phase.dtype, "float32")
     turns, k = ops.cast(phase, dtype) / (2 * math.pi), ops.cast(k, dtype)
     lead = ops.stop_gradient(ops.round(turns * 1024) / 1024)
     return 2 * math.pi * (ops.mod(lead * k, 1) + (turns - lead) * k)
 
 
-def _turn(re: Any, im: Any, angle: Any) -> tuple[Any, Any]:
-    """(re + i im) exp(i angle)."""
+def _rotate(re: Any, im: Any, angle: Any) -> tuple[Any, Any]:
+    """Real and imaginary part of (re + i im) exp(i angle)."""
     cos, sin = ops.cast(ops.cos(angle), re.dtype), ops.cast(ops.sin(angle), re.dtype)
     return re * cos - im * sin, re * sin + im * cos

@@ -1,4 +1,4 @@
-"""Long short-term memory."""
+"""Long short-term memory (LSTM)."""
 
 from __future__ import annotations
 
@@ -13,23 +13,41 @@ from seqtasks.cells.base import Cell, register_cell
 
 @register_cell("lstm", paper="https://doi.org/10.1162/089976600300015015", year=2000, params="4*n*(m + n + 1)")
 class LSTM(Cell):
-    r"""Long short-term memory with forget gate.
+    r"""Long short-term memory (LSTM) with forget gate.
 
     .. math::
         i, f, g, o &= x_t W + h_{t-1} U + b \\
         c_t &= \sigma(f) \odot c_{t-1} + \sigma(i) \odot \tanh(g) \\
         h_t &= \sigma(o) \odot \tanh(c_t)
 
-    W is (features, 4 units), U is (units, 4 units), b is (4 units,), in the gate order
-    i, f, g, o; the weights are those of `keras.layers.LSTM`, in its order.
+    W is `(features, 4 * units)`, U is `(units, 4 * units)` and b is `(4 * units,)`, with
+    blocks in the gate order i, f, g, o. Shapes and order are those of `keras.layers.LSTM`,
+    so weights can be copied between the two. The cell `original_lstm` is the LSTM of 1997,
+    without forget gate.
 
-    Reference: Gers, Schmidhuber & Cummins, Learning to forget (2000). `original_lstm` is
-    that of Hochreiter & Schmidhuber (1997), without the forget gate.
+    The state h and the memory cell c are `(batch, units)` each and start as zeros; h is
+    also the output.
 
     Args:
-        units: width of the states.
-        forget_bias: initial bias of the forget gate. It only sets the start of
-            training and can be unlearnt (TensorFlow 1 added it at every step).
+        units: Number of hidden units, at least 1.
+        forget_bias: Initial bias of the forget gate; default 1. It is the initial value of
+            a trained weight, unlike the constant that TensorFlow 1 added at every step.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        Gers, Schmidhuber & Cummins, Learning to forget: Continual prediction with LSTM
+        (2000).
+        https://doi.org/10.1162/089976600300015015
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> outputs, (h, c) = layers.Recurrent(cells.LSTM(8))(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(h.shape), tuple(c.shape)
+        ((2, 5, 8), (2, 8), (2, 8))
     """
 
     native_loop = "lstm"

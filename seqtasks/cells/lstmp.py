@@ -1,4 +1,4 @@
-"""Long short-term memory with a projected output."""
+"""Long short-term memory (LSTM) with a recurrent projection layer."""
 
 from __future__ import annotations
 
@@ -13,25 +13,41 @@ from seqtasks.core.errors import ConfigError
 
 @register_cell("lstmp", paper="https://arxiv.org/abs/1402.1128", year=2014, params="4*n*(m + width + 1) + n*width")
 class LSTMP(Cell):
-    r"""Long short-term memory whose output is a linear projection to fewer units.
+    r"""LSTM with a recurrent projection layer (LSTMP), whose output has fewer units.
 
     .. math::
         i, f, g, o &= x_t W + h_{t-1} U + b \\
         c_t &= \sigma(f) \odot c_{t-1} + \sigma(i) \odot \tanh(g) \\
         h_t &= (\sigma(o) \odot \tanh(c_t)) P
 
-    W is (features, 4 units), U is (width, 4 units), b is (4 units,), in the order
-    i, f, g, o; P is (units, width). The output and h are `width` wide, c has `units`.
-    There are no peepholes and no second, non-recurrent projection, unlike in the paper;
-    it is the form of PyTorch's `proj_size`.
+    W is `(features, 4 * units)`, U is `(width, 4 * units)` and b is `(4 * units,)`, with
+    blocks in the gate order i, f, g, o; P is `(units, width)`. Unlike in the paper, there
+    are no peephole connections and no second, non-recurrent projection; it is the form of
+    `proj_size` in PyTorch.
 
-    Reference: Sak, Senior & Beaufays, Long short-term memory based recurrent neural
-    network architectures for large vocabulary speech recognition (2014).
+    The states are h, `(batch, width)`, and the memory cell c, `(batch, units)`. Both start
+    as zeros; h is also the output.
 
     Args:
-        units: width of the cell c.
-        projection: width of the output; 0: half of the units.
-        forget_bias: initial bias of the forget gate.
+        units: Number of units of the memory cell, at least 1.
+        projection: Width of h and of the output; 0, the default: half of the units.
+        forget_bias: Initial bias of the forget gate; default 1.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1, or `projection` is negative.
+
+    Reference:
+        Sak, Senior & Beaufays, Long short-term memory based recurrent neural network
+        architectures for large vocabulary speech recognition (2014).
+        https://arxiv.org/abs/1402.1128
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> outputs, (h, c) = layers.Recurrent(cells.LSTMP(8, projection=3))(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(h.shape), tuple(c.shape)
+        ((2, 5, 3), (2, 3), (2, 8))
     """
 
     states = ("h", "c")
@@ -45,7 +61,7 @@ class LSTMP(Cell):
 
     @property
     def width(self) -> int:
-        """Width of the output."""
+        """Width of the state h and of the output."""
         return self.projection or max(1, self.units // 2)
 
     @property

@@ -25,14 +25,30 @@ class MCLSTM(Cell):
         h_t &= \sigma(o) \odot \tanh(c_t) \\
         v_t &= \sigma(q) \odot \tanh(c_t)
 
-    W is (features, 5 units), U is (units, 5 units), b is (5 units,), in the order
-    f, i, o, q, g; q and g are the paper's m and n. The output h is no state.
+    W is `(features, 5 * units)`, U is `(units, 5 * units)` and b is `(5 * units,)`, with
+    blocks in the order f, i, o, q, g; the paper calls q and g m and n.
 
-    Reference: Memory-controller LSTM, NIPS workshop on sequence modelling (2017).
+    The state v and the memory cell c are `(batch, units)` each and start as zeros. The
+    output is h, which is not a state.
 
     Args:
-        units: width of the states.
-        forget_bias: initial bias of the forget gate.
+        units: Number of hidden units, at least 1.
+        forget_bias: Initial bias of the forget gate; default 1.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        Memory-controller LSTM, NIPS workshop on sequence modelling (2017).
+        https://www.intel.com/content/dam/www/public/us/en/ai/documents/Sequence-Modeling-NIPS-2017.pdf
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> outputs, (v, c) = layers.Recurrent(cells.MCLSTM(8))(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(v.shape), tuple(c.shape)
+        ((2, 5, 8), (2, 8), (2, 8))
     """
 
     states = ("v", "c")

@@ -1,4 +1,4 @@
-"""The minimal GRU that needs no state for its gate."""
+"""minGRU, a gated recurrent unit whose gate does not depend on the state."""
 
 from __future__ import annotations
 
@@ -12,15 +12,35 @@ from seqtasks.cells.base import Cell, Recurrence, register_cell
 
 @register_cell("min_gru", paper="https://arxiv.org/abs/2410.01201", year=2024, params="2*n*(m + 1)")
 class MinGRU(Cell):
-    r"""GRU whose gate sees the input only, linear in its state.
+    r"""minGRU, a GRU whose gate depends on the input only; linear in its state.
 
     .. math::
         z, \tilde h &= x_t W + b \\
         h_t &= (1 - \sigma(z)) \odot h_{t-1} + \sigma(z) \odot \tilde h
 
-    W is (features, 2 units), b is (2 units,), in the order z, h.
+    W is `(features, 2 * units)` and b is `(2 * units,)`, with blocks in the order z, h.
 
-    Reference: Feng et al., Were RNNs all we needed? (2024).
+    The state h is `(batch, units)`, starts as zeros, and is also the output. The cell is
+    linear in its state, so engine `parallel` can run it.
+
+    Args:
+        units: Number of hidden units, at least 1.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        Feng, Tung, Ahmed, Bengio & Hajimirsadeghi, Were RNNs all we needed? (2024).
+        https://arxiv.org/abs/2410.01201
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> layer = layers.Recurrent(cells.MinGRU(8), engine="parallel")  # all time steps at once
+        >>> outputs, (h,) = layer(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(h.shape)
+        ((2, 5, 8), (2, 8))
     """
 
     def build(self, input_shape: Sequence[int | None]) -> None:

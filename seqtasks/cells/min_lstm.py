@@ -1,4 +1,4 @@
-"""The minimal LSTM that needs no state for its gates."""
+"""minLSTM, a long short-term memory whose gates do not depend on the state."""
 
 from __future__ import annotations
 
@@ -12,17 +12,36 @@ from seqtasks.cells.base import Cell, Recurrence, register_cell
 
 @register_cell("min_lstm", paper="https://arxiv.org/abs/2410.01201", year=2024, params="3*n*(m + 1)")
 class MinLSTM(Cell):
-    r"""LSTM whose gates see the input only and sum to one, linear in its state.
+    r"""minLSTM, whose gates depend on the input only and sum to one; linear in its state.
 
     .. math::
         f, i, \tilde h &= x_t W + b \\
         f' &= \sigma(f) / (\sigma(f) + \sigma(i)) \\
         h_t &= f' \odot h_{t-1} + (1 - f') \odot \tilde h
 
-    W is (features, 3 units), b is (3 units,), in the order f, i, h. f' is computed
-    without the gates themselves, which may both vanish.
+    W is `(features, 3 * units)` and b is `(3 * units,)`, with blocks in the order f, i, h.
+    f' is computed directly from f and i, because σ(f) and σ(i) may both underflow to zero.
 
-    Reference: Feng et al., Were RNNs all we needed? (2024).
+    The state h is `(batch, units)`, starts as zeros, and is also the output. The cell is
+    linear in its state, so engine `parallel` can run it.
+
+    Args:
+        units: Number of hidden units, at least 1.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        Feng, Tung, Ahmed, Bengio & Hajimirsadeghi, Were RNNs all we needed? (2024).
+        https://arxiv.org/abs/2410.01201
+
+    Example:
+        >>> import keras
+        >>> from seqtasks.cells import MinLSTM
+        >>> outputs = keras.layers.RNN(MinLSTM(8), return_sequences=True)(keras.random.normal((2, 5, 3)))
+        >>> tuple(outputs.shape)
+        (2, 5, 8)
     """
 
     def build(self, input_shape: Sequence[int | None]) -> None:
@@ -32,9 +51,10 @@ class MinLSTM(Cell):
 
     def project(self, x: Any) -> Any:
         f, i, h = ops.split(x @ self.W + self.b, 3, axis=-1)
-        # 1/σ(v) = 1 + exp(-v), both by the largest term, which falls out of f'; logarithms measured three times slower.
-        top = ops.stop_gradient(ops.maximum(ops.maximum(-f, -i), 0))
-        f, i = (ops.exp(-top) + ops.exp(-v - top) for v in (f, i))
+        # f' = (1 + exp(-i)) / (2 + exp(-f) + exp(-i)), because 1/σ(v) = 1 + exp(-v). All terms are divided by the
+        # largest one to avoid overflow; it cancels in f'. The same with logarithms was three times slower.
+        largest = ops.stop_gradient(ops.maximum(ops.maximum(-f, -i), 0))
+        f, i = (ops.exp(-largest) + ops.exp(-v - largest) for v in (f, i))
         f = i / (f + i)
         return ops.concatenate([f, (1 - f) * h], axis=-1)
 

@@ -1,4 +1,4 @@
-"""The network whose state is a gated mean of encoded inputs."""
+"""MinimalRNN."""
 
 from __future__ import annotations
 
@@ -12,18 +12,36 @@ from seqtasks.cells.base import Cell, register_cell
 
 @register_cell("minimal_rnn", paper="https://arxiv.org/abs/1711.06788", year=2017, params="m*n + 2*n*n + 2*n")
 class MinimalRNN(Cell):
-    r"""Gated mean of encoded inputs (MinimalRNN).
+    r"""MinimalRNN, a gated average of the state and the encoded input.
 
     .. math::
         z &= \tanh(x_t W + b) \\
         u &= \sigma(h_{t-1} U + z V + b_u) \\
         h_t &= u \odot h_{t-1} + (1 - u) \odot z
 
-    W is (features, units), U and V are (units, units), b and b_u are (units,). The
-    paper's encoder may be any network; this is one layer.
+    W is `(features, units)`, U and V are `(units, units)`, b and b_u are `(units,)`. In the
+    paper, z is the output of any network that encodes the input; here it is one layer.
 
-    Reference: Chen, MinimalRNN: toward more interpretable and trainable recurrent neural
-    networks (2017).
+    The state h is `(batch, units)`, starts as zeros, and is also the output.
+
+    Args:
+        units: Number of hidden units, at least 1.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        Chen, MinimalRNN: Toward more interpretable and trainable recurrent neural networks
+        (2017).
+        https://arxiv.org/abs/1711.06788
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> outputs, (h,) = layers.Recurrent(cells.MinimalRNN(8))(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(h.shape)
+        ((2, 5, 8), (2, 8))
     """
 
     def build(self, input_shape: Sequence[int | None]) -> None:

@@ -1,4 +1,4 @@
-"""Multiplicative long short-term memory."""
+"""Multiplicative long short-term memory (mLSTM)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seqtasks.cells.base import Cell, register_cell
 
 @register_cell("multiplicative_lstm", paper="https://arxiv.org/abs/1609.07959", year=2016, params="5*n*(m + n) + 4*n")
 class MultiplicativeLSTM(Cell):
-    r"""LSTM whose recurrent matrix is another one for each input.
+    r"""Multiplicative LSTM (mLSTM), whose recurrent matrix depends on the input.
 
     .. math::
         k &= (x_t W_k) \odot (h_{t-1} U_k) \\
@@ -20,15 +20,31 @@ class MultiplicativeLSTM(Cell):
         c_t &= \sigma(f) \odot c_{t-1} + \sigma(i) \odot \tanh(g) \\
         h_t &= \sigma(o) \odot \tanh(c_t)
 
-    W_k and W are the blocks k, i, f, g, o of one kernel (features, 5 units), U_k is
-    (units, units), U is (units, 4 units), b is (4 units,), in the gate order i, f, g, o.
-    k is the paper's intermediate state m.
+    W_k and W are the blocks k, i, f, g, o of one kernel `(features, 5 * units)`, U_k is
+    `(units, units)`, U is `(units, 4 * units)` and b is `(4 * units,)`, with blocks in the
+    gate order i, f, g, o. The paper calls the intermediate state k m.
 
-    Reference: Krause, Lu, Murray & Renals, Multiplicative LSTM for sequence modelling (2016).
+    The state h and the memory cell c are `(batch, units)` each and start as zeros; h is
+    also the output.
 
     Args:
-        units: width of the states.
-        forget_bias: initial bias of the forget gate.
+        units: Number of hidden units, at least 1.
+        forget_bias: Initial bias of the forget gate; default 1.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        Krause, Lu, Murray & Renals, Multiplicative LSTM for sequence modelling (2016).
+        https://arxiv.org/abs/1609.07959
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> outputs, (h, c) = layers.Recurrent(cells.MultiplicativeLSTM(8))(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(h.shape), tuple(c.shape)
+        ((2, 5, 8), (2, 8), (2, 8))
     """
 
     states = ("h", "c")

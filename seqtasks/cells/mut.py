@@ -1,4 +1,4 @@
-"""The three best cells of an evolutionary search."""
+"""MUT1, MUT2 and MUT3: the three best cells of an evolutionary search that started from the GRU and the LSTM."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from seqtasks.cells.base import Cell, register_cell
     "mut1", paper="https://proceedings.mlr.press/v37/jozefowicz15.html", year=2015, params="3*n*(m + 1) + 2*n*n"
 )
 class MUT1(Cell):
-    r"""Mutated GRU whose update gate sees only the input.
+    r"""MUT1, a mutated GRU whose update gate depends on the input only.
 
     .. math::
         z &= \sigma(x_t W_z + b_z) \\
@@ -22,12 +22,31 @@ class MUT1(Cell):
         \tilde h &= \tanh((r \odot h_{t-1}) U_h + \tanh(x_t W_h) + b_h) \\
         h_t &= z \odot \tilde h + (1 - z) \odot h_{t-1}
 
-    W is (features, 3 units), b is (3 units,), in the order z, r, h; U is (units, 2 units),
-    in the order r, h. The paper has x itself for x W_h, which needs as many features as
-    units.
+    W is `(features, 3 * units)` and b is `(3 * units,)`, with blocks in the order z, r, h;
+    U is `(units, 2 * units)`, with blocks in the order r, h. The paper has x itself in
+    place of x W_h, which needs as many features as units.
 
-    Reference: Jozefowicz, Zaremba & Sutskever, An empirical exploration of recurrent
-    network architectures (2015).
+    The state h is `(batch, units)`, starts as zeros, and is also the output.
+
+    Args:
+        units: Number of hidden units, at least 1.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        Jozefowicz, Zaremba & Sutskever, An empirical exploration of recurrent network
+        architectures (2015).
+        https://proceedings.mlr.press/v37/jozefowicz15.html
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> layer = layers.Recurrent(cells.MUT1(8))
+        >>> outputs, (h,) = layer(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(h.shape), layer.cell.count_params()
+        ((2, 5, 8), (2, 8), 224)
     """
 
     def build(self, input_shape: Sequence[int | None]) -> None:
@@ -53,7 +72,7 @@ class MUT1(Cell):
 
 @register_cell("mut2", paper="https://proceedings.mlr.press/v37/jozefowicz15.html", year=2015, params="3*n*(m + n + 1)")
 class MUT2(Cell):
-    r"""Mutated GRU that stays closest to it.
+    r"""MUT2, the mutated GRU that is closest to the GRU.
 
     .. math::
         z &= \sigma(x_t W_z + h_{t-1} U_z + b_z) \\
@@ -61,12 +80,30 @@ class MUT2(Cell):
         \tilde h &= \tanh((r \odot h_{t-1}) U_h + x_t W_h + b_h) \\
         h_t &= z \odot \tilde h + (1 - z) \odot h_{t-1}
 
-    W is (features, 3 units), U is (units, 3 units), b is (3 units,), in the order z, r, h.
-    The paper has x itself for x W_r, which needs as many features as units; with W_r it
-    is `gru_v1` with z the other way round.
+    W is `(features, 3 * units)`, U is `(units, 3 * units)` and b is `(3 * units,)`, with
+    blocks in the order z, r, h. The paper has x itself in place of x W_r, which needs as
+    many features as units. With W_r, the cell is `gru_v1` with z and 1 - z exchanged.
 
-    Reference: Jozefowicz, Zaremba & Sutskever, An empirical exploration of recurrent
-    network architectures (2015).
+    The state h is `(batch, units)`, starts as zeros, and is also the output.
+
+    Args:
+        units: Number of hidden units, at least 1.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        Jozefowicz, Zaremba & Sutskever, An empirical exploration of recurrent network
+        architectures (2015).
+        https://proceedings.mlr.press/v37/jozefowicz15.html
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> outputs, (h,) = layers.Recurrent(cells.MUT2(8))(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(h.shape)
+        ((2, 5, 8), (2, 8))
     """
 
     def build(self, input_shape: Sequence[int | None]) -> None:
@@ -88,7 +125,7 @@ class MUT2(Cell):
 
 @register_cell("mut3", paper="https://proceedings.mlr.press/v37/jozefowicz15.html", year=2015, params="3*n*(m + n + 1)")
 class MUT3(Cell):
-    r"""Mutated GRU whose update gate sees the squashed state.
+    r"""MUT3, a mutated GRU whose update gate depends on tanh of the state.
 
     .. math::
         z &= \sigma(x_t W_z + \tanh(h_{t-1}) U_z + b_z) \\
@@ -96,10 +133,29 @@ class MUT3(Cell):
         \tilde h &= \tanh((r \odot h_{t-1}) U_h + x_t W_h + b_h) \\
         h_t &= z \odot \tilde h + (1 - z) \odot h_{t-1}
 
-    W is (features, 3 units), U is (units, 3 units), b is (3 units,), in the order z, r, h.
+    W is `(features, 3 * units)`, U is `(units, 3 * units)` and b is `(3 * units,)`, with
+    blocks in the order z, r, h.
 
-    Reference: Jozefowicz, Zaremba & Sutskever, An empirical exploration of recurrent
-    network architectures (2015).
+    The state h is `(batch, units)`, starts as zeros, and is also the output.
+
+    Args:
+        units: Number of hidden units, at least 1.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        Jozefowicz, Zaremba & Sutskever, An empirical exploration of recurrent network
+        architectures (2015).
+        https://proceedings.mlr.press/v37/jozefowicz15.html
+
+    Example:
+        >>> import keras
+        >>> from seqtasks.cells import MUT3
+        >>> output = keras.layers.RNN(MUT3(8))(keras.random.normal((2, 5, 3)))
+        >>> tuple(output.shape)
+        (2, 8)
     """
 
     def build(self, input_shape: Sequence[int | None]) -> None:

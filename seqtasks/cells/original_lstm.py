@@ -1,4 +1,4 @@
-"""Long short-term memory as first published, without the forget gate."""
+"""Long short-term memory (LSTM) as first published, without forget gate."""
 
 from __future__ import annotations
 
@@ -12,18 +12,37 @@ from seqtasks.cells.base import Cell, register_cell
 
 @register_cell("original_lstm", paper="https://doi.org/10.1162/neco.1997.9.8.1735", year=1997, params="3*n*(m + n + 1)")
 class OriginalLSTM(Cell):
-    r"""Long short-term memory without forget gate.
+    r"""Long short-term memory (LSTM) as first published, without forget gate.
 
     .. math::
         i, g, o &= x_t W + h_{t-1} U + b \\
         c_t &= c_{t-1} + \sigma(i) \odot \tanh(g) \\
         h_t &= \sigma(o) \odot \tanh(c_t)
 
-    W is (features, 3 units), U is (units, 3 units), b is (3 units,), in the order i, g, o.
-    The paper squashes by scaled logistic functions, where this has tanh, and truncates
-    the gradient at the gates, which is not done here.
+    W is `(features, 3 * units)`, U is `(units, 3 * units)` and b is `(3 * units,)`, with
+    blocks in the gate order i, g, o. Two differences to the paper: tanh replaces its scaled
+    logistic functions, and gradients are not truncated at the gates.
 
-    Reference: Hochreiter & Schmidhuber, Long short-term memory (1997).
+    The state h and the memory cell c are `(batch, units)` each and start as zeros; h is
+    also the output.
+
+    Args:
+        units: Number of hidden units, at least 1.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        Hochreiter & Schmidhuber, Long short-term memory (1997).
+        https://doi.org/10.1162/neco.1997.9.8.1735
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> outputs, (h, c) = layers.Recurrent(cells.OriginalLSTM(8))(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(h.shape), tuple(c.shape)
+        ((2, 5, 8), (2, 8), (2, 8))
     """
 
     states = ("h", "c")

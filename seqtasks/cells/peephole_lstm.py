@@ -1,4 +1,4 @@
-"""Long short-term memory whose gates see the cell."""
+"""Long short-term memory (LSTM) with peephole connections."""
 
 from __future__ import annotations
 
@@ -14,23 +14,40 @@ from seqtasks.cells.base import Cell, register_cell
     "peephole_lstm", paper="https://www.jmlr.org/papers/v3/gers02a.html", year=2002, params="4*n*(m + n + 1) + 3*n"
 )
 class PeepholeLSTM(Cell):
-    r"""Long short-term memory with peepholes from the cell to the gates.
+    r"""LSTM with peephole connections from the memory cell to the gates.
 
     .. math::
         i, f, g, o &= x_t W + h_{t-1} U + b \\
         c_t &= \sigma(f + P_f \odot c_{t-1}) \odot c_{t-1} + \sigma(i + P_i \odot c_{t-1}) \odot \tanh(g) \\
         h_t &= \sigma(o + P_o \odot c_t) \odot \tanh(c_t)
 
-    W is (features, 4 units), U is (units, 4 units), b is (4 units,), in the order
-    i, f, g, o; P is (3, units), the rows i, f, o, and starts uniform in ±0.05. The cell is
-    squashed by tanh on its way out, as in Graves (2013), arXiv:1308.0850, eqs. 7 to 11.
+    W is `(features, 4 * units)`, U is `(units, 4 * units)` and b is `(4 * units,)`, with
+    blocks in the gate order i, f, g, o; P is `(3, units)`, with rows P_i, P_f and P_o, and
+    starts uniform within ±0.05. The output applies tanh to the memory cell, as in Graves
+    (2013), arXiv:1308.0850, equations 7 to 11.
 
-    Reference: Gers, Schraudolph & Schmidhuber, Learning precise timing with LSTM
-    recurrent networks (2002).
+    The state h and the memory cell c are `(batch, units)` each and start as zeros; h is
+    also the output.
 
     Args:
-        units: width of the states.
-        forget_bias: initial bias of the forget gate.
+        units: Number of hidden units, at least 1.
+        forget_bias: Initial bias of the forget gate; default 1.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        Gers, Schraudolph & Schmidhuber, Learning precise timing with LSTM recurrent
+        networks (2002).
+        https://www.jmlr.org/papers/v3/gers02a.html
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> outputs, (h, c) = layers.Recurrent(cells.PeepholeLSTM(8))(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(h.shape), tuple(c.shape)
+        ((2, 5, 8), (2, 8), (2, 8))
     """
 
     native_loop = "peephole_lstm"

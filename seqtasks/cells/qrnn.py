@@ -1,4 +1,4 @@
-"""The quasi-recurrent network."""
+"""Quasi-recurrent neural network (QRNN)."""
 
 from __future__ import annotations
 
@@ -12,17 +12,37 @@ from seqtasks.cells.base import Cell, Recurrence, register_cell
 
 @register_cell("qrnn", paper="https://arxiv.org/abs/1611.01576", year=2016, params="6*m*n + 3*n")
 class QRNN(Cell):
-    r"""Quasi-recurrent network, gates convolved over two inputs and fo-pooling.
+    r"""Quasi-recurrent network (QRNN), with a convolution over two inputs and fo-pooling.
 
     .. math::
         z, f, o &= x_t W + x_{t-1} V + b \\
         c_t &= \sigma(f) \odot c_{t-1} + (1 - \sigma(f)) \odot \tanh(z) \\
         h_t &= \sigma(o) \odot c_t
 
-    W and V are (features, 3 units), b is (3 units,), in the order z, f, o. The state v is
-    x V of the last real input, (3 units) wide, and zero before the first.
+    W and V are `(features, 3 * units)` and b is `(3 * units,)`, with blocks in the order z,
+    f, o.
 
-    Reference: Bradbury, Merity, Xiong & Socher, Quasi-recurrent neural networks (2016).
+    The states are c, `(batch, units)`, and v, x V of the last valid step,
+    `(batch, 3 * units)`. Both start as zeros. The output is h. The cell is linear in its
+    state c, so engine `parallel` can run it.
+
+    Args:
+        units: Number of hidden units, at least 1.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        Bradbury, Merity, Xiong & Socher, Quasi-recurrent neural networks (2016).
+        https://arxiv.org/abs/1611.01576
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> outputs, (c, v) = layers.Recurrent(cells.QRNN(8))(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(c.shape), tuple(v.shape)
+        ((2, 5, 8), (2, 8), (2, 24))
     """
 
     states = ("c", "v")
@@ -49,12 +69,12 @@ class QRNN(Cell):
 
     def scan(self, p: Any, states: Sequence[Any], recur: Recurrence) -> tuple[Any, list[Any]]:
         a, v = ops.split(p, 2, axis=-1)
-        previous, held = recur.shift(v, states[1])
+        previous, last_v = recur.shift(v, states[1])
         z, f, o = self.gates(a + previous)
         c = recur(f, (1 - f) * z, states[0])
-        return o * c, [c, held]
+        return o * c, [c, last_v]
 
     def gates(self, a: Any) -> tuple[Any, Any, Any]:
-        """The blocks of (…, 3 units), each through its function."""
+        """Splits `(…, 3 * units)` into z, f, o, and applies the activation function of each."""
         z, f, o = ops.split(a, 3, axis=-1)
         return ops.tanh(z), ops.sigmoid(f), ops.sigmoid(o)

@@ -1,4 +1,4 @@
-"""The network that adds up its inputs."""
+"""Recurrent additive network (RAN)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seqtasks.cells.base import Cell, register_cell
 
 @register_cell("ran", paper="https://arxiv.org/abs/1705.07393", year=2017, params="3*m*n + 2*n*n + 2*n")
 class RAN(Cell):
-    r"""Recurrent additive network, a gated sum of linear maps of the inputs.
+    r"""Recurrent additive network (RAN), a gated sum of linear maps of the inputs.
 
     .. math::
         \tilde c &= x_t W_c \\
@@ -20,10 +20,29 @@ class RAN(Cell):
         c_t &= i \odot \tilde c + f \odot c_{t-1} \\
         h_t &= \tanh(c_t)
 
-    W is (features, 3 units), in the order c, i, f; U is (units, 2 units), b is
-    (2 units,), in the order i, f.
+    W is `(features, 3 * units)`, with blocks in the order c, i, f; U is
+    `(units, 2 * units)` and b is `(2 * units,)`, with blocks in the order i, f.
 
-    Reference: Lee, Levy & Zettlemoyer, Recurrent additive networks (2017).
+    The state h and the memory cell c are `(batch, units)` each and start as zeros; h is
+    also the output.
+
+    Args:
+        units: Number of hidden units, at least 1.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        Lee, Levy & Zettlemoyer, Recurrent additive networks (2017).
+        https://arxiv.org/abs/1705.07393
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> outputs, (h, c) = layers.Recurrent(cells.RAN(8))(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(h.shape), tuple(c.shape)
+        ((2, 5, 8), (2, 8), (2, 8))
     """
 
     states = ("h", "c")

@@ -1,4 +1,4 @@
-"""The recurrent highway network."""
+"""Recurrent highway network (RHN)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from seqtasks.core.errors import ConfigError
 
 @register_cell("rhn", paper="https://arxiv.org/abs/1607.03474", year=2016, params="2*m*n + depth*2*n*(n + 1)")
 class RHN(Cell):
-    r"""Recurrent highway network, several highway layers within each step.
+    r"""Recurrent highway network (RHN), with several highway layers in each step.
 
     .. math::
         s_0 &= h_{t-1} \\
@@ -21,15 +21,33 @@ class RHN(Cell):
         s_l &= \tanh(a) \odot \sigma(q) + s_{l-1} \odot (1 - \sigma(q)), \quad l = 1 … \text{depth} \\
         h_t &= s_{\text{depth}}
 
-    W is (features, 2 units), each R_l is (units, 2 units) and each b_l (2 units,), in the
-    order a, q. The carry gate is tied to the transform gate, as in the paper's experiments.
+    W is `(features, 2 * units)`, each R_l is `(units, 2 * units)` and each b_l is
+    `(2 * units,)`, with blocks in the order a, q. The carry gate is one minus the transform
+    gate, as in the paper's experiments.
 
-    Reference: Zilly, Srivastava, Koutník & Schmidhuber, Recurrent highway networks (2016).
+    The state h is `(batch, units)`, starts as zeros, and is also the output.
 
     Args:
-        units: width of the state.
-        depth: highway layers in a step.
-        transform_bias: initial bias of q; negative, most of the state is carried on.
+        units: Number of hidden units, at least 1.
+        depth: Number of highway layers in each step, at least 1; default 2.
+        transform_bias: Initial bias of the transform gate q; default -2. If it is negative,
+            most of the state is at first carried over unchanged.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` or `depth` is below 1.
+
+    Reference:
+        Zilly, Srivastava, Koutník & Schmidhuber, Recurrent highway networks (2016).
+        https://arxiv.org/abs/1607.03474
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> layer = layers.Recurrent(cells.RHN(8, depth=3))
+        >>> outputs, (h,) = layer(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), [tuple(R.shape) for R in layer.cell.R]
+        ((2, 5, 8), [(8, 16), (8, 16), (8, 16)])
     """
 
     def __init__(self, units: int, depth: int = 2, transform_bias: float = -2.0, **kwargs: Any):

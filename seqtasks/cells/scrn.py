@@ -1,4 +1,4 @@
-"""The plain network with a slow context."""
+"""Structurally constrained recurrent network (SCRN)."""
 
 from __future__ import annotations
 
@@ -13,23 +13,42 @@ from seqtasks.core.errors import ConfigError
 
 @register_cell("scrn", paper="https://arxiv.org/abs/1412.7753", year=2014, params="m*(n + width) + n*(n + width)")
 class SCRN(Cell):
-    r"""Structurally constrained network, with context units that change slowly.
+    r"""Structurally constrained network (SCRN), with context units that change slowly.
 
     .. math::
         s_t &= (1 - \alpha) \, x_t B + \alpha s_{t-1} \\
         h_t &= \sigma(s_t P + x_t A + h_{t-1} R)
 
-    The output is h and s side by side, units + width wide; the paper's read-out
-    h U + s V is one linear map of it. B is (features, width), A is (features, units), P
-    is (width, units), R is (units, units), where `width` is that of the context.
+    B is `(features, width)`, A is `(features, units)`, P is `(width, units)` and R is
+    `(units, units)`, where width is the number of context units. The read-out of the paper,
+    h U + s V, is one linear map of the output.
 
-    Reference: Mikolov, Joulin, Chopra, Mathieu & Ranzato, Learning longer memory in
-    recurrent neural networks (2014).
+    The states are h, `(batch, units)`, and the context s, `(batch, width)`. Both start as
+    zeros. The output is h and s concatenated, `(batch, units + width)`.
 
     Args:
-        units: width of h.
-        context: width of s; 0: a quarter of the units.
-        alpha: part of the context that stays at each step, from 0 to below 1.
+        units: Number of hidden units, the width of h, at least 1.
+        context: Number of context units, the width of s; 0, the default: a quarter of the
+            units.
+        alpha: Fraction α of the context that is kept at each step, at least 0 and below 1;
+            default 0.95.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1, `context` is negative, or `alpha` is out of its
+            range.
+
+    Reference:
+        Mikolov, Joulin, Chopra, Mathieu & Ranzato, Learning longer memory in recurrent
+        neural networks (2014).
+        https://arxiv.org/abs/1412.7753
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> outputs, (h, s) = layers.Recurrent(cells.SCRN(8, context=3))(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(h.shape), tuple(s.shape)
+        ((2, 5, 11), (2, 8), (2, 3))
     """
 
     states = ("h", "s")
@@ -45,7 +64,7 @@ class SCRN(Cell):
 
     @property
     def width(self) -> int:
-        """Width of the context."""
+        """Number of context units, the width of the state s."""
         return self.context or max(1, self.units // 4)
 
     @property

@@ -1,4 +1,4 @@
-"""The simple gated recurrent network."""
+"""Simple gated recurrent network (SGRN)."""
 
 from __future__ import annotations
 
@@ -12,17 +12,35 @@ from seqtasks.cells.base import Cell, register_cell
 
 @register_cell("sgrn", paper="https://doi.org/10.1049/gtd2.12056", year=2020, params="n*(m + n + 1)")
 class SGRN(Cell):
-    r"""Simple gated recurrent network, whose gate and input share one product.
+    r"""Simple gated recurrent network (SGRN), whose gate and candidate share x W.
 
     .. math::
         v &= x_t W + b \\
         f &= \sigma(v + h_{t-1} U) \\
         h_t &= \tanh((1 - f) \odot v + f \odot h_{t-1})
 
-    W is (features, units), U is (units, units), b is (units,).
+    W is `(features, units)`, U is `(units, units)` and b is `(units,)`.
 
-    Reference: Zu & Wei, A simple gated recurrent network for detection of power quality
-    disturbances (2020).
+    The state h is `(batch, units)`, starts as zeros, and is also the output.
+
+    Args:
+        units: Number of hidden units, at least 1.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        Zu & Wei, A simple gated recurrent network for detection of power quality
+        disturbances (2020).
+        https://doi.org/10.1049/gtd2.12056
+
+    Example:
+        >>> import keras
+        >>> from seqtasks.cells import SGRN
+        >>> outputs = keras.layers.RNN(SGRN(8), return_sequences=True)(keras.random.normal((2, 5, 3)))
+        >>> tuple(outputs.shape)
+        (2, 5, 8)
     """
 
     def build(self, input_shape: Sequence[int | None]) -> None:

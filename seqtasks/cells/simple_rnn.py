@@ -1,4 +1,4 @@
-"""The plain recurrent network."""
+"""Simple recurrent network."""
 
 from __future__ import annotations
 
@@ -12,18 +12,33 @@ from seqtasks.cells.base import Cell, register_cell
 
 @register_cell("simple_rnn", paper="https://doi.org/10.1207/s15516709cog1402_1", year=1990, params="n*(m + n + 1)")
 class SimpleRNN(Cell):
-    r"""Plain recurrent network, h' = tanh(x W + h U + b).
+    r"""Simple RNN, a fully connected recurrent layer: h' = tanh(x W + h U + b).
 
     .. math:: h_t = \phi(x_t W + h_{t-1} U + b)
 
-    W is (features, units), U is (units, units), b is (units,); the weights are those of
-    `keras.layers.SimpleRNN`, in its order.
+    W is `(features, units)`, U is `(units, units)` and b is `(units,)`. Shapes and order
+    are those of `keras.layers.SimpleRNN`, so weights can be copied between the two.
 
-    Reference: Elman, Finding structure in time, Cognitive Science 14 (1990).
+    The state h is `(batch, units)`, starts as zeros, and is also the output.
 
     Args:
-        units: width of the state.
-        activation: φ, a Keras activation such as `"tanh"` or `"relu"`.
+        units: Number of hidden units, at least 1.
+        activation: Activation function φ, any that Keras accepts; default `"tanh"`.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        Elman, Finding structure in time, Cognitive Science 14 (1990).
+        https://doi.org/10.1207/s15516709cog1402_1
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> outputs, (h,) = layers.Recurrent(cells.SimpleRNN(8, activation="relu"))(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(h.shape)
+        ((2, 5, 8), (2, 8))
     """
 
     native_loop = "simple_rnn"

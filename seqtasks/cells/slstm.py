@@ -1,4 +1,4 @@
-"""The scalar long short-term memory of xLSTM."""
+"""Scalar long short-term memory (sLSTM) of xLSTM."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seqtasks.cells.base import Cell, register_cell
 
 @register_cell("slstm", paper="https://arxiv.org/abs/2405.04517", year=2024, params="4*n*(m + n + 1)")
 class SLSTM(Cell):
-    r"""Scalar LSTM of xLSTM, with an exponential input gate and a normaliser.
+    r"""Scalar LSTM (sLSTM) of xLSTM, with an exponential input gate and a normalizer state.
 
     .. math::
         z, i, f, o &= x_t W + h_{t-1} U + b \\
@@ -21,15 +21,32 @@ class SLSTM(Cell):
         c_t &= f' \odot c_{t-1} + i' \odot \tanh(z), \quad n_t = f' \odot n_{t-1} + i' \\
         h_t &= \sigma(o) \odot c_t / n_t
 
-    W is (features, 4 units), U is (units, 4 units), b is (4 units,), in the gate order
-    z, i, f, o. m cancels in h and only keeps the exponentials in range; while n is zero,
-    at the first step, m is i. U is full: one head, without the block around the cell.
+    W is `(features, 4 * units)`, U is `(units, 4 * units)` and b is `(4 * units,)`, with
+    blocks in the gate order z, i, f, o. The stabilizer m cancels in h; it only keeps the
+    exponentials in range. While n is zero, which is at the first step, m_t is i. U is a
+    full matrix, so there is one head, and the residual block around the cell is left out.
 
-    Reference: Beck et al., xLSTM: Extended long short-term memory (2024).
+    The states h, c, n (normalizer) and m (stabilizer) are `(batch, units)` each and start
+    as zeros; h is also the output.
 
     Args:
-        units: width of the states.
-        forget_bias: initial bias of the forget gate.
+        units: Number of hidden units, at least 1.
+        forget_bias: Initial bias of the forget gate; default 1.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        Beck et al., xLSTM: Extended long short-term memory (2024).
+        https://arxiv.org/abs/2405.04517
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> outputs, states = layers.Recurrent(cells.SLSTM(8))(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), [tuple(state.shape) for state in states]
+        ((2, 5, 8), [(2, 8), (2, 8), (2, 8), (2, 8)])
     """
 
     states = ("h", "c", "n", "m")
@@ -50,9 +67,9 @@ class SLSTM(Cell):
     def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
         h, c, n, m = states
         z, i, f, o = ops.split(p + self.dot(h, self.U), 4, axis=-1)
-        kept = ops.where(n > 0, ops.log_sigmoid(f) + m, i)
-        m = ops.maximum(kept, i)
-        i, f = ops.exp(i - m), ops.exp(kept - m)
+        f_exponent = ops.where(n > 0, ops.log_sigmoid(f) + m, i)
+        m = ops.maximum(f_exponent, i)
+        i, f = ops.exp(i - m), ops.exp(f_exponent - m)
         c, n = f * c + i * ops.tanh(z), f * n + i
         h = ops.sigmoid(o) * c / n
         return h, [h, c, n, m]

@@ -1,4 +1,4 @@
-"""The simple recurrent unit."""
+"""Simple recurrent unit (SRU)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seqtasks.cells.base import Cell, Recurrence, register_cell
 
 @register_cell("sru", paper="https://arxiv.org/abs/1709.02755", year=2017, params="4*m*n + 2*n")
 class SRU(Cell):
-    r"""Simple recurrent unit, gates of the input only and a highway around the state.
+    r"""Simple recurrent unit (SRU), with gates of the input only and a highway connection.
 
     .. math::
         z, f, r, k &= x_t W \\
@@ -20,11 +20,32 @@ class SRU(Cell):
         c_t &= f \odot c_{t-1} + (1 - f) \odot z \\
         h_t &= r \odot \tanh(c_t) + (1 - r) \odot k
 
-    W is (features, 4 units), in the order z, f, r, k; b is (2 units,), in the order f, r.
-    This is the paper's first version. It adds x itself where we have k, a linear map of
-    it, as the widths may differ.
+    W is `(features, 4 * units)`, with blocks in the order z, f, r, k; b is `(2 * units,)`,
+    with blocks in the order f, r. This is the first version of the paper. In place of k,
+    the paper adds x itself, which needs as many features as units; here k is a linear map
+    of x.
 
-    Reference: Lei et al., Simple recurrent units for highly parallelizable recurrence (2017).
+    The state c is `(batch, units)` and starts as zeros. The output is h. The cell is linear
+    in its state, so engine `parallel` can run it.
+
+    Args:
+        units: Number of hidden units, at least 1.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        Lei, Zhang, Wang, Dai & Artzi, Simple recurrent units for highly parallelizable
+        recurrence (2017).
+        https://arxiv.org/abs/1709.02755
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> outputs, (c,) = layers.Recurrent(cells.SRU(8))(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(c.shape)
+        ((2, 5, 8), (2, 8))
     """
 
     states = ("c",)

@@ -1,4 +1,4 @@
-"""Strongly-typed recurrent networks: what is learnt does not mix the coordinates of the state."""
+"""Strongly-typed recurrent networks (T-RNN, T-GRU, T-LSTM): no trained matrix multiplies the state."""
 
 from __future__ import annotations
 
@@ -12,15 +12,36 @@ from seqtasks.cells.base import Cell, Recurrence, register_cell
 
 @register_cell("t_rnn", paper="https://arxiv.org/abs/1602.02218", year=2016, params="2*m*n + n")
 class TRNN(Cell):
-    r"""Strongly-typed RNN, a running mean of a linear map of the input.
+    r"""Strongly-typed RNN (T-RNN), a gated average of linear maps of the inputs.
 
     .. math::
         z, f &= x_t W \\
         h_t &= \sigma(f + b) \odot h_{t-1} + (1 - \sigma(f + b)) \odot z
 
-    W is (features, 2 units), in the order z, f, and b is (units,), of f.
+    W is `(features, 2 * units)`, with blocks in the order z, f, and b, the bias of f, is
+    `(units,)`.
 
-    Reference: Balduzzi & Ghifary, Strongly-typed recurrent neural networks (2016).
+    The state h is `(batch, units)`, starts as zeros, and is also the output. The cell is
+    linear in its state, so engine `parallel` can run it.
+
+    Args:
+        units: Number of hidden units, at least 1.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        Balduzzi & Ghifary, Strongly-typed recurrent neural networks (2016).
+        https://arxiv.org/abs/1602.02218
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> layer = layers.Recurrent(cells.TRNN(8))
+        >>> outputs, (h,) = layer(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(h.shape), layer.cell.count_params()
+        ((2, 5, 8), (2, 8), 56)
     """
 
     def build(self, input_shape: Sequence[int | None]) -> None:
@@ -46,7 +67,7 @@ class TRNN(Cell):
 
 
 class _TwoInputs(Cell):
-    """What T-GRU and T-LSTM share: gates z, f, o that see this input and the one before."""
+    """Base class of T-GRU and T-LSTM: gates z, f, o that depend on the current and the previous input."""
 
     @property
     def state_size(self) -> list[int]:
@@ -62,23 +83,43 @@ class _TwoInputs(Cell):
         return ops.concatenate([x @ self.W + self.b, x @ self.V], axis=-1)
 
     def gates(self, a: Any) -> tuple[Any, Any, Any]:
-        """The blocks of (…, 3 units), each through its function."""
+        """Splits `(…, 3 * units)` into z, f, o, and applies the activation function of each."""
         z, f, o = ops.split(a, 3, axis=-1)
         return z, ops.sigmoid(f), ops.tanh(o)
 
 
 @register_cell("t_gru", paper="https://arxiv.org/abs/1602.02218", year=2016, params="6*m*n + 3*n")
 class TGRU(_TwoInputs):
-    r"""Strongly-typed GRU, with gates that see this input and the one before.
+    r"""Strongly-typed GRU (T-GRU), whose gates depend on the current and previous input.
 
     .. math::
         z, f, o &= x_t W + x_{t-1} V + b \\
         h_t &= \sigma(f) \odot h_{t-1} + z \odot \tanh(o)
 
-    W and V are (features, 3 units), b is (3 units,), in the order z, f, o. The state v is
-    x V of the last real input, (3 units) wide, and zero before the first.
+    W and V are `(features, 3 * units)` and b is `(3 * units,)`, with blocks in the order z,
+    f, o.
 
-    Reference: Balduzzi & Ghifary, Strongly-typed recurrent neural networks (2016).
+    The states are h, `(batch, units)`, and v, x V of the last valid step,
+    `(batch, 3 * units)`. Both start as zeros. h is also the output. The cell is linear in
+    its state h, so engine `parallel` can run it.
+
+    Args:
+        units: Number of hidden units, at least 1.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        Balduzzi & Ghifary, Strongly-typed recurrent neural networks (2016).
+        https://arxiv.org/abs/1602.02218
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> outputs, (h, v) = layers.Recurrent(cells.TGRU(8))(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(h.shape), tuple(v.shape)
+        ((2, 5, 8), (2, 8), (2, 24))
     """
 
     states = ("h", "v")
@@ -92,25 +133,45 @@ class TGRU(_TwoInputs):
 
     def scan(self, p: Any, states: Sequence[Any], recur: Recurrence) -> tuple[Any, list[Any]]:
         a, v = ops.split(p, 2, axis=-1)
-        previous, held = recur.shift(v, states[1])
+        previous, last_v = recur.shift(v, states[1])
         z, f, o = self.gates(a + previous)
         h = recur(f, z * o, states[0])
-        return h, [h, held]
+        return h, [h, last_v]
 
 
 @register_cell("t_lstm", paper="https://arxiv.org/abs/1602.02218", year=2016, params="6*m*n + 3*n")
 class TLSTM(_TwoInputs):
-    r"""Strongly-typed LSTM, a running mean with an output gate.
+    r"""Strongly-typed LSTM (T-LSTM), a gated average of the inputs with an output gate.
 
     .. math::
         z, f, o &= x_t W + x_{t-1} V + b \\
         c_t &= \sigma(f) \odot c_{t-1} + (1 - \sigma(f)) \odot z \\
         h_t &= c_t \odot \tanh(o)
 
-    W and V are (features, 3 units), b is (3 units,), in the order z, f, o. The state v is
-    x V of the last real input, (3 units) wide, and zero before the first.
+    W and V are `(features, 3 * units)` and b is `(3 * units,)`, with blocks in the order z,
+    f, o.
 
-    Reference: Balduzzi & Ghifary, Strongly-typed recurrent neural networks (2016).
+    The states are c, `(batch, units)`, and v, x V of the last valid step,
+    `(batch, 3 * units)`. Both start as zeros. The output is h. The cell is linear in its
+    state c, so engine `parallel` can run it.
+
+    Args:
+        units: Number of hidden units, at least 1.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        Balduzzi & Ghifary, Strongly-typed recurrent neural networks (2016).
+        https://arxiv.org/abs/1602.02218
+
+    Example:
+        >>> import keras
+        >>> from seqtasks.cells import TLSTM
+        >>> outputs = keras.layers.RNN(TLSTM(8), return_sequences=True)(keras.random.normal((2, 5, 3)))
+        >>> tuple(outputs.shape)
+        (2, 5, 8)
     """
 
     states = ("c", "v")
@@ -124,7 +185,7 @@ class TLSTM(_TwoInputs):
 
     def scan(self, p: Any, states: Sequence[Any], recur: Recurrence) -> tuple[Any, list[Any]]:
         a, v = ops.split(p, 2, axis=-1)
-        previous, held = recur.shift(v, states[1])
+        previous, last_v = recur.shift(v, states[1])
         z, f, o = self.gates(a + previous)
         c = recur(f, (1 - f) * z, states[0])
-        return c * o, [c, held]
+        return c * o, [c, last_v]

@@ -1,4 +1,4 @@
-"""The network with an update gate."""
+"""Update gate recurrent network (UGRNN)."""
 
 from __future__ import annotations
 
@@ -12,21 +12,38 @@ from seqtasks.cells.base import Cell, register_cell
 
 @register_cell("ugrnn", paper="https://arxiv.org/abs/1611.09913", year=2016, params="2*n*(m + n + 1)")
 class UGRNN(Cell):
-    r"""Update gate network, a plain network with one gate.
+    r"""Update gate RNN (UGRNN), a simple RNN with one gate.
 
     .. math::
         c &= \tanh(x_t W_c + h_{t-1} U_c + b_c) \\
         g &= \sigma(x_t W_g + h_{t-1} U_g + b_g) \\
         h_t &= g \odot h_{t-1} + (1 - g) \odot c
 
-    W is (features, 2 units), U is (units, 2 units), b is (2 units,), in the order c, g.
+    W is `(features, 2 * units)`, U is `(units, 2 * units)` and b is `(2 * units,)`, with
+    blocks in the order c, g.
 
-    Reference: Collins, Sohl-Dickstein & Sussillo, Capacity and trainability in recurrent
-    neural networks (2016).
+    The state h is `(batch, units)`, starts as zeros, and is also the output.
 
     Args:
-        units: width of the state.
-        gate_bias: initial bias of the gate; above 0 it keeps more than it takes in.
+        units: Number of hidden units, at least 1.
+        gate_bias: Initial bias of the gate; default 1. Above 0, the cell at first keeps
+            more of its state than it adds.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        Collins, Sohl-Dickstein & Sussillo, Capacity and trainability in recurrent neural
+        networks (2016).
+        https://arxiv.org/abs/1611.09913
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> outputs, (h,) = layers.Recurrent(cells.UGRNN(8, gate_bias=2.0))(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(h.shape)
+        ((2, 5, 8), (2, 8))
     """
 
     def __init__(self, units: int, gate_bias: float = 1.0, **kwargs: Any):

@@ -1,4 +1,4 @@
-"""The undamped independent controlled oscillatory recurrent network."""
+"""Undamped independent controlled oscillatory recurrent neural network (UnICORNN)."""
 
 from __future__ import annotations
 
@@ -14,23 +14,41 @@ from seqtasks.core.errors import ConfigError
 
 @register_cell("unicornn", paper="https://arxiv.org/abs/2103.05487", year=2021, params="n*(m + 3)")
 class UnICORNN(Cell):
-    r"""Undamped independent oscillators, each with a step size that it learns.
+    r"""UnICORNN, a network of undamped independent oscillators with trained step sizes.
 
     .. math::
         d &= \Delta \sigma(c) \\
         z_t &= z_{t-1} - d \odot (\tanh(w \odot y_{t-1} + x_t V + b) + \alpha y_{t-1}) \\
         y_t &= y_{t-1} + d \odot z_t
 
-    V is (features, units); w, b and c are (units,). The output is y. As in the authors'
-    code, w starts uniform in [0, 1] and c in [-0.1, 0.1].
+    V is `(features, units)`; w, b and c are `(units,)`. As in the authors' code, w starts
+    uniform in [0, 1] and c in [-0.1, 0.1].
 
-    Reference: Rusch & Mishra, UnICORNN: A recurrent model for learning very long time
-    dependencies (2021).
+    The states y (position) and z (velocity) are `(batch, units)` each and start as zeros; y
+    is also the output.
 
     Args:
-        units: width of the states.
-        dt: Δ, the largest step; the defaults are the authors' for permuted MNIST.
-        alpha: of the frequency.
+        units: Number of hidden units, at least 1.
+        dt: Largest step size Δ, above 0; default 0.19. Both defaults are those of the
+            authors for permuted MNIST.
+        alpha: Coefficient α of the restoring force, which sets the frequency; default
+            30.65.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1, or `dt` is not above 0.
+
+    Reference:
+        Rusch & Mishra, UnICORNN: A recurrent model for learning very long time dependencies
+        (2021).
+        https://arxiv.org/abs/2103.05487
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> outputs, (y, z) = layers.Recurrent(cells.UnICORNN(8, dt=0.1))(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(y.shape), tuple(z.shape)
+        ((2, 5, 8), (2, 8), (2, 8))
     """
 
     states = ("y", "z")

@@ -1,4 +1,4 @@
-"""Long short-term memory with working memory connections."""
+"""Long short-term memory (LSTM) with working memory connections."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seqtasks.cells.base import Cell, register_cell
 
 @register_cell("wmc_lstm", paper="https://arxiv.org/abs/2109.00020", year=2021, params="4*n*(m + n + 1) + 3*n*n")
 class WMCLSTM(Cell):
-    r"""LSTM whose gates see the memory cell through matrices, a bounded peephole.
+    r"""LSTM with working memory connections: bounded peepholes through full matrices.
 
     .. math::
         a_i, a_f, a_g, a_o &= x_t W + h_{t-1} U + b \\
@@ -21,14 +21,31 @@ class WMCLSTM(Cell):
         o &= \sigma(a_o + \tanh(c_t V_o)) \\
         h_t &= o \odot \tanh(c_t)
 
-    W is (features, 4 units), U is (units, 4 units), b is (4 units,), in the order
-    i, f, g, o; V is (units, 3 units), in the order i, f, o.
+    W is `(features, 4 * units)`, U is `(units, 4 * units)` and b is `(4 * units,)`, with
+    blocks in the gate order i, f, g, o; V is `(units, 3 * units)`, with blocks in the order
+    i, f, o.
 
-    Reference: Landi, Baraldi, Cornia & Cucchiara, Working memory connections for LSTM (2021).
+    The state h and the memory cell c are `(batch, units)` each and start as zeros; h is
+    also the output.
 
     Args:
-        units: width of the states.
-        forget_bias: initial bias of the forget gate.
+        units: Number of hidden units, at least 1.
+        forget_bias: Initial bias of the forget gate; default 1.
+        **kwargs: Arguments of `Cell`.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Reference:
+        Landi, Baraldi, Cornia & Cucchiara, Working memory connections for LSTM (2021).
+        https://arxiv.org/abs/2109.00020
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import cells, layers
+        >>> outputs, (h, c) = layers.Recurrent(cells.WMCLSTM(8))(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(h.shape), tuple(c.shape)
+        ((2, 5, 8), (2, 8), (2, 8))
     """
 
     states = ("h", "c")

@@ -94,11 +94,11 @@ def test_show_cell(cli):
     code, out, err = cli("show", "cell", "mgu")
     assert (code, err) == (0, "")
     cls = plugins.cells.get("mgu")
-    assert out.startswith("mgu: Minimal gated unit, a GRU whose two gates are one.\n")
+    assert out.startswith("mgu: Minimal gated unit (MGU), a GRU whose reset and update gates are one.\n")
     for text in (
         "f = σ(x_t W_f + h_{t-1} U_f + b_f)",
         "h\N{COMBINING TILDE} = tanh(",
-        "W is (features, 2 units)",
+        "W is `(features, 2 * units)`",
         "Zhou",
     ):
         assert text in out

@@ -1,4 +1,4 @@
-"""Recurrent cells, one file each or a close family; `base.Cell` is their common base class."""
+"""Recurrent cells. Each file holds one cell or variants of it; `Cell`, in `base`, is their base class."""
 
 import lazy_loader
 

@@ -27,22 +27,23 @@ class AntisymmetricRNN(Cell):
     Args:
         units: Number of hidden units, at least 1.
         epsilon: Step size ε of the Euler method, above 0; default 0.1.
-        gamma: Diffusion constant γ, which compensates the instability of the Euler method;
-            default 0.01.
+        gamma: Diffusion constant γ, which compensates the instability of the Euler
+            method; default 0.01.
         **kwargs: Arguments of `Cell`.
 
     Raises:
         ConfigError: `units` is below 1, or `epsilon` is not above 0.
 
     Reference:
-        Chang, Chen, Haber & Chi, AntisymmetricRNN: A dynamical system view on recurrent
-        neural networks (2019).
+        Chang, Chen, Haber & Chi, AntisymmetricRNN: A dynamical system view on
+        recurrent neural networks (2019).
         https://arxiv.org/abs/1902.09689
 
     Example:
         >>> import numpy as np
         >>> from seqtasks import cells, layers
-        >>> outputs, (h,) = layers.Recurrent(cells.AntisymmetricRNN(8, epsilon=0.05))(np.zeros((2, 5, 3), "float32"))
+        >>> x = np.zeros((2, 5, 3), "float32")
+        >>> outputs, (h,) = layers.Recurrent(cells.AntisymmetricRNN(8, epsilon=0.05))(x)
         >>> tuple(outputs.shape), tuple(h.shape)
         ((2, 5, 8), (2, 8))
     """
@@ -85,30 +86,31 @@ class GatedAntisymmetricRNN(AntisymmetricRNN):
         z &= \sigma(h_{t-1} A^\top + x_t W_z + b_z) \\
         h_t &= h_{t-1} + \epsilon z \odot \tanh(h_{t-1} A^\top + x_t W_h + b_h)
 
-    W is `(features, 2 * units)` and b is `(2 * units,)`, with blocks in the order z, h; U
-    is `(units, units)`. Only the antisymmetric part of U has an effect.
+    W is `(features, 2 * units)` and b is `(2 * units,)`, with blocks in the order
+    z, h; U is `(units, units)`. Only the antisymmetric part of U has an effect.
 
     The state h is `(batch, units)`, starts as zeros, and is also the output.
 
     Args:
         units: Number of hidden units, at least 1.
         epsilon: Step size ε of the Euler method, above 0; default 0.1.
-        gamma: Diffusion constant γ, which compensates the instability of the Euler method;
-            default 0.01.
+        gamma: Diffusion constant γ, which compensates the instability of the Euler
+            method; default 0.01.
         **kwargs: Arguments of `Cell`.
 
     Raises:
         ConfigError: `units` is below 1, or `epsilon` is not above 0.
 
     Reference:
-        Chang, Chen, Haber & Chi, AntisymmetricRNN: A dynamical system view on recurrent
-        neural networks (2019).
+        Chang, Chen, Haber & Chi, AntisymmetricRNN: A dynamical system view on
+        recurrent neural networks (2019).
         https://arxiv.org/abs/1902.09689
 
     Example:
         >>> import keras
         >>> from seqtasks.cells import GatedAntisymmetricRNN
-        >>> outputs = keras.layers.RNN(GatedAntisymmetricRNN(8), return_sequences=True)(keras.random.normal((2, 5, 3)))
+        >>> x = keras.random.normal((2, 5, 3))
+        >>> outputs = keras.layers.RNN(GatedAntisymmetricRNN(8), return_sequences=True)(x)
         >>> tuple(outputs.shape)
         (2, 5, 8)
     """

@@ -19,8 +19,8 @@ class ATR(Cell):
         i &= \sigma(v + q) \qquad f = \sigma(v - q) \\
         h_t &= i \odot v + f \odot h_{t-1}
 
-    W is `(features, units)`, U is `(units, units)` and b is `(units,)`. The paper calls v p
-    and has no bias b.
+    W is `(features, units)`, U is `(units, units)` and b is `(units,)`. The paper
+    calls v p and has no bias b.
 
     The state h is `(batch, units)`, starts as zeros, and is also the output.
 

@@ -1,4 +1,4 @@
-"""The base of every recurrent cell: equations split into `project` and `step`."""
+"""Base class, registration and construction of recurrent cells."""
 
 from __future__ import annotations
 
@@ -18,72 +18,134 @@ from seqtasks.core.plugins import cells
 def register_cell(
     name: str, *, paper: str, year: int | None = None, params: str | None = None
 ) -> Callable[[type[Cell]], type[Cell]]:
-    """Class decorator: makes a cell available as `encoder.cell=name`.
+    """Class decorator that registers a cell under a name, for `encoder.cell=NAME` and `make_cell`.
+
+    It also registers the class with Keras, so that saved models can be loaded. The first line of the docstring of the
+    class is the summary in `seqtasks list cells`.
 
     Args:
-        name: the name used in configurations.
-        paper: the source of the equations, a URL or a citation.
-        year: of that source.
-        params: the number of trainable parameters as a formula over m features, n units
-            and the attributes of the cell, e.g. `"4*n*(m + n + 1)"`.
+        name: Name of the cell in configurations, such as `"lstm"`.
+        paper: Source of the equations, a URL or a citation.
+        year: Year of the source.
+        params: Number of trainable parameters, a formula over m features, n units and the attributes of the cell,
+            such as `"4*n*(m + n + 1)"`; None: unknown.
+
+    Returns:
+        A decorator that returns the class itself.
 
     Raises:
-        DuplicateNameError: another cell has the name.
+        DuplicateNameError: Another cell is registered under the name.
+
+    Example:
+        >>> @register_cell("my_rnn", paper="https://arxiv.org/abs/1611.09913", year=2016)  # doctest: +SKIP
+        ... class MyRNN(Cell): ...
+        >>> from seqtasks.cells import LSTM  # registered as "lstm"
+        >>> LSTM.cell_name, LSTM.year, LSTM.params
+        ('lstm', 2000, '4*n*(m + n + 1)')
     """
 
     def register(cls: type[Cell]) -> type[Cell]:
         cls.cell_name, cls.paper, cls.year, cls.params = name, paper, year, params
         summary = (inspect.getdoc(cls) or "").split("\n")[0].rstrip(".")
-        about = {"summary": summary, "paper": paper, "year": year, "params": params, "states": ", ".join(cls.states)}
+        facts = {"summary": summary, "paper": paper, "year": year, "params": params, "states": ", ".join(cls.states)}
         methods = {"native": "native_loop", "keras": "keras_layer", "parallel": "scan"}
         engines = [engine for engine, method in methods.items() if cls.has_own(method)]
-        about["engines"] = ", ".join(["loop", *engines])
-        cells.add(name, cls, cls.__module__, about)
-        # After the registry: a class whose name it refuses must not stand for the saved cells of that name.
+        facts["engines"] = ", ".join(["loop", *engines])
+        cells.add(name, cls, cls.__module__, facts)
+        # Only after `cells.add`: if that raises, Keras must not load saved cells of this name as this class.
         return keras.saving.register_keras_serializable("seqtasks.cells", name)(cls)
 
     return register
 
 
 class Recurrence(Protocol):
-    """Linear recurrences over time; what `Cell.scan` is given. `engines.parallel` implements it."""
+    """Linear recurrences over time, the third argument of `Cell.scan`; see `seqtasks.engines.parallel`.
+
+    All tensors have the time axis first. A masked step repeats the result of the step before it.
+    """
 
     def __call__(self, a: Any, b: Any, h0: Any) -> Any:
-        """All h_t = a_t ⊙ h_{t-1} + b_t, (time, batch, size).
+        """Solves h_t = a_t ⊙ h_{t-1} + b_t for all time steps at once.
 
         Args:
-            a: Factors, broadcast to the shape of `b`.
-            b: Summands, (time, batch, size).
-            h0: State before the first step, (batch, size).
+            a: Factors, of a shape that can be broadcast to that of `b`.
+            b: Summands, `(time, batch, size)`.
+            h0: State before the first step, `(batch, size)`.
+
+        Returns:
+            The states h_t of all steps, `(time, batch, size)`.
         """
 
     def shift(self, v: Any, v0: Any) -> tuple[Any, Any]:
-        """`v` (time, batch, size) of the valid step before each, and of the last valid step up to each.
+        """Shifts a sequence by one valid step, for equations that use the input of the step before.
 
         Args:
-            v: (time, batch, size).
-            v0: (batch, size), used where there was no valid step before.
+            v: Sequence, `(time, batch, size)`.
+            v0: Value before the first valid step, `(batch, size)`.
+
+        Returns:
+            Two tensors `(time, batch, size)`: for each step, `v` of the valid step before it, and `v` of the last valid
+            step up to and including it.
         """
 
     def steps(self) -> Any:
-        """The number of valid steps up to and including each, (time, batch or 1, 1)."""
+        """Counts the valid steps up to and including each step.
+
+        Returns:
+            A float tensor, `(time, batch, 1)`, or `(time, 1, 1)` without a mask.
+        """
 
 
 class Cell(keras.layers.Layer):
-    """One step of a recurrent network.
+    """Base class of recurrent cells: one time step of a recurrent network.
 
-    A subclass creates its weights in `build`, and writes its equations in two parts:
-    `project`, all that does not depend on the state, for the whole sequence in one
-    matrix product; `step`, the rest. Products of a kernel with the previous state go
-    through `dot`, which is where variational dropout falls. A cell that is linear in its
-    state may also write `scan`, and is then run in parallel over time.
+    A subclass creates its weights in `build` and splits its equations into two methods:
 
-    A cell also works alone in `keras.layers.RNN(cell)`.
+    - `project` computes everything that depends only on the input. It runs once, on all time steps of all sequences.
+    - `step` computes the rest. It runs once for each time step, on the projected input and the previous states.
+
+    In `step`, write `self.dot(h, U)` for the product of a previous state with a matrix, and `u * self.drop(h)` for its
+    elementwise product with a weight, so that variational dropout applies to both. Where a gate carries the state over,
+    as in `z * h`, there is no dropout. A cell that is linear in its state may also define `scan`, which computes all
+    time steps in parallel.
+
+    The layer `seqtasks.layers.Recurrent` runs a cell over a sequence and handles masks and direction, so a cell does
+    not need to: at a masked step, the layer keeps the previous states. A cell also works in `keras.layers.RNN`.
 
     Args:
-        units: width of the output and of the states.
-        kernel_initializer: of the weights that meet the input.
-        recurrent_initializer: of the weights that meet the state.
+        units: Number of hidden units, at least 1: the width of the output and of each state, unless a subclass
+            overrides `output_size` or `state_size`.
+        kernel_initializer: Keras initializer of the matrices that multiply the input, see `add_kernel`.
+        recurrent_initializer: Keras initializer of the matrices that multiply a state, see `add_recurrent`.
+        **kwargs: Arguments of `keras.layers.Layer`, such as `name` and `dtype`.
+
+    Attributes:
+        states: Names of the states; their number is the number of states. Default `("h",)`.
+        cell_name: Name in configurations, set by `register_cell`, like `paper`, `year` and `params`.
+        scan: Optional method that computes all time steps in parallel, or None.
+        keras_layer: Optional method that returns a Keras layer of the same equations, or None.
+        native_loop: Name of a loop of `seqtasks.engines.native` that computes the same equations, or None.
+
+    Raises:
+        ConfigError: `units` is below 1.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras import ops
+        >>> from seqtasks.cells import Cell
+        >>> from seqtasks.layers import Recurrent
+        >>> class TanhRNN(Cell):
+        ...     def build(self, input_shape):
+        ...         self.W = self.add_kernel(input_shape[-1], self.units)
+        ...         self.U = self.add_recurrent(self.units, self.units)
+        ...     def project(self, x):
+        ...         return x @ self.W
+        ...     def step(self, p, states):
+        ...         h = ops.tanh(p + self.dot(states[0], self.U))
+        ...         return h, [h]
+        >>> outputs, (h,) = Recurrent(TanhRNN(8))(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), tuple(h.shape)
+        ((2, 5, 8), (2, 8))
     """
 
     cell_name: ClassVar[str]
@@ -92,12 +154,19 @@ class Cell(keras.layers.Layer):
     params: ClassVar[str | None] = None
     states: ClassVar[tuple[str, ...]] = ("h",)
     scan: Callable[[Any, Sequence[Any], Recurrence], tuple[Any, list[Any]]] | None = None
-    """`scan(p, states, recurrence)`, time first: p is (time, batch, width), a state (batch, size);
-    it gives the outputs and each state of all steps, (time, batch, size)."""
+    """Optional method `scan(p, states, recurrence)` that computes all time steps in parallel, for engine `parallel`.
+
+    `p` are the projected inputs, `(time, batch, width)`, `states` the initial states, `(batch, size)` each, and
+    `recurrence` solves linear recurrences, see `Recurrence`. It returns the outputs of all steps, `(time, batch,
+    output_size)`, and a list of each state at all steps, `(time, batch, size)`. `MinGRU` is a short example.
+    """
     keras_layer: Callable[..., keras.layers.RNN] | None = None
-    """Makes the Keras layer of the same equations, whose weights are W, U and b, if there is one."""
+    """Optional method `keras_layer(**arguments)` that returns a Keras layer of the same equations, for engine `keras`.
+
+    The weights of that layer are `W`, `U` and `b` of the cell, in this order.
+    """
     native_loop: ClassVar[str | None] = None
-    """The loop of the same equations in `engines.native`, if there is one."""
+    """Name of the loop in `seqtasks.engines.native` that computes the same equations, for engine `native`, or None."""
 
     def __init__(
         self,
@@ -116,51 +185,124 @@ class Cell(keras.layers.Layer):
 
     @property
     def state_size(self) -> list[int]:
-        """Widths of the states, in the order of `states`."""
+        """Widths of the states, in the order of `states`; `units` for each by default."""
         return [self.units] * len(self.states)
 
     @property
     def output_size(self) -> int:
-        """Width of the output."""
+        """Width of the output; `units` by default."""
         return self.units
 
     def project(self, x: Any) -> Any:
-        """(steps, features) → (steps, width): all that needs no state, for all steps of all rows at once."""
+        """Computes the part of the equations that depends only on the input, for all time steps at once.
+
+        Each row has to be computed independently of the others: the rows are the steps of all sequences of a batch.
+
+        Args:
+            x: Inputs, `(steps, features)`.
+
+        Returns:
+            Projected inputs, `(steps, width)`, of any width.
+        """
         raise NotImplementedError
 
     def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
-        """(batch, width), states of (batch, units) → output (batch, units), new states."""
+        """Computes one time step from its projected input and the previous states.
+
+        Args:
+            p: Projected inputs of the step, `(batch, width)`, as `project` returns them.
+            states: Previous states, `(batch, size)` each, in the order of the attribute `states`.
+
+        Returns:
+            The output, `(batch, output_size)`, and a list of the new states, of the same shapes as the previous ones.
+        """
         raise NotImplementedError
 
     @classmethod
     def has_own(cls, method: str) -> bool:
-        """Whether `scan`, `keras_layer` or `native_loop` is of the equations: defined where `step` is, or after."""
+        """True if `method` computes the equations of this class, not only those of a base class.
+
+        A subclass that overrides `step`, `project` or `call` has other equations than the `scan`, `keras_layer` or
+        `native_loop` that it inherits, so engines must not use these.
+
+        Args:
+            method: `"scan"`, `"keras_layer"` or `"native_loop"`.
+        """
         bases = [base for base in cls.__mro__ if {"step", "project", "call", method} & vars(base).keys()]
         return bool(vars(bases[0]).get(method))
 
     def add_kernel(self, rows: int | None, columns: int, name: str = "kernel") -> Any:
-        """A weight (rows, columns) that meets the input."""
+        """Adds a matrix that multiplies the input, initialized by `kernel_initializer`.
+
+        Args:
+            rows: Number of rows, usually the number of features.
+            columns: Number of columns, usually a multiple of `units`.
+            name: Name of the weight, unique in the cell.
+
+        Returns:
+            A trainable variable, `(rows, columns)`.
+        """
         return self.add_weight((rows, columns), _fresh(self.kernel_initializer), name=name)
 
     def add_recurrent(self, rows: int, columns: int | None, name: str = "recurrent_kernel") -> Any:
-        """A weight (rows, columns) that meets the state. Its name begins with `recurrent`."""
+        """Adds a matrix that multiplies a previous state, initialized by `recurrent_initializer`.
+
+        Weight dropout (`weight_drop`) applies to these matrices; it finds them by their name.
+
+        Args:
+            rows: Number of rows, usually `units`.
+            columns: Number of columns, usually a multiple of `units`.
+            name: Name of the weight, unique in the cell; it has to start with `recurrent`.
+
+        Returns:
+            A trainable variable, `(rows, columns)`.
+        """
         return self.add_weight((rows, columns), _fresh(self.recurrent_initializer), name=name)
 
     def add_bias(self, size: int, value: float | Sequence[float] | np.ndarray = 0.0, name: str = "bias") -> Any:
-        """A weight (size,) that starts as `value`, or as equal parts of each of several values."""
+        """Adds a bias vector with constant initial values.
+
+        Args:
+            size: Length of the vector.
+            value: Initial value. Several values fill equal parts of the vector, one for each gate:
+                `add_bias(4 * n, [0, 1, 0, 0])` sets the second of four gates to 1.
+            name: Name of the weight, unique in the cell.
+
+        Returns:
+            A trainable variable, `(size,)`.
+        """
         return self.add_weight((size,), _Parts(value), name=name)
 
     def dot(self, h: Any, kernel: Any) -> Any:
-        """`h @ kernel` for a previous state `h` of (batch, size), with variational dropout on `h`."""
+        """Multiplies a previous state by a matrix, with variational dropout on the state.
+
+        Args:
+            h: Previous state, `(batch, size)`.
+            kernel: Matrix, `(size, columns)`.
+
+        Returns:
+            The product `h @ kernel`, `(batch, columns)`.
+        """
         return self.drop(h) @ kernel
 
     def drop(self, h: Any) -> Any:
-        """A previous state under variational dropout, for products other than `dot`."""
+        """Applies variational dropout to a previous state, for uses other than `dot` such as `u * self.drop(h)`.
+
+        Args:
+            h: Previous state, `(batch, size)`.
+
+        Returns:
+            The state with dropout, or `h` itself outside of `variational_dropout`.
+        """
         return h if self._dot_mask is None else h * self._dot_mask[:, : h.shape[-1]]
 
     @contextmanager
     def variational_dropout(self, mask: Any) -> Iterator[None]:
-        """While active, `drop` multiplies by `mask` of (batch, the widest state)."""
+        """Context in which `drop` and `dot` multiply states by a dropout mask.
+
+        Args:
+            mask: Dropout mask, 0 or 1 / (1 - rate), `(batch, width of the widest state)`; None: no dropout.
+        """
         self._dot_mask = mask
         try:
             yield
@@ -168,36 +310,57 @@ class Cell(keras.layers.Layer):
             self._dot_mask = None
 
     def recurrent_weights(self) -> dict[str, Any]:
-        """The trained matrices that meet the state, and lists of such, by attribute."""
+        """The trainable matrices whose names start with `recurrent`, and lists of them, by name of their attribute."""
         return {name: value for name, value in vars(self).items() if name[0] != "_" and _is_recurrent(value)}
 
     @contextmanager
     def weight_drop(self, drop: Callable[[Any], Any]) -> Iterator[None]:
-        """While active, the recurrent matrices are what `drop` makes of them; the weights stay as they are."""
-        kept = self.recurrent_weights()
-        # Past Keras, which would track the dropped matrices as weights.
-        self.__dict__.update({k: [drop(w) for w in v] if isinstance(v, list) else drop(v) for k, v in kept.items()})
+        """Context in which the attributes of the recurrent matrices hold `drop(matrix)`; the variables do not change.
+
+        Args:
+            drop: Function from a matrix to a matrix of the same shape, such as dropout of its entries
+                (Merity et al. 2017, arXiv:1708.02182).
+        """
+        weights = self.recurrent_weights()
+        # Written to __dict__ because `setattr` of a Keras layer would track the results of `drop` as weights.
+        self.__dict__.update({k: [drop(w) for w in v] if isinstance(v, list) else drop(v) for k, v in weights.items()})
         try:
             yield
         finally:
-            self.__dict__.update(kept)
+            self.__dict__.update(weights)
 
     def get_initial_state(self, batch_size: Any = None) -> list[Any]:
-        """The states before the first step, a list of (batch, units)."""
+        """The states before the first step: zeros by default.
+
+        Args:
+            batch_size: Number of sequences in the batch.
+
+        Returns:
+            A list of tensors, `(batch, size)` for each state.
+        """
         return [ops.zeros((batch_size, size), dtype=self.compute_dtype) for size in self.state_size]
 
     def call(self, inputs: Any, states: Sequence[Any], training: bool = False) -> tuple[Any, list[Any]]:
-        """One step on (batch, features), as `keras.layers.RNN` calls it."""
+        """Computes one time step without a mask, for `keras.layers.RNN`.
+
+        Args:
+            inputs: Inputs of the step, `(batch, features)`.
+            states: Previous states, `(batch, size)` each.
+            training: Unused; dropout is applied by the layer around the cell.
+
+        Returns:
+            The output, `(batch, output_size)`, and a list of the new states.
+        """
         return self.step(self.project(inputs), states)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments; each is read from the attribute of its name."""
+        """The arguments of `__init__`, each read from the attribute of the same name."""
         arguments = {name: _plain(getattr(self, name)) for name in cell_options(type(self))}
         return {**super().get_config(), "units": self.units, **arguments}
 
 
 class _Parts(keras.initializers.Initializer):
-    """Equal parts of a vector, each filled with one of the values."""
+    """Initializer that fills equal parts of a vector with one value each."""
 
     def __init__(self, value: float | Sequence[float] | np.ndarray):
         self.values = [value] if isinstance(value, int | float) else list(value)
@@ -207,33 +370,51 @@ class _Parts(keras.initializers.Initializer):
 
 
 def make_cell(name: str, units: int, options: dict[str, Any] | None = None, **kwargs: Any) -> Cell:
-    """A cell from its registered name.
+    """Creates a registered cell by its name.
 
     Args:
-        name: as in `encoder.cell`.
-        units: width.
-        options: the cell's own arguments.
-        **kwargs: arguments of `keras.layers.Layer`.
+        name: Name of the cell, see `seqtasks list cells`.
+        units: Number of hidden units, at least 1.
+        options: Other arguments of the cell, see `seqtasks show cell NAME`.
+        **kwargs: Arguments of `keras.layers.Layer`, such as `dtype`.
 
     Raises:
-        UnknownNameError: no such cell.
-        ConfigError: the cell has no such option, or refuses its value.
+        UnknownNameError: No cell has the name.
+        ConfigError: The cell has no such option, or its value is not allowed.
+
+    Example:
+        >>> from seqtasks.cells import make_cell
+        >>> cell = make_cell("lstm", 8, {"forget_bias": 2.0})
+        >>> type(cell).__name__, cell.states, cell.state_size
+        ('LSTM', ('h', 'c'), [8, 8])
     """
     cls = cells.get(name)
     options = options or {}
-    known = cell_options(cls)
+    allowed = cell_options(cls)
     for key in options:
-        if key not in known:
-            hint = suggest(key, known, "encoder.options.", f"`seqtasks show cell {name}`")
+        if key not in allowed:
+            hint = suggest(key, allowed, "encoder.options.", f"`seqtasks show cell {name}`")
             raise ConfigError(f"cell {name} has no option {key!r}; {hint}")
     try:
         return cls(units, **options, **kwargs)
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"cell {name} refuses encoder.options {options}: {error}") from error
+        raise ConfigError(
+            f"cell {name} cannot be created with encoder.options {options}: {error}; see `seqtasks show cell {name}`"
+        ) from error
 
 
 def cell_options(cls: type[Cell]) -> dict[str, Any]:
-    """The arguments of a cell besides `units`, with their defaults."""
+    """The arguments of a cell other than `units`, also those of its base classes, with their defaults.
+
+    Args:
+        cls: Class of the cell.
+
+    Example:
+        >>> from seqtasks.cells import LEM
+        >>> from seqtasks.cells.base import cell_options
+        >>> cell_options(LEM)
+        {'kernel_initializer': 'glorot_uniform', 'recurrent_initializer': 'orthogonal', 'dt': 1.0}
+    """
     options: dict[str, Any] = {}
     for base in reversed(cls.__mro__):
         if issubclass(base, Cell):
@@ -244,11 +425,12 @@ def cell_options(cls: type[Cell]) -> dict[str, Any]:
 
 
 def _fresh(initializer: Any) -> Any:
-    """A copy: a Keras initializer draws the same numbers each time, and two weights would be equal."""
+    """A copy of the initializer, because the same Keras initializer object draws equal numbers for each weight."""
     return initializer.clone() if isinstance(initializer, keras.initializers.Initializer) else initializer
 
 
 def _is_recurrent(value: Any) -> bool:
+    """True for a trainable matrix whose name starts with `recurrent`, and for a list of such matrices."""
     if isinstance(value, list):
         return bool(value) and all(_is_recurrent(part) for part in value)
     return (
@@ -260,7 +442,7 @@ def _is_recurrent(value: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """An argument as JSON can hold it."""
+    """An argument in a form that can be saved as JSON."""
     if isinstance(value, keras.initializers.Initializer):
         return keras.initializers.serialize(value)
     return keras.activations.serialize(value) if callable(value) else value

@@ -19,10 +19,10 @@ class BR(Cell):
         c &= \sigma(x_t W_c + w_c \odot h_{t-1} + b_c) \\
         h_t &= c \odot h_{t-1} + (1 - c) \odot \tanh(x_t W_h + a \odot h_{t-1} + b_h)
 
-    W is `(features, 3 * units)` and b is `(3 * units,)`, with blocks in the order a, c, h;
-    w is `(2, units)`, with rows w_a and w_c, and starts as ones. A unit with a > 1 is
-    bistable: without input it keeps one of two values. The bias b_h is an addition; the
-    authors' code has b_a and b_c.
+    W is `(features, 3 * units)` and b is `(3 * units,)`, with blocks in the order
+    a, c, h; w is `(2, units)`, with rows w_a and w_c, and starts as ones. A unit
+    with a > 1 is bistable: without input it keeps one of two values. The bias b_h
+    is an addition; the authors' code has b_a and b_c.
 
     The state h is `(batch, units)`, starts as zeros, and is also the output.
 
@@ -41,7 +41,8 @@ class BR(Cell):
     Example:
         >>> import numpy as np
         >>> from seqtasks import cells, layers
-        >>> outputs, (h,) = layers.Recurrent(cells.BR(8))(np.zeros((2, 5, 3), "float32"))
+        >>> x = np.zeros((2, 5, 3), "float32")
+        >>> outputs, (h,) = layers.Recurrent(cells.BR(8))(x)
         >>> tuple(outputs.shape), tuple(h.shape)
         ((2, 5, 8), (2, 8))
     """
@@ -73,9 +74,9 @@ class NBR(Cell):
         c &= \sigma(x_t W_c + h_{t-1} U_c + b_c) \\
         h_t &= c \odot h_{t-1} + (1 - c) \odot \tanh(x_t W_h + a \odot h_{t-1} + b_h)
 
-    W is `(features, 3 * units)` and b is `(3 * units,)`, with blocks in the order a, c, h;
-    U is `(units, 2 * units)`, with blocks in the order a, c. The bias b_h is an addition;
-    the authors' code has b_a and b_c.
+    W is `(features, 3 * units)` and b is `(3 * units,)`, with blocks in the order
+    a, c, h; U is `(units, 2 * units)`, with blocks in the order a, c. The bias b_h
+    is an addition; the authors' code has b_a and b_c.
 
     The state h is `(batch, units)`, starts as zeros, and is also the output.
 
@@ -94,7 +95,8 @@ class NBR(Cell):
     Example:
         >>> import keras
         >>> from seqtasks.cells import NBR
-        >>> output = keras.layers.RNN(NBR(8))(keras.random.normal((2, 5, 3)))
+        >>> x = keras.random.normal((2, 5, 3))
+        >>> output = keras.layers.RNN(NBR(8))(x)
         >>> tuple(output.shape)
         (2, 8)
     """

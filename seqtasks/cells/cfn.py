@@ -19,8 +19,8 @@ class CFN(Cell):
         h_t &= \theta \odot \tanh(h_{t-1}) + \eta \odot \tanh(x_t W_h)
 
     W is `(features, 3 * units)`, with blocks in the order θ, η, h; U is
-    `(units, 2 * units)` and b is `(2 * units,)`, with blocks in the order θ, η. As in the
-    paper, b starts at 1 for θ and at -1 for η.
+    `(units, 2 * units)` and b is `(2 * units,)`, with blocks in the order θ, η. As
+    in the paper, b starts at 1 for θ and at -1 for η.
 
     The state h is `(batch, units)`, starts as zeros, and is also the output.
 

@@ -20,17 +20,19 @@ class CoRNN(Cell):
                - \gamma y_{t-1} - \epsilon z_{t-1}) \\
         y_t &= y_{t-1} + \Delta z_t
 
-    W is `(features, units)`, U is `(2 * units, units)`, with the rows of U_y above those of
-    U_z, and b is `(units,)`. The damping term is explicit, as in the authors' code.
+    W is `(features, units)`, U is `(2 * units, units)`, with the rows of U_y above
+    those of U_z, and b is `(units,)`. The damping term is explicit, as in the
+    authors' code.
 
-    The states y (position) and z (velocity) are `(batch, units)` each and start as zeros.
-    The output is y.
+    The states y (position) and z (velocity) are `(batch, units)` each and start as
+    zeros. The output is y.
 
     Args:
         units: Number of hidden units, at least 1.
-        dt: Step size Δ, above 0; default 0.042. The three defaults are those of the authors
-            for sequential MNIST.
-        gamma: Coefficient γ of the restoring force, which sets the frequency; default 2.7.
+        dt: Step size Δ, above 0; default 0.042. The three defaults are those of the
+            authors for sequential MNIST.
+        gamma: Coefficient γ of the restoring force, which sets the frequency;
+            default 2.7.
         epsilon: Damping coefficient ε; default 4.7.
         **kwargs: Arguments of `Cell`.
 
@@ -38,14 +40,16 @@ class CoRNN(Cell):
         ConfigError: `units` is below 1, or `dt` is not above 0.
 
     Reference:
-        Rusch & Mishra, Coupled oscillatory recurrent neural network (coRNN): An accurate
-        and (gradient) stable architecture for learning long time dependencies (2020).
+        Rusch & Mishra, Coupled oscillatory recurrent neural network (coRNN): An
+        accurate and (gradient) stable architecture for learning long time
+        dependencies (2020).
         https://arxiv.org/abs/2010.00951
 
     Example:
         >>> import numpy as np
         >>> from seqtasks import cells, layers
-        >>> outputs, (y, z) = layers.Recurrent(cells.CoRNN(8, dt=0.1))(np.zeros((2, 5, 3), "float32"))
+        >>> x = np.zeros((2, 5, 3), "float32")
+        >>> outputs, (y, z) = layers.Recurrent(cells.CoRNN(8, dt=0.1))(x)
         >>> tuple(outputs.shape), tuple(y.shape), tuple(z.shape)
         ((2, 5, 8), (2, 8), (2, 8))
     """

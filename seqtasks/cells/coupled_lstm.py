@@ -19,26 +19,26 @@ class CoupledLSTM(Cell):
         c_t &= \sigma(f) \odot c_{t-1} + (1 - \sigma(f)) \odot \tanh(g) \\
         h_t &= \sigma(o) \odot \tanh(c_t)
 
-    W is `(features, 3 * units)`, U is `(units, 3 * units)` and b is `(3 * units,)`, with
-    blocks in the gate order f, g, o. Two differences to the paper: there are no peephole
-    connections, and the forget gate is the trained one, where the paper trains the input
-    gate i = 1 - f.
+    W is `(features, 3 * units)`, U is `(units, 3 * units)` and b is `(3 * units,)`,
+    with blocks in the gate order f, g, o. Two differences to the paper: there are
+    no peephole connections, and the forget gate is the trained one, where the paper
+    trains the input gate i = 1 - f.
 
-    The state h and the memory cell c are `(batch, units)` each and start as zeros; h is
-    also the output.
+    The state h and the memory cell c are `(batch, units)` each and start as zeros;
+    h is also the output.
 
     Args:
         units: Number of hidden units, at least 1.
-        forget_bias: Initial bias of the forget gate; default 1. Above 0, the cell at first
-            keeps more of its memory than it adds.
+        forget_bias: Initial bias of the forget gate; default 1. Above 0, the cell
+            at first keeps more of its memory than it adds.
         **kwargs: Arguments of `Cell`.
 
     Raises:
         ConfigError: `units` is below 1.
 
     Reference:
-        Greff, Srivastava, Koutník, Steunebrink & Schmidhuber, LSTM: A search space odyssey
-        (2015).
+        Greff, Srivastava, Koutník, Steunebrink & Schmidhuber, LSTM: A search space
+        odyssey (2015).
         https://arxiv.org/abs/1503.04069
 
     Example:

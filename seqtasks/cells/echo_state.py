@@ -24,21 +24,22 @@ class EchoState(Cell):
         h_t &= (1 - a) h_{t-1} + a \tanh(x_t W + h_{t-1} R) \\
         y_t &= h_t V + c
 
-    Here a is the leak rate. The input matrix W is `(features, units)` and uniform, the
-    reservoir R is `(units, units)` and sparse; both keep their random initial values. The
-    readout V is `(units, units)` and its bias c `(units,)`. They are trained by gradient
-    descent with the other weights of a model, whereas the paper solves a linear regression.
+    Here a is the leak rate. The input matrix W is `(features, units)` and uniform,
+    the reservoir R is `(units, units)` and sparse; both keep their random initial
+    values. The readout V is `(units, units)` and its bias c `(units,)`. They are
+    trained by gradient descent with the other weights of a model, whereas the paper
+    solves a linear regression.
 
     The state h is `(batch, units)` and starts as zeros. The output is y.
 
     Args:
         units: Number of hidden units, at least 1.
         spectral_radius: Spectral radius of R, above 0; default 0.9.
-        leak: Leak rate a, above 0 and at most 1. The default 1 is a network without leak;
-            smaller values make the state change more slowly.
-        connectivity: Fraction of the entries of R that are not zero, above 0 and at most 1;
-            default 0.1. A sparse R without cycles would have no memory and is replaced by a
-            dense one.
+        leak: Leak rate a, above 0 and at most 1. The default 1 is a network without
+            leak; smaller values make the state change more slowly.
+        connectivity: Fraction of the entries of R that are not zero, above 0 and at
+            most 1; default 0.1. A sparse R without cycles would have no memory and
+            is replaced by a dense one.
         input_scale: Bound of the uniform distribution of W, above 0; default 1.
         **kwargs: Arguments of `Cell`.
 
@@ -47,8 +48,8 @@ class EchoState(Cell):
 
     Reference:
         Jaeger, The "echo state" approach to analysing and training recurrent neural
-        networks (2001); the leak is that of Jaeger, Lukoševičius, Popovici & Siewert,
-        Neural Networks 20 (2007).
+        networks (2001); the leak is that of Jaeger, Lukoševičius, Popovici &
+        Siewert, Neural Networks 20 (2007).
         https://www.ai.rug.nl/minds/uploads/EchoStatesTechRep.pdf
 
     Example:

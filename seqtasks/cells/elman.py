@@ -18,8 +18,9 @@ class Elman(Cell):
         h_t &= \tanh(x_t W + h_{t-1} U + b) \\
         y_t &= \tanh(h_t V + c)
 
-    W is `(features, units)`, U and V are `(units, units)`, b and c are `(units,)`. The cell
-    `simple_rnn` is the recurrent layer alone. Elman's units are logistic, these are tanh.
+    W is `(features, units)`, U and V are `(units, units)`, b and c are `(units,)`.
+    The cell `simple_rnn` is the recurrent layer alone. Elman's units are logistic,
+    these are tanh.
 
     The state h is `(batch, units)` and starts as zeros. The output is y.
 
@@ -37,7 +38,8 @@ class Elman(Cell):
     Example:
         >>> import numpy as np
         >>> from seqtasks import cells, layers
-        >>> outputs, (h,) = layers.Recurrent(cells.Elman(8))(np.zeros((2, 5, 3), "float32"))
+        >>> x = np.zeros((2, 5, 3), "float32")
+        >>> outputs, (h,) = layers.Recurrent(cells.Elman(8))(x)
         >>> tuple(outputs.shape), tuple(h.shape)
         ((2, 5, 8), (2, 8))
     """
@@ -67,8 +69,9 @@ class Jordan(Elman):
         h_t &= \tanh(x_t W + y_{t-1} U + b) \\
         y_t &= \tanh(h_t V + c)
 
-    W is `(features, units)`, U and V are `(units, units)`, b and c are `(units,)`. Jordan's
-    state also holds a decaying trace of earlier outputs, which is left out here.
+    W is `(features, units)`, U and V are `(units, units)`, b and c are `(units,)`.
+    Jordan's state also holds a decaying trace of earlier outputs, which is left out
+    here.
 
     The state y is `(batch, units)`, starts as zeros, and is also the output.
 
@@ -86,7 +89,8 @@ class Jordan(Elman):
     Example:
         >>> import numpy as np
         >>> from seqtasks import cells, layers
-        >>> outputs, (y,) = layers.Recurrent(cells.Jordan(8))(np.zeros((2, 5, 3), "float32"))
+        >>> x = np.zeros((2, 5, 3), "float32")
+        >>> outputs, (y,) = layers.Recurrent(cells.Jordan(8))(x)
         >>> tuple(outputs.shape), tuple(y.shape)
         ((2, 5, 8), (2, 8))
     """

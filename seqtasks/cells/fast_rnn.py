@@ -18,8 +18,8 @@ class FastRNN(Cell):
         \tilde h &= \tanh(x_t W + h_{t-1} U + b) \\
         h_t &= \sigma(\alpha) \tilde h + \sigma(\beta) h_{t-1}
 
-    W is `(features, units)`, U is `(units, units)` and b is `(units,)`. The scalars α and β
-    are `(1,)` and start at -3 and 3.
+    W is `(features, units)`, U is `(units, units)` and b is `(units,)`. The scalars
+    α and β are `(1,)` and start at -3 and 3.
 
     The state h is `(batch, units)`, starts as zeros, and is also the output.
 
@@ -31,14 +31,15 @@ class FastRNN(Cell):
         ConfigError: `units` is below 1.
 
     Reference:
-        Kusupati, Singh, Bhatia, Kumar, Jain & Varma, FastGRNN: A fast, accurate, stable and
-        tiny kilobyte sized gated recurrent neural network (2018).
+        Kusupati, Singh, Bhatia, Kumar, Jain & Varma, FastGRNN: A fast, accurate,
+        stable and tiny kilobyte sized gated recurrent neural network (2018).
         https://arxiv.org/abs/1901.02358
 
     Example:
         >>> import keras
         >>> from seqtasks.cells import FastRNN
-        >>> outputs = keras.layers.RNN(FastRNN(8), return_sequences=True)(keras.random.normal((2, 5, 3)))
+        >>> x = keras.random.normal((2, 5, 3))
+        >>> outputs = keras.layers.RNN(FastRNN(8), return_sequences=True)(x)
         >>> tuple(outputs.shape)
         (2, 5, 8)
     """
@@ -70,9 +71,10 @@ class FastGRNN(Cell):
         z &= \sigma(a + b_z) \qquad \tilde h = \tanh(a + b) \\
         h_t &= (\sigma(\zeta) (1 - z) + \sigma(\nu)) \odot \tilde h + z \odot h_{t-1}
 
-    W is `(features, units)`, U is `(units, units)`, b_z and b are `(units,)`, and b_z
-    starts at 1. The scalars ζ and ν are `(1,)` and start at 1 and -4. The paper also makes
-    W and U sparse and of low rank and quantizes them to bytes, which is left out here.
+    W is `(features, units)`, U is `(units, units)`, b_z and b are `(units,)`, and
+    b_z starts at 1. The scalars ζ and ν are `(1,)` and start at 1 and -4. The paper
+    also makes W and U sparse and of low rank and quantizes them to bytes, which is
+    left out here.
 
     The state h is `(batch, units)`, starts as zeros, and is also the output.
 
@@ -84,8 +86,8 @@ class FastGRNN(Cell):
         ConfigError: `units` is below 1.
 
     Reference:
-        Kusupati, Singh, Bhatia, Kumar, Jain & Varma, FastGRNN: A fast, accurate, stable and
-        tiny kilobyte sized gated recurrent neural network (2018).
+        Kusupati, Singh, Bhatia, Kumar, Jain & Varma, FastGRNN: A fast, accurate,
+        stable and tiny kilobyte sized gated recurrent neural network (2018).
         https://arxiv.org/abs/1901.02358
 
     Example:

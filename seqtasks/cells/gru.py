@@ -20,12 +20,12 @@ class GRU(Cell):
         \tilde h &= \tanh(x_t W_h + b_h + r \odot (h_{t-1} U_h + b'_h)) \\
         h_t &= z \odot h_{t-1} + (1 - z) \odot \tilde h
 
-    W is `(features, 3 * units)`, U is `(units, 3 * units)`, and b and b' are the rows of
-    one weight `(2, 3 * units)`, with blocks in the gate order z, r, h. Shapes and order are
-    those of `keras.layers.GRU`, so weights can be copied between the two. As in Keras and
-    PyTorch, z is the weight of the previous state; in the paper it is that of the
-    candidate. The cell `gru_v1` computes a different function, so its weights cannot be
-    used here.
+    W is `(features, 3 * units)`, U is `(units, 3 * units)`, and b and b' are the
+    rows of one weight `(2, 3 * units)`, with blocks in the gate order z, r, h.
+    Shapes and order are those of `keras.layers.GRU`, so weights can be copied
+    between the two. As in Keras and PyTorch, z is the weight of the previous state;
+    in the paper it is that of the candidate. The cell `gru_v1` computes a different
+    function, so its weights cannot be used here.
 
     The state h is `(batch, units)`, starts as zeros, and is also the output.
 
@@ -37,18 +37,21 @@ class GRU(Cell):
         ConfigError: `units` is below 1.
 
     Reference:
-        Chung, Gulcehre, Cho & Bengio, Empirical evaluation of gated recurrent neural
-        networks on sequence modeling (2014); the reset gate is applied as in cuDNN: Chetlur
-        et al. (2014), arXiv:1410.0759.
+        Chung, Gulcehre, Cho & Bengio, Empirical evaluation of gated recurrent
+        neural networks on sequence modeling (2014); the reset gate is applied as in
+        cuDNN: Chetlur et al. (2014), arXiv:1410.0759.
         https://arxiv.org/abs/1412.3555
 
     Example:
         >>> import numpy as np
         >>> from seqtasks import cells, layers
         >>> mask = np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]], bool)
-        >>> outputs, (h,) = layers.Recurrent(cells.GRU(8))(np.ones((2, 5, 3), "float32"), mask=mask)
-        >>> tuple(outputs.shape), tuple(h.shape), float(outputs[0, 3, 0])  # outputs of masked steps are zero
-        ((2, 5, 8), (2, 8), 0.0)
+        >>> x = np.ones((2, 5, 3), "float32")
+        >>> outputs, (h,) = layers.Recurrent(cells.GRU(8))(x, mask=mask)
+        >>> tuple(outputs.shape), tuple(h.shape)
+        ((2, 5, 8), (2, 8))
+        >>> float(outputs[0, 3, 0])  # outputs of masked steps are zero
+        0.0
     """
 
     native_loop = "gru"
@@ -83,8 +86,8 @@ class GRUv1(Cell):
         \tilde h &= \tanh(x_t W_h + (r \odot h_{t-1}) U_h + b_h) \\
         h_t &= z \odot h_{t-1} + (1 - z) \odot \tilde h
 
-    W is `(features, 3 * units)`, U is `(units, 3 * units)` and b is `(3 * units,)`, with
-    blocks in the gate order z, r, h. Shapes and order are those of
+    W is `(features, 3 * units)`, U is `(units, 3 * units)` and b is `(3 * units,)`,
+    with blocks in the gate order z, r, h. Shapes and order are those of
     `keras.layers.GRU(reset_after=False)`, so weights can be copied between the two.
 
     The state h is `(batch, units)`, starts as zeros, and is also the output.

@@ -18,29 +18,30 @@ class IndRNN(Cell):
 
     .. math:: h_t = \mathrm{relu}(x_t W + u \odot h_{t-1} + b)
 
-    W is `(features, units)`, u and b are `(units,)`. The recurrent weights u start uniform
-    between 0 and 1, or between 0 and `bound` if that is smaller.
+    W is `(features, units)`, u and b are `(units,)`. The recurrent weights u start
+    uniform between 0 and 1, or between 0 and `bound` if that is smaller.
 
     The state h is `(batch, units)`, starts as zeros, and is also the output.
 
     Args:
         units: Number of hidden units, at least 1.
-        bound: Largest absolute value of u, above 0; u is clipped to it after each update.
-            Default 1. The paper uses 2^(1/T) for sequences of T steps.
+        bound: Largest absolute value of u, above 0; u is clipped to it after each
+            update. Default 1. The paper uses 2^(1/T) for sequences of T steps.
         **kwargs: Arguments of `Cell`.
 
     Raises:
         ConfigError: `units` is below 1, or `bound` is not above 0.
 
     Reference:
-        Li, Li, Cook, Zhu & Gao, Independently recurrent neural network (IndRNN): Building a
-        longer and deeper RNN (2018).
+        Li, Li, Cook, Zhu & Gao, Independently recurrent neural network (IndRNN):
+        Building a longer and deeper RNN (2018).
         https://arxiv.org/abs/1803.04831
 
     Example:
         >>> import numpy as np
         >>> from seqtasks import cells, layers
-        >>> outputs, (h,) = layers.Recurrent(cells.IndRNN(8, bound=2 ** (1 / 5)))(np.zeros((2, 5, 3), "float32"))
+        >>> x = np.zeros((2, 5, 3), "float32")
+        >>> outputs, (h,) = layers.Recurrent(cells.IndRNN(8, bound=2 ** (1 / 5)))(x)
         >>> tuple(outputs.shape), tuple(h.shape)
         ((2, 5, 8), (2, 8))
     """

@@ -21,30 +21,32 @@ class IntersectionRNN(Cell):
         y_t &= k \odot (x_t V) + (1 - k) \odot \tilde y \\
         h_t &= g \odot h_{t-1} + (1 - g) \odot \tilde h
 
-    W is `(features, 4 * units)`, U is `(units, 4 * units)` and b is `(4 * units,)`, with
-    blocks in the order y, h, k, g; V is `(features, units)`. The depth gate k of the paper
-    passes x itself, which needs as many features as units; here it passes x V.
+    W is `(features, 4 * units)`, U is `(units, 4 * units)` and b is `(4 * units,)`,
+    with blocks in the order y, h, k, g; V is `(features, units)`. The depth gate k
+    of the paper passes x itself, which needs as many features as units; here it
+    passes x V.
 
     The state h is `(batch, units)` and starts as zeros. The output is y.
 
     Args:
         units: Number of hidden units, at least 1.
-        gate_bias: Initial bias of both gates; default 1. Above 0, they at first pass more
-            of x V and of the previous state than of the new candidates.
+        gate_bias: Initial bias of both gates; default 1. Above 0, they at first
+            pass more of x V and of the previous state than of the new candidates.
         **kwargs: Arguments of `Cell`.
 
     Raises:
         ConfigError: `units` is below 1.
 
     Reference:
-        Collins, Sohl-Dickstein & Sussillo, Capacity and trainability in recurrent neural
-        networks (2016).
+        Collins, Sohl-Dickstein & Sussillo, Capacity and trainability in recurrent
+        neural networks (2016).
         https://arxiv.org/abs/1611.09913
 
     Example:
         >>> import numpy as np
         >>> from seqtasks import cells, layers
-        >>> outputs, (h,) = layers.Recurrent(cells.IntersectionRNN(8))(np.zeros((2, 5, 3), "float32"))
+        >>> x = np.zeros((2, 5, 3), "float32")
+        >>> outputs, (h,) = layers.Recurrent(cells.IntersectionRNN(8))(x)
         >>> tuple(outputs.shape), tuple(h.shape)
         ((2, 5, 8), (2, 8))
     """

@@ -17,18 +17,18 @@ class IRNN(Cell):
 
     .. math:: h_t = \max(0, x_t W + h_{t-1} U + b)
 
-    W is `(features, units)`, U is `(units, units)` and b is `(units,)`. U starts as `scale`
-    times the identity, W as normal with standard deviation 0.001, and b as zeros, so with
-    `scale` 1 the state is at first kept as it is.
+    W is `(features, units)`, U is `(units, units)` and b is `(units,)`. U starts as
+    `scale` times the identity, W as normal with standard deviation 0.001, and b as
+    zeros, so with `scale` 1 the state is at first kept as it is.
 
     The state h is `(batch, units)`, starts as zeros, and is also the output.
 
     Args:
         units: Number of hidden units, at least 1.
-        scale: Initial diagonal of U; default 1. The paper uses less, such as 0.01, for
-            tasks that need no long memory.
-        kernel_initializer: Initializer of W; None: normal with standard deviation 0.001, as
-            in the paper.
+        scale: Initial diagonal of U; default 1. The paper uses less, such as 0.01,
+            for tasks that need no long memory.
+        kernel_initializer: Initializer of W; None: normal with standard deviation
+            0.001, as in the paper.
         recurrent_initializer: Initializer of U; None: the scaled identity.
         **kwargs: Arguments of `Cell`.
 
@@ -36,8 +36,8 @@ class IRNN(Cell):
         ConfigError: `units` is below 1.
 
     Reference:
-        Le, Jaitly & Hinton, A simple way to initialize recurrent networks of rectified
-        linear units (2015).
+        Le, Jaitly & Hinton, A simple way to initialize recurrent networks of
+        rectified linear units (2015).
         https://arxiv.org/abs/1504.00941
 
     Example:

@@ -18,16 +18,17 @@ class JANET(Cell):
         f, c &= x_t W + h_{t-1} U + b \\
         h_t &= \sigma(f) \odot h_{t-1} + (1 - \sigma(f - \beta)) \odot \tanh(c)
 
-    W is `(features, 2 * units)`, U is `(units, 2 * units)` and b is `(2 * units,)`, with
-    blocks in the order f, c. The paper draws the initial forget biases as the logarithms of
-    random times up to the sequence length (chrono initialization); here they are all equal.
+    W is `(features, 2 * units)`, U is `(units, 2 * units)` and b is `(2 * units,)`,
+    with blocks in the order f, c. The paper draws the initial forget biases as the
+    logarithms of random times up to the sequence length (chrono initialization);
+    here they are all equal.
 
     The state h is `(batch, units)`, starts as zeros, and is also the output.
 
     Args:
         units: Number of hidden units, at least 1.
-        beta: Offset β of the forget gate in the weight of the candidate; default 1. Above
-            0, the candidate has more weight than 1 - σ(f).
+        beta: Offset β of the forget gate in the weight of the candidate; default 1.
+            Above 0, the candidate has more weight than 1 - σ(f).
         forget_bias: Initial bias of the forget gate; default 1.
         **kwargs: Arguments of `Cell`.
 
@@ -35,14 +36,15 @@ class JANET(Cell):
         ConfigError: `units` is below 1.
 
     Reference:
-        van der Westhuizen & Lasenby, The unreasonable effectiveness of the forget gate
-        (2018).
+        van der Westhuizen & Lasenby, The unreasonable effectiveness of the forget
+        gate (2018).
         https://arxiv.org/abs/1804.04849
 
     Example:
         >>> import numpy as np
         >>> from seqtasks import cells, layers
-        >>> outputs, (h,) = layers.Recurrent(cells.JANET(8, forget_bias=3.0))(np.zeros((2, 5, 3), "float32"))
+        >>> x = np.zeros((2, 5, 3), "float32")
+        >>> outputs, (h,) = layers.Recurrent(cells.JANET(8, forget_bias=3.0))(x)
         >>> tuple(outputs.shape), tuple(h.shape)
         ((2, 5, 8), (2, 8))
     """

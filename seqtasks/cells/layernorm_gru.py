@@ -22,10 +22,10 @@ class LayerNormGRU(Cell):
         \tilde h &= \tanh(v_h + r \odot u_h) \\
         h_t &= (1 - z) \odot h_{t-1} + z \odot \tilde h
 
-    W is `(features, 3 * units)`, U is `(units, 3 * units)`, and b and the gains α_x and α_h
-    are `(3 * units,)`, with blocks in the order z, r, h. L, defined at `layernorm_lstm`,
-    normalizes z and r together and h separately. The paper has one bias for each
-    normalization; here b stands for both.
+    W is `(features, 3 * units)`, U is `(units, 3 * units)`, and b and the gains α_x
+    and α_h are `(3 * units,)`, with blocks in the order z, r, h. L, defined at
+    `layernorm_lstm`, normalizes z and r together and h separately. The paper has
+    one bias for each normalization; here b stands for both.
 
     The state h is `(batch, units)`, starts as zeros, and is also the output.
 
@@ -44,7 +44,8 @@ class LayerNormGRU(Cell):
     Example:
         >>> import keras
         >>> from seqtasks.cells import LayerNormGRU
-        >>> outputs = keras.layers.RNN(LayerNormGRU(8), return_sequences=True)(keras.random.normal((2, 5, 3)))
+        >>> x = keras.random.normal((2, 5, 3))
+        >>> outputs = keras.layers.RNN(LayerNormGRU(8), return_sequences=True)(x)
         >>> tuple(outputs.shape)
         (2, 5, 8)
     """

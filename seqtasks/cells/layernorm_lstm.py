@@ -35,13 +35,13 @@ class LayerNormLSTM(Cell):
         h_t &= \sigma(o) \odot \tanh(\alpha_c \odot L(c_t) + \beta_c) \\
         L(v) &= (v - \mathrm{mean}(v)) / \sqrt{\mathrm{var}(v) + \epsilon}
 
-    W is `(features, 4 * units)`, U is `(units, 4 * units)`, b and the gains α_x and α_h are
-    `(4 * units,)`, with blocks in the gate order i, f, g, o; α_c and β_c are `(units,)`. L
-    normalizes all four blocks together. The paper has one bias for each of the first two
-    normalizations; here b stands for both.
+    W is `(features, 4 * units)`, U is `(units, 4 * units)`, b and the gains α_x and
+    α_h are `(4 * units,)`, with blocks in the gate order i, f, g, o; α_c and β_c
+    are `(units,)`. L normalizes all four blocks together. The paper has one bias
+    for each of the first two normalizations; here b stands for both.
 
-    The state h and the memory cell c are `(batch, units)` each and start as zeros; h is
-    also the output.
+    The state h and the memory cell c are `(batch, units)` each and start as zeros;
+    h is also the output.
 
     Args:
         units: Number of hidden units, at least 1.
@@ -59,7 +59,8 @@ class LayerNormLSTM(Cell):
     Example:
         >>> import numpy as np
         >>> from seqtasks import cells, layers
-        >>> outputs, (h, c) = layers.Recurrent(cells.LayerNormLSTM(8))(np.zeros((2, 5, 3), "float32"))
+        >>> x = np.zeros((2, 5, 3), "float32")
+        >>> outputs, (h, c) = layers.Recurrent(cells.LayerNormLSTM(8))(x)
         >>> tuple(outputs.shape), tuple(h.shape), tuple(c.shape)
         ((2, 5, 8), (2, 8), (2, 8))
     """

@@ -20,11 +20,12 @@ class LEM(Cell):
         z_t &= (1 - d_1) \odot z_{t-1} + d_1 \odot \tanh(x_t W_z + y_{t-1} U_z + b_z) \\
         y_t &= (1 - d_2) \odot y_{t-1} + d_2 \odot \tanh(x_t W_y + z_t U_y + b_y)
 
-    W is `(features, 4 * units)` and b is `(4 * units,)`, with blocks in the order 1, 2, z,
-    y; U is `(units, 3 * units)`, with blocks in the order 1, 2, z, and U_y is
-    `(units, units)`.
+    W is `(features, 4 * units)` and b is `(4 * units,)`, with blocks in the order
+    1, 2, z, y; U is `(units, 3 * units)`, with blocks in the order 1, 2, z, and U_y
+    is `(units, units)`.
 
-    The states y and z are `(batch, units)` each and start as zeros; y is also the output.
+    The states y and z are `(batch, units)` each and start as zeros; y is also the
+    output.
 
     Args:
         units: Number of hidden units, at least 1.
@@ -35,14 +36,15 @@ class LEM(Cell):
         ConfigError: `units` is below 1, or `dt` is not above 0.
 
     Reference:
-        Rusch, Mishra, Erichson & Mahoney, Long expressive memory for sequence modeling
-        (2021).
+        Rusch, Mishra, Erichson & Mahoney, Long expressive memory for sequence
+        modeling (2021).
         https://arxiv.org/abs/2110.04744
 
     Example:
         >>> import numpy as np
         >>> from seqtasks import cells, layers
-        >>> outputs, (y, z) = layers.Recurrent(cells.LEM(8, dt=0.5))(np.zeros((2, 5, 3), "float32"))
+        >>> x = np.zeros((2, 5, 3), "float32")
+        >>> outputs, (y, z) = layers.Recurrent(cells.LEM(8, dt=0.5))(x)
         >>> tuple(outputs.shape), tuple(y.shape), tuple(z.shape)
         ((2, 5, 8), (2, 8), (2, 8))
     """

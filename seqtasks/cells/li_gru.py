@@ -19,9 +19,10 @@ class LiGRU(Cell):
         \tilde h &= \max(0, x_t W_h + h_{t-1} U_h + b_h) \\
         h_t &= z \odot h_{t-1} + (1 - z) \odot \tilde h
 
-    W is `(features, 2 * units)`, U is `(units, 2 * units)` and b is `(2 * units,)`, with
-    blocks in the order z, h. The paper applies batch normalization to x W, which is left
-    out here. Without it the rectified state may grow without bound, so clip the gradient.
+    W is `(features, 2 * units)`, U is `(units, 2 * units)` and b is `(2 * units,)`,
+    with blocks in the order z, h. The paper applies batch normalization to x W,
+    which is left out here. Without it the rectified state may grow without bound,
+    so clip the gradient.
 
     The state h is `(batch, units)`, starts as zeros, and is also the output.
 

@@ -19,9 +19,9 @@ class LightRU(Cell):
         f &= \sigma(x_t W_f + h_{t-1} U + b_f) \\
         h_t &= (1 - f) \odot h_{t-1} + f \odot \tilde h
 
-    W is `(features, 2 * units)` and b is `(2 * units,)`, with blocks in the order h, f; U
-    is `(units, units)`. The bias b_h is an addition. The cell that is called `lru` here is
-    the linear recurrent unit.
+    W is `(features, 2 * units)` and b is `(2 * units,)`, with blocks in the order
+    h, f; U is `(units, units)`. The bias b_h is an addition. The cell that is
+    called `lru` here is the linear recurrent unit.
 
     The state h is `(batch, units)`, starts as zeros, and is also the output.
 
@@ -33,14 +33,16 @@ class LightRU(Cell):
         ConfigError: `units` is below 1.
 
     Reference:
-        Ye, Zhang, Liu, Li, Chang & Zheng, Light recurrent unit: Towards an interpretable
-        recurrent neural network for modeling long-range dependency (2024).
+        Ye, Zhang, Liu, Li, Chang & Zheng, Light recurrent unit: Towards an
+        interpretable recurrent neural network for modeling long-range dependency
+        (2024).
         https://www.mdpi.com/2079-9292/13/16/3204
 
     Example:
         >>> import keras
         >>> from seqtasks.cells import LightRU
-        >>> output = keras.layers.RNN(LightRU(8))(keras.random.normal((2, 5, 3)))
+        >>> x = keras.random.normal((2, 5, 3))
+        >>> output = keras.layers.RNN(LightRU(8))(x)
         >>> tuple(output.shape)
         (2, 8)
     """

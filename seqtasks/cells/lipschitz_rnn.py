@@ -20,8 +20,9 @@ class LipschitzRNN(Cell):
         S(M) &= (1 - \beta)(M + M^\top) + \beta (M - M^\top) - \gamma I \\
         h_t &= h_{t-1} + \epsilon (h_{t-1} S(A)^\top + \tanh(h_{t-1} S(U)^\top + x_t W + b))
 
-    W is `(features, units)`, A and U are `(units, units)`, and b is `(units,)`. The paper
-    allows different β and γ for A and U; here both use the same, as in the authors' code.
+    W is `(features, units)`, A and U are `(units, units)`, and b is `(units,)`. The
+    paper allows different β and γ for A and U; here both use the same, as in the
+    authors' code.
 
     The state h is `(batch, units)`, starts as zeros, and is also the output.
 
@@ -31,23 +32,25 @@ class LipschitzRNN(Cell):
             (antisymmetric part only); default 0.75.
         gamma: Diffusion constant γ; default 0.001.
         epsilon: Step size ε of the Euler method, above 0; default 0.03.
-        recurrent_initializer: Initializer of A and U; None: normal with standard deviation
-            1 / units, because with orthogonal matrices the state grows by 1.5 % per step.
+        recurrent_initializer: Initializer of A and U; None: normal with standard
+            deviation 1 / units, because with orthogonal matrices the state grows by
+            1.5 % per step.
         **kwargs: Arguments of `Cell`.
 
     Raises:
-        ConfigError: `units` is below 1, `beta` is not from 0 to 1, or `epsilon` is not
-            above 0.
+        ConfigError: `units` is below 1, `beta` is not from 0 to 1, or `epsilon` is
+            not above 0.
 
     Reference:
-        Erichson, Azencot, Queiruga, Hodgkinson & Mahoney, Lipschitz recurrent neural
-        networks (2020).
+        Erichson, Azencot, Queiruga, Hodgkinson & Mahoney, Lipschitz recurrent
+        neural networks (2020).
         https://arxiv.org/abs/2006.12070
 
     Example:
         >>> import numpy as np
         >>> from seqtasks import cells, layers
-        >>> outputs, (h,) = layers.Recurrent(cells.LipschitzRNN(8, beta=0.65))(np.zeros((2, 5, 3), "float32"))
+        >>> x = np.zeros((2, 5, 3), "float32")
+        >>> outputs, (h,) = layers.Recurrent(cells.LipschitzRNN(8, beta=0.65))(x)
         >>> tuple(outputs.shape), tuple(h.shape)
         ((2, 5, 8), (2, 8))
     """

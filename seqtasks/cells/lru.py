@@ -24,15 +24,15 @@ class LRU(Cell):
         h_t &= \lambda \odot h_{t-1} + e^\gamma \odot (x_t B) \\
         y_t &= \mathrm{Re}(h_t C) + x_t D
 
-    ν, θ and γ are `(units,)`; B and D are `(features, units)` and C is `(units, units)`.
-    The real and imaginary parts of B and C are separate weights. λ starts uniform on a ring
-    in the complex plane, and γ at log √(1 - |λ|²). The paper's D is diagonal, which needs
-    as many units as features. The paper also puts a nonlinear layer after each such cell,
-    which is not part of this one.
+    ν, θ and γ are `(units,)`; B and D are `(features, units)` and C is
+    `(units, units)`. The real and imaginary parts of B and C are separate weights.
+    λ starts uniform on a ring in the complex plane, and γ at log √(1 - |λ|²). The
+    paper's D is diagonal, which needs as many units as features. The paper also
+    puts a nonlinear layer after each such cell, which is not part of this one.
 
-    The states re and im, the real and imaginary parts of h, are `(batch, units)` each and
-    start as zeros. The output is y. The cell is linear in its state, so engine `parallel`
-    can run it.
+    The states re and im, the real and imaginary parts of h, are `(batch, units)`
+    each and start as zeros. The output is y. The cell is linear in its state, so
+    engine `parallel` can run it.
 
     Args:
         units: Number of hidden units, at least 1.
@@ -45,8 +45,8 @@ class LRU(Cell):
         ConfigError: `units` is below 1, or an option is out of its range.
 
     Reference:
-        Orvieto, Smith, Gu, Fernando, Gulcehre, Pascanu & De, Resurrecting recurrent neural
-        networks for long sequences (2023).
+        Orvieto, Smith, Gu, Fernando, Gulcehre, Pascanu & De, Resurrecting recurrent
+        neural networks for long sequences (2023).
         https://arxiv.org/abs/2303.06349
 
     Example:

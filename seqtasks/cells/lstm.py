@@ -20,32 +20,34 @@ class LSTM(Cell):
         c_t &= \sigma(f) \odot c_{t-1} + \sigma(i) \odot \tanh(g) \\
         h_t &= \sigma(o) \odot \tanh(c_t)
 
-    W is `(features, 4 * units)`, U is `(units, 4 * units)` and b is `(4 * units,)`, with
-    blocks in the gate order i, f, g, o. Shapes and order are those of `keras.layers.LSTM`,
-    so weights can be copied between the two. The cell `original_lstm` is the LSTM of 1997,
-    without forget gate.
+    W is `(features, 4 * units)`, U is `(units, 4 * units)` and b is `(4 * units,)`,
+    with blocks in the gate order i, f, g, o. Shapes and order are those of
+    `keras.layers.LSTM`, so weights can be copied between the two. The cell
+    `original_lstm` is the LSTM of 1997, without forget gate.
 
-    The state h and the memory cell c are `(batch, units)` each and start as zeros; h is
-    also the output.
+    The state h and the memory cell c are `(batch, units)` each and start as zeros;
+    h is also the output.
 
     Args:
         units: Number of hidden units, at least 1.
-        forget_bias: Initial bias of the forget gate; default 1. It is the initial value of
-            a trained weight, unlike the constant that TensorFlow 1 added at every step.
+        forget_bias: Initial bias of the forget gate; default 1. It is the initial
+            value of a trained weight, unlike the constant that TensorFlow 1 added
+            at every step.
         **kwargs: Arguments of `Cell`.
 
     Raises:
         ConfigError: `units` is below 1.
 
     Reference:
-        Gers, Schmidhuber & Cummins, Learning to forget: Continual prediction with LSTM
-        (2000).
+        Gers, Schmidhuber & Cummins, Learning to forget: Continual prediction with
+        LSTM (2000).
         https://doi.org/10.1162/089976600300015015
 
     Example:
         >>> import numpy as np
         >>> from seqtasks import cells, layers
-        >>> outputs, (h, c) = layers.Recurrent(cells.LSTM(8))(np.zeros((2, 5, 3), "float32"))
+        >>> x = np.zeros((2, 5, 3), "float32")
+        >>> outputs, (h, c) = layers.Recurrent(cells.LSTM(8))(x)
         >>> tuple(outputs.shape), tuple(h.shape), tuple(c.shape)
         ((2, 5, 8), (2, 8), (2, 8))
     """

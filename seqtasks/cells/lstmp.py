@@ -20,13 +20,13 @@ class LSTMP(Cell):
         c_t &= \sigma(f) \odot c_{t-1} + \sigma(i) \odot \tanh(g) \\
         h_t &= (\sigma(o) \odot \tanh(c_t)) P
 
-    W is `(features, 4 * units)`, U is `(width, 4 * units)` and b is `(4 * units,)`, with
-    blocks in the gate order i, f, g, o; P is `(units, width)`. Unlike in the paper, there
-    are no peephole connections and no second, non-recurrent projection; it is the form of
-    `proj_size` in PyTorch.
+    W is `(features, 4 * units)`, U is `(width, 4 * units)` and b is `(4 * units,)`,
+    with blocks in the gate order i, f, g, o; P is `(units, width)`. Unlike in the
+    paper, there are no peephole connections and no second, non-recurrent
+    projection; it is the form of `proj_size` in PyTorch.
 
-    The states are h, `(batch, width)`, and the memory cell c, `(batch, units)`. Both start
-    as zeros; h is also the output.
+    The states are h, `(batch, width)`, and the memory cell c, `(batch, units)`.
+    Both start as zeros; h is also the output.
 
     Args:
         units: Number of units of the memory cell, at least 1.
@@ -38,14 +38,15 @@ class LSTMP(Cell):
         ConfigError: `units` is below 1, or `projection` is negative.
 
     Reference:
-        Sak, Senior & Beaufays, Long short-term memory based recurrent neural network
-        architectures for large vocabulary speech recognition (2014).
+        Sak, Senior & Beaufays, Long short-term memory based recurrent neural
+        network architectures for large vocabulary speech recognition (2014).
         https://arxiv.org/abs/1402.1128
 
     Example:
         >>> import numpy as np
         >>> from seqtasks import cells, layers
-        >>> outputs, (h, c) = layers.Recurrent(cells.LSTMP(8, projection=3))(np.zeros((2, 5, 3), "float32"))
+        >>> x = np.zeros((2, 5, 3), "float32")
+        >>> outputs, (h, c) = layers.Recurrent(cells.LSTMP(8, projection=3))(x)
         >>> tuple(outputs.shape), tuple(h.shape), tuple(c.shape)
         ((2, 5, 3), (2, 3), (2, 8))
     """

@@ -25,11 +25,11 @@ class MCLSTM(Cell):
         h_t &= \sigma(o) \odot \tanh(c_t) \\
         v_t &= \sigma(q) \odot \tanh(c_t)
 
-    W is `(features, 5 * units)`, U is `(units, 5 * units)` and b is `(5 * units,)`, with
-    blocks in the order f, i, o, q, g; the paper calls q and g m and n.
+    W is `(features, 5 * units)`, U is `(units, 5 * units)` and b is `(5 * units,)`,
+    with blocks in the order f, i, o, q, g; the paper calls q and g m and n.
 
-    The state v and the memory cell c are `(batch, units)` each and start as zeros. The
-    output is h, which is not a state.
+    The state v and the memory cell c are `(batch, units)` each and start as zeros.
+    The output is h, which is not a state.
 
     Args:
         units: Number of hidden units, at least 1.
@@ -46,7 +46,8 @@ class MCLSTM(Cell):
     Example:
         >>> import numpy as np
         >>> from seqtasks import cells, layers
-        >>> outputs, (v, c) = layers.Recurrent(cells.MCLSTM(8))(np.zeros((2, 5, 3), "float32"))
+        >>> x = np.zeros((2, 5, 3), "float32")
+        >>> outputs, (v, c) = layers.Recurrent(cells.MCLSTM(8))(x)
         >>> tuple(outputs.shape), tuple(v.shape), tuple(c.shape)
         ((2, 5, 8), (2, 8), (2, 8))
     """

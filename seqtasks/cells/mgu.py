@@ -19,8 +19,8 @@ class MGU(Cell):
         \tilde h &= \tanh(x_t W_h + (f \odot h_{t-1}) U_h + b_h) \\
         h_t &= (1 - f) \odot h_{t-1} + f \odot \tilde h
 
-    W is `(features, 2 * units)`, U is `(units, 2 * units)` and b is `(2 * units,)`, with
-    blocks in the order f, h.
+    W is `(features, 2 * units)`, U is `(units, 2 * units)` and b is `(2 * units,)`,
+    with blocks in the order f, h.
 
     The state h is `(batch, units)`, starts as zeros, and is also the output.
 
@@ -32,7 +32,8 @@ class MGU(Cell):
         ConfigError: `units` is below 1.
 
     Reference:
-        Zhou, Wu, Zhang & Zhou, Minimal gated unit for recurrent neural networks (2016).
+        Zhou, Wu, Zhang & Zhou, Minimal gated unit for recurrent neural networks
+        (2016).
         https://arxiv.org/abs/1603.09420
 
     Example:
@@ -70,8 +71,8 @@ class MGU1(Cell):
         \tilde h &= \tanh(x_t W + (f \odot h_{t-1}) U_h + b_h) \\
         h_t &= (1 - f) \odot h_{t-1} + f \odot \tilde h
 
-    W is `(features, units)`, U is `(units, 2 * units)` and b is `(2 * units,)`, with blocks
-    in the order f, h.
+    W is `(features, units)`, U is `(units, 2 * units)` and b is `(2 * units,)`,
+    with blocks in the order f, h.
 
     The state h is `(batch, units)`, starts as zeros, and is also the output.
 
@@ -83,8 +84,8 @@ class MGU1(Cell):
         ConfigError: `units` is below 1.
 
     Reference:
-        Heck & Salem, Simplified minimal gated unit variations for recurrent neural networks
-        (2017).
+        Heck & Salem, Simplified minimal gated unit variations for recurrent neural
+        networks (2017).
         https://arxiv.org/abs/1701.03452
 
     Example:
@@ -122,8 +123,8 @@ class MGU2(Cell):
         \tilde h &= \tanh(x_t W + (f \odot h_{t-1}) U_h + b) \\
         h_t &= (1 - f) \odot h_{t-1} + f \odot \tilde h
 
-    W is `(features, units)`, U is `(units, 2 * units)`, with blocks in the order f, h, and
-    b is `(units,)`.
+    W is `(features, units)`, U is `(units, 2 * units)`, with blocks in the order f,
+    h, and b is `(units,)`.
 
     The state h is `(batch, units)`, starts as zeros, and is also the output.
 
@@ -135,8 +136,8 @@ class MGU2(Cell):
         ConfigError: `units` is below 1.
 
     Reference:
-        Heck & Salem, Simplified minimal gated unit variations for recurrent neural networks
-        (2017).
+        Heck & Salem, Simplified minimal gated unit variations for recurrent neural
+        networks (2017).
         https://arxiv.org/abs/1701.03452
 
     Example:
@@ -174,8 +175,8 @@ class MGU3(Cell):
         \tilde h &= \tanh(x_t W + (f \odot h_{t-1}) U + b_h) \\
         h_t &= (1 - f) \odot h_{t-1} + f \odot \tilde h
 
-    W is `(features, units)`, U is `(units, units)` and b is `(2 * units,)`, with blocks in
-    the order f, h.
+    W is `(features, units)`, U is `(units, units)` and b is `(2 * units,)`, with
+    blocks in the order f, h.
 
     The state h is `(batch, units)`, starts as zeros, and is also the output.
 
@@ -187,8 +188,8 @@ class MGU3(Cell):
         ConfigError: `units` is below 1.
 
     Reference:
-        Heck & Salem, Simplified minimal gated unit variations for recurrent neural networks
-        (2017).
+        Heck & Salem, Simplified minimal gated unit variations for recurrent neural
+        networks (2017).
         https://arxiv.org/abs/1701.03452
 
     Example:

@@ -18,10 +18,11 @@ class MinGRU(Cell):
         z, \tilde h &= x_t W + b \\
         h_t &= (1 - \sigma(z)) \odot h_{t-1} + \sigma(z) \odot \tilde h
 
-    W is `(features, 2 * units)` and b is `(2 * units,)`, with blocks in the order z, h.
+    W is `(features, 2 * units)` and b is `(2 * units,)`, with blocks in the order
+    z, h.
 
-    The state h is `(batch, units)`, starts as zeros, and is also the output. The cell is
-    linear in its state, so engine `parallel` can run it.
+    The state h is `(batch, units)`, starts as zeros, and is also the output. The
+    cell is linear in its state, so engine `parallel` can run it.
 
     Args:
         units: Number of hidden units, at least 1.
@@ -37,7 +38,7 @@ class MinGRU(Cell):
     Example:
         >>> import numpy as np
         >>> from seqtasks import cells, layers
-        >>> layer = layers.Recurrent(cells.MinGRU(8), engine="parallel")  # all time steps at once
+        >>> layer = layers.Recurrent(cells.MinGRU(8), engine="parallel")
         >>> outputs, (h,) = layer(np.zeros((2, 5, 3), "float32"))
         >>> tuple(outputs.shape), tuple(h.shape)
         ((2, 5, 8), (2, 8))

@@ -19,11 +19,12 @@ class MinLSTM(Cell):
         f' &= \sigma(f) / (\sigma(f) + \sigma(i)) \\
         h_t &= f' \odot h_{t-1} + (1 - f') \odot \tilde h
 
-    W is `(features, 3 * units)` and b is `(3 * units,)`, with blocks in the order f, i, h.
-    f' is computed directly from f and i, because σ(f) and σ(i) may both underflow to zero.
+    W is `(features, 3 * units)` and b is `(3 * units,)`, with blocks in the order
+    f, i, h. f' is computed directly from f and i, because σ(f) and σ(i) may both
+    underflow to zero.
 
-    The state h is `(batch, units)`, starts as zeros, and is also the output. The cell is
-    linear in its state, so engine `parallel` can run it.
+    The state h is `(batch, units)`, starts as zeros, and is also the output. The
+    cell is linear in its state, so engine `parallel` can run it.
 
     Args:
         units: Number of hidden units, at least 1.
@@ -39,7 +40,8 @@ class MinLSTM(Cell):
     Example:
         >>> import keras
         >>> from seqtasks.cells import MinLSTM
-        >>> outputs = keras.layers.RNN(MinLSTM(8), return_sequences=True)(keras.random.normal((2, 5, 3)))
+        >>> x = keras.random.normal((2, 5, 3))
+        >>> outputs = keras.layers.RNN(MinLSTM(8), return_sequences=True)(x)
         >>> tuple(outputs.shape)
         (2, 5, 8)
     """

@@ -19,8 +19,9 @@ class MinimalRNN(Cell):
         u &= \sigma(h_{t-1} U + z V + b_u) \\
         h_t &= u \odot h_{t-1} + (1 - u) \odot z
 
-    W is `(features, units)`, U and V are `(units, units)`, b and b_u are `(units,)`. In the
-    paper, z is the output of any network that encodes the input; here it is one layer.
+    W is `(features, units)`, U and V are `(units, units)`, b and b_u are
+    `(units,)`. In the paper, z is the output of any network that encodes the input;
+    here it is one layer.
 
     The state h is `(batch, units)`, starts as zeros, and is also the output.
 
@@ -32,14 +33,15 @@ class MinimalRNN(Cell):
         ConfigError: `units` is below 1.
 
     Reference:
-        Chen, MinimalRNN: Toward more interpretable and trainable recurrent neural networks
-        (2017).
+        Chen, MinimalRNN: Toward more interpretable and trainable recurrent neural
+        networks (2017).
         https://arxiv.org/abs/1711.06788
 
     Example:
         >>> import numpy as np
         >>> from seqtasks import cells, layers
-        >>> outputs, (h,) = layers.Recurrent(cells.MinimalRNN(8))(np.zeros((2, 5, 3), "float32"))
+        >>> x = np.zeros((2, 5, 3), "float32")
+        >>> outputs, (h,) = layers.Recurrent(cells.MinimalRNN(8))(x)
         >>> tuple(outputs.shape), tuple(h.shape)
         ((2, 5, 8), (2, 8))
     """

@@ -15,7 +15,7 @@ from seqtasks.core.errors import ConfigError
     "mogrifier_lstm", paper="https://arxiv.org/abs/1909.01792", year=2019, params="4*n*(m + n + 1) + rounds*m*n"
 )
 class MogrifierLSTM(Cell):
-    r"""Mogrifier LSTM, whose input and state gate each other for some rounds first.
+    r"""Mogrifier LSTM, whose input and state first gate each other in several rounds.
 
     .. math::
         x &\leftarrow 2 \sigma(h Q_j) \odot x \quad \text{for odd } j \\
@@ -24,18 +24,18 @@ class MogrifierLSTM(Cell):
         c_t &= \sigma(f) \odot c_{t-1} + \sigma(i) \odot \tanh(g) \\
         h_t &= \sigma(o) \odot \tanh(c_t)
 
-    At first x is x_t and h is h_{t-1}. Each Q_j is `(units, features)` and each R_j is
-    `(features, units)`; W is `(features, 4 * units)`, U is `(units, 4 * units)` and b is
-    `(4 * units,)`, with blocks in the gate order i, f, g, o. The matrices Q and R are full,
-    not products of low rank.
+    At first x is x_t and h is h_{t-1}. Each Q_j is `(units, features)` and each R_j
+    is `(features, units)`; W is `(features, 4 * units)`, U is `(units, 4 * units)`
+    and b is `(4 * units,)`, with blocks in the gate order i, f, g, o. The matrices
+    Q and R are full, not products of low rank.
 
-    The state h and the memory cell c are `(batch, units)` each and start as zeros; h is
-    also the output.
+    The state h and the memory cell c are `(batch, units)` each and start as zeros;
+    h is also the output.
 
     Args:
         units: Number of hidden units, at least 1.
-        rounds: Number of gating rounds, at least 0; default 5. With 0 rounds the cell is
-            `lstm`.
+        rounds: Number of gating rounds, at least 0; default 5. With 0 rounds the
+            cell is `lstm`.
         forget_bias: Initial bias of the forget gate; default 1.
         **kwargs: Arguments of `Cell`.
 
@@ -49,7 +49,8 @@ class MogrifierLSTM(Cell):
     Example:
         >>> import numpy as np
         >>> from seqtasks import cells, layers
-        >>> outputs, (h, c) = layers.Recurrent(cells.MogrifierLSTM(8, rounds=2))(np.zeros((2, 5, 3), "float32"))
+        >>> x = np.zeros((2, 5, 3), "float32")
+        >>> outputs, (h, c) = layers.Recurrent(cells.MogrifierLSTM(8, rounds=2))(x)
         >>> tuple(outputs.shape), tuple(h.shape), tuple(c.shape)
         ((2, 5, 8), (2, 8), (2, 8))
     """

@@ -20,12 +20,12 @@ class MultiplicativeLSTM(Cell):
         c_t &= \sigma(f) \odot c_{t-1} + \sigma(i) \odot \tanh(g) \\
         h_t &= \sigma(o) \odot \tanh(c_t)
 
-    W_k and W are the blocks k, i, f, g, o of one kernel `(features, 5 * units)`, U_k is
-    `(units, units)`, U is `(units, 4 * units)` and b is `(4 * units,)`, with blocks in the
-    gate order i, f, g, o. The paper calls the intermediate state k m.
+    W_k and W are the blocks k, i, f, g, o of one kernel `(features, 5 * units)`,
+    U_k is `(units, units)`, U is `(units, 4 * units)` and b is `(4 * units,)`, with
+    blocks in the gate order i, f, g, o. The paper calls the intermediate state k m.
 
-    The state h and the memory cell c are `(batch, units)` each and start as zeros; h is
-    also the output.
+    The state h and the memory cell c are `(batch, units)` each and start as zeros;
+    h is also the output.
 
     Args:
         units: Number of hidden units, at least 1.
@@ -36,13 +36,15 @@ class MultiplicativeLSTM(Cell):
         ConfigError: `units` is below 1.
 
     Reference:
-        Krause, Lu, Murray & Renals, Multiplicative LSTM for sequence modelling (2016).
+        Krause, Lu, Murray & Renals, Multiplicative LSTM for sequence modelling
+        (2016).
         https://arxiv.org/abs/1609.07959
 
     Example:
         >>> import numpy as np
         >>> from seqtasks import cells, layers
-        >>> outputs, (h, c) = layers.Recurrent(cells.MultiplicativeLSTM(8))(np.zeros((2, 5, 3), "float32"))
+        >>> x = np.zeros((2, 5, 3), "float32")
+        >>> outputs, (h, c) = layers.Recurrent(cells.MultiplicativeLSTM(8))(x)
         >>> tuple(outputs.shape), tuple(h.shape), tuple(c.shape)
         ((2, 5, 8), (2, 8), (2, 8))
     """

@@ -22,9 +22,9 @@ class MUT1(Cell):
         \tilde h &= \tanh((r \odot h_{t-1}) U_h + \tanh(x_t W_h) + b_h) \\
         h_t &= z \odot \tilde h + (1 - z) \odot h_{t-1}
 
-    W is `(features, 3 * units)` and b is `(3 * units,)`, with blocks in the order z, r, h;
-    U is `(units, 2 * units)`, with blocks in the order r, h. The paper has x itself in
-    place of x W_h, which needs as many features as units.
+    W is `(features, 3 * units)` and b is `(3 * units,)`, with blocks in the order
+    z, r, h; U is `(units, 2 * units)`, with blocks in the order r, h. The paper has
+    x itself in place of x W_h, which needs as many features as units.
 
     The state h is `(batch, units)`, starts as zeros, and is also the output.
 
@@ -36,8 +36,8 @@ class MUT1(Cell):
         ConfigError: `units` is below 1.
 
     Reference:
-        Jozefowicz, Zaremba & Sutskever, An empirical exploration of recurrent network
-        architectures (2015).
+        Jozefowicz, Zaremba & Sutskever, An empirical exploration of recurrent
+        network architectures (2015).
         https://proceedings.mlr.press/v37/jozefowicz15.html
 
     Example:
@@ -80,9 +80,10 @@ class MUT2(Cell):
         \tilde h &= \tanh((r \odot h_{t-1}) U_h + x_t W_h + b_h) \\
         h_t &= z \odot \tilde h + (1 - z) \odot h_{t-1}
 
-    W is `(features, 3 * units)`, U is `(units, 3 * units)` and b is `(3 * units,)`, with
-    blocks in the order z, r, h. The paper has x itself in place of x W_r, which needs as
-    many features as units. With W_r, the cell is `gru_v1` with z and 1 - z exchanged.
+    W is `(features, 3 * units)`, U is `(units, 3 * units)` and b is `(3 * units,)`,
+    with blocks in the order z, r, h. The paper has x itself in place of x W_r,
+    which needs as many features as units. With W_r, the cell is `gru_v1` with z and
+    1 - z exchanged.
 
     The state h is `(batch, units)`, starts as zeros, and is also the output.
 
@@ -94,14 +95,15 @@ class MUT2(Cell):
         ConfigError: `units` is below 1.
 
     Reference:
-        Jozefowicz, Zaremba & Sutskever, An empirical exploration of recurrent network
-        architectures (2015).
+        Jozefowicz, Zaremba & Sutskever, An empirical exploration of recurrent
+        network architectures (2015).
         https://proceedings.mlr.press/v37/jozefowicz15.html
 
     Example:
         >>> import numpy as np
         >>> from seqtasks import cells, layers
-        >>> outputs, (h,) = layers.Recurrent(cells.MUT2(8))(np.zeros((2, 5, 3), "float32"))
+        >>> x = np.zeros((2, 5, 3), "float32")
+        >>> outputs, (h,) = layers.Recurrent(cells.MUT2(8))(x)
         >>> tuple(outputs.shape), tuple(h.shape)
         ((2, 5, 8), (2, 8))
     """
@@ -133,8 +135,8 @@ class MUT3(Cell):
         \tilde h &= \tanh((r \odot h_{t-1}) U_h + x_t W_h + b_h) \\
         h_t &= z \odot \tilde h + (1 - z) \odot h_{t-1}
 
-    W is `(features, 3 * units)`, U is `(units, 3 * units)` and b is `(3 * units,)`, with
-    blocks in the order z, r, h.
+    W is `(features, 3 * units)`, U is `(units, 3 * units)` and b is `(3 * units,)`,
+    with blocks in the order z, r, h.
 
     The state h is `(batch, units)`, starts as zeros, and is also the output.
 
@@ -146,14 +148,15 @@ class MUT3(Cell):
         ConfigError: `units` is below 1.
 
     Reference:
-        Jozefowicz, Zaremba & Sutskever, An empirical exploration of recurrent network
-        architectures (2015).
+        Jozefowicz, Zaremba & Sutskever, An empirical exploration of recurrent
+        network architectures (2015).
         https://proceedings.mlr.press/v37/jozefowicz15.html
 
     Example:
         >>> import keras
         >>> from seqtasks.cells import MUT3
-        >>> output = keras.layers.RNN(MUT3(8))(keras.random.normal((2, 5, 3)))
+        >>> x = keras.random.normal((2, 5, 3))
+        >>> output = keras.layers.RNN(MUT3(8))(x)
         >>> tuple(output.shape)
         (2, 8)
     """

@@ -22,12 +22,12 @@ class NASCell(Cell):
         c_t &= \tanh(\tanh(l_0 \odot l_1) + c_{t-1}) \odot \tanh(l_2 + l_3) \\
         h_t &= \tanh(c_t \odot \tanh(\tanh(l_4 \odot l_5) + \sigma(l_6 + l_7)))
 
-    W is `(features, 8 * units)`, U is `(units, 8 * units)` and b is `(8 * units,)`, with
-    blocks in the order 0 to 7. The product in block 3 and the position of the bias are
-    those of the implementation released with TensorFlow.
+    W is `(features, 8 * units)`, U is `(units, 8 * units)` and b is `(8 * units,)`,
+    with blocks in the order 0 to 7. The product in block 3 and the position of the
+    bias are those of the implementation released with TensorFlow.
 
-    The state h and the memory cell c are `(batch, units)` each and start as zeros; h is
-    also the output.
+    The state h and the memory cell c are `(batch, units)` each and start as zeros;
+    h is also the output.
 
     Args:
         units: Number of hidden units, at least 1.
@@ -43,7 +43,8 @@ class NASCell(Cell):
     Example:
         >>> import numpy as np
         >>> from seqtasks import cells, layers
-        >>> outputs, (h, c) = layers.Recurrent(cells.NASCell(8))(np.zeros((2, 5, 3), "float32"))
+        >>> x = np.zeros((2, 5, 3), "float32")
+        >>> outputs, (h, c) = layers.Recurrent(cells.NASCell(8))(x)
         >>> tuple(outputs.shape), tuple(h.shape), tuple(c.shape)
         ((2, 5, 8), (2, 8), (2, 8))
     """

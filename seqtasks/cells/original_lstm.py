@@ -19,12 +19,13 @@ class OriginalLSTM(Cell):
         c_t &= c_{t-1} + \sigma(i) \odot \tanh(g) \\
         h_t &= \sigma(o) \odot \tanh(c_t)
 
-    W is `(features, 3 * units)`, U is `(units, 3 * units)` and b is `(3 * units,)`, with
-    blocks in the gate order i, g, o. Two differences to the paper: tanh replaces its scaled
-    logistic functions, and gradients are not truncated at the gates.
+    W is `(features, 3 * units)`, U is `(units, 3 * units)` and b is `(3 * units,)`,
+    with blocks in the gate order i, g, o. Two differences to the paper: tanh
+    replaces its scaled logistic functions, and gradients are not truncated at the
+    gates.
 
-    The state h and the memory cell c are `(batch, units)` each and start as zeros; h is
-    also the output.
+    The state h and the memory cell c are `(batch, units)` each and start as zeros;
+    h is also the output.
 
     Args:
         units: Number of hidden units, at least 1.
@@ -40,7 +41,8 @@ class OriginalLSTM(Cell):
     Example:
         >>> import numpy as np
         >>> from seqtasks import cells, layers
-        >>> outputs, (h, c) = layers.Recurrent(cells.OriginalLSTM(8))(np.zeros((2, 5, 3), "float32"))
+        >>> x = np.zeros((2, 5, 3), "float32")
+        >>> outputs, (h, c) = layers.Recurrent(cells.OriginalLSTM(8))(x)
         >>> tuple(outputs.shape), tuple(h.shape), tuple(c.shape)
         ((2, 5, 8), (2, 8), (2, 8))
     """

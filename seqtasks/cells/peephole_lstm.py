@@ -21,13 +21,13 @@ class PeepholeLSTM(Cell):
         c_t &= \sigma(f + P_f \odot c_{t-1}) \odot c_{t-1} + \sigma(i + P_i \odot c_{t-1}) \odot \tanh(g) \\
         h_t &= \sigma(o + P_o \odot c_t) \odot \tanh(c_t)
 
-    W is `(features, 4 * units)`, U is `(units, 4 * units)` and b is `(4 * units,)`, with
-    blocks in the gate order i, f, g, o; P is `(3, units)`, with rows P_i, P_f and P_o, and
-    starts uniform within ±0.05. The output applies tanh to the memory cell, as in Graves
-    (2013), arXiv:1308.0850, equations 7 to 11.
+    W is `(features, 4 * units)`, U is `(units, 4 * units)` and b is `(4 * units,)`,
+    with blocks in the gate order i, f, g, o; P is `(3, units)`, with rows P_i, P_f
+    and P_o, and starts uniform within ±0.05. The output applies tanh to the memory
+    cell, as in Graves (2013), arXiv:1308.0850, equations 7 to 11.
 
-    The state h and the memory cell c are `(batch, units)` each and start as zeros; h is
-    also the output.
+    The state h and the memory cell c are `(batch, units)` each and start as zeros;
+    h is also the output.
 
     Args:
         units: Number of hidden units, at least 1.
@@ -45,7 +45,8 @@ class PeepholeLSTM(Cell):
     Example:
         >>> import numpy as np
         >>> from seqtasks import cells, layers
-        >>> outputs, (h, c) = layers.Recurrent(cells.PeepholeLSTM(8))(np.zeros((2, 5, 3), "float32"))
+        >>> x = np.zeros((2, 5, 3), "float32")
+        >>> outputs, (h, c) = layers.Recurrent(cells.PeepholeLSTM(8))(x)
         >>> tuple(outputs.shape), tuple(h.shape), tuple(c.shape)
         ((2, 5, 8), (2, 8), (2, 8))
     """

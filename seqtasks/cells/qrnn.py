@@ -19,12 +19,12 @@ class QRNN(Cell):
         c_t &= \sigma(f) \odot c_{t-1} + (1 - \sigma(f)) \odot \tanh(z) \\
         h_t &= \sigma(o) \odot c_t
 
-    W and V are `(features, 3 * units)` and b is `(3 * units,)`, with blocks in the order z,
-    f, o.
+    W and V are `(features, 3 * units)` and b is `(3 * units,)`, with blocks in the
+    order z, f, o.
 
     The states are c, `(batch, units)`, and v, x V of the last valid step,
-    `(batch, 3 * units)`. Both start as zeros. The output is h. The cell is linear in its
-    state c, so engine `parallel` can run it.
+    `(batch, 3 * units)`. Both start as zeros. The output is h. The cell is linear
+    in its state c, so engine `parallel` can run it.
 
     Args:
         units: Number of hidden units, at least 1.
@@ -40,7 +40,8 @@ class QRNN(Cell):
     Example:
         >>> import numpy as np
         >>> from seqtasks import cells, layers
-        >>> outputs, (c, v) = layers.Recurrent(cells.QRNN(8))(np.zeros((2, 5, 3), "float32"))
+        >>> x = np.zeros((2, 5, 3), "float32")
+        >>> outputs, (c, v) = layers.Recurrent(cells.QRNN(8))(x)
         >>> tuple(outputs.shape), tuple(c.shape), tuple(v.shape)
         ((2, 5, 8), (2, 8), (2, 24))
     """

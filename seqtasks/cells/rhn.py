@@ -22,16 +22,16 @@ class RHN(Cell):
         h_t &= s_{\text{depth}}
 
     W is `(features, 2 * units)`, each R_l is `(units, 2 * units)` and each b_l is
-    `(2 * units,)`, with blocks in the order a, q. The carry gate is one minus the transform
-    gate, as in the paper's experiments.
+    `(2 * units,)`, with blocks in the order a, q. The carry gate is one minus the
+    transform gate, as in the paper's experiments.
 
     The state h is `(batch, units)`, starts as zeros, and is also the output.
 
     Args:
         units: Number of hidden units, at least 1.
         depth: Number of highway layers in each step, at least 1; default 2.
-        transform_bias: Initial bias of the transform gate q; default -2. If it is negative,
-            most of the state is at first carried over unchanged.
+        transform_bias: Initial bias of the transform gate q; default -2. If it is
+            negative, most of the state is at first carried over unchanged.
         **kwargs: Arguments of `Cell`.
 
     Raises:

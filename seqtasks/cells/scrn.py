@@ -19,34 +19,35 @@ class SCRN(Cell):
         s_t &= (1 - \alpha) \, x_t B + \alpha s_{t-1} \\
         h_t &= \sigma(s_t P + x_t A + h_{t-1} R)
 
-    B is `(features, width)`, A is `(features, units)`, P is `(width, units)` and R is
-    `(units, units)`, where width is the number of context units. The read-out of the paper,
-    h U + s V, is one linear map of the output.
+    B is `(features, width)`, A is `(features, units)`, P is `(width, units)` and R
+    is `(units, units)`, where width is the number of context units. The read-out of
+    the paper, h U + s V, is one linear map of the output.
 
-    The states are h, `(batch, units)`, and the context s, `(batch, width)`. Both start as
-    zeros. The output is h and s concatenated, `(batch, units + width)`.
+    The states are h, `(batch, units)`, and the context s, `(batch, width)`. Both
+    start as zeros. The output is h and s concatenated, `(batch, units + width)`.
 
     Args:
         units: Number of hidden units, the width of h, at least 1.
-        context: Number of context units, the width of s; 0, the default: a quarter of the
-            units.
-        alpha: Fraction α of the context that is kept at each step, at least 0 and below 1;
-            default 0.95.
+        context: Number of context units, the width of s; 0, the default: a quarter
+            of the units.
+        alpha: Fraction α of the context that is kept at each step, at least 0 and
+            below 1; default 0.95.
         **kwargs: Arguments of `Cell`.
 
     Raises:
-        ConfigError: `units` is below 1, `context` is negative, or `alpha` is out of its
-            range.
+        ConfigError: `units` is below 1, `context` is negative, or `alpha` is out of
+            its range.
 
     Reference:
-        Mikolov, Joulin, Chopra, Mathieu & Ranzato, Learning longer memory in recurrent
-        neural networks (2014).
+        Mikolov, Joulin, Chopra, Mathieu & Ranzato, Learning longer memory in
+        recurrent neural networks (2014).
         https://arxiv.org/abs/1412.7753
 
     Example:
         >>> import numpy as np
         >>> from seqtasks import cells, layers
-        >>> outputs, (h, s) = layers.Recurrent(cells.SCRN(8, context=3))(np.zeros((2, 5, 3), "float32"))
+        >>> x = np.zeros((2, 5, 3), "float32")
+        >>> outputs, (h, s) = layers.Recurrent(cells.SCRN(8, context=3))(x)
         >>> tuple(outputs.shape), tuple(h.shape), tuple(s.shape)
         ((2, 5, 11), (2, 8), (2, 3))
     """

@@ -38,7 +38,8 @@ class SGRN(Cell):
     Example:
         >>> import keras
         >>> from seqtasks.cells import SGRN
-        >>> outputs = keras.layers.RNN(SGRN(8), return_sequences=True)(keras.random.normal((2, 5, 3)))
+        >>> x = keras.random.normal((2, 5, 3))
+        >>> outputs = keras.layers.RNN(SGRN(8), return_sequences=True)(x)
         >>> tuple(outputs.shape)
         (2, 5, 8)
     """

@@ -16,8 +16,9 @@ class SimpleRNN(Cell):
 
     .. math:: h_t = \phi(x_t W + h_{t-1} U + b)
 
-    W is `(features, units)`, U is `(units, units)` and b is `(units,)`. Shapes and order
-    are those of `keras.layers.SimpleRNN`, so weights can be copied between the two.
+    W is `(features, units)`, U is `(units, units)` and b is `(units,)`. Shapes and
+    order are those of `keras.layers.SimpleRNN`, so weights can be copied between
+    the two.
 
     The state h is `(batch, units)`, starts as zeros, and is also the output.
 
@@ -36,7 +37,8 @@ class SimpleRNN(Cell):
     Example:
         >>> import numpy as np
         >>> from seqtasks import cells, layers
-        >>> outputs, (h,) = layers.Recurrent(cells.SimpleRNN(8, activation="relu"))(np.zeros((2, 5, 3), "float32"))
+        >>> x = np.zeros((2, 5, 3), "float32")
+        >>> outputs, (h,) = layers.Recurrent(cells.SimpleRNN(8, activation="relu"))(x)
         >>> tuple(outputs.shape), tuple(h.shape)
         ((2, 5, 8), (2, 8))
     """

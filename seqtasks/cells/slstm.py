@@ -21,13 +21,14 @@ class SLSTM(Cell):
         c_t &= f' \odot c_{t-1} + i' \odot \tanh(z), \quad n_t = f' \odot n_{t-1} + i' \\
         h_t &= \sigma(o) \odot c_t / n_t
 
-    W is `(features, 4 * units)`, U is `(units, 4 * units)` and b is `(4 * units,)`, with
-    blocks in the gate order z, i, f, o. The stabilizer m cancels in h; it only keeps the
-    exponentials in range. While n is zero, which is at the first step, m_t is i. U is a
-    full matrix, so there is one head, and the residual block around the cell is left out.
+    W is `(features, 4 * units)`, U is `(units, 4 * units)` and b is `(4 * units,)`,
+    with blocks in the gate order z, i, f, o. The stabilizer m cancels in h; it only
+    keeps the exponentials in range. While n is zero, which is at the first step,
+    m_t is i. U is a full matrix, so there is one head, and the residual block
+    around the cell is left out.
 
-    The states h, c, n (normalizer) and m (stabilizer) are `(batch, units)` each and start
-    as zeros; h is also the output.
+    The states h, c, n (normalizer) and m (stabilizer) are `(batch, units)` each and
+    start as zeros; h is also the output.
 
     Args:
         units: Number of hidden units, at least 1.
@@ -44,7 +45,8 @@ class SLSTM(Cell):
     Example:
         >>> import numpy as np
         >>> from seqtasks import cells, layers
-        >>> outputs, states = layers.Recurrent(cells.SLSTM(8))(np.zeros((2, 5, 3), "float32"))
+        >>> x = np.zeros((2, 5, 3), "float32")
+        >>> outputs, states = layers.Recurrent(cells.SLSTM(8))(x)
         >>> tuple(outputs.shape), [tuple(state.shape) for state in states]
         ((2, 5, 8), [(2, 8), (2, 8), (2, 8), (2, 8)])
     """

@@ -20,13 +20,13 @@ class SRU(Cell):
         c_t &= f \odot c_{t-1} + (1 - f) \odot z \\
         h_t &= r \odot \tanh(c_t) + (1 - r) \odot k
 
-    W is `(features, 4 * units)`, with blocks in the order z, f, r, k; b is `(2 * units,)`,
-    with blocks in the order f, r. This is the first version of the paper. In place of k,
-    the paper adds x itself, which needs as many features as units; here k is a linear map
-    of x.
+    W is `(features, 4 * units)`, with blocks in the order z, f, r, k; b is
+    `(2 * units,)`, with blocks in the order f, r. This is the first version of the
+    paper. In place of k, the paper adds x itself, which needs as many features as
+    units; here k is a linear map of x.
 
-    The state c is `(batch, units)` and starts as zeros. The output is h. The cell is linear
-    in its state, so engine `parallel` can run it.
+    The state c is `(batch, units)` and starts as zeros. The output is h. The cell
+    is linear in its state, so engine `parallel` can run it.
 
     Args:
         units: Number of hidden units, at least 1.
@@ -36,14 +36,15 @@ class SRU(Cell):
         ConfigError: `units` is below 1.
 
     Reference:
-        Lei, Zhang, Wang, Dai & Artzi, Simple recurrent units for highly parallelizable
-        recurrence (2017).
+        Lei, Zhang, Wang, Dai & Artzi, Simple recurrent units for highly
+        parallelizable recurrence (2017).
         https://arxiv.org/abs/1709.02755
 
     Example:
         >>> import numpy as np
         >>> from seqtasks import cells, layers
-        >>> outputs, (c,) = layers.Recurrent(cells.SRU(8))(np.zeros((2, 5, 3), "float32"))
+        >>> x = np.zeros((2, 5, 3), "float32")
+        >>> outputs, (c,) = layers.Recurrent(cells.SRU(8))(x)
         >>> tuple(outputs.shape), tuple(c.shape)
         ((2, 5, 8), (2, 8))
     """

@@ -19,8 +19,8 @@ class STAR(Cell):
         k &= \sigma(x_t W_k + h_{t-1} U + b_k) \\
         h_t &= \tanh((1 - k) \odot h_{t-1} + k \odot z)
 
-    W is `(features, 2 * units)` and b is `(2 * units,)`, with blocks in the order z, k; U
-    is `(units, units)`.
+    W is `(features, 2 * units)` and b is `(2 * units,)`, with blocks in the order
+    z, k; U is `(units, units)`.
 
     The state h is `(batch, units)`, starts as zeros, and is also the output.
 
@@ -32,8 +32,8 @@ class STAR(Cell):
         ConfigError: `units` is below 1.
 
     Reference:
-        Turkoglu, D'Aronco, Wegner & Schindler, Gating revisited: Deep multi-layer RNNs that
-        can be trained (2019).
+        Turkoglu, D'Aronco, Wegner & Schindler, Gating revisited: Deep multi-layer
+        RNNs that can be trained (2019).
         https://arxiv.org/abs/1911.11033
 
     Example:

@@ -18,11 +18,11 @@ class TRNN(Cell):
         z, f &= x_t W \\
         h_t &= \sigma(f + b) \odot h_{t-1} + (1 - \sigma(f + b)) \odot z
 
-    W is `(features, 2 * units)`, with blocks in the order z, f, and b, the bias of f, is
-    `(units,)`.
+    W is `(features, 2 * units)`, with blocks in the order z, f, and b, the bias of
+    f, is `(units,)`.
 
-    The state h is `(batch, units)`, starts as zeros, and is also the output. The cell is
-    linear in its state, so engine `parallel` can run it.
+    The state h is `(batch, units)`, starts as zeros, and is also the output. The
+    cell is linear in its state, so engine `parallel` can run it.
 
     Args:
         units: Number of hidden units, at least 1.
@@ -96,12 +96,12 @@ class TGRU(_TwoInputs):
         z, f, o &= x_t W + x_{t-1} V + b \\
         h_t &= \sigma(f) \odot h_{t-1} + z \odot \tanh(o)
 
-    W and V are `(features, 3 * units)` and b is `(3 * units,)`, with blocks in the order z,
-    f, o.
+    W and V are `(features, 3 * units)` and b is `(3 * units,)`, with blocks in the
+    order z, f, o.
 
     The states are h, `(batch, units)`, and v, x V of the last valid step,
-    `(batch, 3 * units)`. Both start as zeros. h is also the output. The cell is linear in
-    its state h, so engine `parallel` can run it.
+    `(batch, 3 * units)`. Both start as zeros. h is also the output. The cell is
+    linear in its state h, so engine `parallel` can run it.
 
     Args:
         units: Number of hidden units, at least 1.
@@ -117,7 +117,8 @@ class TGRU(_TwoInputs):
     Example:
         >>> import numpy as np
         >>> from seqtasks import cells, layers
-        >>> outputs, (h, v) = layers.Recurrent(cells.TGRU(8))(np.zeros((2, 5, 3), "float32"))
+        >>> x = np.zeros((2, 5, 3), "float32")
+        >>> outputs, (h, v) = layers.Recurrent(cells.TGRU(8))(x)
         >>> tuple(outputs.shape), tuple(h.shape), tuple(v.shape)
         ((2, 5, 8), (2, 8), (2, 24))
     """
@@ -148,12 +149,12 @@ class TLSTM(_TwoInputs):
         c_t &= \sigma(f) \odot c_{t-1} + (1 - \sigma(f)) \odot z \\
         h_t &= c_t \odot \tanh(o)
 
-    W and V are `(features, 3 * units)` and b is `(3 * units,)`, with blocks in the order z,
-    f, o.
+    W and V are `(features, 3 * units)` and b is `(3 * units,)`, with blocks in the
+    order z, f, o.
 
     The states are c, `(batch, units)`, and v, x V of the last valid step,
-    `(batch, 3 * units)`. Both start as zeros. The output is h. The cell is linear in its
-    state c, so engine `parallel` can run it.
+    `(batch, 3 * units)`. Both start as zeros. The output is h. The cell is linear
+    in its state c, so engine `parallel` can run it.
 
     Args:
         units: Number of hidden units, at least 1.
@@ -169,7 +170,8 @@ class TLSTM(_TwoInputs):
     Example:
         >>> import keras
         >>> from seqtasks.cells import TLSTM
-        >>> outputs = keras.layers.RNN(TLSTM(8), return_sequences=True)(keras.random.normal((2, 5, 3)))
+        >>> x = keras.random.normal((2, 5, 3))
+        >>> outputs = keras.layers.RNN(TLSTM(8), return_sequences=True)(x)
         >>> tuple(outputs.shape)
         (2, 5, 8)
     """

@@ -19,29 +19,30 @@ class UGRNN(Cell):
         g &= \sigma(x_t W_g + h_{t-1} U_g + b_g) \\
         h_t &= g \odot h_{t-1} + (1 - g) \odot c
 
-    W is `(features, 2 * units)`, U is `(units, 2 * units)` and b is `(2 * units,)`, with
-    blocks in the order c, g.
+    W is `(features, 2 * units)`, U is `(units, 2 * units)` and b is `(2 * units,)`,
+    with blocks in the order c, g.
 
     The state h is `(batch, units)`, starts as zeros, and is also the output.
 
     Args:
         units: Number of hidden units, at least 1.
-        gate_bias: Initial bias of the gate; default 1. Above 0, the cell at first keeps
-            more of its state than it adds.
+        gate_bias: Initial bias of the gate; default 1. Above 0, the cell at first
+            keeps more of its state than it adds.
         **kwargs: Arguments of `Cell`.
 
     Raises:
         ConfigError: `units` is below 1.
 
     Reference:
-        Collins, Sohl-Dickstein & Sussillo, Capacity and trainability in recurrent neural
-        networks (2016).
+        Collins, Sohl-Dickstein & Sussillo, Capacity and trainability in recurrent
+        neural networks (2016).
         https://arxiv.org/abs/1611.09913
 
     Example:
         >>> import numpy as np
         >>> from seqtasks import cells, layers
-        >>> outputs, (h,) = layers.Recurrent(cells.UGRNN(8, gate_bias=2.0))(np.zeros((2, 5, 3), "float32"))
+        >>> x = np.zeros((2, 5, 3), "float32")
+        >>> outputs, (h,) = layers.Recurrent(cells.UGRNN(8, gate_bias=2.0))(x)
         >>> tuple(outputs.shape), tuple(h.shape)
         ((2, 5, 8), (2, 8))
     """

@@ -21,32 +21,33 @@ class UnICORNN(Cell):
         z_t &= z_{t-1} - d \odot (\tanh(w \odot y_{t-1} + x_t V + b) + \alpha y_{t-1}) \\
         y_t &= y_{t-1} + d \odot z_t
 
-    V is `(features, units)`; w, b and c are `(units,)`. As in the authors' code, w starts
-    uniform in [0, 1] and c in [-0.1, 0.1].
+    V is `(features, units)`; w, b and c are `(units,)`. As in the authors' code, w
+    starts uniform in [0, 1] and c in [-0.1, 0.1].
 
-    The states y (position) and z (velocity) are `(batch, units)` each and start as zeros; y
-    is also the output.
+    The states y (position) and z (velocity) are `(batch, units)` each and start as
+    zeros; y is also the output.
 
     Args:
         units: Number of hidden units, at least 1.
-        dt: Largest step size Δ, above 0; default 0.19. Both defaults are those of the
-            authors for permuted MNIST.
-        alpha: Coefficient α of the restoring force, which sets the frequency; default
-            30.65.
+        dt: Largest step size Δ, above 0; default 0.19. Both defaults are those of
+            the authors for permuted MNIST.
+        alpha: Coefficient α of the restoring force, which sets the frequency;
+            default 30.65.
         **kwargs: Arguments of `Cell`.
 
     Raises:
         ConfigError: `units` is below 1, or `dt` is not above 0.
 
     Reference:
-        Rusch & Mishra, UnICORNN: A recurrent model for learning very long time dependencies
-        (2021).
+        Rusch & Mishra, UnICORNN: A recurrent model for learning very long time
+        dependencies (2021).
         https://arxiv.org/abs/2103.05487
 
     Example:
         >>> import numpy as np
         >>> from seqtasks import cells, layers
-        >>> outputs, (y, z) = layers.Recurrent(cells.UnICORNN(8, dt=0.1))(np.zeros((2, 5, 3), "float32"))
+        >>> x = np.zeros((2, 5, 3), "float32")
+        >>> outputs, (y, z) = layers.Recurrent(cells.UnICORNN(8, dt=0.1))(x)
         >>> tuple(outputs.shape), tuple(y.shape), tuple(z.shape)
         ((2, 5, 8), (2, 8), (2, 8))
     """

@@ -21,12 +21,12 @@ class WMCLSTM(Cell):
         o &= \sigma(a_o + \tanh(c_t V_o)) \\
         h_t &= o \odot \tanh(c_t)
 
-    W is `(features, 4 * units)`, U is `(units, 4 * units)` and b is `(4 * units,)`, with
-    blocks in the gate order i, f, g, o; V is `(units, 3 * units)`, with blocks in the order
-    i, f, o.
+    W is `(features, 4 * units)`, U is `(units, 4 * units)` and b is `(4 * units,)`,
+    with blocks in the gate order i, f, g, o; V is `(units, 3 * units)`, with blocks
+    in the order i, f, o.
 
-    The state h and the memory cell c are `(batch, units)` each and start as zeros; h is
-    also the output.
+    The state h and the memory cell c are `(batch, units)` each and start as zeros;
+    h is also the output.
 
     Args:
         units: Number of hidden units, at least 1.
@@ -37,13 +37,15 @@ class WMCLSTM(Cell):
         ConfigError: `units` is below 1.
 
     Reference:
-        Landi, Baraldi, Cornia & Cucchiara, Working memory connections for LSTM (2021).
+        Landi, Baraldi, Cornia & Cucchiara, Working memory connections for LSTM
+        (2021).
         https://arxiv.org/abs/2109.00020
 
     Example:
         >>> import numpy as np
         >>> from seqtasks import cells, layers
-        >>> outputs, (h, c) = layers.Recurrent(cells.WMCLSTM(8))(np.zeros((2, 5, 3), "float32"))
+        >>> x = np.zeros((2, 5, 3), "float32")
+        >>> outputs, (h, c) = layers.Recurrent(cells.WMCLSTM(8))(x)
         >>> tuple(outputs.shape), tuple(h.shape), tuple(c.shape)
         ((2, 5, 8), (2, 8), (2, 8))
     """

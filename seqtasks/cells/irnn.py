@@ -11,6 +11,14 @@ from keras import ops
 from seqtasks.cells.base import Cell, register_cell
 
 
+@keras.saving.register_keras_serializable("seqtasks")
+class ScaledIdentity(keras.initializers.Identity):
+    """Identity matrix times `gain`; Keras's `Identity` loses its gain when it is copied or saved."""
+
+    def get_config(self) -> dict[str, Any]:
+        return {"gain": self.gain}
+
+
 @register_cell("irnn", paper="https://arxiv.org/abs/1504.00941", year=2015, params="n*(m + n + 1)")
 class IRNN(Cell):
     r"""IRNN, a rectified linear RNN whose recurrent matrix starts as the identity.
@@ -42,10 +50,10 @@ class IRNN(Cell):
 
     Example:
         >>> from seqtasks.cells import IRNN
-        >>> cell = IRNN(2)
+        >>> cell = IRNN(2, scale=0.5)
         >>> cell.build((None, 3))
         >>> cell.U.numpy().tolist()
-        [[1.0, 0.0], [0.0, 1.0]]
+        [[0.5, 0.0], [0.0, 0.5]]
     """
 
     def __init__(
@@ -57,7 +65,7 @@ class IRNN(Cell):
         **kwargs: Any,
     ):
         kernel_initializer = kernel_initializer or keras.initializers.RandomNormal(stddev=0.001)
-        recurrent_initializer = recurrent_initializer or keras.initializers.Identity(gain=scale)
+        recurrent_initializer = recurrent_initializer or ScaledIdentity(gain=scale)
         super().__init__(units, kernel_initializer, recurrent_initializer, **kwargs)
         self.scale = scale
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from seqtasks.core.errors import DataError
 from seqtasks.data.cache import fingerprint
+from seqtasks.data.spec import Spec, as_spec
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class Splits:
     Attributes:
         source: the text of the source, e.g. `tfds:mnist`.
         fingerprint: of the arrays as read, see `seqtasks.data.cache`.
-        spec: JSON-able facts that the model and prediction need: shape, classes, counts.
+        spec: facts that the model and prediction need, such as names of classes; of a dictionary an
+            `UntypedSpec` is made, unless its names are those of `Spec`.
     """
 
     train: Examples
@@ -53,7 +55,10 @@ class Splits:
     test: Examples
     source: str
     fingerprint: str
-    spec: dict[str, Any]
+    spec: Spec
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "spec", as_spec(self.spec))
 
     @classmethod
     def generate(
@@ -78,7 +83,7 @@ class Splits:
             inputs = part.inputs.values()
             data |= {f"{name} x{i or ''}": np.asarray(array) for i, array in enumerate(inputs)}
             data[f"{name} y"] = np.asarray(part.targets)
-        return cls(**parts, source=source, fingerprint=fingerprint(data), spec={"counts": dict(counts)})
+        return cls(**parts, source=source, fingerprint=fingerprint(data), spec=Spec(counts=counts))
 
 
 def held_out_count(count: int, share: int, classes: int = 1) -> int:
@@ -173,5 +178,5 @@ def limit(splits: Splits, count: int | None, test: int | None = None) -> Splits:
     most = {"train": count, "validation": count, "test": test}
     parts = {name: getattr(splits, name) for name in most}
     parts = {name: part if most[name] is None else part.take(most[name]) for name, part in parts.items()}
-    spec = {**splits.spec, "counts": {name: len(part) for name, part in parts.items()}}
+    spec = dataclasses.replace(splits.spec, counts={name: len(part) for name, part in parts.items()})
     return dataclasses.replace(splits, **parts, spec=spec)

@@ -80,8 +80,8 @@ def test_limit_cuts_training_and_validation_and_the_test_split_only_when_asked()
     )
     small = limit(splits, 4)
     assert [len(small.train), len(small.validation), len(small.test)] == [4, 3, 5]
-    assert small.spec == {"shape": [2], "counts": {"train": 4, "validation": 3, "test": 5}}
+    assert small.spec.to_dict() == {"shape": [2], "counts": {"train": 4, "validation": 3, "test": 5}}
     quick = limit(splits, None, 2)
     assert [len(quick.train), len(quick.validation), len(quick.test)] == [9, 3, 2]
-    assert splits.spec["counts"] == {"train": 9} and small.source == "builtin:x"
+    assert splits.spec.counts == {"train": 9} and small.source == "builtin:x"
     assert limit(splits, None) is splits

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
 
 from seqtasks.core.errors import ConfigError, DataError
+from seqtasks.data.spec import Spec
 
 Kind = Literal["characters", "words", "bpe"]
 UNKNOWN, END = "<unk>", "<eos>"
@@ -200,3 +202,20 @@ def _frequent(texts: Iterable[str], least: int) -> list[str]:
         counts[points] += times
     order = np.argsort(-counts, kind="stable")
     return [chr(point) for point in order[: np.count_nonzero(counts >= max(least, 1))]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VocabularySpec(Spec):
+    """Facts about texts as token numbers.
+
+    Attributes:
+        vocabulary: That of the training texts, as `Vocabulary.to_text` gives it.
+        size: Number of token numbers that the model knows.
+    """
+
+    vocabulary: str
+    size: int
+
+    def to_vocabulary(self) -> Vocabulary:
+        """The vocabulary, ready for use."""
+        return Vocabulary(self.vocabulary)

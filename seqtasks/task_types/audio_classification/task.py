@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +18,7 @@ from seqtasks.data.audio.frame_batches import FrameBatches, Frames
 from seqtasks.data.bucketing import Ragged
 from seqtasks.data.cache import cached
 from seqtasks.data.source import Source
+from seqtasks.data.spec import Spec
 from seqtasks.data.splits import Examples, Splits
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.metrics import classification_scores, log_softmax
@@ -68,6 +69,41 @@ class AudioOptions(SoundOptions):
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class SoundSpec(Spec):
+    """Facts about recordings, of all tasks that read sound.
+
+    Attributes:
+        classes: Names of the classes or words, in the order of their numbers.
+        mean: Mean of each band over the frames of the training split, (features,).
+        sd: Standard deviation of each band over them, (features,); 1 where a band never changes.
+        counts: Number of examples of each split.
+    """
+
+    classes: Sequence[str]
+    mean: Sequence[float]
+    sd: Sequence[float]
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AudioSpec(SoundSpec):
+    """Facts about recordings with a label each.
+
+    Attributes:
+        classes: Names of the classes, in the order of their numbers.
+        speakers: Names of the speakers, sorted.
+        mean: Mean of each band over the frames of the training split, (features,).
+        sd: Standard deviation of each band over them, (features,); 1 where a band never changes.
+        counts: Number of recordings of each split.
+    """
+
+    speakers: Sequence[str]
+    mean: Sequence[float]  # declared again: the run folder keeps the order
+    sd: Sequence[float]
+    counts: Mapping[str, int]
+
+
 class SoundTask(Task):
     """Something that is heard."""
 
@@ -75,6 +111,8 @@ class SoundTask(Task):
     reads = "paths"
     unit = "recordings"
     Options = SoundOptions
+    Spec = SoundSpec
+    spec: SoundSpec
 
     @property
     def spectra(self) -> Spectra:
@@ -100,14 +138,14 @@ class SoundTask(Task):
 
     def steps(self) -> tuple[dict[str, Any], Any, Any]:
         """The inputs `sound` and `mask`; steps (batch, time, size) with a mean of 0, and their mask (batch, time)."""
-        o, spec = self.options, self.spec
+        o = self.options
         inputs = {
             "sound": keras.Input((None, self.spectra.width), name="sound"),
             "mask": keras.Input((None,), name="mask", dtype="bool"),
         }
         x, mask = inputs["sound"], inputs["mask"]
-        variance = np.square(spec["sd"]).tolist()
-        x = keras.layers.Normalization(mean=spec["mean"], variance=variance, name="normal")(x)
+        variance = np.square(self.spec.sd).tolist()
+        x = keras.layers.Normalization(mean=list(self.spec.mean), variance=variance, name="normal")(x)
         if o.time_masks or o.band_masks or o.noise:
             x = SpecAugment(o.time_masks, o.time_width, o.band_masks, o.band_width, o.noise)(x, mask=mask)
         if o.join > 1:
@@ -132,6 +170,8 @@ class AudioTask(SoundTask):
     """A label for a recording."""
 
     Options = AudioOptions
+    Spec = AudioSpec
+    spec: AudioSpec
 
     def load(self, source: Source, seed: int) -> Splits:
         corpus = recordings.load(source, self.options.rate)
@@ -139,8 +179,12 @@ class AudioTask(SoundTask):
         rows = recordings.split(corpus, self.options.speaker)
         targets = recordings.numbers_of(corpus.labels, corpus.classes)
         parts = {part: Examples({"sound": frames[index]}, targets[index]) for part, index in rows.items()}
-        spec = {"classes": corpus.classes, "speakers": sorted(set(corpus.speakers)), **moments(frames[rows["train"]])}
-        spec["counts"] = {part: len(examples) for part, examples in parts.items()}
+        spec = AudioSpec(
+            classes=corpus.classes,
+            speakers=sorted(set(corpus.speakers)),
+            **moments(frames[rows["train"]]),
+            counts={part: len(examples) for part, examples in parts.items()},
+        )
         return Splits(**parts, source=str(source), fingerprint=corpus.fingerprint, spec=spec)
 
     def build_model(self, encoder: Encoder) -> keras.Model:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from seqtasks.data.image.files import load_image
 from seqtasks.data.seq2seq_batches import END, shifted
 from seqtasks.data.source import Source
 from seqtasks.data.splits import Examples, Splits
-from seqtasks.data.text.vocabulary import Vocabulary
+from seqtasks.data.text.vocabulary import Vocabulary, VocabularySpec
 from seqtasks.decoding.seq2seq import Seq2SeqOptions
 from seqtasks.layers.encoder import Encoder
 from seqtasks.task_types.base import Baseline
@@ -45,6 +45,21 @@ class CaptionOptions(Seq2SeqOptions):
 @dataclass(frozen=True)
 class CaptionPredictOptions(Seq2SeqPredictOptions, ImagePredictOptions):
     """How pictures are read, and sentences searched for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaptionSpec(VocabularySpec):
+    """Facts about images with captions.
+
+    Attributes:
+        vocabulary: Words of the training captions, as `Vocabulary.to_text` gives them.
+        size: Number of token numbers, padding and end included.
+        shape: Of an image, (height, width) or (height, width, colours).
+        counts: Number of images of each split.
+    """
+
+    shape: Sequence[int]
+    counts: Mapping[str, int]
 
 
 class CaptionBatches(Buckets):
@@ -82,6 +97,8 @@ class CaptionTask(Seq2SeqTask):
     unit = "images"
     Options = CaptionOptions
     PredictOptions = CaptionPredictOptions
+    Spec = CaptionSpec
+    spec: CaptionSpec
     reads = "paths"
 
     def load(self, source: Source, seed: int) -> Splits:
@@ -90,11 +107,6 @@ class CaptionTask(Seq2SeqTask):
         captioned = captions.load(source, counts, o.side)
         lines = (line for sentences in captioned.captions["train"] for line in sentences)
         words = Vocabulary.train("words", lines, min_frequency=o.min_frequency, lowercase=True, punctuation=True)
-        self.spec = {
-            "vocabulary": words.to_text(),
-            "size": len(words) + 2,
-            "shape": list(captioned.images["train"].shape),
-        }
         parts = {}
         for part, sentences in captioned.captions.items():
             tokens, texts = np.empty(len(sentences), object), np.empty(len(sentences), object)
@@ -103,11 +115,16 @@ class CaptionTask(Seq2SeqTask):
                 texts[i] = rows
             inputs = {"image": captioned.images[part], "tokens": tokens, "number": np.arange(len(sentences))}
             parts[part] = Examples(inputs, texts)
-        self.spec["counts"] = {part: len(examples) for part, examples in parts.items()}
-        return Splits(**parts, source=str(source), fingerprint=captioned.fingerprint, spec=self.spec)
+        spec = CaptionSpec(
+            vocabulary=words.to_text(),
+            size=len(words) + 2,
+            shape=captioned.images["train"].shape,
+            counts={part: len(examples) for part, examples in parts.items()},
+        )
+        return Splits(**parts, source=str(source), fingerprint=captioned.fingerprint, spec=spec)
 
     def build_model(self, encoder: Encoder) -> keras.Model:
-        return caption_model(encoder, self.spec["shape"], self.spec["size"], self.options, self.name)
+        return caption_model(encoder, self.spec.shape, self.spec.size, self.options, self.name)
 
     def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> CaptionBatches:
         return CaptionBatches(examples, batch_size, None, shuffle, seed)
@@ -120,12 +137,12 @@ class CaptionTask(Seq2SeqTask):
 
     def texts(self, rows: Sequence[np.ndarray]) -> list[str]:
         """Sentences of tokens, their ends left out."""
-        words = Vocabulary(self.spec["vocabulary"])
+        words = self.spec.to_vocabulary()
         return [words.decode([n - 2 for n in row if n > END]) for row in rows]
 
     def references(self, examples: Examples) -> list[list[str]]:
         # As the vocabulary writes them: in lower case, signs apart.
-        words = Vocabulary(self.spec["vocabulary"])
+        words = self.spec.to_vocabulary()
         return [[words.normalised(text) for text in sentences] for sentences in examples.targets]
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
@@ -155,7 +172,7 @@ class CaptionTask(Seq2SeqTask):
             raise ConfigError("no image given; name one or more: seqtasks predict RUN image.png")
         if options.attention is not None and self.options.attention == "none":
             raise ConfigError("this model has no attention to draw; train one with options.attention=additive")
-        shape = self.spec["shape"]
+        shape = self.spec.shape
         if len(shape) == 2:
             read = np.stack([load_image(Path(name), (shape[0], shape[1]), options.invert)[0] for name in inputs])
         else:

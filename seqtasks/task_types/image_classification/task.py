@@ -26,6 +26,8 @@ from seqtasks.task_types.common.columns import probabilities
 from seqtasks.task_types.common.linear_baseline import logistic_regression
 from seqtasks.task_types.common.plots import class_pictures
 
+ImageSpec = labelled_images.ImageSpec
+
 
 @dataclass(frozen=True)
 class ImagePredictOptions:
@@ -40,6 +42,8 @@ class ImageTask(Task):
     files = True
     unit = "images"
     PredictOptions = ImagePredictOptions
+    Spec = ImageSpec
+    spec: ImageSpec
     reads = "paths"
 
     def load(self, source: Source, seed: int) -> Splits:
@@ -48,7 +52,7 @@ class ImageTask(Task):
     @property
     def shape(self) -> tuple[int, int]:
         """Height and width of the images."""
-        height, width = self.spec["shape"]
+        height, width = self.spec.shape
         return height, width
 
     def pixels(self, augment: bool) -> tuple[Any, Any]:
@@ -85,7 +89,7 @@ class ImageTask(Task):
         return {"logistic regression": 2e-7 * count * pixels, "SVM (RBF)": 2e-10 * count**2 * pixels}
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
-        return {"logistic regression": lambda: _logistic(splits), "SVM (RBF)": lambda: _svm(splits)}
+        return {"logistic regression": lambda: _logistic(splits, len(self.classes)), "SVM (RBF)": lambda: _svm(splits)}
 
     def plots(self, model: keras.Model, batches: ArrayBatches) -> Iterator[tuple[str, Any]]:
         targets = batches.examples.targets
@@ -96,11 +100,11 @@ def _flat(pictures: np.ndarray) -> np.ndarray:
     return pictures.reshape(len(pictures), -1).astype(np.float32) / 255
 
 
-def _logistic(splits: Splits) -> Baseline:
+def _logistic(splits: Splits, classes: int) -> Baseline:
     return logistic_regression(
         (_flat(splits.train.inputs["image"]), splits.train.targets),
         _flat(splits.test.inputs["image"]),
-        len(splits.spec["classes"]),
+        classes,
         lambda logits: classification_scores(logits, splits.test.targets),
         max_iter=200,
         tol=1e-3,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -18,6 +18,7 @@ from seqtasks.core.settings import setting
 from seqtasks.core.span_scheme import span_scheme
 from seqtasks.data.bucketing import Ragged
 from seqtasks.data.source import Source
+from seqtasks.data.spec import Spec
 from seqtasks.data.splits import Examples, Splits
 from seqtasks.data.survey import Survey
 from seqtasks.data.text import tagged_sentences
@@ -68,6 +69,23 @@ class TaggingOptions:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class TaggingSpec(Spec):
+    """Facts about tagged sentences.
+
+    Attributes:
+        words: Lower-case words that have an embedding, in the order of their numbers: first padding and unknown.
+        characters: Characters of the training words, in the order of their numbers: first padding and unknown.
+        labels: The tags, in the order of their numbers; those that training lacks come last.
+        tokens: Number of words of each split.
+    """
+
+    words: Sequence[str]
+    characters: Sequence[str]
+    labels: Sequence[str]
+    tokens: Mapping[str, int]
+
+
 class TaggingTask(Task):
     """A tag for each word of a sentence."""
 
@@ -75,6 +93,8 @@ class TaggingTask(Task):
     unit = "sentences"
     reads = "texts"
     Options = TaggingOptions
+    Spec = TaggingSpec
+    spec: TaggingSpec
 
     def load(self, source: Source, seed: int) -> Splits:
         tagged = tagged_sentences.load(source, self.options.column)
@@ -95,17 +115,17 @@ class TaggingTask(Task):
             )
             for part, rows in tagged.parts.items()
         }
-        spec = {
-            "words": words.names,
-            "characters": characters.names,
-            "labels": labels.names,
-            "tokens": {part: len(examples.targets.values) for part, examples in parts.items()},
-        }
+        spec = TaggingSpec(
+            words=words.names,
+            characters=characters.names,
+            labels=labels.names,
+            tokens={part: len(examples.targets.values) for part, examples in parts.items()},
+        )
         return Splits(**parts, source=tagged.source, fingerprint=tagged.fingerprint, spec=spec)
 
     @property
     def primary_metric(self) -> str:
-        return "f1" if span_scheme(self.spec["labels"]) else self.metric
+        return "f1" if span_scheme(self.spec.labels) else self.metric
 
     def build_model(self, encoder: Encoder) -> keras.Model:
         """Words, their characters and targets to (batch, time, 2), see `TagHead`."""
@@ -113,10 +133,10 @@ class TaggingTask(Task):
         names = _INPUTS if o.characters != "none" else ("words", "targets")
         inputs = {name: keras.Input((None,), name=name, dtype="int32") for name in names}
         mask = ops.not_equal(inputs["words"], 0)
-        x = keras.layers.Embedding(len(spec["words"]), o.embedding_dim, name="words_embedding")(inputs["words"])
+        x = keras.layers.Embedding(len(spec.words), o.embedding_dim, name="words_embedding")(inputs["words"])
         if o.characters != "none":
             reader = CharacterWords(
-                len(spec["characters"]),
+                len(spec.characters),
                 o.character_units,
                 how=o.characters,
                 cell=o.character_cell,
@@ -124,13 +144,13 @@ class TaggingTask(Task):
             )
             x = ops.concatenate([x, ops.take(reader(inputs["characters"]), inputs["places"], axis=0)], axis=-1)
         x, _ = encoder(keras.layers.Dropout(o.dropout)(x), mask=mask)
-        outputs = TagHead(spec["labels"], o.crf, name="tags")(x, inputs["targets"], mask)
+        outputs = TagHead(list(spec.labels), o.crf, name="tags")(x, inputs["targets"], mask)
         return keras.Model(list(inputs.values()), outputs, name=self.name)
 
     def init_weights(self, model: keras.Model, pretrained: Pretrained | None) -> None:
         if self.options.vectors:
             path = Path(self.options.vectors)
-            start_from(model.get_layer("words_embedding"), self.spec["words"], path, "options.embedding_dim")
+            start_from(model.get_layer("words_embedding"), self.spec.words, path, "options.embedding_dim")
 
     def loss(self) -> Any:
         return TagLoss()
@@ -150,12 +170,12 @@ class TaggingTask(Task):
         for index in range(len(batches)):
             inputs = batches[index][0]
             for row, numbers in zip(batches.rows(index), tagger.predict_on_batch(inputs), strict=True):
-                tags[row] = [self.spec["labels"][n] for n in numbers[: batches.lengths[row]]]
+                tags[row] = [self.spec.labels[n] for n in numbers[: batches.lengths[row]]]
         return tags
 
     def sentences(self, examples: Examples) -> list[Sentence]:
         """Words and tags of examples."""
-        words, tags, labels = examples.inputs["words"], examples.targets, self.spec["labels"]
+        words, tags, labels = examples.inputs["words"], examples.targets, self.spec.labels
         return [
             ([self._names[n] for n in words.row(i)], [labels[n] for n in tags.row(i)]) for i in range(len(examples))
         ]
@@ -163,7 +183,7 @@ class TaggingTask(Task):
     def score(self, model: keras.Model, batches: TaggedBatches) -> dict[str, float]:
         sentences, predicted = self.sentences(batches.examples), self.tags(model, batches)
         missing = {tag for _, tags in sentences for tag in tags} - set(chain(*predicted))
-        self.unpredicted = [tag for tag in self.spec["labels"] if tag in missing]
+        self.unpredicted = [tag for tag in self.spec.labels if tag in missing]
         return self._scores(sentences, predicted)
 
     def survey(self, splits: Splits) -> Survey:
@@ -176,11 +196,11 @@ class TaggingTask(Task):
         )
 
     def baseline_seconds(self, splits: Splits) -> dict[str, float]:
-        return {"logistic regression": 3e-5 * len(self.spec["labels"]) * self.spec["tokens"]["train"]}
+        return {"logistic regression": 3e-5 * len(self.spec.labels) * self.spec.tokens["train"]}
 
     def _scores(self, sentences: list[Sentence], predicted: list[list[str]]) -> dict[str, float]:
         words, true = [list(part) for part in zip(*sentences, strict=True)]
-        return tagging_scores(true, predicted, words, self._known, self.spec["labels"])
+        return tagging_scores(true, predicted, words, self._known, self.spec.labels)
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
         train, test = self.sentences(splits.train), self.sentences(splits.test)
@@ -198,24 +218,24 @@ class TaggingTask(Task):
     def plots(self, model: keras.Model, batches: TaggedBatches) -> Iterator[tuple[str, Any]]:
         true = [labels for _, labels in self.sentences(batches.examples)]
         predicted = self.tags(model, batches)
-        yield "confusion", confusion_figure(true, predicted, self.spec["labels"])
+        yield "confusion", confusion_figure(true, predicted, self.spec.labels)
         yield "classes", class_report(list(chain(*true)), list(chain(*predicted)))
 
     @property
     def _letters(self) -> bool:
         """Whether the words are single characters, as in source code."""
-        return all(len(word) == 1 for word in self.spec["words"][2:])
+        return all(len(word) == 1 for word in self.spec.words[2:])
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: Any) -> list[dict[str, Any]]:
         """Each sentence, its words and their tags."""
         spec, letters = self.spec, self._letters
-        end = "\n" if letters and "\n" in spec["words"] else ""  # with which lines end in training, too
+        end = "\n" if letters and "\n" in spec.words else ""  # with which lines end in training, too
         rows = [list(line + end) if letters else words_of(line) for line in inputs]
         if not any(rows):
             received = f"no word in {' '.join(inputs)!r}" if inputs else "nothing to tag"
             raise ConfigError(f'{received}; write a sentence: seqtasks predict RUN "{EXAMPLE}"')
         types = LabelIndex(list(dict.fromkeys(word for row in rows for word in row)))
-        self._types = Types(types.names, LabelIndex(spec["words"]), LabelIndex(spec["characters"]))
+        self._types = Types(types.names, LabelIndex(spec.words), LabelIndex(spec.characters))
         words = Ragged.of([[types.number(word) for word in row] for row in rows])
         examples = Examples({"words": words}, Ragged(np.zeros_like(words.values), words.ends))
         predicted = self.tags(model, self.batches(examples, 32))

@@ -65,7 +65,7 @@ def transfer_weights(model: keras.Model, pretrained: Pretrained, vocabulary: str
         ConfigError: The two disagree in words or in the sizes of their weights.
     """
     language_model = pretrained.model
-    if pretrained.spec["vocabulary"] != vocabulary:
+    if getattr(pretrained.spec, "vocabulary", None) != vocabulary:
         raise ConfigError(
             f"{pretrained.path} knows other words; train it on the same texts with the same options.vocab_size and "
             "options.min_frequency, or set options.pretrain=lm"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,7 +20,7 @@ from seqtasks.data.source import Source
 from seqtasks.data.splits import Examples, Splits
 from seqtasks.data.survey import Survey
 from seqtasks.data.text import labelled_texts
-from seqtasks.data.text.vocabulary import Vocabulary
+from seqtasks.data.text.vocabulary import Vocabulary, VocabularySpec
 from seqtasks.data.text.word_vectors import start_from
 from seqtasks.engines.backend.adversarial import adversarial
 from seqtasks.layers.embedding import WordDropout
@@ -85,6 +85,21 @@ class TextPredictOptions:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class TextSpec(VocabularySpec):
+    """Facts about labelled texts.
+
+    Attributes:
+        vocabulary: Words of the training texts, as `Vocabulary.to_text` gives them.
+        size: Number of words of the vocabulary; token numbers are one higher, as 0 is padding.
+        classes: Names of the classes, in the order of their numbers.
+        tokens: Number of tokens of each split.
+    """
+
+    classes: Sequence[str]
+    tokens: Mapping[str, int]
+
+
 class TextTask(Task):
     """A label for a text; `language_task` names the task that `options.pretrain=lm` trains first."""
 
@@ -94,6 +109,8 @@ class TextTask(Task):
     language_task: ClassVar[str]
     Options = TextOptions
     PredictOptions = TextPredictOptions
+    Spec = TextSpec
+    spec: TextSpec
 
     def load(self, source: Source, seed: int) -> Splits:
         o = self.options
@@ -106,18 +123,18 @@ class TextTask(Task):
             part: Examples({"tokens": encoded(words, texts)}, np.array([numbers[label] for label in labels]))
             for part, (texts, labels) in labelled.parts.items()
         }
-        spec = {
-            "vocabulary": words.to_text(),
-            "size": len(words),
-            "classes": labelled.classes,
-            "tokens": {part: len(examples.inputs["tokens"].values) for part, examples in parts.items()},
-        }
+        spec = TextSpec(
+            vocabulary=words.to_text(),
+            size=len(words),
+            classes=labelled.classes,
+            tokens={part: len(examples.inputs["tokens"].values) for part, examples in parts.items()},
+        )
         return Splits(**parts, source=labelled.source, fingerprint=labelled.fingerprint, spec=spec)
 
     @property
     def words(self) -> Vocabulary:
         """That of the training texts."""
-        return Vocabulary(self.spec["vocabulary"])
+        return self.spec.to_vocabulary()
 
     @property
     def uses_encoder(self) -> bool:
@@ -125,7 +142,7 @@ class TextTask(Task):
 
     def build_model(self, encoder: Encoder) -> keras.Model:
         """Tokens (batch, time), 0 at padding, to logits (batch, classes)."""
-        o, size = self.options, self.spec["size"] + 1
+        o, size = self.options, self.spec.size + 1
         tokens = keras.Input((None,), name="tokens", dtype="int32")
         mask = ops.not_equal(tokens, 0)
         x = keras.layers.Embedding(size, o.embedding_dim, name="embedding")(tokens)
@@ -153,7 +170,7 @@ class TextTask(Task):
 
     def init_weights(self, model: keras.Model, pretrained: Pretrained | None) -> None:
         if pretrained is not None:
-            pretraining.transfer_weights(model, pretrained, self.spec["vocabulary"])
+            pretraining.transfer_weights(model, pretrained, self.spec.vocabulary)
         elif self.options.vectors:
             words = self.words
             names = ["", *map(words.token, range(len(words)))]
@@ -177,7 +194,7 @@ class TextTask(Task):
         return dataclasses.replace(survey, keys=self._texts, empty=empty)
 
     def baseline_seconds(self, splits: Splits) -> dict[str, float]:
-        words = sum(splits.spec["tokens"].values())
+        words = sum(self.spec.tokens.values())
         return {"TF-IDF + logistic regression": 4e-6 * words * max(1, len(self.classes) - 1)}
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:

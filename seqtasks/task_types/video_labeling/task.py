@@ -14,6 +14,7 @@ from seqtasks.core.errors import ConfigError
 from seqtasks.core.settings import setting
 from seqtasks.data import cache
 from seqtasks.data.image import labelled_images
+from seqtasks.data.image.labelled_images import ImageSpec
 from seqtasks.data.image.moving_digits import DIRECTIONS, Clips, Video, VideoBatches
 from seqtasks.data.image.video_files import read_video
 from seqtasks.data.resolve import resolve_source
@@ -68,6 +69,20 @@ class FramesPredictOptions(ImagePredictOptions):
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class FramesSpec(ImageSpec):
+    """Facts about the images that videos are composed of.
+
+    Attributes:
+        shape: (height, width) of an image in pixels.
+        classes: Names of the classes of images, in the order of their numbers.
+        counts: Number of videos of each split.
+        pictures: Source of the images, such as `tfds:mnist`.
+    """
+
+    pictures: str
+
+
 class FramesTask(Task):
     """A label for each frame of a video of moving pictures."""
 
@@ -75,12 +90,17 @@ class FramesTask(Task):
     unit = "videos"
     Options = FramesOptions
     PredictOptions = FramesPredictOptions
+    Spec = FramesSpec
+    spec: FramesSpec
     reads = "paths"
 
     def load(self, source: Source, seed: int) -> Splits:
         images = labelled_images.load(source.whole())  # limits count videos, which are composed of the images
-        self.spec = {**images.spec, "pictures": str(source), "counts": {"train": self.options.examples, **COUNTS}}
-        parts = {part: _videos(getattr(images, part), count) for part, count in self.spec["counts"].items()}
+        counts = {"train": self.options.examples, **COUNTS}
+        self.spec = FramesSpec(
+            shape=images.spec.shape, classes=images.spec.classes, counts=counts, pictures=str(source)
+        )
+        parts = {part: _videos(getattr(images, part), count) for part, count in counts.items()}
         batch = self.batches(parts["test"].take(20), 20)[0]  # how they are drawn is part of the data
         data = {"pictures": np.array(images.fingerprint), "films": batch[0]["image"], "labels": batch[1]}
         return Splits(**parts, source=images.source, fingerprint=cache.fingerprint(data), spec=self.spec)
@@ -88,12 +108,12 @@ class FramesTask(Task):
     @property
     def classes(self) -> list[str]:
         """Names of the labels."""
-        return list(DIRECTIONS if self.options.label == "direction" else self.spec["classes"])
+        return list(DIRECTIONS if self.options.label == "direction" else self.spec.classes)
 
     @property
     def video(self) -> Video:
         """How videos are drawn."""
-        o, (height, width) = self.options, self.spec["shape"]
+        o, (height, width) = self.options, self.spec.shape
         side = o.canvas or round(max(height, width) * 40 / 28)
         margin = max(1, round(min(height, width) * 3 / 28)) if o.margin is None else o.margin
         return Video((height, width), side, o.label, o.min_length, o.max_length, margin, o.noise)
@@ -156,13 +176,13 @@ class FramesTask(Task):
             return read_video(inputs, self.video.side, options.invert), []
         if not number.isdecimal() or int(number) >= COUNTS["test"]:
             raise ConfigError(f"{inputs[0]}: no such video; allowed: test:0 to test:{COUNTS['test'] - 1}; give one")
-        source = resolve_source(self.spec["pictures"], tfds=self.tfds, files=self.files, builtin=self.builtin)
+        source = resolve_source(self.spec.pictures, tfds=self.tfds, files=self.files, builtin=self.builtin)
         test = _videos(labelled_images.load(source).test, COUNTS["test"])
         video, labels = self.batches(test, 1).one(int(number))
         return video, [self.classes[label] for label in labels]
 
     def survey(self, splits: Splits) -> Survey:
-        return Survey(splits.spec["counts"])  # frames have labels, and are drawn later
+        return Survey(self.spec.counts)  # frames have labels, and are drawn later
 
     def baseline_seconds(self, splits: Splits) -> dict[str, float]:
         return {"logistic regression": 20.0}  # mostly the drawing of frames

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from seqtasks.core.settings import setting
 from seqtasks.data import cache
 from seqtasks.data.image import labelled_images
 from seqtasks.data.image.cluttered_canvas import Canvas, CanvasBatches, draw_noise, load_canvas
+from seqtasks.data.image.labelled_images import ImageSpec
 from seqtasks.data.keras_adapter import UntunedDataAdapter
 from seqtasks.data.source import Source
 from seqtasks.data.splits import Examples, Splits
@@ -86,6 +88,8 @@ class GlimpseTask(Task):
     unit = "images"
     Options = GlimpseOptions
     PredictOptions = GlimpsePredictOptions
+    Spec = ImageSpec
+    spec: ImageSpec
     reads = "paths"
 
     def load(self, source: Source, seed: int) -> Splits:
@@ -93,19 +97,19 @@ class GlimpseTask(Task):
         self.spec = images.spec
         canvases = self.batches(images.test.take(100), 100)[0][0]["image"]  # how they are drawn is part of the data
         data = {"pictures": np.array(images.fingerprint), "canvases": canvases}
-        return Splits(images.train, images.validation, images.test, images.source, cache.fingerprint(data), images.spec)
+        return dataclasses.replace(images, fingerprint=cache.fingerprint(data))
 
     @property
     def canvas(self) -> Canvas:
         """How canvases are made."""
-        height, width = self.spec["shape"]
+        height, width = self.spec.shape
         side = self.options.canvas or round(max(height, width) * 60 / 28)
         return Canvas((height, width), side, self.options.clutter, max(1, round(min(height, width) * 8 / 28)))
 
     @property
     def size(self) -> int:
         """Pixels of a side of a glimpse."""
-        height, width = self.spec["shape"]
+        height, width = self.spec.shape
         return int(self.options.glimpse_size or max(1, round(max(height, width) * 12 / 28)))
 
     def build_model(self, encoder: Encoder) -> keras.Model:

@@ -24,7 +24,8 @@ class Pairs(Buckets):
 
     def measure(self) -> np.ndarray:
         self.sides = [self.examples.inputs["source"].lengths, self.examples.targets.lengths]
-        return np.maximum(*self.sides)
+        longer: np.ndarray = np.maximum(*self.sides)
+        return longer
 
     @property
     def padding(self) -> float:

@@ -60,6 +60,11 @@ class Splits:
     def __post_init__(self) -> None:
         object.__setattr__(self, "spec", as_spec(self.spec))
 
+    @property
+    def parts(self) -> dict[str, Examples]:
+        """The three splits by name."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
     @classmethod
     def generate(
         cls,
@@ -176,7 +181,10 @@ def limit(splits: Splits, count: int | None, test: int | None = None) -> Splits:
     if count is None and test is None:
         return splits
     most = {"train": count, "validation": count, "test": test}
-    parts = {name: getattr(splits, name) for name in most}
-    parts = {name: part if most[name] is None else part.take(most[name]) for name, part in parts.items()}
+    parts = {}
+    for name, part in splits.parts.items():
+        first = most[name]
+        parts[name] = part if first is None else part.take(first)
     spec = dataclasses.replace(splits.spec, counts={name: len(part) for name, part in parts.items()})
-    return dataclasses.replace(splits, **parts, spec=spec)
+    train, validation, held = parts.values()
+    return dataclasses.replace(splits, train=train, validation=validation, test=held, spec=spec)

@@ -106,7 +106,6 @@ class Task(ABC):
     files: ClassVar[bool | Literal["any"]] = False
     reads: ClassVar[Literal["texts", "prompt", "paths", "words"]] = "words"
     limits_examples: ClassVar[bool] = True
-    unit: str = "examples"
     builtin: ClassVar[str | None] = None
     file: ClassVar[Path | None] = None
 
@@ -207,6 +206,11 @@ class Task(ABC):
         return list(self.spec.classes or ())
 
     @property
+    def unit(self) -> str:
+        """What an example is, in the plural, for people."""
+        return "examples"
+
+    @property
     def uses_encoder(self) -> bool:
         """Whether the model uses the encoder; its row names no cell if not."""
         return True
@@ -272,7 +276,7 @@ class Task(ABC):
 
     def survey(self, splits: Splits) -> Survey:
         """What is looked at before training; by default the sizes, and the labels where `spec` has their names."""
-        parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+        parts = splits.parts
         counts = {part: len(examples) for part, examples in parts.items()}
         classes = self.spec.classes
         if not classes or any(getattr(examples.targets, "ndim", 0) != 1 for examples in parts.values()):

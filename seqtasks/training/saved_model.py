@@ -12,6 +12,7 @@ from seqtasks.core.config import Config
 from seqtasks.core.errors import ConfigError, DataError, RunError
 from seqtasks.experiments import run_folder
 from seqtasks.experiments.repair import REPAIR
+from seqtasks.layers import registration  # noqa: F401 - registers what a model's file may hold
 from seqtasks.task_types.base import Task
 
 

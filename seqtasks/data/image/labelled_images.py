@@ -33,7 +33,14 @@ class ImageSpec(Spec):
     counts: Mapping[str, int]
 
 
-def load(source: Source) -> Splits:
+@dataclass(frozen=True)
+class LabelledImages(Splits):
+    """Labelled images in splits: input `image` (examples, height, width), targets (examples,)."""
+
+    spec: ImageSpec
+
+
+def load(source: Source) -> LabelledImages:
     """Reads images of (height, width), 0 to 255, and their class numbers.
 
     One twelfth of the training images are held out for validation (5,000 of MNIST's
@@ -70,7 +77,7 @@ def load(source: Source) -> Splits:
         classes=[str(c) for c in classes],
         counts={"train": len(train), "validation": len(validation), "test": len(test)},
     )
-    return Splits(train, validation, test, str(source), fingerprint, spec)
+    return LabelledImages(train, validation, test, str(source), fingerprint, spec)
 
 
 def _folder(source: Source) -> Any:

@@ -68,7 +68,8 @@ class Vocabulary:
         """
         from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
-        settings = {"min_frequency": min_frequency, "show_progress": False}
+        settings: dict[str, Any] = {"min_frequency": min_frequency, "show_progress": False}
+        trainer: Any
         if kind == "bpe":
             size = size or 4096
             if size < 257:
@@ -149,7 +150,8 @@ class Vocabulary:
             for token, number in self._tokenizer.get_vocab().items():
                 if len(token) == 1:
                     self._table[ord(token)] = number
-        return self._table[_points(text)]
+        numbers: np.ndarray = self._table[_points(text)]
+        return numbers
 
     @property
     def dtype(self) -> type[np.unsignedinteger[Any]]:

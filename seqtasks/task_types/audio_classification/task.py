@@ -25,7 +25,7 @@ from seqtasks.layers.metrics import classification_scores, log_softmax
 from seqtasks.layers.pooling import How, Pooling
 from seqtasks.layers.speech import SpecAugment, TimeReduction, joined_mask
 from seqtasks.task_types.base import Baseline, Task, bucketed_logits
-from seqtasks.task_types.common.columns import probabilities
+from seqtasks.task_types.common.columns import class_row
 from seqtasks.task_types.common.linear_baseline import logistic_regression
 from seqtasks.task_types.common.plots import class_pictures
 
@@ -111,7 +111,7 @@ class SoundTask(Task):
     reads = "paths"
     unit = "recordings"
     Options = SoundOptions
-    Spec = SoundSpec
+    options: SoundOptions
     spec: SoundSpec
 
     @property
@@ -170,6 +170,7 @@ class AudioTask(SoundTask):
     """A label for a recording."""
 
     Options = AudioOptions
+    options: AudioOptions
     Spec = AudioSpec
     spec: AudioSpec
 
@@ -179,10 +180,12 @@ class AudioTask(SoundTask):
         rows = recordings.split(corpus, self.options.speaker)
         targets = recordings.numbers_of(corpus.labels, corpus.classes)
         parts = {part: Examples({"sound": frames[index]}, targets[index]) for part, index in rows.items()}
+        mean, sd = moments(frames[rows["train"]])
         spec = AudioSpec(
             classes=corpus.classes,
             speakers=sorted(set(corpus.speakers)),
-            **moments(frames[rows["train"]]),
+            mean=mean,
+            sd=sd,
             counts={part: len(examples) for part, examples in parts.items()},
         )
         return Splits(**parts, source=str(source), fingerprint=corpus.fingerprint, spec=spec)
@@ -224,16 +227,13 @@ class AudioTask(SoundTask):
     def predict(self, model: keras.Model, inputs: Sequence[str], options: Any) -> list[dict[str, Any]]:
         examples = Examples({"sound": self.heard(inputs, "seven.wav")}, np.zeros(len(inputs)))
         predicted = np.exp(log_softmax(self.predict_logits(model, FrameBatches(examples, 32, MOST_FRAMES))))
-        return [
-            {"recording": name, "answer": self.classes[int(p.argmax())], **probabilities(self.classes, p)}
-            for name, p in zip(inputs, predicted, strict=True)
-        ]
+        return [class_row({"recording": name}, self.classes, p) for name, p in zip(inputs, predicted, strict=True)]
 
 
-def moments(frames: Frames) -> dict[str, list[float]]:
-    """`mean` and `sd` of each band over all frames; a band that never changes has an sd of 1."""
+def moments(frames: Frames) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each band over all frames; of a band that never changes the latter is 1."""
     mean, sd = frames.values.mean(axis=0, dtype=np.float64), frames.values.std(axis=0, dtype=np.float64)
-    return {"mean": mean.tolist(), "sd": np.where(sd > 1e-6, sd, 1).tolist()}
+    return mean.tolist(), np.where(sd > 1e-6, sd, 1).tolist()
 
 
 def over_time(frames: Frames) -> np.ndarray:

@@ -10,7 +10,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from seqtasks.core.errors import ConfigError
 from seqtasks.core.settings import setting
 from seqtasks.data.bucketing import Buckets, Ragged
 from seqtasks.data.image import captions
@@ -24,7 +23,7 @@ from seqtasks.layers.encoder import Encoder
 from seqtasks.task_types.base import Baseline
 from seqtasks.task_types.captioning.model import Captioner, caption_model
 from seqtasks.task_types.common.plots import attention_pictures, export_figure
-from seqtasks.task_types.image_classification.task import ImagePredictOptions
+from seqtasks.task_types.image_classification.task import ImagePredictOptions, check_images
 from seqtasks.task_types.seq2seq.scores import line_scores
 from seqtasks.task_types.seq2seq.task import Seq2SeqPredictOptions, Seq2SeqTask
 
@@ -96,6 +95,7 @@ class CaptionTask(Seq2SeqTask):
     files = True
     unit = "images"
     Options = CaptionOptions
+    options: CaptionOptions
     PredictOptions = CaptionPredictOptions
     Spec = CaptionSpec
     spec: CaptionSpec
@@ -168,10 +168,8 @@ class CaptionTask(Seq2SeqTask):
     def predict(
         self, model: keras.Model, inputs: Sequence[str], options: CaptionPredictOptions
     ) -> list[dict[str, Any]]:
-        if not inputs:
-            raise ConfigError("no image given; name one or more: seqtasks predict RUN image.png")
-        if options.attention is not None and self.options.attention == "none":
-            raise ConfigError("this model has no attention to draw; train one with options.attention=additive")
+        check_images(inputs)
+        self.check_attention(options)
         shape = self.spec.shape
         if len(shape) == 2:
             read = np.stack([load_image(Path(name), (shape[0], shape[1]), options.invert)[0] for name in inputs])
@@ -181,11 +179,12 @@ class CaptionTask(Seq2SeqTask):
         hypotheses = writer(read)
         if options.attention is not None:
             export_figure(self._maps(writer, read[:1], [hypotheses[0][0].tokens]), Path(options.attention))
-        return [
-            {"image": name if place == 0 else "", "caption": text, "log-probability": one.score}
-            for name, best in zip(inputs, hypotheses, strict=True)
-            for place, (one, text) in enumerate(zip(best, self.texts([one.tokens for one in best]), strict=True))
-        ]
+        texts = [self.texts([hypothesis.tokens for hypothesis in ranked]) for ranked in hypotheses]
+        return self.rows("image", inputs, hypotheses, texts)
+
+    @property
+    def answer_column(self) -> str:
+        return "caption"
 
     def plots(self, model: keras.Model, batches: CaptionBatches) -> Iterator[tuple[str, Any]]:
         if self.options.attention == "none":

@@ -22,7 +22,7 @@ from seqtasks.data.survey import Survey
 from seqtasks.layers.metrics import classification_scores, log_softmax
 from seqtasks.layers.vision import RandomAffine
 from seqtasks.task_types.base import Baseline, Task
-from seqtasks.task_types.common.columns import probabilities
+from seqtasks.task_types.common.columns import class_row
 from seqtasks.task_types.common.linear_baseline import logistic_regression
 from seqtasks.task_types.common.plots import class_pictures
 
@@ -69,19 +69,13 @@ class ImageTask(Task):
         return inputs, x
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: ImagePredictOptions) -> list[dict[str, Any]]:
-        if not inputs:
-            raise ConfigError("no image given; name one or more: seqtasks predict RUN image.png")
+        check_images(inputs)
         read = [load_image(Path(name), self.shape, options.invert) for name in inputs]
         logits = model.predict(np.stack([image for image, _ in read]), verbose=0)
-        rows = []
-        for name, (_, inverted), p in zip(inputs, read, np.exp(log_softmax(logits)), strict=True):
-            row = {"image": name, "answer": self.classes[int(p.argmax())], "inverted": "yes" if inverted else "no"}
-            rows.append(row | probabilities(self.classes, p))
-        return rows
+        return image_rows(inputs, [inverted for _, inverted in read], logits, self.classes)
 
     def survey(self, splits: Splits) -> Survey:
-        parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
-        keys = {part: [hash(image.tobytes()) for image in rows.inputs["image"]] for part, rows in parts.items()}
+        keys = {part: [hash(image.tobytes()) for image in rows.inputs["image"]] for part, rows in splits.parts.items()}
         return dataclasses.replace(super().survey(splits), keys=keys)
 
     def baseline_seconds(self, splits: Splits) -> dict[str, float]:
@@ -94,6 +88,33 @@ class ImageTask(Task):
     def plots(self, model: keras.Model, batches: ArrayBatches) -> Iterator[tuple[str, Any]]:
         targets = batches.examples.targets
         return class_pictures(self.name, self.predict_logits(model, batches), targets, self.classes, "test images")
+
+
+def check_images(inputs: Sequence[str]) -> None:
+    """Refuses a prediction without an image.
+
+    Raises:
+        ConfigError: no file was named.
+    """
+    if not inputs:
+        raise ConfigError("no image given; name one or more: seqtasks predict RUN image.png")
+
+
+def image_rows(
+    names: Sequence[str], inverted: Sequence[bool], logits: np.ndarray, classes: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Prediction rows of labelled images.
+
+    Args:
+        names: of the files.
+        inverted: whether each image was inverted when it was read.
+        logits: (images, classes).
+        classes: names of the classes.
+    """
+    return [
+        class_row({"image": name}, classes, p, {"inverted": "yes" if changed else "no"})
+        for name, changed, p in zip(names, inverted, np.exp(log_softmax(logits)), strict=True)
+    ]
 
 
 def _flat(pictures: np.ndarray) -> np.ndarray:

@@ -37,6 +37,7 @@ class TextLanguageTask(LanguageTask):
     """The next word of the texts that a `TextTask` of the same settings labels."""
 
     Options = TextLanguageOptions
+    options: TextLanguageOptions
     Spec = LanguageSpec  # of this `load`, too
 
     def units(self, source: Source) -> dict[str, Any]:

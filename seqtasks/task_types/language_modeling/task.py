@@ -127,6 +127,7 @@ class LanguageTask(Task):
     files = "any"
     reads = "prompt"
     Options = LanguageOptions
+    options: LanguageOptions
     PredictOptions = GenerateOptions
     Spec = LanguageSpec
     spec: LanguageSpec

@@ -94,6 +94,7 @@ class CTCTask(SoundTask):
     higher_is_better = False
     unit = "strings"
     Options = StringOptions
+    options: StringOptions
     PredictOptions = StringPredictOptions
     Spec = StringSpec
     spec: StringSpec
@@ -125,13 +126,14 @@ class CTCTask(SoundTask):
             )
             for part in NUMBERS
         }
-        moment = moments(parts["train"].inputs["sound"])
+        mean, sd = moments(parts["train"].inputs["sound"])
         places = np.arange(o.strings)
         parts["train"] = Examples({"place": places}, places)
         first = [self._composer.recipe(1, 0, 0, n) for n in range(o.strings)]
         spec = StringSpec(
             classes=corpus.classes,
-            **moment,
+            mean=mean,
+            sd=sd,
             strings=[self._composer.labels(recipe) for recipe in first],
             counts={part: len(examples) for part, examples in parts.items()},
         )

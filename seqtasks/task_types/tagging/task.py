@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 import keras
 import numpy as np
-from keras import ops
 
 from seqtasks.core.errors import ConfigError
 from seqtasks.core.settings import setting
@@ -26,18 +25,16 @@ from seqtasks.data.text.conll import Sentence
 from seqtasks.data.text.label_index import LabelIndex
 from seqtasks.data.text.tagged_batches import TaggedBatches, Types
 from seqtasks.data.text.word_vectors import start_from
-from seqtasks.layers.character_encoder import CharacterWords
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.losses import TagLoss
 from seqtasks.layers.metrics import TagAccuracy
-from seqtasks.layers.tagging_head import TagHead
 from seqtasks.task_types.base import Baseline, Pretrained, Task
 from seqtasks.task_types.common.plots import class_report
 from seqtasks.task_types.tagging.baselines import most_frequent, word_shapes
+from seqtasks.task_types.tagging.model import TaggingParts, tagger_of, tagging_model
 from seqtasks.task_types.tagging.rendering import colorize, format_interlinear, words_of
 from seqtasks.task_types.tagging.scores import confusion_figure, tagging_scores
 
-_INPUTS = ("words", "places", "characters", "targets")
 EXAMPLE = "The cat sat on the mat ."
 
 
@@ -93,6 +90,7 @@ class TaggingTask(Task):
     unit = "sentences"
     reads = "texts"
     Options = TaggingOptions
+    options: TaggingOptions
     Spec = TaggingSpec
     spec: TaggingSpec
 
@@ -129,28 +127,13 @@ class TaggingTask(Task):
 
     def build_model(self, encoder: Encoder) -> keras.Model:
         """Words, their characters and targets to (batch, time, 2), see `TagHead`."""
-        o, spec = self.options, self.spec
-        names = _INPUTS if o.characters != "none" else ("words", "targets")
-        inputs = {name: keras.Input((None,), name=name, dtype="int32") for name in names}
-        mask = ops.not_equal(inputs["words"], 0)
-        x = keras.layers.Embedding(len(spec.words), o.embedding_dim, name="words_embedding")(inputs["words"])
-        if o.characters != "none":
-            reader = CharacterWords(
-                len(spec.characters),
-                o.character_units,
-                how=o.characters,
-                cell=o.character_cell,
-                name="characters_of",
-            )
-            x = ops.concatenate([x, ops.take(reader(inputs["characters"]), inputs["places"], axis=0)], axis=-1)
-        x, _ = encoder(keras.layers.Dropout(o.dropout)(x), mask=mask)
-        outputs = TagHead(list(spec.labels), o.crf, name="tags")(x, inputs["targets"], mask)
-        return keras.Model(list(inputs.values()), outputs, name=self.name)
+        spec = self.spec
+        return tagging_model(encoder, len(spec.words), len(spec.characters), spec.labels, self.options, self.name)
 
     def init_weights(self, model: keras.Model, pretrained: Pretrained | None) -> None:
         if self.options.vectors:
             path = Path(self.options.vectors)
-            start_from(model.get_layer("words_embedding"), self.spec.words, path, "options.embedding_dim")
+            start_from(TaggingParts.of(model).embedding, self.spec.words, path, "options.embedding_dim")
 
     def loss(self) -> Any:
         return TagLoss()
@@ -160,9 +143,16 @@ class TaggingTask(Task):
 
     def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> TaggedBatches:
         o = self.options
-        dropout = o.word_dropout if shuffle else 0.0
-        settings = {"word_dropout": dropout, "characters": o.characters != "none"}
-        return TaggedBatches(examples, self._types, batch_size, o.max_tokens_per_batch, shuffle, seed, **settings)
+        return TaggedBatches(
+            examples,
+            self._types,
+            batch_size,
+            o.max_tokens_per_batch,
+            shuffle,
+            seed,
+            word_dropout=o.word_dropout if shuffle else 0.0,
+            characters=o.characters != "none",
+        )
 
     def tags(self, model: keras.Model, batches: TaggedBatches) -> list[list[str]]:
         """The tags of all sentences, in the order of the examples."""
@@ -187,8 +177,7 @@ class TaggingTask(Task):
         return self._scores(sentences, predicted)
 
     def survey(self, splits: Splits) -> Survey:
-        parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
-        sentences = {part: self.sentences(examples) for part, examples in parts.items()}
+        sentences = {part: self.sentences(examples) for part, examples in splits.parts.items()}
         return Survey(
             {part: len(rows) for part, rows in sentences.items()},
             {part: [tag for _, tags in rows for tag in tags] for part, rows in sentences.items()},
@@ -254,10 +243,3 @@ class TaggingTask(Task):
         if "words" in row:
             return format_interlinear(row["words"], row["tags"]) + "\n"
         return "".join(colorize([[*row["text"], "\n"]], [[*row["tags"], "space"]]))
-
-
-def tagger_of(model: keras.Model) -> keras.Model:
-    """The model that gives the tags themselves, (batch, time)."""
-    head = model.get_layer("tags")
-    x, _, mask = head.input if len(head.input) == 3 else (*head.input, None)
-    return keras.Model(model.inputs, head(x, mask=mask))

@@ -19,6 +19,7 @@ from seqtasks.core.files import check_output, write_output
 from seqtasks.engines.backend.gradients import input_gradient
 from seqtasks.task_types.common.columns import Shaded
 from seqtasks.task_types.common.plots import export_figure
+from seqtasks.task_types.text_classification.model import TextClassifierParts
 
 SUFFIXES = (".html", ".htm", ".png")
 
@@ -33,13 +34,13 @@ def gradient_times_input(model: keras.Model) -> Callable[[np.ndarray, np.ndarray
     Reference: Shrikumar et al. 2016, https://arxiv.org/abs/1605.01713
 
     Args:
-        model: of tokens, with a layer `embedding`.
+        model: of `text_classifier`.
 
     Returns:
         A function of tokens (batch, time), 0 at padding, and class numbers (batch,); it gives
         (batch, time), above zero where a token speaks for the class.
     """
-    embedding = model.get_layer("embedding")
+    embedding = TextClassifierParts.of(model).embedding
     classifier = keras.Model([embedding.output, model.inputs[0]], model.outputs[0])
 
     def margin(vectors: Any, tokens: Any, classes: Any) -> Any:

@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 
 import keras
 import numpy as np
-from keras import ops
 
 from seqtasks.core.config import Config
 from seqtasks.core.errors import ConfigError
@@ -22,16 +21,15 @@ from seqtasks.data.survey import Survey
 from seqtasks.data.text import labelled_texts
 from seqtasks.data.text.vocabulary import Vocabulary, VocabularySpec
 from seqtasks.data.text.word_vectors import start_from
-from seqtasks.engines.backend.adversarial import adversarial
-from seqtasks.layers.embedding import WordDropout
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.metrics import classification_scores, log_softmax
-from seqtasks.layers.pooling import How, Pooling
+from seqtasks.layers.pooling import How
 from seqtasks.task_types.base import Baseline, Pretrained, Task, bucketed_logits
-from seqtasks.task_types.common.columns import probabilities
+from seqtasks.task_types.common.columns import class_row
 from seqtasks.task_types.common.linear_baseline import logistic_regression
 from seqtasks.task_types.common.plots import class_pictures
 from seqtasks.task_types.text_classification import pretraining, saliency
+from seqtasks.task_types.text_classification.model import TextClassifierParts, text_classifier
 
 
 @dataclass(frozen=True)
@@ -108,6 +106,7 @@ class TextTask(Task):
     unit = "texts"
     language_task: ClassVar[str]
     Options = TextOptions
+    options: TextOptions
     PredictOptions = TextPredictOptions
     Spec = TextSpec
     spec: TextSpec
@@ -142,20 +141,7 @@ class TextTask(Task):
 
     def build_model(self, encoder: Encoder) -> keras.Model:
         """Tokens (batch, time), 0 at padding, to logits (batch, classes)."""
-        o, size = self.options, self.spec.size + 1
-        tokens = keras.Input((None,), name="tokens", dtype="int32")
-        mask = ops.not_equal(tokens, 0)
-        x = keras.layers.Embedding(size, o.embedding_dim, name="embedding")(tokens)
-        if o.word_dropout:
-            x = WordDropout(o.word_dropout, size)(x, tokens)
-        if o.embedding_dropout:
-            x = keras.layers.Dropout(o.embedding_dropout, noise_shape=(None, 1, None))(x)
-        if o.recurrence:
-            x, _ = encoder(x, mask=mask)
-        x = keras.layers.Dropout(o.dropout)(Pooling(o.pooling, name="pooling")(x, mask=mask))
-        logits = keras.layers.Dense(len(self.classes), dtype="float32", name="logits")(x)
-        model = keras.Model(tokens, logits, name=self.name)
-        return adversarial(model, o.adversarial) if o.adversarial else model
+        return text_classifier(encoder, self.spec.size + 1, len(self.classes), self.options, self.name)
 
     def pretraining_config(self, config: Config) -> Config | None:
         if self.options.pretrain == "none":
@@ -174,7 +160,8 @@ class TextTask(Task):
         elif self.options.vectors:
             words = self.words
             names = ["", *map(words.token, range(len(words)))]
-            start_from(model.get_layer("embedding"), names, Path(self.options.vectors), "options.embedding_dim")
+            embedding, file = TextClassifierParts.of(model).embedding, Path(self.options.vectors)
+            start_from(embedding, names, file, "options.embedding_dim")
 
     def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> Buckets:
         return Buckets(examples, batch_size, self.options.max_tokens_per_batch, shuffle, seed)
@@ -230,8 +217,7 @@ class TextTask(Task):
             best = int(p.argmax())
             weights = products(tokens, np.array([best]))[0][: len(spans)]
             strongest = [(weights[i], text[slice(*spans[i])]) for i in np.argsort(-np.abs(weights))[:5]]
-            row: dict[str, Any] = {"text": saliency.colorize(text, spans, weights), "answer": self.classes[best]}
-            row |= probabilities(self.classes, p)
+            row = class_row({"text": saliency.colorize(text, spans, weights)}, self.classes, p)
             rows.append(row | {"because": " ".join(f"{'+' if w > 0 else '-'}{word}" for w, word in strongest)})
         if options.heat is not None:
             saliency.write(Path(options.heat), [row["text"] for row in rows], [row["answer"] for row in rows])

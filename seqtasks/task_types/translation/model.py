@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from seqtasks.data.bucketing import Ragged
-from seqtasks.decoding.seq2seq import Hypothesis, Seq2SeqGenerator, embedding, seq2seq_head
+from seqtasks.decoding.seq2seq import DECODER, EMBEDDING, Hypothesis, Seq2SeqGenerator, embedding, seq2seq_head
 from seqtasks.layers.decoder import Decoder
 from seqtasks.layers.encoder import Encoder
 
@@ -35,11 +35,11 @@ def translation_model(encoder: Encoder, sizes: Sequence[int], shared: bool, opti
     o = options
     source = keras.Input((None,), name="source", dtype="int32")
     mask = ops.not_equal(source, 0)
-    written = embedding(sizes[1], o.embedding_dim, "written")
+    written = embedding(sizes[1], o.embedding_dim, EMBEDDING)
     read = written if shared else embedding(sizes[0], o.embedding_dim, "read")
     memory, finals = encoder(keras.layers.Dropout(o.dropout)(read(source)), mask=mask)
     config = dataclasses.replace(encoder.config, cell=o.decoder_cell or encoder.config.cell)
-    decoder = Decoder(config, o.attention, o.input_feeding, name="decoder")
+    decoder = Decoder(config, o.attention, o.input_feeding, name=DECODER)
     inputs, losses = seq2seq_head(memory, finals, mask, decoder, written, o)
     return keras.Model([source, *inputs], losses, name=name)
 

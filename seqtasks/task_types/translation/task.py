@@ -86,6 +86,7 @@ class TranslationTask(Seq2SeqTask):
     unit = "pairs"
     reads = "texts"
     Options = TranslationOptions
+    options: TranslationOptions
     PredictOptions = Seq2SeqPredictOptions
     Spec = TranslationSpec
     spec: TranslationSpec
@@ -100,12 +101,9 @@ class TranslationTask(Seq2SeqTask):
         corpus = parallel_corpus.load(source, (o.source, o.target))
         self._lines = corpus.parts
         train = corpus.parts["train"]
-        settings = {"kind": o.unit, "size": o.vocab_size}
-        if o.shared:
-            both = Vocabulary.train(texts=[*train[0], *train[1]], **settings)
-            vocabularies = [both, both]
-        else:
-            vocabularies = [Vocabulary.train(texts=lines, **settings) for lines in train]
+        texts = ([*train[0], *train[1]],) if o.shared else train
+        trained = [Vocabulary.train(o.unit, lines, o.vocab_size) for lines in texts]
+        vocabularies = [trained[0], trained[-1]]
         self._sources: list[str] = []
         parts = {part: self._examples(lines, vocabularies) for part, lines in corpus.parts.items()}
         long = np.maximum(parts["train"].inputs["source"].lengths, parts["train"].targets.lengths) > o.max_length
@@ -123,7 +121,7 @@ class TranslationTask(Seq2SeqTask):
             parts["train"] = parts["train"].take(kept)
             self._lines["train"] = ([train[0][i] for i in kept], [train[1][i] for i in kept])
         spec = TranslationSpec(
-            vocabularies=[v.to_text() for v in vocabularies[: 1 if o.shared else 2]],
+            vocabularies=[v.to_text() for v in trained],
             sizes=[len(v) + 2 for v in vocabularies],
             languages=corpus.languages,
             tokens={
@@ -140,11 +138,11 @@ class TranslationTask(Seq2SeqTask):
         return Vocabulary(texts[0]), Vocabulary(texts[-1])
 
     def _examples(self, lines: parallel_corpus.Lines, vocabularies: Sequence[Vocabulary]) -> Examples:
-        encoded = [[v.encode(text) for text in side] for v, side in zip(vocabularies, lines, strict=True)]
+        source, target = ([v.encode(text) for text in side] for v, side in zip(vocabularies, lines, strict=True))
         if self.options.reverse:
-            encoded[0] = [row[::-1] for row in encoded[0]]
+            source = [row[::-1] for row in source]
         self._sources += lines[0]
-        return seq2seq_batches.numbered(*encoded, first=len(self._sources) - len(lines[0]))
+        return seq2seq_batches.numbered(source, target, first=len(self._sources) - len(lines[0]))
 
     def build_model(self, encoder: Encoder) -> keras.Model:
         return translation_model(encoder, self.spec.sizes, self.options.shared, self.options, self.name)
@@ -172,7 +170,7 @@ class TranslationTask(Seq2SeqTask):
         chosen = examples.take(gaps)
         weights = translator.attention(chosen.inputs["source"], [rows[i] for i in gaps])
         for i, line, read in zip(gaps, chosen.inputs["line"], weights, strict=True):
-            names, spans = self.texts([[n] for n in rows[i]]), self.vocabularies[0].spans(self._sources[line])
+            names, spans = self.texts([np.array([n]) for n in rows[i]]), self.vocabularies[0].spans(self._sources[line])
             for place in np.flatnonzero(rows[i] == UNKNOWN) if spans else ():
                 begin, end = spans[:: -1 if self.options.reverse else 1][int(read[place].argmax())]
                 names[place] = self._sources[line][begin:end]
@@ -210,8 +208,7 @@ class TranslationTask(Seq2SeqTask):
         lines = [line.strip() for line in inputs]
         if not lines:
             raise ConfigError('nothing to translate; write a sentence: seqtasks predict RUN "A man rides a bike."')
-        if options.attention is not None and self.options.attention == "none":
-            raise ConfigError("this model has no attention to draw; train one with options.attention=additive")
+        self.check_attention(options)
         self._sources = []
         examples = self._examples((lines, [""] * len(lines)), self.vocabularies)
         translator = Translator(model, **self.search(options.num_beams, options.n_best))
@@ -221,12 +218,7 @@ class TranslationTask(Seq2SeqTask):
         ranked = [
             self._written(translator, examples, [best.tokens for best in nth]) for nth in zip(*hypotheses, strict=True)
         ]
-        return [
-            {self.spec.languages[0]: line if place == 0 else "", self.answer_column: text}
-            | {"log-probability": one.score}
-            for line, best, *texts in zip(lines, hypotheses, *ranked, strict=True)
-            for place, (one, text) in enumerate(zip(best, texts, strict=True))
-        ]
+        return self.rows(self.spec.languages[0], lines, hypotheses, list(zip(*ranked, strict=True)))
 
     @property
     def answer_column(self) -> str:

@@ -14,7 +14,6 @@ from seqtasks.core.errors import ConfigError
 from seqtasks.core.settings import setting
 from seqtasks.data import cache
 from seqtasks.data.image import labelled_images
-from seqtasks.data.image.labelled_images import ImageSpec
 from seqtasks.data.image.moving_digits import DIRECTIONS, Clips, Video, VideoBatches
 from seqtasks.data.image.video_files import read_video
 from seqtasks.data.resolve import resolve_source
@@ -25,10 +24,10 @@ from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.metrics import classification_scores, log_softmax
 from seqtasks.layers.vision import FrameEncoder
 from seqtasks.task_types.base import Baseline, Task
-from seqtasks.task_types.common.columns import probabilities
+from seqtasks.task_types.common.columns import class_row
 from seqtasks.task_types.common.linear_baseline import logistic_regression
 from seqtasks.task_types.common.plots import class_pictures
-from seqtasks.task_types.image_classification.task import ImagePredictOptions
+from seqtasks.task_types.image_classification.task import ImagePredictOptions, ImageSpec
 from seqtasks.task_types.video_labeling.plots import SUFFIXES, frame_strip, write_video
 
 COUNTS = {"validation": 1000, "test": 2000}
@@ -89,6 +88,7 @@ class FramesTask(Task):
     files = True
     unit = "videos"
     Options = FramesOptions
+    options: FramesOptions
     PredictOptions = FramesPredictOptions
     Spec = FramesSpec
     spec: FramesSpec
@@ -160,13 +160,12 @@ class FramesTask(Task):
         video, wanted = self._read(inputs, options)
         batch = {"image": video[None], "mask": np.ones((1, len(video)), bool)}
         predicted = np.exp(log_softmax(np.asarray(model.predict_on_batch(batch))[0]))
-        answers = [self.classes[int(p.argmax())] for p in predicted]
-        rows = []
-        for t, p in enumerate(predicted):
-            known = {"true": wanted[t]} if wanted else {}
-            rows.append({"frame": t + 1, "answer": answers[t], **known, **probabilities(self.classes, p)})
+        rows = [
+            class_row({"frame": t + 1}, self.classes, p, {"true": wanted[t]} if wanted else None)
+            for t, p in enumerate(predicted)
+        ]
         if options.strip is not None:
-            write_video(Path(options.strip), video, answers, wanted)
+            write_video(Path(options.strip), video, [row["answer"] for row in rows], wanted)
         return rows
 
     def _read(self, inputs: Sequence[str], options: FramesPredictOptions) -> tuple[np.ndarray, list[str]]:

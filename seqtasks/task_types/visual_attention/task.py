@@ -12,12 +12,10 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from seqtasks.core.errors import ConfigError
 from seqtasks.core.settings import setting
 from seqtasks.data import cache
 from seqtasks.data.image import labelled_images
 from seqtasks.data.image.cluttered_canvas import Canvas, CanvasBatches, draw_noise, load_canvas
-from seqtasks.data.image.labelled_images import ImageSpec
 from seqtasks.data.keras_adapter import UntunedDataAdapter
 from seqtasks.data.source import Source
 from seqtasks.data.splits import Examples, Splits
@@ -25,10 +23,9 @@ from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.metrics import classification_scores, log_softmax
 from seqtasks.layers.recurrent_attention import split
 from seqtasks.task_types.base import Baseline, Task
-from seqtasks.task_types.common.columns import probabilities
 from seqtasks.task_types.common.linear_baseline import logistic_regression
 from seqtasks.task_types.common.plots import class_pictures, export_figure
-from seqtasks.task_types.image_classification.task import ImagePredictOptions
+from seqtasks.task_types.image_classification.task import ImagePredictOptions, ImageSpec, check_images, image_rows
 from seqtasks.task_types.visual_attention.model import AnswerAccuracy, RecurrentAttentionLoss, glimpse_model
 from seqtasks.task_types.visual_attention.plots import glimpse_paths
 
@@ -87,6 +84,7 @@ class GlimpseTask(Task):
     files = True
     unit = "images"
     Options = GlimpseOptions
+    options: GlimpseOptions
     PredictOptions = GlimpsePredictOptions
     Spec = ImageSpec
     spec: ImageSpec
@@ -158,18 +156,14 @@ class GlimpseTask(Task):
     def predict(
         self, model: keras.Model, inputs: Sequence[str], options: GlimpsePredictOptions
     ) -> list[dict[str, Any]]:
-        if not inputs:
-            raise ConfigError("no image given; name one or more: seqtasks predict RUN image.png")
+        check_images(inputs)
         read = [load_canvas(Path(name), self.canvas.side, options.invert) for name in inputs]
         canvases = np.stack([image for image, _ in read])
         kind = "uniform" if self.options.policy == "random" else "none"
         noise = draw_noise(kind, (len(read), self.options.glimpses, 2), (0,))
         outputs = model.predict({"image": canvases, "noise": noise}, verbose=0)
         logits, locations, _, _ = map(np.asarray, split(outputs, len(self.classes), self.options.glimpses))
-        rows = []
-        for name, (_, inverted), p in zip(inputs, read, np.exp(log_softmax(logits)), strict=True):
-            row = {"image": name, "answer": self.classes[int(p.argmax())], "inverted": "yes" if inverted else "no"}
-            rows.append(row | probabilities(self.classes, p))
+        rows = image_rows(inputs, [inverted for _, inverted in read], logits, self.classes)
         if options.path is not None:
             titles = [f"{Path(name).name}: {row['answer']}" for name, row in zip(inputs, rows, strict=True)]
             export_figure(glimpse_paths(canvases, locations, titles, self.size), Path(options.path))

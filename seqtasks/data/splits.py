@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from seqtasks.core.arrays import IntArray
 from seqtasks.core.errors import DataError
 from seqtasks.data.cache import fingerprint
 from seqtasks.data.spec import Spec, as_spec
@@ -33,7 +34,7 @@ class Examples:
     def __len__(self) -> int:
         return len(self.targets)
 
-    def take(self, which: int | Sequence[int] | np.ndarray) -> Examples:
+    def take(self, which: int | Sequence[int] | IntArray) -> Examples:
         """The first `which` examples, or those at these indices."""
         index: Any = slice(which) if isinstance(which, int) else np.asarray(which, np.int64)
         return Examples({name: array[index] for name, array in self.inputs.items()}, self.targets[index])
@@ -104,14 +105,14 @@ def held_out_count(count: int, share: int, classes: int = 1) -> int:
     return max(count // share, min(100, count // 5), classes)
 
 
-def sample(count: int, limit: int | None) -> np.ndarray:
+def sample(count: int, limit: int | None) -> IntArray:
     """The indices of the first `limit` of `count` examples in a fixed mixed order, sorted; all of them for None."""
     if limit is None or limit >= count:
         return np.arange(count)
     return np.sort(np.random.default_rng(0).permutation(count)[:limit])
 
 
-def stratified(targets: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def stratified(targets: IntArray, count: int, seed: int) -> tuple[IntArray, IntArray]:
     """Holds out `count` examples with the classes in proportion.
 
     Args:
@@ -143,7 +144,7 @@ def stratified(targets: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, 
     return np.sort(kept), np.sort(held_out)
 
 
-def hold_out(targets: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def hold_out(targets: IntArray, count: int, seed: int) -> tuple[IntArray, IntArray]:
     """As `stratified`, but a class with a single example keeps it on the side that is kept.
 
     Args:

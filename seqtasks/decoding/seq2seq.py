@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from seqtasks.core.arrays import BoolArray, FloatArray, IntArray
 from seqtasks.core.settings import setting
 from seqtasks.data.bucketing import Ragged
 from seqtasks.data.seq2seq_batches import END
@@ -153,7 +154,7 @@ class Hypothesis:
         rank: what several were sorted by.
     """
 
-    tokens: np.ndarray
+    tokens: IntArray
     score: float
     rank: float
 
@@ -189,7 +190,7 @@ class Seq2SeqGenerator:
         memory, *flat = map(ops.convert_to_tensor, self._reader.predict_on_batch(batch))
         return memory, [[flat.pop(0) for _ in layer] for layer in self.parts.decoder.state_sizes]
 
-    def write(self, batch: np.ndarray, mask: np.ndarray | None, length: int) -> list[list[Hypothesis]]:
+    def write(self, batch: np.ndarray, mask: BoolArray | None, length: int) -> list[list[Hypothesis]]:
         """The best sequences of up to `length` tokens for each row, the best first.
 
         Args:
@@ -203,7 +204,7 @@ class Seq2SeqGenerator:
             self._searches[length] = self._search(length)
         return self._searches[length](memory, states, mask)
 
-    def weights(self, batch: np.ndarray, mask: np.ndarray | None, targets: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def weights(self, batch: np.ndarray, mask: BoolArray | None, targets: Sequence[IntArray]) -> list[FloatArray]:
         """How much each token of a target, and its end, reads of each step of the memory.
 
         Args:
@@ -235,7 +236,7 @@ class Seq2SeqGenerator:
             bonus=self._covered if covers else None,
         )
 
-        def search(memory: Any, states: Any, mask: np.ndarray) -> list[list[Hypothesis]]:
+        def search(memory: Any, states: Any, mask: BoolArray) -> list[list[Hypothesis]]:
             rows, steps = mask.shape
             context = [memory, ops.convert_to_tensor(mask)]
             if decoder.attention is not None:
@@ -270,6 +271,6 @@ class Seq2SeqGenerator:
         return self.coverage * ops.sum(ops.where(mask, seen, 0.0), axis=-1)
 
 
-def _cut(tokens: np.ndarray, score: float, rank: float) -> Hypothesis:
+def _cut(tokens: IntArray, score: float, rank: float) -> Hypothesis:
     ends = np.flatnonzero(tokens == END)
     return Hypothesis(tokens[: ends[0]] if len(ends) else tokens, score, rank)

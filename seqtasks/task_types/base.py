@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import keras
 import numpy as np
 
+from seqtasks.core.arrays import FloatArray, IntArray
 from seqtasks.core.config import Config, NoOptions
 from seqtasks.core.errors import ConfigError
 from seqtasks.core.plugins import tasks
@@ -246,11 +247,11 @@ class Task(ABC):
             self.unpredicted = [str(classes[int(number)]) for number in missing]
         return self.scores_from_logits(logits, targets)
 
-    def scores_from_logits(self, logits: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+    def scores_from_logits(self, logits: FloatArray, targets: IntArray) -> dict[str, float]:
         """The scores of logits (examples, classes) for the true classes (examples,)."""
         return classification_scores(logits, targets)
 
-    def predict_logits(self, model: keras.Model, batches: ResumableBatches) -> np.ndarray:
+    def predict_logits(self, model: keras.Model, batches: ResumableBatches) -> FloatArray:
         """The model's outputs for a split, in the order of its examples."""
         return np.asarray(model.predict(UntunedDataAdapter(batches), verbose=0), dtype=np.float64)
 
@@ -309,7 +310,7 @@ class Task(ABC):
         return values + ([f"builtin:{cls.builtin}"] if cls.builtin else [])
 
 
-def bucketed_logits(model: keras.Model, batches: Buckets, classes: int) -> np.ndarray:
+def bucketed_logits(model: keras.Model, batches: Buckets, classes: int) -> FloatArray:
     """The model's outputs (examples, classes) of batches whose rows are ordered by length, in the order of examples."""
     logits = np.zeros((len(batches.examples), classes))
     for index in range(len(batches)):

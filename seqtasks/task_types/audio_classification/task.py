@@ -10,6 +10,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
+from seqtasks.core.arrays import FloatArray
 from seqtasks.core.errors import ConfigError
 from seqtasks.core.settings import setting
 from seqtasks.data.audio import recordings
@@ -202,7 +203,7 @@ class AudioTask(SoundTask):
     def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> FrameBatches:
         return FrameBatches(examples, batch_size, None, shuffle, seed, shift=self.options.shift)
 
-    def predict_logits(self, model: keras.Model, batches: FrameBatches) -> np.ndarray:
+    def predict_logits(self, model: keras.Model, batches: FrameBatches) -> FloatArray:
         return bucketed_logits(model, batches, len(self.classes))
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
@@ -236,7 +237,7 @@ def moments(frames: Frames) -> tuple[list[float], list[float]]:
     return mean.tolist(), np.where(sd > 1e-6, sd, 1).tolist()
 
 
-def over_time(frames: Frames) -> np.ndarray:
+def over_time(frames: Frames) -> FloatArray:
     """The mean and standard deviation over time of each row, (rows, 2 · width)."""
     rows = [frames.row(i) for i in range(len(frames))]
     return np.array([np.concatenate([row.mean(axis=0), row.std(axis=0)]) for row in rows])

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from seqtasks.core.arrays import PixelArray
 from seqtasks.decoding.seq2seq import DECODER, EMBEDDING, Hypothesis, Seq2SeqGenerator, embedding, seq2seq_head
 from seqtasks.layers.decoder import Decoder
 from seqtasks.layers.encoder import Encoder
@@ -85,7 +86,7 @@ class Captioner(Seq2SeqGenerator):
         _, height, width, _ = CaptionParts.of(model).grid.output.shape
         self.grid = height, width
 
-    def __call__(self, images: np.ndarray) -> list[list[Hypothesis]]:
+    def __call__(self, images: PixelArray) -> list[list[Hypothesis]]:
         """The best sentences for each image, the best first.
 
         Args:

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from seqtasks.core.arrays import IntArray, PixelArray
 from seqtasks.core.settings import setting
 from seqtasks.data.bucketing import Buckets, Ragged
 from seqtasks.data.image import captions
@@ -67,7 +68,7 @@ class CaptionBatches(Buckets):
     Images are those of the epoch; of several captions one is drawn.
     """
 
-    def measure(self) -> np.ndarray:
+    def measure(self) -> IntArray:
         return np.array([len(tokens[0]) for tokens in self.examples.inputs["tokens"]])
 
     def collate(self, rows: Examples, extra: int = 0) -> Any:
@@ -135,7 +136,7 @@ class CaptionTask(Seq2SeqTask):
     def lines(self, writer: Captioner, examples: Examples) -> list[str]:
         return self.texts([best[0].tokens for best in writer(examples.inputs["image"].images(0))])
 
-    def texts(self, rows: Sequence[np.ndarray]) -> list[str]:
+    def texts(self, rows: Sequence[IntArray]) -> list[str]:
         """Sentences of tokens, their ends left out."""
         words = self.spec.to_vocabulary()
         return [words.decode([n - 2 for n in row if n > END]) for row in rows]
@@ -192,7 +193,7 @@ class CaptionTask(Seq2SeqTask):
         writer, images = self.writer(model), batches.examples.inputs["image"][:4].images(0)
         yield "attention", self._maps(writer, images, [best[0].tokens for best in writer(images)])
 
-    def _maps(self, writer: Captioner, read: np.ndarray, tokens: Sequence[np.ndarray]) -> Any:
+    def _maps(self, writer: Captioner, read: PixelArray, tokens: Sequence[IntArray]) -> Any:
         height, width = writer.grid
         maps = [row[:-1].reshape(-1, height, width) for row in writer.weights(read, None, tokens)]
         names = [self.texts([np.array([n]) for n in row]) for row in tokens]

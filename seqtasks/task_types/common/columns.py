@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from rich.text import Text
 
+from seqtasks.core.arrays import FloatArray
+
 
 class Shaded(Text):
     """A text whose colours mean something.
@@ -27,7 +29,7 @@ def probabilities(names: Sequence[str], p: Iterable[float]) -> dict[str, float]:
 def class_row(
     example: Mapping[str, Any],
     classes: Sequence[str],
-    p: np.ndarray,
+    p: FloatArray,
     facts: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A prediction row of a classifier: the example, the likeliest class, further facts, all probabilities.

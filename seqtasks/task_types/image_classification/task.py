@@ -11,6 +11,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
+from seqtasks.core.arrays import FloatArray, PixelArray
 from seqtasks.core.errors import ConfigError
 from seqtasks.core.settings import setting
 from seqtasks.data.batches import ArrayBatches
@@ -101,7 +102,7 @@ def check_images(inputs: Sequence[str]) -> None:
 
 
 def image_rows(
-    names: Sequence[str], inverted: Sequence[bool], logits: np.ndarray, classes: Sequence[str]
+    names: Sequence[str], inverted: Sequence[bool], logits: FloatArray, classes: Sequence[str]
 ) -> list[dict[str, Any]]:
     """Prediction rows of labelled images.
 
@@ -117,7 +118,7 @@ def image_rows(
     ]
 
 
-def _flat(pictures: np.ndarray) -> np.ndarray:
+def _flat(pictures: PixelArray) -> FloatArray:
     return pictures.reshape(len(pictures), -1).astype(np.float32) / 255
 
 

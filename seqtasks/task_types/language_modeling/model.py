@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from seqtasks.core.arrays import IntArray
 from seqtasks.core.errors import ConfigError
 from seqtasks.engines import native
 from seqtasks.engines.native.text_generation import NativeTextGenerator
@@ -137,7 +138,7 @@ def forced(model: keras.Model) -> keras.Model:
     return keras.Model(model.inputs[:2], parts.head(parts.read.output))
 
 
-def read(model: keras.Model, tokens: np.ndarray) -> tuple[Any, Any]:
+def read(model: keras.Model, tokens: IntArray) -> tuple[Any, Any]:
     """The logits after some tokens (batch, time), and the states."""
     parts = LanguageModelParts.of(model)
     x, states = parts.embedding(ops.convert_to_tensor(tokens)), parts.encoder.initial_state(len(tokens))

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from seqtasks.core.arrays import FloatArray
 from seqtasks.core.errors import ConfigError
 from seqtasks.core.settings import setting
 from seqtasks.data.audio import recordings
@@ -186,9 +187,9 @@ class CTCTask(SoundTask):
             return StringBatches(examples, self._composer, self.spectra, batch_size, seed)
         return FrameBatches(examples, batch_size, None, shuffle, seed)
 
-    def outputs(self, model: keras.Model, batches: FrameBatches) -> tuple[list[np.ndarray], float]:
+    def outputs(self, model: keras.Model, batches: FrameBatches) -> tuple[list[FloatArray], float]:
         """Log-probabilities (steps, 1 + labels) of each row, and the mean loss of all."""
-        outputs: list[np.ndarray] = [np.zeros((0, 0))] * len(batches.examples)
+        outputs: list[FloatArray] = [np.zeros((0, 0))] * len(batches.examples)
         factor, total = self.options.join * 2**self.options.pyramid, 0.0
         for index in range(len(batches)):
             inputs, targets = batches[index]
@@ -198,7 +199,7 @@ class CTCTask(SoundTask):
                 outputs[row] = log_softmax(logits[i, : -(-int(inputs["mask"][i].sum()) // factor)])
         return outputs, total / max(1, len(outputs))
 
-    def read(self, outputs: Sequence[np.ndarray], options: Any = None) -> list[tuple[Labels, float]]:
+    def read(self, outputs: Sequence[FloatArray], options: Any = None) -> list[tuple[Labels, float]]:
         """The best labels of each row by search, and their scores.
 
         Args:

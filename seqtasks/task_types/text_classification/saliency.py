@@ -15,6 +15,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text as Colored
 
+from seqtasks.core.arrays import FloatArray, IntArray
 from seqtasks.core.files import check_output, write_output
 from seqtasks.engines.backend.gradients import input_gradient
 from seqtasks.task_types.common.columns import Shaded
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.patches import Rectangle
 
 
-def gradient_times_input(model: keras.Model) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+def gradient_times_input(model: keras.Model) -> Callable[[IntArray, IntArray], FloatArray]:
     """How much each token speaks for a class: the slope of its logit, less the mean of the others, along the embedding.
 
     Reference: Shrikumar et al. 2016, https://arxiv.org/abs/1605.01713
@@ -50,7 +51,7 @@ def gradient_times_input(model: keras.Model) -> Callable[[np.ndarray, np.ndarray
 
     slope = input_gradient(margin)
 
-    def products(tokens: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    def products(tokens: IntArray, classes: IntArray) -> FloatArray:
         tokens, classes = tokens.astype(np.int32), classes.astype(np.int32)
         vectors = embedding(tokens)
         _, slopes = slope(vectors, tokens, classes)
@@ -60,7 +61,7 @@ def gradient_times_input(model: keras.Model) -> Callable[[np.ndarray, np.ndarray
     return products
 
 
-def colorize(text: str, spans: Sequence[tuple[int, int]], weights: Sequence[float] | np.ndarray) -> Shaded:
+def colorize(text: str, spans: Sequence[tuple[int, int]], weights: Sequence[float] | FloatArray) -> Shaded:
     """A text, its words greener the more they speak for the answer, redder the more against it.
 
     Args:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import keras
 import numpy as np
 
+from seqtasks.core.arrays import FloatArray, IntArray
 from seqtasks.core.config import Config
 from seqtasks.core.errors import ConfigError
 from seqtasks.core.settings import setting
@@ -166,10 +167,10 @@ class TextTask(Task):
     def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> Buckets:
         return Buckets(examples, batch_size, self.options.max_tokens_per_batch, shuffle, seed)
 
-    def predict_logits(self, model: keras.Model, batches: Buckets) -> np.ndarray:
+    def predict_logits(self, model: keras.Model, batches: Buckets) -> FloatArray:
         return bucketed_logits(model, batches, len(self.classes))
 
-    def scores_from_logits(self, logits: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+    def scores_from_logits(self, logits: FloatArray, targets: IntArray) -> dict[str, float]:
         from sklearn.metrics import f1_score
 
         macro = f1_score(targets, logits.argmax(-1), labels=range(len(self.classes)), average="macro", zero_division=0)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
+from seqtasks.core.arrays import IntArray
 from seqtasks.core.errors import ConfigError, DataError
 from seqtasks.core.settings import setting
 from seqtasks.data import seq2seq_batches
@@ -153,7 +154,7 @@ class TranslationTask(Seq2SeqTask):
     def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> Pairs:
         return Pairs(examples, batch_size, self.options.max_tokens_per_batch, shuffle, seed)
 
-    def texts(self, rows: Sequence[np.ndarray]) -> list[str]:
+    def texts(self, rows: Sequence[IntArray]) -> list[str]:
         """The lines of targets, their ends left out."""
         target = self.vocabularies[1]
         return [target.decode([n - 2 for n in row if n > seq2seq_batches.END]) for row in rows]
@@ -161,7 +162,7 @@ class TranslationTask(Seq2SeqTask):
     def lines(self, writer: Translator, examples: Examples) -> list[str]:
         return self._written(writer, examples, [best[0].tokens for best in writer(examples.inputs["source"])])
 
-    def _written(self, translator: Translator, examples: Examples, rows: Sequence[np.ndarray]) -> list[str]:
+    def _written(self, translator: Translator, examples: Examples, rows: Sequence[IntArray]) -> list[str]:
         """The lines of targets, one for each example; with `options.copy` unknown words are those of the source."""
         texts = self.texts(rows)
         gaps = [i for i, row in enumerate(rows) if self.options.copy and UNKNOWN in row]
@@ -224,7 +225,7 @@ class TranslationTask(Seq2SeqTask):
     def answer_column(self) -> str:
         return str(self.spec.languages[1])
 
-    def _draw(self, translator: Translator, examples: Examples, best: np.ndarray, path: Path) -> None:
+    def _draw(self, translator: Translator, examples: Examples, best: IntArray, path: Path) -> None:
         (weights,) = translator.attention(examples.inputs["source"][:1], [best])
         names = [
             [v.decode([n - 2]) or v.token(n - 2) for n in row]

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
+from seqtasks.core.arrays import FloatArray, IntArray, PixelArray
 from seqtasks.core.errors import ConfigError
 from seqtasks.core.settings import setting
 from seqtasks.data import cache
@@ -135,7 +136,7 @@ class FramesTask(Task):
     def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> VideoBatches:
         return VideoBatches(examples, self.video, batch_size, shuffle, seed)
 
-    def videos(self, model: keras.Model, batches: VideoBatches) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    def videos(self, model: keras.Model, batches: VideoBatches) -> Iterator[tuple[int, FloatArray, IntArray]]:
         """The number of each video, its logits (frames, classes) and true labels (frames,), in any order."""
         for index in range(len(batches)):
             inputs, targets, _ = batches[index]
@@ -168,7 +169,7 @@ class FramesTask(Task):
             write_video(Path(options.strip), video, [row["answer"] for row in rows], wanted)
         return rows
 
-    def _read(self, inputs: Sequence[str], options: FramesPredictOptions) -> tuple[np.ndarray, list[str]]:
+    def _read(self, inputs: Sequence[str], options: FramesPredictOptions) -> tuple[PixelArray, list[str]]:
         """A video, and its labels where they are known."""
         kind, _, number = inputs[0].partition(":")
         if kind != "test" or len(inputs) > 1 or not number:
@@ -189,7 +190,7 @@ class FramesTask(Task):
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
         return {"most frequent label": lambda: self._majority(splits), "logistic regression": lambda: self._one(splits)}
 
-    def _frames(self, examples: Examples, most: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def _frames(self, examples: Examples, most: int | None = None) -> tuple[PixelArray, IntArray]:
         """Frames (frames, pixels), 0 to 255, and their labels: of all videos, or of as many as have `most` frames."""
         batches = self.batches(examples, 1)
         count = len(examples) if most is None else int(np.searchsorted(np.cumsum(batches.lengths), most)) + 1
@@ -216,7 +217,7 @@ class FramesTask(Task):
             tol=1e-3,
         )
 
-    def _all(self, logits: np.ndarray, targets: np.ndarray, splits: Splits) -> dict[str, float]:
+    def _all(self, logits: FloatArray, targets: IntArray, splits: Splits) -> dict[str, float]:
         """Scores as of `score`, of frames in the order of the test videos."""
         right = logits.argmax(axis=-1) == targets
         begins = np.cumsum([0, *self.batches(splits.test, 1).lengths[:-1]])

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
+from seqtasks.core.arrays import FloatArray
 from seqtasks.core.settings import setting
 from seqtasks.data import cache
 from seqtasks.data.image import labelled_images
@@ -126,13 +127,13 @@ class GlimpseTask(Task):
         noise: Any = "none" if policy == "learned" and not shuffle else NOISE[policy]
         return CanvasBatches(examples, self.canvas, self.options.glimpses, noise, batch_size, shuffle, seed)
 
-    def look(self, model: keras.Model, batches: CanvasBatches) -> tuple[np.ndarray, np.ndarray]:
+    def look(self, model: keras.Model, batches: CanvasBatches) -> tuple[FloatArray, FloatArray]:
         """Logits (examples, classes) and locations (examples, glimpses, 2), in the order of the examples."""
         outputs = model.predict(UntunedDataAdapter(batches), verbose=0)
         logits, locations, _, _ = split(outputs, len(self.classes), self.options.glimpses)
         return np.asarray(logits, np.float64), np.asarray(locations)
 
-    def predict_logits(self, model: keras.Model, batches: Any) -> np.ndarray:
+    def predict_logits(self, model: keras.Model, batches: Any) -> FloatArray:
         return self.look(model, batches)[0]
 
     def score(self, model: keras.Model, batches: CanvasBatches) -> dict[str, float]:
@@ -144,7 +145,7 @@ class GlimpseTask(Task):
             scores[f"accuracy_mean_of_{self.options.draws}"] = classification_scores(mean, targets)["accuracy"]
         return scores
 
-    def _mean_of_draws(self, model: keras.Model, batches: CanvasBatches) -> np.ndarray:
+    def _mean_of_draws(self, model: keras.Model, batches: CanvasBatches) -> FloatArray:
         """The logarithms of the mean probabilities (examples, classes) after several paths."""
         kept, draws = batches.noise, []
         for draw in range(self.options.draws):
@@ -203,7 +204,7 @@ class GlimpseTask(Task):
         yield "paths", glimpse_paths(batches.images(rows), locations[rows], titles, self.size)
 
 
-def on_picture(locations: np.ndarray, batches: CanvasBatches) -> float:
+def on_picture(locations: FloatArray, batches: CanvasBatches) -> float:
     """The share of glimpses after the first whose middle lies on the picture; of all, where there is one only.
 
     Args:

@@ -4,6 +4,7 @@ from .core.settings import setting
 from .core.version import __version__
 from .data.cache import fingerprint
 from .data.source import Source
+from .data.spec import Spec
 from .data.splits import Examples, Splits
 from .experiments.results import Row
 from .experiments.table_formats import Table
@@ -17,6 +18,7 @@ __all__ = [
     "Result",
     "Row",
     "Source",
+    "Spec",
     "Splits",
     "Table",
     "Task",

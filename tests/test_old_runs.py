@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
@@ -43,6 +45,12 @@ def test_every_task_has_one():
 
     bundled = {entry.name for entry in plugins.tasks.entries() if entry.module.startswith("seqtasks.tasks.")}
     assert {EXPECTED[name]["task"] for name in RUNS} == bundled
+
+
+def test_former_names_of_layers_are_known_whatever_is_imported_first():
+    code = "import seqtasks.training.saved_model, keras; print(keras.saving.get_registered_object('seqtasks>Gaze'))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "Gaze" in done.stdout
 
 
 def test_they_are_listed_and_tabled(old, cli):

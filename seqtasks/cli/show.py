@@ -112,9 +112,9 @@ def print_data(resolved: Resolved, batches: Any) -> None:
     _console.print("\ndata as read", style="bold")
     _console.print(survey.summary(task.survey(splits), task.unit), markup=False)
     _console.print(f"{splits.source}, fingerprint {splits.fingerprint}", markup=False)
-    for name, part in (("train", splits.train), ("validation", splits.validation), ("test", splits.test)):
+    for name, part in splits.parts.items():
         shapes = ", ".join(f"{key} {_form(values)}" for key, values in part.inputs.items())
-        tokens = f"{splits.spec['tokens'][name]:,} tokens, " if "tokens" in splits.spec else ""
+        tokens = f"{splits.spec.tokens[name]:,} tokens, " if splits.spec.tokens is not None else ""
         _console.print(f"  {name}: {tokens}{len(part):,} {task.unit}, {shapes}", markup=False)
     if resolved.computed:
         _console.print(f"  training: {resolved.computed}", markup=False)

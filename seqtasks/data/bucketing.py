@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from seqtasks.core.arrays import FloatArray, IntArray
 from seqtasks.data.batches import ResumableBatches, single
 from seqtasks.data.splits import Examples
 
@@ -23,10 +24,10 @@ class Ragged:
     """
 
     values: np.ndarray
-    ends: np.ndarray
+    ends: IntArray
 
     @classmethod
-    def of(cls, rows: Iterable[Sequence[int] | np.ndarray], dtype: str = "int32") -> Ragged:
+    def of(cls, rows: Iterable[Sequence[int] | IntArray], dtype: str = "int32") -> Ragged:
         """From rows of numbers."""
         arrays = [np.asarray(row, dtype) for row in rows]
         lengths = np.array([len(row) for row in arrays], np.int64)
@@ -46,7 +47,7 @@ class Ragged:
         return self.values.dtype
 
     @property
-    def lengths(self) -> np.ndarray:
+    def lengths(self) -> IntArray:
         """Of each row, (rows,)."""
         return np.diff(self.ends, prepend=0)
 
@@ -55,7 +56,7 @@ class Ragged:
         end = int(self.ends[index])
         return self.values[int(self.ends[index - 1]) if index else 0 : end]
 
-    def __getitem__(self, index: slice | np.ndarray) -> Ragged:
+    def __getitem__(self, index: slice | IntArray) -> Ragged:
         """Some rows, in the order asked for."""
         chosen = np.arange(len(self))[index]
         lengths = self.lengths[chosen]
@@ -105,7 +106,7 @@ class Buckets(ResumableBatches):
         self.lengths = self.measure()
         self.seek(0, 0)
 
-    def measure(self) -> np.ndarray:
+    def measure(self) -> IntArray:
         """The length of each example, (examples,), that `tokens` bounds."""
         first = next(iter(self.examples.inputs.values()))
         assert isinstance(first, Ragged)
@@ -122,7 +123,7 @@ class Buckets(ResumableBatches):
         filled = sum(len(rows) * max(1, int(self.lengths[rows].max())) for rows in self._plan)
         return 1 - float(self.lengths.sum()) / filled
 
-    def rows(self, index: int) -> np.ndarray:
+    def rows(self, index: int) -> IntArray:
         """The examples that a batch holds, in its order."""
         return self._plan[self.start + index]
 
@@ -155,21 +156,21 @@ class Buckets(ResumableBatches):
     def _draw(self) -> None:
         self._plan = self._batches()
 
-    def _batches(self) -> list[np.ndarray]:
+    def _batches(self) -> list[IntArray]:
         """The examples of each batch."""
         if not self.shuffle:
             every = np.arange(len(self.lengths))
             return self._cut(self.by_length(every, np.ones(len(every))))
         rng = np.random.default_rng((self.seed, self.epoch))
         order, pool = rng.permutation(len(self.lengths)), POOL * self.batch_size
-        batches: list[np.ndarray] = []
+        batches: list[IntArray] = []
         for begin in range(0, len(order), pool):
             part = order[begin : begin + pool]
             jitter = rng.uniform(1, 1 + JITTER, len(part))  # long rows, too, meet others
             batches += self._cut(part[self.by_length(part, jitter)])
         return [batches[i] for i in rng.permutation(len(batches))]
 
-    def by_length(self, rows: np.ndarray, jitter: np.ndarray) -> np.ndarray:
+    def by_length(self, rows: IntArray, jitter: FloatArray) -> IntArray:
         """The order in which some examples are cut into batches, long ones first.
 
         Args:
@@ -178,7 +179,7 @@ class Buckets(ResumableBatches):
         """
         return np.argsort(-self.lengths[rows] * jitter, kind="stable")
 
-    def _cut(self, order: np.ndarray) -> list[np.ndarray]:
+    def _cut(self, order: IntArray) -> list[IntArray]:
         """Consecutive rows as batches."""
         batches, begin = [], 0
         while begin < len(order):

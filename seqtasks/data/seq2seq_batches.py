@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from seqtasks.core.arrays import FloatArray, IntArray
 from seqtasks.data.bucketing import Buckets, Ragged
 from seqtasks.data.splits import Examples
 
@@ -22,16 +23,17 @@ class Pairs(Buckets):
         batch_size: and the rest, as of `Buckets`; `tokens` bounds the longer side.
     """
 
-    def measure(self) -> np.ndarray:
+    def measure(self) -> IntArray:
         self.sides = [self.examples.inputs["source"].lengths, self.examples.targets.lengths]
-        return np.maximum(*self.sides)
+        longer: IntArray = np.maximum(*self.sides)
+        return longer
 
     @property
     def padding(self) -> float:
         filled = sum(len(rows) * max(1, int(side[rows].max())) for rows in self._plan for side in self.sides)
         return 1 - float(sum(side.sum() for side in self.sides)) / filled
 
-    def by_length(self, rows: np.ndarray, jitter: np.ndarray) -> np.ndarray:
+    def by_length(self, rows: IntArray, jitter: FloatArray) -> IntArray:
         """By the source and, where that is as long, by the target."""
         source, target = (side[rows] for side in self.sides)
         return np.lexsort((-target * jitter, -source))
@@ -43,7 +45,7 @@ class Pairs(Buckets):
         return {**inputs, "targets": targets}, targets, weights
 
 
-def shifted(targets: Ragged, extra: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def shifted(targets: Ragged, extra: int = 0) -> tuple[IntArray, IntArray, FloatArray]:
     """What a writer reads before each target, the targets, and ones at real ones: (batch, time) each.
 
     Args:
@@ -55,7 +57,7 @@ def shifted(targets: Ragged, extra: int = 0) -> tuple[np.ndarray, np.ndarray, np
     return previous, wide, (np.arange(wide.shape[1])[None] < targets.lengths[:, None]).astype(np.float32)
 
 
-def numbered(source: list[np.ndarray], target: list[np.ndarray], first: int = 0) -> Examples:
+def numbered(source: list[IntArray], target: list[IntArray], first: int = 0) -> Examples:
     """Pairs of token numbers of vocabularies, two higher here, and the ends of the targets.
 
     Args:

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from seqtasks.core.arrays import IntArray
 from seqtasks.core.errors import DataError
 from seqtasks.data.cache import fingerprint
+from seqtasks.data.spec import Spec, as_spec
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Examples:
     def __len__(self) -> int:
         return len(self.targets)
 
-    def take(self, which: int | Sequence[int] | np.ndarray) -> Examples:
+    def take(self, which: int | Sequence[int] | IntArray) -> Examples:
         """The first `which` examples, or those at these indices."""
         index: Any = slice(which) if isinstance(which, int) else np.asarray(which, np.int64)
         return Examples({name: array[index] for name, array in self.inputs.items()}, self.targets[index])
@@ -45,7 +47,8 @@ class Splits:
     Attributes:
         source: the text of the source, e.g. `tfds:mnist`.
         fingerprint: of the arrays as read, see `seqtasks.data.cache`.
-        spec: JSON-able facts that the model and prediction need: shape, classes, counts.
+        spec: facts that the model and prediction need, such as names of classes; of a dictionary an
+            `UntypedSpec` is made, unless its names are those of `Spec`.
     """
 
     train: Examples
@@ -53,7 +56,15 @@ class Splits:
     test: Examples
     source: str
     fingerprint: str
-    spec: dict[str, Any]
+    spec: Spec
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "spec", as_spec(self.spec))
+
+    @property
+    def parts(self) -> dict[str, Examples]:
+        """The three splits by name."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
 
     @classmethod
     def generate(
@@ -78,7 +89,7 @@ class Splits:
             inputs = part.inputs.values()
             data |= {f"{name} x{i or ''}": np.asarray(array) for i, array in enumerate(inputs)}
             data[f"{name} y"] = np.asarray(part.targets)
-        return cls(**parts, source=source, fingerprint=fingerprint(data), spec={"counts": dict(counts)})
+        return cls(**parts, source=source, fingerprint=fingerprint(data), spec=Spec(counts=counts))
 
 
 def held_out_count(count: int, share: int, classes: int = 1) -> int:
@@ -94,14 +105,14 @@ def held_out_count(count: int, share: int, classes: int = 1) -> int:
     return max(count // share, min(100, count // 5), classes)
 
 
-def sample(count: int, limit: int | None) -> np.ndarray:
+def sample(count: int, limit: int | None) -> IntArray:
     """The indices of the first `limit` of `count` examples in a fixed mixed order, sorted; all of them for None."""
     if limit is None or limit >= count:
         return np.arange(count)
     return np.sort(np.random.default_rng(0).permutation(count)[:limit])
 
 
-def stratified(targets: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def stratified(targets: IntArray, count: int, seed: int) -> tuple[IntArray, IntArray]:
     """Holds out `count` examples with the classes in proportion.
 
     Args:
@@ -133,7 +144,7 @@ def stratified(targets: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, 
     return np.sort(kept), np.sort(held_out)
 
 
-def hold_out(targets: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def hold_out(targets: IntArray, count: int, seed: int) -> tuple[IntArray, IntArray]:
     """As `stratified`, but a class with a single example keeps it on the side that is kept.
 
     Args:
@@ -171,7 +182,10 @@ def limit(splits: Splits, count: int | None, test: int | None = None) -> Splits:
     if count is None and test is None:
         return splits
     most = {"train": count, "validation": count, "test": test}
-    parts = {name: getattr(splits, name) for name in most}
-    parts = {name: part if most[name] is None else part.take(most[name]) for name, part in parts.items()}
-    spec = {**splits.spec, "counts": {name: len(part) for name, part in parts.items()}}
-    return dataclasses.replace(splits, **parts, spec=spec)
+    parts = {}
+    for name, part in splits.parts.items():
+        first = most[name]
+        parts[name] = part if first is None else part.take(first)
+    spec = dataclasses.replace(splits.spec, counts={name: len(part) for name, part in parts.items()})
+    train, validation, held = parts.values()
+    return dataclasses.replace(splits, train=train, validation=validation, test=held, spec=spec)

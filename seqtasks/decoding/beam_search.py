@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from keras import ops, tree
 
+from seqtasks.core.arrays import FloatArray, IntArray
 from seqtasks.core.errors import ConfigError
 from seqtasks.decoding.sampling import Step
 from seqtasks.engines.backend.compile import compiled
@@ -27,10 +27,10 @@ class Hypotheses:
         ranks: (batch, n_best), what they were sorted by: score over length penalty.
     """
 
-    tokens: np.ndarray
-    scores: np.ndarray
-    lengths: np.ndarray
-    ranks: np.ndarray
+    tokens: IntArray
+    scores: FloatArray
+    lengths: IntArray
+    ranks: FloatArray
 
 
 class BeamSearch:

@@ -17,11 +17,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from seqtasks.core.arrays import FloatArray
 from seqtasks.layers.speech import BLANK
 
 Labels = tuple[int, ...]
 # The log-probabilities (labels,) of what comes after some labels; place 0 is label 1.
-LanguageModel = Callable[[Labels], np.ndarray]
+LanguageModel = Callable[[Labels], FloatArray]
 Beams = dict[Labels, tuple[float, float]]
 NONE = -math.inf
 
@@ -31,7 +32,7 @@ def steps_needed(labels: Sequence[int]) -> int:
     return len(labels) + sum(a == b for a, b in itertools.pairwise(labels))
 
 
-def greedy(log_p: np.ndarray) -> Labels:
+def greedy(log_p: FloatArray) -> Labels:
     """What the likeliest path writes.
 
     Args:
@@ -44,7 +45,7 @@ def greedy(log_p: np.ndarray) -> Labels:
 
 
 def prefix_beam_search(
-    log_p: np.ndarray,
+    log_p: FloatArray,
     beams: int,
     language: LanguageModel | None = None,
     weight: float = 0.0,
@@ -143,9 +144,9 @@ def ngram(strings: Sequence[Sequence[int]], labels: int, order: int) -> Language
     rows = [list(pad_both_ends([str(n) for n in row], n=order)) for row in strings]
     model = WittenBellInterpolated(order, vocabulary=Vocabulary([*names, "<s>", "</s>"]))
     model.fit([everygrams(row, max_len=order) for row in rows])
-    known: dict[tuple[str, ...], np.ndarray] = {}
+    known: dict[tuple[str, ...], FloatArray] = {}
 
-    def language(prefix: Labels) -> np.ndarray:
+    def language(prefix: Labels) -> FloatArray:
         context = tuple(["<s>"] * (order - 1) + [str(n) for n in prefix])[len(prefix) :] if order > 1 else ()
         if context not in known:
             scores = np.array([model.score(name, context) for name in names])

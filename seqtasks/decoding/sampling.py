@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from seqtasks.core.arrays import FloatArray, IntArray
 from seqtasks.core.errors import ConfigError
 from seqtasks.engines.backend.compile import compiled
 
@@ -35,8 +36,8 @@ class Sampled:
         states: after the last token.
     """
 
-    tokens: np.ndarray
-    scores: np.ndarray
+    tokens: IntArray
+    scores: FloatArray
     logits: Any
     states: Any
 
@@ -79,7 +80,7 @@ class Sampler:
         self._run = compiled(self._loop)
         self._write = step.writer() if end is None and hasattr(step, "writer") else None
 
-    def __call__(self, logits: Any, states: Any, uniforms: np.ndarray, *given: Any) -> Sampled:
+    def __call__(self, logits: Any, states: Any, uniforms: FloatArray, *given: Any) -> Sampled:
         """Generates.
 
         Args:
@@ -153,7 +154,7 @@ class Sampler:
         )
 
 
-def uniform(length: int, seeds: Sequence[int], skip: int = 0) -> np.ndarray:
+def uniform(length: int, seeds: Sequence[int], skip: int = 0) -> FloatArray:
     """Random numbers (length, batch); each row of the batch has a seed of its own.
 
     Args:

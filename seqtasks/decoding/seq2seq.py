@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from seqtasks.core.arrays import BoolArray, FloatArray, IntArray
 from seqtasks.core.settings import setting
 from seqtasks.data.bucketing import Ragged
 from seqtasks.data.seq2seq_batches import END
@@ -58,6 +59,11 @@ class Seq2SeqOptions:
     )
 
 
+# Names of layers, by which a saved model finds them again.
+EMBEDDING, MEMORY, BRIDGE, DECODER = "written", "memory", "bridge", "decoder"
+PROJECTION, LOSSES = "to_vectors", "losses"
+
+
 def embedding(size: int, width: int, name: str) -> keras.layers.Embedding:
     """Vectors of tokens; Keras's own are so small that outputs become constant before they learn to differ."""
     return keras.layers.Embedding(size, width, keras.initializers.RandomNormal(stddev=0.3), name=name)
@@ -72,8 +78,8 @@ def seq2seq_head(
         memory: (batch, steps, width), what is attended to.
         states: the states of whatever read it, nested lists of (batch, size).
         mask: (batch, steps), true at real steps.
-        decoder: named `decoder`.
-        vectors: of the tokens, padding and end included, named `written`.
+        decoder: its name is `DECODER`.
+        vectors: of the tokens, padding and end included; its name is `EMBEDDING`.
         options: of the model.
 
     Returns:
@@ -82,13 +88,13 @@ def seq2seq_head(
     """
     o = options
     previous, targets = (keras.Input((None,), name=name, dtype="int32") for name in ("previous", "targets"))
-    memory = keras.layers.Identity(name="memory")(memory)
-    begun = Bridge(decoder.state_sizes, name="bridge")(states)
+    memory = keras.layers.Identity(name=MEMORY)(memory)
+    begun = Bridge(decoder.state_sizes, name=BRIDGE)(states)
     head = SoftmaxHead(vectors.input_dim, vectors if o.tie_embeddings else None, name="head")
     narrow = o.tie_embeddings and decoder.output_size != vectors.output_dim
-    to_vectors = keras.layers.Dense(vectors.output_dim, use_bias=False, name="to_vectors") if narrow else None
+    to_vectors = keras.layers.Dense(vectors.output_dim, use_bias=False, name=PROJECTION) if narrow else None
     losses, drop = (
-        LabelSmoothingHead(head, o.label_smoothing, name="losses"),
+        LabelSmoothingHead(head, o.label_smoothing, name=LOSSES),
         keras.layers.Dropout(o.dropout),
     )
 
@@ -105,6 +111,40 @@ def seq2seq_head(
 
 
 @dataclass(frozen=True)
+class Seq2SeqParts:
+    """Layers of a model that ends in `seq2seq_head`.
+
+    Attributes:
+        embedding: of target tokens.
+        memory: its output is what the decoder attends to, (batch, steps, width).
+        bridge: its outputs are the first states of the decoder.
+        decoder: over target tokens.
+        projection: of decoder outputs to the size of the embedding; None: they have it.
+        head: softmax over target tokens.
+    """
+
+    embedding: keras.layers.Embedding
+    memory: keras.layers.Layer
+    bridge: Bridge
+    decoder: Decoder
+    projection: keras.layers.Dense | None
+    head: SoftmaxHead
+
+    @classmethod
+    def of(cls, model: keras.Model) -> Seq2SeqParts:
+        """The layers of a model, one loaded from a file, too."""
+        names = {layer.name for layer in model.layers}
+        return cls(
+            embedding=model.get_layer(EMBEDDING),
+            memory=model.get_layer(MEMORY),
+            bridge=model.get_layer(BRIDGE),
+            decoder=model.get_layer(DECODER),
+            projection=model.get_layer(PROJECTION) if PROJECTION in names else None,
+            head=model.get_layer(LOSSES).head,
+        )
+
+
+@dataclass(frozen=True)
 class Hypothesis:
     """One sequence.
 
@@ -114,7 +154,7 @@ class Hypothesis:
         rank: what several were sorted by.
     """
 
-    tokens: np.ndarray
+    tokens: IntArray
     score: float
     rank: float
 
@@ -139,21 +179,18 @@ class Seq2SeqGenerator:
         coverage: float = 0.0,
     ):
         self.beams, self.n_best, self.length_penalty, self.coverage = beams, n_best, length_penalty, coverage
-        names = {layer.name for layer in model.layers}
-        self.decoder, self.head = model.get_layer("decoder"), model.get_layer("losses").head
-        self.vectors = model.get_layer("written")
-        self.to_vectors = model.get_layer("to_vectors") if "to_vectors" in names else None
+        self.parts = parts = Seq2SeqParts.of(model)
         # Keras gives the outputs of a layer as one flat list.
-        states = keras.tree.flatten(model.get_layer("bridge").output)
-        self._reader = keras.Model(model.inputs[0], [model.get_layer("memory").output, *states])
-        self._searches: dict[int, Callable[..., Any]] = {}
+        states = keras.tree.flatten(parts.bridge.output)
+        self._reader = keras.Model(model.inputs[0], [parts.memory.output, *states])
+        self._searches: dict[int, Callable[..., list[list[Hypothesis]]]] = {}
 
     def read(self, batch: np.ndarray) -> tuple[Any, Any]:
         """The memory of a batch, (batch, steps, width), and the states that the decoder begins with."""
         memory, *flat = map(ops.convert_to_tensor, self._reader.predict_on_batch(batch))
-        return memory, [[flat.pop(0) for _ in layer] for layer in self.decoder.state_sizes]
+        return memory, [[flat.pop(0) for _ in layer] for layer in self.parts.decoder.state_sizes]
 
-    def write(self, batch: np.ndarray, mask: np.ndarray | None, length: int) -> list[list[Hypothesis]]:
+    def write(self, batch: np.ndarray, mask: BoolArray | None, length: int) -> list[list[Hypothesis]]:
         """The best sequences of up to `length` tokens for each row, the best first.
 
         Args:
@@ -167,7 +204,7 @@ class Seq2SeqGenerator:
             self._searches[length] = self._search(length)
         return self._searches[length](memory, states, mask)
 
-    def weights(self, batch: np.ndarray, mask: np.ndarray | None, targets: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def weights(self, batch: np.ndarray, mask: BoolArray | None, targets: Sequence[IntArray]) -> list[FloatArray]:
         """How much each token of a target, and its end, reads of each step of the memory.
 
         Args:
@@ -180,11 +217,13 @@ class Seq2SeqGenerator:
         """
         memory, states = self.read(batch)
         previous = Ragged.of([np.append(END, target) for target in targets])
-        attention = np.asarray(self.decoder(self.vectors(previous.padded()), states, memory, mask=mask)[1])
+        vectors = self.parts.embedding(previous.padded())
+        attention = np.asarray(self.parts.decoder(vectors, states, memory, mask=mask)[1])
         return [row[:tokens] for row, tokens in zip(attention, previous.lengths, strict=True)]
 
     def _search(self, length: int) -> Callable[..., list[list[Hypothesis]]]:
-        covers = bool(self.coverage) and self.decoder.attention is not None
+        decoder = self.parts.decoder
+        covers = bool(self.coverage) and decoder.attention is not None
         # The step that begins a target is that of END.
         sampler = Sampler(self._step, temperature=0, end=END)
         beam = BeamSearch(
@@ -197,14 +236,14 @@ class Seq2SeqGenerator:
             bonus=self._covered if covers else None,
         )
 
-        def search(memory: Any, states: Any, mask: np.ndarray) -> list[list[Hypothesis]]:
+        def search(memory: Any, states: Any, mask: BoolArray) -> list[list[Hypothesis]]:
             rows, steps = mask.shape
             context = [memory, ops.convert_to_tensor(mask)]
-            if self.decoder.attention is not None:
-                context.append(self.decoder.attention.keys(context[0]))
+            if decoder.attention is not None:
+                context.append(decoder.attention.keys(context[0]))
             states = list(states)
-            if self.decoder.feeding:
-                states.append([ops.zeros((rows, self.decoder.output_size), dtype=states[0][0].dtype)])
+            if decoder.feeding:
+                states.append([ops.zeros((rows, decoder.output_size), dtype=states[0][0].dtype)])
             states.append([ops.zeros((rows, steps if covers else 1), dtype="float32")])  # attention so far
             logits, states = self._step(ops.full((rows,), END, "int32"), states, *context)
             if self.beams == 1 and self.n_best == 1:
@@ -218,18 +257,20 @@ class Seq2SeqGenerator:
 
     def _step(self, tokens: Any, states: Any, memory: Any, mask: Any, keys: Any = None) -> tuple[Any, Any]:
         *states, (seen,) = states
-        out, weights, states = self.decoder(self.vectors(tokens[:, None]), states, memory, mask=mask, keys=keys)
-        x = out if self.to_vectors is None else self.to_vectors(out)
+        parts = self.parts
+        vectors = parts.embedding(tokens[:, None])
+        out, weights, states = parts.decoder(vectors, states, memory, mask=mask, keys=keys)
+        x = out if parts.projection is None else parts.projection(out)
         if self.coverage and weights.shape[-1]:
             seen = seen + weights[:, 0]
-        never = 1e9 * ops.one_hot(0, self.head.size)  # padding is no token
-        return self.head(x)[:, 0] - never, [*states, [seen]]
+        never = 1e9 * ops.one_hot(0, parts.head.size)  # padding is no token
+        return parts.head(x)[:, 0] - never, [*states, [seen]]
 
     def _covered(self, states: Any, memory: Any, mask: Any, keys: Any = None) -> Any:
         seen = ops.log(ops.clip(states[-1][0], 1e-6, 1.0))
         return self.coverage * ops.sum(ops.where(mask, seen, 0.0), axis=-1)
 
 
-def _cut(tokens: np.ndarray, score: float, rank: float) -> Hypothesis:
+def _cut(tokens: IntArray, score: float, rank: float) -> Hypothesis:
     ends = np.flatnonzero(tokens == END)
     return Hypothesis(tokens[: ends[0]] if len(ends) else tokens, score, rank)

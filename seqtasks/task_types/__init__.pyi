@@ -1,37 +1,46 @@
-from .audio_classification.task import AudioOptions, AudioTask
+from .audio_classification.task import AudioOptions, AudioSpec, AudioTask
 from .base import Baseline, Task, register_task
-from .captioning.task import CaptionOptions, CaptionTask
-from .image_classification.task import ImageTask
+from .captioning.task import CaptionOptions, CaptionSpec, CaptionTask
+from .image_classification.task import ImageSpec, ImageTask
 from .language_modeling.labelled_text_task import TextLanguageOptions, TextLanguageTask
-from .language_modeling.task import LanguageOptions, LanguageTask
-from .speech_recognition.task import CTCTask, StringOptions
-from .tagging.task import TaggingOptions, TaggingTask
-from .text_classification.task import TextOptions, TextTask
-from .translation.task import TranslationOptions, TranslationTask
-from .video_labeling.task import FramesTask
+from .language_modeling.task import LanguageOptions, LanguageSpec, LanguageTask
+from .speech_recognition.task import CTCTask, StringOptions, StringSpec
+from .tagging.task import TaggingOptions, TaggingSpec, TaggingTask
+from .text_classification.task import TextOptions, TextSpec, TextTask
+from .translation.task import TranslationOptions, TranslationSpec, TranslationTask
+from .video_labeling.task import FramesSpec, FramesTask
 from .visual_attention.task import GlimpseTask
 
 __all__ = [
     "AudioOptions",
+    "AudioSpec",
     "AudioTask",
     "Baseline",
     "CTCTask",
     "CaptionOptions",
+    "CaptionSpec",
     "CaptionTask",
+    "FramesSpec",
     "FramesTask",
     "GlimpseTask",
+    "ImageSpec",
     "ImageTask",
     "LanguageOptions",
+    "LanguageSpec",
     "LanguageTask",
     "StringOptions",
+    "StringSpec",
     "TaggingOptions",
+    "TaggingSpec",
     "TaggingTask",
     "Task",
     "TextLanguageOptions",
     "TextLanguageTask",
     "TextOptions",
+    "TextSpec",
     "TextTask",
     "TranslationOptions",
+    "TranslationSpec",
     "TranslationTask",
     "register_task",
 ]

@@ -5,16 +5,18 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import keras
 import numpy as np
 
+from seqtasks.core.arrays import FloatArray, IntArray
 from seqtasks.core.config import Config, NoOptions
 from seqtasks.core.errors import ConfigError
 from seqtasks.core.plugins import tasks
+from seqtasks.data import spec as data_spec
 from seqtasks.data.batches import ArrayBatches, ResumableBatches
 from seqtasks.data.bucketing import Buckets
 from seqtasks.data.keras_adapter import UntunedDataAdapter
@@ -69,27 +71,26 @@ class Pretrained:
     """
 
     model: keras.Model
-    spec: dict[str, Any]
+    spec: data_spec.Spec
     path: Path
 
 
 class Task(ABC):
     """One problem over sequences.
 
-    A subclass declares the facts below and writes `load` and `build_model`; the rest has
-    defaults for classification. The framework builds the encoder, compiles, fits,
-    seeds and stores, so no task chooses its cell. `self.spec` holds the facts about
-    the data that `load` found; it is stored in the run folder and is there again in
-    `predict`. `reads` says what the inputs of `predict` are: texts, which the command also reads
-    from the lines of `--file`; nothing but the option `prompt`, which `--file` fills; paths of
-    files; or other words. `stateful` gives the task an encoder that keeps its states between batches;
-    `files="any"` lets it read a single file, too. `limits_examples=False`: `data.limit` does not count
-    the examples of the splits but something that `load` cuts, such as characters. `unit` names an
-    example in the plural, for people.
+    A subclass declares the facts below and writes `load` and `build_model`; the rest has defaults for
+    classification. The framework builds the encoder, compiles, fits, seeds and stores, so no task chooses its
+    cell. `self.spec` holds the facts about the data that `load` found, an instance of the class that `Spec`
+    names; it is stored in the run folder and is there again in `predict`. `reads` says what the inputs of
+    `predict` are: texts, which the command also reads from the lines of `--file`; nothing but the option
+    `prompt`, which `--file` fills; paths of files; or other words. `stateful` gives the task an encoder that
+    keeps its states between batches; `files="any"` lets it read a single file, too. `limits_examples=False`:
+    `data.limit` does not count the examples of the splits but something that `load` cuts, such as characters.
+    `unit` names an example in the plural, for people.
 
     Args:
         options: an instance of `Options`.
-        spec: `Splits.spec`.
+        spec: `Splits.spec`; None: it is not known yet.
     """
 
     name: ClassVar[str]
@@ -101,11 +102,11 @@ class Task(ABC):
     version: ClassVar[int] = 1
     Options: ClassVar[type] = NoOptions
     PredictOptions: ClassVar[type] = NoOptions
+    Spec: ClassVar[type[data_spec.Spec]] = data_spec.Spec
     tfds: ClassVar[str | tuple[str, ...] | None] = None
     files: ClassVar[bool | Literal["any"]] = False
     reads: ClassVar[Literal["texts", "prompt", "paths", "words"]] = "words"
     limits_examples: ClassVar[bool] = True
-    unit: str = "examples"
     builtin: ClassVar[str | None] = None
     file: ClassVar[Path | None] = None
 
@@ -126,10 +127,39 @@ class Task(ABC):
             return getattr(self, FORMER_METHODS[name])
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
-    def __init__(self, options: Any = None, spec: dict[str, Any] | None = None):
+    if TYPE_CHECKING:
+        spec: data_spec.Spec  # a task type declares it again with its own class
+    else:
+
+        @property
+        def spec(self) -> data_spec.Spec:
+            """Facts about the data; a dictionary that is assigned becomes an instance of `Spec` if it has its names."""
+            return self._spec
+
+        @spec.setter
+        def spec(self, facts: data_spec.Spec | Mapping[str, Any]) -> None:
+            self._spec = data_spec.as_spec(facts, self.Spec)
+
+    def __init__(self, options: Any = None, spec: data_spec.Spec | Mapping[str, Any] | None = None):
         self.options = self.Options() if options is None else options
-        self.spec = spec or {}
+        self.spec = data_spec.Spec() if spec is None else data_spec.as_spec(spec, self.Spec)
         self.unpredicted: list[str] = []  # labels that the last scored split has and no prediction
+
+    @classmethod
+    def stored_spec(cls, values: Mapping[str, Any]) -> data_spec.Spec:
+        """The facts about the data that a run folder stores.
+
+        Args:
+            values: `Spec.to_dict()`. A task whose `load` is its own, below the class that declares `Spec`, may have
+                stored a dictionary of any names.
+
+        Raises:
+            DataError: names that are not those of the task type's `Spec`.
+        """
+        declared, loads = (next(c for c in cls.__mro__ if name in vars(c)) for name in ("Spec", "load"))
+        if declared is Task or (loads is not declared and issubclass(loads, declared)):
+            return data_spec.as_spec(values, cls.Spec)
+        return cls.Spec.from_dict(values)
 
     @abstractmethod
     def load(self, source: Source, seed: int) -> Splits:
@@ -179,7 +209,12 @@ class Task(ABC):
     @property
     def classes(self) -> list[str]:
         """Names of the classes, of tasks that have some."""
-        return list(self.spec["classes"])
+        return list(self.spec.classes or ())
+
+    @property
+    def unit(self) -> str:
+        """What an example is, in the plural, for people."""
+        return "examples"
 
     @property
     def uses_encoder(self) -> bool:
@@ -212,16 +247,16 @@ class Task(ABC):
     def score(self, model: keras.Model, batches: ResumableBatches) -> dict[str, float]:
         """All scores of a split by name, the task's metric among them."""
         logits, targets = self.predict_logits(model, batches), batches.examples.targets
-        if classes := self.spec.get("classes"):
+        if classes := self.spec.classes:
             missing = np.setdiff1d(np.unique(targets), np.unique(logits.argmax(axis=-1)))
             self.unpredicted = [str(classes[int(number)]) for number in missing]
         return self.scores_from_logits(logits, targets)
 
-    def scores_from_logits(self, logits: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+    def scores_from_logits(self, logits: FloatArray, targets: IntArray) -> dict[str, float]:
         """The scores of logits (examples, classes) for the true classes (examples,)."""
         return classification_scores(logits, targets)
 
-    def predict_logits(self, model: keras.Model, batches: ResumableBatches) -> np.ndarray:
+    def predict_logits(self, model: keras.Model, batches: ResumableBatches) -> FloatArray:
         """The model's outputs for a split, in the order of its examples."""
         return np.asarray(model.predict(UntunedDataAdapter(batches), verbose=0), dtype=np.float64)
 
@@ -247,9 +282,9 @@ class Task(ABC):
 
     def survey(self, splits: Splits) -> Survey:
         """What is looked at before training; by default the sizes, and the labels where `spec` has their names."""
-        parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+        parts = splits.parts
         counts = {part: len(examples) for part, examples in parts.items()}
-        classes = self.spec.get("classes")
+        classes = self.spec.classes
         if not classes or any(getattr(examples.targets, "ndim", 0) != 1 for examples in parts.values()):
             return Survey(counts)
         labels = {part: [str(classes[int(n)]) for n in examples.targets] for part, examples in parts.items()}
@@ -280,7 +315,7 @@ class Task(ABC):
         return values + ([f"builtin:{cls.builtin}"] if cls.builtin else [])
 
 
-def bucketed_logits(model: keras.Model, batches: Buckets, classes: int) -> np.ndarray:
+def bucketed_logits(model: keras.Model, batches: Buckets, classes: int) -> FloatArray:
     """The model's outputs (examples, classes) of batches whose rows are ordered by length, in the order of examples."""
     logits = np.zeros((len(batches.examples), classes))
     for index in range(len(batches)):

@@ -62,7 +62,7 @@ def ensemble(folders: Sequence[run_folder.Run], reporter: Reporter, trust: bool 
         if type(task).score is not Task.score:  # which is `scores_from_logits` on `logits`
             raise ConfigError(f"task {task.name} has no probabilities of classes to average; give one run of it")
         splits = _data(folder, task, config, reporter)
-        facts = (task.name, splits.source, splits.fingerprint, config.data.limit, task.spec.get("classes"))
+        facts = (task.name, splits.source, splits.fingerprint, config.data.limit, task.spec.classes)
         first = first or (facts, folder.path)
         if facts != first[0]:
             raise RunError(f"{folder.path} and {first[1]} are of different tasks or data; give runs of one")

@@ -141,4 +141,4 @@ def read(task: Task, config: Config, source: Source) -> Splits:
         text = f"{splits.fingerprint} limit {source.limit} limit_test {source.limit_test}"
         splits = dataclasses.replace(splits, fingerprint=hashlib.sha256(text.encode()).hexdigest()[:16])
     task.spec = splits.spec
-    return splits
+    return dataclasses.replace(splits, spec=task.spec)

@@ -9,9 +9,10 @@ import keras
 from seqtasks.core import config as configuration
 from seqtasks.core import plugins
 from seqtasks.core.config import Config
-from seqtasks.core.errors import ConfigError, RunError
+from seqtasks.core.errors import ConfigError, DataError, RunError
 from seqtasks.experiments import run_folder
 from seqtasks.experiments.repair import REPAIR
+from seqtasks.layers import registration  # noqa: F401 - registers what a model's file may hold
 from seqtasks.task_types.base import Task
 
 
@@ -57,9 +58,14 @@ def open_trained(folder: run_folder.Run, trust: bool = False) -> tuple[Task, Con
     if not folder.finished:
         raise RunError(f"{folder.path} is not finished ({folder.status()}); continue it: {folder.command('resume')}")
     cls, config = task_of(folder, trust)
-    spec = folder.facts.get("spec")
-    if not isinstance(spec, dict):
+    values = folder.facts.get("spec")
+    if not isinstance(values, dict):
         raise RunError(f"{folder.path / 'run.json'} lacks the facts of the data; write it again: {folder.command()}")
+    try:
+        spec = cls.stored_spec(values)
+    except DataError as error:
+        reason = str(error).rpartition(";")[0]
+        raise RunError(f"{folder.path / 'run.json'}: {reason}; train it again: {folder.command()} --force") from error
     path = folder.path / "model.keras"
     if not path.is_file():
         raise RunError(

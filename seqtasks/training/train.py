@@ -123,7 +123,7 @@ def check(config: Config, task_class: type[Task]) -> None:
 def facts(task: Task, splits: Splits) -> dict[str, Any]:
     """What `run.json` holds."""
     facts = {"task": task.name, "version": task.version, "source": splits.source, "fingerprint": splits.fingerprint}
-    return {**facts, "spec": splits.spec}
+    return {**facts, "spec": splits.spec.to_dict()}
 
 
 def identity(

@@ -80,8 +80,14 @@ def test_limit_cuts_training_and_validation_and_the_test_split_only_when_asked()
     )
     small = limit(splits, 4)
     assert [len(small.train), len(small.validation), len(small.test)] == [4, 3, 5]
-    assert small.spec == {"shape": [2], "counts": {"train": 4, "validation": 3, "test": 5}}
+    assert small.spec.to_dict() == {"shape": [2], "counts": {"train": 4, "validation": 3, "test": 5}}
     quick = limit(splits, None, 2)
     assert [len(quick.train), len(quick.validation), len(quick.test)] == [9, 3, 2]
-    assert splits.spec["counts"] == {"train": 9} and small.source == "builtin:x"
+    assert splits.spec.counts == {"train": 9} and small.source == "builtin:x"
     assert limit(splits, None) is splits
+
+
+def test_parts_are_the_splits_in_order():
+    splits = Splits(examples(9), examples(3), examples(5), "builtin:x", "0" * 16, {})
+    assert {name: len(part) for name, part in splits.parts.items()} == {"train": 9, "validation": 3, "test": 5}
+    assert list(splits.parts) == ["train", "validation", "test"]

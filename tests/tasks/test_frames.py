@@ -146,7 +146,7 @@ def test_the_sizes_follow_the_pictures():
     task = cls(configuration("options.examples=50").options)
     splits = task.load(Source("builtin", "digits"), 0)
     assert (task.video.side, task.video.margin) == (11, 1)
-    assert splits.spec["counts"] == {"train": 50, "validation": 1000, "test": 2000}
+    assert splits.spec.counts == {"train": 50, "validation": 1000, "test": 2000}
     other = cls(configuration("options.examples=50", "options.noise=0.2").options)
     assert other.load(Source("builtin", "digits"), 0).fingerprint != splits.fingerprint
     wide = cls(configuration("options.examples=20").options).load(Source("builtin", "digits"), 1)

@@ -118,7 +118,7 @@ def test_noise_is_for_training_alone_unless_chance_chooses():
 def test_the_sizes_follow_the_pictures():
     task, splits = make()
     assert task.canvas.side == 17 and task.canvas.piece == 2 and task.size == 3
-    assert splits.spec["counts"] == {"train": 1374, "validation": 124, "test": 299}
+    assert splits.spec.counts == {"train": 1374, "validation": 124, "test": 299}
     assert make()[1].fingerprint == splits.fingerprint != make("options.clutter=1")[1].fingerprint
     with pytest.raises(ConfigError, match="a canvas of 7×7 is too small"):
         make("options.canvas=7")

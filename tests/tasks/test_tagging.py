@@ -135,7 +135,7 @@ def test_begins_with_vectors_of_a_file(trained, tmp_path):
     model, _ = train.build(task, config)
     task.init_weights(model, None)
     rows = keras.ops.convert_to_numpy(model.get_layer("words_embedding").embeddings)
-    np.testing.assert_array_equal(rows[task.spec["words"].index("run")], range(16))
+    np.testing.assert_array_equal(rows[task.spec.words.index("run")], range(16))
 
 
 def test_the_run_folder_has_a_report_of_each_tag(trained):

@@ -30,9 +30,9 @@ def load(source, **options):
 
 def test_words_are_kept_as_they_are_and_line_ends_count(treebank):
     task, splits = load(treebank)
-    assert splits.spec["tokens"] == {"train": 30 * 13, "validation": 30 * 13, "test": 30 * 13}
+    assert splits.spec.tokens == {"train": 30 * 13, "validation": 30 * 13, "test": 30 * 13}
     assert task.vocabulary.decode(splits.train.inputs["tokens"]) + "\n" == LINES
-    assert splits.spec["size"] == len(set(LINES.split())) + 1  # <eos>; <unk> is one of them
+    assert splits.spec.size == len(set(LINES.split())) + 1  # <eos>; <unk> is one of them
 
 
 def test_raw_text_is_split_at_signs(tmp_path, treebank):
@@ -49,12 +49,12 @@ def test_raw_text_is_split_at_signs(tmp_path, treebank):
 def test_byte_pair_units(treebank):
     task, splits = load(treebank, unit="bpe", vocab_size=300)
     text = task.vocabulary.decode([*splits.test.inputs["tokens"], splits.test.targets[-1]])
-    assert text == LINES and splits.spec["size"] <= 300
+    assert text == LINES and splits.spec.size <= 300
 
 
 def test_the_size_of_the_vocabulary_is_a_bound(treebank):
     _, splits = load(treebank, vocab_size=6)
-    assert splits.spec["size"] == 6 and 0 in splits.train.targets
+    assert splits.spec.size == 6 and 0 in splits.train.targets
 
 
 @pytest.mark.parametrize(

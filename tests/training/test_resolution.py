@@ -157,7 +157,7 @@ def test_limits_come_before_the_vocabulary_and_leave_the_test_split(task, words)
     assert len(small.test) == len(whole.test) and len(quick.test) <= 20 and len(quick.train) == len(whole.train)
     assert len({part.fingerprint for part in (whole, small, quick)}) == 3
     if task in ("char_lm", "translation"):
-        known = [spec.get("size", sum(spec.get("sizes", []))) for spec in (small.spec, whole.spec)]
+        known = [spec.size if hasattr(spec, "size") else sum(spec.sizes) for spec in (small.spec, whole.spec)]
         assert known[0] < known[1]
 
 
@@ -168,7 +168,7 @@ def test_the_limit_of_tags_comes_before_the_lexicon(tmp_path):
     common = [f"data.source=files:{tmp_path}", "train.epochs=1", "options.min_frequency=1"]
     whole, small = resolved("tagging", *common).splits, resolved("tagging", *common, "data.limit=10").splits
     assert [len(small.train), len(small.validation), len(small.test)] == [10, 10, 60]
-    assert len(small.spec["words"]) == len(whole.spec["words"]) - 50
+    assert len(small.spec.words) == len(whole.spec.words) - 50
 
 
 def test_what_is_cut_of_one_text_keeps_its_proportion(tmp_path):

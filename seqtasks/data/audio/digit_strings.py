@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from seqtasks.core.arrays import IntArray
 from seqtasks.data.audio.features import LEVEL, Spectra
 from seqtasks.data.audio.frame_batches import Frames, padded, width
 from seqtasks.data.audio.recordings import Recordings
@@ -48,7 +49,7 @@ class Composer:
         mixed: any speaker may say each word; false: one says all of a string.
     """
 
-    def __init__(self, recordings: Recordings, rows: np.ndarray, longest: int, gap: float, mixed: bool):
+    def __init__(self, recordings: Recordings, rows: IntArray, longest: int, gap: float, mixed: bool):
         self.recordings, self.longest = recordings, longest
         self.gap = round(gap * recordings.rate)
         names = sorted({recordings.speakers[i] for i in rows})

@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from seqtasks.core.arrays import FloatArray
 from seqtasks.core.errors import ConfigError, DataError
 
 log = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ LOWEST = 20.0  # Hz
 BLOCK = 4096  # frames at a time, for the memory of long sounds
 
 
-def read_wav(path: Path, rate: int) -> tuple[np.ndarray, int]:
+def read_wav(path: Path, rate: int) -> tuple[FloatArray, int]:
     """The sound of a WAV file: PCM of 8, 16, 24 or 32 bits, or float; channels are averaged.
 
     Args:
@@ -114,7 +115,7 @@ def tell_rates(rates: Iterable[int], rate: int) -> None:
         log.warning("recordings resampled to %s Hz: %s", f"{rate:,}", shown)
 
 
-def _floats(data: np.ndarray) -> np.ndarray:
+def _floats(data: np.ndarray) -> FloatArray:
     if data.dtype == np.uint8:  # 8 bits are unsigned
         return (data.astype(np.float64) - 128) / 128
     if np.issubdtype(data.dtype, np.integer):  # 24 bits come as the upper ones of 32
@@ -188,7 +189,7 @@ class Spectra:
         return 1 << (2 * self.samples - 1).bit_length()
 
     @property
-    def _mel(self) -> np.ndarray:
+    def _mel(self) -> FloatArray:
         return mel_matrix(self.rate, self.bands, self.size // 2 + 1)
 
     def count(self, samples: Any) -> Any:
@@ -196,7 +197,7 @@ class Spectra:
         over = np.maximum(np.asarray(samples) - self.samples, 0)
         return 1 + -(-over // self.hop_samples)
 
-    def __call__(self, wave: np.ndarray) -> np.ndarray:
+    def __call__(self, wave: FloatArray) -> FloatArray:
         """The frames of sound (samples,), float32 (frames, width); the last one is filled up with silence."""
         from scipy import fft
 
@@ -215,7 +216,7 @@ class Spectra:
 
 
 @functools.lru_cache(8)
-def hann(samples: int) -> np.ndarray:
+def hann(samples: int) -> FloatArray:
     """The Hann window, periodic as spectra want it."""
     from scipy.signal import get_window
 
@@ -223,7 +224,7 @@ def hann(samples: int) -> np.ndarray:
 
 
 @functools.lru_cache(8)
-def mel_matrix(rate: int, bands: int, bins: int) -> np.ndarray:
+def mel_matrix(rate: int, bands: int, bins: int) -> FloatArray:
     """Keras's triangles on the mel scale, float64 (bins, bands)."""
     import keras
 

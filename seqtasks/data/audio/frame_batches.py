@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from seqtasks.core.arrays import FloatArray, IntArray
 from seqtasks.data.bucketing import Buckets, Ragged
 from seqtasks.data.splits import Examples
 
@@ -20,16 +21,16 @@ class Frames(Ragged):
     """
 
     @classmethod
-    def stack(cls, rows: Sequence[np.ndarray], width: int) -> Frames:
+    def stack(cls, rows: Sequence[FloatArray], width: int) -> Frames:
         """From rows (frames, width)."""
         lengths = np.array([len(row) for row in rows], np.int64)
         return cls(np.concatenate([np.zeros((0, width), np.float32), *rows]), np.cumsum(lengths))
 
-    def __getitem__(self, index: slice | np.ndarray) -> Frames:
+    def __getitem__(self, index: slice | IntArray) -> Frames:
         ragged = super().__getitem__(index)
         return Frames(ragged.values, ragged.ends)
 
-    def padded(self, fill: int = 0, least: int = 1) -> np.ndarray:
+    def padded(self, fill: int = 0, least: int = 1) -> FloatArray:
         """All rows, right-padded to the longest, (rows, time, width); time is at least `least`."""
         lengths = self.lengths
         time = max(least, int(lengths.max(initial=0)))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from seqtasks.core.arrays import FloatArray, IntArray
 from seqtasks.core.errors import ConfigError, DataError, suggest
 from seqtasks.core.files import utf8_name
 from seqtasks.data import tfds
@@ -85,7 +86,7 @@ def load(source: Source, rate: int) -> Recordings:
     return Recordings(rows, labels, speakers, numbers, rate, source, digest)
 
 
-def split(recordings: Recordings, speaker: str | None = None) -> dict[str, np.ndarray]:
+def split(recordings: Recordings, speaker: str | None = None) -> dict[str, IntArray]:
     """Which recordings are for training, validation and test.
 
     Of each label and speaker the first tenth, at least one, is for test and the next tenth for
@@ -127,7 +128,7 @@ def split(recordings: Recordings, speaker: str | None = None) -> dict[str, np.nd
     }
 
 
-def _prepared(source: Source) -> list[tuple[str, str, int, np.ndarray]]:
+def _prepared(source: Source) -> list[tuple[str, str, int, FloatArray]]:
     read = tfds.load(source, ["train"], ["audio", "audio/filename"])
     names, waves = tfds.texts(read, "train/audio/filename"), read.arrays["train/audio"]
     # They are padded with zeros to one length. Cutting them takes zeros of a recording's own, too: six at most.
@@ -138,7 +139,7 @@ def _prepared(source: Source) -> list[tuple[str, str, int, np.ndarray]]:
     ]
 
 
-def _folder(folder: Path, rate: int) -> tuple[list[tuple[str, str, int, np.ndarray]], list[int]]:
+def _folder(folder: Path, rate: int) -> tuple[list[tuple[str, str, int, FloatArray]], list[int]]:
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".wav" and path.is_file())
     if not paths:
         raise DataError(f"{folder} has no WAV file; put files there named label_speaker_number.wav")
@@ -157,7 +158,7 @@ def _named(name: str, path: Path | None = None) -> tuple[str, str, int]:
     return match["label"], match["speaker"], int(match["number"])
 
 
-def numbers_of(labels: Sequence[str], classes: Sequence[str]) -> np.ndarray:
+def numbers_of(labels: Sequence[str], classes: Sequence[str]) -> IntArray:
     """Labels as their places among the classes, int64."""
     places = {name: i for i, name in enumerate(classes)}
     return np.array([places[label] for label in labels], np.int64)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from seqtasks.core.arrays import FloatArray
+
 RATE = 8000
 FORMANTS = {"a": (730, 1090), "e": (530, 1840), "i": (270, 2290), "o": (570, 840), "u": (300, 870)}  # Hz
 WORDS = ["ai", "ia", "ou", "uo", "ea", "ae", "iu", "ui", "eo", "oe"]
@@ -16,7 +18,7 @@ VOICES = {"ada": (210, 1.12), "ben": (110, 0.95), "cora": (180, 1.04), "dan": (1
 RECORDINGS = 12  # of each word and voice
 
 
-def syllables() -> list[tuple[str, str, int, np.ndarray]]:
+def syllables() -> list[tuple[str, str, int, FloatArray]]:
     """Word, voice, number and sound, float32 (samples,) of `RATE`, of every recording."""
     rng = np.random.default_rng(0)
     return [
@@ -27,7 +29,7 @@ def syllables() -> list[tuple[str, str, int, np.ndarray]]:
     ]
 
 
-def _speak(word: str, pitch: float, tract: float, rng: np.random.Generator) -> np.ndarray:
+def _speak(word: str, pitch: float, tract: float, rng: np.random.Generator) -> FloatArray:
     from scipy.signal import lfilter
 
     samples = int(RATE * rng.uniform(0.18, 0.3))
@@ -45,7 +47,7 @@ def _speak(word: str, pitch: float, tract: float, rng: np.random.Generator) -> n
     return np.asarray(wave, np.float32)
 
 
-def _vowel(source: np.ndarray, formants: tuple[int, int], tract: float) -> np.ndarray:
+def _vowel(source: FloatArray, formants: tuple[int, int], tract: float) -> FloatArray:
     from scipy.signal import lfilter
 
     for hertz, wide in zip(formants, (80, 120), strict=True):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from seqtasks.core.arrays import IntArray, PixelArray
 from seqtasks.core.errors import DataError
 from seqtasks.data import tfds
 from seqtasks.data.cache import cached, fingerprint
@@ -33,12 +34,12 @@ class Pictures:
         array: uint8 (n, height, width, 3).
     """
 
-    array: np.ndarray
+    array: PixelArray
 
     def __len__(self) -> int:
         return len(self.array)
 
-    def __getitem__(self, index: slice | np.ndarray) -> Pictures:
+    def __getitem__(self, index: slice | IntArray) -> Pictures:
         return Pictures(self.array[index])
 
     @property
@@ -46,7 +47,7 @@ class Pictures:
         """Height, width and colours of an image."""
         return tuple(self.array.shape[1:])
 
-    def images(self, epoch: int) -> np.ndarray:
+    def images(self, epoch: int) -> PixelArray:
         """The images, the same in every epoch."""
         return self.array
 
@@ -90,7 +91,7 @@ def load(source: Source, counts: dict[str, int], side: int) -> Captioned:
     return Captioned(pictures, captions, splits.fingerprint)
 
 
-def read_image(path: Path, side: int) -> np.ndarray:
+def read_image(path: Path, side: int) -> PixelArray:
     """One image in colours, cut to its middle square and scaled, uint8 (side, side, 3).
 
     Raises:
@@ -99,7 +100,7 @@ def read_image(path: Path, side: int) -> np.ndarray:
     return _square(Image.fromarray(files.read_picture(path, "RGB")), side)
 
 
-def _square(image: Image.Image, side: int) -> np.ndarray:
+def _square(image: Image.Image, side: int) -> PixelArray:
     image, short = image.convert("RGB"), min(image.size)
     left, top = ((size - short) // 2 for size in image.size)
     box = (left, top, left + short, top + short)

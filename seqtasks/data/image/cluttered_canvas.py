@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from seqtasks.core.arrays import FloatArray, IntArray, PixelArray
 from seqtasks.core.errors import ConfigError
 from seqtasks.data.batches import ArrayBatches
 from seqtasks.data.image import files
@@ -26,8 +27,8 @@ class Placements:
             corner on the canvas.
     """
 
-    corners: np.ndarray
-    pieces: np.ndarray
+    corners: IntArray
+    pieces: IntArray
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Canvas:
         pieces[..., 0] = (np.arange(count)[:, None] + 1 + pieces[..., 0]) % count
         return Placements(corners, pieces)
 
-    def compose(self, pictures: np.ndarray, places: Placements, rows: np.ndarray) -> np.ndarray:
+    def compose(self, pictures: PixelArray, places: Placements, rows: IntArray) -> PixelArray:
         """The canvases of some pictures; where two things overlap the brighter pixel shows.
 
         Args:
@@ -117,12 +118,12 @@ class CanvasBatches(ArrayBatches):
         self.canvas, self.glimpses, self.kind = canvas, glimpses, noise
         super().__init__(examples, batch_size, shuffle, seed)
 
-    def __getitem__(self, index: int) -> tuple[Any, np.ndarray]:
+    def __getitem__(self, index: int) -> tuple[Any, IntArray]:
         begin = (self.start + index) * self.batch_size
         rows = self._order[begin : begin + self.batch_size]
         return {"image": self.images(rows), "noise": self.noise[rows]}, self.examples.targets[rows]
 
-    def images(self, rows: np.ndarray) -> np.ndarray:
+    def images(self, rows: IntArray) -> PixelArray:
         """The canvases of some examples, uint8 (rows, side, side)."""
         return self.canvas.compose(self.examples.inputs["image"], self.places, rows)
 
@@ -133,7 +134,7 @@ class CanvasBatches(ArrayBatches):
         self.noise = draw_noise(self.kind, (n, self.glimpses, 2), (*stream, 1))
 
 
-def draw_noise(kind: str, shape: tuple[int, ...], seed: tuple[int, ...]) -> np.ndarray:
+def draw_noise(kind: str, shape: tuple[int, ...], seed: tuple[int, ...]) -> FloatArray:
     """float32 noise of a shape: `"normal"`, `"uniform"` in [-1, 1], or zeros for `"none"`."""
     rng = np.random.default_rng(seed)
     if kind == "normal":
@@ -141,7 +142,7 @@ def draw_noise(kind: str, shape: tuple[int, ...], seed: tuple[int, ...]) -> np.n
     return rng.uniform(-1, 1, shape).astype(np.float32) if kind == "uniform" else np.zeros(shape, np.float32)
 
 
-def load_canvas(path: Path, side: int, invert: Literal["auto", "yes", "no"] = "auto") -> tuple[np.ndarray, bool]:
+def load_canvas(path: Path, side: int, invert: Literal["auto", "yes", "no"] = "auto") -> tuple[PixelArray, bool]:
     """One picture for prediction, and whether it was inverted.
 
     A smaller one stands in the middle of the canvas as large as it is, a larger one is scaled.

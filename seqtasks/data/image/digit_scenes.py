@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from seqtasks.core.arrays import IntArray, PixelArray
 from seqtasks.data.splits import Splits
 
 SINGULAR = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -25,7 +26,7 @@ SHARES = {"validation": 0.1, "test": 0.2}  # of all combinations
 ALONE = -1  # in the place of a relation: there is one group
 
 
-def combinations() -> dict[str, np.ndarray]:
+def combinations() -> dict[str, IntArray]:
     """What is told, by split: no combination is in two of them, and every word is in each.
 
     Returns:
@@ -34,7 +35,7 @@ def combinations() -> dict[str, np.ndarray]:
     alone = [(d, n, ALONE, 0, 0) for d in range(10) for n in range(3)]
     both = [(d, n, r, e, m) for d, e in itertools.combinations(range(10), 2) for r, n, m in np.ndindex(4, 3, 3)]
     rng = np.random.default_rng(0)
-    parts: dict[str, list[np.ndarray]] = {"train": [], "validation": [], "test": []}
+    parts: dict[str, list[IntArray]] = {"train": [], "validation": [], "test": []}
     for kind in (alone, both):
         rows, begin = rng.permutation(np.array(kind)), 0
         for part, share in SHARES.items():
@@ -45,7 +46,7 @@ def combinations() -> dict[str, np.ndarray]:
     return {part: np.concatenate(rows) for part, rows in parts.items()}
 
 
-def sentence(combination: np.ndarray) -> str:
+def sentence(combination: IntArray) -> str:
     """What is to be said of a combination."""
     d, n, relation, e, m = (int(number) for number in combination)
     first, second = _group(d, n), _group(e, m)
@@ -70,16 +71,16 @@ class Scenes:
         seed: of the drawing.
     """
 
-    combinations: np.ndarray
-    numbers: np.ndarray
-    digits: np.ndarray
-    members: tuple[np.ndarray, ...]
+    combinations: IntArray
+    numbers: IntArray
+    digits: PixelArray
+    members: tuple[IntArray, ...]
     seed: int
 
     def __len__(self) -> int:
         return len(self.numbers)
 
-    def __getitem__(self, index: slice | np.ndarray) -> Scenes:
+    def __getitem__(self, index: slice | IntArray) -> Scenes:
         return Scenes(self.combinations[index], self.numbers[index], self.digits, self.members, self.seed)
 
     @property
@@ -87,14 +88,14 @@ class Scenes:
         """Height and width of a picture: four digits."""
         return 4 * self.digits.shape[1], 4 * self.digits.shape[2]
 
-    def images(self, epoch: int) -> np.ndarray:
+    def images(self, epoch: int) -> PixelArray:
         """The pictures as this epoch has them, uint8 (n, height, width)."""
         canvases = np.zeros((len(self), *self.shape), np.uint8)
         for canvas, number, row in zip(canvases, self.numbers, self.combinations, strict=True):
             self._draw(canvas, row, np.random.default_rng((self.seed, epoch, int(number))))
         return canvases
 
-    def _draw(self, canvas: np.ndarray, combination: np.ndarray, rng: np.random.Generator) -> None:
+    def _draw(self, canvas: PixelArray, combination: IntArray, rng: np.random.Generator) -> None:
         d, n, relation, e, m = (int(number) for number in combination)
         groups = [(d, n + 1)] if relation == ALONE else [(d, n + 1), (e, m + 1)]
         upright = relation in (0, 1) or (

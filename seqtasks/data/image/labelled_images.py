@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,13 +11,36 @@ import numpy as np
 from seqtasks.data import cache, tfds
 from seqtasks.data.image import files
 from seqtasks.data.source import Source
+from seqtasks.data.spec import Spec
 from seqtasks.data.splits import Examples, Splits, held_out_count, hold_out
 
 # The splits are the same for every run: seeds vary the training, not the data.
 SPLIT_SEED = 0
 
 
-def load(source: Source) -> Splits:
+@dataclass(frozen=True, kw_only=True)
+class ImageSpec(Spec):
+    """Facts about labelled images.
+
+    Attributes:
+        shape: (height, width) of an image in pixels.
+        classes: Names of the classes, in the order of their numbers.
+        counts: Number of examples of each split.
+    """
+
+    shape: Sequence[int]
+    classes: Sequence[str]
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class LabelledImages(Splits):
+    """Labelled images in splits: input `image` (examples, height, width), targets (examples,)."""
+
+    spec: ImageSpec
+
+
+def load(source: Source) -> LabelledImages:
     """Reads images of (height, width), 0 to 255, and their class numbers.
 
     One twelfth of the training images are held out for validation (5,000 of MNIST's
@@ -47,9 +72,12 @@ def load(source: Source) -> Splits:
     present = len(np.unique(train.targets))
     kept, held = hold_out(train.targets, held_out_count(len(train), 12, present), SPLIT_SEED)
     train, validation = train.take(kept), train.take(held)
-    spec: dict[str, Any] = {"shape": list(train.inputs["image"].shape[1:]), "classes": [str(c) for c in classes]}
-    spec["counts"] = {"train": len(train), "validation": len(validation), "test": len(test)}
-    return Splits(train, validation, test, str(source), fingerprint, spec)
+    spec = ImageSpec(
+        shape=train.inputs["image"].shape[1:],
+        classes=[str(c) for c in classes],
+        counts={"train": len(train), "validation": len(validation), "test": len(test)},
+    )
+    return LabelledImages(train, validation, test, str(source), fingerprint, spec)
 
 
 def _folder(source: Source) -> Any:

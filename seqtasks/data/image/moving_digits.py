@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from seqtasks.core.arrays import BoolArray, IntArray, PixelArray
 from seqtasks.core.errors import ConfigError
 from seqtasks.data.bucketing import Buckets
 from seqtasks.data.splits import Examples
@@ -30,9 +31,9 @@ class Clips:
         numbers: one a video, (videos,).
     """
 
-    pictures: np.ndarray
-    labels: np.ndarray
-    numbers: np.ndarray
+    pictures: PixelArray
+    labels: IntArray
+    numbers: IntArray
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -82,11 +83,11 @@ class Video:
                 "shortest; set options.min_length or options.max_length"
             )
 
-    def lengths(self, rng: np.random.Generator, count: int) -> np.ndarray:
+    def lengths(self, rng: np.random.Generator, count: int) -> IntArray:
         """Frames of each of `count` videos, all lengths equally likely."""
         return rng.integers(self.shortest, self.longest + 1, size=count)
 
-    def draw(self, rng: np.random.Generator, clips: Clips, length: int) -> tuple[np.ndarray, np.ndarray]:
+    def draw(self, rng: np.random.Generator, clips: Clips, length: int) -> tuple[PixelArray, IntArray]:
         """One video.
 
         Args:
@@ -119,7 +120,7 @@ class Video:
             video[hit] = rng.integers(256, size=int(hit.sum()), dtype=np.uint8)
         return video, labels.astype(np.int32)
 
-    def _path(self, rng: np.random.Generator, length: int) -> tuple[np.ndarray, np.ndarray]:
+    def _path(self, rng: np.random.Generator, length: int) -> tuple[IntArray, IntArray]:
         """The upper left corner of a picture in each frame, (length, 2), and where it goes next, (length,)."""
         most = np.array([self.side - n for n in self.shape])
         place, step = rng.integers(most + 1), _STEPS[rng.integers(len(_STEPS))].copy()
@@ -132,12 +133,12 @@ class Video:
             place = np.clip(place + speed * step, 0, most)
         return path, headings
 
-    def _put(self, frame: np.ndarray, picture: np.ndarray, place: np.ndarray, plate: np.ndarray | None = None) -> None:
+    def _put(self, frame: PixelArray, picture: PixelArray, place: IntArray, plate: BoolArray | None = None) -> None:
         part = frame[place[0] : place[0] + self.shape[0], place[1] : place[1] + self.shape[1]]
         np.copyto(part, picture, where=True if plate is None else plate)
 
 
-def _plate(picture: np.ndarray, margin: int) -> np.ndarray:
+def _plate(picture: PixelArray, margin: int) -> BoolArray:
     """The ink of a picture and what is near it, bool (height, width)."""
     from scipy.ndimage import maximum_filter
 
@@ -163,7 +164,7 @@ class VideoBatches(Buckets):
         self.video = video
         super().__init__(examples, batch_size, None, shuffle, seed)
 
-    def measure(self) -> np.ndarray:
+    def measure(self) -> IntArray:
         return np.zeros(len(self.examples), np.int64)  # every epoch has its own
 
     def _draw(self) -> None:
@@ -173,7 +174,7 @@ class VideoBatches(Buckets):
         self.lengths = every[clips.numbers]
         super()._draw()
 
-    def one(self, row: int) -> tuple[np.ndarray, np.ndarray]:
+    def one(self, row: int) -> tuple[PixelArray, IntArray]:
         """The video of an example and its labels, see `Video.draw`."""
         clips = self.examples.inputs["clip"]
         rng = np.random.default_rng((*self.stream, 1 + int(clips.numbers[row])))

@@ -9,13 +9,14 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageOps, ImageSequence
 
+from seqtasks.core.arrays import PixelArray
 from seqtasks.core.errors import DataError
 from seqtasks.data.image import files
 
 MOST = 1000  # frames
 
 
-def read_video(names: Sequence[str], side: int, invert: Literal["auto", "yes", "no"] = "auto") -> np.ndarray:
+def read_video(names: Sequence[str], side: int, invert: Literal["auto", "yes", "no"] = "auto") -> PixelArray:
     """One video; frames of another size are scaled with their proportions kept.
 
     Args:
@@ -46,10 +47,10 @@ def read_video(names: Sequence[str], side: int, invert: Literal["auto", "yes", "
     return np.stack([files.load_image(path, (side, side), invert)[0] for path in paths])
 
 
-def _gif(path: Path, side: int, invert: str) -> np.ndarray:
+def _gif(path: Path, side: int, invert: str) -> PixelArray:
     if not path.is_file():
         raise DataError(f"{path} is not there; give a GIF file, or pictures")
-    frames: list[np.ndarray] = []
+    frames: list[PixelArray] = []
     white: bool | None = None
     try:
         with Image.open(path, formats=["GIF"]) as opened:

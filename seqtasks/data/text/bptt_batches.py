@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from seqtasks.core.arrays import FloatArray, IntArray
 from seqtasks.core.errors import DataError
 from seqtasks.data.batches import ResumableBatches
 from seqtasks.data.splits import Examples
@@ -53,7 +54,7 @@ class BPTTBatches(ResumableBatches):
         batch_size: int,
         window: int,
         carry: bool = True,
-        starts: np.ndarray | None = None,
+        starts: IntArray | None = None,
         back: int = 1,
         vary: bool = False,
         seed: int = 0,
@@ -78,7 +79,7 @@ class BPTTBatches(ResumableBatches):
 
     def _draw(self) -> None:
         self._borders = self._draw_borders()
-        self._known: dict[int, np.ndarray] = {}  # the windows of the lanes of a batch
+        self._known: dict[int, IntArray] = {}  # the windows of the lanes of a batch
         news, ends = np.array(self._borders[:-1]), np.array(self._borders[1:])
         fresh = np.arange(len(news)) == 0 if self.carry else np.ones(len(news), bool)
         self._same = np.stack([np.maximum(0, news - (self.back - 1) * self.window), news, ends, fresh], 1)
@@ -94,7 +95,7 @@ class BPTTBatches(ResumableBatches):
         """Batches in a whole epoch."""
         return int(self._ends[-1])
 
-    def __getitem__(self, index: int) -> tuple[Inputs, np.ndarray, np.ndarray]:
+    def __getitem__(self, index: int) -> tuple[Inputs, IntArray, FloatArray]:
         number = self.start + index
         group = int(np.searchsorted(self._ends, number, side="right"))
         turn = number - (int(self._ends[group - 1]) if group else 0)
@@ -120,7 +121,7 @@ class BPTTBatches(ResumableBatches):
         """The lanes of a batch from the first on."""
         return range(first, min(first + self.batch_size, self.lanes))
 
-    def _windows(self, row: int) -> np.ndarray:
+    def _windows(self, row: int) -> IntArray:
         """The windows of a lane, (windows, 4): begin, first new token, end, whether it starts afresh."""
         if self.starts is None:
             return self._same
@@ -130,7 +131,7 @@ class BPTTBatches(ResumableBatches):
             self._known[row] = self._cut(self.starts, row)
         return self._known[row]
 
-    def _cut(self, starts: np.ndarray, row: int) -> np.ndarray:
+    def _cut(self, starts: IntArray, row: int) -> IntArray:
         low, high = row * self.length, (row + 1) * self.length
         inside = starts[np.searchsorted(starts, low) : np.searchsorted(starts, high)] - low
         edges = np.unique([0, *inside.tolist(), self.length])
@@ -152,12 +153,12 @@ class BPTTBatches(ResumableBatches):
         return [*borders[:-1], self.length]
 
 
-def next_tokens(tokens: np.ndarray) -> Examples:
+def next_tokens(tokens: IntArray) -> Examples:
     """Each token but the last, and what follows it: views of `tokens`."""
     return Examples({"tokens": tokens[:-1]}, tokens[1:])
 
 
-def document_starts(examples: Examples, vocabulary: Vocabulary, after: Literal["lines", "paragraphs"]) -> np.ndarray:
+def document_starts(examples: Examples, vocabulary: Vocabulary, after: Literal["lines", "paragraphs"]) -> IntArray:
     """The examples that begin a document: their input is the last token of the document before.
 
     Args:

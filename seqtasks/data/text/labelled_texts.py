@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from seqtasks.core.arrays import IntArray
 from seqtasks.core.errors import DataError
 from seqtasks.data import tfds
 from seqtasks.data.cache import fingerprint
@@ -122,7 +123,7 @@ def _sampled(rows: Texts, limit: int | None) -> Texts:
     return _take(rows, sample(len(rows[0]), limit))
 
 
-def _take(rows: Texts, which: np.ndarray) -> Texts:
+def _take(rows: Texts, which: IntArray) -> Texts:
     return [rows[0][i] for i in which], [rows[1][i] for i in which]
 
 

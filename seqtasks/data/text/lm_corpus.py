@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from seqtasks.core.errors import DataError
@@ -13,11 +14,24 @@ from seqtasks.data.splits import Examples, Splits
 from seqtasks.data.text import token_cache
 from seqtasks.data.text.bptt_batches import next_tokens
 from seqtasks.data.text.reader import Text, find_files
-from seqtasks.data.text.vocabulary import Vocabulary
+from seqtasks.data.text.vocabulary import VocabularySpec
 
 Parts = Mapping[str, tuple[Text, int, int | None]]  # of each split: a text, its first character, the one after its last
 Split = Literal["own", "nanogpt"]
 NAMES = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LanguageSpec(VocabularySpec):
+    """Facts about the text of a language model.
+
+    Attributes:
+        vocabulary: That of the training text, as `Vocabulary.to_text` gives it.
+        size: Number of tokens of the vocabulary.
+        tokens: Number of tokens of each split.
+    """
+
+    tokens: Mapping[str, int]
 
 
 def load(source: Source, split: Split = "own", **vocabulary: Any) -> Splits:
@@ -57,22 +71,14 @@ def numbered(source: str, parts: Parts, **vocabulary: Any) -> Splits:
     known = token_cache.vocabulary_of(*parts["train"], **vocabulary)
     examples: dict[str, Examples] = {}
     for part, (text, start, stop) in parts.items():
-        tokens = token_cache.encode(text, known, start, stop)
-        if len(tokens) < 2:
-            raise DataError(f"{source}: the {part} split has {len(tokens)} tokens; it needs 2 or more; give more text")
-        examples[part] = next_tokens(tokens)
-    spec = {
-        "vocabulary": known.to_text(),
-        "size": len(known),
-        "tokens": {part: len(rows) + 1 for part, rows in examples.items()},
-    }
+        numbers = token_cache.encode(text, known, start, stop)
+        if len(numbers) < 2:
+            raise DataError(f"{source}: the {part} split has {len(numbers)} tokens; it needs 2 or more; give more text")
+        examples[part] = next_tokens(numbers)
+    tokens = {part: len(rows) + 1 for part, rows in examples.items()}
+    spec = LanguageSpec(vocabulary=known.to_text(), size=len(known), tokens=tokens)
     digests = "-".join(dict.fromkeys(text.digest for text, _, _ in parts.values()))
     return Splits(**examples, source=source, fingerprint=digests[:50], spec=spec)
-
-
-def vocabulary(spec: dict[str, Any]) -> Vocabulary:
-    """The vocabulary that `load` stored."""
-    return Vocabulary(spec["vocabulary"])
 
 
 def _parts(source: Source, split: Split) -> tuple[str, Parts]:

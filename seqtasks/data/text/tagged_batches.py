@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from seqtasks.core.arrays import IntArray
 from seqtasks.data.bucketing import Buckets, Ragged
 from seqtasks.data.splits import Examples
 from seqtasks.data.text.label_index import LabelIndex
@@ -25,7 +26,7 @@ class Types:
     """
 
     def __init__(
-        self, words: Sequence[str], lexicon: LabelIndex, characters: LabelIndex, counts: np.ndarray | None = None
+        self, words: Sequence[str], lexicon: LabelIndex, characters: LabelIndex, counts: IntArray | None = None
     ):
         self.numbers = np.array([lexicon.number(word.lower()) for word in words], np.int32)
         self.letters = Ragged.of([[characters.number(c) for c in word[:LONGEST]] for word in words])

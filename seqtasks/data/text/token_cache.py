@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from seqtasks.core.arrays import IntArray
 from seqtasks.core.files import write_text
 from seqtasks.data.cache import cache_dir
 from seqtasks.data.text.reader import Text
@@ -42,7 +43,7 @@ def vocabulary_of(text: Text, start: int, stop: int | None, **settings: Any) -> 
     return vocabulary
 
 
-def encode(text: Text, vocabulary: Vocabulary, start: int = 0, stop: int | None = None) -> np.ndarray:
+def encode(text: Text, vocabulary: Vocabulary, start: int = 0, stop: int | None = None) -> IntArray:
     """The numbers of a text from one character to before another, (units,), mapped from disk.
 
     Where nothing can be written they are held in memory, and a warning says so.
@@ -60,7 +61,7 @@ def encode(text: Text, vocabulary: Vocabulary, start: int = 0, stop: int | None 
     return np.asanyarray(np.load(path, mmap_mode="r"))
 
 
-def _write(path: Path, pieces: Iterator[np.ndarray], dtype: Any) -> None:
+def _write(path: Path, pieces: Iterator[IntArray], dtype: Any) -> None:
     """As .npy, whose header is written again when the length is known; moved into place at the end."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".tmp", dir=path.parent)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
 
+from seqtasks.core.arrays import IntArray
 from seqtasks.core.errors import ConfigError, DataError
+from seqtasks.data.spec import Spec
 
 Kind = Literal["characters", "words", "bpe"]
 UNKNOWN, END = "<unk>", "<eos>"
@@ -39,7 +42,7 @@ class Vocabulary:
             raise DataError(f"the vocabulary is damaged: {error}; train again") from error
         kinds: dict[str, Kind] = {"Fuse": "characters", "ByteLevel": "bpe"}
         self.kind: Kind = kinds.get(type(self._tokenizer.decoder).__name__, "words")
-        self._table: np.ndarray | None = None
+        self._table: IntArray | None = None
 
     @classmethod
     def train(
@@ -115,7 +118,7 @@ class Vocabulary:
     def __len__(self) -> int:
         return int(self._tokenizer.get_vocab_size())
 
-    def encode(self, text: str) -> np.ndarray:
+    def encode(self, text: str) -> IntArray:
         """The numbers of a text, int32 (units,)."""
         text = _with_ends(text) if self.kind == "words" else text
         return np.array(self._tokenizer.encode(text, add_special_tokens=False).ids, np.int32)
@@ -130,7 +133,7 @@ class Vocabulary:
         """Where each unit of a text without line breaks begins and ends, as `encode` cuts it."""
         return list(self._tokenizer.encode(text, add_special_tokens=False).offsets)
 
-    def encode_pieces(self, texts: Iterable[str]) -> Iterator[np.ndarray]:
+    def encode_pieces(self, texts: Iterable[str]) -> Iterator[IntArray]:
         """The numbers of long texts, in pieces; uses all cores."""
         if self.kind == "characters" and self._tokenizer.normalizer is None:
             yield from map(self._look_up, texts)
@@ -140,21 +143,22 @@ class Vocabulary:
             for encoding in self._tokenizer.encode_batch_fast(batch, add_special_tokens=False):
                 yield np.array(encoding.ids, self.dtype)
 
-    def _look_up(self, text: str) -> np.ndarray:
+    def _look_up(self, text: str) -> IntArray:
         """The same as `encode` for characters, a hundred times as fast."""
         if self._table is None:
             self._table = np.zeros(sys.maxunicode + 1, self.dtype)
             for token, number in self._tokenizer.get_vocab().items():
                 if len(token) == 1:
                     self._table[ord(token)] = number
-        return self._table[_points(text)]
+        numbers: IntArray = self._table[_points(text)]
+        return numbers
 
     @property
     def dtype(self) -> type[np.unsignedinteger[Any]]:
         """The smallest that holds all numbers."""
         return np.uint16 if len(self) <= 1 << 16 else np.uint32
 
-    def decode(self, numbers: Sequence[int] | np.ndarray) -> str:
+    def decode(self, numbers: Sequence[int] | IntArray) -> str:
         """The text of some numbers; characters and byte-pair units give back what was encoded."""
         if self.kind == "words":
             words = [self.token(number) for number in numbers]
@@ -187,7 +191,7 @@ def _with_ends(text: str) -> str:
     return text.replace("\n", f" {END} ")
 
 
-def _points(text: str) -> np.ndarray:
+def _points(text: str) -> IntArray:
     """The code point of each character, (characters,)."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
 
@@ -200,3 +204,20 @@ def _frequent(texts: Iterable[str], least: int) -> list[str]:
         counts[points] += times
     order = np.argsort(-counts, kind="stable")
     return [chr(point) for point in order[: np.count_nonzero(counts >= max(least, 1))]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VocabularySpec(Spec):
+    """Facts about texts as token numbers.
+
+    Attributes:
+        vocabulary: That of the training texts, as `Vocabulary.to_text` gives it.
+        size: Number of token numbers that the model knows.
+    """
+
+    vocabulary: str
+    size: int
+
+    def to_vocabulary(self) -> Vocabulary:
+        """The vocabulary, ready for use."""
+        return Vocabulary(self.vocabulary)

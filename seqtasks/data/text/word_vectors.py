@@ -9,13 +9,14 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from seqtasks.core.arrays import FloatArray
 from seqtasks.core.errors import ConfigError, DataError
 from seqtasks.data.text.reader import iter_lines
 
 log = logging.getLogger(__name__)
 
 
-def read_vectors(path: Path, wanted: Collection[str]) -> dict[str, np.ndarray]:
+def read_vectors(path: Path, wanted: Collection[str]) -> dict[str, FloatArray]:
     """The vectors of some words; the file is read line by line.
 
     Each line is a word, which may hold spaces, and its numbers, between spaces. A first
@@ -32,7 +33,7 @@ def read_vectors(path: Path, wanted: Collection[str]) -> dict[str, np.ndarray]:
     Raises:
         DataError: the file cannot be read, or a line has another width than the first.
     """
-    vectors: dict[str, np.ndarray] = {}
+    vectors: dict[str, FloatArray] = {}
     width, wanted = None, frozenset(wanted)
     for number, line in enumerate(_lines(path), 1):
         parts = line.rstrip(" ").split(" ")
@@ -72,7 +73,7 @@ def _width(parts: Sequence[str]) -> int:
     return count
 
 
-def _numbers(path: Path, line: int, parts: Sequence[str]) -> np.ndarray:
+def _numbers(path: Path, line: int, parts: Sequence[str]) -> FloatArray:
     try:
         values = np.array(parts, np.float32)
     except ValueError as error:

@@ -55,11 +55,12 @@ class Adversarial(keras.Model):
         return answers, loss, self.optimizer.scale_loss(loss)
 
 
-def adversarial(model: keras.Model, strength: float) -> keras.Model:
+def adversarial(model: keras.Model, embedding: keras.layers.Embedding, strength: float) -> keras.Model:
     """The same model, which shares all weights, trained as `Adversarial` says.
 
     Args:
-        model: of tokens (batch, time), 0 at padding, with a layer `embedding`.
+        model: of tokens (batch, time), 0 at padding.
+        embedding: the layer that embeds them.
         strength: above 0.
 
     Raises:
@@ -71,7 +72,6 @@ def adversarial(model: keras.Model, strength: float) -> keras.Model:
             "or options.adversarial=0"
         )
     made = Adversarial(model.inputs[0], model.outputs[0], name=model.name)
-    embedding = model.get_layer("embedding")
     classifier = keras.Model([embedding.output, model.inputs[0]], model.outputs[0])
     # In functions, so that Keras does not take them for further layers.
     made.embed = lambda tokens: keras.ops.convert_to_tensor(embedding(tokens))

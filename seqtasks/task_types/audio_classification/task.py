@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +10,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
+from seqtasks.core.arrays import FloatArray
 from seqtasks.core.errors import ConfigError
 from seqtasks.core.settings import setting
 from seqtasks.data.audio import recordings
@@ -18,13 +19,14 @@ from seqtasks.data.audio.frame_batches import FrameBatches, Frames
 from seqtasks.data.bucketing import Ragged
 from seqtasks.data.cache import cached
 from seqtasks.data.source import Source
+from seqtasks.data.spec import Spec
 from seqtasks.data.splits import Examples, Splits
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.metrics import classification_scores, log_softmax
 from seqtasks.layers.pooling import How, Pooling
 from seqtasks.layers.speech import SpecAugment, TimeReduction, joined_mask
 from seqtasks.task_types.base import Baseline, Task, bucketed_logits
-from seqtasks.task_types.common.columns import probabilities
+from seqtasks.task_types.common.columns import class_row
 from seqtasks.task_types.common.linear_baseline import logistic_regression
 from seqtasks.task_types.common.plots import class_pictures
 
@@ -68,6 +70,41 @@ class AudioOptions(SoundOptions):
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class SoundSpec(Spec):
+    """Facts about recordings, of all tasks that read sound.
+
+    Attributes:
+        classes: Names of the classes or words, in the order of their numbers.
+        mean: Mean of each band over the frames of the training split, (features,).
+        sd: Standard deviation of each band over them, (features,); 1 where a band never changes.
+        counts: Number of examples of each split.
+    """
+
+    classes: Sequence[str]
+    mean: Sequence[float]
+    sd: Sequence[float]
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AudioSpec(SoundSpec):
+    """Facts about recordings with a label each.
+
+    Attributes:
+        classes: Names of the classes, in the order of their numbers.
+        speakers: Names of the speakers, sorted.
+        mean: Mean of each band over the frames of the training split, (features,).
+        sd: Standard deviation of each band over them, (features,); 1 where a band never changes.
+        counts: Number of recordings of each split.
+    """
+
+    speakers: Sequence[str]
+    mean: Sequence[float]  # declared again: the run folder keeps the order
+    sd: Sequence[float]
+    counts: Mapping[str, int]
+
+
 class SoundTask(Task):
     """Something that is heard."""
 
@@ -75,6 +112,8 @@ class SoundTask(Task):
     reads = "paths"
     unit = "recordings"
     Options = SoundOptions
+    options: SoundOptions
+    spec: SoundSpec
 
     @property
     def spectra(self) -> Spectra:
@@ -100,14 +139,14 @@ class SoundTask(Task):
 
     def steps(self) -> tuple[dict[str, Any], Any, Any]:
         """The inputs `sound` and `mask`; steps (batch, time, size) with a mean of 0, and their mask (batch, time)."""
-        o, spec = self.options, self.spec
+        o = self.options
         inputs = {
             "sound": keras.Input((None, self.spectra.width), name="sound"),
             "mask": keras.Input((None,), name="mask", dtype="bool"),
         }
         x, mask = inputs["sound"], inputs["mask"]
-        variance = np.square(spec["sd"]).tolist()
-        x = keras.layers.Normalization(mean=spec["mean"], variance=variance, name="normal")(x)
+        variance = np.square(self.spec.sd).tolist()
+        x = keras.layers.Normalization(mean=list(self.spec.mean), variance=variance, name="normal")(x)
         if o.time_masks or o.band_masks or o.noise:
             x = SpecAugment(o.time_masks, o.time_width, o.band_masks, o.band_width, o.noise)(x, mask=mask)
         if o.join > 1:
@@ -132,6 +171,9 @@ class AudioTask(SoundTask):
     """A label for a recording."""
 
     Options = AudioOptions
+    options: AudioOptions
+    Spec = AudioSpec
+    spec: AudioSpec
 
     def load(self, source: Source, seed: int) -> Splits:
         corpus = recordings.load(source, self.options.rate)
@@ -139,8 +181,14 @@ class AudioTask(SoundTask):
         rows = recordings.split(corpus, self.options.speaker)
         targets = recordings.numbers_of(corpus.labels, corpus.classes)
         parts = {part: Examples({"sound": frames[index]}, targets[index]) for part, index in rows.items()}
-        spec = {"classes": corpus.classes, "speakers": sorted(set(corpus.speakers)), **moments(frames[rows["train"]])}
-        spec["counts"] = {part: len(examples) for part, examples in parts.items()}
+        mean, sd = moments(frames[rows["train"]])
+        spec = AudioSpec(
+            classes=corpus.classes,
+            speakers=sorted(set(corpus.speakers)),
+            mean=mean,
+            sd=sd,
+            counts={part: len(examples) for part, examples in parts.items()},
+        )
         return Splits(**parts, source=str(source), fingerprint=corpus.fingerprint, spec=spec)
 
     def build_model(self, encoder: Encoder) -> keras.Model:
@@ -155,7 +203,7 @@ class AudioTask(SoundTask):
     def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> FrameBatches:
         return FrameBatches(examples, batch_size, None, shuffle, seed, shift=self.options.shift)
 
-    def predict_logits(self, model: keras.Model, batches: FrameBatches) -> np.ndarray:
+    def predict_logits(self, model: keras.Model, batches: FrameBatches) -> FloatArray:
         return bucketed_logits(model, batches, len(self.classes))
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
@@ -180,19 +228,16 @@ class AudioTask(SoundTask):
     def predict(self, model: keras.Model, inputs: Sequence[str], options: Any) -> list[dict[str, Any]]:
         examples = Examples({"sound": self.heard(inputs, "seven.wav")}, np.zeros(len(inputs)))
         predicted = np.exp(log_softmax(self.predict_logits(model, FrameBatches(examples, 32, MOST_FRAMES))))
-        return [
-            {"recording": name, "answer": self.classes[int(p.argmax())], **probabilities(self.classes, p)}
-            for name, p in zip(inputs, predicted, strict=True)
-        ]
+        return [class_row({"recording": name}, self.classes, p) for name, p in zip(inputs, predicted, strict=True)]
 
 
-def moments(frames: Frames) -> dict[str, list[float]]:
-    """`mean` and `sd` of each band over all frames; a band that never changes has an sd of 1."""
+def moments(frames: Frames) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each band over all frames; of a band that never changes the latter is 1."""
     mean, sd = frames.values.mean(axis=0, dtype=np.float64), frames.values.std(axis=0, dtype=np.float64)
-    return {"mean": mean.tolist(), "sd": np.where(sd > 1e-6, sd, 1).tolist()}
+    return mean.tolist(), np.where(sd > 1e-6, sd, 1).tolist()
 
 
-def over_time(frames: Frames) -> np.ndarray:
+def over_time(frames: Frames) -> FloatArray:
     """The mean and standard deviation over time of each row, (rows, 2 · width)."""
     rows = [frames.row(i) for i in range(len(frames))]
     return np.array([np.concatenate([row.mean(axis=0), row.std(axis=0)]) for row in rows])

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 
-from seqtasks.decoding.seq2seq import Hypothesis, Seq2SeqGenerator, embedding, seq2seq_head
+from seqtasks.core.arrays import PixelArray
+from seqtasks.decoding.seq2seq import DECODER, EMBEDDING, Hypothesis, Seq2SeqGenerator, embedding, seq2seq_head
 from seqtasks.layers.decoder import Decoder
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.vision import PositionEmbedding2D
+
+GRID = "grid"  # name of a layer, by which a saved model finds it again
 
 
 def caption_model(encoder: Encoder, shape: Sequence[int], size: int, options: Any, name: str) -> keras.Model:
@@ -41,13 +45,29 @@ def caption_model(encoder: Encoder, shape: Sequence[int], size: int, options: An
         x = keras.layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False)(x)
         # A momentum of 0.99 would need more updates than a small set has.
         x = keras.layers.Activation("relu")(keras.layers.BatchNormalization(momentum=0.9)(x))
-    grid = keras.layers.Conv2D(o.filters[-1], 3, padding="same", activation="relu", name="grid")(x)
+    grid = keras.layers.Conv2D(o.filters[-1], 3, padding="same", activation="relu", name=GRID)(x)
     places = keras.layers.Reshape((-1, o.filters[-1])) if o.attention == "none" else PositionEmbedding2D()
     memory = keras.layers.Dropout(o.dropout)(places(grid))
     whole = keras.layers.Dense(o.embedding_dim, activation="relu", name="whole")(keras.layers.Flatten()(grid))
-    decoder = Decoder(encoder.config, o.attention, o.input_feeding, stack=encoder, name="decoder")
-    inputs, losses = seq2seq_head(memory, [[whole]], None, decoder, embedding(size, o.embedding_dim, "written"), o)
+    decoder = Decoder(encoder.config, o.attention, o.input_feeding, stack=encoder, name=DECODER)
+    inputs, losses = seq2seq_head(memory, [[whole]], None, decoder, embedding(size, o.embedding_dim, EMBEDDING), o)
     return keras.Model([image, *inputs], losses, name=name)
+
+
+@dataclass(frozen=True)
+class CaptionParts:
+    """Layers of `caption_model` besides those of its end, which are `Seq2SeqParts`.
+
+    Attributes:
+        grid: its output is the image's features, (batch, height, width, filters).
+    """
+
+    grid: keras.layers.Conv2D
+
+    @classmethod
+    def of(cls, model: keras.Model) -> CaptionParts:
+        """The layers of a model, one loaded from a file, too."""
+        return cls(grid=model.get_layer(GRID))
 
 
 class Captioner(Seq2SeqGenerator):
@@ -63,10 +83,10 @@ class Captioner(Seq2SeqGenerator):
     def __init__(self, model: keras.Model, *, most: int, rows: int = 64, **settings: Any):
         super().__init__(model, **settings)
         self.most, self.rows = most, rows
-        _, height, width, _ = model.get_layer("grid").output.shape
+        _, height, width, _ = CaptionParts.of(model).grid.output.shape
         self.grid = height, width
 
-    def __call__(self, images: np.ndarray) -> list[list[Hypothesis]]:
+    def __call__(self, images: PixelArray) -> list[list[Hypothesis]]:
         """The best sentences for each image, the best first.
 
         Args:

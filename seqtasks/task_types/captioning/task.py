@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from seqtasks.core.errors import ConfigError
+from seqtasks.core.arrays import IntArray, PixelArray
 from seqtasks.core.settings import setting
 from seqtasks.data.bucketing import Buckets, Ragged
 from seqtasks.data.image import captions
@@ -18,13 +18,13 @@ from seqtasks.data.image.files import load_image
 from seqtasks.data.seq2seq_batches import END, shifted
 from seqtasks.data.source import Source
 from seqtasks.data.splits import Examples, Splits
-from seqtasks.data.text.vocabulary import Vocabulary
+from seqtasks.data.text.vocabulary import Vocabulary, VocabularySpec
 from seqtasks.decoding.seq2seq import Seq2SeqOptions
 from seqtasks.layers.encoder import Encoder
 from seqtasks.task_types.base import Baseline
 from seqtasks.task_types.captioning.model import Captioner, caption_model
 from seqtasks.task_types.common.plots import attention_pictures, export_figure
-from seqtasks.task_types.image_classification.task import ImagePredictOptions
+from seqtasks.task_types.image_classification.task import ImagePredictOptions, check_images
 from seqtasks.task_types.seq2seq.scores import line_scores
 from seqtasks.task_types.seq2seq.task import Seq2SeqPredictOptions, Seq2SeqTask
 
@@ -47,13 +47,28 @@ class CaptionPredictOptions(Seq2SeqPredictOptions, ImagePredictOptions):
     """How pictures are read, and sentences searched for."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class CaptionSpec(VocabularySpec):
+    """Facts about images with captions.
+
+    Attributes:
+        vocabulary: Words of the training captions, as `Vocabulary.to_text` gives them.
+        size: Number of token numbers, padding and end included.
+        shape: Of an image, (height, width) or (height, width, colours).
+        counts: Number of images of each split.
+    """
+
+    shape: Sequence[int]
+    counts: Mapping[str, int]
+
+
 class CaptionBatches(Buckets):
     """Batches of images and captions: `image`, `previous`, `targets`, and weights, see `data.seq2seq_batches`.
 
     Images are those of the epoch; of several captions one is drawn.
     """
 
-    def measure(self) -> np.ndarray:
+    def measure(self) -> IntArray:
         return np.array([len(tokens[0]) for tokens in self.examples.inputs["tokens"]])
 
     def collate(self, rows: Examples, extra: int = 0) -> Any:
@@ -81,7 +96,10 @@ class CaptionTask(Seq2SeqTask):
     files = True
     unit = "images"
     Options = CaptionOptions
+    options: CaptionOptions
     PredictOptions = CaptionPredictOptions
+    Spec = CaptionSpec
+    spec: CaptionSpec
     reads = "paths"
 
     def load(self, source: Source, seed: int) -> Splits:
@@ -90,11 +108,6 @@ class CaptionTask(Seq2SeqTask):
         captioned = captions.load(source, counts, o.side)
         lines = (line for sentences in captioned.captions["train"] for line in sentences)
         words = Vocabulary.train("words", lines, min_frequency=o.min_frequency, lowercase=True, punctuation=True)
-        self.spec = {
-            "vocabulary": words.to_text(),
-            "size": len(words) + 2,
-            "shape": list(captioned.images["train"].shape),
-        }
         parts = {}
         for part, sentences in captioned.captions.items():
             tokens, texts = np.empty(len(sentences), object), np.empty(len(sentences), object)
@@ -103,11 +116,16 @@ class CaptionTask(Seq2SeqTask):
                 texts[i] = rows
             inputs = {"image": captioned.images[part], "tokens": tokens, "number": np.arange(len(sentences))}
             parts[part] = Examples(inputs, texts)
-        self.spec["counts"] = {part: len(examples) for part, examples in parts.items()}
-        return Splits(**parts, source=str(source), fingerprint=captioned.fingerprint, spec=self.spec)
+        spec = CaptionSpec(
+            vocabulary=words.to_text(),
+            size=len(words) + 2,
+            shape=captioned.images["train"].shape,
+            counts={part: len(examples) for part, examples in parts.items()},
+        )
+        return Splits(**parts, source=str(source), fingerprint=captioned.fingerprint, spec=spec)
 
     def build_model(self, encoder: Encoder) -> keras.Model:
-        return caption_model(encoder, self.spec["shape"], self.spec["size"], self.options, self.name)
+        return caption_model(encoder, self.spec.shape, self.spec.size, self.options, self.name)
 
     def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> CaptionBatches:
         return CaptionBatches(examples, batch_size, None, shuffle, seed)
@@ -118,14 +136,14 @@ class CaptionTask(Seq2SeqTask):
     def lines(self, writer: Captioner, examples: Examples) -> list[str]:
         return self.texts([best[0].tokens for best in writer(examples.inputs["image"].images(0))])
 
-    def texts(self, rows: Sequence[np.ndarray]) -> list[str]:
+    def texts(self, rows: Sequence[IntArray]) -> list[str]:
         """Sentences of tokens, their ends left out."""
-        words = Vocabulary(self.spec["vocabulary"])
+        words = self.spec.to_vocabulary()
         return [words.decode([n - 2 for n in row if n > END]) for row in rows]
 
     def references(self, examples: Examples) -> list[list[str]]:
         # As the vocabulary writes them: in lower case, signs apart.
-        words = Vocabulary(self.spec["vocabulary"])
+        words = self.spec.to_vocabulary()
         return [[words.normalised(text) for text in sentences] for sentences in examples.targets]
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
@@ -151,11 +169,9 @@ class CaptionTask(Seq2SeqTask):
     def predict(
         self, model: keras.Model, inputs: Sequence[str], options: CaptionPredictOptions
     ) -> list[dict[str, Any]]:
-        if not inputs:
-            raise ConfigError("no image given; name one or more: seqtasks predict RUN image.png")
-        if options.attention is not None and self.options.attention == "none":
-            raise ConfigError("this model has no attention to draw; train one with options.attention=additive")
-        shape = self.spec["shape"]
+        check_images(inputs)
+        self.check_attention(options)
+        shape = self.spec.shape
         if len(shape) == 2:
             read = np.stack([load_image(Path(name), (shape[0], shape[1]), options.invert)[0] for name in inputs])
         else:
@@ -164,11 +180,12 @@ class CaptionTask(Seq2SeqTask):
         hypotheses = writer(read)
         if options.attention is not None:
             export_figure(self._maps(writer, read[:1], [hypotheses[0][0].tokens]), Path(options.attention))
-        return [
-            {"image": name if place == 0 else "", "caption": text, "log-probability": one.score}
-            for name, best in zip(inputs, hypotheses, strict=True)
-            for place, (one, text) in enumerate(zip(best, self.texts([one.tokens for one in best]), strict=True))
-        ]
+        texts = [self.texts([hypothesis.tokens for hypothesis in ranked]) for ranked in hypotheses]
+        return self.rows("image", inputs, hypotheses, texts)
+
+    @property
+    def answer_column(self) -> str:
+        return "caption"
 
     def plots(self, model: keras.Model, batches: CaptionBatches) -> Iterator[tuple[str, Any]]:
         if self.options.attention == "none":
@@ -176,7 +193,7 @@ class CaptionTask(Seq2SeqTask):
         writer, images = self.writer(model), batches.examples.inputs["image"][:4].images(0)
         yield "attention", self._maps(writer, images, [best[0].tokens for best in writer(images)])
 
-    def _maps(self, writer: Captioner, read: np.ndarray, tokens: Sequence[np.ndarray]) -> Any:
+    def _maps(self, writer: Captioner, read: PixelArray, tokens: Sequence[IntArray]) -> Any:
         height, width = writer.grid
         maps = [row[:-1].reshape(-1, height, width) for row in writer.weights(read, None, tokens)]
         names = [self.texts([np.array([n]) for n in row]) for row in tokens]

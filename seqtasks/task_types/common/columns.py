@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
+import numpy as np
 from rich.text import Text
+
+from seqtasks.core.arrays import FloatArray
 
 
 class Shaded(Text):
@@ -17,6 +21,23 @@ class Shaded(Text):
     legend: Text | None = None
 
 
-def probabilities(names: Sequence[str], p: Sequence[float]) -> dict[str, float]:
+def probabilities(names: Sequence[str], p: Iterable[float]) -> dict[str, float]:
     """Columns for the probabilities of classes."""
     return {f"P({name})": round(float(value), 4) for name, value in zip(names, p, strict=True)}
+
+
+def class_row(
+    example: Mapping[str, Any],
+    classes: Sequence[str],
+    p: FloatArray,
+    facts: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """A prediction row of a classifier: the example, the likeliest class, further facts, all probabilities.
+
+    Args:
+        example: Columns that name the example, such as `{"image": "a.png"}`.
+        classes: Names of the classes.
+        p: Their probabilities, (classes,).
+        facts: Columns after the answer.
+    """
+    return {**example, "answer": classes[int(np.argmax(p))], **(facts or {}), **probabilities(classes, p)}

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
+from seqtasks.core.arrays import FloatArray, IntArray
 from seqtasks.layers.metrics import linear_logits
 from seqtasks.task_types.base import Baseline
 
 
 def logistic_regression(
-    train: tuple[Any, np.ndarray],
+    train: tuple[Any, IntArray],
     test: Any,
     classes: int,
-    score: Callable[[np.ndarray], dict[str, float]],
+    score: Callable[[FloatArray], dict[str, float]],
     before: Sequence[Any] = (),
     **settings: Any,
 ) -> Baseline:

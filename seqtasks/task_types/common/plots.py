@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seqtasks.core.arrays import FloatArray, IntArray, PixelArray
 from seqtasks.core.files import write_atomic, write_output
 from seqtasks.task_types.common.fonts import plain_text
 
@@ -73,7 +74,7 @@ def learning_curves(history: Sequence[dict[str, float]], metric: str) -> Figure:
 
 
 def class_pictures(
-    name: str, logits: np.ndarray, targets: np.ndarray, classes: Sequence[str], what: str
+    name: str, logits: FloatArray, targets: IntArray, classes: Sequence[str], what: str
 ) -> Iterator[tuple[str, Figure | DataFrame]]:
     """The confusion matrix and the report of a classifier, as `Task.plots` gives them.
 
@@ -107,7 +108,7 @@ def class_report(true: Sequence[str], predicted: Sequence[str]) -> DataFrame:
     return pd.DataFrame(dict(zip(names, columns, strict=True)), index=pd.Index(labels, name="label"))
 
 
-def confusion(targets: np.ndarray, predicted: np.ndarray, classes: Sequence[str], title: str) -> Figure:
+def confusion(targets: IntArray, predicted: IntArray, classes: Sequence[str], title: str) -> Figure:
     """A confusion matrix, counts in the cells, shaded by the share of the true class.
 
     Args:
@@ -141,7 +142,7 @@ def confusion(targets: np.ndarray, predicted: np.ndarray, classes: Sequence[str]
     return figure
 
 
-def attention_map(weights: np.ndarray, source: Sequence[str], target: Sequence[str]) -> Figure:
+def attention_map(weights: FloatArray, source: Sequence[str], target: Sequence[str]) -> Figure:
     """How much each target token attends to each source token.
 
     Args:
@@ -160,7 +161,7 @@ def attention_map(weights: np.ndarray, source: Sequence[str], target: Sequence[s
     return figure
 
 
-def attention_pictures(images: np.ndarray, maps: Sequence[np.ndarray], names: Sequence[Sequence[str]]) -> Figure:
+def attention_pictures(images: PixelArray, maps: Sequence[FloatArray], names: Sequence[Sequence[str]]) -> Figure:
     """Images, each beside copies of itself that show where every word looked: one row an image.
 
     Args:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
+from seqtasks.core.arrays import FloatArray, PixelArray
 from seqtasks.core.errors import ConfigError
 from seqtasks.core.settings import setting
 from seqtasks.data.batches import ArrayBatches
@@ -22,9 +23,11 @@ from seqtasks.data.survey import Survey
 from seqtasks.layers.metrics import classification_scores, log_softmax
 from seqtasks.layers.vision import RandomAffine
 from seqtasks.task_types.base import Baseline, Task
-from seqtasks.task_types.common.columns import probabilities
+from seqtasks.task_types.common.columns import class_row
 from seqtasks.task_types.common.linear_baseline import logistic_regression
 from seqtasks.task_types.common.plots import class_pictures
+
+ImageSpec = labelled_images.ImageSpec
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class ImageTask(Task):
     files = True
     unit = "images"
     PredictOptions = ImagePredictOptions
+    Spec = ImageSpec
+    spec: ImageSpec
     reads = "paths"
 
     def load(self, source: Source, seed: int) -> Splits:
@@ -48,7 +53,7 @@ class ImageTask(Task):
     @property
     def shape(self) -> tuple[int, int]:
         """Height and width of the images."""
-        height, width = self.spec["shape"]
+        height, width = self.spec.shape
         return height, width
 
     def pixels(self, augment: bool) -> tuple[Any, Any]:
@@ -65,19 +70,13 @@ class ImageTask(Task):
         return inputs, x
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: ImagePredictOptions) -> list[dict[str, Any]]:
-        if not inputs:
-            raise ConfigError("no image given; name one or more: seqtasks predict RUN image.png")
+        check_images(inputs)
         read = [load_image(Path(name), self.shape, options.invert) for name in inputs]
         logits = model.predict(np.stack([image for image, _ in read]), verbose=0)
-        rows = []
-        for name, (_, inverted), p in zip(inputs, read, np.exp(log_softmax(logits)), strict=True):
-            row = {"image": name, "answer": self.classes[int(p.argmax())], "inverted": "yes" if inverted else "no"}
-            rows.append(row | probabilities(self.classes, p))
-        return rows
+        return image_rows(inputs, [inverted for _, inverted in read], logits, self.classes)
 
     def survey(self, splits: Splits) -> Survey:
-        parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
-        keys = {part: [hash(image.tobytes()) for image in rows.inputs["image"]] for part, rows in parts.items()}
+        keys = {part: [hash(image.tobytes()) for image in rows.inputs["image"]] for part, rows in splits.parts.items()}
         return dataclasses.replace(super().survey(splits), keys=keys)
 
     def baseline_seconds(self, splits: Splits) -> dict[str, float]:
@@ -85,22 +84,49 @@ class ImageTask(Task):
         return {"logistic regression": 2e-7 * count * pixels, "SVM (RBF)": 2e-10 * count**2 * pixels}
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
-        return {"logistic regression": lambda: _logistic(splits), "SVM (RBF)": lambda: _svm(splits)}
+        return {"logistic regression": lambda: _logistic(splits, len(self.classes)), "SVM (RBF)": lambda: _svm(splits)}
 
     def plots(self, model: keras.Model, batches: ArrayBatches) -> Iterator[tuple[str, Any]]:
         targets = batches.examples.targets
         return class_pictures(self.name, self.predict_logits(model, batches), targets, self.classes, "test images")
 
 
-def _flat(pictures: np.ndarray) -> np.ndarray:
+def check_images(inputs: Sequence[str]) -> None:
+    """Refuses a prediction without an image.
+
+    Raises:
+        ConfigError: no file was named.
+    """
+    if not inputs:
+        raise ConfigError("no image given; name one or more: seqtasks predict RUN image.png")
+
+
+def image_rows(
+    names: Sequence[str], inverted: Sequence[bool], logits: FloatArray, classes: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Prediction rows of labelled images.
+
+    Args:
+        names: of the files.
+        inverted: whether each image was inverted when it was read.
+        logits: (images, classes).
+        classes: names of the classes.
+    """
+    return [
+        class_row({"image": name}, classes, p, {"inverted": "yes" if changed else "no"})
+        for name, changed, p in zip(names, inverted, np.exp(log_softmax(logits)), strict=True)
+    ]
+
+
+def _flat(pictures: PixelArray) -> FloatArray:
     return pictures.reshape(len(pictures), -1).astype(np.float32) / 255
 
 
-def _logistic(splits: Splits) -> Baseline:
+def _logistic(splits: Splits, classes: int) -> Baseline:
     return logistic_regression(
         (_flat(splits.train.inputs["image"]), splits.train.targets),
         _flat(splits.test.inputs["image"]),
-        len(splits.spec["classes"]),
+        classes,
         lambda logits: classification_scores(logits, splits.test.targets),
         max_iter=200,
         tol=1e-3,

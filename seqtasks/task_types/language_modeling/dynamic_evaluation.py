@@ -9,11 +9,12 @@ import keras
 import numpy as np
 from keras import ops
 
+from seqtasks.core.arrays import FloatArray
 from seqtasks.engines.backend.gradients import weight_gradients
 from seqtasks.layers.metrics import language_scores
 
 
-def total(batches: Any, measure: Callable[[list[Any], np.ndarray], Any]) -> tuple[float, int]:
+def total(batches: Any, measure: Callable[[list[Any], FloatArray], Any]) -> tuple[float, int]:
     """The negative log-likelihood of all targets, and how many there are.
 
     Args:

@@ -22,9 +22,14 @@ from seqtasks.task_types.base import Baseline
 ORDER = 3
 
 
-def baseline(splits: Splits) -> Baseline:
-    """The scores of the trigram model; every token of the test text but the first counts, as for models."""
-    model, text = fit(_tokens(splits.train), splits.spec["size"]), _tokens(splits.test)
+def baseline(splits: Splits, size: int) -> Baseline:
+    """The scores of the trigram model; every token of the test text but the first counts, as for models.
+
+    Args:
+        splits: of a language model.
+        size: of the vocabulary.
+    """
+    model, text = fit(_tokens(splits.train), size), _tokens(splits.test)
     seen = Counter(tuple(text[max(0, end - ORDER) : end]) for end in range(2, len(text) + 1))
     nll = sum(-times * math.log(model.unmasked_score(gram[-1], gram[:-1])) for gram, times in seen.items())
     return Baseline(language_scores(nll, len(text) - 1), model.counts.N(), "NLTK")

@@ -15,7 +15,7 @@ from seqtasks.data.text import labelled_texts, lm_corpus
 from seqtasks.data.text.reader import Text
 from seqtasks.layers.encoder import Encoder
 from seqtasks.task_types.language_modeling.model import language_model, with_backward
-from seqtasks.task_types.language_modeling.task import LanguageOptions, LanguageTask
+from seqtasks.task_types.language_modeling.task import LanguageOptions, LanguageSpec, LanguageTask
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class TextLanguageTask(LanguageTask):
     """The next word of the texts that a `TextTask` of the same settings labels."""
 
     Options = TextLanguageOptions
+    options: TextLanguageOptions
+    Spec = LanguageSpec  # of this `load`, too
 
     def units(self, source: Source) -> dict[str, Any]:
         return labelled_texts.word_settings(self.options.vocab_size, self.options.min_frequency)
@@ -47,7 +49,7 @@ class TextLanguageTask(LanguageTask):
                 f"options.backward=true with options.documents={self.options.documents}: read from their ends, windows "
                 "would begin with padding; set one of them"
             )
-        model = language_model(encoder, self.spec["size"], self.options, self.name)
+        model = language_model(encoder, self.spec.size, self.options, self.name)
         return with_backward(model) if self.options.backward else model
 
     def load(self, source: Source, seed: int) -> Splits:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from seqtasks.core.arrays import IntArray
 from seqtasks.core.errors import ConfigError
 from seqtasks.engines import native
 from seqtasks.engines.native.text_generation import NativeTextGenerator
@@ -20,6 +22,39 @@ from seqtasks.layers.softmax_heads import AdaptiveSoftmaxHead, SoftmaxHead
 MOST_SYMBOLS = 1024
 # Of a table that encoders read: its gradient is a whole table, and most of a larger one would be zeros.
 MOST_ROWS = 2**15
+# Names of layers, by which a saved model finds them again; that of the encoder is given to it.
+EMBEDDING, ENCODER, BACKWARD, READ, HEAD = "embedding", "encoder", "backward", "read", "head"
+
+
+@dataclass(frozen=True)
+class LanguageModelParts:
+    """Layers of `language_model`.
+
+    Attributes:
+        embedding: of tokens.
+        encoder: reads them forward.
+        backward: encoder that reads them from the end, of a model made by `with_backward`; None: there is none.
+        read: its output is what the head reads, (batch, time, units).
+        head: softmax over the vocabulary.
+    """
+
+    embedding: Embedding
+    encoder: Encoder
+    backward: Encoder | None
+    read: keras.layers.Layer
+    head: SoftmaxHead | AdaptiveSoftmaxHead
+
+    @classmethod
+    def of(cls, model: keras.Model) -> LanguageModelParts:
+        """The layers of a model, one loaded from a file, too."""
+        names = {layer.name for layer in model.layers}
+        return cls(
+            embedding=model.get_layer(EMBEDDING),
+            encoder=model.get_layer(ENCODER),
+            backward=model.get_layer(BACKWARD) if BACKWARD in names else None,
+            read=model.get_layer(READ),
+            head=model.get_layer(HEAD),
+        )
 
 
 def language_model(encoder: Encoder, size: int, options: Any, name: str) -> keras.Model:
@@ -43,7 +78,7 @@ def language_model(encoder: Encoder, size: int, options: Any, name: str) -> kera
     tokens = keras.Input((None,), name="tokens", dtype="int32")
     reset = keras.Input((), name="reset", dtype="bool")
     targets = keras.Input((None,), name="targets", dtype="int32")
-    embedding = Embedding(size, o.embedding_dim or encoder.output_size, name="embedding")
+    embedding = Embedding(size, o.embedding_dim or encoder.output_size, name=EMBEDDING)
     x, looked_up = embedding(tokens), {}
     if o.word_dropout:
         x = WordDropout(o.word_dropout, size)(x, tokens)
@@ -55,7 +90,7 @@ def language_model(encoder: Encoder, size: int, options: Any, name: str) -> kera
         x = keras.layers.Dropout(o.output_dropout, noise_shape=(None, 1, None))(x)
     if o.activation_penalty or o.temporal_penalty:
         x = ActivityPenalty(o.activation_penalty, o.temporal_penalty)(x, outputs)
-    x = keras.layers.Identity(name="read")(x)
+    x = keras.layers.Identity(name=READ)(x)
     nll = _head(embedding, encoder, size, o)(x, targets)
     model = keras.Model([tokens, reset, targets], nll, name=name)
     if o.init is not None:
@@ -74,11 +109,10 @@ def with_backward(model: keras.Model) -> keras.Model:
 
     Reference: Peters et al. 2018, https://arxiv.org/abs/1802.05365 (two language models, one softmax)
     """
-    encoder, head = model.get_layer("encoder"), model.get_layer("head")
-    tokens = model.inputs[0]
-    backward = Encoder(encoder.config, name="backward")
-    x, _ = backward(ops.flip(encoder.input[0], axis=1))
-    before = head(ops.flip(x, axis=1)[:, 1:], tokens[:, :-1])
+    parts, tokens = LanguageModelParts.of(model), model.inputs[0]
+    backward = Encoder(parts.encoder.config, name=BACKWARD)
+    x, _ = backward(ops.flip(parts.encoder.input[0], axis=1))
+    before = parts.head(ops.flip(x, axis=1)[:, 1:], tokens[:, :-1])
     return keras.Model(model.inputs, AuxiliaryLoss(name="loss")(model.outputs[0], before), name=model.name)
 
 
@@ -89,26 +123,27 @@ def _head(embedding: keras.layers.Embedding, encoder: Encoder, size: int, option
             "options.tie_embeddings=true with options.adaptive; their matrices differ in shape; set one of them"
         )
     if cutoffs:
-        return AdaptiveSoftmaxHead(size, cutoffs, name="head")
+        return AdaptiveSoftmaxHead(size, cutoffs, name=HEAD)
     if options.tie_embeddings and embedding.output_dim != encoder.output_size:
         raise ConfigError(
             f"options.tie_embeddings=true with an embedding of {embedding.output_dim} and an encoder output of "
             f"{encoder.output_size}; tied they must agree: set options.embedding_dim={encoder.output_size}"
         )
-    return SoftmaxHead(size, embedding if options.tie_embeddings else None, name="head")
+    return SoftmaxHead(size, embedding if options.tie_embeddings else None, name=HEAD)
 
 
 def forced(model: keras.Model) -> keras.Model:
     """The model of `tokens` and `reset` that gives the logits (batch, time, size) of every token."""
-    return keras.Model(model.inputs[:2], model.get_layer("head")(model.get_layer("read").output))
+    parts = LanguageModelParts.of(model)
+    return keras.Model(model.inputs[:2], parts.head(parts.read.output))
 
 
-def read(model: keras.Model, tokens: np.ndarray) -> tuple[Any, Any]:
+def read(model: keras.Model, tokens: IntArray) -> tuple[Any, Any]:
     """The logits after some tokens (batch, time), and the states."""
-    encoder = model.get_layer("encoder")
-    x = model.get_layer("embedding")(ops.convert_to_tensor(tokens))
-    out, states = encoder(x, initial_state=encoder.initial_state(len(tokens)), return_sequences=False)
-    return model.get_layer("head")(out), states
+    parts = LanguageModelParts.of(model)
+    x, states = parts.embedding(ops.convert_to_tensor(tokens)), parts.encoder.initial_state(len(tokens))
+    out, states = parts.encoder(x, initial_state=states, return_sequences=False)
+    return parts.head(out), states
 
 
 class LanguageStep:
@@ -120,7 +155,8 @@ class LanguageStep:
     """
 
     def __init__(self, model: keras.Model, never: Sequence[int] = ()):
-        self.embedding, self.encoder, self.head = (model.get_layer(name) for name in ("embedding", "encoder", "head"))
+        parts = LanguageModelParts.of(model)
+        self.embedding, self.encoder, self.head = parts.embedding, parts.encoder, parts.head
         size = self.embedding.input_dim
         # The first layer's product with each of few symbols, once: a quarter of what a step of two layers reads.
         self.table = self.encoder.project(self.embedding(ops.arange(size))) if size <= MOST_SYMBOLS else None

@@ -28,6 +28,7 @@ from seqtasks.task_types.language_modeling.dynamic_evaluation import dynamic_sco
 from seqtasks.task_types.language_modeling.model import LanguageStep, language_model, read
 
 log = logging.getLogger(__name__)
+LanguageSpec = lm_corpus.LanguageSpec
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,10 @@ class LanguageTask(Task):
     files = "any"
     reads = "prompt"
     Options = LanguageOptions
+    options: LanguageOptions
     PredictOptions = GenerateOptions
+    Spec = LanguageSpec
+    spec: LanguageSpec
     CHUNK = 50  # tokens generated before they are shown
 
     @abstractmethod
@@ -143,10 +147,10 @@ class LanguageTask(Task):
     @property
     def vocabulary(self) -> Vocabulary:
         """That of the training text."""
-        return lm_corpus.vocabulary(self.spec)
+        return self.spec.to_vocabulary()
 
     def build_model(self, encoder: Encoder) -> keras.Model:
-        return language_model(encoder, self.spec["size"], self.options, self.name)
+        return language_model(encoder, self.spec.size, self.options, self.name)
 
     def loss(self) -> Any:
         return TokenLoss(self.options.loss, self.options.bptt if self.options.variable_bptt else None)
@@ -178,14 +182,14 @@ class LanguageTask(Task):
         return scores | {f"dynamic_{name}": value for name, value in dynamic.items()}
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
-        words = lm_corpus.vocabulary(splits.spec)
+        words = self.vocabulary
         if words.kind == "characters":
             return {"xz": lambda: xz_baseline.baseline(words, splits)}
 
         def trigram() -> Baseline:
             from seqtasks.task_types.language_modeling import kneser_ney  # NLTK takes a second to import
 
-            return kneser_ney.baseline(splits)
+            return kneser_ney.baseline(splits, self.spec.size)
 
         return {"Kneser-Ney trigram": trigram}
 

@@ -10,9 +10,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from seqtasks.core.errors import ConfigError
 from seqtasks.core.settings import setting
 from seqtasks.data.splits import Examples
-from seqtasks.decoding.seq2seq import Seq2SeqGenerator
+from seqtasks.decoding.seq2seq import Hypothesis, Seq2SeqGenerator, Seq2SeqOptions
 from seqtasks.layers.losses import TagLoss
 from seqtasks.layers.metrics import TargetPerplexity
 from seqtasks.task_types.base import Task
@@ -35,6 +36,7 @@ class Seq2SeqPredictOptions:
 class Seq2SeqTask(Task):
     """Lines of text about something; a subclass writes `writer`, `lines` and `references`."""
 
+    options: Seq2SeqOptions
     _greedy: tuple[keras.Model, Seq2SeqGenerator] | None = None
 
     @abstractmethod
@@ -83,6 +85,36 @@ class Seq2SeqTask(Task):
         if self._greedy is None or self._greedy[0] is not model:
             self._greedy = model, self.writer(model)
         return self.lines(self._greedy[1], examples)
+
+    def check_attention(self, options: Seq2SeqPredictOptions) -> None:
+        """Refuses a plot of attention weights that the model does not have.
+
+        Raises:
+            ConfigError: a plot is asked for, and the decoder has no attention.
+        """
+        if options.attention is not None and self.options.attention == "none":
+            raise ConfigError("this model has no attention to draw; train one with options.attention=additive")
+
+    def rows(
+        self,
+        column: str,
+        inputs: Sequence[str],
+        hypotheses: Sequence[Sequence[Hypothesis]],
+        texts: Sequence[Sequence[str]],
+    ) -> list[dict[str, Any]]:
+        """Prediction rows: one for each hypothesis; the first of an input names it.
+
+        Args:
+            column: name of the column of inputs.
+            inputs: what was read.
+            hypotheses: those of each input, the best first.
+            texts: their lines.
+        """
+        return [
+            {column: name if place == 0 else "", self.answer_column: text, "log-probability": hypothesis.score}
+            for name, ranked, lines in zip(inputs, hypotheses, texts, strict=True)
+            for place, (hypothesis, text) in enumerate(zip(ranked, lines, strict=True))
+        ]
 
     def score(self, model: keras.Model, batches: Any) -> dict[str, float]:
         examples = batches.examples

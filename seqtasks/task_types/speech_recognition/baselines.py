@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from seqtasks.core.arrays import FloatArray, IntArray
 from seqtasks.data.audio.frame_batches import Frames
 
 LONGEST_HOLE = 60.0  # ms within a word that may be quiet
 SHORTEST_WORD = 80.0  # ms
 
 
-def isolated_words(
-    single: Frames, targets: np.ndarray, strings: Frames, hop: float
-) -> tuple[list[tuple[int, ...]], int]:
+def isolated_words(single: Frames, targets: IntArray, strings: Frames, hop: float) -> tuple[list[tuple[int, ...]], int]:
     """The labels of strings, and how many numbers were fitted.
 
     Logistic regression on the mean and standard deviation of the frames of a word, over time.
@@ -38,7 +37,7 @@ def isolated_words(
     return labels, weights.coef_.size + weights.intercept_.size
 
 
-def segments(row: np.ndarray, hop: float) -> list[tuple[int, int]]:
+def segments(row: FloatArray, hop: float) -> list[tuple[int, int]]:
     """Where frames (time, width) are loud: first frame and the one after the last of each piece.
 
     Louder than halfway between the tenth and the ninetieth percentile of the mean over the bands.
@@ -60,5 +59,5 @@ def segments(row: np.ndarray, hop: float) -> list[tuple[int, int]]:
     return [(begin, end) for begin, end in pieces if end - begin >= SHORTEST_WORD / hop]
 
 
-def _summary(row: np.ndarray) -> np.ndarray:
+def _summary(row: FloatArray) -> FloatArray:
     return np.concatenate([row.mean(axis=0), row.std(axis=0)])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seqtasks.core.arrays import FloatArray
 from seqtasks.decoding import ctc
 from seqtasks.layers.speech import BLANK
 from seqtasks.task_types.common.plots import confusion
@@ -43,7 +44,7 @@ def by_length(true: Sequence[ctc.Labels], predicted: Sequence[ctc.Labels]) -> Da
     return pd.DataFrame(rows, columns=["labels", "strings", "error rate", "exact"]).set_index("labels")
 
 
-def posteriors(log_p: np.ndarray, true: ctc.Labels, classes: Sequence[str], step: float) -> Figure:
+def posteriors(log_p: FloatArray, true: ctc.Labels, classes: Sequence[str], step: float) -> Figure:
     """The probabilities of labels over time: peaks, with blanks between.
 
     Args:

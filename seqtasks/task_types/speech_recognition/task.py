@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from seqtasks.core.arrays import FloatArray
 from seqtasks.core.errors import ConfigError
 from seqtasks.core.settings import setting
 from seqtasks.data.audio import recordings
@@ -25,7 +26,13 @@ from seqtasks.decoding.ctc import Labels
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.metrics import log_softmax
 from seqtasks.layers.speech import CTCHead, TimeReduction, joined_mask
-from seqtasks.task_types.audio_classification.task import MOST_FRAMES, SoundOptions, SoundTask, moments
+from seqtasks.task_types.audio_classification.task import (
+    MOST_FRAMES,
+    SoundOptions,
+    SoundSpec,
+    SoundTask,
+    moments,
+)
 from seqtasks.task_types.base import Baseline
 from seqtasks.task_types.speech_recognition.baselines import isolated_words
 from seqtasks.task_types.speech_recognition.plots import by_length, mistakes, posteriors
@@ -65,13 +72,33 @@ class StringPredictOptions:
     lm_weight: float | None = setting(None, "weight of the language model; null: as in training", ge=0)
 
 
+@dataclass(frozen=True, kw_only=True)
+class StringSpec(SoundSpec):
+    """Facts about strings of spoken words.
+
+    Attributes:
+        classes: The words, in the order of their numbers.
+        mean: Mean of each band over the frames of the training split, (features,).
+        sd: Standard deviation of each band over them, (features,); 1 where a band never changes.
+        strings: Labels of the training strings of the first epoch, each 1 + the number of a word; of these the
+            language model counts n-grams.
+        counts: Number of strings of each split.
+    """
+
+    strings: Sequence[Sequence[int]]
+    counts: Mapping[str, int]  # declared again: the run folder keeps the order
+
+
 class CTCTask(SoundTask):
     """The words of a string, in order; nobody says when each is spoken."""
 
     higher_is_better = False
     unit = "strings"
     Options = StringOptions
+    options: StringOptions
     PredictOptions = StringPredictOptions
+    Spec = StringSpec
+    spec: StringSpec
 
     def load(self, source: Source, seed: int) -> Splits:
         o = self.options
@@ -100,12 +127,17 @@ class CTCTask(SoundTask):
             )
             for part in NUMBERS
         }
-        moment = moments(parts["train"].inputs["sound"])
+        mean, sd = moments(parts["train"].inputs["sound"])
         places = np.arange(o.strings)
         parts["train"] = Examples({"place": places}, places)
         first = [self._composer.recipe(1, 0, 0, n) for n in range(o.strings)]
-        spec = {"classes": corpus.classes, **moment, "strings": [self._composer.labels(recipe) for recipe in first]}
-        spec["counts"] = {part: len(examples) for part, examples in parts.items()}
+        spec = StringSpec(
+            classes=corpus.classes,
+            mean=mean,
+            sd=sd,
+            strings=[self._composer.labels(recipe) for recipe in first],
+            counts={part: len(examples) for part, examples in parts.items()},
+        )
         data = {name: arrays[name] for name in arrays if not name.startswith("train")}
         digest = fingerprint(data | {"recordings": np.frombuffer(corpus.fingerprint.encode(), np.uint8)})
         return Splits(**parts, source=str(source), fingerprint=digest, spec=spec)
@@ -155,9 +187,9 @@ class CTCTask(SoundTask):
             return StringBatches(examples, self._composer, self.spectra, batch_size, seed)
         return FrameBatches(examples, batch_size, None, shuffle, seed)
 
-    def outputs(self, model: keras.Model, batches: FrameBatches) -> tuple[list[np.ndarray], float]:
+    def outputs(self, model: keras.Model, batches: FrameBatches) -> tuple[list[FloatArray], float]:
         """Log-probabilities (steps, 1 + labels) of each row, and the mean loss of all."""
-        outputs: list[np.ndarray] = [np.zeros((0, 0))] * len(batches.examples)
+        outputs: list[FloatArray] = [np.zeros((0, 0))] * len(batches.examples)
         factor, total = self.options.join * 2**self.options.pyramid, 0.0
         for index in range(len(batches)):
             inputs, targets = batches[index]
@@ -167,7 +199,7 @@ class CTCTask(SoundTask):
                 outputs[row] = log_softmax(logits[i, : -(-int(inputs["mask"][i].sum()) // factor)])
         return outputs, total / max(1, len(outputs))
 
-    def read(self, outputs: Sequence[np.ndarray], options: Any = None) -> list[tuple[Labels, float]]:
+    def read(self, outputs: Sequence[FloatArray], options: Any = None) -> list[tuple[Labels, float]]:
         """The best labels of each row by search, and their scores.
 
         Args:
@@ -175,7 +207,7 @@ class CTCTask(SoundTask):
             options: `beams`, `lm_weight`, `lm_order` and `label_bonus`; None: the task's.
         """
         o = options or self.options
-        language = ctc.ngram(self.spec["strings"], len(self.classes), o.lm_order) if o.lm_weight else None
+        language = ctc.ngram(self.spec.strings, len(self.classes), o.lm_order) if o.lm_weight else None
         return [ctc.prefix_beam_search(p, o.num_beams, language, o.lm_weight, o.label_bonus, LEAST)[0] for p in outputs]
 
     def score(self, model: keras.Model, batches: FrameBatches) -> dict[str, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -11,13 +11,13 @@ from typing import Any, Literal
 
 import keras
 import numpy as np
-from keras import ops
 
 from seqtasks.core.errors import ConfigError
 from seqtasks.core.settings import setting
 from seqtasks.core.span_scheme import span_scheme
 from seqtasks.data.bucketing import Ragged
 from seqtasks.data.source import Source
+from seqtasks.data.spec import Spec
 from seqtasks.data.splits import Examples, Splits
 from seqtasks.data.survey import Survey
 from seqtasks.data.text import tagged_sentences
@@ -25,18 +25,16 @@ from seqtasks.data.text.conll import Sentence
 from seqtasks.data.text.label_index import LabelIndex
 from seqtasks.data.text.tagged_batches import TaggedBatches, Types
 from seqtasks.data.text.word_vectors import start_from
-from seqtasks.layers.character_encoder import CharacterWords
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.losses import TagLoss
 from seqtasks.layers.metrics import TagAccuracy
-from seqtasks.layers.tagging_head import TagHead
 from seqtasks.task_types.base import Baseline, Pretrained, Task
 from seqtasks.task_types.common.plots import class_report
 from seqtasks.task_types.tagging.baselines import most_frequent, word_shapes
+from seqtasks.task_types.tagging.model import TaggingParts, tagger_of, tagging_model
 from seqtasks.task_types.tagging.rendering import colorize, format_interlinear, words_of
 from seqtasks.task_types.tagging.scores import confusion_figure, tagging_scores
 
-_INPUTS = ("words", "places", "characters", "targets")
 EXAMPLE = "The cat sat on the mat ."
 
 
@@ -68,6 +66,23 @@ class TaggingOptions:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class TaggingSpec(Spec):
+    """Facts about tagged sentences.
+
+    Attributes:
+        words: Lower-case words that have an embedding, in the order of their numbers: first padding and unknown.
+        characters: Characters of the training words, in the order of their numbers: first padding and unknown.
+        labels: The tags, in the order of their numbers; those that training lacks come last.
+        tokens: Number of words of each split.
+    """
+
+    words: Sequence[str]
+    characters: Sequence[str]
+    labels: Sequence[str]
+    tokens: Mapping[str, int]
+
+
 class TaggingTask(Task):
     """A tag for each word of a sentence."""
 
@@ -75,6 +90,9 @@ class TaggingTask(Task):
     unit = "sentences"
     reads = "texts"
     Options = TaggingOptions
+    options: TaggingOptions
+    Spec = TaggingSpec
+    spec: TaggingSpec
 
     def load(self, source: Source, seed: int) -> Splits:
         tagged = tagged_sentences.load(source, self.options.column)
@@ -95,42 +113,27 @@ class TaggingTask(Task):
             )
             for part, rows in tagged.parts.items()
         }
-        spec = {
-            "words": words.names,
-            "characters": characters.names,
-            "labels": labels.names,
-            "tokens": {part: len(examples.targets.values) for part, examples in parts.items()},
-        }
+        spec = TaggingSpec(
+            words=words.names,
+            characters=characters.names,
+            labels=labels.names,
+            tokens={part: len(examples.targets.values) for part, examples in parts.items()},
+        )
         return Splits(**parts, source=tagged.source, fingerprint=tagged.fingerprint, spec=spec)
 
     @property
     def primary_metric(self) -> str:
-        return "f1" if span_scheme(self.spec["labels"]) else self.metric
+        return "f1" if span_scheme(self.spec.labels) else self.metric
 
     def build_model(self, encoder: Encoder) -> keras.Model:
         """Words, their characters and targets to (batch, time, 2), see `TagHead`."""
-        o, spec = self.options, self.spec
-        names = _INPUTS if o.characters != "none" else ("words", "targets")
-        inputs = {name: keras.Input((None,), name=name, dtype="int32") for name in names}
-        mask = ops.not_equal(inputs["words"], 0)
-        x = keras.layers.Embedding(len(spec["words"]), o.embedding_dim, name="words_embedding")(inputs["words"])
-        if o.characters != "none":
-            reader = CharacterWords(
-                len(spec["characters"]),
-                o.character_units,
-                how=o.characters,
-                cell=o.character_cell,
-                name="characters_of",
-            )
-            x = ops.concatenate([x, ops.take(reader(inputs["characters"]), inputs["places"], axis=0)], axis=-1)
-        x, _ = encoder(keras.layers.Dropout(o.dropout)(x), mask=mask)
-        outputs = TagHead(spec["labels"], o.crf, name="tags")(x, inputs["targets"], mask)
-        return keras.Model(list(inputs.values()), outputs, name=self.name)
+        spec = self.spec
+        return tagging_model(encoder, len(spec.words), len(spec.characters), spec.labels, self.options, self.name)
 
     def init_weights(self, model: keras.Model, pretrained: Pretrained | None) -> None:
         if self.options.vectors:
             path = Path(self.options.vectors)
-            start_from(model.get_layer("words_embedding"), self.spec["words"], path, "options.embedding_dim")
+            start_from(TaggingParts.of(model).embedding, self.spec.words, path, "options.embedding_dim")
 
     def loss(self) -> Any:
         return TagLoss()
@@ -140,9 +143,16 @@ class TaggingTask(Task):
 
     def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> TaggedBatches:
         o = self.options
-        dropout = o.word_dropout if shuffle else 0.0
-        settings = {"word_dropout": dropout, "characters": o.characters != "none"}
-        return TaggedBatches(examples, self._types, batch_size, o.max_tokens_per_batch, shuffle, seed, **settings)
+        return TaggedBatches(
+            examples,
+            self._types,
+            batch_size,
+            o.max_tokens_per_batch,
+            shuffle,
+            seed,
+            word_dropout=o.word_dropout if shuffle else 0.0,
+            characters=o.characters != "none",
+        )
 
     def tags(self, model: keras.Model, batches: TaggedBatches) -> list[list[str]]:
         """The tags of all sentences, in the order of the examples."""
@@ -150,12 +160,12 @@ class TaggingTask(Task):
         for index in range(len(batches)):
             inputs = batches[index][0]
             for row, numbers in zip(batches.rows(index), tagger.predict_on_batch(inputs), strict=True):
-                tags[row] = [self.spec["labels"][n] for n in numbers[: batches.lengths[row]]]
+                tags[row] = [self.spec.labels[n] for n in numbers[: batches.lengths[row]]]
         return tags
 
     def sentences(self, examples: Examples) -> list[Sentence]:
         """Words and tags of examples."""
-        words, tags, labels = examples.inputs["words"], examples.targets, self.spec["labels"]
+        words, tags, labels = examples.inputs["words"], examples.targets, self.spec.labels
         return [
             ([self._names[n] for n in words.row(i)], [labels[n] for n in tags.row(i)]) for i in range(len(examples))
         ]
@@ -163,12 +173,11 @@ class TaggingTask(Task):
     def score(self, model: keras.Model, batches: TaggedBatches) -> dict[str, float]:
         sentences, predicted = self.sentences(batches.examples), self.tags(model, batches)
         missing = {tag for _, tags in sentences for tag in tags} - set(chain(*predicted))
-        self.unpredicted = [tag for tag in self.spec["labels"] if tag in missing]
+        self.unpredicted = [tag for tag in self.spec.labels if tag in missing]
         return self._scores(sentences, predicted)
 
     def survey(self, splits: Splits) -> Survey:
-        parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
-        sentences = {part: self.sentences(examples) for part, examples in parts.items()}
+        sentences = {part: self.sentences(examples) for part, examples in splits.parts.items()}
         return Survey(
             {part: len(rows) for part, rows in sentences.items()},
             {part: [tag for _, tags in rows for tag in tags] for part, rows in sentences.items()},
@@ -176,11 +185,11 @@ class TaggingTask(Task):
         )
 
     def baseline_seconds(self, splits: Splits) -> dict[str, float]:
-        return {"logistic regression": 3e-5 * len(self.spec["labels"]) * self.spec["tokens"]["train"]}
+        return {"logistic regression": 3e-5 * len(self.spec.labels) * self.spec.tokens["train"]}
 
     def _scores(self, sentences: list[Sentence], predicted: list[list[str]]) -> dict[str, float]:
         words, true = [list(part) for part in zip(*sentences, strict=True)]
-        return tagging_scores(true, predicted, words, self._known, self.spec["labels"])
+        return tagging_scores(true, predicted, words, self._known, self.spec.labels)
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
         train, test = self.sentences(splits.train), self.sentences(splits.test)
@@ -198,24 +207,24 @@ class TaggingTask(Task):
     def plots(self, model: keras.Model, batches: TaggedBatches) -> Iterator[tuple[str, Any]]:
         true = [labels for _, labels in self.sentences(batches.examples)]
         predicted = self.tags(model, batches)
-        yield "confusion", confusion_figure(true, predicted, self.spec["labels"])
+        yield "confusion", confusion_figure(true, predicted, self.spec.labels)
         yield "classes", class_report(list(chain(*true)), list(chain(*predicted)))
 
     @property
     def _letters(self) -> bool:
         """Whether the words are single characters, as in source code."""
-        return all(len(word) == 1 for word in self.spec["words"][2:])
+        return all(len(word) == 1 for word in self.spec.words[2:])
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: Any) -> list[dict[str, Any]]:
         """Each sentence, its words and their tags."""
         spec, letters = self.spec, self._letters
-        end = "\n" if letters and "\n" in spec["words"] else ""  # with which lines end in training, too
+        end = "\n" if letters and "\n" in spec.words else ""  # with which lines end in training, too
         rows = [list(line + end) if letters else words_of(line) for line in inputs]
         if not any(rows):
             received = f"no word in {' '.join(inputs)!r}" if inputs else "nothing to tag"
             raise ConfigError(f'{received}; write a sentence: seqtasks predict RUN "{EXAMPLE}"')
         types = LabelIndex(list(dict.fromkeys(word for row in rows for word in row)))
-        self._types = Types(types.names, LabelIndex(spec["words"]), LabelIndex(spec["characters"]))
+        self._types = Types(types.names, LabelIndex(spec.words), LabelIndex(spec.characters))
         words = Ragged.of([[types.number(word) for word in row] for row in rows])
         examples = Examples({"words": words}, Ragged(np.zeros_like(words.values), words.ends))
         predicted = self.tags(model, self.batches(examples, 32))
@@ -234,10 +243,3 @@ class TaggingTask(Task):
         if "words" in row:
             return format_interlinear(row["words"], row["tags"]) + "\n"
         return "".join(colorize([[*row["text"], "\n"]], [[*row["tags"], "space"]]))
-
-
-def tagger_of(model: keras.Model) -> keras.Model:
-    """The model that gives the tags themselves, (batch, time)."""
-    head = model.get_layer("tags")
-    x, _, mask = head.input if len(head.input) == 3 else (*head.input, None)
-    return keras.Model(model.inputs, head(x, mask=mask))

@@ -16,6 +16,8 @@ from seqtasks.core.config import Config
 from seqtasks.core.errors import ConfigError
 from seqtasks.layers.encoder import Encoder
 from seqtasks.task_types.base import Pretrained
+from seqtasks.task_types.language_modeling.model import LanguageModelParts
+from seqtasks.task_types.text_classification.model import TextClassifierParts
 
 SHARED = ("text_column", "label_column", "vocab_size", "min_frequency", "embedding_dim")  # options of both tasks
 
@@ -64,20 +66,21 @@ def transfer_weights(model: keras.Model, pretrained: Pretrained, vocabulary: str
     Raises:
         ConfigError: The two disagree in words or in the sizes of their weights.
     """
-    language_model = pretrained.model
-    if pretrained.spec["vocabulary"] != vocabulary:
+    if getattr(pretrained.spec, "vocabulary", None) != vocabulary:
         raise ConfigError(
             f"{pretrained.path} knows other words; train it on the same texts with the same options.vocab_size and "
             "options.min_frequency, or set options.pretrain=lm"
         )
-    names = {layer.name for layer in language_model.layers} & {"encoder", "backward"}
-    encoder = model.get_layer("encoder")
-    if not encoder.config.bidirectional:
-        names.discard("backward")
-    halves = [language_model.get_layer(name) for name in sorted(names, reverse=True)]
+    parts, language = TextClassifierParts.of(model), LanguageModelParts.of(pretrained.model)
+    halves, encoder = [language.encoder], [] if parts.encoder is None else [parts.encoder]
+    if language.backward is not None and any(one.config.bidirectional for one in encoder):
+        halves.append(language.backward)
     weights = {
-        "embedding": [list(m.get_layer("embedding").trainable_weights) for m in (model, language_model)],
-        "encoder": [_weights(encoder, len(halves) > 1), [w for half in halves for w in _weights(half)]],
+        "embedding": [list(one.embedding.trainable_weights) for one in (parts, language)],
+        "encoder": [
+            [w for one in encoder for w in _weights(one, len(halves) > 1)],
+            [w for half in halves for w in _weights(half)],
+        ],
     }
     pairs: list[tuple[Any, Any]] = []
     for name, (target, source) in weights.items():

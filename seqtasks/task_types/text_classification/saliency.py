@@ -15,10 +15,12 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text as Colored
 
+from seqtasks.core.arrays import FloatArray, IntArray
 from seqtasks.core.files import check_output, write_output
 from seqtasks.engines.backend.gradients import input_gradient
 from seqtasks.task_types.common.columns import Shaded
 from seqtasks.task_types.common.plots import export_figure
+from seqtasks.task_types.text_classification.model import TextClassifierParts
 
 SUFFIXES = (".html", ".htm", ".png")
 
@@ -27,19 +29,19 @@ if TYPE_CHECKING:
     from matplotlib.patches import Rectangle
 
 
-def gradient_times_input(model: keras.Model) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+def gradient_times_input(model: keras.Model) -> Callable[[IntArray, IntArray], FloatArray]:
     """How much each token speaks for a class: the slope of its logit, less the mean of the others, along the embedding.
 
     Reference: Shrikumar et al. 2016, https://arxiv.org/abs/1605.01713
 
     Args:
-        model: of tokens, with a layer `embedding`.
+        model: of `text_classifier`.
 
     Returns:
         A function of tokens (batch, time), 0 at padding, and class numbers (batch,); it gives
         (batch, time), above zero where a token speaks for the class.
     """
-    embedding = model.get_layer("embedding")
+    embedding = TextClassifierParts.of(model).embedding
     classifier = keras.Model([embedding.output, model.inputs[0]], model.outputs[0])
 
     def margin(vectors: Any, tokens: Any, classes: Any) -> Any:
@@ -49,7 +51,7 @@ def gradient_times_input(model: keras.Model) -> Callable[[np.ndarray, np.ndarray
 
     slope = input_gradient(margin)
 
-    def products(tokens: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    def products(tokens: IntArray, classes: IntArray) -> FloatArray:
         tokens, classes = tokens.astype(np.int32), classes.astype(np.int32)
         vectors = embedding(tokens)
         _, slopes = slope(vectors, tokens, classes)
@@ -59,7 +61,7 @@ def gradient_times_input(model: keras.Model) -> Callable[[np.ndarray, np.ndarray
     return products
 
 
-def colorize(text: str, spans: Sequence[tuple[int, int]], weights: Sequence[float] | np.ndarray) -> Shaded:
+def colorize(text: str, spans: Sequence[tuple[int, int]], weights: Sequence[float] | FloatArray) -> Shaded:
     """A text, its words greener the more they speak for the answer, redder the more against it.
 
     Args:

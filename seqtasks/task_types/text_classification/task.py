@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import keras
 import numpy as np
-from keras import ops
 
+from seqtasks.core.arrays import FloatArray, IntArray
 from seqtasks.core.config import Config
 from seqtasks.core.errors import ConfigError
 from seqtasks.core.settings import setting
@@ -20,18 +20,17 @@ from seqtasks.data.source import Source
 from seqtasks.data.splits import Examples, Splits
 from seqtasks.data.survey import Survey
 from seqtasks.data.text import labelled_texts
-from seqtasks.data.text.vocabulary import Vocabulary
+from seqtasks.data.text.vocabulary import Vocabulary, VocabularySpec
 from seqtasks.data.text.word_vectors import start_from
-from seqtasks.engines.backend.adversarial import adversarial
-from seqtasks.layers.embedding import WordDropout
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.metrics import classification_scores, log_softmax
-from seqtasks.layers.pooling import How, Pooling
+from seqtasks.layers.pooling import How
 from seqtasks.task_types.base import Baseline, Pretrained, Task, bucketed_logits
-from seqtasks.task_types.common.columns import probabilities
+from seqtasks.task_types.common.columns import class_row
 from seqtasks.task_types.common.linear_baseline import logistic_regression
 from seqtasks.task_types.common.plots import class_pictures
 from seqtasks.task_types.text_classification import pretraining, saliency
+from seqtasks.task_types.text_classification.model import TextClassifierParts, text_classifier
 
 
 @dataclass(frozen=True)
@@ -85,6 +84,21 @@ class TextPredictOptions:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class TextSpec(VocabularySpec):
+    """Facts about labelled texts.
+
+    Attributes:
+        vocabulary: Words of the training texts, as `Vocabulary.to_text` gives them.
+        size: Number of words of the vocabulary; token numbers are one higher, as 0 is padding.
+        classes: Names of the classes, in the order of their numbers.
+        tokens: Number of tokens of each split.
+    """
+
+    classes: Sequence[str]
+    tokens: Mapping[str, int]
+
+
 class TextTask(Task):
     """A label for a text; `language_task` names the task that `options.pretrain=lm` trains first."""
 
@@ -93,7 +107,10 @@ class TextTask(Task):
     unit = "texts"
     language_task: ClassVar[str]
     Options = TextOptions
+    options: TextOptions
     PredictOptions = TextPredictOptions
+    Spec = TextSpec
+    spec: TextSpec
 
     def load(self, source: Source, seed: int) -> Splits:
         o = self.options
@@ -106,18 +123,18 @@ class TextTask(Task):
             part: Examples({"tokens": encoded(words, texts)}, np.array([numbers[label] for label in labels]))
             for part, (texts, labels) in labelled.parts.items()
         }
-        spec = {
-            "vocabulary": words.to_text(),
-            "size": len(words),
-            "classes": labelled.classes,
-            "tokens": {part: len(examples.inputs["tokens"].values) for part, examples in parts.items()},
-        }
+        spec = TextSpec(
+            vocabulary=words.to_text(),
+            size=len(words),
+            classes=labelled.classes,
+            tokens={part: len(examples.inputs["tokens"].values) for part, examples in parts.items()},
+        )
         return Splits(**parts, source=labelled.source, fingerprint=labelled.fingerprint, spec=spec)
 
     @property
     def words(self) -> Vocabulary:
         """That of the training texts."""
-        return Vocabulary(self.spec["vocabulary"])
+        return self.spec.to_vocabulary()
 
     @property
     def uses_encoder(self) -> bool:
@@ -125,20 +142,7 @@ class TextTask(Task):
 
     def build_model(self, encoder: Encoder) -> keras.Model:
         """Tokens (batch, time), 0 at padding, to logits (batch, classes)."""
-        o, size = self.options, self.spec["size"] + 1
-        tokens = keras.Input((None,), name="tokens", dtype="int32")
-        mask = ops.not_equal(tokens, 0)
-        x = keras.layers.Embedding(size, o.embedding_dim, name="embedding")(tokens)
-        if o.word_dropout:
-            x = WordDropout(o.word_dropout, size)(x, tokens)
-        if o.embedding_dropout:
-            x = keras.layers.Dropout(o.embedding_dropout, noise_shape=(None, 1, None))(x)
-        if o.recurrence:
-            x, _ = encoder(x, mask=mask)
-        x = keras.layers.Dropout(o.dropout)(Pooling(o.pooling, name="pooling")(x, mask=mask))
-        logits = keras.layers.Dense(len(self.classes), dtype="float32", name="logits")(x)
-        model = keras.Model(tokens, logits, name=self.name)
-        return adversarial(model, o.adversarial) if o.adversarial else model
+        return text_classifier(encoder, self.spec.size + 1, len(self.classes), self.options, self.name)
 
     def pretraining_config(self, config: Config) -> Config | None:
         if self.options.pretrain == "none":
@@ -153,19 +157,20 @@ class TextTask(Task):
 
     def init_weights(self, model: keras.Model, pretrained: Pretrained | None) -> None:
         if pretrained is not None:
-            pretraining.transfer_weights(model, pretrained, self.spec["vocabulary"])
+            pretraining.transfer_weights(model, pretrained, self.spec.vocabulary)
         elif self.options.vectors:
             words = self.words
             names = ["", *map(words.token, range(len(words)))]
-            start_from(model.get_layer("embedding"), names, Path(self.options.vectors), "options.embedding_dim")
+            embedding, file = TextClassifierParts.of(model).embedding, Path(self.options.vectors)
+            start_from(embedding, names, file, "options.embedding_dim")
 
     def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> Buckets:
         return Buckets(examples, batch_size, self.options.max_tokens_per_batch, shuffle, seed)
 
-    def predict_logits(self, model: keras.Model, batches: Buckets) -> np.ndarray:
+    def predict_logits(self, model: keras.Model, batches: Buckets) -> FloatArray:
         return bucketed_logits(model, batches, len(self.classes))
 
-    def scores_from_logits(self, logits: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+    def scores_from_logits(self, logits: FloatArray, targets: IntArray) -> dict[str, float]:
         from sklearn.metrics import f1_score
 
         macro = f1_score(targets, logits.argmax(-1), labels=range(len(self.classes)), average="macro", zero_division=0)
@@ -177,7 +182,7 @@ class TextTask(Task):
         return dataclasses.replace(survey, keys=self._texts, empty=empty)
 
     def baseline_seconds(self, splits: Splits) -> dict[str, float]:
-        words = sum(splits.spec["tokens"].values())
+        words = sum(self.spec.tokens.values())
         return {"TF-IDF + logistic regression": 4e-6 * words * max(1, len(self.classes) - 1)}
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
@@ -213,8 +218,7 @@ class TextTask(Task):
             best = int(p.argmax())
             weights = products(tokens, np.array([best]))[0][: len(spans)]
             strongest = [(weights[i], text[slice(*spans[i])]) for i in np.argsort(-np.abs(weights))[:5]]
-            row: dict[str, Any] = {"text": saliency.colorize(text, spans, weights), "answer": self.classes[best]}
-            row |= probabilities(self.classes, p)
+            row = class_row({"text": saliency.colorize(text, spans, weights)}, self.classes, p)
             rows.append(row | {"because": " ".join(f"{'+' if w > 0 else '-'}{word}" for w, word in strongest)})
         if options.heat is not None:
             saliency.write(Path(options.heat), [row["text"] for row in rows], [row["answer"] for row in rows])

@@ -10,8 +10,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from seqtasks.core.arrays import FloatArray, IntArray
 from seqtasks.data.bucketing import Ragged
-from seqtasks.decoding.seq2seq import Hypothesis, Seq2SeqGenerator, embedding, seq2seq_head
+from seqtasks.decoding.seq2seq import DECODER, EMBEDDING, Hypothesis, Seq2SeqGenerator, embedding, seq2seq_head
 from seqtasks.layers.decoder import Decoder
 from seqtasks.layers.encoder import Encoder
 
@@ -35,11 +36,11 @@ def translation_model(encoder: Encoder, sizes: Sequence[int], shared: bool, opti
     o = options
     source = keras.Input((None,), name="source", dtype="int32")
     mask = ops.not_equal(source, 0)
-    written = embedding(sizes[1], o.embedding_dim, "written")
+    written = embedding(sizes[1], o.embedding_dim, EMBEDDING)
     read = written if shared else embedding(sizes[0], o.embedding_dim, "read")
     memory, finals = encoder(keras.layers.Dropout(o.dropout)(read(source)), mask=mask)
     config = dataclasses.replace(encoder.config, cell=o.decoder_cell or encoder.config.cell)
-    decoder = Decoder(config, o.attention, o.input_feeding, name="decoder")
+    decoder = Decoder(config, o.attention, o.input_feeding, name=DECODER)
     inputs, losses = seq2seq_head(memory, finals, mask, decoder, written, o)
     return keras.Model([source, *inputs], losses, name=name)
 
@@ -71,7 +72,7 @@ class Translator(Seq2SeqGenerator):
                 hypotheses[row] = ranked
         return hypotheses
 
-    def attention(self, sources: Ragged, targets: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def attention(self, sources: Ragged, targets: Sequence[IntArray]) -> list[FloatArray]:
         """How much each token of a target, and its end, reads of each token of its source.
 
         Args:
@@ -81,7 +82,7 @@ class Translator(Seq2SeqGenerator):
         Returns:
             (tokens + 1, steps) each; they sum to one over the steps.
         """
-        maps: list[np.ndarray] = []
+        maps: list[FloatArray] = []
         for begin in range(0, len(sources), self.rows):
             chunk = sources[begin : begin + self.rows]
             batch = chunk.padded(least=2)
@@ -89,7 +90,7 @@ class Translator(Seq2SeqGenerator):
             maps += [row[:, :steps] for row, steps in zip(weights, chunk.lengths, strict=True)]
         return maps
 
-    def _batches(self, sources: Ragged) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def _batches(self, sources: Ragged) -> Iterator[tuple[IntArray, IntArray]]:
         """Rows of about one length; the last ones of a length are filled up, so that few shapes are compiled."""
         widths = LEAST << np.ceil(np.log2(np.maximum(sources.lengths, LEAST) / LEAST)).astype(int)
         for width in np.unique(widths):

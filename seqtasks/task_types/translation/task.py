@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,11 +11,13 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
+from seqtasks.core.arrays import IntArray
 from seqtasks.core.errors import ConfigError, DataError
 from seqtasks.core.settings import setting
 from seqtasks.data import seq2seq_batches
 from seqtasks.data.seq2seq_batches import Pairs
 from seqtasks.data.source import Source
+from seqtasks.data.spec import Spec
 from seqtasks.data.splits import Examples, Splits
 from seqtasks.data.survey import Survey
 from seqtasks.data.text import parallel_corpus
@@ -61,6 +63,23 @@ class TranslationOptions(Seq2SeqOptions):
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class TranslationSpec(Spec):
+    """Facts about pairs of lines in two languages.
+
+    Attributes:
+        vocabularies: Those of the source and of the target, as `Vocabulary.to_text` gives them; a shared one once.
+        sizes: Number of token numbers of the source and of the target, padding and end included.
+        languages: Names of the source and of the target language.
+        tokens: Number of tokens of each split, both sides together.
+    """
+
+    vocabularies: Sequence[str]
+    sizes: Sequence[int]
+    languages: Sequence[str]
+    tokens: Mapping[str, int]
+
+
 class TranslationTask(Seq2SeqTask):
     """Lines of one language into lines of another."""
 
@@ -68,7 +87,10 @@ class TranslationTask(Seq2SeqTask):
     unit = "pairs"
     reads = "texts"
     Options = TranslationOptions
+    options: TranslationOptions
     PredictOptions = Seq2SeqPredictOptions
+    Spec = TranslationSpec
+    spec: TranslationSpec
 
     def load(self, source: Source, seed: int) -> Splits:
         o = self.options
@@ -80,20 +102,11 @@ class TranslationTask(Seq2SeqTask):
         corpus = parallel_corpus.load(source, (o.source, o.target))
         self._lines = corpus.parts
         train = corpus.parts["train"]
-        settings = {"kind": o.unit, "size": o.vocab_size}
-        if o.shared:
-            both = Vocabulary.train(texts=[*train[0], *train[1]], **settings)
-            vocabularies = [both, both]
-        else:
-            vocabularies = [Vocabulary.train(texts=lines, **settings) for lines in train]
-        spec = {
-            "vocabularies": [v.to_text() for v in vocabularies[: 1 if o.shared else 2]],
-            "sizes": [len(v) + 2 for v in vocabularies],
-            "languages": list(corpus.languages),
-        }
-        self.spec = spec
+        texts = ([*train[0], *train[1]],) if o.shared else train
+        trained = [Vocabulary.train(o.unit, lines, o.vocab_size) for lines in texts]
+        vocabularies = [trained[0], trained[-1]]
         self._sources: list[str] = []
-        parts = {part: self._examples(lines) for part, lines in corpus.parts.items()}
+        parts = {part: self._examples(lines, vocabularies) for part, lines in corpus.parts.items()}
         long = np.maximum(parts["train"].inputs["source"].lengths, parts["train"].targets.lengths) > o.max_length
         if long.all():
             raise DataError(
@@ -108,27 +121,32 @@ class TranslationTask(Seq2SeqTask):
             kept = np.flatnonzero(~long)
             parts["train"] = parts["train"].take(kept)
             self._lines["train"] = ([train[0][i] for i in kept], [train[1][i] for i in kept])
-        spec["tokens"] = {
-            part: len(examples.inputs["source"].values) + len(examples.targets.values)  # of both sides
-            for part, examples in parts.items()
-        }
+        spec = TranslationSpec(
+            vocabularies=[v.to_text() for v in trained],
+            sizes=[len(v) + 2 for v in vocabularies],
+            languages=corpus.languages,
+            tokens={
+                part: len(examples.inputs["source"].values) + len(examples.targets.values)
+                for part, examples in parts.items()
+            },
+        )
         return Splits(**parts, source=corpus.source, fingerprint=corpus.fingerprint, spec=spec)
 
     @property
     def vocabularies(self) -> tuple[Vocabulary, Vocabulary]:
         """Of the source and of the target."""
-        texts = self.spec["vocabularies"]
+        texts = self.spec.vocabularies
         return Vocabulary(texts[0]), Vocabulary(texts[-1])
 
-    def _examples(self, lines: parallel_corpus.Lines) -> Examples:
-        encoded = [[v.encode(text) for text in side] for v, side in zip(self.vocabularies, lines, strict=True)]
+    def _examples(self, lines: parallel_corpus.Lines, vocabularies: Sequence[Vocabulary]) -> Examples:
+        source, target = ([v.encode(text) for text in side] for v, side in zip(vocabularies, lines, strict=True))
         if self.options.reverse:
-            encoded[0] = [row[::-1] for row in encoded[0]]
+            source = [row[::-1] for row in source]
         self._sources += lines[0]
-        return seq2seq_batches.numbered(*encoded, first=len(self._sources) - len(lines[0]))
+        return seq2seq_batches.numbered(source, target, first=len(self._sources) - len(lines[0]))
 
     def build_model(self, encoder: Encoder) -> keras.Model:
-        return translation_model(encoder, self.spec["sizes"], self.options.shared, self.options, self.name)
+        return translation_model(encoder, self.spec.sizes, self.options.shared, self.options, self.name)
 
     def writer(self, model: keras.Model, **settings: Any) -> Translator:
         return Translator(model, **settings)
@@ -136,7 +154,7 @@ class TranslationTask(Seq2SeqTask):
     def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> Pairs:
         return Pairs(examples, batch_size, self.options.max_tokens_per_batch, shuffle, seed)
 
-    def texts(self, rows: Sequence[np.ndarray]) -> list[str]:
+    def texts(self, rows: Sequence[IntArray]) -> list[str]:
         """The lines of targets, their ends left out."""
         target = self.vocabularies[1]
         return [target.decode([n - 2 for n in row if n > seq2seq_batches.END]) for row in rows]
@@ -144,7 +162,7 @@ class TranslationTask(Seq2SeqTask):
     def lines(self, writer: Translator, examples: Examples) -> list[str]:
         return self._written(writer, examples, [best[0].tokens for best in writer(examples.inputs["source"])])
 
-    def _written(self, translator: Translator, examples: Examples, rows: Sequence[np.ndarray]) -> list[str]:
+    def _written(self, translator: Translator, examples: Examples, rows: Sequence[IntArray]) -> list[str]:
         """The lines of targets, one for each example; with `options.copy` unknown words are those of the source."""
         texts = self.texts(rows)
         gaps = [i for i, row in enumerate(rows) if self.options.copy and UNKNOWN in row]
@@ -153,7 +171,7 @@ class TranslationTask(Seq2SeqTask):
         chosen = examples.take(gaps)
         weights = translator.attention(chosen.inputs["source"], [rows[i] for i in gaps])
         for i, line, read in zip(gaps, chosen.inputs["line"], weights, strict=True):
-            names, spans = self.texts([[n] for n in rows[i]]), self.vocabularies[0].spans(self._sources[line])
+            names, spans = self.texts([np.array([n]) for n in rows[i]]), self.vocabularies[0].spans(self._sources[line])
             for place in np.flatnonzero(rows[i] == UNKNOWN) if spans else ():
                 begin, end = spans[:: -1 if self.options.reverse else 1][int(read[place].argmax())]
                 names[place] = self._sources[line][begin:end]
@@ -169,7 +187,7 @@ class TranslationTask(Seq2SeqTask):
         return Survey({part: len(rows) for part, rows in parts.items()}, keys=parts, empty=empty)
 
     def baseline_seconds(self, splits: Splits) -> dict[str, float]:
-        return {"word by word (IBM model 1)": 2e-5 * splits.spec["tokens"]["train"]}
+        return {"word by word (IBM model 1)": 2e-5 * self.spec.tokens["train"]}
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
         train, sources = self._lines["train"], self._lines["test"][0]
@@ -191,10 +209,9 @@ class TranslationTask(Seq2SeqTask):
         lines = [line.strip() for line in inputs]
         if not lines:
             raise ConfigError('nothing to translate; write a sentence: seqtasks predict RUN "A man rides a bike."')
-        if options.attention is not None and self.options.attention == "none":
-            raise ConfigError("this model has no attention to draw; train one with options.attention=additive")
+        self.check_attention(options)
         self._sources = []
-        examples = self._examples((lines, [""] * len(lines)))
+        examples = self._examples((lines, [""] * len(lines)), self.vocabularies)
         translator = Translator(model, **self.search(options.num_beams, options.n_best))
         hypotheses = translator(examples.inputs["source"])
         if options.attention is not None:
@@ -202,18 +219,13 @@ class TranslationTask(Seq2SeqTask):
         ranked = [
             self._written(translator, examples, [best.tokens for best in nth]) for nth in zip(*hypotheses, strict=True)
         ]
-        return [
-            {self.spec["languages"][0]: line if place == 0 else "", self.answer_column: text}
-            | {"log-probability": one.score}
-            for line, best, *texts in zip(lines, hypotheses, *ranked, strict=True)
-            for place, (one, text) in enumerate(zip(best, texts, strict=True))
-        ]
+        return self.rows(self.spec.languages[0], lines, hypotheses, list(zip(*ranked, strict=True)))
 
     @property
     def answer_column(self) -> str:
-        return str(self.spec["languages"][1])
+        return str(self.spec.languages[1])
 
-    def _draw(self, translator: Translator, examples: Examples, best: np.ndarray, path: Path) -> None:
+    def _draw(self, translator: Translator, examples: Examples, best: IntArray, path: Path) -> None:
         (weights,) = translator.attention(examples.inputs["source"][:1], [best])
         names = [
             [v.decode([n - 2]) or v.token(n - 2) for n in row]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw
 
+from seqtasks.core.arrays import PixelArray
 from seqtasks.core.files import check_output, write_output
 from seqtasks.task_types.common.plots import export_figure
 
@@ -23,7 +24,7 @@ _LARGE = 200  # pixels of a frame, at least
 
 
 def frame_strip(
-    videos: Sequence[np.ndarray], answers: Sequence[Sequence[str]], wanted: Sequence[Sequence[str]]
+    videos: Sequence[PixelArray], answers: Sequence[Sequence[str]], wanted: Sequence[Sequence[str]]
 ) -> Figure:
     """Videos one below the other, their frames side by side, the answer above each; red where it is wrong.
 
@@ -47,7 +48,7 @@ def frame_strip(
     return figure
 
 
-def write_video(path: Path, video: np.ndarray, answers: Sequence[str], wanted: Sequence[str]) -> None:
+def write_video(path: Path, video: PixelArray, answers: Sequence[str], wanted: Sequence[str]) -> None:
     """Writes a moving GIF, or a PNG of all frames side by side.
 
     Args:
@@ -80,7 +81,7 @@ def _captions(answers: Sequence[str], wanted: Sequence[str]) -> list[tuple[str, 
     return [(answer if answer == true else f"{answer} ({true})", answer == true) for answer, true in pairs]
 
 
-def _large(frame: np.ndarray, text: str, right: bool | None) -> Image.Image:
+def _large(frame: PixelArray, text: str, right: bool | None) -> Image.Image:
     factor = -(-_LARGE // max(frame.shape))
     picture = Image.fromarray(np.kron(frame, np.ones((factor, factor), np.uint8))).convert("RGB")
     canvas = Image.new("RGB", (picture.width, picture.height + 20))

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
+from seqtasks.core.arrays import FloatArray, IntArray, PixelArray
 from seqtasks.core.errors import ConfigError
 from seqtasks.core.settings import setting
 from seqtasks.data import cache
@@ -24,10 +25,10 @@ from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.metrics import classification_scores, log_softmax
 from seqtasks.layers.vision import FrameEncoder
 from seqtasks.task_types.base import Baseline, Task
-from seqtasks.task_types.common.columns import probabilities
+from seqtasks.task_types.common.columns import class_row
 from seqtasks.task_types.common.linear_baseline import logistic_regression
 from seqtasks.task_types.common.plots import class_pictures
-from seqtasks.task_types.image_classification.task import ImagePredictOptions
+from seqtasks.task_types.image_classification.task import ImagePredictOptions, ImageSpec
 from seqtasks.task_types.video_labeling.plots import SUFFIXES, frame_strip, write_video
 
 COUNTS = {"validation": 1000, "test": 2000}
@@ -68,19 +69,39 @@ class FramesPredictOptions(ImagePredictOptions):
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class FramesSpec(ImageSpec):
+    """Facts about the images that videos are composed of.
+
+    Attributes:
+        shape: (height, width) of an image in pixels.
+        classes: Names of the classes of images, in the order of their numbers.
+        counts: Number of videos of each split.
+        pictures: Source of the images, such as `tfds:mnist`.
+    """
+
+    pictures: str
+
+
 class FramesTask(Task):
     """A label for each frame of a video of moving pictures."""
 
     files = True
     unit = "videos"
     Options = FramesOptions
+    options: FramesOptions
     PredictOptions = FramesPredictOptions
+    Spec = FramesSpec
+    spec: FramesSpec
     reads = "paths"
 
     def load(self, source: Source, seed: int) -> Splits:
         images = labelled_images.load(source.whole())  # limits count videos, which are composed of the images
-        self.spec = {**images.spec, "pictures": str(source), "counts": {"train": self.options.examples, **COUNTS}}
-        parts = {part: _videos(getattr(images, part), count) for part, count in self.spec["counts"].items()}
+        counts = {"train": self.options.examples, **COUNTS}
+        self.spec = FramesSpec(
+            shape=images.spec.shape, classes=images.spec.classes, counts=counts, pictures=str(source)
+        )
+        parts = {part: _videos(getattr(images, part), count) for part, count in counts.items()}
         batch = self.batches(parts["test"].take(20), 20)[0]  # how they are drawn is part of the data
         data = {"pictures": np.array(images.fingerprint), "films": batch[0]["image"], "labels": batch[1]}
         return Splits(**parts, source=images.source, fingerprint=cache.fingerprint(data), spec=self.spec)
@@ -88,12 +109,12 @@ class FramesTask(Task):
     @property
     def classes(self) -> list[str]:
         """Names of the labels."""
-        return list(DIRECTIONS if self.options.label == "direction" else self.spec["classes"])
+        return list(DIRECTIONS if self.options.label == "direction" else self.spec.classes)
 
     @property
     def video(self) -> Video:
         """How videos are drawn."""
-        o, (height, width) = self.options, self.spec["shape"]
+        o, (height, width) = self.options, self.spec.shape
         side = o.canvas or round(max(height, width) * 40 / 28)
         margin = max(1, round(min(height, width) * 3 / 28)) if o.margin is None else o.margin
         return Video((height, width), side, o.label, o.min_length, o.max_length, margin, o.noise)
@@ -115,7 +136,7 @@ class FramesTask(Task):
     def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> VideoBatches:
         return VideoBatches(examples, self.video, batch_size, shuffle, seed)
 
-    def videos(self, model: keras.Model, batches: VideoBatches) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    def videos(self, model: keras.Model, batches: VideoBatches) -> Iterator[tuple[int, FloatArray, IntArray]]:
         """The number of each video, its logits (frames, classes) and true labels (frames,), in any order."""
         for index in range(len(batches)):
             inputs, targets, _ = batches[index]
@@ -140,29 +161,28 @@ class FramesTask(Task):
         video, wanted = self._read(inputs, options)
         batch = {"image": video[None], "mask": np.ones((1, len(video)), bool)}
         predicted = np.exp(log_softmax(np.asarray(model.predict_on_batch(batch))[0]))
-        answers = [self.classes[int(p.argmax())] for p in predicted]
-        rows = []
-        for t, p in enumerate(predicted):
-            known = {"true": wanted[t]} if wanted else {}
-            rows.append({"frame": t + 1, "answer": answers[t], **known, **probabilities(self.classes, p)})
+        rows = [
+            class_row({"frame": t + 1}, self.classes, p, {"true": wanted[t]} if wanted else None)
+            for t, p in enumerate(predicted)
+        ]
         if options.strip is not None:
-            write_video(Path(options.strip), video, answers, wanted)
+            write_video(Path(options.strip), video, [row["answer"] for row in rows], wanted)
         return rows
 
-    def _read(self, inputs: Sequence[str], options: FramesPredictOptions) -> tuple[np.ndarray, list[str]]:
+    def _read(self, inputs: Sequence[str], options: FramesPredictOptions) -> tuple[PixelArray, list[str]]:
         """A video, and its labels where they are known."""
         kind, _, number = inputs[0].partition(":")
         if kind != "test" or len(inputs) > 1 or not number:
             return read_video(inputs, self.video.side, options.invert), []
         if not number.isdecimal() or int(number) >= COUNTS["test"]:
             raise ConfigError(f"{inputs[0]}: no such video; allowed: test:0 to test:{COUNTS['test'] - 1}; give one")
-        source = resolve_source(self.spec["pictures"], tfds=self.tfds, files=self.files, builtin=self.builtin)
+        source = resolve_source(self.spec.pictures, tfds=self.tfds, files=self.files, builtin=self.builtin)
         test = _videos(labelled_images.load(source).test, COUNTS["test"])
         video, labels = self.batches(test, 1).one(int(number))
         return video, [self.classes[label] for label in labels]
 
     def survey(self, splits: Splits) -> Survey:
-        return Survey(splits.spec["counts"])  # frames have labels, and are drawn later
+        return Survey(self.spec.counts)  # frames have labels, and are drawn later
 
     def baseline_seconds(self, splits: Splits) -> dict[str, float]:
         return {"logistic regression": 20.0}  # mostly the drawing of frames
@@ -170,7 +190,7 @@ class FramesTask(Task):
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
         return {"most frequent label": lambda: self._majority(splits), "logistic regression": lambda: self._one(splits)}
 
-    def _frames(self, examples: Examples, most: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def _frames(self, examples: Examples, most: int | None = None) -> tuple[PixelArray, IntArray]:
         """Frames (frames, pixels), 0 to 255, and their labels: of all videos, or of as many as have `most` frames."""
         batches = self.batches(examples, 1)
         count = len(examples) if most is None else int(np.searchsorted(np.cumsum(batches.lengths), most)) + 1
@@ -197,7 +217,7 @@ class FramesTask(Task):
             tol=1e-3,
         )
 
-    def _all(self, logits: np.ndarray, targets: np.ndarray, splits: Splits) -> dict[str, float]:
+    def _all(self, logits: FloatArray, targets: IntArray, splits: Splits) -> dict[str, float]:
         """Scores as of `score`, of frames in the order of the test videos."""
         right = logits.argmax(axis=-1) == targets
         begins = np.cumsum([0, *self.batches(splits.test, 1).lengths[:-1]])

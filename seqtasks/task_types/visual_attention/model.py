@@ -10,7 +10,7 @@ from keras import ops
 from seqtasks.core.errors import ConfigError
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.glimpse import GlimpseNetwork
-from seqtasks.layers.recurrent_attention import RecurrentAttention, split
+from seqtasks.layers.recurrent_attention import Policy, RecurrentAttention, split
 
 # Canvases are mostly black: this way they, and what is made of them, have a standard deviation of about 1.
 BRIGHTEST = 5.0
@@ -41,7 +41,8 @@ def glimpse_model(
     image = keras.Input(shape, name="image", dtype="uint8")
     noise = keras.Input((o.glimpses, 2), name="noise")
     network = GlimpseNetwork(o.hidden, size, o.scales, o.filters, name="glimpse")
-    policy = "centre" if o.policy == "learned" and o.glimpses == 1 else o.policy  # a single glimpse is not chosen
+    # A single glimpse is not chosen.
+    policy: Policy = "centre" if o.policy == "learned" and o.glimpses == 1 else o.policy
     gaze = RecurrentAttention(encoder, network, classes, policy, o.location_std, name="gaze")
     return keras.Model([image, noise], gaze(keras.layers.Rescaling(BRIGHTEST / 255)(image), noise), name=name)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
+from seqtasks.core.arrays import FloatArray, PixelArray
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 def glimpse_paths(
-    images: np.ndarray, locations: np.ndarray, titles: Sequence[str], size: int, columns: int = 4
+    images: PixelArray, locations: FloatArray, titles: Sequence[str], size: int, columns: int = 4
 ) -> Figure:
     """The glimpses over each image: their order, and a frame around the sharp patch of each.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from seqtasks.core.errors import ConfigError
+from seqtasks.core.arrays import FloatArray
 from seqtasks.core.settings import setting
 from seqtasks.data import cache
 from seqtasks.data.image import labelled_images
@@ -23,10 +24,9 @@ from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.metrics import classification_scores, log_softmax
 from seqtasks.layers.recurrent_attention import split
 from seqtasks.task_types.base import Baseline, Task
-from seqtasks.task_types.common.columns import probabilities
 from seqtasks.task_types.common.linear_baseline import logistic_regression
 from seqtasks.task_types.common.plots import class_pictures, export_figure
-from seqtasks.task_types.image_classification.task import ImagePredictOptions
+from seqtasks.task_types.image_classification.task import ImagePredictOptions, ImageSpec, check_images, image_rows
 from seqtasks.task_types.visual_attention.model import AnswerAccuracy, RecurrentAttentionLoss, glimpse_model
 from seqtasks.task_types.visual_attention.plots import glimpse_paths
 
@@ -85,7 +85,10 @@ class GlimpseTask(Task):
     files = True
     unit = "images"
     Options = GlimpseOptions
+    options: GlimpseOptions
     PredictOptions = GlimpsePredictOptions
+    Spec = ImageSpec
+    spec: ImageSpec
     reads = "paths"
 
     def load(self, source: Source, seed: int) -> Splits:
@@ -93,19 +96,19 @@ class GlimpseTask(Task):
         self.spec = images.spec
         canvases = self.batches(images.test.take(100), 100)[0][0]["image"]  # how they are drawn is part of the data
         data = {"pictures": np.array(images.fingerprint), "canvases": canvases}
-        return Splits(images.train, images.validation, images.test, images.source, cache.fingerprint(data), images.spec)
+        return dataclasses.replace(images, fingerprint=cache.fingerprint(data))
 
     @property
     def canvas(self) -> Canvas:
         """How canvases are made."""
-        height, width = self.spec["shape"]
+        height, width = self.spec.shape
         side = self.options.canvas or round(max(height, width) * 60 / 28)
         return Canvas((height, width), side, self.options.clutter, max(1, round(min(height, width) * 8 / 28)))
 
     @property
     def size(self) -> int:
         """Pixels of a side of a glimpse."""
-        height, width = self.spec["shape"]
+        height, width = self.spec.shape
         return int(self.options.glimpse_size or max(1, round(max(height, width) * 12 / 28)))
 
     def build_model(self, encoder: Encoder) -> keras.Model:
@@ -124,13 +127,13 @@ class GlimpseTask(Task):
         noise: Any = "none" if policy == "learned" and not shuffle else NOISE[policy]
         return CanvasBatches(examples, self.canvas, self.options.glimpses, noise, batch_size, shuffle, seed)
 
-    def look(self, model: keras.Model, batches: CanvasBatches) -> tuple[np.ndarray, np.ndarray]:
+    def look(self, model: keras.Model, batches: CanvasBatches) -> tuple[FloatArray, FloatArray]:
         """Logits (examples, classes) and locations (examples, glimpses, 2), in the order of the examples."""
         outputs = model.predict(UntunedDataAdapter(batches), verbose=0)
         logits, locations, _, _ = split(outputs, len(self.classes), self.options.glimpses)
         return np.asarray(logits, np.float64), np.asarray(locations)
 
-    def predict_logits(self, model: keras.Model, batches: Any) -> np.ndarray:
+    def predict_logits(self, model: keras.Model, batches: Any) -> FloatArray:
         return self.look(model, batches)[0]
 
     def score(self, model: keras.Model, batches: CanvasBatches) -> dict[str, float]:
@@ -142,7 +145,7 @@ class GlimpseTask(Task):
             scores[f"accuracy_mean_of_{self.options.draws}"] = classification_scores(mean, targets)["accuracy"]
         return scores
 
-    def _mean_of_draws(self, model: keras.Model, batches: CanvasBatches) -> np.ndarray:
+    def _mean_of_draws(self, model: keras.Model, batches: CanvasBatches) -> FloatArray:
         """The logarithms of the mean probabilities (examples, classes) after several paths."""
         kept, draws = batches.noise, []
         for draw in range(self.options.draws):
@@ -154,18 +157,14 @@ class GlimpseTask(Task):
     def predict(
         self, model: keras.Model, inputs: Sequence[str], options: GlimpsePredictOptions
     ) -> list[dict[str, Any]]:
-        if not inputs:
-            raise ConfigError("no image given; name one or more: seqtasks predict RUN image.png")
+        check_images(inputs)
         read = [load_canvas(Path(name), self.canvas.side, options.invert) for name in inputs]
         canvases = np.stack([image for image, _ in read])
         kind = "uniform" if self.options.policy == "random" else "none"
         noise = draw_noise(kind, (len(read), self.options.glimpses, 2), (0,))
         outputs = model.predict({"image": canvases, "noise": noise}, verbose=0)
         logits, locations, _, _ = map(np.asarray, split(outputs, len(self.classes), self.options.glimpses))
-        rows = []
-        for name, (_, inverted), p in zip(inputs, read, np.exp(log_softmax(logits)), strict=True):
-            row = {"image": name, "answer": self.classes[int(p.argmax())], "inverted": "yes" if inverted else "no"}
-            rows.append(row | probabilities(self.classes, p))
+        rows = image_rows(inputs, [inverted for _, inverted in read], logits, self.classes)
         if options.path is not None:
             titles = [f"{Path(name).name}: {row['answer']}" for name, row in zip(inputs, rows, strict=True)]
             export_figure(glimpse_paths(canvases, locations, titles, self.size), Path(options.path))
@@ -205,7 +204,7 @@ class GlimpseTask(Task):
         yield "paths", glimpse_paths(batches.images(rows), locations[rows], titles, self.size)
 
 
-def on_picture(locations: np.ndarray, batches: CanvasBatches) -> float:
+def on_picture(locations: FloatArray, batches: CanvasBatches) -> float:
     """The share of glimpses after the first whose middle lies on the picture; of all, where there is one only.
 
     Args:

@@ -41,7 +41,7 @@ def test_a_step_is_one_along_the_two_gradients_of_numpy(strength):
         logits = real_tanh @ kernel + bias
         p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
         expected = expected - real_tanh.T @ (p - np.eye(3)[Y]) / len(Y)
-    trained = adversarial(model, strength)
+    trained = adversarial(model, model.get_layer("embedding"), strength)
     trained.compile(keras.optimizers.SGD(1.0), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     shown = trained.train_on_batch(X, Y)
     np.testing.assert_allclose(trained.get_weights()[1] - kernel, expected, rtol=1e-4, atol=1e-6)
@@ -82,6 +82,6 @@ def test_a_flat_loss_moves_nothing():
 
 def test_weights_are_those_of_the_model_once_each():
     model = small()
-    made = adversarial(model, 1.0)
+    made = adversarial(model, model.get_layer("embedding"), 1.0)
     assert [id(w) for w in made.weights] == [id(w) for w in model.weights]
     assert [layer.name for layer in made.layers] == [layer.name for layer in model.layers]

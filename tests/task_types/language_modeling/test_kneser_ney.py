@@ -8,6 +8,7 @@ import pytest
 from nltk.lm.models import InterpolatedLanguageModel
 from nltk.lm.smoothing import KneserNey
 
+from seqtasks.data.spec import Spec
 from seqtasks.data.splits import Splits
 from seqtasks.data.text.bptt_batches import next_tokens
 from seqtasks.task_types.language_modeling import kneser_ney
@@ -66,8 +67,8 @@ def test_it_is_that_of_nltk_but_for_the_unigrams(model):
 
 def test_every_token_but_the_first_is_scored(model):
     test = np.array([0, 1, 5, 2, 0, 1, 5])
-    splits = Splits(next_tokens(np.array(TEXT)), next_tokens(test), next_tokens(test), "here", "0", {"size": SIZE})
-    found = kneser_ney.baseline(splits)
+    splits = Splits(next_tokens(np.array(TEXT)), next_tokens(test), next_tokens(test), "here", "0", Spec())
+    found = kneser_ney.baseline(splits, SIZE)
     nll = -sum(
         math.log(model.unmasked_score(int(w), tuple(test[max(0, i - 2) : i].tolist()))) for i, w in enumerate(test) if i
     )

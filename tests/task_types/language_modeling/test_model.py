@@ -9,7 +9,7 @@ import pytest
 from seqtasks.core.config import EncoderConfig
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.metrics import log_softmax
-from seqtasks.task_types.language_modeling.model import forced, language_model, with_backward
+from seqtasks.task_types.language_modeling.model import LanguageModelParts, forced, language_model, with_backward
 from seqtasks.task_types.language_modeling.task import LanguageOptions
 
 TOKENS = np.array([[3, 1, 4, 1, 5], [2, 7, 1, 8, 2], [6, 6, 2, 6, 0]], np.int32)
@@ -61,9 +61,18 @@ def test_it_is_saved(tmp_path):
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(again(inputs(TOKENS)), wanted, atol=1e-6)
-    np.testing.assert_array_equal(
-        again.get_layer("backward").get_weights()[0], model.get_layer("backward").get_weights()[0]
-    )
+    backward, loaded = (LanguageModelParts.of(one).backward for one in (model, again))
+    np.testing.assert_array_equal(loaded.get_weights()[0], backward.get_weights()[0])
+
+
+def test_parts_are_those_of_the_model():
+    plain = built(None)
+    parts = LanguageModelParts.of(plain)
+    assert parts.backward is None and parts.encoder.output_size == 6 and parts.embedding.output_dim == 5
+    tokens, reset, _ = inputs(TOKENS)
+    logits = parts.head(parts.encoder(parts.embedding(tokens), reset=reset)[0])
+    np.testing.assert_allclose(logits, forced(plain)([tokens, reset]), atol=1e-5)
+    assert LanguageModelParts.of(with_backward(plain)).encoder is parts.encoder
 
 
 def test_the_table_of_a_large_vocabulary_stays_with_the_lookup(monkeypatch):

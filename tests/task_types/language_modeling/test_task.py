@@ -138,7 +138,7 @@ def test_log_probabilities_are_those_of_the_score(folder):
 def test_tied_weights_are_those_of_the_embedding(folder):
     _, plain, _ = make(folder)
     task, tied, splits = make(folder, tie_embeddings=True)
-    assert plain.count_params() - tied.count_params() == 12 * task.spec["size"]
+    assert plain.count_params() - tied.count_params() == 12 * task.spec.size
     tokens = np.asarray(splits.test.inputs["tokens"][:5], np.int32)[None]
     encoder, table = tied.get_layer("encoder"), tied.get_layer("embedding").embeddings
     out, _ = encoder(tied.get_layer("embedding")(tokens), initial_state=encoder.initial_state(1))

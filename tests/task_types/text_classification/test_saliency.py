@@ -6,10 +6,25 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from seqtasks.core.config import EncoderConfig
 from seqtasks.core.errors import ConfigError
+from seqtasks.layers.encoder import Encoder
 from seqtasks.task_types.text_classification import saliency
+from seqtasks.task_types.text_classification.model import TextClassifierParts, text_classifier
+from seqtasks.task_types.text_classification.task import TextOptions
 
 TEXT, SPANS = "good $ bad", [(0, 4), (5, 6), (7, 10)]
+
+
+def test_products_are_of_each_word_whether_or_not_an_encoder_reads_them():
+    for recurrence in (True, False):
+        encoder = Encoder(EncoderConfig(cell="gru", units=3), name="encoder")
+        options = TextOptions(embedding_dim=4, recurrence=recurrence)
+        model = text_classifier(encoder, 7, 2, options, "texts")
+        parts = TextClassifierParts.of(model)
+        assert (parts.encoder is None) is not recurrence and parts.embedding.input_dim == 7
+        products = saliency.gradient_times_input(model)(np.array([[3, 5, 0]]), np.array([1]))
+        assert products.shape == (1, 3) and products[0, :2].any() and products[0, 2] == 0
 
 
 def shaded():

@@ -2,12 +2,14 @@
 
 import itertools
 
+import keras
 import numpy as np
 import pytest
 
 from seqtasks.core.config import EncoderConfig
 from seqtasks.data.bucketing import Ragged
 from seqtasks.data.seq2seq_batches import END
+from seqtasks.decoding.seq2seq import Seq2SeqParts
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.metrics import log_softmax
 from seqtasks.task_types.translation.model import Translator, translation_model
@@ -44,6 +46,17 @@ def test_scores_are_those_of_the_training_model(options):
         for one in best:
             if len(one.tokens) < MOST:  # it ended
                 assert one.score == pytest.approx(-nll_of(model, SOURCES.row(row), one.tokens), abs=1e-4)
+
+
+def test_parts_of_a_loaded_model_translate_alike(tmp_path):
+    model = made()
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    for one, other in zip(Translator(model)(SOURCES), Translator(again)(SOURCES), strict=True):
+        assert one[0].tokens.tolist() == other[0].tokens.tolist()
+    parts = Seq2SeqParts.of(again)
+    assert (parts.embedding.input_dim, parts.head.size, parts.projection.units) == (SIZES[1], SIZES[1], 6)
+    assert Seq2SeqParts.of(made(tie_embeddings=False)).projection is None
 
 
 @pytest.mark.parametrize("options", KINDS, ids=str)

@@ -14,8 +14,43 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 import pytest
 
+from .cell_choice import THIRDS, chosen_cells
+
 # Building graphs makes so many objects that looking for garbage takes a tenth of the time.
 gc.set_threshold(100_000, 50, 100)
+CELLS = pytest.StashKey[tuple]()
+
+
+def pytest_addoption(parser):
+    help = "cells whose whole contract is tested: all, or a third; default: a third that the commit chooses"
+    parser.addoption("--cells", choices=["all", *THIRDS], help=help)
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "each_cell: for the cells that --cells chooses; the parameter is `name`")
+    if hasattr(config, "workerinput"):  # of pytest-xdist: all processes collect the same tests
+        config.stash[CELLS] = config.workerinput["cells"]
+    else:
+        by_hand = bool(config.option.keyword) or any("::" in word for word in config.args)
+        config.stash[CELLS] = chosen_cells(config.option.cells, by_hand)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):
+    node.workerinput["cells"] = node.config.stash[CELLS]
+
+
+def pytest_report_header(config):
+    return config.stash[CELLS][1]
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leaves out the tests of each cell whose cell is not chosen."""
+    chosen = set(config.stash[CELLS][0])
+    of_others = [i for i in items if i.get_closest_marker("each_cell") and i.callspec.params["name"] not in chosen]
+    config.hook.pytest_deselected(items=of_others)
+    others = set(of_others)
+    items[:] = [item for item in items if item not in others]
 
 
 @pytest.fixture(scope="session", autouse=True)

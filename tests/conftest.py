@@ -1,7 +1,9 @@
 """What every test gets: a cache of its own, no window, quiet TensorFlow, the real data if there is any."""
 
+import ctypes
 import gc
 import os
+import sys
 from pathlib import Path
 
 # Before anything imports TensorFlow or matplotlib.
@@ -18,7 +20,7 @@ from .cell_choice import THIRDS, chosen_cells
 
 # Building graphs makes so many objects that looking for garbage takes a tenth of the time.
 gc.set_threshold(100_000, 50, 100)
-CELLS = pytest.StashKey[tuple]()
+CELLS, DRAW = pytest.StashKey[tuple](), pytest.StashKey()
 
 
 def pytest_addoption(parser):
@@ -27,6 +29,7 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "pictures: the runs of the test draw their pictures, which others leave out")
     config.addinivalue_line("markers", "each_cell: for the cells that --cells chooses; the parameter is `name`")
     if hasattr(config, "workerinput"):  # of pytest-xdist: all processes collect the same tests
         config.stash[CELLS] = config.workerinput["cells"]
@@ -51,6 +54,32 @@ def pytest_collection_modifyitems(config, items):
     config.hook.pytest_deselected(items=of_others)
     others = set(of_others)
     items[:] = [item for item in items if item not in others]
+
+
+def pytest_collection_finish(session):
+    gc.freeze()  # what was imported stays for good: no collection looks through it, which would take a second
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Runs draw pictures in tests marked `pictures` only: drawing takes a fifth of the time of a short run."""
+    train = sys.modules.get("seqtasks.training.train")
+    if train is not None:
+        draw = item.session.stash.setdefault(DRAW, train._draw)
+        train._draw = draw if item.get_closest_marker("pictures") else lambda *arguments: None
+
+
+@pytest.fixture(scope="module", autouse=True)
+def freed_memory():
+    """Models and compiled functions of a module of tests are gone before the next: a process stays below 2 GB."""
+    yield
+    keras = sys.modules.get("keras")
+    if keras is not None and "keras.src.backend" in sys.modules:
+        keras.backend.clear_session(free_memory=False)  # else it collects garbage, too
+        gc.collect()
+        gc.freeze()
+        if sys.platform == "linux":
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 @pytest.fixture(scope="session", autouse=True)

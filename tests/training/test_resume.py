@@ -16,6 +16,7 @@ import pytest
 RUN = [
     "mnist_rows",
     "data.source=builtin",
+    "data.limit=400",
     "encoder.units=8",
     "encoder.dropout=0.3",
     "encoder.recurrent_dropout=0.2",

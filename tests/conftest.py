@@ -20,7 +20,7 @@ from .cell_choice import THIRDS, chosen_cells
 
 # Building graphs makes so many objects that looking for garbage takes a tenth of the time.
 gc.set_threshold(100_000, 50, 100)
-CELLS, DRAW = pytest.StashKey[tuple](), pytest.StashKey()
+CELLS, DRAW, MEMORY = pytest.StashKey[tuple](), pytest.StashKey(), pytest.StashKey[list]()
 
 
 def pytest_addoption(parser):
@@ -67,6 +67,28 @@ def pytest_runtest_setup(item):
     if train is not None:
         draw = item.session.stash.setdefault(DRAW, train._draw)
         train._draw = draw if item.get_closest_marker("pictures") else lambda *arguments: None
+
+
+def memory() -> int:
+    """The most memory in MB that this process held; 0 where Linux does not tell."""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.is_file() else []
+    return next((int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM")), 0)
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["memory"] = memory()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    node.config.stash.setdefault(MEMORY, []).append(getattr(node, "workeroutput", {}).get("memory", 0))
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    most = config.stash.get(MEMORY, [memory()])
+    terminalreporter.write_line(f"memory of the processes, at most: {', '.join(map(str, most))} MB")
 
 
 @pytest.fixture(scope="module", autouse=True)

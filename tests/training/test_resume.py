@@ -1,4 +1,7 @@
-"""A killed run goes on as if nothing had happened: the final weights are those of an uninterrupted one."""
+"""A killed run goes on as if nothing had happened: the final weights are those of an uninterrupted one.
+
+Runs in the process of the tests are interrupted in test_train.py.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,6 @@ import pytest
 RUN = [
     "mnist_rows",
     "data.source=builtin",
-    "data.limit=400",
     "encoder.units=8",
     "encoder.dropout=0.3",
     "encoder.recurrent_dropout=0.2",
@@ -59,7 +61,7 @@ def wait_for(child: subprocess.Popen[str], folder: Path, epoch: int) -> None:
     until = time.time() + 120
     while time.time() < until and child.poll() is None:
         at, step = stands(folder)
-        if at == epoch and step > 10:
+        if at > epoch or (at == epoch and step > 10):
             return
         time.sleep(0.02)
     pytest.fail(f"no checkpoint inside epoch {epoch + 1}: {stands(folder)}, exit code {child.poll()}")
@@ -74,6 +76,7 @@ def weights(folder: Path) -> list[np.ndarray]:
     return [np.asarray(w) for w in keras.models.load_model(path).get_weights()]
 
 
+@pytest.mark.slow
 def test_ctrl_c_and_kill_9_leave_no_trace_in_the_result(tmp_path: Path) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     finish(start("run", *RUN, folder=whole))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import signal
 from pathlib import Path
 
 import keras
@@ -156,11 +157,19 @@ def test_a_run_stopped_after_several_steps_goes_on(
 ) -> None:
     whole = go(tmp_path / "whole", "train.steps_per_execution=4")  # four calls an epoch
     calls = iter(range(100))
-    asked = property(lambda self: next(calls) == call, lambda self, value: None)
+
+    def received(self: StopRequest) -> bool:
+        if next(calls) == call:
+            signal.raise_signal(signal.SIGINT)  # Ctrl-C
+        return vars(self).get("pressed", False)
+
+    asked = property(received, lambda self, value: vars(self).update(pressed=value))
     with monkeypatch.context() as patch:
         patch.setattr(StopRequest, "received", asked, raising=False)
         with pytest.raises(Interrupted, match=f"stopped {where} and saved; continue with: seqtasks resume"):
             go(tmp_path / "broken", "train.steps_per_execution=4", "train.checkpoint_seconds=1e-9")
+    (folder,) = (tmp_path / "broken").iterdir()
+    assert run_folder.open_run(folder).status() == "interrupted"
     again = go(tmp_path / "broken", "train.steps_per_execution=4")
     assert (again.scores, again.epochs) == (whole.scores, whole.epochs)
 

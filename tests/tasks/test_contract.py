@@ -18,10 +18,11 @@ TASKS = [entry.name for entry in plugins.tasks.entries() if entry.module.startsw
 CELLS = ["lstmp", "scrn", "lru", "echo_state"]
 # Sizes that keep the contract short where the default ones take long: scenes, beams, and what is searched or drawn.
 SHORT = {
-    "captioning": ["options.scenes=60", "data.limit_test=30", "options.num_beams=2"],
+    "captioning": ["options.scenes=60", "data.limit_test=30", "options.num_beams=1"],
     "translation": ["data.limit=60", "data.limit_test=30", "options.num_beams=2"],
     "spoken_strings": ["options.strings=60", "options.tests=30"],
     "frames": ["data.limit=60", "data.limit_test=30"],
+    "glimpses": ["data.limit=60", "data.limit_test=30", "options.glimpses=3"],
     "tagging": ["data.limit_test=60"],
 }
 

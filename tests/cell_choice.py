@@ -37,8 +37,10 @@ def third_of_commit() -> str:
 
 def changed_files() -> list[str]:
     """Paths that differ from the commit before, or are new, relative to the top of the checkout."""
-    listings = git("diff", "--name-only", "HEAD~1"), git("ls-files", "--others", "--exclude-standard")
-    return [path for listing in listings for path in listing or ()]
+    changed = git("diff", "--name-only", "HEAD~1")
+    if changed is None:  # the first commit, or all that a shallow clone has
+        changed = git("diff", "--name-only", "HEAD")
+    return [*(changed or ()), *(git("ls-files", "--others", "--exclude-standard") or ())]
 
 
 def choose(third: str, changed: Iterable[str], cells: dict[str, str]) -> tuple[list[str], list[str]]:

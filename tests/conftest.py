@@ -69,16 +69,33 @@ def pytest_runtest_setup(item):
         train._draw = draw if item.get_closest_marker("pictures") else lambda *arguments: None
 
 
-def memory() -> int:
-    """The most memory in MB that this process held; 0 where Linux does not tell."""
+def memory(entry: str) -> int:
+    """Memory of this process in MB: `VmRSS`, what it holds; `VmHWM`, the most it held. 0 where Linux does not run."""
     status = Path("/proc/self/status")
     lines = status.read_text().splitlines() if status.is_file() else []
-    return next((int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM")), 0)
+    return next((int(line.split()[1]) // 1024 for line in lines if line.startswith(entry)), 0)
+
+
+def collect() -> None:
+    """Collects garbage, and returns freed memory to the system."""
+    gc.collect()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).malloc_trim(0)
+    collect.left = memory("VmRSS")
+
+
+collect.left = 0
+
+
+def pytest_runtest_logfinish():
+    """Models and graphs are cycles of objects: a hundred MB of them are collected before the module ends."""
+    if memory("VmRSS") > collect.left + 100 and "keras.src.backend" in sys.modules:
+        collect()
 
 
 def pytest_sessionfinish(session):
     if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["memory"] = memory()
+        session.config.workeroutput["memory"] = memory("VmHWM")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -87,7 +104,7 @@ def pytest_testnodedown(node, error):
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    most = config.stash.get(MEMORY, [memory()])
+    most = config.stash.get(MEMORY, [memory("VmHWM")])
     terminalreporter.write_line(f"memory of the processes, at most: {', '.join(map(str, most))} MB")
 
 
@@ -98,10 +115,8 @@ def freed_memory():
     keras = sys.modules.get("keras")
     if keras is not None and "keras.src.backend" in sys.modules:
         keras.backend.clear_session(free_memory=False)  # else it collects garbage, too
-        gc.collect()
+        collect()
         gc.freeze()
-        if sys.platform == "linux":
-            ctypes.CDLL(None).malloc_trim(0)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -30,6 +30,12 @@ def test_the_commit_chooses_the_third(head, third, monkeypatch):
     assert names == cell_choice.choose(third, [], cell_choice.bundled_cells())[0] and f"--cells {third}" in line
 
 
+def test_the_first_commit_has_none_before_it(monkeypatch):
+    lines = {("diff", "HEAD"): ["a.py"], ("ls-files", "--exclude-standard"): ["b.py"]}
+    monkeypatch.setattr(cell_choice, "git", lambda *words: lines.get((words[0], words[-1])))
+    assert cell_choice.changed_files() == ["a.py", "b.py"]
+
+
 def test_without_git_the_version_chooses(monkeypatch):
     monkeypatch.setattr(cell_choice, "git", lambda *words: None)
     assert cell_choice.third_of_commit() in cell_choice.THIRDS

@@ -84,7 +84,7 @@ def test_ctrl_c_and_kill_9_leave_no_trace_in_the_result(tmp_path: Path) -> None:
     child = start("run", *RUN, "train.checkpoint_seconds=0.05", folder=broken)
     wait_for(child, broken, 0)
     child.send_signal(signal.SIGINT)
-    _, err = child.communicate(timeout=60)
+    _, err = child.communicate(timeout=200)
     assert child.returncode == 130, err
     assert "continue with: seqtasks resume" in err
     assert "Traceback" not in err
@@ -115,7 +115,7 @@ def test_two_runs_never_write_in_one_folder(tmp_path: Path) -> None:
     first = start("run", *long, folder=tmp_path)
     wait_for(first, tmp_path, 0)
     second = start("run", *long, folder=tmp_path)
-    _, err = second.communicate(timeout=60)
+    _, err = second.communicate(timeout=200)
     assert second.returncode == 2
     assert "another process is training in" in err
     first.kill()

@@ -1,37 +1,57 @@
-"""Prints `name==bound` for every requirement of a wheel, at the lowest version that it allows.
+"""Prints `name==bound` for every requirement of pyproject.toml, at the lowest version that it allows.
 
-    python .ci/lowest.py dist/seqtasks-0.1.0-py3-none-any.whl test > lowest.txt
+    python .ci/lowest.py pyproject.toml test > lowest.txt
 
-The words after the wheel name the extras to include.
+The words after the file name the extras to include. Requirements whose marker excludes this
+interpreter or platform are left out.
 """
 
-import re
 import sys
-import zipfile
-from email.parser import Parser
+import tomllib
+from pathlib import Path
 
-REQUIREMENT = re.compile(r'([\w.-]+)\s*>=\s*([\w.]+)(?:\s*;\s*extra\s*==\s*["\'](\w+)["\'])?')
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 
-def lowest(wheel: str, extras: list[str]) -> list[str]:
+def lowest(project: dict, extras: list[str]) -> list[str]:
     """The requirements, pinned.
 
+    Args:
+        project: The table `project` of pyproject.toml.
+        extras: Names of optional dependencies to include.
+
     Raises:
-        SystemExit: a requirement has another form than `name>=bound`.
+        SystemExit: an extra is unknown, or a requirement has no lower bound that its other bounds allow.
     """
-    with zipfile.ZipFile(wheel) as archive:
-        (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
-        metadata = Parser().parsestr(archive.read(name).decode())
-    pinned = []
-    for text in metadata.get_all("Requires-Dist", []):
-        found = REQUIREMENT.fullmatch(text.strip())
-        if found is None:
-            raise SystemExit(f"cannot read the requirement {text!r}; write name>=bound in pyproject.toml")
-        name, bound, extra = found.groups()
-        if extra is None or extra in extras:
-            pinned.append(f"{name}=={bound}")
-    return pinned
+    optional = project.get("optional-dependencies", {})
+    texts = list(project.get("dependencies", []))
+    for extra in extras:
+        if extra not in optional:
+            raise SystemExit(f"unknown extra {extra!r}; allowed: {', '.join(optional)}; name one of them")
+        texts += optional[extra]
+    bounds: dict[str, Version] = {}
+    for text in texts:
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement as error:
+            raise SystemExit(f"cannot read the requirement {text!r}: {error}; write name>=bound") from None
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+            name = canonicalize_name(requirement.name)
+            bounds[name] = max(bounds.get(name, Version("0")), _bound(requirement))
+    return [f"{name}=={bound}" for name, bound in bounds.items()]
+
+
+def _bound(requirement: Requirement) -> Version:
+    lower = [Version(s.version) for s in requirement.specifier if s.operator in (">=", "~=", "==")]
+    if not lower:
+        raise SystemExit(f"the requirement {str(requirement)!r} has no lower bound; write name>=bound")
+    if not requirement.specifier.contains(max(lower), prereleases=True):
+        raise SystemExit(f"the requirement {str(requirement)!r} excludes its lower bound; raise the bound")
+    return max(lower)
 
 
 if __name__ == "__main__":
-    print("\n".join(lowest(sys.argv[1], sys.argv[2:])))
+    table = tomllib.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    print("\n".join(lowest(table["project"], sys.argv[2:])))

@@ -1,7 +1,9 @@
 """What every test gets: a cache of its own, no window, quiet TensorFlow, the real data if there is any."""
 
+import ctypes
 import gc
 import os
+import sys
 from pathlib import Path
 
 # Before anything imports TensorFlow or matplotlib.
@@ -14,8 +16,107 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 import pytest
 
+from .cell_choice import THIRDS, chosen_cells
+
 # Building graphs makes so many objects that looking for garbage takes a tenth of the time.
 gc.set_threshold(100_000, 50, 100)
+CELLS, DRAW, MEMORY = pytest.StashKey[tuple](), pytest.StashKey(), pytest.StashKey[list]()
+
+
+def pytest_addoption(parser):
+    help = "cells whose whole contract is tested: all, or a third; default: a third that the commit chooses"
+    parser.addoption("--cells", choices=["all", *THIRDS], help=help)
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "pictures: the runs of the test draw their pictures, which others leave out")
+    config.addinivalue_line("markers", "each_cell: for the cells that --cells chooses; the parameter is `name`")
+    if hasattr(config, "workerinput"):  # of pytest-xdist: all processes collect the same tests
+        config.stash[CELLS] = config.workerinput["cells"]
+    else:
+        by_hand = bool(config.option.keyword) or any("::" in word for word in config.args)
+        config.stash[CELLS] = chosen_cells(config.option.cells, by_hand)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):
+    node.workerinput["cells"] = node.config.stash[CELLS]
+
+
+def pytest_report_header(config):
+    return config.stash[CELLS][1]
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leaves out the tests of each cell whose cell is not chosen."""
+    chosen = set(config.stash[CELLS][0])
+    of_others = [i for i in items if i.get_closest_marker("each_cell") and i.callspec.params["name"] not in chosen]
+    config.hook.pytest_deselected(items=of_others)
+    others = set(of_others)
+    items[:] = [item for item in items if item not in others]
+
+
+def pytest_collection_finish(session):
+    gc.freeze()  # what was imported stays for good: no collection looks through it, which would take a second
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Runs draw pictures in tests marked `pictures` only: drawing takes a fifth of the time of a short run."""
+    train = sys.modules.get("seqtasks.training.train")
+    if train is not None:
+        draw = item.session.stash.setdefault(DRAW, train._draw)
+        train._draw = draw if item.get_closest_marker("pictures") else lambda *arguments: None
+
+
+def memory(entry: str) -> int:
+    """Memory of this process in MB: `VmRSS`, what it holds; `VmHWM`, the most it held. 0 where Linux does not run."""
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.is_file() else []
+    return next((int(line.split()[1]) // 1024 for line in lines if line.startswith(entry)), 0)
+
+
+def collect() -> None:
+    """Collects garbage, and returns freed memory to the system."""
+    gc.collect()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).malloc_trim(0)
+    collect.left = memory("VmRSS")
+
+
+collect.left = 0
+
+
+def pytest_runtest_logfinish():
+    """Models and graphs are cycles of objects: a hundred MB of them are collected before the module ends."""
+    if memory("VmRSS") > collect.left + 100 and "keras.src.backend" in sys.modules:
+        collect()
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["memory"] = memory("VmHWM")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    node.config.stash.setdefault(MEMORY, []).append(getattr(node, "workeroutput", {}).get("memory", 0))
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    most = config.stash.get(MEMORY, [memory("VmHWM")])
+    terminalreporter.write_line(f"memory of the processes, at most: {', '.join(map(str, most))} MB")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def freed_memory():
+    """Models and compiled functions of a module of tests are gone before the next: a process stays below 2 GB."""
+    yield
+    keras = sys.modules.get("keras")
+    if keras is not None and "keras.src.backend" in sys.modules:
+        keras.backend.clear_session(free_memory=False)  # else it collects garbage, too
+        collect()
+        gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,9 +1,14 @@
 """A real race of small models, and what happens to those that cannot run."""
 
+import dataclasses
+import io
+import json
+
 import numpy as np
 import pytest
 
 from seqtasks.bench import race as racing
+from seqtasks.bench import worker
 from seqtasks.bench.contenders import NAMES, is_installed
 from seqtasks.bench.race import BenchError, Race, race
 from seqtasks.bench.shapes import Shape
@@ -11,6 +16,7 @@ from seqtasks.bench.shapes import Shape
 SMALL = Shape(units=8, batch=4, time=6, features=3, layers=2, bidirectional=True, lengths=(6, 4), vocabulary=9)
 
 
+@pytest.mark.slow
 def test_a_race_and_who_cannot_run_is_named(monkeypatch):
     monkeypatch.setenv("PYTHONWARNINGS", "ignore")
     said = []
@@ -24,6 +30,25 @@ def test_a_race_and_who_cannot_run_is_named(monkeypatch):
     assert said[-1] == "round 3 of 3" and "loop: warming up" in said
     low, middle, high = found.ratio("loop", "stock")
     assert 0 < low <= middle <= high and found.ratio("stock", "stock") == (1, 1, 1)
+
+
+@pytest.mark.parametrize("name", ["loop", "stock"])
+def test_a_worker_answers_each_line(name, monkeypatch):
+    answers = io.StringIO()
+    monkeypatch.setattr("sys.stdin", io.StringIO("0\n0.01\n"))
+    monkeypatch.setattr("sys.stdout", answers)
+    worker.main(name, json.dumps(dataclasses.asdict(SMALL)))
+    ready, *timed = map(json.loads, answers.getvalue().splitlines())
+    assert ready == {"ready": name} and len(timed) == 2
+    for answer in timed:
+        assert 0 < answer["seconds"] <= answer["turn"] and 2**26 < answer["memory"] < 2**34
+    assert timed[1]["turn"] >= 0.01
+
+
+def test_a_worker_is_a_process_of_its_own():
+    with racing._worker("peak", SMALL, 1) as process:
+        assert racing._ask(process, 0)["seconds"] > 0 and process.poll() is None
+    assert process.wait() != 0  # killed at the end
 
 
 def test_nobody_can_run(monkeypatch):

@@ -28,11 +28,13 @@ FORMS = [
 ]
 
 
+@pytest.mark.each_cell
 @pytest.mark.parametrize("name", BUNDLED)
 def test_the_contract(name):
     check_cell(name, oracle=ORACLES.get(name))  # a cell without one fails `test_every_cell_has_a_second_opinion`
 
 
+@pytest.mark.each_cell
 @pytest.mark.parametrize(("name", "options"), FORMS)
 def test_the_contract_in_other_forms(name, options):
     parameters = inspect.signature(ORACLES[name]).parameters

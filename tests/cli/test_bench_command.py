@@ -1,5 +1,6 @@
 """`seqtasks bench` as people type it."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,11 @@ def test_words_that_make_none(words, told):
         bench_command.shape_of(words)
 
 
-def test_the_command(cli, tmp_path):
+def test_the_command(cli, tmp_path, monkeypatch):
+    # Processes of contenders are those of tests/bench/test_race.py.
+    monkeypatch.setattr("seqtasks.bench.race._worker", lambda name, shape, threads: nullcontext(name))
+    answer = {"seconds": 0.5, "turn": 1.0, "memory": 2**28}
+    monkeypatch.setattr("seqtasks.bench.race._ask", lambda worker, turn: answer)
     words = ["units=8", "batch=4", "time=6", "--contenders", "loop,stock", "--seconds", "0", "--threads", "1"]
     files = ["--markdown", tmp_path / "t.md", "--picture", tmp_path / "b.png"]
     code, out, err = cli("bench", *words, *files, "--quiet")

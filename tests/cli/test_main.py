@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-SMALL = ("data.source=builtin", "train.epochs=1", "data.limit=60", "encoder.units=4")
+SMALL = ("data.source=builtin", "train.epochs=1", "data.limit=60", "encoder.units=4", "options.augment=false")
 
 
 def errors(err: str) -> list[str]:

@@ -163,7 +163,7 @@ def test_text_in_a_locale_that_is_not_utf8() -> None:
 
 
 def test_tasks_of_pictures_take_paths_as_words(base: Path, tmp_path: Path) -> None:
-    run = make(base / "runs", "mnist_rows", "data.source=builtin", "data.limit=40")
+    run = make(base / "runs", "mnist_rows", "data.source=builtin", "data.limit=40", "options.augment=false")
     with pytest.raises(ConfigError, match=r"task mnist_rows reads no texts and takes paths as words"):
         predict(run, Request(file="in.txt"))
     for name in ("p" * 300 + ".png", "a\0.png"):

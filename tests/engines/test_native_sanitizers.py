@@ -38,7 +38,7 @@ RUN = textwrap.dedent(
     rng = np.random.default_rng(0)
     for name in ("avx512", "avx2", "portable"):
         if library.choose(name):
-            for trial in range(36):
+            for trial in range(int(sys.argv[2])):
                 library.threads = lambda: 1 + trial % 4
                 pairs = [drawn(rng, trial % 6) for _ in range(1 + trial % 2)]
                 loops, wanted = map(list, zip(*pairs))
@@ -60,8 +60,9 @@ RUN = textwrap.dedent(
 
 @pytest.mark.skipif(COMPILER is None or sys.platform != "linux", reason="needs a C compiler of Linux")
 @pytest.mark.skipif(library.library() is None, reason="the loop in C was not built")
+@pytest.mark.parametrize("trials", [12, pytest.param(36, marks=pytest.mark.slow)])  # 12: all kinds of loops once
 @pytest.mark.parametrize(("sanitizer", "runtime"), [("address,undefined", "libasan.so"), ("thread", "libtsan.so")])
-def test_nothing_is_found(sanitizer, runtime, tmp_path):
+def test_nothing_is_found(sanitizer, runtime, trials, tmp_path):
     built = tmp_path / "kernel.so"
     command = [COMPILER, *FLAGS, f"-fsanitize={sanitizer}", str(SOURCE), "-o", str(built)]
     made = subprocess.run(command, capture_output=True, text=True)
@@ -76,7 +77,11 @@ def test_nothing_is_found(sanitizer, runtime, tmp_path):
         "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), str(SOURCE.parents[3])]),
     }
     ran = subprocess.run(
-        [sys.executable, "-c", RUN, str(built)], capture_output=True, text=True, env=environment, timeout=300
+        [sys.executable, "-c", RUN, str(built), str(trials)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=300,
     )
     assert ran.stdout.strip().endswith("finished"), ran.stderr[-3000:]
     assert "Sanitizer" not in ran.stderr and "runtime error" not in ran.stderr, ran.stderr[-3000:]

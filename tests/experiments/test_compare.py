@@ -209,8 +209,10 @@ def test_an_error_of_our_own_ends_the_children(tmp_path: Path) -> None:
 
 
 PARENT = """
-import sys
+import signal, sys
 from pathlib import Path
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 from seqtasks.experiments.compare import run_grid
 from seqtasks.core.errors import Interrupted
 from tests.experiments.test_compare import execute

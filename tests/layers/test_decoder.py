@@ -97,14 +97,19 @@ def test_the_bridge_is_a_tanh_of_all_states():
         np.testing.assert_allclose(state, np.tanh(joined @ kernel + bias), atol=1e-5)
 
 
-@pytest.mark.parametrize(("attention", "feeding"), KINDS)
-def test_trains_saves_and_drops_only_in_training(attention, feeding, tmp_path):
+# XLA takes seconds to compile a decoder; the smallest one is always compiled.
+@pytest.mark.parametrize(
+    ("attention", "feeding", "jit"),
+    [("none", False, True)] + [(*kind, False) for kind in KINDS]
+    + [pytest.param(*kind, True, marks=pytest.mark.slow) for kind in KINDS if kind != ("none", False)],
+)  # fmt: skip
+def test_trains_saves_and_drops_only_in_training(attention, feeding, jit, tmp_path):
     source, x = keras.Input((None, 6)), keras.Input((None, 3))
     memory, finals = Encoder(EncoderConfig(cell="gru", units=4))(source)
     decoder = Decoder(dataclasses.replace(CONFIG, dropout=0.5), attention, feeding)
     outputs, _, _ = decoder(x, begin(decoder, finals), memory)
     model = keras.Model([source, x], outputs)
-    model.compile("adam", "mse")
+    model.compile("adam", "mse", jit_compile=jit)
     before = numpy(model([SOURCE, X]))
     model.fit([SOURCE, X], np.zeros((2, 4, 7), "float32"), epochs=2, verbose=0)
     after = numpy(model([SOURCE, X]))

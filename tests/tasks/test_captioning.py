@@ -16,6 +16,8 @@ from tests.data.image.test_captions import folder_of
 
 from ..helpers import predict
 
+pytestmark = pytest.mark.pictures  # looked at in the run folders
+
 QUIET = Reporter(quiet=True)
 SMALL = ["encoder.units=24", "options.embedding_dim=24", "options.filters=[8,16]", "options.dropout=0"]
 

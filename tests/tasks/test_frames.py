@@ -16,6 +16,8 @@ from seqtasks.training.baselines import run_baselines
 
 from ..helpers import predict
 
+pytestmark = pytest.mark.pictures  # looked at in the run folders
+
 QUIET = Reporter(quiet=True)
 SMALL = ["encoder.cell=gru", "encoder.units=24", "options.canvas=8", "options.min_length=3", "options.max_length=6",
          "options.noise=0", "options.examples=300", "data.limit=300", "options.filters=[8]", "options.frame_dim=32",

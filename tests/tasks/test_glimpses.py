@@ -17,6 +17,8 @@ from seqtasks.training.baselines import run_baselines
 
 from ..helpers import predict
 
+pytestmark = pytest.mark.pictures  # looked at in the run folders
+
 QUIET = Reporter(quiet=True)
 SMALL = ["encoder.cell=gru", "encoder.units=24", "options.canvas=10", "options.glimpses=3", "options.glimpse_size=4",
          "options.scales=2", "options.hidden=16", "train.batch_size=25"]  # fmt: skip

@@ -32,11 +32,11 @@ def loaded(name: str):
     return task, resolution.load(task, config, Reporter(quiet=True))
 
 
-def trains(name: str, cell: str) -> None:
+def trains(name: str, cell: str, jit: bool) -> None:
     task, splits = loaded(name)
     config = resolve(name, type(task).Options, [*SMALL, f"encoder.cell={cell}"])
     model, encoder = train.build(task, config)
-    model.compile("sgd", task.loss(), weighted_metrics=task.metrics())
+    model.compile("sgd", task.loss(), weighted_metrics=task.metrics(), jit_compile=jit)
     watched = encoder.trainable_weights or model.trainable_weights  # an echo state network trains its readout only
     before = [keras.ops.convert_to_numpy(weight).copy() for weight in watched]
     loss = model.train_on_batch(*task.batches(splits.train, 4, shuffle=True)[0], return_dict=True)["loss"]
@@ -48,10 +48,10 @@ def trains(name: str, cell: str) -> None:
 
 @pytest.mark.parametrize(("task", "cell"), SAMPLE)
 def test_a_sample(task: str, cell: str) -> None:
-    trains(task, cell)
+    trains(task, cell, jit=False)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("task", "cell"), PAIRS)
 def test_all(task: str, cell: str) -> None:
-    trains(task, cell)
+    trains(task, cell, jit=True)

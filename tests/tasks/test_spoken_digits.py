@@ -16,6 +16,8 @@ from seqtasks.training.baselines import run_baselines
 
 from ..helpers import predict
 
+pytestmark = pytest.mark.pictures  # looked at in the run folders
+
 QUIET = Reporter(quiet=True)
 SMALL = ["encoder.units=24", "options.bands=20", "train.epochs=5", "train.learning_rate=0.01"]
 

@@ -20,6 +20,8 @@ from seqtasks.training.baselines import run_baselines
 
 from ..helpers import predict
 
+pytestmark = pytest.mark.pictures  # looked at in the run folders
+
 QUIET = Reporter(quiet=True)
 SMALL = ["data.source=builtin", "encoder.units=24", "encoder.dropout=0", "options.bands=20", "options.max_length=2",
          "options.tests=40", "options.time_masks=0", "options.band_masks=0", "train.learning_rate=0.01",

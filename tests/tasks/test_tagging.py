@@ -15,6 +15,8 @@ from seqtasks.training.baselines import run_baselines
 
 from ..helpers import predict
 
+pytestmark = pytest.mark.pictures  # looked at in the run folders
+
 QUIET = Reporter(quiet=True)
 SMALL = ["encoder.units=16", "options.embedding_dim=16", "options.characters=rnn", "options.character_units=8",
          "train.batch_size=8", "options.word_dropout=0.25", "options.dropout=0.3", "encoder.dropout=0.3"]  # fmt: skip

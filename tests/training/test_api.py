@@ -9,7 +9,9 @@ import pytest
 import seqtasks
 from seqtasks.core.errors import ConfigError, RunError, UnknownNameError
 
-SMALL = ["data.source=builtin", "encoder.units=8", "train.epochs=2"]
+pytestmark = pytest.mark.pictures  # looked at in the run folders
+
+SMALL = ["data.source=builtin", "encoder.units=8", "train.epochs=2", "options.augment=false"]
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +54,11 @@ def test_predictions_take_options_of_the_command(made, tmp_path):
 
 
 def test_compare_gives_a_table(tmp_path):
-    table = seqtasks.compare("mnist_rows", *SMALL, runs=tmp_path, baseline=False, seed=[0, 1])
+    small = [*SMALL, "data.limit=60"]
+    rows = [seqtasks.run("mnist_rows", *small, runs=tmp_path, quiet=True, seed=seed).row for seed in (0, 1)]
+    table = seqtasks.compare("mnist_rows", *small, runs=tmp_path, baseline=False, seed=[0, 1])  # skips what is finished
     frame = table.to_frame()
+    assert {path.parent.name for path in tmp_path.glob("*/result.json")} == {row.run for row in rows}
     assert isinstance(frame, pd.DataFrame) and frame.loc[0, "seeds"] == [0, 1] and frame.loc[0, "n"] == 2
     assert "<table>" in table._repr_html_() and "accuracy % ↑" in str(table)
 

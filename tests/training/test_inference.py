@@ -22,6 +22,7 @@ from seqtasks.training import inference, resolution, saved_model, train
 from ..helpers import predict
 
 QUIET = Reporter(quiet=True)
+SHORT = ["data.source=builtin", "data.limit=40", "train.epochs=1", "encoder.units=4", "options.augment=false"]
 
 
 @pytest.mark.parametrize(
@@ -46,9 +47,7 @@ def test_an_option_needs_a_value() -> None:
 
 def test_what_is_not_there_or_not_finished(tmp_path: Path) -> None:
     task = load_task("mnist_rows")
-    config = resolve(
-        "mnist_rows", task.Options, ["data.source=builtin", "data.limit=40", "train.epochs=1", "encoder.units=4"]
-    )
+    config = resolve("mnist_rows", task.Options, SHORT)
     row, _ = train.run(config, task, tmp_path, QUIET)
     folder = run_folder.open_run(tmp_path / row.run)
     assert inference.resume(folder, QUIET) == (row, True)
@@ -72,9 +71,7 @@ def test_what_is_not_there_or_not_finished(tmp_path: Path) -> None:
 
 def test_evaluate_refuses_other_data(tmp_path: Path) -> None:
     task = load_task("mnist_rows")
-    config = resolve(
-        "mnist_rows", task.Options, ["data.source=builtin", "data.limit=40", "train.epochs=1", "encoder.units=4"]
-    )
+    config = resolve("mnist_rows", task.Options, SHORT)
     row, _ = train.run(config, task, tmp_path, QUIET)
     path = tmp_path / row.run / "result.json"
     path.write_text(path.read_text(encoding="utf-8").replace(row.fingerprint, "0" * 16), encoding="utf-8")
@@ -84,7 +81,7 @@ def test_evaluate_refuses_other_data(tmp_path: Path) -> None:
 
 def test_an_ensemble_is_the_mean_of_probabilities(tmp_path: Path) -> None:
     task = load_task("mnist_rows")
-    small = ["data.source=builtin", "data.limit=300", "train.epochs=2", "encoder.units=8"]
+    small = [*SHORT, "data.limit=300", "train.epochs=2", "encoder.units=8"]
     configs = [resolve("mnist_rows", task.Options, [*small, f"seed={seed}"]) for seed in range(3)]
     rows = [train.run(config, task, tmp_path, QUIET)[0] for config in configs]
     opened = [run_folder.open_run(tmp_path / row.run) for row in rows]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import signal
 from pathlib import Path
 
 import keras
@@ -19,7 +20,9 @@ from seqtasks.training import resolution, train
 from seqtasks.training.signals import StopRequest
 
 QUIET = Reporter(quiet=True)
-SMALL = ["data.source=builtin", "data.limit=300", "encoder.units=8", "train.epochs=3", "train.batch_size=16"]
+SMALL = ["data.source=builtin", "data.limit=300", "encoder.units=8", "train.epochs=3", "train.batch_size=16",
+         "options.augment=false"]  # fmt: skip
+RANDOM = "options.augment=true"  # images drawn at random in the training step
 
 
 def go(folder: Path, *overrides: str, force: bool = False) -> results.Row:
@@ -30,11 +33,12 @@ def go(folder: Path, *overrides: str, force: bool = False) -> results.Row:
 
 
 def test_same_seed_same_numbers_other_seed_others(tmp_path: Path) -> None:
-    first = go(tmp_path / "a")
-    assert go(tmp_path / "b").scores == first.scores
-    assert go(tmp_path / "c", "seed=1").scores != first.scores
+    first = go(tmp_path / "a", RANDOM)
+    assert go(tmp_path / "b", RANDOM).scores == first.scores
+    assert go(tmp_path / "c", RANDOM, "seed=1").scores != first.scores
 
 
+@pytest.mark.pictures
 def test_the_folder_holds_what_the_documentation_says(tmp_path: Path) -> None:
     row = go(tmp_path)
     folder = tmp_path / row.run
@@ -50,6 +54,7 @@ def test_the_folder_holds_what_the_documentation_says(tmp_path: Path) -> None:
     assert row.encoder_params == 4 * 8 * (8 + 8 + 1)
 
 
+@pytest.mark.pictures
 def test_a_picture_that_fails_loses_no_result(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     class Broken(load_task("mnist_rows")):  # type: ignore[misc]
         def plots(self, model, batches):
@@ -132,9 +137,9 @@ def test_jit_gives_the_same_numbers(tmp_path: Path) -> None:
 
 
 def test_several_steps_in_one_call_give_the_same_numbers(tmp_path: Path) -> None:
-    one = go(tmp_path, "train.steps_per_execution=1")
+    one = go(tmp_path, RANDOM, "train.steps_per_execution=1")
     for count in (4, 1000):  # neither divides the steps of an epoch
-        several = go(tmp_path / str(count), f"train.steps_per_execution={count}")
+        several = go(tmp_path / str(count), RANDOM, f"train.steps_per_execution={count}")
         assert several.scores == one.scores, count
         assert several.epochs == one.epochs
 
@@ -152,11 +157,19 @@ def test_a_run_stopped_after_several_steps_goes_on(
 ) -> None:
     whole = go(tmp_path / "whole", "train.steps_per_execution=4")  # four calls an epoch
     calls = iter(range(100))
-    asked = property(lambda self: next(calls) == call, lambda self, value: None)
+
+    def received(self: StopRequest) -> bool:
+        if next(calls) == call:
+            signal.raise_signal(signal.SIGINT)  # Ctrl-C
+        return vars(self).get("pressed", False)
+
+    asked = property(received, lambda self, value: vars(self).update(pressed=value))
     with monkeypatch.context() as patch:
         patch.setattr(StopRequest, "received", asked, raising=False)
         with pytest.raises(Interrupted, match=f"stopped {where} and saved; continue with: seqtasks resume"):
             go(tmp_path / "broken", "train.steps_per_execution=4", "train.checkpoint_seconds=1e-9")
+    (folder,) = (tmp_path / "broken").iterdir()
+    assert run_folder.open_run(folder).status() == "interrupted"
     again = go(tmp_path / "broken", "train.steps_per_execution=4")
     assert (again.scores, again.epochs) == (whole.scores, whole.epochs)
 

@@ -16,7 +16,7 @@ from seqtasks.training import inference, prerequisite, resolution, saved_model, 
 
 QUIET = Reporter(quiet=True)
 SMALL = ["data.source=builtin", "encoder.units=8", "encoder.bidirectional=false", "options.embedding_dim=8",
-         "options.pretrain_epochs=1", "train.epochs=1"]  # fmt: skip
+         "options.pretrain_epochs=1", "train.epochs=1", "options.adversarial=0"]  # fmt: skip
 
 
 def configured(*more):

@@ -72,11 +72,11 @@ class CharacterWords(keras.layers.Layer):
         """Computes the word vectors.
 
         Args:
-            characters: Character numbers, `(words, characters)`, 0 at padding.
+            characters: Character numbers, `(batch, characters)`, 0 at padding; one word per row.
             training: Whether the layer runs in training mode.
 
         Returns:
-            Word vectors, `(words, output_size)`; zeros for a word of padding only.
+            Word vectors, `(batch, output_size)`; zeros for a word of padding only.
         """
         mask = ops.not_equal(characters, 0)
         x = self.embedding(characters)

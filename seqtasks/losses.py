@@ -1,4 +1,4 @@
-"""Losses that Keras does not have."""
+"""Losses for sequence tasks that Keras does not have."""
 
 from seqtasks.layers.losses import SmoothedCrossentropy, TagLoss, TokenLoss
 

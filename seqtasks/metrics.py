@@ -1,4 +1,4 @@
-"""Metrics that Keras does not have."""
+"""Metrics for sequence tasks that Keras does not have, over a whole split."""
 
 from seqtasks.layers.metrics import Nats, Perplexity, TagAccuracy, TargetPerplexity
 

@@ -1,4 +1,4 @@
-"""Keras layers for sequences; each takes its mask as an argument or reads Keras's implicit one."""
+"""Keras layers for sequences; masks are arguments or Keras's implicit masks."""
 
 import lazy_loader
 

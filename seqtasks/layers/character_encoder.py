@@ -1,4 +1,4 @@
-"""Word embeddings from characters, by a recurrent or convolutional network."""
+"""Character encoder: word vectors computed from the characters of each word."""
 
 from __future__ import annotations
 
@@ -14,17 +14,28 @@ from seqtasks.layers.pooling import Pooling
 
 @keras.saving.register_keras_serializable("seqtasks")
 class CharacterWords(keras.layers.Layer):
-    """Reads each word character by character, by a recurrent network in both directions or by a convolution.
+    """Computes a vector for each word from its characters, by a bidirectional RNN or a CNN.
+
+    Masks: character number 0 is padding and has no effect. The layer reads the mask from the numbers,
+    not from Keras. It keeps no state between words.
 
     References: Ling et al. 2015, https://arxiv.org/abs/1508.02096 (rnn); Ma & Hovy 2016,
     https://arxiv.org/abs/1603.01354 (cnn)
 
     Args:
-        size: how many characters there are; number 0 is padding.
-        units: of each direction; the vector of a word has twice as many.
-        width: of the embedding of a character.
-        how: `"rnn"`: the two last states; `"cnn"`: the maxima of convolutions over three characters.
-        cell: of the recurrent network, a name from `seqtasks list cells`.
+        size: Number of different characters, including number 0, the padding.
+        units: Number of units of each direction; a word vector is twice as wide.
+        width: Width of the character embedding.
+        how: `"rnn"`: the last outputs of both directions, concatenated; `"cnn"`: the maximum over time
+            of convolutions over three characters.
+        cell: Name of the recurrent cell, one of `seqtasks list cells`; unused by `"cnn"`.
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks.layers import CharacterWords
+        >>> words = np.array([[3, 1, 2, 0], [4, 0, 0, 0]])  # two words, padded to four characters
+        >>> tuple(CharacterWords(size=5, units=6, how="cnn")(words).shape)
+        (2, 12)
     """
 
     def __init__(
@@ -48,7 +59,7 @@ class CharacterWords(keras.layers.Layer):
 
     @property
     def output_size(self) -> int:
-        """Width of the vector of a word."""
+        """Width of a word vector."""
         return int(self.reader.output_size) if self.how == "rnn" else 2 * self.units
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -58,12 +69,20 @@ class CharacterWords(keras.layers.Layer):
             self.pooling.build((*input_shape, 2 * self.units))
 
     def call(self, characters: Any, training: bool = False) -> Any:
-        """Vectors (words, size) of characters (words, length), zero at padding."""
+        """Computes the word vectors.
+
+        Args:
+            characters: Character numbers, `(batch, characters)`, 0 at padding; one word per row.
+            training: Whether the layer runs in training mode.
+
+        Returns:
+            Word vectors, `(batch, output_size)`; zeros for a word of padding only.
+        """
         mask = ops.not_equal(characters, 0)
         x = self.embedding(characters)
         if self.how == "rnn":
             return self.reader(x, mask=mask, return_sequences=False, training=training)[0]
-        # A convolution sees beyond the ends of a word: there must be nothing.
+        # A convolution reads beyond the end of a word, so embeddings at padding must be zero.
         return self.pooling(self.reader(x * ops.cast(mask, x.dtype)[..., None]), mask=mask)
 
     def compute_output_spec(self, characters: Any, training: bool = False) -> Any:

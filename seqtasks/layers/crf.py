@@ -1,4 +1,4 @@
-"""Linear-chain conditional random field."""
+"""Linear-chain conditional random field (CRF)."""
 
 from __future__ import annotations
 
@@ -11,31 +11,46 @@ from keras import ops
 from seqtasks.engines.backend.scan import scan
 from seqtasks.layers.implicit_mask import MaskedLayer
 
-NEVER = -1e9  # the score of what is forbidden; with -inf gradients were no numbers
+NEVER = -1e9  # score of a disallowed transition; -inf would give NaN gradients
 
 
 @keras.saving.register_keras_serializable("seqtasks")
 class CRF(MaskedLayer):
-    r"""p(y | e) = exp(s(y, e)) / Σ exp(s(y', e)) over all sequences of tags y'.
+    r"""Linear-chain conditional random field: a distribution over tag sequences.
 
     .. math::
-        s(y, e) = b_{y_1} + \sum_t e_{t, y_t} + \sum_t A_{y_{t-1}, y_t} + c_{y_T}
+        p(y | e) &= \exp(s(y, e)) / \sum_{y'} \exp(s(y', e)) \\
+        s(y, e) &= b_{y_1} + \sum_t e_{t, y_t} + \sum_t A_{y_{t-1}, y_t} + c_{y_T}
 
-    Masked steps count as absent, wherever they are. Sums run in float32, or in float64 if
-    the emissions are, whatever the layer's dtype.
+    with emissions e and learned transition scores A, start scores b and end scores c.
+
+    Masks: masked steps are skipped, wherever they are; the tags on either side of them are neighbours.
+    Sums run in float32, or in float64 if the emissions have that dtype, whatever the layer's dtype.
 
     Reference: Lafferty, McCallum & Pereira 2001, https://repository.upenn.edu/cis_papers/159/
 
     Args:
-        tags: how many there are.
-        allowed: (tags, tags), false where the second may not follow the first; None: all may.
-        starts: (tags,), false for those that begin no sequence.
-        ends: (tags,), false for those that end none.
-        constrain_training: forbid them in the loss and the marginals too, not only in decoding;
-            the loss of forbidden targets is about 1e9 for each step that is.
+        tags: Number of tags.
+        allowed: Matrix `(tags, tags)`, false where the column's tag may not follow the row's tag;
+            None: all transitions are allowed.
+        starts: Flags `(tags,)`, false for tags that may not begin a sequence; None: all may.
+        ends: Flags `(tags,)`, false for tags that may not end a sequence; None: all may.
+        constrain_training: Apply these constraints in the loss and the marginals too, not only in decoding.
+            The loss of targets that break them then grows by about 1e9 for each violation.
 
     Raises:
-        ValueError: what is allowed is not told for each of the tags; emissions of another width.
+        ValueError: `allowed`, `starts` or `ends` does not have one entry for each tag, or the emissions
+            have another width than `tags`.
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks.layers import CRF
+        >>> crf = CRF(2)
+        >>> emissions = np.array([[[1, 0], [0, 2], [3, 0]]], "float32")
+        >>> np.asarray(crf(emissions)).tolist()  # the best tags
+        [[0, 1, 0]]
+        >>> tuple(crf(emissions, targets=np.array([[0, 1, 1]])).shape)  # the loss of each row
+        (1,)
     """
 
     def __init__(
@@ -56,29 +71,34 @@ class CRF(MaskedLayer):
         for name, flags in (("allowed", self.allowed), ("starts", self.starts), ("ends", self.ends)):
             rows = [flags, *(flags if name == "allowed" else [])] if flags is not None else []
             if any(len(row) != tags for row in rows):
-                raise ValueError(f"{name} does not fit {tags} tags: one entry for each is needed")
+                raise ValueError(
+                    f"{name} does not fit {tags} tags; allowed: one entry for each tag; change {name} or tags"
+                )
 
     def build(self, input_shape: Sequence[int | None] | None = None) -> None:
         if input_shape is not None and input_shape[-1] != self.tags:
-            raise ValueError(f"emissions are {input_shape[-1]} wide; one for each of {self.tags} tags is needed")
-        # Not autocast: in half precision they would be rounded before they are summed.
+            raise ValueError(
+                f"emissions are {input_shape[-1]} wide; allowed: one for each of {self.tags} tags; project them to "
+                f"{self.tags}"
+            )
+        # No autocast: half precision would round the weights before they are summed.
         self.transitions = self.add_weight((self.tags, self.tags), "zeros", name="transitions", autocast=False)
         self.start = self.add_weight((self.tags,), "zeros", name="start", autocast=False)
         self.end = self.add_weight((self.tags,), "zeros", name="end", autocast=False)
         self.built = True
 
     def call(self, emissions: Any, targets: Any = None, mask: Any = None) -> Any:
-        """Tags, or the loss of given ones.
+        """Returns the best tags, or the loss of given target tags.
 
         Args:
-            emissions: (batch, time, tags).
-            targets: (batch, time), tag numbers; whatever at masked steps.
-            mask: (batch, time), true at real steps; None: the mask that the emissions carry,
-                else all are real.
+            emissions: Scores of the tags at each step, `(batch, time, tags)`.
+            targets: Target tag numbers, `(batch, time)`, any value at masked steps; None: decode.
+            mask: `(batch, time)`, true at valid steps; None: the implicit mask of the emissions, or else all
+                steps are valid.
 
         Returns:
-            The best tags (batch, time), 0 at masked steps; with targets their negative
-            log-likelihood (batch,), 0 for a row without a real step.
+            Without targets the best tags, `(batch, time)`, 0 at masked steps. With targets their negative
+            log-likelihood, `(batch,)`, 0 for a row without a valid step.
         """
         if targets is None:
             return self.decode(emissions, mask)[0]
@@ -94,100 +114,144 @@ class CRF(MaskedLayer):
         return self._forward(emissions, mask, None)[1]
 
     def score(self, emissions: Any, targets: Any, mask: Any = None) -> Any:
-        """s of given tags, (batch,)."""
-        e, real = self._real(emissions, mask)
-        targets = ops.where(real, ops.cast(targets, "int32"), 0)  # padding may be -1, which is no tag
+        """Returns the score s of target tags.
+
+        Args:
+            emissions: `(batch, time, tags)`.
+            targets: Tag numbers, `(batch, time)`.
+            mask: `(batch, time)`, true at valid steps; None: all are.
+
+        Returns:
+            Scores, `(batch,)`.
+        """
+        e, valid = self._sum_inputs(emissions, mask)
+        targets = ops.where(valid, ops.cast(targets, "int32"), 0)  # padding may be -1, which is not a tag
         matrix, start, end = self._weights(e.dtype, self.constrain_training)
-        # Real steps first, in their order: then the tag before is the one to the left.
+        # Sort valid steps first, in their order, so that the previous tag is always the left neighbour.
         steps = ops.shape(e)[1]
-        order = ops.argsort(ops.arange(steps)[None] + ops.where(real, 0, steps), axis=1)
-        y, kept = ops.take_along_axis(targets, order, 1), ops.cast(ops.take_along_axis(real, order, 1), e.dtype)
+        order = ops.argsort(ops.arange(steps)[None] + ops.where(valid, 0, steps), axis=1)
+        y, valid_sorted = (
+            ops.take_along_axis(targets, order, 1),
+            ops.cast(ops.take_along_axis(valid, order, 1), e.dtype),
+        )
         chosen = ops.squeeze(ops.take_along_axis(e, targets[..., None], 2), -1)
-        moves = ops.take(ops.reshape(matrix, (-1,)), y[:, :-1] * self.tags + y[:, 1:])
-        last = ops.equal(ops.arange(steps)[None] + 1, ops.sum(ops.cast(real, "int32"), 1, keepdims=True))
+        transition_scores = ops.take(ops.reshape(matrix, (-1,)), y[:, :-1] * self.tags + y[:, 1:])
+        last = ops.equal(ops.arange(steps)[None] + 1, ops.sum(ops.cast(valid, "int32"), 1, keepdims=True))
         return (
-            ops.sum(ops.where(real, chosen, 0.0), 1)
-            + ops.sum(moves * kept[:, 1:], 1)
-            + ops.sum(ops.take(start, y[:, :1]) * kept[:, :1], 1)
+            ops.sum(ops.where(valid, chosen, 0.0), 1)
+            + ops.sum(transition_scores * valid_sorted[:, 1:], 1)
+            + ops.sum(ops.take(start, y[:, :1]) * valid_sorted[:, :1], 1)
             + ops.sum(ops.where(last, ops.take(end, y), 0.0), 1)
         )
 
     def decode(self, emissions: Any, mask: Any = None) -> tuple[Any, Any]:
-        """The best tags (batch, time), 0 at masked steps, and their score (batch,)."""
-        e, real = self._real(emissions, mask)
+        """Finds the best tags by the Viterbi algorithm.
+
+        Args:
+            emissions: `(batch, time, tags)`.
+            mask: `(batch, time)`, true at valid steps; None: all are.
+
+        Returns:
+            Tag numbers, `(batch, time)`, 0 at masked steps, and their score, `(batch,)`.
+        """
+        e, valid = self._sum_inputs(emissions, mask)
         matrix, start, end = self._weights(e.dtype, True)
-        same = ops.cast(ops.arange(self.tags), e.dtype)
+        identity = ops.cast(ops.arange(self.tags), e.dtype)
 
         def step(carry: tuple[Any, ...], x: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
-            best, begun = carry
-            now, here = x
-            ways = best[:, :, None] + matrix
-            new = ops.where(begun > 0, ops.max(ways, 1), start) + now
-            came = ops.where(here * begun > 0, ops.cast(ops.argmax(ways, 1), e.dtype), same)
-            return (ops.where(here > 0, new, best), ops.maximum(begun, here)), came
+            best, started = carry
+            emission, step_valid = x
+            candidates = best[:, :, None] + matrix
+            new = ops.where(started > 0, ops.max(candidates, 1), start) + emission
+            backpointers = ops.where(step_valid * started > 0, ops.cast(ops.argmax(candidates, 1), e.dtype), identity)
+            return (ops.where(step_valid > 0, new, best), ops.maximum(started, step_valid)), backpointers
 
-        (best, begun), came = scan(step, self._nothing(e), self._steps(e, real), False, self.tags)
+        (best, started), backpointers = scan(step, self._nothing(e), self._steps(e, valid), False, self.tags)
         final = best + end
-        score = ops.where(begun[:, 0] > 0, ops.max(final, 1), 0.0)
+        score = ops.where(started[:, 0] > 0, ops.max(final, 1), 0.0)
 
         def back(carry: tuple[Any, ...], x: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
             (tag,) = carry
             return (ops.take_along_axis(x[0], ops.cast(tag, "int32"), 1),), tag
 
         last = ops.cast(ops.argmax(final, 1), e.dtype)[:, None]
-        _, tags = scan(back, (last,), (came,), True, 1)
-        return ops.where(real, ops.cast(ops.transpose(tags[..., 0]), "int32"), 0), score
+        _, tags = scan(back, (last,), (backpointers,), True, 1)
+        return ops.where(valid, ops.cast(ops.transpose(tags[..., 0]), "int32"), 0), score
 
     def marginals(self, emissions: Any, mask: Any = None) -> Any:
-        """The probability of each tag at each step, (batch, time, tags), zeros at masked steps."""
+        """Returns the probability of each tag at each step, by the forward-backward algorithm.
+
+        Args:
+            emissions: `(batch, time, tags)`.
+            mask: `(batch, time)`, true at valid steps; None: all are.
+
+        Returns:
+            Probabilities, `(batch, time, tags)`, zeros at masked steps.
+        """
         alphas, _ = self._forward(emissions, mask, self.tags)
-        e, real = self._real(emissions, mask)
+        e, valid = self._sum_inputs(emissions, mask)
         matrix, _, end = self._weights(e.dtype, self.constrain_training)
 
         def step(carry: tuple[Any, ...], x: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
             (beta,) = carry
-            now, here = x
-            before = ops.logsumexp(matrix + (now + beta)[:, None, :], axis=2)
-            return (ops.where(here > 0, before, beta),), beta
+            emission, step_valid = x
+            before = ops.logsumexp(matrix + (emission + beta)[:, None, :], axis=2)
+            return (ops.where(step_valid > 0, before, beta),), beta
 
         nothing, _ = self._nothing(e)
-        _, betas = scan(step, (nothing + end,), self._steps(e, real), True, self.tags)
-        # Their sum over tags is the log-partition at every step; a softmax loses nothing where both are large.
+        _, betas = scan(step, (nothing + end,), self._steps(e, valid), True, self.tags)
+        # The logsumexp of alpha + beta over tags is the log-partition at every step, so the softmax normalises
+        # without the loss of precision of subtracting two large numbers.
         shares = ops.softmax(ops.transpose(alphas + betas, (1, 0, 2)), axis=-1)
-        return ops.where(real[..., None], shares, 0.0)
+        return ops.where(valid[..., None], shares, 0.0)
 
     def _forward(self, emissions: Any, mask: Any, width: int | None) -> tuple[Any, Any]:
-        """The forward scores (time, batch, tags) where a width is given, and the log-partition (batch,)."""
-        e, real = self._real(emissions, mask)
+        """Runs the forward algorithm.
+
+        Args:
+            emissions: `(batch, time, tags)`.
+            mask: `(batch, time)`, true at valid steps; None: all are.
+            width: Number of tags, to return the forward scores; None: do not.
+
+        Returns:
+            Forward scores `(time, batch, tags)`, or None, and the log-partition `(batch,)`.
+        """
+        e, valid = self._sum_inputs(emissions, mask)
         matrix, start, end = self._weights(e.dtype, self.constrain_training)
 
         def step(carry: tuple[Any, ...], x: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
-            alpha, begun = carry
-            now, here = x
-            new = ops.where(begun > 0, ops.logsumexp(alpha[:, :, None] + matrix, axis=1), start) + now
-            alpha = ops.where(here > 0, new, alpha)
-            return (alpha, ops.maximum(begun, here)), alpha
+            alpha, started = carry
+            emission, step_valid = x
+            new = ops.where(started > 0, ops.logsumexp(alpha[:, :, None] + matrix, axis=1), start) + emission
+            alpha = ops.where(step_valid > 0, new, alpha)
+            return (alpha, ops.maximum(started, step_valid)), alpha
 
-        (alpha, begun), alphas = scan(step, self._nothing(e), self._steps(e, real), False, width)
-        return alphas, ops.where(begun[:, 0] > 0, ops.logsumexp(alpha + end, axis=1), 0.0)
+        (alpha, started), alphas = scan(step, self._nothing(e), self._steps(e, valid), False, width)
+        return alphas, ops.where(started[:, 0] > 0, ops.logsumexp(alpha + end, axis=1), 0.0)
 
-    def _real(self, emissions: Any, mask: Any) -> tuple[Any, Any]:
-        """The emissions as they are summed, and the mask, both (batch, time, …)."""
+    def _sum_inputs(self, emissions: Any, mask: Any) -> tuple[Any, Any]:
+        """Casts the emissions to the dtype of the sums and the mask to bool.
+
+        Returns:
+            Emissions, `(batch, time, tags)`, and mask, `(batch, time)`.
+        """
         e = ops.convert_to_tensor(emissions)
         e = ops.cast(e, _sums(e.dtype))
-        real = ops.ones_like(e[..., 0], dtype="bool") if mask is None else ops.cast(mask, "bool")
-        return e, real
+        valid = ops.ones_like(e[..., 0], dtype="bool") if mask is None else ops.cast(mask, "bool")
+        return e, valid
 
-    def _steps(self, e: Any, real: Any) -> tuple[Any, Any]:
-        return ops.transpose(e, (1, 0, 2)), ops.transpose(ops.cast(real, e.dtype))[..., None]
+    def _steps(self, e: Any, valid: Any) -> tuple[Any, Any]:
+        """Returns emissions and mask with the time axis first, as `scan` takes them."""
+        return ops.transpose(e, (1, 0, 2)), ops.transpose(ops.cast(valid, e.dtype))[..., None]
 
     def _nothing(self, e: Any) -> tuple[Any, Any]:
-        """The scores before any step, and whether there was one, (batch, tags) and (batch, 1)."""
+        """Initial carry of a scan: zero scores, `(batch, tags)`, and "started", `(batch, 1)`."""
         rows = ops.shape(e)[0]
         return ops.zeros((rows, self.tags), e.dtype), ops.zeros((rows, 1), e.dtype)
 
     def _weights(self, dtype: Any, constrain: bool) -> tuple[Any, Any, Any]:
-        if not self.built:  # a method may be called before the layer is
+        """Returns transition, start and end scores; `NEVER` where disallowed, if `constrain`."""
+        if not self.built:  # `decode` or `score` may be called before the layer itself
             self.build()
         weights = []
         for weight, legal in ((self.transitions, self.allowed), (self.start, self.starts), (self.end, self.ends)):
@@ -204,4 +268,5 @@ class CRF(MaskedLayer):
 
 
 def _sums(dtype: Any) -> str:
+    """Dtype in which scores of a dtype are summed."""
     return "float64" if keras.backend.standardize_dtype(dtype) == "float64" else "float32"

@@ -1,4 +1,4 @@
-"""Recurrent decoder with attention, of any registered cell."""
+"""Recurrent decoder with attention, for any registered cell."""
 
 from __future__ import annotations
 
@@ -21,27 +21,40 @@ PLAIN = EncoderConfig()
 
 @keras.saving.register_keras_serializable("seqtasks")
 class Decoder(MaskedLayer):
-    """Stacked cells with attention to a memory.
+    """Recurrent decoder: stacked cells with attention to a memory.
 
         o_t, s_t = cells(x_t, s_{t-1})        or, with input feeding, cells([x_t; y_{t-1}], s_{t-1})
         c_t = attention(o_t, memory)
         y_t = tanh(W [c_t; o_t])              without attention y_t = o_t
 
-    Without input feeding all steps of given inputs run in one call of the engine, and
-    attention in one product after it.
+    Without input feeding the whole sequence runs in one call of the engine, and attention in one
+    product after it; with input feeding the decoder runs step by step.
+
+    Masks: `mask` belongs to the memory, `x_mask` to the inputs. At masked input steps the states are
+    copied and the outputs are zero. States are an argument and a result; nothing is kept between calls.
 
     References: Luong et al. 2015, https://arxiv.org/abs/1508.04025; Sutskever et al. 2014,
     https://arxiv.org/abs/1409.3215 (no attention)
 
     Args:
-        config: Settings of the cells, whose `bidirectional` is ignored; None: given by keywords, as in `Encoder`.
+        config: Settings of the cells, without `bidirectional` and `match`, which are ignored; None: settings
+            given by keywords, as in `Encoder`.
         attention: `"additive"`, `"multiplicative"` or `"none"`.
-        feeding: input feeding. It runs step by step; of all regularisation only
-            `config.dropout` and `config.input_dropout` go with it.
-        stack: the cells themselves, an encoder of `config` that nothing else uses; None: made here.
+        feeding: Whether to use input feeding. Of all regularisation only `config.dropout` and
+            `config.input_dropout` can be combined with it.
+        stack: Encoder of `config` that runs the cells and is used by nothing else; None: a new one.
 
     Raises:
-        ConfigError: feeding without attention, or with what does not go with it.
+        ConfigError: Input feeding is combined with `attention="none"` or with other regularisation.
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks.layers import Decoder
+        >>> x, memory = np.ones((2, 3, 4), "float32"), np.ones((2, 5, 6), "float32")
+        >>> states = [[np.zeros((2, 8), "float32")]]  # one layer with one state
+        >>> outputs, weights, states = Decoder(cell="gru", units=8)(x, states, memory)
+        >>> tuple(outputs.shape), tuple(weights.shape), tuple(states[0][0].shape)
+        ((2, 3, 8), (2, 3, 5), (2, 8))
     """
 
     mask_of = "memory"
@@ -82,7 +95,7 @@ class Decoder(MaskedLayer):
 
     @property
     def state_sizes(self) -> list[list[int]]:
-        """Widths of the states that it begins with, one list for each layer, as `Bridge` gives them."""
+        """Widths of the initial states, one list for each layer, as `Bridge` takes them."""
         return [list(recurrent.cell.state_size) for recurrent in self.stack.recurrents]
 
     def call(
@@ -95,22 +108,23 @@ class Decoder(MaskedLayer):
         training: bool = False,
         x_mask: Any = None,
     ) -> tuple[Any, Any, States]:
-        """Runs over given inputs, or over one step of generation.
+        """Runs over a sequence of inputs, or over a single step in generation.
 
         Args:
-            x: (batch, time, features).
-            states: before the first step, one list for each layer; with input feeding those of
-                an earlier call end in what was written last.
-            memory: (batch, steps, width), what is attended to.
-            mask: (batch, steps), true at real steps of the memory; None: the mask that it carries, else all are.
-            keys: `attention.keys(memory)`, where it is there already.
-            training: dropout on.
-            x_mask: (batch, time), true at real steps of `x`; the others copy the states and give zeros. None: the
-                mask that `x` carries, else all are.
+            x: Inputs, `(batch, time, features)`.
+            states: Initial states, one list of `(batch, units)` for each layer. With input feeding the states
+                returned by an earlier call also hold the previous output as their last entry.
+            memory: Memory that is attended to, `(batch, steps, memory_features)`.
+            mask: Mask of the memory, `(batch, steps)`, true at valid steps; None: the implicit mask of the
+                memory, or else all steps are valid.
+            keys: Result of `attention.keys(memory)`, to avoid computing it again; None: computed here.
+            training: Whether dropout is applied.
+            x_mask: Mask of the inputs, `(batch, time)`, true at valid steps; None: the implicit mask of `x`,
+                or else all steps are valid.
 
         Returns:
-            Outputs (batch, time, units); float32 attention weights (batch, time, steps), or
-            (batch, time, 0) without attention; the states after the last step.
+            Outputs, `(batch, time, units)`; float32 attention weights, `(batch, time, steps)`, or
+            `(batch, time, 0)` without attention; the final states.
         """
         if self.attention is None:
             outputs, states = self.stack(x, mask=x_mask, initial_state=states, training=training)
@@ -126,6 +140,7 @@ class Decoder(MaskedLayer):
         return combined, weights, states
 
     def _attend(self, outputs: Any, memory: Any, mask: Any, keys: Any) -> tuple[Any, Any]:
+        """Returns outputs combined with their context vectors, and the attention weights."""
         assert self.attention is not None and self.combine is not None
         context, weights = self.attention(outputs, memory, mask=mask, keys=keys)
         return self.combine(ops.concatenate([context, outputs], axis=-1)), weights
@@ -133,10 +148,15 @@ class Decoder(MaskedLayer):
     def _feed(
         self, x: Any, states: States, memory: Any, mask: Any, keys: Any, training: bool, x_mask: Any
     ) -> tuple[Any, States]:
-        """The outputs of the cells, step by step, and the states with the fed output as the last of them."""
+        """Runs the cells step by step with input feeding.
+
+        Returns:
+            Outputs of the cells, `(batch, time, units)`, and the final states; the last of them is the
+            last combined output, which feeds the next step.
+        """
         cells = [recurrent.cell for recurrent in self.stack.recurrents]
         counts = [len(cell.states) for cell in cells]
-        if len(states) == len(cells):  # nothing was written yet
+        if len(states) == len(cells):  # first call: there is no previous output yet
             states = [*states, [ops.zeros((ops.shape(x)[0], self.output_size), dtype=self.compute_dtype)]]
         x = self.stack.drop_input(x, training=training)
         masks = self._dropout_masks(x, training)
@@ -151,22 +171,24 @@ class Decoder(MaskedLayer):
             fed, _ = self._attend(below[:, None], memory, mask, keys)
             stepped = (*new, fed[:, 0])
             if x_mask is not None:
-                stepped = tuple(ops.where(inputs[-1] > 0, s, kept) for s, kept in zip(stepped, carry, strict=True))
+                stepped = tuple(
+                    ops.where(inputs[-1] > 0, s, previous) for s, previous in zip(stepped, carry, strict=True)
+                )
                 below = ops.where(inputs[-1] > 0, below, ops.zeros_like(below))
             return stepped, below
 
         carry = tuple(ops.cast(state, self.compute_dtype) for layer in states for state in layer)
-        real = [] if x_mask is None else [ops.cast(x_mask, self.compute_dtype)[..., None]]
-        xs = [ops.swapaxes(part, 0, 1) for part in (x, *masks, *real)]
+        x_valid = [] if x_mask is None else [ops.cast(x_mask, self.compute_dtype)[..., None]]
+        xs = [ops.swapaxes(part, 0, 1) for part in (x, *masks, *x_valid)]
         carry, outputs = scan(body, carry, xs, False, self.output_size)
-        left, after = list(carry), []
+        remaining, after = list(carry), []
         for count in [*counts, 1]:
-            after.append(left[:count])
-            left = left[count:]
+            after.append(remaining[:count])
+            remaining = remaining[count:]
         return ops.swapaxes(outputs, 0, 1), after
 
     def _dropout_masks(self, x: Any, training: bool) -> list[Any]:
-        """Of the outputs of each layer, drawn before the loop: a loop of JAX cannot draw."""
+        """Draws the dropout masks of each layer's outputs before the loop: a JAX loop cannot draw."""
         if not training or not self.config.dropout:
             return []
         shape = ops.shape(x)[:2]
@@ -185,8 +207,9 @@ class Decoder(MaskedLayer):
         return outputs, weights, after
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> tuple[Any, None]:
-        """The mask that `x` carries, for the outputs; None for the weights and the states."""
-        return get_keras_mask(inputs), None  # the previous mask is the one of the memory, if that is an argument
+        """Returns the implicit mask of `x` for the outputs, and None for weights and states."""
+        # `previous_mask` is the mask of the memory if `mask` was given as an argument.
+        return get_keras_mask(inputs), None
 
     def get_config(self) -> dict[str, Any]:
         config = {"config": dataclasses.asdict(self.config), "attention": self.how, "feeding": self.feeding}
@@ -194,11 +217,15 @@ class Decoder(MaskedLayer):
 
 
 def _check(config: EncoderConfig, attention: str) -> None:
+    """Raises ConfigError if the settings cannot be combined with input feeding."""
     if attention == "none":
-        raise ConfigError("input feeding without attention has nothing to feed; choose an attention or feeding=false")
+        raise ConfigError(
+            "input feeding without attention; allowed: additive or multiplicative attention; choose one, or turn input "
+            "feeding off"
+        )
     names = ("recurrent_dropout", "variational_dropout", "weight_drop", "zoneout", "skip", "layer_norm")
     if unsupported := [name for name in names if getattr(config, name) != getattr(PLAIN, name)]:
         raise ConfigError(
-            f"input feeding runs step by step, without {', '.join(unsupported)}; leave encoder.{unsupported[0]} at "
-            f"{getattr(PLAIN, unsupported[0])}, or turn input feeding off"
+            f"input feeding with {', '.join(unsupported)}; allowed: dropout and input_dropout, as it runs step by "
+            f"step; set encoder.{unsupported[0]}={getattr(PLAIN, unsupported[0])}, or turn input feeding off"
         )

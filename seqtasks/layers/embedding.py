@@ -1,4 +1,4 @@
-"""Embedding with access to its table; embedding dropout and activation penalties of AWD-LSTM."""
+"""Embedding layer that can return its table; embedding dropout; activation penalties."""
 
 from __future__ import annotations
 
@@ -12,29 +12,37 @@ from seqtasks.layers.implicit_mask import MaskedLayer, forget_masks
 
 @keras.saving.register_keras_serializable("seqtasks")
 class Embedding(keras.layers.Embedding):
-    """Keras's embedding, with the same weights and arguments.
+    """`keras.layers.Embedding` that can also return its whole table.
 
-    An encoder that reads its vectors as they are can be given its table, too: a layer then projects
-    each row that comes in a batch once, not each place where it stands:
+    Arguments, weights and masking (`mask_zero`) are those of Keras. If an `Encoder` reads the vectors
+    unchanged, give it the table as well; its first layer then projects each distinct token of a batch
+    once, instead of once for each occurrence:
 
         encoder(embedding(tokens), tokens=tokens, table=embedding(tokens, whole=True))
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks.layers import Embedding
+        >>> embedding, tokens = Embedding(10, 4), np.array([[1, 2, 2], [3, 0, 0]])  # (batch, time)
+        >>> tuple(embedding(tokens).shape), tuple(embedding(tokens, whole=True).shape)
+        ((2, 3, 4), (10, 4))
     """
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         outputs = super().__call__(*args, **kwargs)
         if kwargs.get("whole"):
-            forget_masks(outputs)  # with mask_zero the table would carry the mask of the tokens
+            forget_masks(outputs)  # with mask_zero Keras attaches the mask of the tokens to the table
         return outputs
 
     def call(self, inputs: Any, whole: bool = False) -> Any:
-        """Looks up.
+        """Returns the vectors of tokens, or the whole table.
 
         Args:
-            inputs: whole numbers of any shape.
-            whole: the table itself, whatever the inputs are.
+            inputs: Token numbers, of any shape such as `(batch, time)`.
+            whole: Return the table, whatever the inputs are.
 
         Returns:
-            (*shape of the inputs, width), or (vocabulary, width).
+            Vectors, `(batch, time, output_dim)`, or the table, `(input_dim, output_dim)`.
         """
         if not whole:
             return super().call(inputs)
@@ -51,13 +59,23 @@ class Embedding(keras.layers.Embedding):
 
 @keras.saving.register_keras_serializable("seqtasks")
 class WordDropout(keras.layers.Layer):
-    """Embedding dropout: a word is dropped wherever it stands in a batch, or nowhere.
+    """Embedding dropout: zeroes all occurrences of random words of the vocabulary in a batch.
+
+    The implicit mask of the input is carried on.
 
     Reference: Gal & Ghahramani 2016, https://arxiv.org/abs/1512.05287
 
     Args:
-        rate: chance of a word to be dropped; the others are scaled by 1/(1 - rate).
-        size: of the vocabulary.
+        rate: Probability that a word is dropped; the vectors of the others are scaled by 1/(1 - rate).
+        size: Vocabulary size.
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks.layers import WordDropout
+        >>> tokens, vectors = np.array([[1, 2, 1]]), np.ones((1, 3, 4), "float32")
+        >>> dropped = np.asarray(WordDropout(0.5, size=10)(vectors, tokens, training=True))
+        >>> dropped.shape, bool((dropped[:, 0] == dropped[:, 2]).all())  # both are word 1
+        ((1, 3, 4), True)
     """
 
     def __init__(self, rate: float, size: int, **kwargs: Any):
@@ -67,12 +85,15 @@ class WordDropout(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator()
 
     def call(self, x: Any, tokens: Any, training: bool = False) -> Any:
-        """Drops rows of embedded tokens.
+        """Applies the dropout to embedded tokens.
 
         Args:
-            x: (batch, time, width).
-            tokens: (batch, time), what x embeds.
-            training: false changes nothing.
+            x: Embedded tokens, `(batch, time, width)`.
+            tokens: Token numbers, `(batch, time)`.
+            training: Whether dropout is applied; otherwise `x` is returned unchanged.
+
+        Returns:
+            `(batch, time, width)`.
         """
         if not training or not self.rate:
             return x
@@ -85,13 +106,24 @@ class WordDropout(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("seqtasks")
 class ActivityPenalty(MaskedLayer):
-    """Adds α mean(dropped²) + β mean((h_t - h_{t-1})²) to the loss of training.
+    """Activation regularisation of AWD-LSTM (AR and TAR): adds two penalties to the loss.
+
+    The penalties are α mean(d_t²) + β mean((h_t - h_{t-1})²), where h are the outputs of a recurrent layer
+    and d the same outputs after dropout. The means are over valid steps and, for the second term, over
+    pairs of valid neighbours. Only training adds the penalties.
 
     Reference: Merity et al. 2017, https://arxiv.org/abs/1708.01009
 
     Args:
-        activation: α, on outputs after dropout.
-        temporal: β, on the change of outputs from step to step, before dropout.
+        activation: α, weight of the penalty on outputs after dropout.
+        temporal: β, weight of the penalty on the change of the outputs between steps, before dropout.
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks.layers import ActivityPenalty
+        >>> layer, outputs = ActivityPenalty(2.0, 1.0), np.ones((1, 3, 4), "float32")  # (batch, time, width)
+        >>> tuple(layer(outputs, outputs, training=True).shape), [float(loss) for loss in layer.losses]
+        ((1, 3, 4), [2.0, 0.0])
     """
 
     def __init__(self, activation: float, temporal: float, **kwargs: Any):
@@ -99,14 +131,17 @@ class ActivityPenalty(MaskedLayer):
         self.activation, self.temporal = activation, temporal
 
     def call(self, dropped: Any, outputs: Any, mask: Any = None, training: bool = False) -> Any:
-        """Adds the penalties.
+        """Adds the penalties to the losses of the layer.
 
         Args:
-            dropped: (batch, time, width), returned as it is.
-            outputs: (batch, time, width), the same before dropout.
-            mask: (batch, time), true at valid steps, whose mean is taken; None: the mask that `dropped`
-                carries, else all are.
-            training: false adds nothing.
+            dropped: Outputs after dropout, `(batch, time, width)`.
+            outputs: Outputs before dropout, `(batch, time, width)`.
+            mask: `(batch, time)`, true at valid steps; None: the implicit mask of `dropped`, or else all steps
+                are valid.
+            training: Whether the penalties are added.
+
+        Returns:
+            `dropped`, unchanged.
         """
         if training and mask is not None:
             valid = ops.cast(mask, "float32")[..., None]
@@ -117,7 +152,7 @@ class ActivityPenalty(MaskedLayer):
         elif training:
             self.add_loss(self.activation * ops.mean(ops.square(ops.cast(dropped, "float32"))))
             change = ops.cast(outputs[:, 1:] - outputs[:, :-1], "float32")
-            # A window of one step has no change: the mean of nothing would be no number.
+            # A sequence of one step has no changes; without the maximum their mean would be 0/0.
             size = ops.maximum(ops.cast(ops.size(change), "float32"), 1.0)
             self.add_loss(self.temporal * ops.sum(ops.square(change)) / size)
         return dropped
@@ -127,6 +162,11 @@ class ActivityPenalty(MaskedLayer):
 
 
 def _mean(values: Any, weights: Any) -> Any:
-    """Of (batch, time, width) over the steps with weight 1, (batch, time, 1); 0 if there are none."""
+    """Weighted mean of values `(batch, time, width)`; 0 if all weights are 0.
+
+    Args:
+        values: `(batch, time, width)`.
+        weights: `(batch, time, 1)`.
+    """
     count = ops.sum(weights) * values.shape[-1]
     return ops.sum(values * weights) / ops.maximum(count, 1.0)

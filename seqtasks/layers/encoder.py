@@ -21,16 +21,26 @@ from seqtasks.layers.recurrent import Recurrent
 def encoder_config(
     config: EncoderConfig | dict[str, Any] | None, keywords: dict[str, Any]
 ) -> tuple[EncoderConfig, dict[str, Any]]:
-    """The settings of an encoder, given as a configuration or by keywords, and the keywords that are left.
+    """Splits keywords into the settings of an encoder and all other keywords.
+
+    Args:
+        config: Settings as a configuration or a mapping; None: settings are among the keywords.
+        keywords: Keyword arguments of a layer.
+
+    Returns:
+        The settings and the remaining keywords.
 
     Raises:
-        TypeError: Settings given in both ways.
-        ConfigError: A value that is not allowed.
+        TypeError: Settings are given both by `config` and by keywords.
+        ConfigError: A setting has a value that is not allowed.
     """
     names = {field.name for field in dataclasses.fields(EncoderConfig)}
     settings = {name: value for name, value in keywords.items() if name in names}
     if config is not None and settings:
-        raise TypeError(f"both a config and {', '.join(settings)} are given; give the settings in one way")
+        raise TypeError(
+            f"settings are both a config and keywords ({', '.join(settings)}); allowed: one of the two; move the "
+            "keywords into the config"
+        )
     if config is None:
         config = build(EncoderConfig, settings, "encoder.")
     elif not isinstance(config, EncoderConfig):
@@ -40,30 +50,38 @@ def encoder_config(
 
 @keras.saving.register_keras_serializable("seqtasks")
 class Encoder(MaskedLayer):
-    """A stack of recurrent layers; each reads the merged output of the one below.
+    """A stack of recurrent layers; each reads the merged output of the layer below.
 
-    A layer is: variational dropout; both directions, merged; a skip; layer normalisation;
-    dropout. A residual skip adds the layer's input (He et al. 2015, arXiv:1512.03385), a
-    highway mixes both by a gate that reads the input (Srivastava et al. 2015,
-    arXiv:1505.00387), where they are equally wide; with dense skips every layer reads the
-    input and the outputs of all layers below (Huang et al. 2016, arXiv:1608.06993). Masked
-    steps stay zero throughout; the mask is an argument, or Keras's implicit one, which the
-    outputs then carry on, see `MaskedLayer`.
+    A layer applies, in this order: variational dropout; the cell in one or both directions, whose outputs
+    are merged; a skip connection; layer normalisation; dropout. A residual skip adds the layer's input
+    (He et al. 2015, https://arxiv.org/abs/1512.03385); a highway skip mixes input and output by a gate
+    that reads the input (Srivastava et al. 2015, https://arxiv.org/abs/1505.00387). Both are left out
+    where input and output have different widths. With dense skips every layer reads the input and the
+    outputs of all layers below (Huang et al. 2016, https://arxiv.org/abs/1608.06993).
+
+    Masks: masked steps copy the states and have zero outputs in every layer. The mask is an argument or
+    Keras's implicit mask, which the outputs then carry, see `MaskedLayer`.
 
     Args:
-        config: An `EncoderConfig`, or a mapping of its settings; None: given by keywords.
-        stateful: Keep the states between calls, see `Recurrent`.
-        max_batch: Maximum number of rows whose state is kept.
-        **kwargs: Settings of `EncoderConfig`, such as `cell`, `units`, `layers`, `bidirectional`; and `name`, `dtype`.
+        config: An `EncoderConfig` or a mapping of its settings; None: settings given by keywords.
+        stateful: Whether each call starts from the final states of the call before, see `Recurrent`.
+        max_batch: Maximum batch size of a stateful encoder.
+        **kwargs: Settings of `EncoderConfig`, such as `cell`, `units`, `layers` and `bidirectional`; and
+            `name` and `dtype`.
+
+    Attributes:
+        recurrents: The `Recurrent` layers as one flat list, forward before backward in each layer.
+        running_engine: Engine that runs the time loop, such as `"native"`.
 
     Raises:
-        ConfigError: Stateful and bidirectional together, or a setting of the cell that is not allowed.
-        TypeError: Settings given both by `config` and by keywords.
+        ConfigError: The encoder is stateful and bidirectional, or a setting has a value that is not allowed.
+        TypeError: Settings are given both by `config` and by keywords.
 
     Example:
         >>> import numpy as np
         >>> from seqtasks.layers import Encoder
-        >>> outputs, states = Encoder(cell="gru", units=4, layers=2, bidirectional=True)(np.zeros((2, 5, 3), "float32"))
+        >>> encoder = Encoder(cell="gru", units=4, layers=2, bidirectional=True)
+        >>> outputs, states = encoder(np.zeros((2, 5, 3), "float32"))
         >>> tuple(outputs.shape), len(states)
         ((2, 5, 8), 4)
     """
@@ -79,15 +97,15 @@ class Encoder(MaskedLayer):
         super().__init__(**kwargs)
         if stateful and config.bidirectional:
             raise ConfigError(
-                "a stateful encoder cannot be bidirectional: the backward layer would start a chunk from the state "
-                "at the beginning of the chunk before; set encoder.bidirectional=false or carry no state"
+                "stateful encoder with encoder.bidirectional=true; allowed: one direction, as the backward state at "
+                "the start of a chunk comes from later chunks; set encoder.bidirectional=false or stateful=False"
             )
         self.config = config
         self.stateful = stateful
         self.max_batch = max_batch
-        self.features: int | None = None  # known once it is built
-        # Not keras.layers.Bidirectional: stateful with a mask it raises TypeError, and its outputs at masked steps
-        # differ between devices (keras#3367, keras#7695).
+        self.features: int | None = None  # set by `build`
+        # keras.layers.Bidirectional raises TypeError if stateful with a mask, and its outputs at masked steps differ
+        # between devices (keras#3367, keras#7695).
         directions = ("forward", "backward") if config.bidirectional else ("forward",)
         # One flat list: Keras before 3.15 does not save the weights of layers in a list of lists.
         units = [config.units] * (config.layers - 1) + [config.last_units or config.units]
@@ -103,6 +121,7 @@ class Encoder(MaskedLayer):
         self.drops = [keras.layers.Dropout(config.dropout, dtype=self.dtype_policy) for _ in range(config.layers)]
 
     def _recurrent(self, units: int, direction: Any) -> Recurrent:
+        """Creates one recurrent layer of the stack."""
         c = self.config
         cell = make_cell(c.cell, units, c.options, dtype=self.dtype_policy)
         return Recurrent(
@@ -118,7 +137,8 @@ class Encoder(MaskedLayer):
         )
 
     def _gate(self, layer: int) -> keras.layers.Layer:
-        # The bias of Srivastava et al.: at first the input passes.
+        # A negative bias, as in Srivastava et al., so that the layer at first passes its input on.
+        """Creates the gate of a highway skip."""
         return keras.layers.Dense(
             self._width(layer), "sigmoid", bias_initializer=keras.initializers.Constant(-2.0), dtype=self.dtype_policy
         )
@@ -128,22 +148,23 @@ class Encoder(MaskedLayer):
 
     @property
     def layers(self) -> list[list[Recurrent]]:
-        """For each layer its recurrent layers, forward before backward."""
+        """The recurrent layers of each layer of the stack, forward before backward."""
         n = len(self.recurrents) // self.config.layers
         return [self.recurrents[i : i + n] for i in range(0, len(self.recurrents), n)]
 
     @property
     def output_size(self) -> int:
-        """Width of the output."""
+        """Width of the outputs."""
         return self._width(self.config.layers - 1)
 
     def _width(self, layer: int) -> int:
+        """Width of the merged output of a layer."""
         size = int(self.layers[layer][0].cell.output_size)
         return size * 2 if self.config.bidirectional and self.config.merge == "concat" else size
 
     @property
     def running_engine(self) -> str:
-        """The engine that runs the time loop, as result rows name it."""
+        """Engine that runs the time loop, as in result rows; joined by "+" if there are several."""
         return "+".join(sorted({recurrent.running_engine for recurrent in self.recurrents}))
 
     def build(self, input_shape: Sequence[int | None]) -> None:
@@ -178,27 +199,28 @@ class Encoder(MaskedLayer):
         """Encodes a batch of sequences.
 
         Args:
-            x: (batch, time, features).
-            mask: (batch, time), true at real steps; None: the mask that `x` carries, else all are real.
-            initial_state: one list of states for each layer and direction, in the order
-                of the result; kept states are then neither read nor written. None:
-                zeros, or the kept states if stateful.
-            reset: (batch,), true for rows that start afresh.
-            return_sequences: false returns one vector a row: the output of the last
-                real step and, for the backward direction, of the first. A skip is
-                taken from the same steps (their mean, if the directions are added).
-            training: dropout on.
-            keep: in training, keep the states after so many steps, not the final ones, so
-                that the next call can go over the rest again and gradients flow back
-                further than new steps go; a stateful encoder without a mask. One-mask
-                dropout draws another mask for the rest.
-            projected: `x` is (batch, time, width), what `project` gave; not in training.
-            tokens: (batch, time), whole numbers, where `x` is `table[tokens]`, see `Recurrent.call`.
-            table: (vocabulary, features); given with tokens.
+            x: Inputs, `(batch, time, features)`.
+            mask: `(batch, time)`, true at valid steps; None: the implicit mask of `x`, or else all steps are
+                valid.
+            initial_state: One list of states, each `(batch, units)`, for each layer and direction, in the order
+                of the result. A stateful encoder then neither reads nor writes its kept states. None: the kept
+                states if stateful, else the initial states of the cells.
+            reset: Flags `(batch,)`, true for rows that start from the initial states of the cells.
+            return_sequences: Whether to return outputs of all steps. Otherwise the output of a row is that of
+                the last valid step or, for the backward direction, of the first. A skip is then taken from the
+                same steps (from their mean, if the directions are added).
+            training: Whether dropout is applied.
+            keep: Training only. Carry the states after this many steps to the next call instead of the final
+                ones; the next call reads the remaining steps again, so gradients flow over more steps than the
+                state advances (truncated BPTT with k2 > k1). Needs a stateful encoder without a mask. Dropout
+                with one mask for the whole sequence draws a second mask for the remaining steps.
+            projected: Whether `x` is a result of `project`, `(batch, time, width)`. Inference only.
+            tokens: Token numbers, `(batch, time)`, if `x` is `table[tokens]`, see `Recurrent.call`.
+            table: Embedding table, `(vocabulary, features)`; needed with `tokens`.
 
         Returns:
-            Outputs (batch, time, size) or (batch, size), and the final states: one list
-            for each layer and direction (forward before backward).
+            Outputs, `(batch, time, output_size)` or `(batch, output_size)`, and the final states: one list of
+            `(batch, units)` for each layer and direction, forward before backward.
         """
         if keep is not None and training and x.shape[1] != keep:
             assert mask is None and initial_state is None and return_sequences
@@ -206,7 +228,7 @@ class Encoder(MaskedLayer):
             first, states = self.call(x[:, :keep], reset=reset, training=True, tokens=parts[0], table=table)
             second, last = self.call(x[:, keep:], initial_state=states, training=True, tokens=parts[1], table=table)
             return ops.concatenate([first, second], axis=1), last
-        real = None if mask is None else ops.expand_dims(ops.cast(mask, self.compute_dtype), -1)
+        valid = None if mask is None else ops.expand_dims(ops.cast(mask, self.compute_dtype), -1)
         x = self.drop_input(x, training=training)
         finals: list[list[Any]] = []
         for i, layer in enumerate(self.layers):
@@ -229,20 +251,24 @@ class Encoder(MaskedLayer):
                 merged = self._skip(i, merged, below, (lambda x: x) if sequences else (lambda x: self._ends(x, mask)))
             if self.norms:
                 merged = self.norms[i](merged)
-            if real is not None and (self.norms or skips):
-                # Neither the bias of the normalisation nor a skip over padding may fill masked steps.
-                shown = real if sequences else ops.max(real, axis=1)
-                merged = ops.where(shown > 0, merged, ops.zeros_like(merged))
+            if valid is not None and (self.norms or skips):
+                # The bias of the normalisation and a skip would make outputs at masked steps nonzero.
+                not_empty = valid if sequences else ops.max(valid, axis=1)
+                merged = ops.where(not_empty > 0, merged, ops.zeros_like(merged))
             x = self.drops[i](merged, training=training)
             if self.config.skip == "dense" and i + 1 < len(self.layers):
                 x = ops.concatenate([below, x], axis=-1)
         return x, finals
 
     def project(self, x: Any) -> Any | None:
-        """What the first layer makes of inputs (…, features) before it needs a state: (…, width).
+        """Computes the part of the first layer that does not depend on its state.
 
-        None where there is no such thing: in two directions, where a skip takes the inputs
-        themselves, in mixed precision.
+        Args:
+            x: Inputs, `(…, features)`.
+
+        Returns:
+            Projected inputs, `(…, width)`, for `call(projected=True)`. None if the encoder cannot take them:
+            it is bidirectional, has skips, which read the inputs themselves, or runs in mixed precision.
         """
         c = self.config
         if c.bidirectional or c.skip != "none" or self.compute_dtype != self.variable_dtype:
@@ -250,19 +276,31 @@ class Encoder(MaskedLayer):
         return self.recurrents[0].cell.project(x)
 
     def plain_cells(self) -> list[Cell] | None:
-        """The cells, if each layer reads in one direction what the one below gives, else None."""
+        """Returns the cells, if each layer reads only the layer below, in one direction.
+
+        Returns:
+            One cell for each layer; None for an encoder in both directions, with skips or normalisation.
+        """
         c = self.config
         plain = not c.bidirectional and c.skip == "none" and not c.layer_norm
         return [recurrent.cell for recurrent in self.recurrents] if plain else None
 
     def _skip(self, layer: int, output: Any, below: Any, pick: Callable[[Any], Any]) -> Any:
-        """Mixes an output and what is below it; `pick` takes the steps of the output from those below."""
+        """Combines the output of a layer with its input.
+
+        Args:
+            layer: Number of the layer.
+            output: Output of the layer, for all steps or the last.
+            below: Input of the layer, for all steps.
+            pick: Selects the steps of `output` from a tensor for all steps.
+        """
         if self.config.skip == "residual":
             return output + pick(below)
-        gate = pick(self.gates[layer](below))  # a gate reads all of its step, so it comes before the picking
+        gate = pick(self.gates[layer](below))  # before the selection, as a gate reads both directions of a step
         return gate * output + (1 - gate) * pick(below)
 
     def _merge(self, outputs: list[Any]) -> Any:
+        """Combines the outputs of the directions as `config.merge` says."""
         if len(outputs) == 1:
             return outputs[0]
         if self.config.merge == "concat":
@@ -271,7 +309,7 @@ class Encoder(MaskedLayer):
         return total / 2 if self.config.merge == "mean" else total
 
     def _ends(self, x: Any, mask: Any) -> Any:
-        """The inputs where the directions end, merged as their outputs are: (batch, size)."""
+        """Selects the steps where the directions end, merged like outputs: `(batch, size)`."""
         last = last_valid_step(x, mask)
         if not self.config.bidirectional:
             return last
@@ -282,18 +320,18 @@ class Encoder(MaskedLayer):
         return (last + first) / 2
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> tuple[Any, list[list[None]]]:
-        """The masks of outputs (batch, time, size), and of the states, which have none."""
+        """Returns the mask of the outputs, `(batch, time)`, and None for each state."""
         return previous_mask, [[None] * len(recurrent.cell.state_size) for recurrent in self.recurrents]
 
     def keeps_time(self, arguments: dict[str, Any]) -> bool:
         return bool(arguments.get("return_sequences", True))
 
     def initial_state(self, batch: Any) -> list[list[Any]]:
-        """The states of `batch` rows that start afresh, as `call` takes them."""
+        """Returns the initial states of the cells for a batch, in the form that `call` takes."""
         return [list(recurrent.cell.get_initial_state(batch)) for recurrent in self.recurrents]
 
     def reset_state(self, training: bool | None = None) -> None:
-        """Forgets the kept states, see `Recurrent.reset_state`."""
+        """Resets the kept states of a stateful encoder to zero, see `Recurrent.reset_state`."""
         for recurrent in self.recurrents:
             recurrent.reset_state(training)
 

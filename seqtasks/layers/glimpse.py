@@ -13,10 +13,10 @@ from seqtasks.core.errors import ConfigError
 
 
 def check_filters(filters: Sequence[int]) -> list[int]:
-    """The filters of convolutions.
+    """Returns the numbers of convolution filters as a list.
 
     Raises:
-        ConfigError: one has none.
+        ConfigError: A number is below 1.
     """
     if any(count < 1 for count in filters):
         raise ConfigError(f"filters of convolutions are {list(filters)}; allowed: each ≥ 1; set options.filters")
@@ -25,17 +25,25 @@ def check_filters(filters: Sequence[int]) -> list[int]:
 
 @keras.saving.register_keras_serializable("seqtasks")
 class GlimpseSensor(keras.layers.Layer):
-    """Square patches around a location, each twice as wide as the one before, averaged down to one size.
+    """Cuts square patches of several scales around a location out of each picture.
 
-    A location (y, x) is in [-1, 1]²: (-1, -1) is the upper left corner of the picture, (0, 0) its
-    middle, (1, 1) the lower right corner. A patch is the exact mean over the area of each of its
-    cells, so a location between pixels needs no rounding. Outside the picture all is black, 0.
+    Each patch is twice as wide as the one before and is averaged down to the same number of pixels. A
+    location (y, x) is in [-1, 1]²: (-1, -1) is the upper left corner of the picture, (0, 0) its centre,
+    (1, 1) the lower right corner. A pixel of a patch is the exact mean over its area, so locations
+    between pixels need no rounding. Outside of the picture everything is black, 0.
 
     Reference: Mnih et al. 2014, https://arxiv.org/abs/1406.6247, section 3.1
 
     Args:
-        size: pixels of a side of every patch.
-        scales: patches; the last one covers `size · 2^(scales - 1)` pixels a side.
+        size: Height and width of every patch, in pixels.
+        scales: Number of patches; the last one covers `size · 2^(scales - 1)` pixels of the picture a side.
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks.layers import GlimpseSensor
+        >>> pictures, locations = np.ones((2, 28, 28), "float32"), np.zeros((2, 2), "float32")
+        >>> tuple(GlimpseSensor(size=8, scales=3)(pictures, locations).shape)
+        (2, 3, 8, 8)
     """
 
     def __init__(self, size: int, scales: int, **kwargs: Any):
@@ -43,16 +51,32 @@ class GlimpseSensor(keras.layers.Layer):
         self.size, self.scales = size, scales
 
     def call(self, picture: Any, place: Any) -> Any:
-        """(batch, height, width) and (batch, 2) to (batch, scales, size, size)."""
+        """Returns the patches.
+
+        Args:
+            picture: Pictures, `(batch, height, width)`.
+            place: Locations (y, x), `(batch, 2)`, in [-1, 1].
+
+        Returns:
+            Patches, `(batch, scales, size, size)`.
+        """
         height, width = picture.shape[1:]
         rows, columns = self._shares(place[:, 0], height), self._shares(place[:, 1], width)
-        # A mean over rows and columns is two products, which need no borders and no gathering.
+        # A mean over rows and columns is two matrix products, without padding or gathering.
         flat = ops.reshape(rows, (-1, self.scales * self.size, height))
         across = ops.reshape(flat @ picture, (-1, self.scales, self.size, width))
         return across @ ops.swapaxes(columns, 2, 3)
 
     def _shares(self, location: Any, pixels: int) -> Any:
-        """How much of each cell of each patch each pixel covers, (batch, scales, size, pixels)."""
+        """Returns by how much each pixel of the picture covers each row of the patches.
+
+        Args:
+            location: One coordinate of the location, `(batch,)`.
+            pixels: Height or width of the picture.
+
+        Returns:
+            Fractions, `(batch, scales, size, pixels)`; they sum to 1 over pixels inside of the picture.
+        """
         centre = (location + 1) / 2 * pixels
         shares = []
         for scale in range(self.scales):
@@ -73,23 +97,30 @@ class GlimpseSensor(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("seqtasks")
 class GlimpseNetwork(keras.layers.Layer):
-    """A vector of what is seen and where.
+    """Encodes a glimpse and its location as one vector.
 
         what = relu(W₁ patches)    where = relu(W₂ location)    glimpse = relu(W₃ what + W₄ where)
 
-    Convolutions, where there are any, come before W₁; the patches of all scales are their channels.
+    Convolutions, if there are any, come before W₁; the patches of all scales are their channels.
 
     References: Mnih et al. 2014, https://arxiv.org/abs/1406.6247, section 4; with convolutions Ba,
     Mnih & Kavukcuoglu 2014, https://arxiv.org/abs/1412.7755
 
     Args:
-        hidden: width of what and of where; the glimpse is twice as wide.
-        size: of `GlimpseSensor`.
-        scales: of `GlimpseSensor`.
-        filters: of convolutions of 3×3, each followed by the maxima of 2×2.
+        hidden: Width of `what` and of `where`; a glimpse vector is twice as wide.
+        size: Height and width of a patch, see `GlimpseSensor`.
+        scales: Number of patches, see `GlimpseSensor`.
+        filters: Number of filters of each 3×3 convolution, each followed by 2×2 max pooling.
 
     Raises:
-        ConfigError: a convolution without filters.
+        ConfigError: A number of filters is below 1.
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks.layers import GlimpseNetwork
+        >>> pictures, locations = np.ones((2, 28, 28), "float32"), np.zeros((2, 2), "float32")
+        >>> tuple(GlimpseNetwork(hidden=16, size=8, scales=1)(pictures, locations).shape)
+        (2, 32)
     """
 
     def __init__(self, hidden: int, size: int, scales: int, filters: Sequence[int] = (), **kwargs: Any):
@@ -106,10 +137,10 @@ class GlimpseNetwork(keras.layers.Layer):
 
     @property
     def output_size(self) -> int:
-        """Width of a glimpse."""
+        """Width of a glimpse vector."""
         return 2 * self.hidden
 
-    # Keras 3.12 restores a saved layer by the names of these arguments, which is why they stay `place`.
+    # The argument is named `place`, not `location`, because Keras 3.12 restores saved layers by these names.
     def build(self, picture_shape: Any, place_shape: Any) -> None:
         shape: Any = (None, self.size, self.size, self.scales)
         for convolution in self.convolutions:
@@ -121,7 +152,15 @@ class GlimpseNetwork(keras.layers.Layer):
         self.from_where.build((None, self.hidden))
 
     def call(self, picture: Any, place: Any) -> Any:
-        """(batch, height, width) and (batch, 2) to (batch, 2 · hidden)."""
+        """Computes the glimpse vectors.
+
+        Args:
+            picture: Pictures, `(batch, height, width)`.
+            place: Locations (y, x), `(batch, 2)`, in [-1, 1].
+
+        Returns:
+            Glimpse vectors, `(batch, 2 · hidden)`.
+        """
         x = ops.transpose(self.sensor(picture, place), (0, 2, 3, 1))
         for convolution in self.convolutions:
             x = self.pool(convolution(x))

@@ -1,4 +1,4 @@
-"""Base layer that reads and propagates Keras's implicit mask."""
+"""Base layer that reads Keras's implicit mask and passes it on."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from keras.src.backend import set_keras_mask
 
 
 class MaskedLayer(keras.layers.Layer):
-    """Base of the layers that read a mask: an argument, or else the mask that Keras attached to an input.
+    """Base class of layers that take a mask as an argument or Keras's implicit mask.
 
-    - An explicit mask wins over an implicit one.
-    - Outputs with a time axis carry the mask that was used, if the first input carried one. A mask that is only an
-      argument is not attached to outputs: a model that gives its masks as arguments gives sample weights too, and
-      Keras would mask its loss a second time.
+    - An explicit mask takes precedence over an implicit one.
+    - Outputs with a time axis carry the mask that was used, if the first input carried one. A mask that
+      is only an argument is not attached to outputs: models with masks as arguments also have sample
+      weights, and Keras would mask their loss a second time.
 
-    Keras by itself reads the implicit mask only where one tensor comes in; here it is read beside others, such as an
-    initial state, too.
+    Keras itself reads the implicit mask only of layers with a single input; this class also reads it
+    beside other inputs, such as an initial state.
 
-    In a functional model a `UserWarning` names the operation at which a mask was lost, where Keras has no warning:
-    it has one for layers without `supports_masking`, and none for operations such as `x * 2`.
+    In a functional model a `UserWarning` names the operation at which the implicit mask was lost, where
+    Keras does not warn: it does for layers without `supports_masking`, not for operations such as `x * 2`.
     """
 
-    mask_of: str | None = None  # name of the input that `mask` belongs to; None: the first
+    mask_of: str | None = None  # name of the input whose mask `mask` is; None: the first input
 
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
@@ -36,35 +36,35 @@ class MaskedLayer(keras.layers.Layer):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         names = _call_arguments(type(self).call)
-        at = names.index("mask")
-        if at < len(args) <= len(names):
-            # `Layer.__call__` takes the mask of the outputs from the keyword only.
-            args, kwargs = args[:at], dict(zip(names[at:], args[at:], strict=False)) | kwargs
+        position = names.index("mask")
+        if position < len(args) <= len(names):
+            # `Layer.__call__` computes the mask of the outputs only from a keyword argument.
+            args, kwargs = args[:position], dict(zip(names[position:], args[position:], strict=False)) | kwargs
         arguments = dict(zip(names, args, strict=False)) | kwargs
         first, source = arguments.get(names[0]), arguments.get(self.mask_of or names[0])
         implicit, carries = get_keras_mask(source), get_keras_mask(first) is not None
         if arguments.get("mask") is None:
             if isinstance(source, keras.KerasTensor):
-                # As an argument the mask would become an input of the node in the functional graph.
-                self._warn_of_loss(source)
+                # Passed as an argument, the mask would become an input of the functional model's node.
+                self._warn_if_mask_lost(source)
             elif implicit is not None:
                 kwargs["mask"] = implicit
-        outputs = super().__call__(*args, **kwargs)  # where it returns its input, Keras may set a mask on that
+        outputs = super().__call__(*args, **kwargs)  # Keras may attach a mask here if the layer returns its input
         if not (carries and self.keeps_time(arguments)):
             forget_masks(outputs)
         return outputs
 
     def keeps_time(self, arguments: dict[str, Any]) -> bool:
-        """Whether a call with these arguments, by name, gives outputs with a time axis."""
+        """Returns whether a call with these arguments, by name, has outputs with a time axis."""
         return True
 
-    def _warn_of_loss(self, source: keras.KerasTensor) -> None:
-        operation = _lost_at(source)
+    def _warn_if_mask_lost(self, source: keras.KerasTensor) -> None:
+        operation = _mask_lost_at(source)
         if operation is not None:
             warnings.warn(
-                f"Layer '{self.name}' (of type {type(self).__name__}) gets no mask: the one that Keras attached was "
-                f"lost at '{operation.name}' (of type {type(operation).__name__}), which hands none on. Padding is "
-                "read as data. Give the layer its mask as an argument, or put the operation into a layer with "
+                f"Layer '{self.name}' (of type {type(self).__name__}) receives no mask: the implicit mask was lost at "
+                f"'{operation.name}' (of type {type(operation).__name__}), which does not pass it on, so padding is "
+                "read as data. Pass the mask as an argument, or put the operation into a layer with "
                 "supports_masking=True.",
                 stacklevel=3,
             )
@@ -72,27 +72,30 @@ class MaskedLayer(keras.layers.Layer):
 
 @functools.cache
 def _call_arguments(call: Callable[..., Any]) -> list[str]:
+    """Returns the names of the arguments of a `call` method, without `self`."""
     return list(inspect.signature(call).parameters)[1:]
 
 
 def forget_masks(tensors: Any) -> None:
-    """Removes Keras's masks from a nested structure of tensors."""
+    """Removes the implicit masks from a nested structure of tensors."""
     for tensor in keras.tree.flatten(tensors):
         if get_keras_mask(tensor) is not None:
             set_keras_mask(tensor, None)
 
 
-def _lost_at(tensor: Any) -> Any | None:
-    """The operation of a functional model whose inputs carry masks and whose output, an ancestor of `tensor`, does not.
+def _mask_lost_at(tensor: Any) -> Any | None:
+    """Finds the operation of a functional model at which the mask of `tensor` was lost.
 
-    None where there is none, and where Keras has warned of it.
+    Returns:
+        The operation whose inputs carry masks and whose output, an ancestor of `tensor`, does not. None
+        if there is no such operation, or if Keras has already warned of it.
     """
     pending = [tensor]
     while pending:
         tensor = pending.pop()
         operation, index, *_ = getattr(tensor, "_keras_history", (None, 0))
         if operation is None or get_keras_mask(tensor) is not None or len(tensor.shape) < 3:
-            continue  # an input of the model, a tensor with its mask, or a vector, whose time axis is gone
+            continue  # an input of the model, a tensor with a mask, or a vector, which has no time axis
         inputs = operation._inbound_nodes[index].input_tensors
         if not any(get_keras_mask(one) is not None for one in inputs):
             pending += [] if isinstance(operation, keras.Layer) else inputs
@@ -102,7 +105,10 @@ def _lost_at(tensor: Any) -> Any | None:
 
 
 def _is_silent(operation: Any, first: Any) -> bool:
-    """Whether Keras has no warning where this operation drops a mask; its warning sees the first input only."""
+    """Returns whether Keras does not warn that this operation drops a mask.
+
+    Keras's warning looks only at the first input.
+    """
     if not isinstance(operation, keras.Layer) or operation.supports_masking:
         return True
     return get_keras_mask(first) is None

@@ -1,4 +1,4 @@
-"""Parameter counts of cells, and encoders with equal numbers of parameters."""
+"""Numbers of parameters of cells, and encoders with equal numbers of parameters."""
 
 from __future__ import annotations
 
@@ -16,21 +16,31 @@ _SIGNS: dict[type, Any] = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mul
 
 
 def formula(cell: Cell, features: int) -> int:
-    """The trainable parameters of a cell that reads `features`, by the formula that it registered.
+    """Evaluates the registered formula for the number of trainable parameters of a cell.
+
+    Args:
+        cell: Cell with `params`, such as `"4*n*(m + n + 1)"`.
+        features: Number of input features, m.
+
+    Returns:
+        Number of trainable parameters.
 
     Raises:
-        ValueError: no formula, or one with other signs than + - * ( ) or other names than
+        ValueError: The cell has no formula, or one with other operators than + - * ( ) or other names than
             m (features), n (units) and attributes of the cell.
     """
     if cell.params is None:
-        raise ValueError(f"cell {cell.cell_name} registered no formula; give register_cell(…, params=…)")
+        raise ValueError(
+            f"cell {cell.cell_name} has no formula; allowed: one of m (features) and n (units), such as '4*n*(m + n)'; "
+            "add register_cell(…, params=…)"
+        )
 
-    def named(name: str) -> int:
+    def look_up(name: str) -> int:
         size = {"m": features, "n": cell.units}.get(name, getattr(cell, name, None))
         if not isinstance(size, int):
             raise ValueError(
                 f"{name!r} in the formula {cell.params} of cell {cell.cell_name} is {size!r}; allowed: m (features), "
-                "n (units) and whole numbers that are attributes of the cell"
+                "n (units) and integer attributes of the cell; change the formula"
             )
         return size
 
@@ -40,27 +50,36 @@ def formula(cell: Cell, features: int) -> int:
         if isinstance(node, ast.Constant) and isinstance(node.value, int):
             return node.value
         if isinstance(node, ast.Name):
-            return named(node.id)
-        raise ValueError(f"cannot read {ast.unparse(node)!r} in the formula {cell.params} of cell {cell.cell_name}")
+            return look_up(node.id)
+        raise ValueError(
+            f"{ast.unparse(node)!r} in the formula {cell.params} of cell {cell.cell_name}; allowed: names, integers "
+            "and + - * ( ); change the formula"
+        )
 
     return value(ast.parse(cell.params, mode="eval").body)
 
 
 def count(config: EncoderConfig, features: int) -> int:
-    """The trainable parameters of an encoder that reads `features`."""
-    # What changes no shape is left out: a reference need not be able to run with it.
+    """Returns the number of trainable parameters of an encoder that reads `features` features."""
+    # Reset the settings that do not change shapes, as the reference cell may not support them.
     encoder = Encoder(dataclasses.replace(config, engine="loop", recurrent_dropout=0.0, weight_drop=0.0, zoneout=0.0))
     encoder.build((None, None, features))
     return sum(math.prod(weight.shape) for weight in encoder.trainable_weights)
 
 
 def match(config: EncoderConfig, features: int) -> EncoderConfig:
-    """The settings with the units whose number of parameters is nearest to that of `encoder.match`.
+    """Returns settings with the units that bring the encoder closest to a reference size.
 
-    The reference has the same layers, directions and skips.
+    Args:
+        config: Settings with `match`, such as `"lstm:128"`: cell and units of the reference encoder. Its
+            layers, directions and skips are those of `config`.
+        features: Number of input features.
+
+    Returns:
+        The settings with the `units` whose number of parameters is nearest to that of the reference.
 
     Raises:
-        ConfigError: `match` names no cell and width.
+        ConfigError: `match` is not of the form cell:units.
     """
     assert config.match is not None
     cell, units = parse_match(config.match)

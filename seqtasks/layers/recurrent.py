@@ -1,10 +1,11 @@
-"""Recurrent layer: one cell over one sequence in one direction, with masks and states.
+"""Recurrent layer: one cell over a sequence in one direction, with masks and states.
 
-- All outputs and the final states are always there.
-- A masked step copies the state through and its output is zero, on every engine; a row
-  without a real step gives zeros and its initial state.
-- State is an argument and a result: chunks with carried state equal the whole.
-- The mask is an argument, or else the one that Keras attached to the input, see `MaskedLayer`.
+- The layer returns the outputs and the final states.
+- A masked step copies the states and has output zero, on every engine; a row without a valid step
+  has zero outputs and its initial state as final state.
+- States are an argument and a result: reading a sequence in chunks, each from the final states of the
+  chunk before, is equal to reading the whole sequence.
+- The mask is an argument, or else Keras's implicit mask of the input, see `MaskedLayer`.
 """
 
 from __future__ import annotations
@@ -23,33 +24,51 @@ from seqtasks.core.errors import ConfigError
 from seqtasks.engines import LoopInputs, keras_layers, native
 from seqtasks.layers.implicit_mask import MaskedLayer
 
-KEPT = "kept_state"  # name of the variables that keep states between batches
+KEPT = "kept_state"  # name of the variables that keep the states of a stateful layer between calls
 
 
 @keras.saving.register_keras_serializable("seqtasks")
 class Recurrent(MaskedLayer):
-    """Runs a cell over time.
+    """Recurrent layer: runs a cell over time and returns `(outputs, states)`.
+
+    `RNN` is the same layer with the arguments and outputs of `keras.layers.RNN`.
+
+    Masks: a masked step copies the states and has output zero, on every engine. The mask is an argument
+    or Keras's implicit mask, which the outputs then carry.
 
     Args:
-        cell: what to run.
-        direction: `"forward"`, or `"backward"` from the last step to the first; the
-            outputs keep the order of the inputs.
+        cell: A recurrent cell of `seqtasks.cells`.
+        direction: `"forward"`, or `"backward"` from the last step to the first; the outputs keep the order
+            of the inputs.
         engine: `"auto"`, `"native"`, `"keras"`, `"parallel"` or `"loop"`. Where a graph is exported, or
-            compiled by XLA under TensorFlow, `native` gives way to another with the same weights.
-        recurrent_dropout: rate of variational dropout on the state where it enters a
-            recurrent product: one mask a row and call, never on the carried state
-            (Gal & Ghahramani 2016, arXiv:1512.05287).
-        weight_drop: rate of dropout on the recurrent matrices: one mask a call (Merity et
-            al. 2017, arXiv:1708.02182).
-        zoneout: probability that a state keeps its old value at a step; in inference
-            their mean (Krueger et al. 2016, arXiv:1606.01305).
-        stateful: start each call from the final states of the last one. Training and
-            inference keep separate states, so that neither sees the other's.
-        max_batch: the most rows whose state is kept.
+            compiled by XLA under TensorFlow, another engine with the same weights replaces `native`.
+        recurrent_dropout: Rate of variational dropout on the state where it enters a recurrent product, but
+            not on the carried state; one mask per row and call (Gal & Ghahramani 2016,
+            https://arxiv.org/abs/1512.05287).
+        weight_drop: Rate of dropout on the recurrent matrices; one mask per call (Merity et al. 2017,
+            https://arxiv.org/abs/1708.02182).
+        zoneout: Probability that a unit of a state keeps its old value at a step; in inference the old and
+            the new value are averaged with these probabilities (Krueger et al. 2016,
+            https://arxiv.org/abs/1606.01305).
+        stateful: Whether each call starts from the final states of the call before. Training and inference
+            keep separate states.
+        max_batch: Maximum batch size of a stateful layer.
+
+    Attributes:
+        running_engine: Engine that runs the time loop.
+        portable_engine: Engine that runs it where a graph is exported or compiled by XLA.
 
     Raises:
-        ConfigError: a stateful backward layer; an engine that cannot run the cell; dropout
-            of recurrent matrices in a cell that has none.
+        ConfigError: `direction` is another value, or `"backward"` in a stateful layer; the engine cannot
+            run the cell; the cell has no recurrent weights for `recurrent_dropout` or `weight_drop`.
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks.cells import LSTM
+        >>> from seqtasks.layers import Recurrent
+        >>> outputs, states = Recurrent(LSTM(4))(np.zeros((2, 5, 3), "float32"))
+        >>> tuple(outputs.shape), [tuple(state.shape) for state in states]
+        ((2, 5, 4), [(2, 4), (2, 4)])
     """
 
     def __init__(
@@ -66,11 +85,11 @@ class Recurrent(MaskedLayer):
     ):
         super().__init__(**kwargs)
         if direction not in ("forward", "backward"):
-            raise ConfigError(f"direction is {direction!r}; allowed: forward, backward")
+            raise ConfigError(f"direction is {direction!r}; allowed: forward, backward; choose one of them")
         if stateful and direction == "backward":
             raise ConfigError(
-                "a backward layer cannot be stateful: its state comes from the future, and the next chunk "
-                "lies on the other side; use stateful=False or direction='forward'"
+                "stateful layer with direction 'backward'; allowed: forward, as the backward state at the start of a "
+                "chunk comes from later chunks; use stateful=False or direction='forward'"
             )
         self.cell = cell
         self.direction = direction
@@ -83,7 +102,7 @@ class Recurrent(MaskedLayer):
         self.running_engine = engines.choose(engine, cell, recurrent_dropout, zoneout)
         self.portable_engine = engines.choose(engine, cell, recurrent_dropout, zoneout, portable=True)
         if self.running_engine == "native" and not native.under_xla():
-            self.supports_jit = False  # Keras then does not compile a model of its own accord
+            self.supports_jit = False  # Keras's default, jit_compile="auto", then does not use XLA
         self.seed_generator = keras.random.SeedGenerator()
         self._kept: dict[bool, list[Any]] = {}
 
@@ -91,22 +110,25 @@ class Recurrent(MaskedLayer):
         if not self.cell.built:
             self.cell.build(input_shape)
             self.cell.built = True
-        present = {
+        supported = {
             "recurrent_dropout": any(weight.name.startswith("recurrent") for weight in self.cell.weights),
             "weight_drop": bool(self.cell.recurrent_weights()),
         }
-        for what, something in present.items():
-            if getattr(self, what) and not something:
+        for name, is_supported in supported.items():
+            if getattr(self, name) and not is_supported:
                 raise ConfigError(
-                    f"{what} is {getattr(self, what)}, but {type(self.cell).__name__} has no recurrent weights for it; "
-                    f"set {what}=0, or use dropout between the layers"
+                    f"{name} is {getattr(self, name)}, but {type(self.cell).__name__} has no recurrent weights for it; "
+                    f"allowed: 0; set {name}=0, or use dropout between the layers"
                 )
         if "keras" in (self.running_engine, self.portable_engine):
             keras_layers.prepare(self.cell, self.direction == "backward")
         if self.stateful and not self._kept:
-            self._kept = {training: [self._keep(size) for size in self.cell.state_size] for training in (True, False)}
+            self._kept = {
+                training: [self._kept_state(size) for size in self.cell.state_size] for training in (True, False)
+            }
 
-    def _keep(self, size: int) -> Any:
+    def _kept_state(self, size: int) -> Any:
+        """Creates the variable that keeps a state of this width between calls."""
         return self.add_weight((self.max_batch, size), "zeros", trainable=False, name=KEPT)
 
     def call(
@@ -121,28 +143,31 @@ class Recurrent(MaskedLayer):
         tokens: Any = None,
         table: Any = None,
     ) -> tuple[Any, list[Any]]:
-        """Runs over time.
+        """Runs the cell over time.
 
         Args:
-            x: (batch, time, features).
-            mask: (batch, time), true at real steps; None: the mask that `x` carries, else all are real.
-            initial_state: a list of (batch, units), one for each state of the cell; kept
-                states are then neither read nor written. None: the kept states if
-                stateful, else the cell's initial state.
-            reset: (batch,), true for rows that start from the cell's initial state.
-            return_sequences: false returns the output of the last real step only.
-            training: dropout on; selects the kept states.
-            projected: `x` is (batch, time, width), what `Cell.project` made of the inputs; on the engine `loop`.
-            tokens: (batch, time), whole numbers, where `x` is `table[tokens]`: each row of the table that comes in
-                the batch is then projected once, on the engine `native`. Gradients go to the table, not to `x`.
-            table: (vocabulary, features); given with tokens.
+            x: Inputs, `(batch, time, features)`.
+            mask: `(batch, time)`, true at valid steps; None: the implicit mask of `x`, or else all steps are
+                valid.
+            initial_state: A list of `(batch, units)`, one for each state of the cell; a stateful layer then
+                neither reads nor writes its kept states. None: the kept states if stateful, else the initial
+                state of the cell.
+            reset: Flags `(batch,)`, true for rows that start from the initial state of the cell.
+            return_sequences: Whether to return outputs of all steps, not only of the last valid one (for
+                `"backward"` the first).
+            training: Whether dropout is applied; also selects which kept states are used.
+            projected: Whether `x` is `Cell.project` of the inputs, `(batch, time, width)`; runs on the engine
+                `loop`.
+            tokens: Token numbers, `(batch, time)`, if `x` is `table[tokens]`: the engine `native` then projects
+                each distinct row of the table once. Gradients flow to the table, not to `x`.
+            table: Embedding table, `(vocabulary, features)`; needed with `tokens`.
 
         Returns:
-            Outputs (batch, time, units), or (batch, units), and the list of final
-            states (batch, units).
+            Outputs, `(batch, time, units)` or `(batch, units)`, and the list of final states, each
+            `(batch, units)`.
 
         Raises:
-            ValueError: a mask or a state of the wrong shape.
+            ValueError: The input, the mask or a state has a wrong shape.
         """
         self._check(x, mask, initial_state, reset)
         engine = "loop" if projected else self._engine(x)
@@ -162,7 +187,7 @@ class Recurrent(MaskedLayer):
             outputs, final = engines.ENGINES[engine].run(self.cell, inputs)
         if self.stateful and initial_state is None:
             for k, state in zip(self._kept[bool(training)], final, strict=True):
-                # No gradient flows into the call before, on any backend.
+                # On every backend, gradients must not flow into the previous call.
                 state = ops.stop_gradient(ops.cast(state, k.dtype))
                 k.assign(ops.slice_update(ops.convert_to_tensor(k), (0, 0), state))
         return outputs, final
@@ -179,13 +204,17 @@ class Recurrent(MaskedLayer):
         tokens: Any = None,
         table: Any = None,
     ) -> list[tuple[Any, list[Any]]]:
-        """Runs over time beside another layer over the same inputs, at once where the engine can: the other direction.
+        """Runs this layer and another over the same inputs, at the same time where the engine can.
+
+        Used for the two directions of a bidirectional layer. The arguments that are not listed are those
+        of `call`.
 
         Args:
-            other: the other layer.
-            initial_states: of this layer and of the other.
+            other: The other layer.
+            initial_states: Initial states of this layer and of the other; None: see `call`.
 
-        The other arguments, and the two results, are those of `call`.
+        Returns:
+            The results of `call` of this layer and of the other.
         """
         both = (self, other)
         if any(layer._engine(x) != "native" for layer in both):
@@ -204,13 +233,13 @@ class Recurrent(MaskedLayer):
             return native.run_together(calls)
 
     def _engine(self, x: Any) -> str:
-        """Which engine runs a call."""
-        # One step, as in generation, needs none of what an engine does for a sequence.
+        """Returns the name of the engine that runs a call on `x`."""
+        # The plain loop has the least overhead for a single step, as in generation.
         name = "loop" if x.shape[1] == 1 else self.running_engine
         return self.portable_engine if name == "native" and native.cannot_embed_in_graph() else name
 
     def _start(self, x: Any, initial_state: Sequence[Any] | None, reset: Any, training: bool) -> list[Any]:
-        """The states before the first step."""
+        """Returns the states before the first step."""
         batch = ops.shape(x)[0]
         fresh = self.cell.get_initial_state(batch)
         states = list(initial_state) if initial_state is not None else fresh
@@ -224,24 +253,30 @@ class Recurrent(MaskedLayer):
         return [ops.where(rows, new, old) for new, old in zip(fresh, states, strict=True)]
 
     def _dropped_weights(self, training: bool) -> AbstractContextManager[Any]:
+        """Context in which `weight_drop` is applied to the recurrent weights."""
         return self.cell.weight_drop(self._drop) if self.weight_drop and training else nullcontext()
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> tuple[Any, list[None]]:
-        """The masks of outputs (batch, time, units), and of the states, which have none."""
+        """Returns the mask of the outputs, `(batch, time)`, and None for each state."""
         return previous_mask, [None] * len(self.cell.state_size)
 
     def keeps_time(self, arguments: dict[str, Any]) -> bool:
         return bool(arguments.get("return_sequences", True))
 
-    # Keras's models have no reset_state (keras#17440); those of its stacked cells raise AttributeError.
+    # Keras's models have no reset_state (keras#17440), and that of its stacked cells raises AttributeError.
     def reset_state(self, training: bool | None = None) -> None:
-        """Forgets the kept states of all rows, of training, inference or (None) both."""
+        """Resets the kept states of all rows to zero.
+
+        Args:
+            training: Which states to reset: those of training (True), of inference (False), or both (None).
+        """
         for mode, kept in self._kept.items():
             if training is None or mode == training:
                 for variable in kept:
                     variable.assign(ops.zeros_like(variable))
 
     def _dropout_mask(self, batch: Any, training: bool) -> Any:
+        """Draws the mask of recurrent dropout, `(batch, width)`; None if it is not applied."""
         if not training or not self.recurrent_dropout:
             return None
         ones = ops.ones((batch, max(self.cell.units, *self.cell.state_size)), dtype=self.compute_dtype)
@@ -251,43 +286,53 @@ class Recurrent(MaskedLayer):
         return keras.random.dropout(ops.convert_to_tensor(weight), self.weight_drop, seed=self.seed_generator)
 
     def _zoneout(self, x: Any, training: bool) -> Any:
+        """Returns the zoneout rate, in training random masks `(batch, time, units)`, or None."""
         if not self.zoneout or not training:
             return self.zoneout or None
         shape, sizes = ops.shape(x)[:2], self.cell.state_size
         return [keras.random.uniform((*shape, n), seed=self.seed_generator) < self.zoneout for n in sizes]
 
     def _check(self, x: Any, mask: Any, initial_state: Sequence[Any] | None, reset: Any) -> None:
+        """Raises ValueError if an argument of `call` has a wrong shape."""
         if len(x.shape) != 3:
-            raise ValueError(f"the input has shape {tuple(x.shape)}; allowed: (batch, time, features)")
+            raise ValueError(f"the input has shape {tuple(x.shape)}; allowed: (batch, time, features); reshape it")
         if mask is not None:
             time, steps = x.shape[1], mask.shape[1] if len(mask.shape) == 2 else -1
             if len(mask.shape) != 2 or (None not in (time, steps) and time != steps):
                 raise ValueError(
-                    f"the mask has shape {tuple(mask.shape)}; allowed: (batch, time) = {tuple(x.shape[:2])}"
+                    f"the mask has shape {tuple(mask.shape)}; allowed: (batch, time) = {tuple(x.shape[:2])}; reshape it"
                 )
         arrays = {"mask": mask, "reset": reset} | {f"state {i}": s for i, s in enumerate(initial_state or ())}
-        for what, array in arrays.items():
+        for name, array in arrays.items():
             if array is not None and None not in (x.shape[0], array.shape[0]) and x.shape[0] != array.shape[0]:
-                raise ValueError(f"the {what} has {array.shape[0]} rows; the input has {x.shape[0]}")
+                raise ValueError(
+                    f"the {name} has {array.shape[0]} rows; allowed: {x.shape[0]}, as the input has; pass one for "
+                    "each row"
+                )
         if initial_state is not None:
             sizes = [state.shape[-1] for state in initial_state]
             if sizes != self.cell.state_size:
-                raise ValueError(f"initial states have widths {sizes}; the cell needs {self.cell.state_size}")
+                raise ValueError(
+                    f"initial states have widths {sizes}; allowed: {self.cell.state_size}, as the cell has; pass "
+                    "one tensor for each"
+                )
         if self.stateful and x.shape[0] is not None and x.shape[0] > self.max_batch:
-            raise ValueError(f"a batch of {x.shape[0]} rows, but state is kept for {self.max_batch}; raise max_batch")
+            raise ValueError(
+                f"a batch of {x.shape[0]} rows; allowed: {self.max_batch} in this stateful layer; raise max_batch"
+            )
 
     def save_own_variables(self, store: Any) -> None:
-        """Nothing: kept states are not weights."""
+        """Saves nothing: kept states are not weights."""
 
     def load_own_variables(self, store: Any) -> None:
-        """Nothing: kept states are not weights."""
+        """Loads nothing: kept states are not weights."""
 
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "cell": keras.saving.serialize_keras_object(self.cell),
             "direction": self.direction,
-            "engine": "auto" if self.engine == "native" else self.engine,  # what is loaded may run elsewhere
+            "engine": "auto" if self.engine == "native" else self.engine,  # it may be loaded where `native` is missing
             "recurrent_dropout": self.recurrent_dropout,
             "weight_drop": self.weight_drop,
             "zoneout": self.zoneout,

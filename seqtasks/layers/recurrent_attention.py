@@ -1,4 +1,4 @@
-"""Recurrent attention model: glimpses at locations that the network chooses."""
+"""Recurrent attention model: classifies pictures by glimpses at locations that it chooses."""
 
 from __future__ import annotations
 
@@ -18,25 +18,35 @@ LOCATION_SCALE = 4.0
 
 @keras.saving.register_keras_serializable("seqtasks")
 class RecurrentAttention(keras.layers.Layer):
-    """The recurrent attention model: glimpses, a core, the location of the next glimpse, an answer.
+    """Recurrent attention model: glimpses at chosen locations, a recurrent core, a classifier.
 
         g_t = glimpse(picture, l_t)        h_t, s_t = core(g_t, s_{t-1})
         μ_t = tanh(4 W_l h_{t-1} / √n)     l_t = μ_t + σ ε_t          ε_t ~ N(0, 1), 0 in inference
         b_t = w_b h_{t-1}                  answer = W_a h_T
 
-    h has n units. The first glimpse is in the middle, as are all others before training. The
-    gradient stops at l_t, and before W_l and w_b: the core learns from the answer alone, the
-    locations from the reward alone (`RecurrentAttentionLoss`).
+    h has n units. The first glimpse is at the centre, as all others are before training. Gradients stop
+    at l_t and before W_l and w_b: the core and the classifier learn from the classification loss alone,
+    the locations from the reward alone (`RecurrentAttentionLoss`). There are no masks; the core starts
+    each call from its initial state.
 
     References: Mnih et al. 2014, https://arxiv.org/abs/1406.6247; Ba, Mnih & Kavukcuoglu 2014,
     https://arxiv.org/abs/1412.7755
 
     Args:
-        core: an `Encoder` in one direction; it runs step by step.
-        glimpse: what sees.
-        classes: of the answer.
-        policy: `"learned"`; `"random"`: the noise itself is the location; `"centre"`: the middle, always.
-        location_std: σ, of each coordinate; 1 is half the picture.
+        core: Recurrent core, an `Encoder` in one direction; it runs step by step.
+        glimpse: Glimpse network.
+        classes: Number of classes.
+        policy: `"learned"`; `"random"`: the noise itself is the location; `"centre"`: always the centre.
+        location_std: σ, standard deviation of each coordinate; 1 is half of the picture.
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks.layers import Encoder, GlimpseNetwork, RecurrentAttention
+        >>> glimpse = GlimpseNetwork(hidden=8, size=8, scales=1)
+        >>> model = RecurrentAttention(Encoder(cell="gru", units=8), glimpse, classes=10)
+        >>> pictures, noise = np.zeros((2, 28, 28), "float32"), np.zeros((2, 3, 2), "float32")  # 3 glimpses
+        >>> tuple(model(pictures, noise).shape)  # 10 logits, 3 locations, 2 log-densities, 2 expected rewards
+        (2, 20)
     """
 
     def __init__(
@@ -51,9 +61,9 @@ class RecurrentAttention(keras.layers.Layer):
         super().__init__(**kwargs)
         self.core, self.glimpse, self.classes = core, glimpse, classes
         self.policy, self.location_std = policy, location_std
-        # In float32 whatever the policy: a reward is a difference of small numbers.
+        # In float32 also under mixed precision: a reward minus its expectation is a small difference.
         self.answer = keras.layers.Dense(classes, dtype="float32", name="answer")
-        # Keras stores weights under the names of attributes: `place` is the head of locations in files, too.
+        # The location head is named `place`, because Keras stores weights under the names of attributes.
         self.place: Any = None
         self.value: Any = None
         if policy == "learned":
@@ -61,7 +71,7 @@ class RecurrentAttention(keras.layers.Layer):
             self.value = keras.layers.Dense(1, dtype="float32", name="value")
 
     def build(self, picture_shape: Any, noise_shape: Any) -> None:
-        if not self.glimpse.built:  # Keras builds the parts of a saved layer first
+        if not self.glimpse.built:  # when loading, Keras builds the sublayers first
             self.glimpse.build(picture_shape, (None, 2))
         if not self.core.built:
             self.core.build((None, 1, self.glimpse.output_size))
@@ -72,41 +82,41 @@ class RecurrentAttention(keras.layers.Layer):
                 head.build((None, size))
 
     def call(self, picture: Any, noise: Any, training: bool = False) -> Any:
-        """Looks, and answers.
+        """Takes the glimpses and classifies.
 
         Args:
-            picture: (batch, height, width), 0 to 1.
-            noise: (batch, glimpses, 2), ε; that of the first glimpse is not used by `"learned"`.
-            training: dropout on.
+            picture: Pictures, `(batch, height, width)`, 0 to 1.
+            noise: ε, `(batch, glimpses, 2)`; that of the first glimpse is not used by `"learned"`.
+            training: Whether dropout is applied.
 
         Returns:
-            (batch, classes + 2 · glimpses), and 2 · (glimpses - 1) columns more where the
-            policy is learned: see `split`.
+            Logits and locations, `(batch, classes + 2 · glimpses)`. With the policy `"learned"` they are
+            followed by log-densities and expected rewards, 2 · (glimpses - 1) columns; see `split`.
         """
         steps = noise.shape[1]
         states = self.core.initial_state(ops.shape(picture)[0])
         noise = ops.cast(noise, "float32")
-        middle = ops.zeros_like(noise[:, 0])
-        h, locations, chances, values = None, [], [], []
-        for t in range(steps):  # few: the graph holds them all
-            location = noise[:, t] if self.policy == "random" else middle
+        centre = ops.zeros_like(noise[:, 0])
+        h, locations, log_densities, values = None, [], [], []
+        for t in range(steps):  # unrolled: there are few glimpses
+            location = noise[:, t] if self.policy == "random" else centre
             if self.place is not None and h is not None:
                 mean = self.place(LOCATION_SCALE * ops.stop_gradient(h) / math.sqrt(self.core.output_size))
                 location = ops.stop_gradient(mean + self.location_std * noise[:, t])
-                chances.append(self._log_density(location, mean))
+                log_densities.append(self._log_density(location, mean))
                 values.append(self.value(ops.stop_gradient(h))[:, 0])
-                # A location beyond the border was drawn all the same: only what is seen there is clipped.
+                # Clip only after the log-density, which belongs to the location that was drawn.
                 location = ops.clip(location, -1.0, 1.0)
             locations.append(location)
-            seen = self.glimpse(picture, ops.cast(location, self.compute_dtype))
-            h, states = self.core(seen[:, None], initial_state=states, return_sequences=False, training=training)
+            g = self.glimpse(picture, ops.cast(location, self.compute_dtype))
+            h, states = self.core(g[:, None], initial_state=states, return_sequences=False, training=training)
         columns = [self.answer(h), *locations]
-        if chances:
-            columns += [ops.stack(chances, axis=1), ops.stack(values, axis=1)]
+        if log_densities:
+            columns += [ops.stack(log_densities, axis=1), ops.stack(values, axis=1)]
         return ops.concatenate([ops.cast(column, "float32") for column in columns], axis=1)
 
     def _log_density(self, location: Any, mean: Any) -> Any:
-        """log N(location; mean, σ²) of both coordinates, (batch,), without its constant: it is 0 at the mean."""
+        """log N(location; mean, σ²) of both coordinates without its constant, `(batch,)`."""
         return -ops.sum(ops.square((location - mean) / self.location_std), axis=-1) / 2
 
     def compute_output_shape(self, picture_shape: Any, noise_shape: Any) -> Any:
@@ -125,16 +135,23 @@ class RecurrentAttention(keras.layers.Layer):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> RecurrentAttention:
         parts = {name: keras.saving.deserialize_keras_object(config[name]) for name in ("core", "glimpse")}
-        settings = {{"deviation": "location_std"}.get(name, name): value for name, value in config.items()}  # of 0.1
+        former_names = {"deviation": "location_std"}  # saved by version 0.1
+        settings = {former_names.get(name, name): value for name, value in config.items()}
         return cls(**{**settings, **parts})
 
 
 def split(outputs: Any, classes: int, steps: int) -> tuple[Any, Any, Any, Any]:
-    """The parts of what `RecurrentAttention` gives.
+    """Splits the output of `RecurrentAttention` into its parts.
+
+    Args:
+        outputs: Output of the layer, `(batch, columns)`.
+        classes: Number of classes.
+        steps: Number of glimpses.
 
     Returns:
-        Logits (batch, classes); locations (batch, glimpses, 2); the log-densities of the chosen
-        locations, 0 where there is no noise, and the expected rewards, (batch, glimpses - 1) each, or (batch, 0).
+        Logits, `(batch, classes)`; locations, `(batch, glimpses, 2)`; log-densities of the drawn locations
+        without their constant, 0 without noise, and expected rewards, both `(batch, glimpses - 1)`, or
+        `(batch, 0)` if the policy is not learned.
     """
     end = classes + 2 * steps
     chosen = (outputs.shape[1] - end) // 2

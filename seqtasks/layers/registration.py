@@ -1,4 +1,7 @@
-"""Imports every class that a saved model may hold, which registers it with Keras; also under former names."""
+"""Registers with Keras all classes that a saved model may contain, also by former names.
+
+Importing this module imports every cell and layer, which registers them.
+"""
 
 import importlib
 import pkgutil
@@ -27,6 +30,6 @@ FORMER_NAMES: dict[str, type[keras.layers.Layer]] = {
 }
 
 for _name, _class in FORMER_NAMES.items():
-    # A subclass of the former name, not only a former key: Keras stores weights under the names of classes.
+    # A subclass with the former name, because Keras stores weights under the names of classes.
     _former = type(_name, (_class,), {"__doc__": f"`{_class.__name__}` in files saved by seqtasks 0.1.0."})
     keras.saving.register_keras_serializable("seqtasks", _name)(_former)

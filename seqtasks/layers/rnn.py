@@ -13,15 +13,17 @@ from seqtasks.layers.recurrent import Recurrent
 
 @keras.saving.register_keras_serializable("seqtasks")
 class RNN(Recurrent):
-    """Recurrent layer with the arguments and outputs of `keras.layers.RNN`; `Recurrent` returns outputs and states.
+    """Recurrent layer with the arguments and outputs of `keras.layers.RNN`.
 
-    Masked time steps copy the state and give zeros, on every engine. A stateful layer starts each call from the
-    final states of the call before.
+    `Recurrent` is the same layer, but always returns outputs and states.
+
+    Masks: a masked step copies the states and has output zero, on every engine. The mask is an argument
+    or Keras's implicit mask. A stateful layer starts each call from the final states of the call before.
 
     Args:
         cell: A recurrent cell of `seqtasks.cells`.
-        return_sequences: Return the outputs of all time steps, not only that of the last valid one.
-        return_state: Also return the final states.
+        return_sequences: Whether to return the outputs of all steps, not only of the last valid one.
+        return_state: Whether to also return the final states.
         **kwargs: Arguments of `Recurrent`, such as `direction`, `stateful` or `recurrent_dropout`.
 
     Raises:
@@ -49,15 +51,16 @@ class RNN(Recurrent):
         """Runs the cell over time.
 
         Args:
-            x: Inputs, (batch, time, features).
-            initial_state: One tensor (batch, units) for each state of the cell, or a single one; None: the states
-                kept by a stateful layer, else the cell's initial state.
-            mask: (batch, time), true at valid steps; None: the mask that `x` carries, else all steps are valid.
+            x: Inputs, `(batch, time, features)`.
+            initial_state: One tensor, `(batch, units)`, for each state of the cell, or a single one; None: the
+                kept states if stateful, else the initial state of the cell.
+            mask: `(batch, time)`, true at valid steps; None: the implicit mask of `x`, or else all steps are
+                valid.
             training: Whether dropout is applied.
 
         Returns:
-            Outputs (batch, time, units), or (batch, units) without `return_sequences`; with `return_state` a list
-            of the outputs and each final state, (batch, units).
+            Outputs, `(batch, time, units)`, or `(batch, units)` without `return_sequences`. With `return_state`
+            a list of the outputs and each final state, `(batch, units)`.
         """
         if initial_state is not None and not isinstance(initial_state, list | tuple):
             initial_state = [initial_state]
@@ -67,7 +70,7 @@ class RNN(Recurrent):
         return [outputs, *states] if self.return_state else outputs
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        """The mask of the outputs of all time steps; None otherwise, and for states."""
+        """Returns the mask of the outputs if they have a time axis, and None for each state."""
         mask = previous_mask if self.return_sequences else None
         return [mask, *[None] * len(self.cell.state_size)] if self.return_state else mask
 

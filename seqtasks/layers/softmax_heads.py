@@ -12,21 +12,32 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("seqtasks")
 class SoftmaxHead(keras.layers.Layer):
-    """Logits = x W + b over a vocabulary; tied, W is the transposed matrix of an embedding.
+    """Softmax output layer of a language model: logits, or the loss of target tokens.
 
-    Reference: Press & Wolf 2016, https://arxiv.org/abs/1608.05859 (tied)
+    Logits are x W + b over a vocabulary. With tied weights W is the transposed matrix of an embedding.
+    Each step is treated by itself, and the implicit mask of the input is carried on.
+
+    Reference: Press & Wolf 2016, https://arxiv.org/abs/1608.05859 (tied weights)
 
     Args:
-        size: of the vocabulary.
-        embedding: the layer whose matrix is shared, as wide as the inputs; None: an own one.
+        size: Vocabulary size.
+        embedding: Embedding layer whose matrix is shared, of the same width as the inputs; None: a separate
+            matrix.
 
     Raises:
-        ValueError: the embedding has another width than the inputs.
+        ValueError: The embedding and the inputs have different widths.
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks.layers import SoftmaxHead
+        >>> head, x = SoftmaxHead(10), np.zeros((2, 3, 4), "float32")
+        >>> tuple(head(x).shape), tuple(head(x, targets=np.ones((2, 3), "int32")).shape)
+        ((2, 3, 10), (2, 3))
     """
 
     def __init__(self, size: int, embedding: keras.layers.Embedding | None = None, **kwargs: Any):
         super().__init__(**kwargs)
-        self.supports_masking = True  # each step by itself
+        self.supports_masking = True  # steps do not depend on each other
         self.size = size
         self.embedding = embedding
 
@@ -35,20 +46,21 @@ class SoftmaxHead(keras.layers.Layer):
             self.kernel = self.add_weight((input_shape[-1], self.size), "glorot_uniform", name="kernel")
         elif input_shape[-1] != self.embedding.output_dim:
             raise ValueError(
-                f"inputs are {input_shape[-1]} wide; the embedding is {self.embedding.output_dim} wide; "
-                "tied they must agree"
+                f"inputs are {input_shape[-1]} wide; allowed: {self.embedding.output_dim}, the width of the tied "
+                "embedding; change one of the widths, or do not tie them"
             )
         self.bias = self.add_weight((self.size,), "zeros", name="bias")
 
     def call(self, x: Any, targets: Any = None) -> Any:
-        """Scores tokens.
+        """Returns the logits, or the loss of target tokens.
 
         Args:
-            x: (batch, time, width) or (batch, width).
-            targets: (batch, time) or (batch,), token numbers.
+            x: Inputs, `(batch, time, width)` or `(batch, width)`.
+            targets: Target tokens, `(batch, time)` or `(batch,)`; None: return logits.
 
         Returns:
-            Float32 logits (…, size); with targets their negative log-likelihoods, shaped as they are.
+            Float32 logits, `(batch, time, size)` or `(batch, size)`; with targets their negative
+            log-likelihoods, in the shape of the targets.
         """
         matrix, bias = (ops.cast(weight, x.dtype) for weight in self.matrix_and_bias())
         logits = ops.cast(ops.matmul(x, matrix) + bias, "float32")
@@ -57,7 +69,7 @@ class SoftmaxHead(keras.layers.Layer):
         return ops.sparse_categorical_crossentropy(ops.cast(targets, "int32"), logits, from_logits=True)
 
     def matrix_and_bias(self) -> tuple[Any, Any]:
-        """(width, size) and (size,)."""
+        """Returns W, `(width, size)`, and b, `(size,)`."""
         if self.embedding is None:
             return self.kernel, self.bias
         return ops.transpose(ops.convert_to_tensor(self.embedding.embeddings)), self.bias
@@ -74,29 +86,41 @@ class SoftmaxHead(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("seqtasks")
 class AdaptiveSoftmaxHead(keras.layers.Layer):
-    """log p(word) = log p(cluster | x) + log p(word | cluster, x), frequent words first.
+    """Adaptive softmax: log-probabilities over a large vocabulary, sorted by frequency.
 
-    The tokens below the first of the `cutoffs` are scored together with one entry for each
-    cluster of rarer tokens; inside cluster i the inputs are projected to width / divisor^(i+1)
-    first. In training a cluster is computed only for the tokens that are in it.
+        log p(token | x) = log p(cluster | x) + log p(token | cluster, x)
+
+    The tokens below the first cutoff are scored together with one entry for each cluster of rarer tokens.
+    In cluster i the inputs are first projected to width / divisor^(i+1). In training a cluster is computed
+    only for the targets in it. Each step is treated by itself, and the implicit mask of the input is
+    carried on.
 
     Reference: Grave et al. 2016, https://arxiv.org/abs/1609.04309
 
     Args:
-        size: of the vocabulary, its tokens numbered from the most frequent on.
-        cutoffs: where the clusters begin, rising, below `size`.
-        divisor: of the width, from cluster to cluster.
+        size: Vocabulary size; tokens are numbered from the most frequent on.
+        cutoffs: First token of each cluster, rising, above 0 and below `size`.
+        divisor: Factor by which the width decreases from cluster to cluster.
 
     Raises:
-        ValueError: cutoffs that do not rise from above 0 to below the size.
+        ValueError: `cutoffs` is empty or does not rise from above 0 to below `size`.
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks.layers import AdaptiveSoftmaxHead
+        >>> head, x = AdaptiveSoftmaxHead(100, cutoffs=[10, 50]), np.zeros((2, 3, 16), "float32")
+        >>> tuple(head(x).shape), tuple(head(x, targets=np.ones((2, 3), "int32")).shape)
+        ((2, 3, 100), (2, 3))
     """
 
     def __init__(self, size: int, cutoffs: Sequence[int], divisor: float = 4.0, **kwargs: Any):
         super().__init__(**kwargs)
-        self.supports_masking = True  # each step by itself
+        self.supports_masking = True  # steps do not depend on each other
         borders = [0, *cutoffs, size]
         if not cutoffs or any(b <= a for a, b in pairwise(borders)):
-            raise ValueError(f"cutoffs are {list(cutoffs)}; allowed: rising numbers above 0 and below {size}")
+            raise ValueError(
+                f"cutoffs are {list(cutoffs)}; allowed: rising numbers above 0 and below {size}; give at least one"
+            )
         self.size, self.cutoffs, self.divisor = size, [int(c) for c in cutoffs], divisor
 
     def build(self, input_shape: Sequence[int | None]) -> None:
@@ -111,16 +135,16 @@ class AdaptiveSoftmaxHead(keras.layers.Layer):
             self.tails.append(self.add_weight((narrow, high - low), "glorot_uniform", name=f"tail_{i}"))
 
     def call(self, x: Any, targets: Any = None) -> Any:
-        """Scores tokens.
+        """Returns the log-probabilities, or the loss of target tokens.
 
         Args:
-            x: (batch, time, width) or (batch, width).
-            targets: (batch, time) or (batch,), token numbers.
+            x: Inputs, `(batch, time, width)` or `(batch, width)`.
+            targets: Target tokens, `(batch, time)` or `(batch,)`; None: return log-probabilities.
 
         Returns:
-            Float32 log-probabilities (…, size); with targets their negative log-likelihoods,
-            shaped as they are. Only the first can be compiled by XLA: what is in a cluster
-            is as long as the data has it.
+            Float32 log-probabilities, `(batch, time, size)` or `(batch, size)`; with targets their negative
+            log-likelihoods, in the shape of the targets. XLA cannot compile the call with targets, as the number
+            of targets in a cluster depends on the data.
         """
         first = self.cutoffs[0]
         head = self._log_softmax(ops.matmul(x, ops.cast(self.head, x.dtype)) + ops.cast(self.bias, x.dtype))
@@ -130,18 +154,18 @@ class AdaptiveSoftmaxHead(keras.layers.Layer):
                 parts.append(head[..., first + i, None] + self._tail(i, x))
             return ops.concatenate(parts, axis=-1)
         shape = ops.shape(targets)
-        wanted = ops.reshape(ops.cast(targets, "int32"), (-1,))
+        target = ops.reshape(ops.cast(targets, "int32"), (-1,))
         x, head = ops.reshape(x, (-1, x.shape[-1])), ops.reshape(head, (-1, head.shape[-1]))
-        entry = wanted
+        entry = target
         for i, (low, high) in enumerate(self._clusters()):
-            entry = ops.where(ops.logical_and(wanted >= low, wanted < high), first + i, entry)
+            entry = ops.where(ops.logical_and(target >= low, target < high), first + i, entry)
         logp = ops.squeeze(ops.take_along_axis(head, entry[:, None], axis=1), 1)
         for i, (low, high) in enumerate(self._clusters()):
-            (here,) = ops.nonzero(ops.logical_and(wanted >= low, wanted < high))
-            here = ops.cast(here, "int32")
-            inside = self._tail(i, ops.take(x, here, axis=0))
-            chosen = ops.take_along_axis(inside, (ops.take(wanted, here) - low)[:, None], axis=1)
-            logp = ops.scatter_update(logp, here[:, None], ops.take(logp, here) + chosen[:, 0])
+            (members,) = ops.nonzero(ops.logical_and(target >= low, target < high))
+            members = ops.cast(members, "int32")
+            tail = self._tail(i, ops.take(x, members, axis=0))
+            target_logp = ops.take_along_axis(tail, (ops.take(target, members) - low)[:, None], axis=1)
+            logp = ops.scatter_update(logp, members[:, None], ops.take(logp, members) + target_logp[:, 0])
         return ops.reshape(-logp, shape)
 
     def compute_output_spec(self, x: Any, targets: Any = None) -> Any:
@@ -150,13 +174,16 @@ class AdaptiveSoftmaxHead(keras.layers.Layer):
         return keras.KerasTensor((*x.shape[:-1], self.size), "float32")
 
     def _tail(self, i: int, x: Any) -> Any:
+        """Returns log-probabilities of the tokens inside of cluster `i`."""
         narrow = ops.matmul(x, ops.cast(self.projections[i], x.dtype))
         return self._log_softmax(ops.matmul(narrow, ops.cast(self.tails[i], x.dtype)))
 
     def _log_softmax(self, logits: Any) -> Any:
+        """Computes a log-softmax in float32."""
         return ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
 
     def _clusters(self) -> list[tuple[int, int]]:
+        """Returns the first token and the end of each cluster."""
         return list(zip(self.cutoffs, [*self.cutoffs[1:], self.size], strict=True))
 
     def get_config(self) -> dict[str, Any]:
@@ -165,15 +192,23 @@ class AdaptiveSoftmaxHead(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("seqtasks")
 class LabelSmoothingHead(keras.layers.Layer):
-    """The loss that is trained on, the one that is told, and the likeliest token.
+    """Softmax with label smoothing: training loss, true loss and most probable token.
 
-    With smoothing ε the first is (1 - ε) times the negative log-likelihood of the token plus
-    ε times the mean of those of all tokens (Szegedy et al. 2016,
-    https://arxiv.org/abs/1512.00567). Token 0 is padding and has no probability.
+    With smoothing ε the training loss is (1 - ε) times the negative log-likelihood of the target plus ε
+    times the mean of those of all tokens (Szegedy et al. 2016, https://arxiv.org/abs/1512.00567). Token 0
+    is padding and has probability 0. The implicit mask of the input is carried on to both outputs.
 
     Args:
-        head: a `SoftmaxHead`.
+        head: Layer that computes the logits, such as a `SoftmaxHead`.
         smoothing: ε, in [0, 1).
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks.layers import LabelSmoothingHead, SoftmaxHead
+        >>> layer = LabelSmoothingHead(SoftmaxHead(10), smoothing=0.1)
+        >>> losses, predicted = layer(np.zeros((2, 3, 4), "float32"), np.ones((2, 3), "int32"))
+        >>> tuple(losses.shape), tuple(predicted.shape)
+        ((2, 3, 2), (2, 3))
     """
 
     def __init__(self, head: keras.layers.Layer, smoothing: float = 0.0, **kwargs: Any):
@@ -187,15 +222,15 @@ class LabelSmoothingHead(keras.layers.Layer):
             self.head.built = True
 
     def call(self, x: Any, targets: Any) -> tuple[Any, Any]:
-        """Losses, and guesses.
+        """Computes losses and predictions.
 
         Args:
-            x: (batch, time, width).
-            targets: (batch, time), token numbers.
+            x: Inputs, `(batch, time, width)`.
+            targets: Target tokens, `(batch, time)`, 0 at padding.
 
         Returns:
-            Float32 (batch, time, 2), the smoothed loss and the negative log-likelihood, of no
-            meaning where the target is padding; and int32 (batch, time), the likeliest tokens.
+            Losses, float32 `(batch, time, 2)`: with smoothing, and the negative log-likelihood; their values at
+            padding have no meaning. Most probable tokens, int32 `(batch, time)`.
         """
         logits = self.head(x)[..., 1:]
         nll = ops.sparse_categorical_crossentropy(
@@ -203,12 +238,12 @@ class LabelSmoothingHead(keras.layers.Layer):
         )
         smoothed = nll
         if self.smoothing:
-            every = ops.logsumexp(logits, axis=-1) - ops.mean(logits, axis=-1)
-            smoothed = (1 - self.smoothing) * nll + self.smoothing * every
+            mean_nll = ops.logsumexp(logits, axis=-1) - ops.mean(logits, axis=-1)
+            smoothed = (1 - self.smoothing) * nll + self.smoothing * mean_nll
         return ops.stack([smoothed, nll], axis=-1), ops.cast(ops.argmax(logits, axis=-1), "int32") + 1
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> tuple[Any, Any]:
-        """The mask that `x` carries, for the losses and for the guesses."""
+        """Returns the implicit mask of `x` for the losses and for the predictions."""
         return previous_mask, previous_mask
 
     def get_config(self) -> dict[str, Any]:

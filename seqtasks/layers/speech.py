@@ -13,52 +13,60 @@ from seqtasks.layers.implicit_mask import MaskedLayer
 
 @keras.saving.register_keras_serializable("seqtasks")
 class TimeReduction(MaskedLayer):
-    """Puts each `factor` steps side by side, as between the layers of a pyramidal encoder.
+    """Concatenates every `factor` steps to one, as between the layers of a pyramidal encoder.
 
-    The last step is filled up with zeros where the number of steps is no multiple. What stands at
-    padding is zeros in the result, so more padding changes nothing.
+    The last output step is filled up with zeros if the number of steps is not a multiple of `factor`.
+
+    Masks: valid steps come first. Inputs at masked steps are replaced by zeros, so more padding does not
+    change the result. An output step is valid if its first input step is, see `joined_mask`.
 
     Reference: Chan et al. 2016, https://arxiv.org/abs/1508.01211
 
     Args:
-        factor: steps that become one; 2 in the paper.
+        factor: Number of steps that become one; 2 in the paper.
 
     Raises:
-        ValueError: a factor below 1.
+        ValueError: `factor` is below 1.
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks.layers import TimeReduction
+        >>> tuple(TimeReduction(2)(np.zeros((2, 5, 3), "float32")).shape)
+        (2, 3, 6)
     """
 
     def __init__(self, factor: int = 2, **kwargs: Any):
         super().__init__(**kwargs)
         if factor < 1:
-            raise ValueError(f"factor is {factor}; allowed: 1 or more")
+            raise ValueError(f"factor is {factor}; allowed: 1 or more; 2 is usual")
         self.factor = factor
 
     def call(self, x: Any, mask: Any = None) -> Any:
-        """Joins steps.
+        """Concatenates steps.
 
         Args:
-            x: (batch, time, size).
-            mask: (batch, time), true at real steps, which stand first; None: the mask that `x` carries, else all
-                are real.
+            x: Inputs, `(batch, time, size)`.
+            mask: `(batch, time)`, true at valid steps, which come first; None: the implicit mask of `x`, or else
+                all steps are valid.
 
         Returns:
-            (batch, ⌈time / factor⌉, factor · size); `joined_mask` has its mask.
+            `(batch, ⌈time / factor⌉, factor · size)`.
         """
         if mask is not None:
             x = ops.where(ops.cast(mask, "bool")[..., None], x, ops.zeros_like(x))
         size, (batch, time) = x.shape[-1], ops.shape(x)[:2]
-        # Always to be cut by the factor, so that the shape is known to every backend.
+        # Pad by a fixed number of steps and cut off the surplus, so that every backend can infer the shape.
         x = ops.pad(x, [[0, 0], [0, self.factor - 1], [0, 0]])
         steps = (time + self.factor - 1) // self.factor
         return ops.reshape(x[:, : steps * self.factor], (batch, steps, self.factor * size))
 
-    def compute_output_shape(self, input_shape: Sequence[int | None], *more: Any) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Sequence[int | None], *_: Any) -> tuple[int | None, ...]:
         batch, time, size = input_shape
         assert size is not None
         return batch, None if time is None else -(-time // self.factor), self.factor * size
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        """The mask of the joined steps, see `joined_mask`."""
+        """Returns the mask of the output steps, see `joined_mask`."""
         return None if previous_mask is None else joined_mask(previous_mask, self.factor)
 
     def get_config(self) -> dict[str, Any]:
@@ -66,30 +74,37 @@ class TimeReduction(MaskedLayer):
 
 
 def joined_mask(mask: Any, factor: int) -> Any:
-    """The mask of what `TimeReduction` gives: a joined step is real if the first of its steps is.
+    """Computes the mask of `TimeReduction`'s output: that of the first of each `factor` steps.
 
     Args:
-        mask: (batch, time), true at real steps, which stand first.
-        factor: of `TimeReduction`.
+        mask: `(batch, time)`, true at valid steps, which come first.
+        factor: Number of steps that become one.
 
     Returns:
-        (batch, ⌈time / factor⌉).
+        `(batch, ⌈time / factor⌉)`.
     """
     return mask[:, ::factor]
 
 
-BLANK = 0  # its number; labels begin at 1, and 0 ends the targets
+BLANK = 0  # number of the CTC blank; labels begin at 1, and in targets 0 is padding
 
 
 @keras.saving.register_keras_serializable("seqtasks")
 class CTCHead(MaskedLayer):
-    """A dense layer to logits of the blank and the labels; padding is blank for certain.
+    """Output layer of CTC models: logits of the blank and the labels.
 
-    A certain blank adds nothing to a CTC loss and writes no label, so the loss and the decoders need no
-    lengths. Always in float32: the loss sums over many steps.
+    Masks: at masked steps the blank has probability 1. This adds nothing to a CTC loss and no label to a
+    decoded string, so losses and decoders need no lengths. Runs in float32 whatever the dtype policy,
+    because the loss sums over many steps.
 
     Args:
-        labels: how many, without the blank.
+        labels: Number of labels, without the blank.
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks.layers import CTCHead
+        >>> tuple(CTCHead(labels=10)(np.zeros((2, 5, 3), "float32")).shape)
+        (2, 5, 11)
     """
 
     def __init__(self, labels: int, **kwargs: Any):
@@ -97,26 +112,32 @@ class CTCHead(MaskedLayer):
         self.labels = labels
         self.dense = keras.layers.Dense(labels + 1, dtype="float32", name="dense")
 
-    def build(self, input_shape: Sequence[int | None], *more: Any) -> None:
+    def build(self, input_shape: Sequence[int | None], *_: Any) -> None:
         self.dense.build(input_shape)
 
     def call(self, x: Any, mask: Any = None) -> Any:
-        """(batch, time, size) and the mask (batch, time) to (batch, time, 1 + labels).
+        """Computes the logits.
 
-        Without a mask, the one that `x` carries, else all steps are real.
+        Args:
+            x: Inputs, `(batch, time, size)`.
+            mask: `(batch, time)`, true at valid steps; None: the implicit mask of `x`, or else all steps are
+                valid.
+
+        Returns:
+            Logits, `(batch, time, 1 + labels)`; the blank is number 0.
         """
         logits = self.dense(x)
         if mask is None:
             return logits
-        # Not -inf: its gradient would be NaN.
+        # Not -inf, which would have NaN gradients.
         blank = ops.where(ops.arange(self.labels + 1) == BLANK, 0.0, -1e9)
         return ops.where(ops.cast(mask, "bool")[..., None], logits, blank)
 
-    def compute_output_shape(self, input_shape: Sequence[int | None], *more: Any) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Sequence[int | None], *_: Any) -> tuple[int | None, ...]:
         return (*input_shape[:-1], self.labels + 1)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
-        """None: padding is blank, and a CTC loss has one value a row, which no mask of steps fits."""
+        """Returns None: a CTC loss has one value per row, to which no mask of steps applies."""
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "labels": self.labels}
@@ -124,22 +145,33 @@ class CTCHead(MaskedLayer):
 
 @keras.saving.register_keras_serializable("seqtasks")
 class SpecAugment(MaskedLayer):
-    """Sets stretches of time and of bands to zero, and adds noise, in training.
+    """Augments spectrograms in training: zeroes random time and frequency ranges, adds noise.
 
-    Each stretch has a width drawn from 0 to its most, and any place. Frames ought to have a mean of
-    zero. SpecAugment without its warping of time.
+    SpecAugment without time warping. The width of each range is drawn uniformly from 0 to its maximum,
+    then its position. The frames should have a mean of zero. Masks: `mask` limits the time ranges to valid
+    steps; the implicit mask of the input is carried on.
 
     Reference: Park et al. 2019, https://arxiv.org/abs/1904.08779
 
     Args:
-        time_masks: stretches of time.
-        time_width: of each, at most, in steps, and at most a fifth of the real steps.
-        band_masks: stretches of bands.
-        band_width: of each, at most, in bands.
-        noise: standard deviation of the noise.
+        time_masks: Number of time ranges.
+        time_width: Maximum width of a time range in steps; at most a fifth of the valid steps is used.
+        band_masks: Number of frequency ranges.
+        band_width: Maximum width of a frequency range in bands.
+        noise: Standard deviation of Gaussian noise on the frames.
+        seed: Seed of the random numbers.
 
     Raises:
-        ValueError: a negative number.
+        ValueError: An argument is negative.
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks.layers import SpecAugment
+        >>> frames = np.ones((2, 50, 40), "float32")  # (batch, time, bands)
+        >>> bool((np.asarray(SpecAugment(seed=0)(frames)) == 1).all())  # nothing changes outside of training
+        True
+        >>> tuple(SpecAugment(seed=0)(frames, training=True).shape)
+        (2, 50, 40)
     """
 
     def __init__(
@@ -162,49 +194,58 @@ class SpecAugment(MaskedLayer):
         }
         for name, value in self.settings.items():
             if value < 0:
-                raise ValueError(f"{name} is {value}; allowed: 0 or more")
+                raise ValueError(f"{name} is {value}; allowed: 0 or more; 0 turns it off")
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def call(self, x: Any, mask: Any = None, training: bool = False) -> Any:
-        """Disturbs frames.
+        """Augments frames.
 
         Args:
-            x: (batch, time, bands).
-            mask: (batch, time), true at real steps, which stand first; None: the mask that `x` carries, else all
-                are.
-            training: false changes nothing.
+            x: Frames, `(batch, time, bands)`.
+            mask: `(batch, time)`, true at valid steps, which come first; None: the implicit mask of `x`, or else
+                all steps are valid.
+            training: Whether frames are augmented; otherwise they are returned unchanged.
 
         Returns:
-            (batch, time, bands).
+            Frames, `(batch, time, bands)`.
         """
         if not training:
             return x
         s = self.settings
         batch, time, bands = ops.shape(x)
-        real = ops.ones((batch, time), "bool") if mask is None else ops.cast(mask, "bool")
-        lengths = ops.sum(ops.cast(real, "float32"), axis=1)
+        valid = ops.ones((batch, time), "bool") if mask is None else ops.cast(mask, "bool")
+        lengths = ops.sum(ops.cast(valid, "float32"), axis=1)
         if s["noise"]:
             drawn = keras.random.normal(ops.shape(x), dtype=x.dtype, seed=self.seed_generator)
             x = x + ops.cast(s["noise"], x.dtype) * drawn
         for _ in range(s["time_masks"]):
-            hidden = self._stretch(ops.minimum(float(s["time_width"]), lengths / 5), lengths, time)
+            hidden = self._random_ranges(ops.minimum(float(s["time_width"]), lengths / 5), lengths, time)
             x = ops.where(hidden[:, :, None], ops.zeros_like(x), x)
         for _ in range(s["band_masks"]):
-            wide = ops.ones_like(lengths)
-            hidden = self._stretch(wide * float(s["band_width"]), wide * ops.cast(bands, "float32"), bands)
+            ones = ops.ones_like(lengths)
+            hidden = self._random_ranges(ones * float(s["band_width"]), ones * ops.cast(bands, "float32"), bands)
             x = ops.where(hidden[:, None, :], ops.zeros_like(x), x)
         return x
 
-    def _stretch(self, most: Any, length: Any, places: Any) -> Any:
-        """(batch, places), true at a stretch of up to `most` of the first `length` places, both (batch,)."""
-        drawn = keras.random.uniform((2, *ops.shape(length)), dtype="float32", seed=self.seed_generator)
-        width = ops.minimum(ops.floor(drawn[0] * (most + 1)), length)
-        begin = ops.floor(drawn[1] * (length - width + 1))
-        place = ops.cast(ops.arange(places), "float32")[None]
-        return ops.logical_and(place >= begin[:, None], place < (begin + width)[:, None])
+    def _random_ranges(self, max_width: Any, length: Any, size: Any) -> Any:
+        """Draws a random range for each row.
 
-    def compute_output_shape(self, input_shape: Sequence[int | None], *more: Any) -> tuple[int | None, ...]:
+        Args:
+            max_width: Maximum width of a range, `(batch,)`.
+            length: Number of positions that a range may cover, `(batch,)`.
+            size: Number of positions in all.
+
+        Returns:
+            `(batch, size)`, true inside of the range.
+        """
+        drawn = keras.random.uniform((2, *ops.shape(length)), dtype="float32", seed=self.seed_generator)
+        width = ops.minimum(ops.floor(drawn[0] * (max_width + 1)), length)
+        begin = ops.floor(drawn[1] * (length - width + 1))
+        position = ops.cast(ops.arange(size), "float32")[None]
+        return ops.logical_and(position >= begin[:, None], position < (begin + width)[:, None])
+
+    def compute_output_shape(self, input_shape: Sequence[int | None], *_: Any) -> tuple[int | None, ...]:
         return tuple(input_shape)
 
     def get_config(self) -> dict[str, Any]:

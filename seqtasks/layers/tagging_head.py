@@ -1,4 +1,4 @@
-"""Output layer of taggers: softmax for each step, or a CRF."""
+"""Output layer of taggers: softmax at each step, or a CRF."""
 
 from __future__ import annotations
 
@@ -15,12 +15,22 @@ from seqtasks.layers.implicit_mask import MaskedLayer
 
 @keras.saving.register_keras_serializable("seqtasks")
 class TagHead(MaskedLayer):
-    """Tags of outputs, or how good given ones are.
+    """Output layer of taggers: tags of each step, or losses and correctness of target tags.
+
+    With a CRF and tag names in the BIO or BIOES scheme, only legal tag sequences are decoded. Masks: with
+    a CRF masked steps are skipped; without it each step is treated by itself. The output carries the
+    implicit mask of the input.
 
     Args:
-        labels: the names of the tags. With a CRF, those of BIO or BIOES are decoded into
-            legal sequences only.
-        crf: a linear-chain CRF over the scores of the steps.
+        labels: Names of the tags.
+        crf: Whether a linear-chain CRF follows the scores of the steps.
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks.layers import TagHead
+        >>> head, x = TagHead(["O", "B-PER", "I-PER"], crf=True), np.zeros((2, 5, 4), "float32")
+        >>> tuple(head(x).shape), tuple(head(x, targets=np.zeros((2, 5), "int32")).shape)
+        ((2, 5), (2, 5, 2))
     """
 
     def __init__(self, labels: Sequence[str], crf: bool = False, **kwargs: Any):
@@ -36,19 +46,20 @@ class TagHead(MaskedLayer):
             self.crf.build((*input_shape[:-1], len(self.labels)))
 
     def call(self, x: Any, targets: Any = None, mask: Any = None, training: bool = False) -> Any:
-        """Tags.
+        """Predicts tags, or scores target tags.
 
         Args:
-            x: (batch, time, size).
-            targets: (batch, time), tag numbers.
-            mask: (batch, time), true at real steps; None: the mask that `x` carries, else all are.
-            training: with a CRF, what is right is told by the best tag of each step then,
-                not by the best sequence, which takes longer.
+            x: Inputs, `(batch, time, size)`.
+            targets: Target tag numbers, `(batch, time)`; None: predict.
+            mask: `(batch, time)`, true at valid steps; None: the implicit mask of `x`, or else all steps are
+                valid.
+            training: With a CRF, correctness is then measured by the best tag of each step, because decoding the
+                best sequence takes longer.
 
         Returns:
-            The best tags (batch, time). With targets (batch, time, 2): the negative
-            log-likelihood, that of a sentence shared among its steps, and 1 where the
-            best tag is the target.
+            Without targets the best tags, `(batch, time)`. With targets `(batch, time, 2)`: the negative
+            log-likelihood (with a CRF that of the sequence, divided equally among its valid steps), and 1 where
+            the best tag is the target, else 0.
         """
         scores = ops.cast(self.scores(x), "float32")
         best = ops.cast(ops.argmax(scores, axis=-1), "int32")
@@ -60,9 +71,9 @@ class TagHead(MaskedLayer):
         if self.crf is None:
             nll = ops.sparse_categorical_crossentropy(targets, scores, from_logits=True)
         else:
-            real = ops.ones_like(scores[..., 0]) if mask is None else ops.cast(mask, "float32")
-            whole = self.crf(scores, targets, mask) / ops.maximum(ops.sum(real, axis=1), 1.0)
-            nll = whole[:, None] * real
+            valid = ops.ones_like(scores[..., 0]) if mask is None else ops.cast(mask, "float32")
+            mean_nll = self.crf(scores, targets, mask) / ops.maximum(ops.sum(valid, axis=1), 1.0)
+            nll = mean_nll[:, None] * valid
         return ops.stack([nll, ops.cast(ops.equal(best, targets), "float32")], axis=-1)
 
     def compute_output_spec(self, x: Any, targets: Any = None, mask: Any = None, training: bool = False) -> Any:

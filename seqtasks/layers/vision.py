@@ -15,16 +15,24 @@ from seqtasks.layers.glimpse import check_filters
 
 @keras.saving.register_keras_serializable("seqtasks")
 class FrameEncoder(keras.layers.Layer):
-    """Convolutions of stride 2 over each image by itself, then a dense layer, all with ReLU.
+    """Encodes each frame of a video by itself with a convolutional network.
 
-    An image does not see the others, so padding changes nothing.
+    Convolutions of stride 2 and a dense layer, all with ReLU. Frames do not affect each other, so padding
+    has no effect on valid frames; the implicit mask of the input is carried on.
 
     Args:
-        filters: of each convolution.
-        size: width of a vector.
+        filters: Number of filters of each convolution.
+        size: Width of a frame vector.
 
     Raises:
-        ConfigError: a convolution without filters.
+        ConfigError: A number of filters is below 1.
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks.layers import FrameEncoder
+        >>> videos = np.zeros((2, 5, 28, 28), "float32")  # (batch, time, height, width)
+        >>> tuple(FrameEncoder(filters=[8, 16], size=32)(videos).shape)
+        (2, 5, 32)
     """
 
     def __init__(self, filters: Sequence[int], size: int, **kwargs: Any):
@@ -47,7 +55,14 @@ class FrameEncoder(keras.layers.Layer):
         self.dense.build((None, shape[1] * shape[2] * shape[3]))
 
     def call(self, images: Any) -> Any:
-        """(batch, time, height, width) to (batch, time, size)."""
+        """Encodes frames.
+
+        Args:
+            images: Frames, `(batch, time, height, width)`.
+
+        Returns:
+            Frame vectors, `(batch, time, size)`.
+        """
         batch, time = ops.shape(images)[:2]
         x = ops.reshape(images, (-1, *images.shape[2:], 1))
         for convolution in self.convolutions:
@@ -67,9 +82,16 @@ class FrameEncoder(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("seqtasks")
 class PositionEmbedding2D(keras.layers.Layer):
-    """Adds a learned vector for each place of a grid, and lays the grid out as a sequence, row by row.
+    """Adds a learned vector for each position of a grid and flattens the grid row by row.
 
-    Reference: Dosovitskiy et al. 2020, https://arxiv.org/abs/2010.11929 (learned places)
+    Reference: Dosovitskiy et al. 2020, https://arxiv.org/abs/2010.11929 (learned position embeddings)
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks.layers import PositionEmbedding2D
+        >>> grids = np.zeros((2, 4, 5, 8), "float32")  # (batch, height, width, size)
+        >>> tuple(PositionEmbedding2D()(grids).shape)
+        (2, 20, 8)
     """
 
     def build(self, input_shape: Any) -> None:
@@ -79,13 +101,13 @@ class PositionEmbedding2D(keras.layers.Layer):
         )
 
     def call(self, x: Any) -> Any:
-        """Lays out.
+        """Adds the vectors and flattens the grid.
 
         Args:
-            x: (batch, height, width, size); all but the batch are fixed.
+            x: Grids, `(batch, height, width, size)`; only the batch size may vary.
 
         Returns:
-            (batch, height · width, size).
+            Sequences, `(batch, height · width, size)`.
         """
         _, height, width, size = x.shape
         return ops.reshape(x + ops.cast(self.vectors, x.dtype), (-1, height * width, size))
@@ -93,37 +115,63 @@ class PositionEmbedding2D(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("seqtasks")
 class RandomAffine(keras.layers.Layer):
-    """Turns, scales and moves each image at random in training, and only there; what comes in from outside is black.
+    """In training rotates, scales and shifts each image at random; new border pixels are 0.
 
-    Keras's own layers for that also change what a model is called with outside of `fit` and
-    `predict`, where nobody says whether it trains, and each resamples the image anew.
+    Keras's augmentation layers resample an image once for each operation, and by default also change it
+    in a direct call of a model, outside of `fit` and `predict`.
 
     Args:
-        degrees: to turn by, at most, to either side.
-        zoom: part of its size by which an image becomes larger or smaller, at most, along each axis.
-        shift: part of its size by which it moves, at most, along each axis.
+        degrees: Maximum angle of rotation, in degrees, in both directions.
+        zoom: Maximum relative change of size along each axis.
+        shift: Maximum shift along each axis, as a fraction of the image's size.
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks.layers import RandomAffine
+        >>> images = np.ones((2, 28, 28), "float32")  # (batch, height, width)
+        >>> tuple(RandomAffine(degrees=15)(images, training=True).shape)
+        (2, 28, 28)
     """
 
     def __init__(self, degrees: float = 10.0, zoom: float = 0.1, shift: float = 2 / 28, **kwargs: Any):
         super().__init__(**kwargs)
         self.degrees, self.zoom, self.shift = degrees, zoom, shift
         self.seeds = keras.random.SeedGenerator()
-        self.sampled = compiled(_sampled)  # on TensorFlow in a tenth of the time
+        self.sampled = compiled(_sampled)  # takes a tenth of the time on TensorFlow
 
     def call(self, images: Any, training: bool = False) -> Any:
-        """Images (batch, height, width) of the same shape."""
+        """Transforms images.
+
+        Args:
+            images: `(batch, height, width)`.
+            training: Whether images are transformed; otherwise they are returned unchanged.
+
+        Returns:
+            Images, `(batch, height, width)`.
+        """
         if not training:
             return images
         return self.sampled(images, self.transforms(ops.shape(images)[0], *images.shape[1:]))
 
     def transforms(self, count: Any, height: int, width: int) -> Any:
-        """Where each pixel (x, y) comes from, a x + b y + c and d x + e y + f: (count, 2, 3)."""
+        """Draws a random affine transform for each image.
+
+        A pixel (x, y) of the result is read from (a x + b y + c, d x + e y + f) of the image.
+
+        Args:
+            count: Number of images.
+            height: Height of an image.
+            width: Width of an image.
+
+        Returns:
+            Coefficients ((a, b, c), (d, e, f)), `(count, 2, 3)`.
+        """
         drawn = ops.unstack(keras.random.uniform((5, count), -1, 1, "float32", seed=self.seeds), 5)
         angle = drawn[0] * math.radians(self.degrees)
         scales = [1 + self.zoom * part for part in drawn[1:3]]
         a, b = ops.cos(angle) * scales[0], -ops.sin(angle) * scales[0]
         d, e = ops.sin(angle) * scales[1], ops.cos(angle) * scales[1]
-        x, y = (width - 1) / 2, (height - 1) / 2  # the middle, which only the shift moves
+        x, y = (width - 1) / 2, (height - 1) / 2  # the centre is a fixed point of rotation and scaling
         c = x - a * x - b * y + self.shift * width * drawn[3]
         f = y - d * x - e * y + self.shift * height * drawn[4]
         return ops.stack([ops.stack([a, b, c], 1), ops.stack([d, e, f], 1)], 1)
@@ -132,14 +180,22 @@ class RandomAffine(keras.layers.Layer):
         return {**super().get_config(), "degrees": self.degrees, "zoom": self.zoom, "shift": self.shift}
 
 
-def _sampled(images: Any, where: Any) -> Any:
-    """Images (batch, height, width) read between pixels, at places that `RandomAffine.transforms` tells."""
+def _sampled(images: Any, transforms: Any) -> Any:
+    """Applies the transforms of `RandomAffine.transforms` by bilinear interpolation.
+
+    Args:
+        images: `(batch, height, width)`.
+        transforms: `(batch, 2, 3)`.
+
+    Returns:
+        Images, `(batch, height, width)`.
+    """
     height, width = images.shape[1:]
     x, y = ops.arange(width, dtype="float32")[None], ops.arange(height, dtype="float32")[:, None]
 
     def sample(pair: Any) -> Any:
         image, ((a, b, c), (d, e, f)) = pair[0], (ops.unstack(row, 3) for row in ops.unstack(pair[1], 2))
-        places = ops.stack([d * x + e * y + f, a * x + b * y + c])
-        return ops.image.map_coordinates(image, places, order=1, fill_mode="constant", fill_value=0)
+        coordinates = ops.stack([d * x + e * y + f, a * x + b * y + c])
+        return ops.image.map_coordinates(image, coordinates, order=1, fill_mode="constant", fill_value=0)
 
-    return ops.vectorized_map(sample, (images, where))
+    return ops.vectorized_map(sample, (images, transforms))

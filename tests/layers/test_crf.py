@@ -235,7 +235,7 @@ def test_there_is_an_entry_for_each_tag(wrong):
 
 
 def test_emissions_are_as_wide_as_there_are_tags():
-    with pytest.raises(ValueError, match="emissions are 2 wide; one for each of 3 tags is needed"):
+    with pytest.raises(ValueError, match="emissions are 2 wide; allowed: one for each of 3 tags"):
         CRF(3)(np.zeros((2, 4, 2)))
 
 

@@ -167,7 +167,7 @@ def test_kept_states_reach_every_layer():
 
 
 def test_stateful_and_bidirectional_is_refused():
-    with pytest.raises(ConfigError, match=r"cannot be bidirectional: the backward layer .*; set encoder.bidirectional"):
+    with pytest.raises(ConfigError, match=r"encoder.bidirectional=true; allowed: one direction, .*; set encoder.bid"):
         make(stateful=True, bidirectional=True)
 
 

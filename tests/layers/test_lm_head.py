@@ -32,5 +32,5 @@ def test_it_is_saved_with_the_embedding_it_shares(tmp_path):
 
 
 def test_another_width_is_refused():
-    with pytest.raises(ValueError, match="inputs are 5 wide; the embedding is 4 wide"):
+    with pytest.raises(ValueError, match="inputs are 5 wide; allowed: 4"):
         SoftmaxHead(7, keras.layers.Embedding(7, 4)).build((None, None, 5))

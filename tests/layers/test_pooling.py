@@ -115,7 +115,7 @@ def test_the_weights_of_steps_sum_to_one_over_real_steps(mask):
 
 @pytest.mark.parametrize("how", WAYS[:-1])
 def test_only_attention_has_weights_of_steps(how):
-    with pytest.raises(ValueError, match=f"how is '{how}', which learns no weights; allowed: attention"):
+    with pytest.raises(ValueError, match=f"how is '{how}', which has no step weights; allowed: attention"):
         make(how).step_weights(X)
 
 

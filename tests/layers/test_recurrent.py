@@ -45,7 +45,7 @@ def test_a_mask_of_another_shape_is_refused(engine, shape):
 def test_wrong_states_inputs_and_resets_are_refused(engine):
     layer, good = make(engine=engine), np.zeros((4, 5), "float32")
     for states in ([good], [good, good, good], [good, good[:, :4]]):
-        with pytest.raises(ValueError, match=r"initial states have widths .*; the cell needs \[5, 5\]"):
+        with pytest.raises(ValueError, match=r"initial states have widths .*; allowed: \[5, 5\]"):
             layer(X, initial_state=states)
     with pytest.raises(ValueError, match="rows"):
         layer(X, initial_state=[good[:1], good[:1]])
@@ -127,7 +127,7 @@ def test_any_batch_size_up_to_the_largest_is_kept(engine):
     values(layer, X)
     same(values(layer, X[:1])[1], values(layer, X[:1], initial_state=[four[0][:1]])[1])
     same(layer._kept[False][0][1:], four[0][1:])  # the rows that were not there stay as they were
-    with pytest.raises(ValueError, match="a batch of 5 rows, but state is kept for 4; raise max_batch"):
+    with pytest.raises(ValueError, match="a batch of 5 rows; allowed: 4 in this stateful layer; raise max_batch"):
         layer(np.concatenate([X, X[:1]]))
 
 
@@ -183,7 +183,7 @@ def test_kept_states_are_not_saved(tmp_path):
 
 
 def test_what_cannot_be_built_is_refused():
-    with pytest.raises(ConfigError, match="a backward layer cannot be stateful: its state comes from the future"):
+    with pytest.raises(ConfigError, match="stateful layer with direction 'backward'; allowed: forward"):
         make(direction="backward", stateful=True)
     with pytest.raises(ConfigError, match="direction is 'sideways'; allowed: forward, backward"):
         make(direction="sideways")

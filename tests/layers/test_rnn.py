@@ -50,7 +50,7 @@ def test_settings_of_an_encoder_are_a_config_or_keywords():
     settings = {"cell": "gru", "units": 4, "layers": 2, "dropout": 0.1}
     assert Encoder(**settings, name="e").config == Encoder(EncoderConfig(**settings)).config
     assert Decoder(**settings, attention="none").config == Decoder(settings, "none").config
-    with pytest.raises(TypeError, match="both a config and units are given"):
+    with pytest.raises(TypeError, match=r"both a config and keywords \(units\)"):
         Encoder(EncoderConfig(), units=4)
     with pytest.raises(ConfigError, match=r"encoder\.units is 0"):
         Encoder(units=0)

@@ -94,7 +94,8 @@ def test_cells_without_recurrent_weights_refuse(what, cell, name):
     if (what, cell) == ("recurrent_dropout", "echo_state"):
         make(cell, recurrent_dropout=0.5)  # its reservoir is fixed, but dropout on the state is possible
         return
-    with pytest.raises(ConfigError, match=rf"{what} is 0.5, but {name} has no recurrent weights for it; set {what}=0"):
+    message = rf"{what} is 0.5, but {name} has no recurrent weights for it; allowed: 0; set {what}=0"
+    with pytest.raises(ConfigError, match=message):
         make(cell, **{what: 0.5})
     with pytest.raises(ConfigError, match=rf"{what} is 0.5, but {name}"):
         Encoder(EncoderConfig(cell=cell, units=3, **{what: 0.5})).build((None, None, FEATURES))

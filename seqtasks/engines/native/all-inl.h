@@ -1,5 +1,6 @@
-/* All templates, compiled for one instruction set. Needs V, the floats per vector register, and NAME(x), the name of
- * x for it; undefines both, so that it can be included again. No include guards, here and in the templates. */
+/* All templates, compiled for one instruction set. Needs V, the floats per vector register, and NAME(x), which appends the name
+ * of the instruction set to x; undefines both, so that it can be included again. No include guards, here and in the
+ * templates. */
 
 #include "vector-inl.h"
 #include "product-inl.h"

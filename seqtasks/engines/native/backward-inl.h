@@ -84,7 +84,7 @@ INLINE void NAME(rows_backward)(int kind, CallShared *shared, const ThreadShare 
     }
 }
 
-/* The same, compiled for each kind of cell. */
+/* rows_backward, compiled for each kind of cell. */
 static void NAME(gates_of_step)(CallShared *shared, const ThreadShare *share, int64_t step, int64_t t)
 {
 #define CASE(kind) \
@@ -220,8 +220,8 @@ static void NAME(weights_backward)(CallShared *shared, int thread)
     }
 }
 
-/* Gradients of inputs, each thread some. A pass of its own, because the inputs of a model need none. With tokens it
- * is part of the backward pass, which has the sums over steps at hand. */
+/* Gradients of inputs; each thread computes some. A separate pass, because the inputs of a model need no gradients.
+ * With tokens it is part of the backward pass, which has just computed the sums over steps. */
 static void NAME(input_grads)(CallShared *shared, int thread)
 {
     const RnnCall *call = shared->call;
@@ -256,7 +256,7 @@ static void NAME(backward)(CallShared *shared, int thread)
         memcpy(call->dh0 + row * n + begin, call->dh_last + row * n + begin, bytes);
         if (has_c)
             memcpy(call->dc0 + row * n + begin, call->dc_last + row * n + begin, bytes);
-        for (int64_t g = 0; g < gates; g++) /* masked rows multiply it, though the result is not used */
+        for (int64_t g = 0; g < gates; g++) /* read by the products of masked rows, whose results are not used */
             memset(shared->compact + (row * gates + g) * n + begin, 0, bytes);
     }
     barrier(shared);
@@ -271,7 +271,7 @@ static void NAME(backward)(CallShared *shared, int thread)
         } else {
             NAME(step_backward)(shared, &share, t, active, 0, gates);
         }
-        step_barrier(shared); /* the next step overwrites what other threads may still read */
+        step_barrier(shared); /* the next step overwrites values that other threads may still read */
     }
     barrier(shared);
     if (call->tokens) {

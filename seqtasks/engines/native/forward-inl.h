@@ -153,7 +153,7 @@ static void NAME(step_forward)(CallShared *shared, const ThreadShare *share, int
     const float **read = share->pointers;
     const int64_t from = phase ? 2 : 0, to = call->kind == GRU_V1 && !phase ? 2 : gates;
     if (phase)
-        read += call->batch; /* GRU_V1 has no c: its place holds the addresses of r * h */
+        read += call->batch; /* GRU_V1 has no c; these pointers hold the addresses of r * h */
     for (int64_t i = 0; phase && i < active; i++)
         read[i] = shared->compact + (2 * call->batch + share->order[i]) * n;
     for (int64_t panel = share->first; panel < share->last; panel++)
@@ -186,7 +186,7 @@ static void NAME(forward)(CallShared *shared, int thread)
         memcpy(first + begin, call->h0 + row * n + begin, bytes);
         h[i] = first;
         c[i] = has_c ? call->c0 + row * n : NULL;
-        if (call->kind == GRU_V1) /* masked rows multiply it, though the result is not used: it must not be NaN */
+        if (call->kind == GRU_V1) /* read by the products of masked rows; the results are not used, but must not be NaN */
             memset(first + 2 * call->batch * n + begin, 0, bytes);
     }
     NAME(pack_forward)(call, share.pack_first, share.pack_last, shared->packed_u);

@@ -1,4 +1,4 @@
-/* Arguments and results of TensorFlow and XLA, as an RnnCall. */
+/* Conversion of the arguments and results of TensorFlow and XLA to an RnnCall. */
 
 #ifndef SEQTASKS_FRAMEWORK_CALL_H
 #define SEQTASKS_FRAMEWORK_CALL_H
@@ -19,8 +19,8 @@ typedef struct {
     int64_t *dims; /* (rank) */
 } Buffer;
 
-/* Fields of RnnCall, in the order in which an operation gets and returns them for each direction; before the inputs
- * comes a ShapeHeader as a vector of int32. */
+/* Fields of RnnCall, in the order in which an operation receives and returns them for each direction. A ShapeHeader, as
+ * a vector of int32, precedes the inputs. */
 #define FIELD(name) offsetof(RnnCall, name)
 #define LOOP_INPUTS FIELD(x), FIELD(tokens), FIELD(w), FIELD(bias), FIELD(u), FIELD(b), FIELD(h0), FIELD(c0), FIELD(mask)
 static const size_t FORWARD_INPUTS[] = {LOOP_INPUTS}, INPUT_GRADS_INPUTS[] = {LOOP_INPUTS, FIELD(gate_grads)};
@@ -44,7 +44,7 @@ static const struct Operation {
 /* Flags: inputs are rows of a table; there is a mask; there is a gradient of the outputs of all steps. */
 enum { BY_TOKENS = 1, MASKED = 2, SEQUENCES = 4 };
 
-/* What arrays do not show of a direction. Python builds it in arguments.py. */
+/* Properties of a direction that its arrays do not show. Python builds it in arguments.py. */
 typedef struct {
     int32_t kind, reverse, threads, flags;
 } ShapeHeader;
@@ -54,7 +54,7 @@ static void set_pointer(RnnCall *call, size_t offset, const Buffer *buffer)
     memcpy((char *)call + offset, &buffer->data, sizeof buffer->data);
 }
 
-/* The call of one direction, without its results. */
+/* Returns the call of one direction, without its results. */
 static RnnCall read_call(Buffer **arguments, const struct Operation *operation)
 {
     const ShapeHeader *shape = arguments++[0]->data;
@@ -78,8 +78,8 @@ static RnnCall read_call(Buffer **arguments, const struct Operation *operation)
     return call;
 }
 
-/* Sets where the results of a direction are stored; fills them with zeros if there are no rows or units, as no
- * kernel runs. */
+/* Sets where the results of a direction are stored; fills them with zeros if there are no rows or units, because
+ * then no kernel runs. */
 static void set_results(RnnCall *call, Buffer **results, const struct Operation *operation)
 {
     for (int64_t i = 0; i < operation->num_outputs; i++) {

@@ -2,8 +2,7 @@
 
 #define NUM_PANELS(count) (((count) + WIDTH - 1) / WIDTH)
 
-/* The product of one row, in four independent sums, because an addition has to wait for the one before it in the
- * same sum. */
+/* The product of one row, in four independent sums: an addition has to wait for the previous one to the same sum. */
 static void NAME(multiply_row)(int64_t depth, const float *a, const float *b, const float *start, float *sums)
 {
     VF s[4][2] = {{{0}}};
@@ -23,7 +22,7 @@ static void NAME(multiply_row)(int64_t depth, const float *a, const float *b, co
         NAME(store)(sums + w * V, (s[0][w] + s[1][w]) + (s[2][w] + s[3][w]));
 }
 
-/* The product of any number of rows. */
+/* Products of any number of rows, see `multiply`. */
 static void NAME(multiply_rows)(int64_t rows, int64_t depth, const float *const *a, const float *b, const float *start,
                                 float *sums, int64_t stride)
 {

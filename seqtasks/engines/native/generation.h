@@ -13,7 +13,7 @@ typedef struct {
     int64_t features; /* width of the input; 0: the input is already projected, (batch, gates * units) */
     int64_t units;
     int32_t kind;       /* LSTM, GRU, ... */
-    int32_t gates;      /* of the weight matrices, see CELLS */
+    int32_t gates;      /* number of gates of the weight matrices, see CELLS */
     const float *w;     /* (features, gates * units) */
     const float *bias;  /* (gates * units) */
     const float *u, *b; /* as in RnnCall */
@@ -24,18 +24,18 @@ typedef struct {
 typedef struct {
     int64_t steps, batch, vocabulary; /* tokens to generate per row, rows, size of the softmax */
     int64_t layers;                   /* number of layers */
-    int64_t top_k;                    /* sample from the k likeliest tokens; 0: from all */
-    int32_t threads;                  /* how many to use */
+    int64_t top_k;                    /* sample from the k most probable tokens; 0: from all */
+    int32_t threads;                  /* number of threads */
     int32_t kernel;                   /* index into KERNELS for which the matrices are packed */
-    float temperature;                /* of the softmax; 0: take the likeliest token */
-    float top_p;                      /* sample from the likeliest tokens with this total probability; 1: from all */
+    float temperature;                /* temperature of the softmax; 0: take the most probable token */
+    float top_p;                      /* sample from the most probable tokens with this total probability; 1: from all */
     Layer *layer;                     /* the layers */
     const float *table;               /* input of the first layer for each token, (vocabulary, features or gates * units) */
     const float *head;                /* output weights, (units, vocabulary) */
     const float *head_bias;           /* (vocabulary) */
-    float *packed;                    /* all matrices, as `seqtasks_pack` leaves them for this kernel */
+    float *packed;                    /* all matrices, packed by `seqtasks_pack` for this kernel */
     const float *uniforms;            /* (steps, batch), uniform random numbers in [0, 1) */
-    float *logits;                    /* (batch, vocabulary): of the first token, replaced by those after the last */
+    float *logits;                    /* (batch, vocabulary): logits of the first token, replaced by those after the last */
     int32_t *tokens;                  /* (batch, steps), the generated tokens */
     float *shifted_logits;            /* (batch, steps), logit of the token minus the largest logit */
     float *exp_sums;                  /* (batch, steps), sum of exp(logit - largest logit): log-probability is
@@ -48,11 +48,11 @@ typedef struct {
     int32_t token;
 } Candidate;
 
-/* What the threads share during generation. */
+/* The data that the threads share during generation. */
 typedef struct Generator {
     GenerationCall *call;
     RnnCall *layer_calls;  /* one per layer, of a single step */
-    float **h;             /* two per layer, (batch, units), read and written in turn */
+    float **h;             /* two per layer, (batch, units), read and written alternately */
     int64_t table_width;   /* columns of the table */
     const float **rows;    /* (threads, batch), addresses of the rows to multiply */
     float *sums;           /* products of each row with U, gate by gate */
@@ -61,8 +61,8 @@ typedef struct Generator {
     float *first_input;    /* (batch, table_width), input of the first layer */
     int64_t logits_stride; /* floats of a row of logits: the vocabulary, rounded up to whole panels */
     float *logits;         /* (batch, logits_stride) */
-    float *probabilities;  /* of one row, not normalized */
-    Candidate *candidates; /* of one row */
+    float *probabilities;  /* probabilities of one row, not normalized */
+    Candidate *candidates; /* candidates of one row */
 } Generator;
 
 static int by_probability(const void *first, const void *second)
@@ -71,7 +71,7 @@ static int by_probability(const void *first, const void *second)
     return a->p != b->p ? (a->p < b->p) - (a->p > b->p) : (a->token > b->token) - (a->token < b->token);
 }
 
-/* Sorts candidates by probability, largest first, and returns how many top_k and top_p leave. */
+/* Sorts candidates by probability, largest first, and returns how many remain after top_k and top_p. */
 static int64_t keep_likeliest(const GenerationCall *call, Candidate *candidates, float total)
 {
     int64_t count = 0;
@@ -82,8 +82,8 @@ static int64_t keep_likeliest(const GenerationCall *call, Candidate *candidates,
     return count;
 }
 
-/* Index of a candidate, sampled by inversion of the distribution function. Never one of probability 0, even after
- * rounding. */
+/* Index of a candidate, sampled by inverting the distribution function. A candidate of probability 0 is never
+ * sampled, not even after rounding. */
 static int64_t sample_index(const Candidate *candidates, int64_t count, float uniform)
 {
     float total = 0.0f, below = 0.0f;

@@ -17,8 +17,8 @@ EXPORT int64_t seqtasks_packed(GenerationCall *call)
 /* Packs all matrices into call->packed. */
 EXPORT void seqtasks_pack(const GenerationCall *call) { KERNELS[call->kernel].pack_weights(call); }
 
-/* Allocates and fills what the threads share. Returns the block of its arrays, or null if there is not enough
- * memory. */
+/* Allocates and fills the data that the threads share. Returns the block that holds all arrays, or null if there is
+ * not enough memory. */
 static float *allocate(Generator *generator, int threads, int64_t lanes)
 {
     GenerationCall *call = generator->call;

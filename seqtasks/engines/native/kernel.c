@@ -11,7 +11,8 @@
  * `seqtasks_choose` selects an entry of KERNELS at run time: by name, or the first that __builtin_cpu_supports allows.
  *
  * Threads (pool.h). One pool serves the process, and one call runs at a time. A thread computes some rows of the batch for all
- * steps without waiting for others; with few rows and many units, it computes some units of all rows, with a barrier per step.
+ * steps without waiting for other threads; with few rows and many units it computes some units of all rows, with a barrier per
+ * step.
  *
  * Products that need no state are computed for all valid steps at once: of the inputs before the loop over time, of the
  * gradients after it. The recurrent matrix is packed once per call into panels as wide as a tile. Rows are sorted by their
@@ -75,7 +76,7 @@ typedef struct {
     ThreadFunction passes[3];                         /* FORWARD, BACKWARD, INPUT_GRADS */
     ThreadFunction generate;                          /* text generation */
     int64_t (*packed_floats)(const GenerationCall *); /* size of the packed matrices for generation */
-    void (*pack_weights)(const GenerationCall *);     /* packs them */
+    void (*pack_weights)(const GenerationCall *);     /* packs these matrices */
 } Kernel;
 
 #define KERNEL(name, lanes)                                 \
@@ -218,12 +219,12 @@ static int list_inputs(CallShared *shared, int pass)
     return 0;
 }
 
-/* Allocates and fills what the threads of a call share. `width`: units per panel. Returns an error code. */
+/* Allocates and fills the data that the threads of a call share. `width`: units per panel. Returns an error code. */
 static int prepare(CallShared *shared, const RnnCall *call, int threads, int64_t width, int pass)
 {
     const int64_t panels = (call->units + width - 1) / width, max_threads = threads < 1 ? 1 : threads;
     const int gates = CELLS[call->kind].gates;
-    /* With few rows and many units, tiles of six rows are too few to occupy all threads. */
+    /* With few rows and many units there are too few tiles of six rows to occupy all threads. */
     const int by_units = max_threads > 1 && call->batch < 16 * max_threads && call->units >= 256 && panels >= max_threads;
     const int64_t useful = by_units ? panels : (call->batch + 5) / 6;
     const int stepwise = !by_units && !call->tokens && (call->features + call->units) * call->units * gates <= CACHE;
@@ -270,7 +271,7 @@ static void free_shared(CallShared *shared)
     free(shared->order);
 }
 
-/* Runs one pass of each call; two calls run at once if there are threads for both. Returns an error code. */
+/* Runs one pass of each call; two calls run at the same time if there are threads for both. Returns an error code. */
 static int run(const RnnCall *calls, int count, int pass)
 {
     lock_pool();

@@ -1,4 +1,4 @@
-/* The thread pool, and what each thread of a call computes. */
+/* The thread pool, and the division of a call among its threads. */
 
 #ifndef SEQTASKS_POOL_H
 #define SEQTASKS_POOL_H
@@ -20,12 +20,12 @@
 #include <unistd.h>
 #endif
 
-/* What one thread of a call computes. */
+/* The part of a call that one thread computes. */
 typedef struct {
     int64_t rows;                  /* number of rows of the batch */
-    int64_t *order;                /* these rows, those whose last valid step is latest first */
-    int64_t first, last;           /* panels of units to compute, without the last */
-    int64_t pack_first, pack_last; /* panels to pack, without the last */
+    int64_t *order;                /* these rows, by descending last valid step */
+    int64_t first, last;           /* panels of units to compute, from first to last - 1 */
+    int64_t pack_first, pack_last; /* panels to pack, from pack_first to pack_last - 1 */
     const float **pointers;        /* (2, batch), addresses of states of its rows */
     float *sums;                   /* recurrent products of its rows */
 } ThreadShare;
@@ -51,8 +51,8 @@ static void release(void *memory)
 #endif
 }
 
-/* The share of one thread: with by_units all rows and some panels; else all panels and some rows. With a mask these
- * are every n-th row of the order, so that long and short ones are spread evenly. */
+/* The share of one thread. With by_units: all rows and some panels; otherwise: all panels and some rows. With a mask
+ * these are every n-th row of the order, so that each thread has long and short rows. */
 static ThreadShare thread_share(const CallShared *shared, int thread, int64_t panels, int64_t width)
 {
     const int64_t batch = shared->call->batch, n = shared->threads;
@@ -76,7 +76,7 @@ static ThreadShare thread_share(const CallShared *shared, int thread, int64_t pa
     return share;
 }
 
-/* Where the next h of a row is stored: one of two buffers, whichever h is not in. */
+/* Address of the next h of a row: of two buffers, the one that does not hold h. */
 static float *next_state(const CallShared *shared, int64_t row, const float *h)
 {
     float *first = shared->compact + row * shared->call->units;
@@ -93,7 +93,7 @@ static int64_t active_rows(const CallShared *shared, const ThreadShare *share, i
 }
 
 #if THREADS
-/* Counts the turns of a busy wait; from the 2,000th on, yields the core. */
+/* Counts the iterations of a busy wait; from the 2,000th on, yields the core. */
 static void pause_after(int *spins)
 {
     if (*spins < 2000)
@@ -103,7 +103,8 @@ static void pause_after(int *spins)
 }
 #endif
 
-/* Waits until all threads of the call have arrived. Busy, as they all run at the same time and the wait is short. */
+/* Waits until all threads of the call have arrived. A busy wait, because they all run at the same time and the wait is
+ * short. */
 static void barrier(CallShared *shared)
 {
     if (shared->threads == 1)
@@ -120,7 +121,7 @@ static void barrier(CallShared *shared)
 #endif
 }
 
-/* Barrier between parts of a step; only needed if threads share rows. */
+/* Barrier between parts of a step, needed only if threads share rows. */
 static void step_barrier(CallShared *shared)
 {
     if (shared->by_units)
@@ -129,7 +130,7 @@ static void step_barrier(CallShared *shared)
 
 typedef void (*ThreadFunction)(CallShared *, int thread);
 
-/* What one thread of the pool runs: work(shared, thread). */
+/* A task of one thread of the pool: work(shared, thread). */
 typedef struct {
     CallShared *shared;
     ThreadFunction work;
@@ -140,7 +141,7 @@ typedef struct {
 /* Threads are kept between calls, because the system may schedule a new one late. */
 static struct {
     pthread_mutex_t call_lock; /* held during a call */
-    pthread_mutex_t lock;      /* of the fields below */
+    pthread_mutex_t lock;      /* protects the fields below */
     pthread_cond_t wake;       /* signals new tasks */
     int size;                  /* threads in the pool */
     uint64_t round;            /* counts calls of run_tasks */
@@ -149,10 +150,10 @@ static struct {
     atomic_int pending; /* tasks of the pool that have not finished */
 } pool = {.call_lock = PTHREAD_MUTEX_INITIALIZER, .lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
 
-/* A thread of the pool: waits for tasks and runs that of its number. */
+/* A thread of the pool: waits for tasks and runs the one with its number. */
 static void *worker(void *number)
 {
-    const int index = (int)(intptr_t)number; /* of its task, from 1 on */
+    const int index = (int)(intptr_t)number; /* number of its task, from 1 on */
     uint64_t seen = 0;
     pthread_mutex_lock(&pool.lock);
     for (;;) {
@@ -168,7 +169,7 @@ static void *worker(void *number)
     return NULL;
 }
 
-/* One call at a time, as each uses all threads that the process may use. */
+/* Only one call runs at a time, because each uses all threads that the process may use. */
 static void lock_pool(void) { pthread_mutex_lock(&pool.call_lock); }
 
 static void unlock_pool(void) { pthread_mutex_unlock(&pool.call_lock); }
@@ -187,7 +188,7 @@ static void forget_threads(void)
 
 __attribute__((constructor)) static void prepare_for_forks(void) { pthread_atfork(NULL, NULL, forget_threads); }
 
-/* Starts workers until `threads` tasks can run at once, one of them in the caller. Returns 0 if that fails. */
+/* Starts workers until `threads` tasks can run at the same time, one of them in the caller. Returns 0 if that fails. */
 static int start_workers(int threads)
 {
     pthread_t id;
@@ -198,7 +199,7 @@ static int start_workers(int threads)
     return pool.size + 1 >= threads;
 }
 
-/* Runs all tasks at once, the first in this thread. */
+/* Runs all tasks at the same time, the first in this thread. */
 static void run_tasks(const Task *tasks, int count)
 {
     pthread_mutex_lock(&pool.lock);
@@ -220,8 +221,8 @@ static void lock_pool(void) {}
 static void unlock_pool(void) {}
 #endif
 
-/* Runs `work` in all threads of all calls; this thread is one of them. Without other threads, runs call by call in
- * this one. */
+/* Runs `work` in all threads of all calls; this thread is one of them. If no other threads can be started, this one runs
+ * call after call. */
 static void run_threads(CallShared *calls, int count, ThreadFunction work)
 {
 #if THREADS

@@ -17,7 +17,7 @@ INLINE void NAME(tile)(int rows, int64_t depth, const float *const *a, const flo
     for (int64_t k = 0; k < depth; k++) {
         VF b0 = NAME(load)(b + k * WIDTH), b1 = NAME(load)(b + k * WIDTH + V);
         for (int r = 0; r < rows; r++) {
-            VF left = row[r][k] - (VF){0}; /* compiled to a broadcast load; + 0 would not be, because of -0 */
+            VF left = row[r][k] - (VF){0}; /* compiles to a broadcast load; + 0 would not, because it changes -0 */
             s[r][0] += left * b0;
             s[r][1] += left * b1;
         }
@@ -28,7 +28,7 @@ INLINE void NAME(tile)(int rows, int64_t depth, const float *const *a, const flo
     }
 }
 
-/* The same for any number of rows, in tiles of about equal size. */
+/* `tile` for any number of rows, in tiles of about equal size. */
 static void NAME(multiply)(int64_t rows, int64_t depth, const float *const *a, const float *b, const float *start, float *sums,
                            int64_t stride)
 {
@@ -57,7 +57,7 @@ static void NAME(pack)(const float *from, int64_t depth, int64_t columns, int64_
             NAME(store)(to, NAME(load_n)(from + k * stride + j, columns - j));
 }
 
-/* The same for the transpose of a matrix (columns, depth). */
+/* Packs one panel of the transpose of a matrix (columns, depth). */
 static void NAME(pack_transposed)(const float *from, int64_t depth, int64_t columns, int64_t panel, float *to)
 {
     for (int64_t v = 0; v < WIDTH; v++) {
@@ -129,7 +129,7 @@ INLINE void NAME(tile_columns)(int rows, int64_t depth, const float *const *a, i
         }
 }
 
-/* The same for any number of rows, in tiles of about equal size. */
+/* `tile_columns` for any number of rows, in tiles of about equal size. */
 static void NAME(multiply_columns)(int64_t rows, int64_t depth, const float *const *a, const float *b, int add, float *to,
                                    int64_t stride, int64_t left)
 {

@@ -1,4 +1,4 @@
-/* The arguments of one call of the kernel, and what its threads share. Arrays are contiguous. Sequences that a
+/* The arguments of one call of the kernel, and the data that its threads share. Arrays are contiguous. Sequences that a
  * framework reads are (batch, steps, ...); those that only the kernel reads are (steps, batch, ...), so that the
  * data of one step is contiguous. The last axis of arrays of gates is gate by gate. */
 
@@ -26,7 +26,7 @@ typedef struct {
     int64_t vocabulary;                    /* with tokens: rows of x */
     int32_t kind;                          /* LSTM, GRU, ... */
     int32_t reverse;                       /* 1: from the last step to the first */
-    int32_t threads;                       /* most threads to use */
+    int32_t threads;                       /* maximum number of threads */
     const float *x;                 /* (batch, steps, features); with tokens an embedding table, (vocabulary, features) */
     const int32_t *tokens;          /* (batch, steps), the row of x that each step reads; null: x holds the inputs themselves */
     const float *w;                 /* input weights, (features, gates * units) */
@@ -35,7 +35,7 @@ typedef struct {
     const float *b;                 /* (3 * units): GRU, bias of the recurrent product; PEEPHOLE_LSTM, peephole weights i f o */
     const float *h0, *c0;           /* initial states, (batch, units) */
     const uint8_t *mask;            /* (batch, steps), nonzero at valid steps; null: all are valid */
-    float *out;                     /* (batch, steps, units), h after each step, zero where masked */
+    float *out;                     /* (batch, steps, units), h after each step, zero at masked steps */
     float *before;                  /* (steps, batch, units), h before each valid step */
     float *c;                       /* (steps, batch, units), c after each step */
     float *saved;                   /* (steps, batch, saved * units), see CELLS */
@@ -49,10 +49,10 @@ typedef struct {
 } RnnCall;
 
 #define ROWS 6          /* rows of a tile; with two vectors per row the sums fill the registers of AVX2 */
-#define CHUNK 48        /* rows that are multiplied by a whole packed matrix before the next rows are */
-#define DEPTH 256       /* steps that are summed over at once, so that a panel of them fits into the L1 cache */
-#define SIDE 4          /* panels of gradients that are packed at once */
-#define FACTORS 2       /* most matrices that are multiplied by the same gradients: inputs and states */
+#define CHUNK 48        /* rows that are multiplied by the whole packed matrix at a time */
+#define DEPTH 256       /* steps that are summed over at a time, so that a panel of them fits into the L1 cache */
+#define SIDE 4          /* panels of gradients that are packed at a time */
+#define FACTORS 2       /* maximum number of matrices that are multiplied by the same gradients: inputs and states */
 #define CACHE (1 << 17) /* floats: W and U together are expected to stay in the L2 cache up to this size */
 
 /* A matrix that is multiplied by gradients of gates and summed over steps, and the result: (rows, columns of
@@ -68,10 +68,10 @@ typedef struct {
 /* Floats of one row of sums. Not a power of two, because then all rows would map to the same cache sets. */
 #define SUMS(units) (4 * (units) + 16)
 
-/* What the threads of one call share. */
+/* The data that the threads of one call share. */
 typedef struct {
     const RnnCall *call;       /* null for text generation */
-    int threads;               /* how many share the call */
+    int threads;               /* number of threads of the call */
     int by_units;              /* 1: a thread has some units of all rows, with a barrier per step; 0: all units of some rows */
     int stepwise;              /* 1: inputs are projected step by step, so that they are still in the cache for the gates */
     int64_t num_inputs;        /* input vectors to project: valid steps, or distinct tokens */
@@ -80,8 +80,8 @@ typedef struct {
     float *projected;              /* projected inputs: `saved`, or a buffer for tokens; in the backward pass their gradients */
     int64_t projected_stride;      /* floats from one row of `projected` to the next */
     int64_t *distinct_tokens;      /* with tokens: each token that occurs, once */
-    int64_t *distinct_index;       /* with tokens: (batch, steps), the place of the step's token in distinct_tokens */
-    int64_t *order;                /* rows of the batch, those whose last valid step is latest first */
+    int64_t *distinct_index;       /* with tokens: (batch, steps), index of the step's token in distinct_tokens */
+    int64_t *order;                /* rows of the batch by descending last valid step */
     int64_t *ends;                 /* number of steps of each row up to and including its last valid one */
     int64_t *thread_rows;          /* (threads, batch), rows of each thread */
     const float **pointers;        /* (threads, 2, batch), addresses of the states of each thread's rows */
@@ -94,7 +94,7 @@ typedef struct {
     float *compact;                /* contiguous operands of the recurrent product: h of two steps, then r * h of GRU_V1; in the
                                       backward pass gradients of gates of GRU, zeros for other kinds */
     struct Generator *generator;   /* text generation only */
-    atomic_int waiting, round;     /* of the barrier: threads that wait, and how often all have passed it */
+    atomic_int waiting, round;     /* barrier: number of waiting threads, and of times that all have passed */
 } CallShared;
 
 #endif

@@ -61,7 +61,7 @@ enum {
 };
 
 /* Shapes of the arrays. A letter per axis: B batch, T time, F features, V vocabulary, N units; per unit, G gates,
- * S saved values, D gate gradients and 3 values; with tokens, U the most distinct tokens there can be, M = U + 1. */
+ * S saved values, D gate gradients and 3 values; with tokens, U the maximum number of distinct tokens, M = U + 1. */
 static const struct {
     size_t offset;
     const char *name;
@@ -133,7 +133,7 @@ static int shape_of(const RnnCall *call, int flags, size_t offset, int64_t *dims
     return (int)strlen(axes);
 }
 
-/* Inputs and outputs of an operation that runs. */
+/* Inputs and outputs of a running operation. */
 typedef struct {
     TfContext *context;
     TfStatus *status;
@@ -201,7 +201,7 @@ static int check_argument(Operands *operands, const RnnCall *call, int flags, si
     const char *name;
     const int rank = shape_of(call, flags, offset, dims, &name);
     const int dtype = offset == FIELD(tokens) ? TF_INT32 : offset == FIELD(mask) ? TF_BOOL : TF_FLOAT;
-    const int unused = rank == 1 && !dims[0]; /* is not read, so it may have any shape */
+    const int unused = rank == 1 && !dims[0]; /* it is not read, so it may have any shape */
     int same = unused || buffer->rank == rank;
     for (int k = 0; k < rank && same && !unused; k++)
         same = buffer->dims[k] == dims[k];

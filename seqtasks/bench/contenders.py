@@ -27,6 +27,10 @@ NAMES = {
 def is_installed(name: str) -> bool:
     """Whether what a contender needs is installed."""
     if name.startswith("native"):
+        from seqtasks.core import keras_import
+
+        keras_import.import_keras()  # silently, before `engines` imports it
+
         from seqtasks.engines.native import library
 
         if library.library() is None:

@@ -1,1 +1,1 @@
-"""The command line: arguments in, text out; imports Keras in functions only."""
+"""The command line: reads arguments and prints results; modules import Keras inside functions only."""

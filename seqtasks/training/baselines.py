@@ -77,7 +77,7 @@ def _rows(resolved: Resolved, runs_dir: Path, reporter: Reporter, seconds: float
                 if row is None and slow:  # its row is damaged
                     continue
                 if row is None:
-                    reporter.say(f"{task.name}: fitting the baseline {name}, once for this data")
+                    reporter.say(f"{task.name}: fitting the baseline {name} (once for each data set)")
                     results.write(_row(name, fit, task, splits, baseline_config, folder), folder.path)
                     row = results.read(folder.path)
                 rows.append(row)

@@ -70,11 +70,11 @@ def resolve(config: Config, task_class: type[Task], reporter: Reporter, plan: Pl
     batches = task.batches(splits.train, sized.train.batch_size, shuffle=True, seed=sized.seed)
     train = with_epochs(sized.train, batches.batches_per_epoch)
     computed = (
-        f"{train.epochs} epochs of {batches.batches_per_epoch:,} updates, as train.min_updates is "
-        f"{train.min_updates:,}; batches of {train.batch_size}"
+        f"{train.epochs} epochs of {batches.batches_per_epoch:,} updates, for at least {train.min_updates:,} "
+        f"(train.min_updates); batch size {train.batch_size}"
     )
     if train.early_stopping is not None:
-        computed += f"; stops after {train.early_stopping} epochs without progress"
+        computed += f"; stops after {train.early_stopping} epochs without improvement"
     computed += f"; {suited}" if suited else ""
     return Resolved(task, dataclasses.replace(sized, train=train), splits, source, computed)
 
@@ -83,7 +83,7 @@ def _changed(before: Config, after: Config) -> str:
     """The settings that sections for the source or the size gave, as a user would type them."""
     new, old = after.flat(), before.flat()
     changed = [f"{key}={value}" for key, value in new.items() if old.get(key) != value and key != "train.min_updates"]
-    return f"for data of this source or size: {' '.join(changed)}" if changed else ""
+    return f"settings for this data source or size: {' '.join(changed)}" if changed else ""
 
 
 def with_epochs(train: TrainConfig, batches_per_epoch: int) -> TrainConfig:

@@ -1,1 +1,1 @@
-"""Errors, configuration, settings, registries and plugins; imports no Keras and no other folder."""
+"""Errors, configuration, registries and plugins; imports neither Keras nor other parts of seqtasks."""

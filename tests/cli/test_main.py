@@ -104,7 +104,7 @@ def test_every_help_has_an_example(cli, command: str) -> None:
         (["run", "mnist_rows", "encoder.units=-3"], "encoder.units is -3; allowed: ≥ 1"),
         (["run", "mnist_rows", "encoder.units=many"], "encoder.units is 'many'; allowed: integer"),
         (["run", "mnist_rows", "train.optimizer=adm"], "did you mean adam?"),
-        (["run", "mnist_rows", "encoder"], "settings are written key=value"),
+        (["run", "mnist_rows", "encoder"], "'encoder' is not a setting; allowed: key=value"),
         (["run", "mnist_rows", "options.pixel=true"], "unknown setting options.pixel; did you mean options.pixels?"),
         (["run", "mnist_rows", "data.source=files:nowhere"], "nowhere"),
         (["run", "mnist_rows", "data.source=web"], "data.source"),

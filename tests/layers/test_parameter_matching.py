@@ -142,7 +142,7 @@ def test_what_is_no_reference_is_refused(text):
     with pytest.raises(ConfigError) as caught:
         parse_match(text)
     assert str(caught.value) == (
-        f"encoder.match is {text!r}; allowed: a cell and its units, e.g. encoder.match=lstm:128"
+        f"encoder.match is {text!r}; allowed: a cell and its number of units; set e.g. encoder.match=lstm:128"
     )
 
 

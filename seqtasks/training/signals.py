@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM in training: the first saves and stops, the second stops at once."""
+"""Ctrl-C and SIGTERM during training: the first one saves and stops, the second one stops at once."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from typing import Any
 
 
 class StopRequest:
-    """A context in which SIGINT and SIGTERM set `received` instead of stopping the program.
+    """Context manager in which SIGINT and SIGTERM set `received` instead of stopping the program.
 
-    Outside the main thread, where Python allows no handlers, it does nothing.
+    It does nothing outside the main thread, where Python allows no signal handlers.
+
+    Attributes:
+        received: Whether a signal was received.
     """
 
     def __init__(self) -> None:

@@ -69,9 +69,7 @@ def test_a_picture_that_fails_loses_no_result(tmp_path: Path, caplog: pytest.Log
     assert not before and folder.finished and folder.status() == "finished"
     names = {path.name for path in (folder.path / "plots").iterdir()}
     assert names == {"learning_curves.png", "table.csv", "after.csv", "errors.txt"}
-    assert (
-        "nothing cannot be drawn ('object'" in caplog.text and "a picture cannot be drawn (no picture)" in caplog.text
-    )
+    assert "cannot draw nothing ('object'" in caplog.text and "cannot draw a plot (no picture)" in caplog.text
     assert "ValueError: no\npicture" in (folder.path / "plots" / "errors.txt").read_text()
     assert train_it() == (row, True)
 

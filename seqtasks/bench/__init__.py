@@ -1,1 +1,1 @@
-"""Benchmark of training steps of recurrent layers: engines of seqtasks, stock Keras, PyTorch."""
+"""Benchmark of training steps of recurrent layers: seqtasks, Keras, PyTorch."""

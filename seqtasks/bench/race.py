@@ -47,7 +47,7 @@ class Race:
     failed: dict[str, str]
 
     def ratio(self, one: str, other: str) -> tuple[float, float, float]:
-        """Quartiles over rounds of time(one) / time(other): lower quartile, median, upper quartile."""
+        """Lower quartile, median and upper quartile over rounds of time(one) / time(other)."""
         low, middle, high = np.percentile(self.seconds[one] / self.seconds[other], [25, 50, 75])
         return float(low), float(middle), float(high)
 

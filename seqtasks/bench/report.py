@@ -33,7 +33,7 @@ def order(race: Race) -> list[str]:
 
 
 def ratios(race: Race, one: str) -> list[str]:
-    """A line for each other contender: time of `one` divided by its time, median and quartiles over rounds."""
+    """Lines with the time of `one` divided by that of each other: median and quartiles."""
     lines = []
     for other in order(race):
         if other != one:
@@ -43,7 +43,7 @@ def ratios(race: Race, one: str) -> list[str]:
 
 
 def markdown(races: dict[str, Race], one: str) -> str:
-    """A Markdown table with a row for each shape: time of one contender, and its ratio to that of each other.
+    """A Markdown table: time of one contender for each shape, and its ratio to the others.
 
     Args:
         races: Measurements by name of the shape.

@@ -67,7 +67,7 @@ class Shape:
         return batches
 
     def flops(self) -> float:
-        """Floating-point operations of the matrix products of a step, forward and backward, without padding."""
+        """Floating-point operations of the matrix products of a step, without padding."""
         steps = float(sum(self.lengths) or self.time) * self.batch
         directions = 2 if self.bidirectional else 1
         total, width = 0.0, self.features

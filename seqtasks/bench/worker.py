@@ -23,7 +23,7 @@ def product(size: int = 1024) -> Callable[[], None]:
 
 
 def main(name: str, shape: str) -> None:
-    """Runs the step for the seconds given by each line of standard input, and prints mean time and peak memory.
+    """Runs the step for the seconds of each input line; prints mean time and peak memory.
 
     Args:
         name: Name of the contender, or "peak" for a matrix product.

@@ -1,1 +1,1 @@
-"""The command line: reads arguments and prints results; modules import Keras inside functions only."""
+"""The command line. Modules import Keras inside functions only, to start quickly."""

@@ -1,4 +1,4 @@
-"""`seqtasks bench`: times training steps of contenders on a shape of model that the user chooses."""
+"""`seqtasks bench`: times training steps of contenders on a chosen shape of model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bodies of the commands, one function for each; quick checks come before the import of Keras."""
+"""Bodies of the commands, one function each; Keras is imported after quick checks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run(
     quiet: bool,
     json: bool,
 ) -> None:
-    """`seqtasks run`: trains, scores and prints the result row; arguments as in `requests.train`."""
+    """`seqtasks run`: trains, scores and prints the row; arguments as in `requests.train`."""
     if dry_run:
         _dry_run(task, overrides, config_file, _reporter(quiet))
         return
@@ -90,7 +90,10 @@ def compare(
 
 
 def table(words: Sequence[str], by: str | None, format: str, runs: Path) -> None:
-    """`seqtasks table`: prints the table of finished runs; `words` are tasks, and `key=value` filters."""
+    """`seqtasks table`: prints the table of finished runs.
+
+    `words` are names of tasks, and filters `key=value`.
+    """
     from seqtasks.experiments import table as tables
     from seqtasks.experiments import table_formats
 

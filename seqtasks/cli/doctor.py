@@ -78,7 +78,7 @@ def _engines(problems: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _data(problems: list[str]) -> Iterator[tuple[str, str]]:
-    """Yields the folders of data, the data sources of each task, and whether there is a network."""
+    """Yields the folders of data, the sources of each task, and the state of the network."""
     from seqtasks.data import cache
     from seqtasks.data.source import Source, data_dir, network, prepared_folder
 

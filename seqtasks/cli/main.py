@@ -1,4 +1,4 @@
-"""Commands of the command line and their options; `commands` holds what they do.
+"""Commands of the command line and their options; their bodies are in `commands`.
 
 Results go to standard output; progress, warnings and errors go to standard error.
 """
@@ -174,7 +174,7 @@ def table(
     format: Format = "text",
     runs: Runs = _RUNS,
 ) -> None:
-    """Print finished runs as a table: mean ± standard deviation (n) over seeds, baselines first.
+    """Print finished runs as a table: mean ± standard deviation over seeds, baselines first.
 
     Runs that are not comparable, such as those on other data, make an error that names the difference.
 
@@ -375,7 +375,7 @@ def bench(
     picture: Annotated[Path | None, typer.Option(help="PNG file to draw a bar chart into")] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Time a training step with the engines of seqtasks, Keras and PyTorch; takes about a minute.
+    """Time a training step with engines of seqtasks, Keras and PyTorch, for about a minute.
 
     The model is a recurrent network of the given shape. Sizes and their defaults: cell=lstm (or gru, simple_rnn)
     units=128 layers=1 bidirectional=false batch=32 time=64 features=128 vocabulary=0 (above 0: token input through an

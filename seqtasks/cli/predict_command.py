@@ -151,7 +151,7 @@ def utf8(text: str) -> str:
 
 
 def _read(cls: type[Task], file: str, inputs: Sequence[str], option_texts: dict[str, str]) -> list[str]:
-    """Reads `--file`: the inputs of a task that reads texts; for a language model, the option `prompt` is set.
+    """Reads `--file`: the inputs of a task that reads texts, or a language model's prompt.
 
     Args:
         cls: The task.
@@ -193,7 +193,9 @@ def _readable(file: str) -> Path:
 def _answer_texts(
     task: Task, model: Any, lines: Sequence[str], options: Any, request: Request, out: Path | None
 ) -> None:
-    """Predicts for lines of text and prints or writes the predictions; an empty line gets an empty prediction.
+    """Predicts for lines of text, and prints or writes the predictions.
+
+    An empty line gets an empty prediction.
 
     Args:
         task: The task.
@@ -224,7 +226,7 @@ def _answer_texts(
 
 
 def _texts(task: Task, groups: Sequence[Sequence[Any]]) -> Iterator[str]:
-    """Yields the predictions in the task's own layout; nothing if the task leaves the layout to a table."""
+    """Yields the predictions in the task's own layout; nothing if the layout is a table."""
     for group in groups:
         for row in group:
             shown_row = task.show_answer(row)

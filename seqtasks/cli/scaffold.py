@@ -26,7 +26,7 @@ def task_types() -> list[str]:
 
 
 def write_task(name: str, folder: Path, task_type: str | None = None) -> list[Path]:
-    """Writes the three files of a new task and returns their paths: the task, its configuration, its test.
+    """Writes the three files of a new task: the task, its configuration and its test.
 
     In a checkout of seqtasks they go to `tasks/`, `configs/` and `tests/tasks/`;
     elsewhere side by side into `folder`.
@@ -71,7 +71,7 @@ def write_task(name: str, folder: Path, task_type: str | None = None) -> list[Pa
 
 
 def write_cell(name: str, folder: Path) -> list[Path]:
-    """Writes the two files of a new cell side by side and returns their paths: the cell, its test.
+    """Writes the two files of a new cell into one folder: the cell and its test.
 
     Args:
         name: Name of the cell: lower-case letters, digits and `_`.

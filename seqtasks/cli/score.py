@@ -42,7 +42,9 @@ class Scored:
 
 
 def score(folder: run_folder.Run, lines: Sequence[str], file: str | None = None, trust: bool = False) -> list[Scored]:
-    """Scores lines independently; the first unit has no score, because no context comes before it.
+    """Scores lines of text independently.
+
+    The first unit of a line has no score, because no context comes before it.
 
     Args:
         folder: Finished run of a language model.
@@ -79,7 +81,7 @@ def score(folder: run_folder.Run, lines: Sequence[str], file: str | None = None,
 
 
 def print_heat(scored: Sequence[Scored]) -> None:
-    """Prints the lines with a background that shows how unlikely each unit is; only in a terminal."""
+    """Prints lines with a background that shows unlikely units; only in a terminal."""
     console = Console(highlight=False)
     if not sys.stdout.isatty():
         return

@@ -1,4 +1,4 @@
-"""`seqtasks list` and `seqtasks show`: tasks, cells, runs and settings; `list` does not import Keras."""
+"""`seqtasks list` and `seqtasks show`. `list` does not import Keras."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def print_task(cls: type[Task], config: Config) -> None:
 
 
 def print_cell(text: str) -> None:
-    """Prints a cell: equations, states, parameters, engines, paper, file, options, and an example.
+    """Prints a cell: equations, states, parameters, engines, paper, options, an example.
 
     Args:
         text: Name of the cell, its file, or `FILE.py:NAME`.
@@ -119,7 +119,7 @@ def print_cell(text: str) -> None:
 
 
 def print_data(resolved: Resolved, batches: Any) -> None:
-    """Prints source and sizes of the data, what is unusual in it, and the padding of training batches.
+    """Prints source, sizes and anomalies of the data, and the padding of training batches.
 
     Args:
         resolved: The task and its loaded data.

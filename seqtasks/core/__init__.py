@@ -1,1 +1,1 @@
-"""Errors, configuration, registries and plugins; imports neither Keras nor other parts of seqtasks."""
+"""Errors, configuration, registries, plugins. Imports neither Keras nor other folders."""

@@ -1,4 +1,4 @@
-"""Former names of options, so that configurations and rows of seqtasks 0.1 can still be read."""
+"""Former names of options, to read configurations and rows of seqtasks 0.1."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def present_name(name: str, fields: Collection[str]) -> str | None:
 
 
 def former_options(options: Mapping[str, Any]) -> dict[str, str]:
-    """The renamed options of a stored configuration of seqtasks 0.1, former name to present name.
+    """Renamed options of a stored configuration of seqtasks 0.1, former to present name.
 
     Args:
         options: All options of the run, by their former names.
@@ -80,6 +80,6 @@ def former_of_present(options: Mapping[str, Any]) -> dict[str, str]:
 
 
 def with_present_names(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a stored configuration, with former names of seqtasks 0.1 replaced by present ones."""
+    """The options of a stored configuration, with former names replaced by present ones."""
     names = former_options(options)
     return {names.get(name, name): value for name, value in options.items()}

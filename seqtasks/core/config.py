@@ -155,7 +155,7 @@ class TrainConfig:
 
     @property
     def known_epochs(self) -> int:
-        """`epochs` of a resolved configuration, where it is never None; see `resolution.with_epochs`."""
+        """`epochs` of a resolved configuration, never None; see `resolution.with_epochs`."""
         assert self.epochs is not None
         return self.epochs
 

@@ -1,6 +1,6 @@
 """YAML files of settings, with sections for a data source or a small training split.
 
-A file holds settings, and may hold two more sections:
+A file has settings, and may have two more sections:
 
     sources:              # settings for a data source, by its kind or its full name
       builtin: {train: {batch_size: 32}}

@@ -1,4 +1,4 @@
-"""Reads data sources and option names of a task class from its source text, without importing it.
+"""Reads data sources and option names of a task class without importing it.
 
 This allows checks before the slow import of Keras. A fact that the text does not show, such as a
 computed value, is left out.
@@ -84,7 +84,7 @@ def _parse(text: str) -> ast.Module:
 
 
 def _value(cls: _Class, name: str) -> tuple[Any, Path]:
-    """The node of the value of a class attribute, which may be inherited, and the file that contains it."""
+    """The node of a class attribute's value, perhaps inherited, and the file it is in."""
     for one in _line(cls):
         node: ast.AST | None = None
         for part in _statements(one.node):
@@ -100,7 +100,10 @@ def _value(cls: _Class, name: str) -> tuple[Any, Path]:
 
 
 def _statements(node: ast.AST) -> Iterator[ast.AST]:
-    """Yields the statements of a class body and of blocks such as `if`, not those of functions and classes in it."""
+    """Yields the statements of a class body and of blocks in it, such as `if`.
+
+    Statements of functions and classes in the body are left out.
+    """
     for part in ast.iter_child_nodes(node):
         if isinstance(part, ast.stmt):
             yield part
@@ -139,7 +142,7 @@ def _named(file: Path, node: Any) -> _Class:
 
 
 def _module(file: Path, node: ast.ImportFrom) -> str:
-    """The absolute module name of an import statement; only the stubs of seqtasks have relative ones."""
+    """The absolute module name of an import; only stubs of seqtasks have relative ones."""
     if not node.level:
         return str(node.module)
     package = ".".join(("seqtasks", *file.parent.relative_to(PACKAGE).parts))

@@ -28,7 +28,7 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str | None:
-    """Commit of the checkout that seqtasks runs from or was built from; a `+` marks uncommitted changes."""
+    """Commit that seqtasks runs from or was built from; `+` marks uncommitted changes."""
     folder = Path(__file__).resolve().parents[2]
     try:
         if (folder / ".git").exists():

@@ -88,7 +88,7 @@ def nearest(name: str, known: Iterable[str], cutoff: float = 0.0) -> list[str]:
 
 
 def suggest(name: str, known: Iterable[str], prefix: str = "", see: str = "") -> str:
-    """The second half of an error message: the most similar known names, or all if they are few.
+    """The second half of an error message: similar known names, or all if they are few.
 
     Args:
         name: The unknown name.

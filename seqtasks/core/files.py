@@ -13,7 +13,7 @@ from seqtasks.core.errors import ConfigError, DataError
 
 
 def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
-    """Writes a file so that it is never seen half-written: to a temporary file, which is then renamed.
+    """Writes a file atomically: to a temporary file, which is then renamed.
 
     The temporary file is in the same folder and has the same suffix, because Keras chooses its format by it.
 
@@ -42,7 +42,9 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes text in UTF-8 atomically; lone surrogates, which UTF-8 cannot encode, are escaped as `\\udc80`.
+    """Writes text in UTF-8 atomically.
+
+    Lone surrogates, which UTF-8 cannot encode, are escaped as `\\udc80`.
 
     Raises:
         OSError: The folder cannot be written.
@@ -52,7 +54,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_output(path: Path, write: Callable[[Path], object]) -> None:
-    """Writes a file that a user named, atomically; of a symbolic link, the file that it points to.
+    """Writes a file that a user named, atomically; follows a symbolic link.
 
     Devices and pipes, such as `/dev/stdout`, are written directly, because they cannot be replaced.
 
@@ -73,7 +75,7 @@ def write_output(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def check_output(name: str | Path, option: str, suffixes: Sequence[str] = ()) -> Path:
-    """Checks that an output file can be written, before the work whose result it will hold.
+    """Checks that an output file can be written, before the work with whose result it is written.
 
     Args:
         name: Path of the file, as the user typed it.
@@ -109,7 +111,7 @@ def check_output(name: str | Path, option: str, suffixes: Sequence[str] = ()) ->
 
 
 def _is_device(path: Path) -> bool:
-    """Whether a path is a device or pipe; anything in `/dev` counts, as `/dev/stdout` may be a link to a file."""
+    """Whether a path is a device or pipe; `/dev/stdout`, perhaps a link to a file, counts."""
     return path.exists() and (not path.is_file() or Path(os.devnull).parent in path.absolute().parents)
 
 
@@ -138,7 +140,10 @@ def usable(name: str | Path, what: str) -> Path:
 
 
 def is_utf8(text: str) -> bool:
-    """Whether a text can be encoded in UTF-8: Python decodes bytes that are not UTF-8 as lone surrogates."""
+    """Whether a text can be encoded in UTF-8.
+
+    Python decodes bytes that are not UTF-8 as lone surrogates, which cannot.
+    """
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

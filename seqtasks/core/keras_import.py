@@ -86,7 +86,10 @@ def _waiting(text: str) -> Iterator[None]:
 
 @contextmanager
 def _hold_stderr() -> Iterator[None]:
-    """Captures standard error by its file descriptor, because C++ code writes there; prints it after an exception."""
+    """Captures standard error; prints it only after an exception.
+
+    It works on the file descriptor, because C++ code writes there directly.
+    """
     try:
         number = sys.stderr.fileno()
     except (AttributeError, OSError):  # not a real file, as in tests
@@ -115,7 +118,7 @@ SETTINGS = {-1: 2**31 - 1, -2: 64 * 2**20, -4: 0}
 
 
 def keep_freed() -> bool:
-    """Makes glibc keep freed memory for later allocations instead of returning it to the system.
+    """Makes glibc keep freed memory for later allocations, which is faster.
 
     A process then stays as large as its peak.
 

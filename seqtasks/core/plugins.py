@@ -65,7 +65,7 @@ def load_task_file(path: Path) -> type[Any]:
 
 
 def cell_file(text: str) -> tuple[Path, str | None] | None:
-    """Splits `FILE.py` or `FILE.py:NAME` into path and name; returns None for the name of a registered cell."""
+    """Splits `FILE.py` or `FILE.py:NAME` into path and name; None for a cell's name."""
     path, sign, name = text.rpartition(":")
     if sign and path.endswith(".py"):
         return Path(path), name
@@ -95,7 +95,7 @@ def cell_in_file(path: Path, name: str | None) -> str | None:
 
 
 def load_cell_file(path: Path, name: str | None = None) -> type[Any]:
-    """Loads the cell that a file defines; the text of the file is kept in the entry, as `about["code"]`.
+    """Loads the cell that a file defines; `about["code"]` of its entry keeps the text.
 
     Args:
         path: Path of the file.
@@ -131,7 +131,7 @@ def load_cell(text: str) -> type[Any]:
 
 
 def code_of_cell(name: str) -> str | None:
-    """Source text of a cell that was loaded from a single file; None for the cells of packages."""
+    """Source text of a cell that was loaded from a file; None for cells of packages."""
     return next((entry.about.get("code") for entry in cells.entries() if entry.name == name), None)
 
 
@@ -195,7 +195,7 @@ def _execute(path: Path, kind: str, registry: Registry[Any], prefix: str) -> tup
 
 
 def declared(task: str) -> dict[str, Any]:
-    """Facts that a task class declares, read without importing it; see `seqtasks.core.declared`.
+    """Facts that a task class declares, read without importing it; see `core.declared`.
 
     Args:
         task: Name or file of a task. There are no facts for tasks of other packages.

@@ -1,4 +1,4 @@
-"""Registry of named classes that are imported on first use, so that names can be listed without imports."""
+"""Registry of named classes, imported on first use; listing names imports nothing."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ class Registry(Generic[T]):
         return entry.value
 
     def suggest(self, name: str) -> str:
-        """Second half of the message for an unknown name: similar names, and the command that lists all."""
+        """Second half of the message for an unknown name: similar names, where all are listed."""
         return suggest(name, self.names(), see=f"`seqtasks list {self.kind}s`")
 
     def entries(self) -> Iterator[Entry[T]]:

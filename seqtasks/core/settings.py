@@ -1,4 +1,4 @@
-"""Settings: dataclass fields with help texts and limits, built from YAML and the command line.
+"""Settings: dataclass fields with help and limits, built from YAML and command line.
 
 `setting` declares a field; `build` makes the frozen dataclass from nested dictionaries and names
 the key in every error.

@@ -1,4 +1,4 @@
-"""Span labels in BIO (IOB2) or BIOES: detection of the scheme, spans, and legal transitions."""
+"""Span labels in BIO (IOB2) or BIOES: scheme, spans, and legal transitions."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def finish() -> str | None:
 
 
 def silence(stream: Any) -> None:
-    """Redirects a stream to the null device, so that Python can flush it at exit without an error."""
+    """Redirects a stream to the null device, so that flushing it at exit cannot fail."""
     with suppress(OSError, ValueError, AttributeError):  # not a real file, as in tests
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream.fileno())
@@ -67,7 +67,7 @@ def can_show(text: str) -> bool:
 
 
 class _Lossy:
-    """Text stream that drops output it cannot write; a closed pipe still raises BrokenPipeError.
+    """Text stream that drops output it cannot write; a closed pipe still raises an error.
 
     Args:
         stream: Stream to write to.

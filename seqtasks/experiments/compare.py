@@ -1,4 +1,4 @@
-"""Grids of runs, each in its own process: `seqtasks compare TASK encoder.cell=gru,lstm seed=0,1,2`."""
+"""Grids of runs in separate processes: `seqtasks compare TASK seed=0,1,2`."""
 
 from __future__ import annotations
 
@@ -283,7 +283,7 @@ def run_grid(
 
 
 class _Children:
-    """Runs child processes from several threads, and passes signals of this process on to them."""
+    """Runs child processes from several threads, and passes signals on to them."""
 
     def __init__(self, execute: Execute) -> None:
         self.execute = execute
@@ -292,7 +292,7 @@ class _Children:
         self.lock = threading.RLock()  # reentrant: a second signal may arrive while the first is passed on
 
     def run(self, command: Sequence[str], env: Mapping[str, str], log: Path | None) -> tuple[int, str] | None:
-        """Runs a command and returns exit code and output; None if a stop was requested before it started."""
+        """Runs a command; returns exit code and output, None if it was stopped before."""
         with self.lock:
             if self.stopped:
                 return None
@@ -312,7 +312,7 @@ class _Children:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """Handles SIGINT, SIGTERM and SIGHUP by `stop` while the body runs, if this is the main thread."""
+        """Handles SIGINT, SIGTERM and SIGHUP by `stop` in the body, if in the main thread."""
         before = {}
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -33,7 +33,7 @@ def run_again(folder: Path, task: str, cell: Path | None = None) -> str:
 
 
 def advice(folder: Path) -> str:
-    """What to do about a missing `run.json`: the command that writes it again, if `config.yaml` is readable."""
+    """What to do about a missing `run.json`: the command that writes it again, if known."""
     with contextlib.suppress(RunError):
         values = stored_config(folder)
         task, encoder = values["task"], values["encoder"]

@@ -51,7 +51,7 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether the folder holds a result."""
+        """Whether the folder has a result."""
         return (self.path / "result.json").is_file()
 
     @property
@@ -117,7 +117,7 @@ class Run:
         return repair.stored_config(self.path)
 
     def same_data(self, config: Config) -> Config:
-        """Replaces a relative `data.source=files:…` by the absolute path, which is valid in any working folder.
+        """Replaces a relative `data.source=files:…` by the absolute path of the run.
 
         Args:
             config: Configuration of this run.
@@ -145,7 +145,7 @@ class Run:
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Locks the folder for one process; the lock of a killed process is released by the system.
+        """Locks the folder for one process; the lock ends with the process.
 
         Raises:
             RunError: Another process holds the lock.
@@ -217,7 +217,10 @@ def create(
 
 
 def code_hash(code: str) -> str:
-    """A short hash of the text of a file, with a prefix: YAML would read hex digits such as 81e041 as a number."""
+    """A short hash of the text of a file, with a prefix.
+
+    Without it, YAML would read hex digits such as 81e041 as a number.
+    """
     return f"sha256:{hashlib.sha256(code.encode()).hexdigest()[:8]}"
 
 
@@ -284,7 +287,7 @@ def all_runs(runs_dir: Path) -> list[Run]:
 
 
 def _complete(run: Run, config: Config, facts: Mapping[str, Any], cell_code: str | None) -> bool:
-    """Whether the files that `create` writes exist, are readable, and agree with configuration and data."""
+    """Whether the files of `create` are readable and agree with configuration and data."""
     with contextlib.suppress(RunError, OSError, UnicodeDecodeError):
         cell = None if run.cell_plugin is None else run.cell_plugin.read_text(encoding="utf-8")
         complete = repair.same_result(config, run.config_values()) and all(path.is_file() for path in run.copies)

@@ -109,7 +109,7 @@ def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 
 def _facts(row: Row) -> dict[str, Any]:
-    """Settings and plain fields of a row by dotted key, without settings that do not apply to it."""
+    """Settings and plain fields of a row by dotted key, without those that do not apply."""
     facts = {key: value for key, value in _leaves(row.config) if not _ignores(row, key)}
     facts.setdefault(_CELL, row.cell)
     if CELL_FILE in row.versions:
@@ -119,14 +119,17 @@ def _facts(row: Row) -> dict[str, Any]:
 
 
 def _ignores(row: Row, key: str) -> bool:
-    """Whether a setting does not apply: encoder and training for a baseline, the encoder without recurrence."""
+    """Whether a setting does not apply to a row.
+
+    Encoder and training settings do not apply to a baseline, those of the encoder to no model without recurrence.
+    """
     if row.kind == "baseline":
         return key == "seed" or key.startswith(("encoder.", "train."))
     return row.cell == NONE and key.startswith("encoder.")
 
 
 def _concerns(row: Row, row_facts: dict[str, Any], key: str) -> bool:
-    """Whether a setting applies to a row: for a baseline, only if its data or score depend on it."""
+    """Whether a setting applies to a row; for a baseline, if it depends on the setting."""
     return (row.kind == "model" and row.cell != NONE) or (key in row_facts and not _ignores(row, key))
 
 
@@ -223,7 +226,7 @@ def _chosen(facts: list[_Fact], key: str) -> list[_Fact]:
 
 
 def _edited(facts: list[_Fact]) -> bool:
-    """Whether rows have cells of the same name from different files, or from two versions of a file."""
+    """Whether cells of the same name come from different files or versions of a file."""
     files = {(row.cell, row_facts.get(CELL_FILE)) for row, row_facts in facts}
     return len(files) > len({cell for cell, _ in files})
 
@@ -234,7 +237,7 @@ def _position(key: str) -> int:
 
 
 def _groups(facts: list[_Fact], columns: Sequence[str]) -> list[Group]:
-    """Groups of rows with equal columns; if a seed occurs twice, only the row that finished last is kept."""
+    """Groups rows with equal columns; of two with the same seed, the last one is kept."""
     by_labels: dict[str, tuple[Row, tuple[Any, ...], dict[int, Row]]] = {}
     for row, row_facts in sorted(facts, key=lambda fact: fact[0].finished):
         labels = tuple(row_facts.get(key, MISSING) for key in columns)

@@ -51,7 +51,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Table:
-    """A result table: baselines first, then models from best to worst. A notebook shows it as HTML.
+    """A result table: baselines, then models from best to worst; HTML in a notebook.
 
     Attributes:
         task: Name of the task, or of several that share data and metric.

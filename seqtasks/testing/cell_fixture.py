@@ -32,7 +32,7 @@ class Subject:
         self._weights: list[np.ndarray] = []
 
     def cell(self, dtype: str = "float32") -> Cell:
-        """A built cell; all have the same weights, moved away from their initial values so that each has an effect."""
+        """A built cell; all have the same weights, moved so far that each has an effect."""
         cell = make_cell(self.name, self.units, self.options, dtype=dtype)
         cell.build((None, None, FEATURES))
         cell.built = True
@@ -52,13 +52,13 @@ class Subject:
         return layer
 
     def exact(self, engine: str) -> str:
-        """The widest dtype in which an engine computes: with JAX and PyTorch, Keras converts float64 to float32."""
+        """The widest dtype of an engine; with JAX and PyTorch, Keras has no float64."""
         wide = keras.backend.backend() == "tensorflow" and engine in engines.available(self.cell("float64"))
         return "float64" if wide else "float32"
 
 
 def eager() -> AbstractContextManager[Any]:
-    """Context manager that runs JAX without compilation, which would take seconds for each loop of each cell."""
+    """Context manager that runs JAX without compilation, which takes seconds for each loop."""
     if keras.backend.backend() != "jax":
         return nullcontext()
     import jax
@@ -67,7 +67,7 @@ def eager() -> AbstractContextManager[Any]:
 
 
 def batch(rows: int = 4, dtype: str = "float32") -> tuple[np.ndarray, np.ndarray]:
-    """Inputs (rows, time, features) and a ragged mask (rows, time), whose last row has no valid step."""
+    """Inputs (rows, time, features), mask (rows, time); the last row has no valid step."""
     x = np.random.default_rng(0).normal(size=(rows, STEPS, FEATURES)).astype(dtype)
     lengths = np.array([6, 4, 1, 0])[-rows:]
     return x, np.arange(STEPS)[None] < lengths[:, None]
@@ -106,7 +106,7 @@ def close(a: Any, b: Any, rule: str, tolerance: float | None = None) -> None:
 
 
 def loss_of(outputs: Any, states: Sequence[Any]) -> Any:
-    """A scalar that depends on every element of outputs and states, each with a different weight."""
+    """A scalar that depends on every element of outputs and states, differently weighted."""
     total = 0.0
     for tensor in (outputs, *states):
         weights = np.cos(np.arange(int(np.prod(tensor.shape[1:])), dtype="float64")).reshape(tensor.shape[1:])

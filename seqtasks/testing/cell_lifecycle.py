@@ -24,7 +24,7 @@ def check_keras(subject: Subject) -> None:
 
 
 def check_config(subject: Subject) -> None:
-    """Checks that a cell made from its configuration, with the same weights, has the same outputs."""
+    """Checks that a cell made from its configuration and weights has the same outputs."""
     x, _ = batch()
     cell: Any = subject.cell()
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(cell))
@@ -37,7 +37,7 @@ def check_config(subject: Subject) -> None:
 
 
 def check_model(subject: Subject) -> None:
-    """Checks that a model with the cell trains, predicts batches of other sizes, and is saved and loaded by Keras."""
+    """Checks that a model with the cell trains, predicts, and is saved and loaded by Keras."""
     x, mask = batch()
     inputs, steps = keras.Input((None, FEATURES)), keras.Input((None,), dtype="bool")
     outputs, _ = Recurrent(subject.cell(), engine="loop")(inputs, mask=steps, return_sequences=False)

@@ -30,7 +30,7 @@ Oracle = Callable[..., tuple[np.ndarray, list[np.ndarray]]]
 
 
 def check_equations(subject: Subject, engine: str, oracle: Oracle) -> None:
-    """Checks outputs and states against the equations in NumPy, in float64 if the engine supports it."""
+    """Checks outputs and states against the equations in NumPy, in float64 if possible."""
     exact = subject.exact(engine)
     layer = subject.layer(engine, dtype=exact)
     x, _ = batch(2, exact)
@@ -51,7 +51,7 @@ def _weights(layer: Any) -> dict[str, np.ndarray]:
 def _by_oracle(
     subject: Subject, oracle: Oracle, weights: dict[str, Any], x: Any, mask: Any, states: Sequence[Any]
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Outputs and final states of a layer, computed by the oracle in float64 for each row and time step."""
+    """Outputs and final states by the oracle, in float64, for each row and time step."""
     outputs, finals = [], []
     for row in range(len(x)):
         state, of_row = [np.asarray(s[row], "float64") for s in states], []
@@ -65,7 +65,7 @@ def _by_oracle(
 
 
 def check_gradients(subject: Subject, engine: str, oracle: Oracle | None = None) -> None:
-    """Checks gradients of weights, inputs and initial states against finite differences in float64.
+    """Checks gradients of weights, inputs and states against float64 finite differences.
 
     The differences are computed with the cell itself, or with the oracle if Keras or the engine
     computes only in float32. Without an oracle, gradients are then only checked to be nonzero.
@@ -129,7 +129,10 @@ def check_formula(cell: Cell) -> None:
 
 
 def check_start(subject: Subject) -> None:
-    """Checks that no two weights have equal random initial values, as if they shared a seeded Keras initializer."""
+    """Checks that no two weights have equal random initial values.
+
+    A seeded Keras initializer that two weights share would draw the same values for both.
+    """
     cell = make_cell(subject.name, FEATURES, subject.options)
     cell.build((None, None, FEATURES))
     drawn = {weight.path: ops.convert_to_numpy(weight) for weight in cell.weights}
@@ -139,7 +142,7 @@ def check_start(subject: Subject) -> None:
 
 
 def check_precision(subject: Subject) -> None:
-    """Checks that mixed precision has float16 outputs close to those of float32, and float32 weights."""
+    """Checks that mixed precision has float16 outputs close to float32, float32 weights."""
     x, mask = batch()
     expected, _ = call(subject.layer("auto"), x, mask=mask)
     layer = subject.layer("auto", dtype="mixed_float16")

@@ -127,7 +127,7 @@ def _reset(layer: Recurrent) -> None:
 
 
 def _windows(subject: Subject, engine: str) -> None:
-    """Checks that a stateful layer carries its state, but no gradient, from one window to the next."""
+    """Checks that a stateful layer carries state, but no gradient, across windows."""
     x, _ = batch(2)
     cell = subject.cell()
     stateful_layer = Recurrent(cell, engine=engine, stateful=True, max_batch=2)
@@ -154,7 +154,7 @@ def _windows(subject: Subject, engine: str) -> None:
 
 
 def check_stack(subject: Subject) -> None:
-    """Checks two bidirectional layers on a ragged batch: each sequence has the outputs that it has alone."""
+    """Checks two bidirectional layers: each sequence of a batch is as it is alone."""
     x, mask = batch()
     config = EncoderConfig(
         cell=subject.name, units=subject.units, layers=2, bidirectional=True, options=dict(subject.options)

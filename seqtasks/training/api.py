@@ -180,7 +180,7 @@ def compare(
     baseline: bool = True,
     **values: Any,
 ) -> Table:
-    """Trains all combinations of settings and returns the table of results, like `seqtasks compare`.
+    """Trains all combinations of settings and returns their table, as `seqtasks compare`.
 
     Args:
         task: Name of a task, or path of its Python file.
@@ -234,7 +234,7 @@ def load_run(path: str | Path, runs: str | Path = RUNS) -> Result:
 def run_grid(
     task: str, overrides: Sequence[str], config_file: str | None, runs: Path, jobs: int, baseline: bool
 ) -> grids.Grid:
-    """Checks all combinations of settings, fits the baselines and trains the runs in separate processes.
+    """Checks all combinations of settings, fits baselines, trains runs in processes.
 
     Args:
         task: Name or file of the task.

@@ -27,7 +27,7 @@ TRAIN = TrainConfig(epochs=10)  # a constant in the hash that names a baseline's
 def run_baselines(
     config: Config, task_class: type[Task], runs_dir: Path, reporter: Reporter, plan: Plan | None = None
 ) -> list[results.Row]:
-    """Fits the task's baselines for the data and options of `config`, unless they are stored already.
+    """Fits the task's baselines for data and options of `config`, unless already stored.
 
     Args:
         config: Configuration of a run; a baseline does not depend on its encoder, training settings and seed.

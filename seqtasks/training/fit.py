@@ -1,4 +1,4 @@
-"""Trains a compiled model with `keras.Model.fit`; can be interrupted and continued at any step."""
+"""Trains a compiled model with `keras.Model.fit`; can be interrupted at any step."""
 
 from __future__ import annotations
 

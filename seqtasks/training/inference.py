@@ -62,7 +62,7 @@ def evaluate(folder: run_folder.Run, reporter: Reporter, trust: bool = False) ->
 
 
 def ensemble(folders: Sequence[run_folder.Run], reporter: Reporter, trust: bool = False) -> list[dict[str, Any]]:
-    """Scores several trained classifiers and their ensemble, the mean of their class probabilities.
+    """Scores several trained classifiers and the mean of their class probabilities.
 
     Args:
         folders: Finished runs of one task and data set.
@@ -136,7 +136,7 @@ def predict(
 
 
 def options_of(task: type[Task], arguments: Mapping[str, Any]) -> Any:
-    """Builds the `PredictOptions` of a task, and checks that output files named by them can be written.
+    """Builds the `PredictOptions` of a task, and checks that output files can be written.
 
     Args:
         task: The task.

@@ -1,4 +1,4 @@
-"""Finds the finished run of a repeated command without importing Keras and without reading the data.
+"""Finds the finished run of a repeated command without Keras and without its data.
 
 A finished run stores in `request.json` a digest of its command and the state of its data. If one of
 them differs now, or cannot be determined quickly, `recall` returns None, and the caller resolves the
@@ -31,7 +31,7 @@ FILE = "request.json"
 def request_of(
     task: str, overrides: Sequence[str], config_file: str | None, task_file: Path | None, cell_file: Path | None = None
 ) -> str | None:
-    """A digest of a command: its arguments, its configuration files, the files of task and cell, and the version.
+    """A digest of a command: arguments, configuration files, task and cell, version.
 
     Args:
         task: Name of the task, or path of its file.
@@ -97,7 +97,7 @@ def recall(runs_dir: Path, request: str, tfds_dir: str | None) -> results.Row | 
 
 
 def _whole(folder: Path) -> bool:
-    """Whether all files of a run exist; a damaged run is not recalled, and running it in full repairs it.
+    """Whether all files of a run exist; a damaged run is repaired by running it in full.
 
     Raises:
         RunError: A file cannot be read.
@@ -119,7 +119,7 @@ def _same_data(values: dict[str, Any], tfds_dir: str | None) -> bool:
 
 
 def _state(source: Source) -> str | None:
-    """A text that changes if the data of a source may have changed; None if that needs reading the data."""
+    """A text that changes with the data of a source; None if only reading it would show."""
     if source.kind == "builtin":
         return f"Python {platform.python_version()}, scikit-learn {importlib.metadata.version('scikit-learn')}"
     if source.kind == "tfds":

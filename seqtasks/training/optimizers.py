@@ -67,7 +67,7 @@ def make_schedule(config: TrainConfig, steps_per_epoch: int) -> Any:
 
 @keras.saving.register_keras_serializable("seqtasks")
 class StepDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """Learning rate schedule: constant for some epochs, then multiplied by a factor each epoch.
+    """Learning rate schedule: constant for some epochs, then lower by a factor each epoch.
 
     Reference: Zaremba et al. 2014, https://arxiv.org/abs/1409.2329
 
@@ -100,7 +100,7 @@ class StepDecay(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def schedule_callbacks(config: TrainConfig, monitor: str, mode: str) -> list[keras.callbacks.Callback]:
-    """Callbacks for weight averaging, the plateau schedule and early stopping, if the settings have them.
+    """Callbacks for weight averaging, the schedule plateau and early stopping, if set.
 
     Args:
         config: Settings `train.*`.

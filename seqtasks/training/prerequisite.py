@@ -1,4 +1,4 @@
-"""Pretraining: the run whose weights another run starts from, given by name or trained first."""
+"""Pretraining: finds or trains the run whose weights another run starts from."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Train = Callable[[Config, type[Task], Path, Reporter], tuple[Row, bool]]
 def find_or_train(
     task: Task, config: Config, folder: run_folder.Run, reporter: Reporter, train: Train
 ) -> run_folder.Run | None:
-    """The finished run that a task's model starts from; trained in the same folder of runs if needed.
+    """Finds the run that a task's model starts from; trains it beside `folder` if needed.
 
     Args:
         task: The task with its options and spec.

@@ -1,4 +1,4 @@
-"""Progress of training: a bar in a terminal, else one line for each epoch; also stops at NaN."""
+"""Progress of training: a bar in a terminal, else a line per epoch; stop at NaN."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class TrainingLines(keras.callbacks.Callback):
 
 
 class TrainingBar(keras.callbacks.Callback):
-    """Callback that shows a progress bar for the current epoch and a line for each finished one.
+    """Callback that shows a bar for the current epoch and a line for each finished one.
 
     Args:
         console: Where to print.

@@ -1,4 +1,4 @@
-"""Requests of the command line and of `seqtasks.run`: quick checks, configuration, training."""
+"""Requests of the command line and `seqtasks.run`: checks, configuration, training."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def train(
     force: bool = False,
     baselines: bool = True,
 ) -> tuple[results.Row, bool]:
-    """Trains and scores a task, continues an interrupted run, or loads the result of a finished one.
+    """Trains and scores a task, continues an interrupted run, or loads a finished one.
 
     The result of a repeated command is loaded without importing Keras.
 

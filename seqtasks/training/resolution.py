@@ -86,7 +86,9 @@ def _changed(before: Config, after: Config) -> str:
 
 
 def with_epochs(train: TrainConfig, batches_per_epoch: int) -> TrainConfig:
-    """Computes the number of epochs, if it is not set: the fewest with `min_updates` updates, up to `MOST_EPOCHS`.
+    """Sets the number of epochs, if unset: the fewest with `min_updates` updates.
+
+    At most `MOST_EPOCHS`.
 
     If these are more than `LONG`, `early_stopping` is set to a quarter of them, at least 10, unless it is set.
 

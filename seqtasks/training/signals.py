@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM during training: the first one saves and stops, the second one stops at once."""
+"""Ctrl-C and SIGTERM in training: the first saves and stops, the second stops at once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class StopRequest:
-    """Context manager in which SIGINT and SIGTERM set `received` instead of stopping the program.
+    """Context manager in which SIGINT and SIGTERM set `received` instead of stopping.
 
     It does nothing outside the main thread, where Python allows no signal handlers.
 

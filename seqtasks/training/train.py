@@ -1,4 +1,4 @@
-"""Trains one run: checks settings, loads data, builds and fits the model, scores it, stores the result."""
+"""Trains one run: check, load data, build, fit, score, and store the result."""
 
 from __future__ import annotations
 
@@ -263,7 +263,7 @@ def _train(task: Task, splits: Splits, config: Config, folder: run_folder.Run, r
 
 
 def _steps_per_execution(config: Config, reporter: Reporter) -> int:
-    """Number of training steps in one call: 1 with weight averaging, and with PyTorch, where Keras has no such loop."""
+    """Training steps in one call; 1 with weight averaging, and with PyTorch, as in Keras."""
     steps = config.train.steps_per_execution if config.train.average == "none" else 1
     if steps > 1 and keras.backend.backend() == "torch":
         reporter.say(f"train.steps_per_execution={steps} is ignored: Keras allows only 1 with the backend torch")
@@ -272,12 +272,15 @@ def _steps_per_execution(config: Config, reporter: Reporter) -> int:
 
 
 def _inference(model: keras.Model) -> keras.Model:
-    """The model without optimizer and loss: a third of the file size, and no custom objects of training to register."""
+    """The model without optimizer and loss: a third of the file, no objects to register."""
     return keras.Model(model.inputs if len(model.inputs) > 1 else model.inputs[0], model.outputs[0], name=model.name)
 
 
 def _draw(task: Task, model: keras.Model, test: Any, history: list[dict[str, float]], folder: run_folder.Run) -> None:
-    """Writes the plots of a finished run; one that fails is logged, and its traceback goes to `plots/errors.txt`."""
+    """Writes the plots of a finished run.
+
+    A plot that fails is logged, and its traceback is written to `plots/errors.txt`.
+    """
     plots = folder.path / "plots"
 
     def curves() -> Iterator[tuple[str, Any]]:

@@ -1,4 +1,4 @@
-"""Notes on a result: too few updates, labels that are never predicted, a score below the baselines."""
+"""Notes on a result: few updates, labels never predicted, a score below a baseline."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HARDLY = 0.05  # relative reduction of the baseline's error; the note is printed
 
 
 def of_training(task: Task, updates: int, min_updates: int) -> list[str]:
-    """Notes on a score that is doubtful by itself: few weight updates, labels that are never predicted.
+    """Notes on a score that is doubtful by itself: few updates, labels never predicted.
 
     Args:
         task: The task, after `score` was called.
@@ -70,7 +70,7 @@ def of_baselines(row: Row, baselines: Sequence[Row]) -> list[str]:
 
 
 def _error(row: Row) -> float:
-    """Distance to a perfect value: 1 - value (100 - value of a percentage), or the value if lower is better."""
+    """Distance to a perfect score: 1 - value (100 - value of percentages), or the value."""
     if not row.higher_is_better:
         return row.value
     return (1.0 if row.value <= 1 else 100.0) - row.value

@@ -1,4 +1,4 @@
-"""Weight averages that are scored and saved in place of the weights: EMA, NT-ASGD, last epochs."""
+"""Weight averages that are scored and saved: EMA, NT-ASGD, last epochs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from seqtasks.core.config import TrainConfig
 
 
 class WeightAverage(keras.callbacks.Callback):
-    """Callback that swaps the weights of the model with their average for validation and saving.
+    """Callback that swaps weights of the model with their average to validate and save.
 
     The optimizer keeps the average. From the beginning of a validation to the beginning of the next
     epoch, the model has the average, and the optimizer keeps the weights that training continues with.
@@ -87,7 +87,7 @@ class WeightAverage(keras.callbacks.Callback):
 
 
 def with_tunable_ema(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
-    """Gives an optimizer with `use_ema` a momentum that `WeightAverage` can change in each step."""
+    """Gives an optimizer with `use_ema` a momentum that can change in each step."""
     # Keras would overwrite the weights by the average at the end of each fit, also in the middle of training.
     optimizer.finalize_variable_values = lambda variables: None
     optimizer.ema_momentum = keras.Variable(0.0, trainable=False, name="average_momentum")

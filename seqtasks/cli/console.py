@@ -20,7 +20,7 @@ from seqtasks.task_types.common.columns import Shaded
 def print_table(table: Table) -> None:
     """Prints a rich table to standard output."""
     if sys.stdout.isatty():
-        Console(highlight=False).print(table)
+        Console(highlight=False, markup=False).print(table)
         return
     print(plain_text(table))
 
@@ -28,7 +28,7 @@ def print_table(table: Table) -> None:
 def plain_text(table: Table) -> str:
     """A rich table as text without colours, its lines never wrapped."""
     text = io.StringIO()
-    Console(file=text, width=10_000, highlight=False).print(table)
+    Console(file=text, width=10_000, highlight=False, markup=False).print(table)
     # str.splitlines would also split at characters such as U+2028 inside a cell.
     return "\n".join(line.rstrip() for line in text.getvalue().removesuffix("\n").split("\n"))
 

@@ -41,7 +41,8 @@ def _facts(problems: list[str]) -> Iterator[tuple[str, str]]:
     yield "commit", environment.commit() or "installed package"
     chosen = os.environ.get("KERAS_BACKEND")
     yield "backend", f"{versions['backend']} ({f'KERAS_BACKEND={chosen}' if chosen else 'KERAS_BACKEND is not set'})"
-    yield "processor", f"{environment.machine()}, {environment.cores()} cores, {environment.threads()} threads used"
+    cores, threads = environment.cores(), environment.threads()
+    yield "processor", f"{environment.machine()}, cores: {cores}, threads used: {threads}"
     yield "devices", ", ".join(("cpu", *devices.gpus()))
     yield from _engines(problems)
     yield from _data(problems)
@@ -64,7 +65,7 @@ def _engines(problems: list[str]) -> Iterator[tuple[str, str]]:
     else:
         reason = availability.unavailable_reason()
         used = f"; not used: {reason}" if reason else ""
-        yield "engine native", f"{library.instructions()} instructions, {library.threads()} threads{used}"
+        yield "engine native", f"instruction set {library.instructions()}, threads: {library.threads()}{used}"
     for name in plugins.cells.names():
         try:
             cell = make_cell(name, 4)

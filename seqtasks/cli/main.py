@@ -362,9 +362,9 @@ def bench(
     contenders: Annotated[
         str | None,
         typer.Option(
-            help="Contenders, separated by commas: native, native-jax, keras, loop, loop-jit, parallel, stock, "
-            "stock-jax, torch, torch-compile; default: all that are installed of native, keras, loop, stock, "
-            "stock-jax, torch"
+            help="Contenders, separated by commas: native, native-jax, keras, loop, loop-jit, parallel (engines of "
+            "seqtasks), stock, stock-jax (Keras), torch, torch-compile; default: those of native, keras, loop, stock, "
+            "stock-jax and torch that are installed"
         ),
     ] = None,
     seconds: Annotated[float, typer.Option(min=0, help="Seconds of training after which no new round begins")] = 30,
@@ -372,7 +372,7 @@ def bench(
         int | None, typer.Option(min=1, help="Number of threads of each contender; default: all cores")
     ] = None,
     markdown: Annotated[Path | None, typer.Option(help="File to write a Markdown table to")] = None,
-    picture: Annotated[Path | None, typer.Option(help="PNG file to draw a bar chart into")] = None,
+    picture: Annotated[Path | None, typer.Option(help="PNG, PDF or SVG file to draw a bar chart into")] = None,
     quiet: Quiet = False,
 ) -> None:
     """Time a training step with engines of seqtasks, Keras and PyTorch, for about a minute.

@@ -182,6 +182,7 @@ def _print_settings(settings: Any, prefix: str) -> None:
         limits = field.metadata.get("limits", {})
         kind = describe(hints[field.name]) + "".join(f", {sign} {bound:g}" for sign, bound in limits.items())
         value = getattr(settings, field.name)
-        shown = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+        text = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+        shown = text if text.isprintable() else repr(text)
         table.add_row(f"{prefix}{field.name}", shown, kind, field.metadata.get("help", ""))
     print_table(table)

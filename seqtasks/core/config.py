@@ -87,7 +87,9 @@ class EncoderConfig:
         "the outputs of all layers below)",
     )
     layer_norm: bool = setting(False, "layer normalisation of the output of each layer")
-    engine: Literal["auto", "native", "keras", "parallel", "loop"] = setting("auto", "implementation of the time loop")
+    engine: Literal["auto", "native", "keras", "parallel", "loop"] = setting(
+        "auto", "implementation of the loop over time; auto: the fastest one that can run the cell"
+    )
     options: dict[str, Any] = setting(help="options of the cell, e.g. encoder.options.forget_bias=0", factory=dict)
 
 
@@ -104,7 +106,7 @@ class TrainConfig:
     )
     batch_size: int = setting(128, "number of examples of each training batch", ge=1)
     eval_batch_size: int = setting(500, "number of examples of each batch in validation and test", ge=1, hashed=False)
-    optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = setting("adam", "optimizer")
+    optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = setting("adam", "optimisation algorithm")
     learning_rate: float = setting(2e-3, "initial learning rate", gt=0)
     momentum: float = setting(0.9, "SGD momentum", ge=0, lt=1)
     weight_decay: float = setting(0.0, "decoupled weight decay of adamw", ge=0)
@@ -137,7 +139,9 @@ class TrainConfig:
         "(at least 10) where min_updates needs more than 20",
         ge=1,
     )
-    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = setting("float32", "numerical precision")
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = setting(
+        "float32", "numerical precision; mixed_*: computes in 16 bits and keeps weights in float32"
+    )
     jit: bool = setting(False, "compile the training step with XLA")
     steps_per_execution: int = setting(
         1,
@@ -146,9 +150,7 @@ class TrainConfig:
         ge=1,
         hashed=False,
     )
-    tensorboard: bool = setting(
-        False, "write TensorBoard logs; needs pip install 'seqtasks[tensorboard]'", hashed=False
-    )
+    tensorboard: bool = setting(False, "write TensorBoard logs; first pip install 'seqtasks[tensorboard]'", hashed=False)
     checkpoint_seconds: float = setting(
         30.0, "minimum time between two checkpoints inside an epoch, in seconds", gt=0, hashed=False
     )

@@ -150,7 +150,9 @@ class TrainConfig:
         ge=1,
         hashed=False,
     )
-    tensorboard: bool = setting(False, "write TensorBoard logs; first pip install 'seqtasks[tensorboard]'", hashed=False)
+    tensorboard: bool = setting(
+        False, "write TensorBoard logs; needs pip install 'seqtasks[tensorboard]'", hashed=False
+    )
     checkpoint_seconds: float = setting(
         30.0, "minimum time between two checkpoints inside an epoch, in seconds", gt=0, hashed=False
     )

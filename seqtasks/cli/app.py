@@ -126,7 +126,7 @@ def main() -> None:
 def _show_usage_error(error: Exception) -> int:
     """Prints an error of Typer, such as an unknown option, on one line; returns its exit code.
 
-    Typer brings a copy of Click from version 0.20 on, so that its errors have no importable class in common.
+    Newer versions of Typer contain a copy of Click, so that there is no common class of its errors to import.
 
     Raises:
         Exception: The error itself, if it is not one of Typer.

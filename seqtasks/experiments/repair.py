@@ -16,7 +16,7 @@ from seqtasks.core.config import Config
 from seqtasks.core.errors import RunError
 from seqtasks.core.settings import flatten
 
-REPAIR = "run seqtasks run with the same settings again: it writes the file anew"
+REPAIR = "repeat seqtasks run with the same settings, which writes the file again"
 
 
 def run_again(folder: Path, task: str, cell: Path | None = None) -> str:

@@ -188,5 +188,5 @@ def test_copies_of_code_are_kept_and_only_those_are_used(tmp_path):
     assert run_folder.create(tmp_path / "other", config, {"task": "mine"}, None).copies == []
     (run.path / "link.py").symlink_to(tmp_path / "mine.py")
     for name in ("link.py", "../cell.py", str(tmp_path / "mine.py"), "model.keras", 3):
-        with pytest.raises(RunError, match=r"names the cell's file .* not in this folder"):
+        with pytest.raises(RunError, match=r"names the cell's file .*; allowed: a file in this folder"):
             run_folder.Run(run.path, {"cell_plugin": name}).copies  # noqa: B018

@@ -57,7 +57,7 @@ def test_what_is_not_there_or_not_finished(tmp_path: Path) -> None:
     assert inference.resume(folder, QUIET) == (row, True)
 
     moved = folder.path.rename(tmp_path / "renamed")
-    with pytest.raises(RunError, match="made with other data or settings"):
+    with pytest.raises(RunError, match="data or settings differ from those of"):
         inference.resume(run_folder.open_run(moved), QUIET)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["renamed"]
 
@@ -184,7 +184,7 @@ def test_every_advice_works_when_it_is_followed(tmp_path: Path, cli, monkeypatch
         file = path / "config.yaml"
         file.write_bytes(file.read_bytes()[:200]) if cut else file.unlink()
         code, _, err = cli("predict", str(path), "--length", "3")
-        assert code == 2 and "run it once more with the settings it was made with" in err
+        assert code == 2 and "repeat seqtasks run with the same settings" in err
         assert cli(*words)[0] == 0 and cli("predict", str(path), "--length", "3")[0] == 0
     assert sorted((tmp_path / "runs").iterdir()) == folders
 

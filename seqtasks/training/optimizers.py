@@ -21,7 +21,7 @@ def make_optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizer
 
     Example:
         >>> make_optimizer(TrainConfig(epochs=3, optimizer="sgd"), steps_per_epoch=100).name
-        'SGD'
+        'sgd'
     """
     rate = make_schedule(config, steps_per_epoch)
     # Keras's global_clipnorm scales all gradients by one factor; clipnorm would clip each weight's gradient.

@@ -197,7 +197,7 @@ def test_tables_of_a_folder(tmp_path: Path) -> None:
     for row in [*GRU, make(task="tagging", run="t")]:
         store(row, tmp_path)
     assert load_table(tmp_path, ["mnist_rows"]).groups[0].rows == tuple(GRU)
-    with pytest.raises(TableError, match=r"no finished run of mnist in .*; it has runs of mnist_rows, tagging; make"):
+    with pytest.raises(TableError, match=r"no finished run of mnist in .*; it has runs of mnist_rows, tagging; train"):
         load_table(tmp_path, ["mnist"])
     with pytest.raises(
         TableError, match=r"has runs of 2 tasks: mnist_rows, tagging; allowed: one task, or several on the same data"

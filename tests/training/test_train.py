@@ -216,7 +216,7 @@ def test_a_damaged_checkpoint_is_named_and_force_starts_afresh(tmp_path: Path) -
 def test_a_causal_task_refuses_a_bidirectional_encoder() -> None:
     task = load_task("mnist_rows")
     causal = type("Causal", (task,), {"causal": True})
-    with pytest.raises(ConfigError, match="would read the answer"):
+    with pytest.raises(ConfigError, match="would read the targets"):
         train.check(resolve("mnist_rows", task.Options, ["encoder.bidirectional=true"]), causal)
 
 

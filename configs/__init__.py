@@ -1,1 +1,1 @@
-"""Bundled configurations: `base.yaml`, and one `<task>.yaml` a task."""
+"""Bundled configurations: `base.yaml` for all tasks, `<task>.yaml` for each task, and named variants."""

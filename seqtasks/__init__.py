@@ -18,7 +18,7 @@ from seqtasks.core.keras_import import register_when_imported
 
 _attribute, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
-# Names of version 0.1 and where they are now; they work until version 0.3.
+# Top-level names of version 0.1 and their present locations; they work until version 0.3.
 _MOVED = {
     "AudioOptions": "task_types.AudioOptions",
     "AudioTask": "task_types.AudioTask",
@@ -64,7 +64,7 @@ def _register_layers() -> None:
     """Imports all layers and cells, which registers them with Keras."""
     ours = [module for name, module in sys.modules.items() if name.startswith("seqtasks.")]
     if any(getattr(module.__spec__, "_initializing", False) for module in ours):
-        return  # one of our modules is importing Keras just now; `__getattr__` does it afterwards
+        return  # a module of seqtasks is importing Keras right now; `__getattr__` registers the layers afterwards
     importlib.import_module("seqtasks.layers.registration")
 
 

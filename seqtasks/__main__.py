@@ -1,4 +1,4 @@
-"""`python -m seqtasks`."""
+"""Entry point of `python -m seqtasks`, the same as the command `seqtasks`."""
 
 from seqtasks.cli.main import main
 

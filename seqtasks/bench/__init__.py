@@ -1,1 +1,1 @@
-"""Training steps of recurrent layers timed side by side: engines of seqtasks, stock Keras, PyTorch."""
+"""Benchmark of training steps of recurrent layers: seqtasks, Keras, PyTorch."""

@@ -1,4 +1,4 @@
-"""Contenders of the benchmark: the same training step by seqtasks, Keras and PyTorch."""
+"""Contenders of the benchmark: the same training step in seqtasks, Keras and PyTorch."""
 
 from __future__ import annotations
 
@@ -25,8 +25,16 @@ NAMES = {
 
 
 def is_installed(name: str) -> bool:
-    """Whether what a contender needs is installed."""
+    """Whether a contender's libraries are installed.
+
+    Args:
+        name: Name from `NAMES`.
+    """
     if name.startswith("native"):
+        from seqtasks.core import keras_import
+
+        keras_import.import_keras()  # silently, before `engines` imports it
+
         from seqtasks.engines.native import library
 
         if library.library() is None:
@@ -36,18 +44,23 @@ def is_installed(name: str) -> bool:
 
 
 def step_of(name: str, shape: Shape) -> Step:
-    """A training step (forward, backward, Adam) over all batches of a shape.
+    """A function that trains one step (forward, backward, Adam) on each batch of a shape.
 
     Args:
-        name: one of `NAMES`.
-        shape: the model and its data.
+        name: Name from `NAMES`.
+        shape: Sizes of the model and its data.
     """
     return torch_step(shape, name == "torch-compile") if name.startswith("torch") else keras_step(name, shape)
 
 
 def keras_step(name: str, shape: Shape) -> Step:
-    """That of a Keras model, with our layers (an engine's name) or Keras's own."""
-    if name in OURS:  # as on the command line of seqtasks, which also tells the C library to keep freed memory
+    """The training step of a Keras model.
+
+    Args:
+        name: Name of an engine, for layers of seqtasks; else layers of Keras.
+        shape: Sizes of the model and its data.
+    """
+    if name in OURS:  # as commands of seqtasks do, which also makes the C library keep freed memory
         from seqtasks.core import keras_import
 
         keras_import.import_keras()
@@ -74,7 +87,7 @@ def keras_step(name: str, shape: Shape) -> Step:
         from seqtasks.engines.backend.fused_adam import Adam
 
         model.compile(Adam(), loss, jit_compile=name.endswith(("-jit", "-jax")))
-    else:  # as its users have it, compiled by XLA where Keras thinks it can be
+    else:  # Keras's default: compile with XLA if the model supports it
         model.compile("adam", loss, jit_compile="auto")
     batches = [(x, y) for x, y, _ in shape.batches()]
 
@@ -107,7 +120,12 @@ def _stock(shape: Shape, sequences: bool) -> Any:
 
 
 def torch_step(shape: Shape, compiled: bool) -> Step:
-    """That of a PyTorch model; rows that end are packed."""
+    """The training step of a PyTorch model; ragged batches are packed sequences.
+
+    Args:
+        shape: Sizes of the model and its data.
+        compiled: Compile the model by `torch.compile`.
+    """
     import torch
     from torch.nn.utils.rnn import pack_padded_sequence
 

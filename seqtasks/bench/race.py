@@ -1,4 +1,4 @@
-"""Interleaved timing of contenders, each in its own process."""
+"""Interleaved timing of contenders, each in a separate process."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from seqtasks.bench.shapes import Shape
 from seqtasks.core.errors import SeqtasksError
 from seqtasks.experiments.compare import THREADS
 
-PEAK = 2 * 1024**3  # operations of the matrix product
-TURN = 0.2  # seconds, at least: training makes step upon step, and one alone would mostly tell how a core wakes up
+PEAK = 2 * 1024**3  # floating-point operations of a product of two 1024 × 1024 matrices
+TURN = 0.2  # minimum seconds of a turn: a single step would mostly measure how fast a core leaves its idle state
 
 
 class BenchError(SeqtasksError):
-    """A contender cannot run."""
+    """A contender of the benchmark cannot run."""
 
 
 @dataclass(frozen=True)
 class Race:
-    """What was measured.
+    """Measurements of a benchmark.
 
-    Args:
-        shape: the model.
-        seconds: of each contender's steps, round by round.
-        memory: peak of each contender's process, in bytes.
-        peak: of the matrix product of 1024 × 1024 in NumPy, operations a second, the best of all rounds.
-        failed: why some could not run.
+    Attributes:
+        shape: Sizes of the model and its data.
+        seconds: Mean time of a step in each round, (rounds,), by contender.
+        memory: Peak memory of the process in bytes, by contender.
+        peak: Operations per second of a 1024 × 1024 matrix product in NumPy, the best of all rounds.
+        failed: Reasons of contenders that could not run.
     """
 
     shape: Shape
@@ -47,12 +47,12 @@ class Race:
     failed: dict[str, str]
 
     def ratio(self, one: str, other: str) -> tuple[float, float, float]:
-        """Lower quartile, median and upper quartile of time(one) / time(other), round by round."""
+        """Lower quartile, median and upper quartile over rounds of time(one) / time(other)."""
         low, middle, high = np.percentile(self.seconds[one] / self.seconds[other], [25, 50, 75])
         return float(low), float(middle), float(high)
 
     def speed(self, name: str) -> float:
-        """Operations a second at the median."""
+        """Operations per second of a contender at its median time."""
         return self.shape.flops() / float(np.median(self.seconds[name]))
 
 
@@ -65,19 +65,22 @@ def race(
     budget: float | None = None,
     turn: float = TURN,
 ) -> Race:
-    """Times steps of each, one after the other, round by round.
+    """Times training steps of several contenders, which take turns in each round.
 
     Args:
-        shape: the model.
-        contenders: names of `contenders.NAMES`.
-        rounds: at most.
-        threads: of each; None: as many as there are cores.
-        announce: is told what happens.
-        budget: seconds after which no further round begins.
-        turn: seconds of steps of each in a round, or one longer step.
+        shape: Sizes of the model and its data.
+        contenders: Names from `contenders.NAMES`.
+        rounds: Maximum number of rounds.
+        threads: Number of threads of each contender; None: number of cores.
+        announce: Function that shows one line of progress.
+        budget: Seconds of training steps after which no further round begins; at least three rounds are run.
+        turn: Seconds of steps of each contender in a round; a longer step is run once.
+
+    Returns:
+        The measurements.
 
     Raises:
-        BenchError: none of them can run.
+        BenchError: No contender can run.
     """
     seconds: dict[str, list[float]] = {}
     memory: dict[str, int] = {}
@@ -92,7 +95,8 @@ def race(
                 failed[name] = str(error)
         names = [name for name in workers if name != "peak"]
         if not names or "peak" not in workers:
-            raise BenchError("; ".join(f"{name}: {why}" for name, why in failed.items()))
+            reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
+            raise BenchError(f"no contender can run: {reasons}; name others: --contenders loop")
         peaks, spent = [], 0.0
         for number in range(rounds):
             announce(f"round {number + 1} of {rounds}")
@@ -125,14 +129,14 @@ def _worker(name: str, shape: Shape, threads: int | None) -> Iterator[subprocess
             if not process.stdout.readline():
                 errors.seek(0)
                 lines = errors.read().strip().splitlines()
-                raise BenchError(lines[-1] if lines else f"its process ended with {process.wait()}")
+                raise BenchError(lines[-1] if lines else f"its process ended with exit code {process.wait()}")
             yield process
         finally:
             process.kill()
 
 
 def _ask(process: subprocess.Popen[str], turn: float) -> dict[str, Any]:
-    # Threads of OpenBLAS and OpenMP spin for some 20 ms after they computed, in the way of the next contender's.
+    # Threads of OpenBLAS and OpenMP spin for some 20 ms after their work and would slow down the next contender.
     time.sleep(0.1)
     assert process.stdin is not None and process.stdout is not None
     process.stdin.write(f"{turn}\n")

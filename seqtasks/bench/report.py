@@ -16,10 +16,7 @@ HEAD = ("contender", "ms", "quartiles", "GFLOP/s", "of peak", "MB")
 
 
 def rows(race: Race) -> list[list[str]]:
-    """A row for each contender, the fastest first: the columns of `HEAD`, then ratios of times to the others.
-
-    A ratio is the median over rounds of this contender's time by the other's, with its quartiles.
-    """
+    """A row for each contender with the columns of `HEAD`, the fastest first."""
     names = order(race)
     table = []
     for name in names:
@@ -31,12 +28,12 @@ def rows(race: Race) -> list[list[str]]:
 
 
 def order(race: Race) -> list[str]:
-    """The contenders, the fastest first."""
+    """Names of the contenders, the fastest first."""
     return sorted(race.seconds, key=lambda name: float(np.median(race.seconds[name])))
 
 
 def ratios(race: Race, one: str) -> list[str]:
-    """One contender's time by that of each other, a line each."""
+    """Lines with the time of `one` divided by that of each other: median and quartiles."""
     lines = []
     for other in order(race):
         if other != one:
@@ -46,7 +43,12 @@ def ratios(race: Race, one: str) -> list[str]:
 
 
 def markdown(races: dict[str, Race], one: str) -> str:
-    """A table: for each shape the time of one contender and its ratio to each of the others."""
+    """A Markdown table: time of one contender for each shape, and its ratio to the others.
+
+    Args:
+        races: Measurements by name of the shape.
+        one: Name of the contender.
+    """
     others = [name for name in NAMES if name != one and any(name in race.seconds for race in races.values())]
     head = ["shape", f"{NAMES[one]}, ms", "GFLOP/s", "of peak", *(f"/ {NAMES[name]}" for name in others)]
     lines = ["| " + " | ".join(head) + " |", "| :-- |" + " --: |" * (len(head) - 1)]
@@ -64,7 +66,12 @@ def markdown(races: dict[str, Race], one: str) -> str:
 
 
 def picture(races: dict[str, Race], path: Path) -> None:
-    """Bars: how many times the time of the fastest each contender takes, shape by shape; a PNG."""
+    """Draws a bar chart of each contender's time relative to the fastest one, for each shape.
+
+    Args:
+        races: Measurements by name of the shape.
+        path: File to write: PNG, PDF or SVG.
+    """
     import matplotlib
 
     matplotlib.use("Agg")

@@ -1,4 +1,4 @@
-"""Benchmark shapes: models, their sizes and random data."""
+"""Shapes of benchmark models: their sizes and random data."""
 
 from __future__ import annotations
 
@@ -12,13 +12,20 @@ from seqtasks.core.settings import setting
 
 GATES = {"lstm": 4, "gru": 3, "simple_rnn": 1}
 
-# Words and signs of the reviews of IMDB's training split, cut at 1,000: medians of twelve equal parts.
+# Lengths in words of IMDB's training reviews, cut at 1,000 words: medians of twelve parts of equal size.
 REVIEWS = (72, 122, 144, 159, 176, 196, 222, 258, 307, 379, 494, 760)
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A model of recurrent layers and a batch for it."""
+    """Sizes of a model of recurrent layers and of its batches.
+
+    Example:
+        >>> shape = Shape(units=64, batch=8, time=20, features=16)
+        >>> x, y, lengths = shape.batches()[0]
+        >>> x.shape, y.shape
+        ((8, 20, 16), (8,))
+    """
 
     cell: Literal["lstm", "gru", "simple_rnn"] = setting("lstm", "recurrent cell that Keras and PyTorch also have")
     units: int = setting(128, "number of hidden units of each recurrent layer", ge=1)
@@ -35,12 +42,17 @@ class Shape:
     )
 
     def batches(self, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
-        """Inputs, targets and lengths of rows (None: all full) of the batches that make up a step."""
+        """Random batches of one training step.
+
+        Returns:
+            For each batch: inputs, (batch, time) tokens or (batch, time, features); targets, (batch,) or
+            (batch, time); and lengths, (batch,), or None if no sequence is padded.
+        """
         rng = np.random.default_rng(seed)
         batches = []
         for middle in self.lengths or (self.time,):
             lengths, longest = None, middle
-            if self.lengths:  # 6 % of padding or so, as buckets leave
+            if self.lengths:  # lengths that differ by up to 15 %: about 6 % of padding, as with bucketing
                 drawn = np.maximum(1, middle * rng.uniform(0.9, 1.05, self.batch)).astype("int64")
                 lengths = np.sort(drawn)[::-1].copy()
                 longest = int(lengths[0])
@@ -55,12 +67,12 @@ class Shape:
         return batches
 
     def flops(self) -> float:
-        """Operations of the matrix products of a step, forward and backward, at real steps."""
+        """Floating-point operations of the matrix products of a step, without padding."""
         steps = float(sum(self.lengths) or self.time) * self.batch
         directions = 2 if self.bidirectional else 1
         total, width = 0.0, self.features
         for layer in range(self.layers):
-            backward = 2 if layer or self.vocabulary else 1  # the numbers of an input need no gradient
+            backward = 2 if layer or self.vocabulary else 1  # numeric inputs of the model need no gradient
             gates = 2.0 * GATES[self.cell] * self.units
             total += directions * steps * gates * (width * (1 + backward) + self.units * 3)
             width = directions * self.units
@@ -68,7 +80,7 @@ class Shape:
         return total + 3 * answers * 2.0 * width * self.outputs
 
     def of(self, **changes: Any) -> Shape:
-        """The same with changes."""
+        """A copy of the shape with some fields changed."""
         return dataclasses.replace(self, **changes)
 
 

@@ -1,4 +1,4 @@
-"""One contender in its own process: `python -m seqtasks.bench.worker CONTENDER SHAPE`."""
+"""Process of one contender: `python -m seqtasks.bench.worker CONTENDER SHAPE`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 
 from seqtasks.bench.shapes import Shape
 
-WARM_UP = 3  # steps that trace and compile
+WARM_UP = 3  # number of untimed first steps, which trace and compile
 
 
 def product(size: int = 1024) -> Callable[[], None]:
-    """A matrix product, for what the machine can do at best."""
+    """A function that multiplies two matrices, to measure the peak speed of the machine."""
     import numpy as np
 
     a = np.random.default_rng(0).normal(size=(size, size)).astype("float32")
@@ -23,7 +23,12 @@ def product(size: int = 1024) -> Callable[[], None]:
 
 
 def main(name: str, shape: str) -> None:
-    """Makes the step, runs it for as many seconds as a line says, answers with its mean time and the peak memory."""
+    """Runs the step for the seconds of each input line; prints mean time and peak memory.
+
+    Args:
+        name: Name of the contender, or "peak" for a matrix product.
+        shape: Fields of the `Shape` as JSON.
+    """
     from seqtasks.bench.contenders import step_of
 
     out, sys.stdout = sys.stdout, sys.stderr  # libraries may print
@@ -33,7 +38,7 @@ def main(name: str, shape: str) -> None:
         step()
     print(json.dumps({"ready": name}), file=out, flush=True)
     for turn in map(float, sys.stdin):
-        step()  # the caches are full of what the others did
+        step()  # untimed: refills the caches, which hold data of the other contenders
         begin, count, seconds = time.perf_counter(), 0, 0.0
         while seconds < turn:
             step()
@@ -42,9 +47,9 @@ def main(name: str, shape: str) -> None:
 
 
 def peak_memory() -> int:
-    """The most bytes that this process held."""
+    """Peak memory of this process in bytes."""
     status = Path("/proc/self/status")
-    if status.is_file():  # what getrusage tells there is at least what the parent held
+    if status.is_file():  # on Linux, getrusage returns at least the memory of the parent process
         return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM")) * 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 

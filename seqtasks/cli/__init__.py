@@ -1,1 +1,1 @@
-"""The command line: arguments in, text out; imports Keras in functions only."""
+"""The command line. Modules import Keras inside functions only, to start quickly."""

@@ -1,4 +1,4 @@
-"""The typer application: one-line errors, exit codes, `--debug` anywhere."""
+"""The Typer application: errors on one line, exit codes, and `--debug` for any command."""
 
 from __future__ import annotations
 
@@ -23,14 +23,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="The RNN laboratory for Keras: any recurrent cell on any sequence task, in tables you can trust.\n\n"
-    "Start with: seqtasks run mnist_rows",
+    "Start with: seqtasks run mnist_rows\n\n"
+    "`seqtasks --version` prints the version; --debug after any command prints the traceback of its error.",
 )
 _debug = False
-LITERAL = "seqtasks.literal"  # key of Context.meta: how many of the last words came after a lone --
+LITERAL = "seqtasks.literal"  # key of Context.meta: number of arguments that came after a lone --
 
 
 def command(**settings: Any) -> Callable[[F], F]:
-    """Adds a command whose errors are one line and an exit code."""
+    """Decorator that adds a command; its errors become one line and an exit code.
+
+    Args:
+        **settings: Keyword arguments of `typer.Typer.command`.
+    """
 
     def add(function: F) -> F:
         @functools.wraps(function)
@@ -40,7 +45,7 @@ def command(**settings: Any) -> Callable[[F], F]:
                     usable(kwargs["runs"], "--runs")
                 function(*args, **kwargs)
             except BrokenPipeError:
-                streams.silence(sys.stdout)  # the reader, such as `head`, has had enough
+                streams.silence(sys.stdout)  # the reader, such as `head`, has closed the pipe
                 streams.silence(sys.stderr)
                 raise SystemExit(0) from None
             except (SeqtasksError, KeyboardInterrupt, OSError, UnicodeEncodeError) as error:
@@ -60,11 +65,11 @@ def command(**settings: Any) -> Callable[[F], F]:
 
 
 class TaskCommand(TyperCommand):
-    """A command that takes options which only a task knows: `--name value` or `--name=value`.
+    """Command that also takes options defined by a task: `--name value` or `--name=value`.
 
-    Its own options may stand anywhere before a lone `--`. All other words, options of the task among
-    them, are its arguments in their order; `ctx.meta[LITERAL]` tells how many came after the `--`,
-    and are no options whatever they look like.
+    Options of the command may stand anywhere before a lone `--`. All other words, including options of
+    the task, become arguments in their order. `ctx.meta[LITERAL]` is the number of arguments after the
+    `--`, which are never options, even if they begin with `--`.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -72,25 +77,25 @@ class TaskCommand(TyperCommand):
         end = args.index("--") if "--" in args else len(args)
         options: list[str] = []
         words: list[str] = []
-        ahead = iter(args[:end])
-        for word in ahead:
+        remaining = iter(args[:end])
+        for word in remaining:
             option = known.get(word.partition("=")[0] if word.startswith("--") else word)
             if option is None:
                 words.append(word)
                 continue
             options.append(word)
             if "=" not in word and not getattr(option, "is_flag", False):
-                options += [value for value in [next(ahead, None)] if value is not None]
+                options += [value for value in [next(remaining, None)] if value is not None]
         ctx.meta[LITERAL] = len(args[end + 1 :])
         return list(super().parse_args(ctx, [*options, "--", *words, *args[end + 1 :]]))
 
 
 def main() -> None:
-    """The entry point `seqtasks`."""
+    """Entry point of the command `seqtasks`."""
     global _debug
     streams.prepare()
     end = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
-    if "--debug" in sys.argv[:end]:  # accepted anywhere: people add it to the command that failed
+    if "--debug" in sys.argv[:end]:  # accepted anywhere, because users append it to the command that failed
         sys.argv.remove("--debug")
         _debug = True
     code: Any = 0
@@ -101,29 +106,52 @@ def main() -> None:
 
             print(f"seqtasks {__version__}")
         else:
-            app(prog_name="seqtasks")
+            outcome = app(prog_name="seqtasks", standalone_mode=False)
+            code = outcome if isinstance(outcome, int) else 0  # --help returns its exit code
     except SystemExit as stop:
         code = stop.code
-    except OSError as error:  # help that cannot be written
+    except OSError as error:  # the help text cannot be written
         if error.filename is not None or _debug:
             raise
         problem = f"cannot write to standard output: {error.strerror}"
+    except Exception as error:
+        code = _show_usage_error(error)
     if problem := streams.finish() or problem:
-        print(f"seqtasks: {problem}; make room, or send the output elsewhere", file=sys.stderr)
+        print(f"seqtasks: {problem}; free disk space, or write the output elsewhere", file=sys.stderr)
         code = code or 2
     if code:
         raise SystemExit(code)
 
 
+def _show_usage_error(error: Exception) -> int:
+    """Prints an error of Typer, such as an unknown option, on one line; returns its exit code.
+
+    Newer versions of Typer contain a copy of Click, so that there is no common class of its errors to import.
+
+    Raises:
+        Exception: The error itself, if it is not one of Typer.
+    """
+    if not hasattr(error, "format_message"):
+        raise error
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()  # type: ignore[attr-defined]  # the help text
+    else:
+        context: Any = getattr(error, "ctx", None)
+        text = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
+        path = "seqtasks" if context is None else context.command_path
+        print(f"seqtasks: {text[:1].lower()}{text[1:]}; see `{path} --help`", file=sys.stderr)
+    return int(getattr(error, "exit_code", 2))
+
+
 def _message(error: BaseException) -> str:
-    """An error on one line."""
+    """The message of an error, on one line."""
     if isinstance(error, OSError) and not isinstance(error, SeqtasksError):
         if error.filename is None:
-            return f"reading or writing failed: {error.strerror or error}; make room, or use other files"
+            return f"reading or writing failed: {error.strerror or error}; free disk space, or use other files"
         return f"cannot use {shown(str(error.filename))}: {error.strerror or error}; use another file"
     if isinstance(error, UnicodeEncodeError):
-        return f"{shown(error.object)} holds characters that {error.encoding} cannot; write it in UTF-8"
-    # A lone surrogate is what Python makes of a byte that is not UTF-8.
+        return f"{shown(error.object)} has characters that {error.encoding} cannot encode; write it in UTF-8"
+    # Python decodes a byte that is not UTF-8 as a lone surrogate, which cannot be encoded again.
     return " ".join(str(error).split()).encode("utf-8", "backslashreplace").decode() or "stopped"
 
 

@@ -1,4 +1,4 @@
-"""`seqtasks bench`: a short benchmark of the user's own shape."""
+"""`seqtasks bench`: times training steps of contenders on a chosen shape of model."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ def main(
     """Times contenders on one shape and prints the table.
 
     Args:
-        words: perhaps the name of a shape of `SHAPES`, then `key=value` of `Shape`.
-        contenders: names of `NAMES`, by commas; None: those of `DEFAULT` that are installed.
-        seconds: of steps, after which no further round begins.
-        threads: of each contender; None: as many as there are cores.
-        markdown: also write a table there.
-        picture: also draw bars there, PNG.
-        quiet: no progress.
+        words: Name of a shape of `SHAPES`, which may be left out, and fields of `Shape` as `key=value`.
+        contenders: Names from `NAMES`, separated by commas; None: those of `DEFAULT` that are installed.
+        seconds: Seconds of training steps after which no further round begins.
+        threads: Number of threads of each contender; None: number of cores.
+        markdown: File to write a Markdown table to; None: no file.
+        picture: PNG, PDF or SVG file for a bar chart; None: no file.
+        quiet: Print no progress.
 
     Raises:
-        ConfigError: an unknown shape, setting or contender, or a file that cannot be written.
-        BenchError: no contender can run.
+        ConfigError: Unknown shape, setting or contender, or a file that cannot be written.
+        BenchError: No contender can run.
     """
     from seqtasks.bench import report
     from seqtasks.bench.contenders import NAMES, is_installed
@@ -54,15 +54,19 @@ def main(
         if one not in NAMES:
             raise ConfigError(f"unknown contender {one!r}; {suggest(one, NAMES, see='`seqtasks bench --help`')}")
         if not is_installed(one):
-            raise ConfigError(f"{one} is not installed here; leave it out of --contenders")
+            installed = ", ".join(filter(is_installed, NAMES))
+            raise ConfigError(
+                f"contender {one} is not installed; allowed here: {installed}; install it, or leave it out of "
+                "--contenders"
+            )
     console = Console(stderr=True, quiet=quiet, highlight=False)
     with console.status("starting") as status:
         outcome = race(shape, names, 100, threads, status.update, seconds)
     first = names[0] if names[0] in outcome.seconds else report.order(outcome)[0]
     count = threads or environment.cores()
     print(
-        f"{name}: a training step on {count} thread{'s' * (count > 1)}, {len(outcome.seconds[first])} rounds in turn; "
-        f"matrix products reach {outcome.peak / 1e9:.0f} GFLOP/s here"
+        f"{name}: time of a training step on {count} thread{'s' * (count > 1)}, {len(outcome.seconds[first])} "
+        f"interleaved rounds; peak of matrix products on this machine: {outcome.peak / 1e9:.0f} GFLOP/s"
     )
     table = plain(*report.HEAD)
     for row in report.rows(outcome):
@@ -70,8 +74,8 @@ def main(
     print_table(table)
     for line in report.ratios(outcome, first):
         print(line)
-    for loser, why in outcome.failed.items():
-        print(f"{NAMES[loser]} did not run: {why}")
+    for contender, reason in outcome.failed.items():
+        print(f"{NAMES[contender]} did not run: {reason}")
     if markdown:
         text = report.markdown({name: outcome}, first) + "\n"
         write_output(markdown, lambda file: file.write_text(text, encoding="utf-8"))
@@ -80,7 +84,11 @@ def main(
 
 
 def shape_of(words: Sequence[str]) -> tuple[str, Shape]:
-    """The shape that words of the command line name, with a name for it."""
+    """The shape that words of the command line describe, and a title for it.
+
+    Raises:
+        ConfigError: Unknown name of a shape, or unknown field or value.
+    """
     names = [word for word in words if "=" not in word]
     if len(names) > 1 or not set(names) <= SHAPES.keys():
         hint = suggest(names[0], SHAPES) if len(names) == 1 else f"allowed: one of {', '.join(SHAPES)}"

@@ -1,4 +1,4 @@
-"""The commands of the command line, one function each; Keras is imported as late as possible."""
+"""Bodies of the commands, one function each; Keras is imported after quick checks."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ def run(
     quiet: bool,
     json: bool,
 ) -> None:
-    """`seqtasks run`."""
+    """`seqtasks run`: trains, scores and prints the row; arguments as in `requests.train`."""
     if dry_run:
         _dry_run(task, overrides, config_file, _reporter(quiet))
         return
-    # `compare` starts its runs with --json, and fits the baselines itself.
+    # `compare` starts its runs with --json and fits the baselines once, in a process before them.
     row, skipped = requests.train(task, overrides, config_file, runs, _reporter(quiet), force=force, baselines=not json)
     _print_row(row, skipped, runs, json)
 
 
 def _dry_run(task: str, overrides: Sequence[str], config_file: str | None, reporter: Reporter) -> None:
-    """Prints the resolved configuration and the model."""
+    """Prints the resolved configuration as YAML, and the summary of the model."""
     cls, config, plan = requests.prepare(task, overrides, config_file)
     from seqtasks.training import resolution, train
 
@@ -54,7 +54,7 @@ def _dry_run(task: str, overrides: Sequence[str], config_file: str | None, repor
 
 
 def resume(name: str, runs: Path, *, quiet: bool, json: bool, trust: bool) -> None:
-    """`seqtasks resume`."""
+    """`seqtasks resume`: continues a run and prints its result row."""
     folder = folders.find(name, runs)
     quietly.import_keras()
     from seqtasks.training import inference
@@ -65,7 +65,7 @@ def resume(name: str, runs: Path, *, quiet: bool, json: bool, trust: bool) -> No
 def baseline(
     task: str, overrides: Sequence[str], config_file: str | None, runs: Path, *, quiet: bool, json: bool
 ) -> None:
-    """`seqtasks baseline`."""
+    """`seqtasks baseline`: fits the baselines that are not stored yet and prints all of them."""
     cls, config, plan = requests.prepare(task, overrides, config_file)
     from seqtasks.training.baselines import run_baselines
 
@@ -79,18 +79,21 @@ def baseline(
 def compare(
     task: str, overrides: Sequence[str], config_file: str | None, runs: Path, jobs: int, baseline: bool, format: str
 ) -> None:
-    """`seqtasks compare`."""
+    """`seqtasks compare`: trains a grid of runs and prints the table of their results."""
     from seqtasks.experiments import table, table_formats
     from seqtasks.training import api
 
-    done = api.run_grid(task, overrides, config_file, runs, jobs, baseline)
-    if done.rows:
-        print(table_formats.render(table.build(done.rows), format))
-    done.check()
+    grid = api.run_grid(task, overrides, config_file, runs, jobs, baseline)
+    if grid.rows:
+        print(table_formats.render(table.build(grid.rows), format))
+    grid.check()
 
 
 def table(words: Sequence[str], by: str | None, format: str, runs: Path) -> None:
-    """`seqtasks table`."""
+    """`seqtasks table`: prints the table of finished runs.
+
+    `words` are names of tasks, and filters `key=value`.
+    """
     from seqtasks.experiments import table as tables
     from seqtasks.experiments import table_formats
 
@@ -100,7 +103,7 @@ def table(words: Sequence[str], by: str | None, format: str, runs: Path) -> None
 
 
 def evaluate(names: Sequence[str], runs: Path, format: str, *, quiet: bool, trust: bool) -> None:
-    """`seqtasks evaluate`."""
+    """`seqtasks evaluate`: scores one run, or several runs and their ensemble."""
     opened = [folders.find(name, runs) for name in dict.fromkeys(names)]
     quietly.import_keras()
     from seqtasks.training import inference
@@ -110,18 +113,26 @@ def evaluate(names: Sequence[str], runs: Path, format: str, *, quiet: bool, trus
     print_rows(rows, format)
 
 
-def predict(name: str, words: Sequence[str], literal: int, runs: Path, **how: Any) -> None:
-    """`seqtasks predict`; the last `literal` words came after a lone `--`; `how` is as in `predicting.Request`."""
+def predict(name: str, words: Sequence[str], literal: int, runs: Path, **options: Any) -> None:
+    """`seqtasks predict`: predicts with a run and prints or writes the predictions.
+
+    Args:
+        name: Run folder, or its name.
+        words: Inputs and options of the task.
+        literal: Number of the last words that came after a lone `--` and are inputs.
+        runs: Folder of all runs.
+        **options: Further fields of `predict_command.Request`.
+    """
     folder = folders.find(name, runs)
     quietly.import_keras()
     from seqtasks.cli import predict_command
 
     first = max(0, len(words) - literal)
-    predict_command.predict(folder, predict_command.Request(words[:first], words[first:], **how))
+    predict_command.predict(folder, predict_command.Request(words[:first], words[first:], **options))
 
 
 def score(name: str, texts: Sequence[str], file: str | None, runs: Path, format: str, *, trust: bool) -> None:
-    """`seqtasks score`."""
+    """`seqtasks score`: prints log-probability and perplexity of each text."""
     folder = folders.find(name, runs)
     quietly.import_keras()
     from seqtasks.cli import score
@@ -133,15 +144,18 @@ def score(name: str, texts: Sequence[str], file: str | None, runs: Path, format:
 
 
 def show(task: str, words: Sequence[str], load: bool) -> None:
-    """`seqtasks show`."""
+    """`seqtasks show`: describes a task, or a cell if `task` is the word `cell`."""
     if task == "cell" and len(words) < 2:
         name = next(iter(words), "")
-        place = plugins.cell_file(name)
-        if place is not None:
-            plugins.cell_in_file(*place)
+        file = plugins.cell_file(name)
+        if file is not None:
+            plugins.cell_in_file(*file)
         elif name not in plugins.cells:
             hint = plugins.cells.suggest(name)
-            raise UnknownNameError(f"unknown cell {name!r}; {hint}" if name else "give a cell: seqtasks show cell lstm")
+            if not name:
+                hint = "allowed: a name from `seqtasks list cells`, or a file; write seqtasks show cell lstm"
+                raise UnknownNameError(f"no cell is named; {hint}")
+            raise UnknownNameError(f"unknown cell {name!r}; {hint}")
         quietly.import_keras()
         from seqtasks.cli import show
 
@@ -149,7 +163,10 @@ def show(task: str, words: Sequence[str], load: bool) -> None:
         return
     if task == "cell" or any("=" not in word for word in words):
         typed = " ".join(repr(word) for word in (task, *words))
-        raise UnknownNameError(f"cannot show {typed}; write seqtasks show TASK KEY=VALUE, or seqtasks show cell NAME")
+        raise UnknownNameError(
+            f"cannot show {typed}; allowed: a task and settings key=value, or one cell; write seqtasks show TASK "
+            "KEY=VALUE…, or seqtasks show cell NAME"
+        )
     cls, config, plan = requests.prepare(task, words, None)
     from seqtasks.cli import show
 
@@ -165,19 +182,27 @@ def show(task: str, words: Sequence[str], load: bool) -> None:
 
 
 def _print_row(row: results.Row, skipped: bool, runs: Path, json: bool) -> None:
-    """Prints a row, what makes it doubtful, and the baselines of its data that are there."""
+    """Prints a row, the notes on it, and the stored baselines of its data.
+
+    Args:
+        row: The result row.
+        skipped: Whether the run was finished before this command.
+        runs: Folder of all runs.
+        json: Print the row as one line of JSON instead.
+    """
     if json:
         print(results.to_json(row, skipped=skipped))
         return
     if skipped:
-        print(f"{runs / row.run} is finished; --force trains it again", file=sys.stderr)
+        print(f"{runs / row.run} was finished before; this is its result (--force trains it again)", file=sys.stderr)
+    epochs = f"{row.epochs} epoch{'s' * (row.epochs != 1)}"
     scores = "  ".join(f"{name} {value:.4f}" for name, value in row.scores.items())
     print(f"{row.task} on {row.source}, test: {scores}")
     print(
-        f"{row.cell}, {row.params:,} parameters ({row.encoder_params:,} in the encoder), {row.epochs} epochs, "
+        f"{row.cell}, {row.params:,} parameters ({row.encoder_params:,} in the encoder), {epochs}, "
         f"{row.seconds:.0f} s, {row.seconds_per_epoch:.1f} s/epoch, engine {row.engine}, seed {row.seed}"
     )
-    print(f"folder {runs / row.run}")
+    print(f"run folder: {runs / row.run}")
     for line in [*row.notes, *verdict.of_baselines(row, results.baselines_of(row, runs))]:
         print(line)
 

@@ -1,4 +1,4 @@
-"""Prints tables: fitted to a terminal, never cut or wrapped in a pipe or file."""
+"""Prints tables: wrapped to the width of a terminal, whole lines in a pipe or file."""
 
 from __future__ import annotations
 
@@ -20,21 +20,26 @@ from seqtasks.task_types.common.columns import Shaded
 def print_table(table: Table) -> None:
     """Prints a rich table to standard output."""
     if sys.stdout.isatty():
-        Console(highlight=False).print(table)
+        Console(highlight=False, markup=False).print(table)
         return
     print(plain_text(table))
 
 
 def plain_text(table: Table) -> str:
-    """A rich table as lines of any length, without colours."""
+    """A rich table as text without colours, its lines never wrapped."""
     text = io.StringIO()
-    Console(file=text, width=10_000, highlight=False).print(table)
-    # Not splitlines, which would cut cells at U+2028 and the like.
+    Console(file=text, width=10_000, highlight=False, markup=False).print(table)
+    # str.splitlines would also split at characters such as U+2028 inside a cell.
     return "\n".join(line.rstrip() for line in text.getvalue().removesuffix("\n").split("\n"))
 
 
 def print_rows(rows: Sequence[dict[str, Any]], format: str = "text") -> None:
-    """Prints dictionaries as a table, CSV or JSON lines; `rich.text.Text` keeps its colours in a terminal."""
+    """Prints dictionaries as a table, CSV or JSON lines.
+
+    Args:
+        rows: Rows as mappings of column to value. A `rich.text.Text` keeps its colours in a terminal.
+        format: "text", "csv" or "json".
+    """
     if format == "text":
         table = _table(rows)
         cells = [cell for row in rows for cell in row.values() if isinstance(cell, Shaded)]
@@ -43,17 +48,17 @@ def print_rows(rows: Sequence[dict[str, Any]], format: str = "text") -> None:
         print_table(table)
         return
     text = render_rows(rows, format)
-    # JSON stays JSON where standard output lacks a character.
+    # Escape the JSON if the encoding of standard output lacks a character, which would become a question mark.
     print(text if format != "json" or can_show(text) else render_rows(rows, format, ascii=True), end="")
 
 
 def render_rows(rows: Sequence[dict[str, Any]], format: str = "text", ascii: bool = False) -> str:
-    """Dictionaries as the text of a table, CSV or JSON lines, for a file.
+    """Dictionaries as the text of a table, CSV or JSON lines.
 
     Args:
-        rows: of columns.
-        format: text, csv or json.
-        ascii: of JSON, all other characters escaped.
+        rows: Rows as mappings of column to value.
+        format: "text", "csv" or "json".
+        ascii: Escape all characters outside ASCII in JSON.
     """
     if format == "json":
         lines = (json.dumps(_json(row), ensure_ascii=ascii, allow_nan=False, default=str) for row in rows)
@@ -75,7 +80,7 @@ def _table(rows: Sequence[dict[str, Any]]) -> Table:
 
 
 def _json(value: Any) -> Any:
-    """A value with null for numbers that JSON does not have: NaN and infinities."""
+    """A value with None in place of NaN and infinities, which JSON does not have."""
     if isinstance(value, dict):
         return {key: _json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -94,7 +99,7 @@ def _shown(cell: Any) -> str | Text:
 
 
 def plain(*columns: str, title: str | None = None) -> Table:
-    """An empty table without lines."""
+    """An empty table with the given columns and no borders."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for name in columns:
         table.add_column(name, overflow="fold")

@@ -13,23 +13,25 @@ from seqtasks.core.errors import SeqtasksError
 
 
 def main() -> int:
-    """Prints the report; returns the exit code, 1 if something does not work."""
+    """Prints the report and returns the exit code: 1 if something does not work, else 0."""
     problems: list[str] = []
-    table = plain("what", "found")
+    table = plain("item", "status")
     for name, text in _facts(problems):
         table.add_row(name, text)
     console = Console(highlight=False, soft_wrap=True)
     print_table(table)
     for problem in problems:
         console.print(f"problem: {problem}", markup=False)
-    console.print("everything works" if not problems else f"{len(problems)} problem(s), see above")
+    count = len(problems)
+    console.print(f"{count} problem{'s' * (count > 1)}, see above" if problems else "no problems")
     return 1 if problems else 0
 
 
 def _facts(problems: list[str]) -> Iterator[tuple[str, str]]:
+    """Yields items and their status; appends what does not work to `problems`."""
     try:
         keras_import.import_keras()
-    except SeqtasksError as error:  # nothing below can be found out without Keras
+    except SeqtasksError as error:  # everything below needs Keras
         problems.append(str(error))
         return
     from seqtasks.engines.backend import devices
@@ -37,14 +39,17 @@ def _facts(problems: list[str]) -> Iterator[tuple[str, str]]:
     versions = environment.versions()
     yield "versions", ", ".join(f"{name} {version}" for name, version in versions.items() if name != "backend")
     yield "commit", environment.commit() or "installed package"
-    yield "backend", f"{versions['backend']} (KERAS_BACKEND={os.environ.get('KERAS_BACKEND', 'not set')})"
-    yield "processor", f"{environment.machine()}, {environment.cores()} cores, {environment.threads()} threads used"
+    chosen = os.environ.get("KERAS_BACKEND")
+    yield "backend", f"{versions['backend']} ({f'KERAS_BACKEND={chosen}' if chosen else 'KERAS_BACKEND is not set'})"
+    cores, threads = environment.cores(), environment.threads()
+    yield "processor", f"{environment.machine()}, cores: {cores}, threads used: {threads}"
     yield "devices", ", ".join(("cpu", *devices.gpus()))
     yield from _engines(problems)
     yield from _data(problems)
 
 
 def _engines(problems: list[str]) -> Iterator[tuple[str, str]]:
+    """Yields the state of the native engine, and the engines that run each cell."""
     import numpy as np
 
     from seqtasks import engines
@@ -55,25 +60,26 @@ def _engines(problems: list[str]) -> Iterator[tuple[str, str]]:
     if library.library() is None:
         yield (
             "engine native",
-            ("not built, as there was no C compiler when seqtasks was installed; install one, then seqtasks again"),
+            "not built: there was no C compiler when seqtasks was installed; install one, then install seqtasks again",
         )
     else:
-        why = availability.unavailable_reason()
-        used = f"; not used: {why}" if why else ""
-        yield "engine native", f"{library.instructions()} instructions, {library.threads()} threads{used}"
+        reason = availability.unavailable_reason()
+        used = f"; not used: {reason}" if reason else ""
+        yield "engine native", f"instruction set {library.instructions()}, threads: {library.threads()}{used}"
     for name in plugins.cells.names():
         try:
             cell = make_cell(name, 4)
-            able = engines.available(cell)
-            for engine in able:
+            usable = engines.available(cell)
+            for engine in usable:
                 Recurrent(make_cell(name, 4), engine=engine)(np.zeros((2, 3, 5), "float32"))
         except (SeqtasksError, ValueError, RuntimeError) as error:
             problems.append(f"cell {name}: {' '.join(str(error).split())}")
             continue
-        yield f"cell {name}", f"engines {', '.join(able)}; auto takes {engines.choose('auto', cell)}"
+        yield f"cell {name}", f"engines {', '.join(usable)}; auto uses {engines.choose('auto', cell)}"
 
 
 def _data(problems: list[str]) -> Iterator[tuple[str, str]]:
+    """Yields the folders of data, the sources of each task, and the state of the network."""
     from seqtasks.data import cache
     from seqtasks.data.source import Source, data_dir, network, prepared_folder
 
@@ -92,4 +98,4 @@ def _data(problems: list[str]) -> Iterator[tuple[str, str]]:
         if task.builtin:
             sources.append(f"builtin:{task.builtin}")
         yield f"task {name}", "; ".join(sources) or "reads files"
-    yield "network", "datasets can be downloaded" if network() else "none: prepared and built-in data only"
+    yield "network", "available: datasets can be downloaded" if network() else "none: only prepared and built-in data"

@@ -1,4 +1,4 @@
-"""Converts LaTeX equations of docstrings to text for a terminal."""
+"""Converts the LaTeX equations of a docstring to plain text for a terminal."""
 
 from __future__ import annotations
 
@@ -19,8 +19,12 @@ _MARKS = {"tilde": "\u0303", "hat": "\u0302", "bar": "\u0304", "dot": "\u0307", 
 def plain_equations(doc: str) -> str:
     """A docstring with its `.. math::` blocks as plain text.
 
-    Examples:
-        `\\tilde h &= \\tanh(x_t W_h)` becomes `h̃ = tanh(x_t W_h)`.
+    Args:
+        doc: The docstring, without indentation.
+
+    Example:
+        >>> plain_equations(".. math::\\n    h_t &= \\\\tanh(x_t W_h + b)")
+        '    h_t = tanh(x_t W_h + b)'
     """
     lines, inside = [], False
     for line in doc.splitlines():

@@ -1,4 +1,7 @@
-"""The command line: results go to standard output, all else to standard error."""
+"""Commands of the command line and their options; their bodies are in `commands`.
+
+Results go to standard output; progress, warnings and errors go to standard error.
+"""
 
 from __future__ import annotations
 
@@ -15,26 +18,57 @@ from seqtasks.core.errors import ConfigError
 __all__ = ["app", "main"]
 
 Words = list[str] | None
-TaskName = Annotated[str, typer.Argument(help="Task of `seqtasks list tasks`, or its file, such as ./my_task.py")]
-Overrides = Annotated[Words, typer.Argument(help="Settings: encoder.cell=gru train.epochs=5", metavar="KEY=VALUE…")]
-Runs = Annotated[Path, typer.Option("--runs", help="Folder of all runs", envvar="SEQTASKS_RUNS")]
-ConfigFile = Annotated[str | None, typer.Option("--config", help="YAML file of settings, or the name of a bundled one")]
+TaskName = Annotated[
+    str, typer.Argument(help="Name of a task (see `seqtasks list tasks`), or path of its file, such as ./my_task.py")
+]
+Overrides = Annotated[
+    Words,
+    typer.Argument(
+        help="Settings, such as encoder.cell=gru train.epochs=5; `seqtasks show TASK` lists all", metavar="KEY=VALUE…"
+    ),
+]
+Runs = Annotated[Path, typer.Option("--runs", help="Folder that holds all run folders", envvar="SEQTASKS_RUNS")]
+ConfigFile = Annotated[
+    str | None,
+    typer.Option("--config", help="YAML file of settings, or name of a bundled one (see `seqtasks list configs`)"),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress")]
-RunNames = Annotated[list[str], typer.Argument(help="Run folders, or their names", metavar="RUN")]
-RunName = Annotated[str, typer.Argument(help="A run folder, or its name", metavar="RUN")]
-Format = Annotated[Literal["text", "markdown", "csv", "latex", "html", "json"], typer.Option("--format", "-f")]
-Answer = Annotated[Literal["text", "csv", "json"], typer.Option("--format", "-f")]
+RunNames = Annotated[list[str], typer.Argument(help="Run folders, or their names in --runs", metavar="RUN…")]
+RunName = Annotated[str, typer.Argument(help="Run folder, or its name in --runs", metavar="RUN")]
+Format = Annotated[
+    Literal["text", "markdown", "csv", "latex", "html", "json"],
+    typer.Option("--format", "-f", help="Format of the table"),
+]
+RowFormat = Annotated[Literal["text", "csv", "json"], typer.Option("--format", "-f", help="Format of the output")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the configuration and the model; train nothing")]
-Json = Annotated[bool, typer.Option("--json", help="Print the result row as one JSON line, last on standard output")]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print the result row as one line of JSON, the last of standard output")
+]
 Inputs = Annotated[
     Words,
-    typer.Argument(help="Inputs, and options of the task as --name value; after -- texts"),
+    typer.Argument(
+        help="Inputs of the task, and its options as --name value; words after a lone -- are inputs",
+        metavar="INPUT… [--OPTION VALUE…]",
+    ),
 ]
-File = Annotated[str | None, typer.Option(metavar="PATH", help="File of texts, one on each line; or of a prompt")]
-By = Annotated[str | None, typer.Option("--by", help="Group by these settings, e.g. encoder.cell,encoder.units")]
-Lines = Annotated[Words, typer.Argument(help="Lines of text")]
-Out = Annotated[str | None, typer.Option(metavar="PATH", help="File for the predictions; of texts line by line")]
-Trust = Annotated[bool, typer.Option("--trust", help="Run code that lies in the run folder; read it first")]
+InputFile = Annotated[
+    str | None,
+    typer.Option("--file", metavar="PATH", help="Text file with one input on each line; language models: the prompt"),
+]
+TextFile = Annotated[
+    str | None, typer.Option("--file", metavar="PATH", help="Text file to score line by line, instead of TEXT")
+]
+By = Annotated[
+    str | None, typer.Option("--by", help="Settings that make the rows of the table, e.g. encoder.cell,encoder.units")
+]
+Lines = Annotated[Words, typer.Argument(help="Lines of text, each in quotes", metavar="TEXT…")]
+Out = Annotated[
+    str | None,
+    typer.Option("--out", metavar="PATH", help="File to write the predictions to, for texts one line for each input"),
+]
+Trust = Annotated[
+    bool, typer.Option("--trust", help="Run the Python code that is stored in the run folder; read it first")
+]
 _RUNS = Path("runs")
 
 
@@ -51,7 +85,7 @@ def run(
 ) -> None:
     """Train a task and score it on the test split.
 
-    Run it again to see the result; if it was killed, running it again continues it.
+    The same command again prints the result of a finished run, and continues an interrupted one.
 
     Examples:
 
@@ -70,7 +104,7 @@ def run(
 
 @command()
 def resume(run: RunName, runs: Runs = _RUNS, quiet: Quiet = False, json: Json = False, trust: Trust = False) -> None:
-    """Continue a run that was stopped or killed, as if nothing had happened.
+    """Continue an interrupted run; the result equals that of an uninterrupted one.
 
     Example: seqtasks resume runs/mnist_rows-lstm-0123abcd
     """
@@ -86,14 +120,21 @@ def compare(
     config: ConfigFile = None,
     runs: Runs = _RUNS,
     jobs: Annotated[
-        int, typer.Option("--jobs", "-j", min=1, help="Number of runs at a time, which share the cores")
+        int, typer.Option("--jobs", "-j", min=1, help="Number of runs at the same time; they share the cores")
     ] = 1,
-    baseline: Annotated[bool, typer.Option(help="Fit the task's baselines as first rows")] = True,
+    baseline: Annotated[bool, typer.Option(help="Also fit the task's baselines, the first rows of the table")] = True,
     format: Format = "text",
 ) -> None:
-    """Run a grid of settings and print the table. Finished runs are skipped.
+    """Train all combinations of settings and print the table of results.
 
-    Example: seqtasks compare mnist_rows encoder.cell=simple_rnn,gru,lstm seed=0,1,2
+    A setting takes several values, separated by commas; encoder.cell=all stands for every cell. Finished runs are
+    skipped, interrupted ones are continued.
+
+    Examples:
+
+      seqtasks compare mnist_rows encoder.cell=simple_rnn,gru,lstm seed=0,1,2
+
+      seqtasks compare adding encoder.cell=all --jobs 4
     """
     from seqtasks.cli import commands
 
@@ -109,7 +150,9 @@ def baseline(
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Fit the simple methods that a model has to beat, once for the data.
+    """Fit the baselines of a task: simple methods that a model should beat.
+
+    A baseline depends on the data and not on encoder or training, so that it is fitted once for each data set.
 
     Example: seqtasks baseline mnist_rows
     """
@@ -123,7 +166,7 @@ def table(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Task, or several tasks with the same data; and filters of rows: train.epochs=12",
+            help="Task, or several tasks on the same data, then filters of rows, such as train.epochs=12",
             metavar="[TASK…] [KEY=VALUE…]",
         ),
     ] = None,
@@ -131,13 +174,17 @@ def table(
     format: Format = "text",
     runs: Runs = _RUNS,
 ) -> None:
-    """Print the finished runs as a table: mean ± sd (n) over seeds, baselines first.
+    """Print finished runs as a table: mean ± standard deviation over seeds, baselines first.
 
-    What is not comparable is refused, naming what differs.
+    Runs that are not comparable, such as those on other data, make an error that names the difference.
 
-    Example: seqtasks table mnist_rows --by encoder.cell --format markdown
+    Examples:
 
-    Example: seqtasks table mnist_vanilla mnist_rows
+      seqtasks table mnist_rows --by encoder.cell --format markdown
+
+      seqtasks table mnist_rows encoder.units=128 train.epochs=12
+
+      seqtasks table mnist_vanilla mnist_rows
     """
     from seqtasks.cli import commands
 
@@ -146,9 +193,11 @@ def table(
 
 @command()
 def evaluate(
-    run: RunNames, runs: Runs = _RUNS, format: Answer = "text", quiet: Quiet = False, trust: Trust = False
+    run: RunNames, runs: Runs = _RUNS, format: RowFormat = "text", quiet: Quiet = False, trust: Trust = False
 ) -> None:
-    """Score a trained model on its test split again; of several runs each, and the mean of their probabilities.
+    """Score trained models on their test split again, and the ensemble of several models.
+
+    The ensemble averages the class probabilities of all given runs, which are of one task and data set.
 
     Examples:
 
@@ -166,13 +215,15 @@ def predict(
     ctx: typer.Context,
     run: RunName,
     inputs: Inputs = None,
-    file: File = None,
+    file: InputFile = None,
     out: Out = None,
     runs: Runs = _RUNS,
-    format: Answer = "text",
+    format: RowFormat = "text",
     trust: Trust = False,
 ) -> None:
-    """Use a trained model. What it reads, and its options, are the task's: see `seqtasks show TASK`.
+    """Predict with a trained model.
+
+    Inputs and options differ between tasks: `seqtasks show TASK` lists them.
 
     Examples:
 
@@ -193,16 +244,20 @@ def predict(
 def score(
     run: RunName,
     texts: Lines = None,
-    file: File = None,
+    file: TextFile = None,
     runs: Runs = _RUNS,
-    format: Answer = "text",
+    format: RowFormat = "text",
     trust: Trust = False,
 ) -> None:
-    """Tell how likely a language model finds lines of text: log-probability and perplexity.
+    """Print log-probability and perplexity of lines of text under a language model.
 
-    In a terminal each unit is shaded by how much it surprised the model.
+    In a terminal, the background of a character or word shows how unlikely the model found it.
 
-    Example: seqtasks score runs/char_lm-lstm-0123abcd "To be, or not to be" "Tu bi, ro tno ot eb"
+    Examples:
+
+      seqtasks score runs/char_lm-lstm-0123abcd "To be, or not to be" "Tu bi, ro tno ot eb"
+
+      seqtasks score runs/char_lm-lstm-0123abcd --file sonnets.txt --format csv
     """
     from seqtasks.cli import commands
 
@@ -211,11 +266,19 @@ def score(
 
 @command(name="list")
 def list_(
-    what: Annotated[Literal["all", "tasks", "cells", "runs", "configs"], typer.Argument()] = "all", runs: Runs = _RUNS
+    what: Annotated[
+        Literal["all", "tasks", "cells", "runs", "configs"],
+        typer.Argument(help="Kind of entries; all: tasks, cells and runs"),
+    ] = "all",
+    runs: Runs = _RUNS,
 ) -> None:
-    """List tasks, cells, runs, and the configurations for --config.
+    """List tasks, cells, runs, or the bundled configurations for --config.
 
-    Example: seqtasks list cells
+    Examples:
+
+      seqtasks list
+
+      seqtasks list cells
     """
     from seqtasks.cli import show
 
@@ -224,14 +287,19 @@ def list_(
 
 @command()
 def show(
-    task: Annotated[str, typer.Argument(help="Task, as in `seqtasks run`; or the word cell", metavar="TASK|cell")],
+    task: Annotated[
+        str, typer.Argument(help="Name or file of a task; or the word cell, to describe a cell", metavar="TASK|cell")
+    ],
     words: Annotated[
         list[str] | None,
-        typer.Argument(help="Name or file of a cell; or settings of the task", metavar="NAME|KEY=VALUE…"),
+        typer.Argument(
+            help="Settings of the task, which replace its defaults; or the name or file of the cell",
+            metavar="KEY=VALUE…|NAME",
+        ),
     ] = None,
-    load: Annotated[bool, typer.Option(help="Also read the task's data and print its sizes")] = True,
+    load: Annotated[bool, typer.Option(help="Also load the task's data and print its sizes")] = True,
 ) -> None:
-    """Describe a task: its data, settings, types and defaults; or a cell: its equations, source and size.
+    """Describe a task (data, settings, defaults) or a cell (equations, paper, parameters).
 
     Examples:
 
@@ -250,18 +318,21 @@ def show(
 
 @command()
 def new(
-    name: Annotated[str, typer.Argument(help="Name of the task or cell, a Python name such as my_task")],
+    name: Annotated[
+        str, typer.Argument(help="Name of the task or cell: lower-case letters, digits and _, such as my_task")
+    ],
     folder: Annotated[
-        Path, typer.Option("--folder", help="Folder to write to, such as a checkout of seqtasks")
+        Path, typer.Option("--folder", help="Folder to write the files to, such as a checkout of seqtasks")
     ] = Path(),
     task_type: Annotated[
         str | None, typer.Option("--type", metavar="TYPE", help=f"Type of the task: {', '.join(scaffold.task_types())}")
     ] = None,
-    cell: Annotated[bool, typer.Option("--cell", help="Write a recurrent cell and its test")] = False,
+    cell: Annotated[bool, typer.Option("--cell", help="Write a recurrent cell instead of a task")] = False,
 ) -> None:
-    """Write a task, its configuration and its test, or a cell and its test; all work as they are.
+    """Write a new task or cell, with its test, that runs at once and can be edited.
 
-    Without --type, the task derives from `Task` itself and generates its data.
+    A task also gets a configuration. With --type it derives from the class of that type of task; without, it derives
+    from `Task` and generates its data.
 
     Examples:
 
@@ -272,7 +343,7 @@ def new(
       seqtasks new --cell my_cell && seqtasks run mnist_rows encoder.cell=./my_cell.py
     """
     if cell and task_type is not None:
-        raise ConfigError(f"both --cell and --type {task_type} are given; a cell has no type: give one of them")
+        raise ConfigError(f"got both --cell and --type {task_type}; allowed: one of them; leave out --cell or --type")
     paths = scaffold.write_cell(name, folder) if cell else scaffold.write_task(name, folder, task_type)
     print(*paths, sep="\n")
     steps = scaffold.next_steps_of_cell if cell else scaffold.next_steps
@@ -284,26 +355,32 @@ def bench(
     words: Annotated[
         Words,
         typer.Argument(
-            help="Shape: mnist, char, imdb, imdb_lengths or ptb; and sizes",
+            help="Shape (mnist, char, imdb, imdb_lengths or ptb), then sizes that differ from it, such as units=256",
             metavar="[SHAPE] [KEY=VALUE…]",
         ),
     ] = None,
     contenders: Annotated[
         str | None,
         typer.Option(
-            help="Contenders: native, native-jax, keras, loop, loop-jit, stock, stock-jax, torch, torch-compile"
+            help="Contenders, separated by commas: native, native-jax, keras, loop, loop-jit, parallel (engines of "
+            "seqtasks), stock, stock-jax (Keras), torch, torch-compile; default: those of native, keras, loop, stock, "
+            "stock-jax and torch that are installed"
         ),
     ] = None,
     seconds: Annotated[float, typer.Option(min=0, help="Seconds of training after which no new round begins")] = 30,
-    threads: Annotated[int | None, typer.Option(min=1, help="Number of threads; default: all cores")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Number of threads of each contender; default: all cores")
+    ] = None,
     markdown: Annotated[Path | None, typer.Option(help="File to write a Markdown table to")] = None,
-    picture: Annotated[Path | None, typer.Option(help="PNG file to draw a bar chart into")] = None,
+    picture: Annotated[Path | None, typer.Option(help="PNG, PDF or SVG file to draw a bar chart into")] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Time a training step of your shape: engines of seqtasks, stock Keras, PyTorch. It takes a minute.
+    """Time a training step with engines of seqtasks, Keras and PyTorch, for about a minute.
 
-    Sizes, with their defaults: cell=lstm (gru, simple_rnn) units=128 layers=1 bidirectional=false batch=32
-    time=64 features=128 vocabulary=0 (more: an embedding) outputs=10 sequences=false lengths=[] (ragged batches).
+    The model is a recurrent network of the given shape. Sizes and their defaults: cell=lstm (or gru, simple_rnn)
+    units=128 layers=1 bidirectional=false batch=32 time=64 features=128 vocabulary=0 (above 0: token input through an
+    embedding) outputs=10 sequences=false (true: one prediction for each time step) lengths=[] (lengths of several
+    ragged batches, in place of time).
 
     Examples:
 
@@ -320,7 +397,12 @@ def bench(
 
 @command()
 def doctor() -> None:
-    """Tell versions, backend, devices, engines, data and network."""
+    """Check versions, backend, devices, engines, data and network.
+
+    The exit code is 1 if something does not work.
+
+    Example: seqtasks doctor
+    """
     from seqtasks.cli import doctor as examine
 
     sys.exit(examine.main())

@@ -25,15 +25,15 @@ _BREAKS = re.compile(r"[\r\n]+")
 
 @dataclass(frozen=True)
 class Request:
-    """What `seqtasks predict` was asked for.
+    """Arguments of `seqtasks predict`.
 
     Attributes:
-        words: inputs, and options of the task as `--name value` or `--name=value`.
-        literal: inputs that came after a lone `--`.
-        file: read instead of inputs.
-        out: the file that the answers are written to; None: standard output.
-        format: text, csv or json.
-        trust: run the task's code that lies in the run folder.
+        words: Inputs, and options of the task as `--name value` or `--name=value`.
+        literal: Inputs that came after a lone `--`.
+        file: File to read instead of inputs; None: no file.
+        out: File that the predictions are written to; None: standard output.
+        format: "text", "csv" or "json".
+        trust: Run the Python code that is stored in the run folder.
     """
 
     words: Sequence[str] = ()
@@ -45,10 +45,16 @@ class Request:
 
 
 def predict(folder: run_folder.Run, request: Request) -> None:
-    """Answers a request; whatever it asks for is checked before the model is loaded.
+    """Predicts for the inputs of a request and prints or writes the predictions.
+
+    Inputs, options and files are checked before the model is loaded, which takes seconds.
+
+    Args:
+        folder: The finished run.
+        request: Inputs, options and output.
 
     Raises:
-        SeqtasksError: an unknown option, inputs that the task cannot read, a file that cannot be
+        SeqtasksError: Unknown option, inputs that the task cannot read, a file that cannot be
             read or written, or a run that cannot be used.
     """
     from seqtasks.training.inference import options_of
@@ -91,10 +97,20 @@ def predict(folder: run_folder.Run, request: Request) -> None:
 
 
 def split_options(words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """Inputs, and the values of `--name value` or `--name=value`.
+    """Separates inputs from options.
+
+    Args:
+        words: Inputs, and options as `--name value` or `--name=value`.
+
+    Returns:
+        The inputs, and the value of each option by its name, with `_` for `-`.
 
     Raises:
-        ConfigError: an option without a value, or a text that looks like an option.
+        ConfigError: An option without a value, or a text that looks like an option.
+
+    Example:
+        >>> split_options(["a.png", "--num-beams", "5"])
+        (['a.png'], {'num_beams': '5'})
     """
     inputs: list[str] = []
     options: dict[str, str] = {}
@@ -105,7 +121,8 @@ def split_options(words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
             continue
         if not _OPTION.fullmatch(word):
             raise ConfigError(
-                f"{shown(word)!r} is no option; write a text that begins with -- after a lone --: -- TEXT"
+                f"{shown(word)!r} is not an option; allowed: --name VALUE; write a text that begins with -- after a "
+                "lone --: -- TEXT"
             )
         name, sign, value = word[2:].partition("=")
         if not sign:
@@ -118,10 +135,10 @@ def split_options(words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
 
 
 def utf8(text: str) -> str:
-    """A text of the command line as UTF-8 reads it, whatever encoding the locale names.
+    """A text of the command line decoded as UTF-8, whatever the encoding of the locale.
 
     Raises:
-        ConfigError: its bytes are not UTF-8.
+        ConfigError: Its bytes are not UTF-8.
     """
     if is_utf8(text):
         return text
@@ -134,18 +151,33 @@ def utf8(text: str) -> str:
 
 
 def _read(cls: type[Task], file: str, inputs: Sequence[str], option_texts: dict[str, str]) -> list[str]:
-    """The lines of the file, for a task of texts; for a language model it becomes the prompt among the options."""
+    """Reads `--file`: the inputs of a task that reads texts, or a language model's prompt.
+
+    Args:
+        cls: The task.
+        file: Path of the file.
+        inputs: Inputs of the command line, which must be empty.
+        option_texts: Options of the task; `prompt` is added for a language model.
+
+    Returns:
+        The lines of the file; none for a language model.
+
+    Raises:
+        ConfigError: The task reads no texts, or inputs are also given.
+        DataError: The file cannot be read.
+    """
     if cls.reads in ("paths", "words"):
         raise ConfigError(
-            f"--file {shown(file)}: task {cls.name} reads no texts and takes paths as words: seqtasks predict RUN PATH…"
+            f"--file {shown(file)}: task {cls.name} does not read texts; allowed: its inputs as arguments; write "
+            "seqtasks predict RUN INPUT…"
         )
     if inputs:
-        raise ConfigError(f"both --file {shown(file)} and {len(inputs)} inputs are given; give one of them")
+        raise ConfigError(f"got both --file {shown(file)} and {len(inputs)} inputs; allowed: one of them; remove one")
     path = _readable(file)
     if cls.reads == "texts":
         return read_lines(path)
     if "prompt" in option_texts:
-        raise ConfigError(f"both --file {shown(file)} and --prompt are given; give one of them")
+        raise ConfigError(f"got both --file {shown(file)} and --prompt; allowed: one of them; remove one")
     option_texts["prompt"] = "".join(Text([path]).pieces())
     return []
 
@@ -153,18 +185,29 @@ def _read(cls: type[Task], file: str, inputs: Sequence[str], option_texts: dict[
 def _readable(file: str) -> Path:
     path = usable(file, "--file")
     if not path.is_file() and (path.is_dir() or not path.exists()):
-        what = "is a folder" if path.is_dir() else "is not there"
-        raise DataError(f"--file {shown(path)} {what}; give a text file, or the texts themselves as words")
+        fault = "is a folder" if path.is_dir() else "does not exist"
+        raise DataError(f"--file {shown(path)} {fault}; give a text file, or the texts themselves as arguments")
     return path
 
 
 def _answer_texts(
     task: Task, model: Any, lines: Sequence[str], options: Any, request: Request, out: Path | None
 ) -> None:
-    """Answers lines; one that is empty is not shown to the task, and has an empty answer."""
+    """Predicts for lines of text, and prints or writes the predictions.
+
+    An empty line gets an empty prediction.
+
+    Args:
+        task: The task.
+        model: The trained model.
+        lines: Input texts; empty ones are not passed to the task.
+        options: The task's `PredictOptions`.
+        request: Format of the output.
+        out: File to write to; None: standard output.
+    """
     texts = [line for line in lines if line.strip()]
     rows = list(task.predict(model, texts, options)) if texts or request.file is None else []
-    count = len(rows) // max(1, len(texts))  # answers for each text
+    count = len(rows) // max(1, len(texts))  # number of rows for each text
     answers = iter(rows[i : i + count] for i in range(0, len(rows), count or 1))
     groups: list[list[Any]] = [next(answers) if line.strip() else [] for line in lines]
     if out is not None and request.format == "text":
@@ -183,7 +226,7 @@ def _answer_texts(
 
 
 def _texts(task: Task, groups: Sequence[Sequence[Any]]) -> Iterator[str]:
-    """The answers as the task shows them to a reader; nothing, if it leaves that to a table."""
+    """Yields the predictions in the task's own layout; nothing if the layout is a table."""
     for group in groups:
         for row in group:
             shown_row = task.show_answer(row)

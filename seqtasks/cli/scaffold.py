@@ -1,4 +1,4 @@
-"""`seqtasks new`: writes a working task or cell with its test."""
+"""`seqtasks new`: writes a task or cell that runs, with its test, from templates."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from seqtasks.core.files import write_text
 if TYPE_CHECKING:
     from seqtasks.core.registry import Registry
 
-EXAMPLE, CONFIGURATION = "example.py.txt", "example.yaml.txt"  # in the folder of a task type
+EXAMPLE, CONFIGURATION = "example.py.txt", "example.yaml.txt"  # templates in the folder of each task type
 _TEMPLATES = Path(__file__).parent / "templates"
 _TYPES = Path(__file__).parents[1] / "task_types"
 
@@ -26,7 +26,7 @@ def task_types() -> list[str]:
 
 
 def write_task(name: str, folder: Path, task_type: str | None = None) -> list[Path]:
-    """Writes the three files of a new task and returns their paths: the task, its configuration, its test.
+    """Writes the three files of a new task: the task, its configuration and its test.
 
     In a checkout of seqtasks they go to `tasks/`, `configs/` and `tests/tasks/`;
     elsewhere side by side into `folder`.
@@ -36,12 +36,15 @@ def write_task(name: str, folder: Path, task_type: str | None = None) -> list[Pa
         folder: Folder to write into.
         task_type: One of `task_types()`; None: a task that derives from `Task` itself.
 
+    Returns:
+        Paths of the task, its configuration and its test.
+
     Raises:
         ConfigError: The name is not allowed or taken, or a file exists.
         UnknownNameError: There is no such task type.
         RunError: The folder cannot be written.
     """
-    from seqtasks.core import plugins  # reads every task, which `--help` need not wait for
+    from seqtasks.core import plugins  # imported here to keep `--help` fast
 
     types = task_types()
     if task_type is not None and task_type not in types:
@@ -68,11 +71,14 @@ def write_task(name: str, folder: Path, task_type: str | None = None) -> list[Pa
 
 
 def write_cell(name: str, folder: Path) -> list[Path]:
-    """Writes the two files of a new cell side by side and returns their paths: the cell, its test.
+    """Writes the two files of a new cell into one folder: the cell and its test.
 
     Args:
         name: Name of the cell: lower-case letters, digits and `_`.
         folder: Folder to write into.
+
+    Returns:
+        Paths of the cell and its test.
 
     Raises:
         ConfigError: The name is not allowed or taken, or a file exists.
@@ -87,19 +93,19 @@ def write_cell(name: str, folder: Path) -> list[Path]:
 
 
 def next_steps(task: Path, test: Path) -> str:
-    """The commands that run and test a new task, see `write_task`."""
+    """One line with the commands that run and test a new task, see `write_task`."""
     name = task.stem if test.parent.name == "tasks" else _argument(task)
     return f"next: seqtasks run {name} && pytest {test}"
 
 
 def next_steps_of_cell(cell: Path, test: Path) -> str:
-    """The commands that show, run and test a new cell, see `write_cell`."""
+    """One line with the commands that show, run and test a new cell, see `write_cell`."""
     file = _argument(cell)
     return f"next: seqtasks show cell {file} && seqtasks run mnist_rows encoder.cell={file} && pytest {test}"
 
 
 def _argument(path: Path) -> str:
-    """A file as a command takes it for one."""
+    """A path as an argument that commands recognise as a file and not as a name."""
     return str(path) if path.is_absolute() else f"./{path}"
 
 
@@ -111,15 +117,15 @@ def _check_name(name: str, registry: Registry[Any], paths: list[Path]) -> None:
     kind = registry.kind
     if not re.fullmatch("[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
         raise ConfigError(
-            f"{name!r} cannot name a {kind}; allowed: lower-case letters, digits and _, a letter first, no keyword of "
-            f"Python; give a name such as my_{kind}"
+            f"{name!r} cannot name a {kind}; allowed: lower-case letters, digits and _, beginning with a letter, no "
+            f"Python keyword; give a name such as my_{kind}"
         )
     if name in registry:
-        raise ConfigError(f"there is a {kind} {name} already; choose another name")
+        raise ConfigError(f"the {kind} {name} exists already; allowed: a new name; choose another one")
     for path in paths:
         if path.exists():
-            raise ConfigError(f"{path} exists; choose another name or remove it")
-    # A file keras.py beside a test would be imported in place of the module.
+            raise ConfigError(f"{path} exists already; choose another name or remove the file")
+    # Python would import a file keras.py beside a test in place of the installed module.
     if importlib.util.find_spec(name) is not None:
         raise ConfigError(f"{name!r} is the name of a Python module, which the file would hide; choose another name")
 

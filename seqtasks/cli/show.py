@@ -1,4 +1,4 @@
-"""`seqtasks list` and `seqtasks show`: tasks, cells, runs and settings. Lists import no Keras."""
+"""`seqtasks list` and `seqtasks show`. `list` does not import Keras."""
 
 from __future__ import annotations
 
@@ -24,22 +24,30 @@ if TYPE_CHECKING:
     from seqtasks.task_types.base import Task
     from seqtasks.training.resolution import Resolved
 
-_READS = {
-    "texts": "texts as words, or the lines of --file",
-    "prompt": "--prompt, or the text of --file",
-    "paths": "paths of files as words",
+_INPUTS = {
+    "texts": "texts, each as one argument, or the lines of --file",
+    "prompt": "a prompt: --prompt TEXT, or the text of --file",
+    "paths": "paths of files",
     "words": "words",
 }
 _console = Console(highlight=False, soft_wrap=True)
 
 
 def print_lists(what: str, runs_dir: Path) -> None:
-    """Prints the tasks, cells, runs or bundled configurations; "all" is without the last."""
+    """Prints tables of registered names.
+
+    Args:
+        what: "tasks", "cells", "runs", "configs", or "all" for the first three.
+        runs_dir: Folder of all runs.
+    """
     if what in ("all", "tasks"):
         _print_registry(plugins.tasks, ["topology", "summary"], "tasks")
     if what in ("all", "cells"):
         _print_registry(plugins.cells, ["states", "params", "engines", "year", "paper"], "cells")
-        _console.print("params: m features, n units, or an option of the cell; equations: seqtasks show cell NAME\n")
+        _console.print(
+            "params: number of parameters, with m features, n units and options of the cell; `seqtasks show cell NAME` "
+            "prints its equations\n"
+        )
     if what == "configs":
         _print_configs()
     if what in ("all", "runs"):
@@ -47,13 +55,13 @@ def print_lists(what: str, runs_dir: Path) -> None:
 
 
 def print_task(cls: type[Task], config: Config) -> None:
-    """Prints what a task is and every setting with type, default and meaning."""
+    """Prints the description of a task, and the default, type and meaning of every setting."""
     module = inspect.getmodule(cls)
     _console.print(f"{cls.name} ({cls.topology}, version {cls.version})", style="bold", markup=False)
     _console.print(inspect.cleandoc((module.__doc__ if module else None) or cls.__doc__ or ""), markup=False)
     arrow = "higher" if cls.higher_is_better else "lower"
     _console.print(f"\nmetric: {cls.metric} ({arrow} is better)", markup=False)
-    _console.print(f"data.source: auto, {', '.join(cls.sources())}", markup=False)
+    _console.print(f"data sources: auto, {', '.join(cls.sources())}", markup=False)
     for title, part, prefix in (
         ("options of the task", config.options, "options."),
         ("data", config.data, "data."),
@@ -63,17 +71,21 @@ def print_task(cls: type[Task], config: Config) -> None:
         if dataclasses.fields(part):
             _console.print(f"\n{title}", style="bold")
             _print_settings(part, prefix)
-    _console.print(f"\nseqtasks predict reads {_READS[cls.reads]}", markup=False)
+    _console.print(f"\ninputs of seqtasks predict: {_INPUTS[cls.reads]}", markup=False)
     if dataclasses.fields(cls.PredictOptions):
         _console.print("\noptions of seqtasks predict", style="bold")
         _print_settings(cls.PredictOptions(), "--")
 
 
 def print_cell(text: str) -> None:
-    """Prints what a cell is: equations, source, states, size, engines, options, and an example.
+    """Prints a cell: equations, states, parameters, engines, paper, options, an example.
 
     Args:
-        text: its name, its file, or `FILE.py:NAME`.
+        text: Name of the cell, its file, or `FILE.py:NAME`.
+
+    Raises:
+        UnknownNameError: There is no such cell or file.
+        PluginError: The file cannot be imported.
     """
     from seqtasks import engines
     from seqtasks.cells.base import cell_options, make_cell
@@ -83,9 +95,9 @@ def print_cell(text: str) -> None:
     title, _, description = plain_equations(inspect.cleandoc(cls.__doc__ or "")).partition("\n")
     _console.print(f"{name}: {title}", style="bold", markup=False)
     _console.print(description.rstrip(), markup=False)
-    table = plain("fact", "value")
+    table = plain("property", "value")
     table.add_row("states", ", ".join(cls.states))
-    table.add_row("parameters", f"{cls.params}, of m features and n units" if cls.params else "it gives no formula")
+    table.add_row("parameters", f"{cls.params}, with m features and n units" if cls.params else "no formula")
     table.add_row("engines", ", ".join(engines.available(make_cell(name, 1))))
     table.add_row("paper", f"{cls.paper} ({cls.year})" if cls.year else cls.paper)
     table.add_row("file", str(inspect.getfile(cls)))
@@ -100,16 +112,21 @@ def print_cell(text: str) -> None:
     if text != name:
         return
     _console.print(
-        f"outputs, states = seqtasks.Recurrent(seqtasks.make_cell({name!r}, 64))(x, mask=mask)  # x: (batch, time, "
-        "features)",
+        f"outputs, states = seqtasks.layers.Recurrent(seqtasks.cells.make_cell({name!r}, 64))(x, mask=mask)  # x: "
+        "(batch, time, features)",
         markup=False,
     )
 
 
 def print_data(resolved: Resolved, batches: Any) -> None:
-    """Prints the source, sizes and oddities of the data; of padded training batches, their padding."""
+    """Prints source, sizes and anomalies of the data, and the padding of training batches.
+
+    Args:
+        resolved: The task and its loaded data.
+        batches: Training batches; one with an attribute `padding` gets a line.
+    """
     splits, task = resolved.splits, resolved.task
-    _console.print("\ndata as read", style="bold")
+    _console.print("\nloaded data", style="bold")
     _console.print(survey.summary(task.survey(splits), task.unit), markup=False)
     _console.print(f"{splits.source}, fingerprint {splits.fingerprint}", markup=False)
     for name, part in splits.parts.items():
@@ -123,7 +140,7 @@ def print_data(resolved: Resolved, batches: Any) -> None:
 
 
 def _form(values: Any) -> str:
-    """Shape and type of arrays and of what is like them; of lists, and of what is made batch by batch, the length."""
+    """Shape and dtype of an array or similar object; length of any other sequence."""
     if hasattr(values, "shape") and hasattr(values, "dtype"):
         return f"{list(values.shape)} {values.dtype}"
     return f"[{len(values)}]"
@@ -133,7 +150,7 @@ def _print_registry(registry: Registry[Any], facts: list[str], title: str) -> No
     table = plain("name", *facts, title=title)
     for entry in registry.entries():
         row = [str(entry.about.get(fact) or "") for fact in facts]
-        # Of a plugin of another package no more is known until it is imported.
+        # The facts of a plugin of another package are not known before it is imported: show only its summary.
         row[-1] = row[-1] or str(entry.about.get("summary") or "")
         table.add_row(entry.name, *row)
     print_table(table)
@@ -141,7 +158,7 @@ def _print_registry(registry: Registry[Any], facts: list[str], title: str) -> No
 
 
 def _print_configs() -> None:
-    table = plain("name", "first line", title="configurations, for --config NAME")
+    table = plain("name", "first line of the file", title="bundled configurations, for --config NAME")
     for name, path in bundled().items():
         table.add_row(name, path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# "))
     print_table(table)
@@ -150,7 +167,7 @@ def _print_configs() -> None:
 def _print_runs(runs_dir: Path) -> None:
     runs = run_folder.all_runs(runs_dir)
     if not runs:
-        _console.print(f"runs: none in {runs_dir}; make one with seqtasks run TASK", markup=False)
+        _console.print(f"runs: none in {runs_dir}; train one with `seqtasks run TASK`", markup=False)
         return
     table = plain("run", "data", "status", title="runs")
     for run in runs:
@@ -165,6 +182,7 @@ def _print_settings(settings: Any, prefix: str) -> None:
         limits = field.metadata.get("limits", {})
         kind = describe(hints[field.name]) + "".join(f", {sign} {bound:g}" for sign, bound in limits.items())
         value = getattr(settings, field.name)
-        shown = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+        text = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+        shown = text if text.isprintable() else repr(text)
         table.add_row(f"{prefix}{field.name}", shown, kind, field.metadata.get("help", ""))
     print_table(table)

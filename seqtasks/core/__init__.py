@@ -1,1 +1,1 @@
-"""Errors, configuration, settings, registries and plugins; imports no Keras and no other folder."""
+"""Errors, configuration, registries, plugins. Imports neither Keras nor other folders."""

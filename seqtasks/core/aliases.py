@@ -1,4 +1,4 @@
-"""Former names of settings, for configurations and rows of seqtasks 0.1."""
+"""Former names of options, to read configurations and rows of seqtasks 0.1."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SEQ2SEQ = {
     "longest": "max_length",
     "tokens": "max_tokens_per_batch",
 }
-# For each type of task: options that only it had, and the former and present names of others.
+# For each task type: former options that identify it, and its renamed options, former name to present name.
 FAMILIES: list[tuple[set[str], dict[str, str]]] = [
     (
         {"back", "carry", "vary"},
@@ -44,18 +44,22 @@ FAMILIES: list[tuple[set[str], dict[str, str]]] = [
 
 
 def present_name(name: str, fields: Collection[str]) -> str | None:
-    """The present name of an option that was renamed; None if it was not.
+    """The present name of a renamed option; None if there is no such option.
 
     Args:
-        name: Name as it was given, not one of `fields`.
-        fields: Names that the options have now.
+        name: Name that is not one of `fields`.
+        fields: Present names of the task's options.
+
+    Example:
+        >>> present_name("beams", ["num_beams", "max_length"])
+        'num_beams'
     """
     candidates = {names[name] for _, names in FAMILIES if names.get(name) in fields}
     return candidates.pop() if len(candidates) == 1 else None
 
 
 def former_options(options: Mapping[str, Any]) -> dict[str, str]:
-    """Former and present names of the options of a stored configuration of seqtasks 0.1.
+    """Renamed options of a stored configuration of seqtasks 0.1, former to present name.
 
     Args:
         options: All options of the run, by their former names.
@@ -64,7 +68,11 @@ def former_options(options: Mapping[str, Any]) -> dict[str, str]:
 
 
 def former_of_present(options: Mapping[str, Any]) -> dict[str, str]:
-    """Present and former keys, such as `options.bptt` and `options.window`, of options by their present names."""
+    """Keys of renamed options, present to former, such as `options.bptt` to `options.window`.
+
+    Args:
+        options: All options of the run, by their present names.
+    """
     for mark, names in FAMILIES:
         if {names.get(name, name) for name in mark} <= options.keys():
             return {f"options.{new}": f"options.{old}" for old, new in names.items()}
@@ -72,6 +80,6 @@ def former_of_present(options: Mapping[str, Any]) -> dict[str, str]:
 
 
 def with_present_names(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of a stored configuration of seqtasks 0.1, by their present names."""
+    """The options of a stored configuration, with former names replaced by present ones."""
     names = former_options(options)
     return {names.get(name, name): value for name, value in options.items()}

@@ -1,7 +1,8 @@
 """The configuration of a run: frozen dataclasses, YAML files, `key=value` overrides.
 
-Later values win: field defaults, `configs/base.yaml`, `configs/<task>.yaml` with its sections for
-the data, the file given by `--config`, overrides. Importing this module imports no Keras.
+A value is taken from the last of these that sets it: defaults of the fields, `configs/base.yaml`,
+`configs/<task>.yaml` with its sections for the data, the file of `--config`, overrides. Importing
+this module does not import Keras.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from seqtasks.core.settings import build, flatten, parse, setting
 
 @dataclasses.dataclass(frozen=True)
 class NoOptions:
-    """For tasks without options of their own."""
+    """Options of a task that has none."""
 
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
-    """Where the data comes from."""
+    """Settings `data.*`: the source of the data, and limits on its size."""
 
     source: str = setting("auto", "data source: auto, tfds, builtin, or files:DIR")
     tfds_dir: str | None = setting(
@@ -35,8 +36,8 @@ class DataConfig:
     )
     limit: int | None = setting(
         None,
-        "maximum number of training examples, and of validation examples (language models: characters); applied "
-        "before vocabulary and splits are made",
+        "maximum number of training examples, and of validation examples (language models: of characters); applied "
+        "before the vocabulary is built and the data is split",
         ge=1,
     )
     limit_test: int | None = setting(None, "maximum number of test examples, for a quick run", ge=1, hashed=False)
@@ -44,7 +45,15 @@ class DataConfig:
 
 @dataclasses.dataclass(frozen=True)
 class EncoderConfig:
-    """The recurrent encoder; the same settings for every task."""
+    """Settings `encoder.*` of the recurrent encoder, the same for every task.
+
+    Attributes: see `seqtasks show TASK`, or the help text of each field.
+
+    Example:
+        >>> from seqtasks import EncoderConfig
+        >>> EncoderConfig(cell="gru", units=64, layers=2).bidirectional
+        False
+    """
 
     cell: str = setting(
         "lstm", "recurrent cell: a name from `seqtasks list cells`, or a file: ./my_cell.py or ./my_cell.py:name"
@@ -74,106 +83,133 @@ class EncoderConfig:
     zoneout: float = setting(0.0, "zoneout rate: probability that a state keeps its previous value", ge=0, lt=1)
     skip: Literal["none", "residual", "highway", "dense"] = setting(
         "none",
-        "residual or highway connections where the widths agree; dense: each layer reads all below it",
+        "skip connections between layers: residual or highway (where the widths agree), or dense (each layer reads "
+        "the outputs of all layers below)",
     )
     layer_norm: bool = setting(False, "layer normalisation of the output of each layer")
-    engine: Literal["auto", "native", "keras", "parallel", "loop"] = setting("auto", "implementation of the time loop")
+    engine: Literal["auto", "native", "keras", "parallel", "loop"] = setting(
+        "auto", "implementation of the loop over time; auto: the fastest one that can run the cell"
+    )
     options: dict[str, Any] = setting(help="options of the cell, e.g. encoder.options.forget_bias=0", factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
-    """Optimisation and the length of training."""
+    """Settings `train.*`: optimisation and length of training."""
 
-    epochs: int | None = setting(None, "number of epochs; null: as many as min_updates needs", ge=1)
+    epochs: int | None = setting(None, "number of epochs; null: the fewest that make min_updates updates", ge=1)
     min_updates: int = setting(
         2000,
-        "minimum number of weight updates where epochs is null; small data then trains for more epochs",
+        "minimum number of weight updates if epochs is null, so that small data is trained for more epochs",
         ge=1,
         hashed=False,
     )
     batch_size: int = setting(128, "number of examples of each training batch", ge=1)
     eval_batch_size: int = setting(500, "number of examples of each batch in validation and test", ge=1, hashed=False)
-    optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = setting("adam", "optimizer")
+    optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = setting("adam", "optimisation algorithm")
     learning_rate: float = setting(2e-3, "initial learning rate", gt=0)
     momentum: float = setting(0.9, "SGD momentum", ge=0, lt=1)
     weight_decay: float = setting(0.0, "decoupled weight decay of adamw", ge=0)
     schedule: Literal["constant", "cosine", "plateau", "exponential", "step"] = setting(
         "cosine", "learning rate schedule"
     )
-    warmup_epochs: float = setting(0.0, "number of epochs of linear warm-up before the cosine", ge=0)
+    warmup_epochs: float = setting(0.0, "number of epochs of linear warm-up before the cosine schedule", ge=0)
     decay: float = setting(
-        0.5, "learning rate factor of plateau (at each plateau), exponential and step (at each epoch)", gt=0, lt=1
+        0.5,
+        "factor of the learning rate: at each plateau (schedule plateau) or each epoch (exponential, step)",
+        gt=0,
+        lt=1,
     )
-    decay_after: int = setting(1, "number of epochs at the initial learning rate, for step", ge=1)
-    patience: int = setting(2, "number of epochs without improvement before plateau lowers the learning rate", ge=1)
+    decay_after: int = setting(1, "number of epochs at the initial learning rate (schedule step)", ge=1)
+    patience: int = setting(
+        2, "number of epochs without improvement after which the schedule plateau lowers the learning rate", ge=1
+    )
     clip_norm: float | None = setting(1.0, "maximum global norm of the gradient; null: no clipping", gt=0)
     average: Literal["none", "ema", "nt_asgd", "epochs"] = setting(
         "none",
-        "average of the weights that is scored and saved: exponential moving average (ema), mean since validation "
-        "stopped improving (nt_asgd), or mean over the ends of the last epochs (epochs)",
+        "weight average that is scored and saved: exponential moving average (ema), mean since validation stopped "
+        "improving (nt_asgd), or mean over the ends of the last epochs (epochs)",
     )
-    ema_momentum: float = setting(0.999, "decay of the moving average for average=ema", ge=0, lt=1)
-    last_epochs: int = setting(5, "number of last epochs that average=epochs averages over", ge=1)
-    nonmono: int = setting(5, "number of epochs without improvement before average=nt_asgd begins", ge=1)
+    ema_momentum: float = setting(0.999, "decay of the exponential moving average (average=ema)", ge=0, lt=1)
+    last_epochs: int = setting(5, "number of last epochs that are averaged (average=epochs)", ge=1)
+    nonmono: int = setting(5, "number of epochs without improvement before averaging begins (average=nt_asgd)", ge=1)
     early_stopping: int | None = setting(
         None,
-        "number of epochs without improvement before training stops; null: never, or a quarter of many computed epochs",
+        "number of epochs without improvement after which training stops; null: never, but a quarter of the epochs "
+        "(at least 10) where min_updates needs more than 20",
         ge=1,
     )
-    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = setting("float32", "numerical precision")
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = setting(
+        "float32", "numerical precision; mixed_*: computes in 16 bits and keeps weights in float32"
+    )
     jit: bool = setting(False, "compile the training step with XLA")
     steps_per_execution: int = setting(
         1,
-        "number of training steps in one TensorFlow call (1 where weights are averaged): small models train faster, "
-        "and an interruption waits for the call",
+        "number of training steps in one TensorFlow call (always 1 with a weight average): more is faster for small "
+        "models, but an interruption waits for the end of the call",
         ge=1,
         hashed=False,
     )
-    tensorboard: bool = setting(False, "write TensorBoard logs (extra: tensorboard)", hashed=False)
-    checkpoint_seconds: float = setting(30.0, "seconds between checkpoints inside an epoch", gt=0, hashed=False)
+    tensorboard: bool = setting(
+        False, "write TensorBoard logs; needs pip install 'seqtasks[tensorboard]'", hashed=False
+    )
+    checkpoint_seconds: float = setting(
+        30.0, "minimum time between two checkpoints inside an epoch, in seconds", gt=0, hashed=False
+    )
 
     @property
     def known_epochs(self) -> int:
-        """`epochs` of a run whose data is known, see `resolution.with_epochs`."""
+        """`epochs` of a resolved configuration, never None; see `resolution.with_epochs`."""
         assert self.epochs is not None
         return self.epochs
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """Everything that decides a run."""
+    """All settings of a run.
 
-    task: str = setting(help="a name from `seqtasks list tasks`, or a file")
-    seed: int = setting(0, "random seed of weights, order and dropout", ge=0)
+    Attributes:
+        task: Name of the task.
+        seed: Random seed.
+        data: Settings `data.*`.
+        encoder: Settings `encoder.*`.
+        train: Settings `train.*`.
+        options: Settings `options.*`, an instance of the task's `Options`.
+    """
+
+    task: str = setting(help="name from `seqtasks list tasks`, or a file")
+    seed: int = setting(0, "random seed of initial weights, order of examples and dropout", ge=0)
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
     encoder: EncoderConfig = dataclasses.field(default_factory=EncoderConfig)
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
     options: Any = dataclasses.field(default_factory=NoOptions)
 
     def to_dict(self) -> dict[str, Any]:
-        """Nested plain values, ready for YAML or JSON."""
+        """The settings as nested dictionaries of plain values, for YAML or JSON."""
         return dataclasses.asdict(self, dict_factory=_plain)
 
     def flat(self) -> dict[str, Any]:
-        """Dotted keys to values."""
+        """The settings as one dictionary by dotted keys, such as `encoder.units`."""
         return {key: value for key, value, _ in flatten(self)}
 
-    def identity(self, *more: Any, former_names: bool = False) -> str:
-        """Eight hex digits that change with every setting that can change a result.
+    def identity(self, *facts: Any, former_names: bool = False) -> str:
+        """Hash of all settings that can change a result; it names the run folder.
 
         Args:
-            more: Further facts that are hashed: the task's version, the data's fingerprint.
+            *facts: Further values to hash, such as the task's version and the fingerprint of the data.
             former_names: Hash the names that options had in seqtasks 0.1.
+
+        Returns:
+            Eight hex digits.
         """
         names = former_of_present(self.to_dict()["options"]) if former_names else {}
         keep = {names.get(key, key): value for key, value, field in flatten(self) if field.metadata.get("hashed", True)}
-        text = json.dumps([keep, more], sort_keys=True, default=str)
+        text = json.dumps([keep, facts], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def _plain(items: list[tuple[str, Any]]) -> dict[str, Any]:
-    """What YAML and JSON give back: lists where a setting is a tuple."""
+    """A dictionary with lists in place of tuples, as YAML and JSON load them."""
     return {key: list(value) if isinstance(value, tuple) else value for key, value in items}
 
 
@@ -186,20 +222,25 @@ def resolve(
     source: str | None = None,
     size: int | None = None,
 ) -> Config:
-    """The configuration of a run of `task`.
+    """Builds the configuration of a run from files and overrides.
 
     Args:
-        task: the task's name.
-        options: the task's `Options` dataclass; None leaves `options.*` unread, for a
-            check of the rest before the task is imported.
-        overrides: `key=value` texts.
-        config_file: a YAML file, or the name of a bundled one.
-        task_file: the task's own YAML, for a task that is not bundled.
-        source: the data source that was chosen, e.g. `builtin:digits`; its section of a file applies.
-        size: training examples; the section of a file for so small a training split applies.
+        task: Name of the task.
+        options: The task's `Options` dataclass; None leaves `options.*` unread, to check all other
+            settings before the task is imported.
+        overrides: Settings as `key=value`.
+        config_file: A YAML file, or the name of a bundled one.
+        task_file: YAML file beside the task, for a task that is not bundled.
+        source: Data source of the run, e.g. `builtin:digits`; selects a section `sources` of the files.
+        size: Number of training examples; selects a section `sizes` of the files.
 
     Raises:
-        ConfigError: an unknown key, a value that is not allowed, an unreadable file.
+        ConfigError: Unknown key, value that is not allowed, or unreadable file.
+
+    Example:
+        >>> config = resolve("mnist_rows", None, ["encoder.units=64"])
+        >>> config.encoder.units, config.encoder.cell
+        (64, 'lstm')
     """
     values: dict[str, Any] = {}
     for path in config_files.paths(task, config_file, task_file):
@@ -212,7 +253,7 @@ def resolve(
     configured_task = values.pop("task", task)
     if configured_task != task:
         raise ConfigError(
-            f"the configuration is for task {configured_task!r}, not {task!r}; run that task or use another file"
+            f"the configuration is for task {configured_task!r}; allowed: {task!r}; run that task or use another file"
         )
     option_values = values.pop("options", None)
     option_values = {} if option_values is None else option_values
@@ -220,14 +261,14 @@ def resolve(
     if options is None:
         return config
     if not isinstance(option_values, Mapping):
-        raise ConfigError(f"options is a group of settings, not {option_values!r}; set options.<name>=…")
+        raise ConfigError(f"options is {option_values!r}; allowed: a group of settings; set options.<name>=…")
     return dataclasses.replace(config, options=build(options, option_values, "options.", raw))
 
 
 def option_names(
     task: str, overrides: Iterable[str], config_file: str | Path | None = None, task_file: Path | None = None
 ) -> list[str]:
-    """The names of `options.*` that files and overrides set; arguments as of `resolve`."""
+    """The names of `options.*` that files and overrides set; for the arguments see `resolve`."""
     values: dict[str, Any] = {}
     for path in config_files.paths(task, config_file, task_file):
         options = config_files.read_yaml(path).get("options")
@@ -237,17 +278,25 @@ def option_names(
 
 
 def from_dict(values: Mapping[str, Any], options: type) -> Config:
-    """The inverse of `Config.to_dict`."""
+    """Builds a configuration from the output of `Config.to_dict`.
+
+    Args:
+        values: Nested mappings.
+        options: The task's `Options` dataclass.
+
+    Raises:
+        ConfigError: Unknown key, or value that is not allowed.
+    """
     settings = dict(values)
     option_values = settings.pop("options", {}) or {}
     return dataclasses.replace(build(Config, settings), options=build(options, option_values, "options."))
 
 
 def check_texts(config: Config) -> None:
-    """Refuses texts that no file name and no result row can hold.
+    """Checks that file names and result rows can store all texts of a configuration.
 
     Raises:
-        ConfigError: a text with NUL, or one that is not UTF-8.
+        ConfigError: A text contains NUL, or is not UTF-8.
     """
     for key, value in config.flat().items():
         if isinstance(value, str) and ("\0" in value or not is_utf8(value)):
@@ -255,26 +304,39 @@ def check_texts(config: Config) -> None:
 
 
 def split_override(text: str) -> tuple[str, str]:
-    """`("encoder.units", "64")` from `"encoder.units=64"`.
+    """Splits a setting into key and value.
 
     Raises:
-        ConfigError: there is no `=`.
+        ConfigError: There is no `=` or no key, or the text is not UTF-8.
+
+    Example:
+        >>> split_override("encoder.units=64")
+        ('encoder.units', '64')
     """
     key, sign, value = text.partition("=")
     if not is_utf8(text):
-        raise ConfigError(f"the setting {shown(text)} is not UTF-8; rename what it names, or set the terminal to UTF-8")
+        raise ConfigError(
+            f"the setting {shown(text)} is not UTF-8; allowed: text in UTF-8; rename the file that it names, or set "
+            "the terminal to UTF-8"
+        )
     if not sign or not key.strip():
-        raise ConfigError(f"cannot read {text!r}; settings are written key=value, e.g. encoder.units=64")
+        raise ConfigError(f"{text!r} is not a setting; allowed: key=value; write it such as encoder.units=64")
     return key.strip(), value
 
 
 def parse_match(text: str) -> tuple[str, int]:
-    """`("lstm", 128)` from `"lstm:128"`, the value of `encoder.match`.
+    """Splits a value of `encoder.match` into the name of a cell and its number of units.
 
     Raises:
-        ConfigError: it is not a name and a width.
+        ConfigError: The text is not a name and a number of units.
+
+    Example:
+        >>> parse_match("lstm:128")
+        ('lstm', 128)
     """
     name, _, units = text.partition(":")
     if not name or not units.isdecimal() or int(units) < 1:
-        raise ConfigError(f"encoder.match is {text!r}; allowed: a cell and its units, e.g. encoder.match=lstm:128")
+        raise ConfigError(
+            f"encoder.match is {text!r}; allowed: a cell and its number of units; set e.g. encoder.match=lstm:128"
+        )
     return name, int(units)

@@ -1,14 +1,14 @@
 """YAML files of settings, with sections for a data source or a small training split.
 
-A file holds settings, and may hold two more sections:
+A file has settings, and may have two more sections:
 
-    sources:              # settings for one source, by its kind or its whole name
+    sources:              # settings for a data source, by its kind or its full name
       builtin: {train: {batch_size: 32}}
       tfds:imdb_reviews: {train: {min_updates: 9000}}
-    sizes:                # settings for training splits of at most so many examples; the smallest that fits applies
+    sizes:                # settings for training splits of at most this many examples; the smallest size that fits
       2000: {train: {batch_size: 8}}
 
-In a file, a section for the source goes before one for the size, and both go before the rest.
+Settings of the section for the source override those for the size, and both override the other settings of the file.
 """
 
 from __future__ import annotations
@@ -25,20 +25,22 @@ from seqtasks.core.files import usable
 
 
 def read(path: Path, source: str | None = None, size: int | None = None) -> dict[str, Any]:
-    """The settings of a file, with those of its sections that apply.
+    """Loads the settings of a file, including its sections that apply.
 
     Args:
-        path: of a YAML file.
-        source: the data source, e.g. `builtin:digits`; None: no section for a source applies.
-        size: training examples; None: no section for a size applies.
+        path: Path of a YAML file.
+        source: Data source, e.g. `builtin:digits`; None: no section for a source applies.
+        size: Number of training examples; None: no section for a size applies.
 
     Raises:
-        ConfigError: the file cannot be read, or a section is not a group of settings.
+        ConfigError: The file cannot be read, or a section is not a group of settings.
     """
     values = read_yaml(path)
     sources, sizes = (_section(path, values, name) for name in ("sources", "sizes"))
     if wrong := [key for key in sizes if not isinstance(key, int) or isinstance(key, bool) or key < 1]:
-        raise ConfigError(f"{path}: sizes has {wrong[0]!r}; allowed: numbers of training examples, e.g. 2000")
+        raise ConfigError(
+            f"{path}: sizes has {wrong[0]!r}; allowed: numbers of training examples, e.g. 2000; correct the file"
+        )
     fitting = sorted(most for most in sizes if size is not None and size <= most)
     merge(values, sizes[fitting[0]] if fitting else {})
     if source is not None:
@@ -56,10 +58,10 @@ def _section(path: Path, values: dict[str, Any], name: str) -> dict[Any, Any]:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """A mapping from a YAML file.
+    """Loads a mapping from a YAML file; an empty file is an empty mapping.
 
     Raises:
-        ConfigError: the file cannot be read, is not YAML, or is not a mapping.
+        ConfigError: The file cannot be read, is not YAML, or is not a mapping.
     """
     try:
         loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -71,26 +73,26 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if loaded is None:
         return {}
     if not isinstance(loaded, dict):
-        raise ConfigError(f"{path} holds a {type(loaded).__name__}, not settings; write `key: value` lines")
+        raise ConfigError(f"{path} is a {type(loaded).__name__}; allowed: settings; write lines `key: value`")
     return loaded
 
 
 def bundled() -> dict[str, Path]:
-    """The YAML files that come with seqtasks, by name."""
+    """The bundled YAML files, by name."""
     folder = Path(str(resources.files("seqtasks.configs")))
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
 def paths(task: str, config_file: str | Path | None, task_file: Path | None) -> list[Path]:
-    """The files that decide a run, the strongest last.
+    """The configuration files of a run; a later file overrides an earlier one.
 
     Args:
-        task: the task's name.
-        config_file: what `--config` names: a file, or a bundled one.
-        task_file: the task's own YAML, for a task that is not bundled.
+        task: Name of the task.
+        config_file: Value of `--config`: a YAML file, or the name of a bundled one.
+        task_file: YAML file beside the task, for a task that is not bundled.
 
     Raises:
-        ConfigError: `config_file` is not there, or no file can have that name.
+        ConfigError: `config_file` does not exist, or no file can have that name.
     """
     names = bundled()
     files = [names["base"]]
@@ -104,20 +106,30 @@ def paths(task: str, config_file: str | Path | None, task_file: Path | None) -> 
             path = names[path.stem]
         elif not path.exists():
             hint = suggest(path.stem, names, see="`seqtasks list configs`")
-            raise ConfigError(f"there is no configuration file {path}; give a file or a bundled name; {hint}")
+            raise ConfigError(f"there is no configuration file {path}; {hint}; give a YAML file or a bundled name")
         files.append(path)
     return files
 
 
 def nest(key: str, value: Any) -> dict[str, Any]:
-    """`{"a": {"b": value}}` from `"a.b"`."""
+    """Nested dictionaries for a dotted key.
+
+    Example:
+        >>> nest("encoder.units", 64)
+        {'encoder': {'units': 64}}
+    """
     for part in reversed(key.split(".")):
         value = {part: value}
     return dict(value)
 
 
 def merge(into: dict[str, Any], new: Mapping[str, Any]) -> None:
-    """Writes settings over others, group by group."""
+    """Updates nested settings in place, group by group.
+
+    Args:
+        into: Settings to change.
+        new: Settings that replace those of the same key.
+    """
     for key, value in new.items():
         if isinstance(value, Mapping) and isinstance(into.get(key), dict):
             merge(into[key], value)

@@ -1,7 +1,7 @@
-"""Reads what a task class declares from its source: data sources and names of options.
+"""Reads data sources and option names of a task class without importing it.
 
-A check that must not wait for the import of Keras reads it here. What the text does not
-show, such as a value that is computed, is left out.
+This allows checks before the slow import of Keras. A fact that the text does not show, such as a
+computed value, is left out.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FACTS = ("tfds", "files", "builtin")
 
 
 class _UnreadableError(Exception):
-    """The text does not show it."""
+    """The source text does not show a fact."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,13 @@ class _Class:
 
 
 def facts_of_task(file: Path) -> dict[str, Any]:
-    """The facts `tfds`, `files`, `builtin` and `options` of the only task that a file registers.
+    """Reads `tfds`, `files`, `builtin` and `options` of the one task that a file registers.
 
     Args:
-        file: a Python file; it is not imported.
+        file: Path of a Python file; it is not imported.
 
     Returns:
-        The facts that the text shows; `options` is the list of names.
+        The facts that the text shows; `options` is a list of names.
     """
     try:
         return dict(_facts(file, file.stat().st_mtime_ns))
@@ -78,13 +78,13 @@ def _tree(file: Path) -> ast.Module:
         raise _UnreadableError from error
 
 
-@functools.lru_cache(maxsize=64)  # a file is looked into for each fact
+@functools.lru_cache(maxsize=64)  # each fact parses its file again
 def _parse(text: str) -> ast.Module:
     return ast.parse(text)
 
 
 def _value(cls: _Class, name: str) -> tuple[Any, Path]:
-    """The node that a class attribute is assigned, its own or inherited, and the file that it stands in."""
+    """The node of a class attribute's value, perhaps inherited, and the file it is in."""
     for one in _line(cls):
         node: ast.AST | None = None
         for part in _statements(one.node):
@@ -100,7 +100,10 @@ def _value(cls: _Class, name: str) -> tuple[Any, Path]:
 
 
 def _statements(node: ast.AST) -> Iterator[ast.AST]:
-    """The statements of a class body and of the blocks in it, without those of functions and classes."""
+    """Yields the statements of a class body and of blocks in it, such as `if`.
+
+    Statements of functions and classes in the body are left out.
+    """
     for part in ast.iter_child_nodes(node):
         if isinstance(part, ast.stmt):
             yield part
@@ -109,10 +112,10 @@ def _statements(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _line(cls: _Class) -> Iterator[_Class]:
-    """A class and those that it inherits from.
+    """Yields a class and its base classes, in the order of inheritance.
 
     Raises:
-        _UnreadableError: several bases, or one whose source is not at hand.
+        _UnreadableError: A class has several bases, or one whose source cannot be found.
     """
     yield cls
     bases = [base for base in cls.node.bases if ast.unparse(base) != "ABC"]
@@ -123,7 +126,7 @@ def _line(cls: _Class) -> Iterator[_Class]:
 
 
 def _named(file: Path, node: Any) -> _Class:
-    """The class that a name means in a file, followed through imports from seqtasks."""
+    """The class that a name refers to in a file; imports from seqtasks are followed."""
     module, _, name = ast.unparse(node).rpartition(".")
     if module.split(".")[0] == "seqtasks":
         return _in(module, name)
@@ -139,7 +142,7 @@ def _named(file: Path, node: Any) -> _Class:
 
 
 def _module(file: Path, node: ast.ImportFrom) -> str:
-    """The absolute name of the module that an import statement names; relative ones stand in our stubs only."""
+    """The absolute module name of an import; only stubs of seqtasks have relative ones."""
     if not node.level:
         return str(node.module)
     package = ".".join(("seqtasks", *file.parent.relative_to(PACKAGE).parts))
@@ -151,7 +154,7 @@ def _in(module: str, name: str) -> _Class:
     if package != "seqtasks":
         raise _UnreadableError
     file = PACKAGE.joinpath(*parts)
-    stub = file / "__init__.pyi"  # it lists what a package imports lazily
+    stub = file / "__init__.pyi"  # lists the names that a package imports lazily
     if stub.is_file():
         return _named(stub, ast.Name(name))
     return _named(file / "__init__.py" if file.is_dir() else file.with_suffix(".py"), ast.Name(name))

@@ -1,4 +1,4 @@
-"""Versions, commit, processor and threads that a result was computed with."""
+"""Versions, commit, processor and threads of the running process, stored with each result."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str | None:
-    """The commit of the checkout that seqtasks runs from, or was built from; `+` if it was changed."""
+    """Commit that seqtasks runs from or was built from; `+` marks uncommitted changes."""
     folder = Path(__file__).resolve().parents[2]
     try:
         if (folder / ".git").exists():
@@ -39,7 +39,7 @@ def commit() -> str | None:
 
 
 def machine() -> str:
-    """The processor, e.g. `AMD EPYC`, and the system."""
+    """Processor and operating system, e.g. `AMD EPYC, Linux`."""
     name = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
@@ -51,12 +51,12 @@ def machine() -> str:
 
 
 def cores() -> int:
-    """Processor cores that this process may use."""
+    """Number of processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def threads() -> int:
-    """Threads that the arithmetic uses."""
+    """Number of threads that the backend computes with."""
     for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):
         value = os.environ.get(name, "")
         if value.isdigit() and int(value) > 0:

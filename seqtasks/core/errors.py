@@ -1,8 +1,8 @@
 """Errors that a user can correct.
 
-Every message has three parts: what was received, what is allowed, what to do.
-The command line prints it on one line and exits with `exit_code`; the traceback
-is shown under `--debug`. `assert` is kept for mistakes of our own.
+Every message has three parts: what was received, what is allowed, what to do. The command line
+prints it on one line and exits with `exit_code`; `--debug` prints the traceback. Errors in
+seqtasks itself are found by `assert`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,20 @@ from collections.abc import Iterable
 
 
 class SeqtasksError(Exception):
-    """Base of every error that seqtasks raises on purpose."""
+    """Base class of all errors that seqtasks raises for wrong input.
+
+    Attributes:
+        exit_code: Exit code of the command line.
+
+    Example:
+        >>> import seqtasks
+        >>> from seqtasks.core.errors import SeqtasksError
+        >>> try:
+        ...     seqtasks.run("mnist_row")
+        ... except SeqtasksError as error:
+        ...     print(error)
+        unknown task 'mnist_row'; did you mean mnist_rows? see `seqtasks list tasks`
+    """
 
     exit_code = 2
 
@@ -30,11 +43,11 @@ class DuplicateNameError(SeqtasksError, ValueError):
 
 
 class PluginError(SeqtasksError, ImportError):
-    """A plugin was asked for and could not be imported."""
+    """A plugin (the module of a task or cell) cannot be imported."""
 
 
 class DataError(SeqtasksError, ValueError):
-    """Data is missing, damaged, or not what the task can read."""
+    """Data is missing, damaged, or in a form that the task cannot read."""
 
 
 class RunError(SeqtasksError, RuntimeError):
@@ -42,11 +55,11 @@ class RunError(SeqtasksError, RuntimeError):
 
 
 class DamagedRunError(RunError):
-    """A file of a run folder is damaged in a way that running it again repairs."""
+    """A damaged file in a run folder that is written again if the same command is run."""
 
 
 class TableError(SeqtasksError, ValueError):
-    """Rows that must not stand in one table."""
+    """Result rows are missing, or cannot be compared in one table."""
 
 
 class TrainingDiverged(SeqtasksError, ArithmeticError):
@@ -54,34 +67,38 @@ class TrainingDiverged(SeqtasksError, ArithmeticError):
 
 
 class Interrupted(SeqtasksError, KeyboardInterrupt):
-    """Training was stopped by Ctrl-C or SIGTERM after saving its state."""
+    """Training was stopped by Ctrl-C or SIGTERM, after its state was saved."""
 
     exit_code = 130
 
 
-MANY = 8  # the most names that a message lists in full
-TASK_SETTINGS = "`seqtasks show TASK`"  # where all settings of a task are listed
+MANY = 8  # maximum number of names that a message lists in full
+TASK_SETTINGS = "`seqtasks show TASK`"  # the command that lists all settings of a task
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.0) -> list[str]:
-    """The known names that are most like a name, at most three, the nearest first.
+    """The known names most similar to a name, at most three, the most similar first.
 
     Args:
-        name: what was received.
-        known: the names that exist.
-        cutoff: the least likeness, 0 to 1; see `difflib.get_close_matches`.
+        name: The unknown name.
+        known: Names that exist.
+        cutoff: Minimum similarity from 0 to 1, see `difflib.get_close_matches`.
     """
     return difflib.get_close_matches(name, sorted(known), n=3, cutoff=cutoff)
 
 
 def suggest(name: str, known: Iterable[str], prefix: str = "", see: str = "") -> str:
-    """The tail of an error message: the nearest known names, or all of them if they are few.
+    """The second half of an error message: similar known names, or all if they are few.
 
     Args:
-        name: what was received.
-        known: the names that exist.
-        prefix: put before each suggested name, e.g. `"encoder."`.
-        see: where all names are listed, e.g. "`seqtasks list cells`"; for long lists.
+        name: The unknown name.
+        known: Names that exist.
+        prefix: Prefix of each suggested name, e.g. `"encoder."`.
+        see: Command that lists all names, e.g. "`seqtasks list cells`"; mentioned if there are many.
+
+    Example:
+        >>> suggest("unit", ["units", "cell", "layers"], prefix="encoder.")
+        'did you mean encoder.units?'
     """
     known = list(known)
     if not known:
@@ -89,7 +106,7 @@ def suggest(name: str, known: Iterable[str], prefix: str = "", see: str = "") ->
     close = nearest(name, known, 0.6)
     if close:
         best = difflib.SequenceMatcher(None, close[0], name).ratio()
-        # Names that are clearly less like it than the best one would only distract.
+        # Leave out names that are clearly less similar than the best one.
         close = [one for one in close if difflib.SequenceMatcher(None, one, name).ratio() > best - 0.05]
         return f"did you mean {_either(close, prefix)}?" + (f" see {see}" if see and len(known) > MANY else "")
     if len(known) <= MANY:
@@ -98,7 +115,7 @@ def suggest(name: str, known: Iterable[str], prefix: str = "", see: str = "") ->
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names by commas: all of a few, else the first three and how many there are."""
+    """Names separated by commas: all if they are few, else the first three and their number."""
     names = list(names)
     return ", ".join(names) if len(names) <= MANY else f"{', '.join(names[:3])} … ({len(names)} in all)"
 

@@ -13,12 +13,16 @@ from seqtasks.core.errors import ConfigError, DataError
 
 
 def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
-    """Calls `write(temporary path)` and moves the result to `path`.
+    """Writes a file atomically: to a temporary file, which is then renamed.
 
-    The temporary file lies beside it and keeps the suffix, which Keras looks at.
+    The temporary file is in the same folder and has the same suffix, because Keras chooses its format by it.
+
+    Args:
+        path: Path of the file.
+        write: Function that writes the path it is called with.
 
     Raises:
-        OSError: as `write` does; the temporary file is removed.
+        OSError: `write` fails; the temporary file is removed.
     """
     handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
     os.close(handle)
@@ -38,22 +42,28 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes UTF-8 text atomically; lone surrogates, which UTF-8 cannot hold, as `\\udc80`.
+    """Writes text in UTF-8 atomically.
+
+    Lone surrogates, which UTF-8 cannot encode, are escaped as `\\udc80`.
 
     Raises:
-        OSError: the folder cannot be written.
+        OSError: The folder cannot be written.
     """
     data = text.encode("utf-8", "backslashreplace")
     write_atomic(path, lambda temporary: temporary.write_bytes(data))
 
 
 def write_output(path: Path, write: Callable[[Path], object]) -> None:
-    """Calls `write(path)` for a file that a user named: atomically, but for a link the file behind it.
+    """Writes a file that a user named, atomically; follows a symbolic link.
 
-    Devices and pipes, such as `/dev/stdout`, are written directly, as they cannot be replaced.
+    Devices and pipes, such as `/dev/stdout`, are written directly, because they cannot be replaced.
+
+    Args:
+        path: Path of the file.
+        write: Function that writes the path it is called with.
 
     Raises:
-        ConfigError: the file cannot be written.
+        ConfigError: The file cannot be written.
     """
     try:
         if _is_device(path):
@@ -65,15 +75,18 @@ def write_output(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def check_output(name: str | Path, option: str, suffixes: Sequence[str] = ()) -> Path:
-    """The path of a file to be written, checked before the work whose result it is to hold.
+    """Checks that an output file can be written, before the work with whose result it is written.
 
     Args:
-        name: as the user typed it.
-        option: that named it, such as `--out`.
-        suffixes: the endings that are allowed, in lower case; none: any.
+        name: Path of the file, as the user typed it.
+        option: Name of the option in messages, such as `--out`.
+        suffixes: Allowed suffixes in lower case; empty: any.
+
+    Returns:
+        The path.
 
     Raises:
-        ConfigError: another ending, a folder that is not there, or no right to write.
+        ConfigError: Another suffix, a missing folder, or no permission to write.
     """
     path = usable(name, option)
     if suffixes and path.suffix.lower() not in suffixes:
@@ -85,12 +98,12 @@ def check_output(name: str | Path, option: str, suffixes: Sequence[str] = ()) ->
     if path.is_dir():
         raise ConfigError(f"{option} {shown(path)} is a folder; name a file in it")
     if not folder.is_dir():
-        raise ConfigError(f"{option} {shown(path)}: there is no folder {shown(folder)}; make it or name another file")
+        raise ConfigError(f"{option} {shown(path)}: there is no folder {shown(folder)}; create it or name another file")
     device = _is_device(path)
     try:
         if path.exists() and not os.access(path, os.W_OK):
-            raise PermissionError(errno.EACCES, "no right to write to it")
-        if not device:  # what is written first is a new file beside it
+            raise PermissionError(errno.EACCES, "no permission to write to it")
+        if not device:  # the temporary file of `write_atomic` is in the same folder
             tempfile.TemporaryFile(dir=path.resolve().parent).close()
     except OSError as error:
         raise ConfigError(f"{option} {shown(path)} cannot be written: {error.strerror}; name another file") from error
@@ -98,19 +111,22 @@ def check_output(name: str | Path, option: str, suffixes: Sequence[str] = ()) ->
 
 
 def _is_device(path: Path) -> bool:
-    """Whether a path is something else than a file; `/dev/stdout` is a link to one where output goes to a file."""
+    """Whether a path is a device or pipe; `/dev/stdout`, perhaps a link to a file, counts."""
     return path.exists() and (not path.is_file() or Path(os.devnull).parent in path.absolute().parents)
 
 
 def usable(name: str | Path, what: str) -> Path:
-    """The path that a user typed, whether anything is there or not.
+    """Checks that a name typed by a user can be a path; the file need not exist.
 
     Args:
-        name: the path.
-        what: names it in the error, such as `--config`.
+        name: The path.
+        what: Name of the path in messages, such as `--config`.
+
+    Returns:
+        The path.
 
     Raises:
-        ConfigError: no file can have that name: it is too long, or holds a character that names cannot have.
+        ConfigError: The name is too long, or has a character that file names cannot have.
     """
     path = Path(name)
     try:
@@ -124,7 +140,10 @@ def usable(name: str | Path, what: str) -> Path:
 
 
 def is_utf8(text: str) -> bool:
-    """Whether UTF-8 can hold a text: no lone surrogate, which is what Python makes of a byte that is not UTF-8."""
+    """Whether a text can be encoded in UTF-8.
+
+    Python decodes bytes that are not UTF-8 as lone surrogates, which cannot.
+    """
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
@@ -133,10 +152,10 @@ def is_utf8(text: str) -> bool:
 
 
 def utf8_name(path: Path) -> str:
-    """The last part of a path, for a name that is stored, such as a label.
+    """The last part of a path, as a name to store, such as a label.
 
     Raises:
-        DataError: its bytes are not UTF-8.
+        DataError: Its bytes are not UTF-8.
     """
     if not is_utf8(path.name):
         raise DataError(f"the name of {shown(path)} is not UTF-8; rename it")
@@ -144,11 +163,15 @@ def utf8_name(path: Path) -> str:
 
 
 def shown(name: str | Path, most: int = 100) -> str:
-    """A path or text for a message: on one line, in characters that can be printed, the middle of a long one left out.
+    """A path or text as it appears in a message: printable, on one line, and not too long.
 
     Args:
-        name: the path or text.
-        most: characters.
+        name: The path or text.
+        most: Maximum number of characters; the middle of a longer text is left out.
+
+    Example:
+        >>> shown("two\\nlines")
+        'two\\\\nlines'
     """
     text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(name))
     return text if len(text) <= most else f"{text[: most // 2]}…{text[-most // 4 :]}"

@@ -1,4 +1,4 @@
-"""Imports Keras and its backend without their messages."""
+"""Imports Keras and its backend silently, and registers layers once Keras is imported."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ BACKENDS = ("tensorflow", "jax", "torch")
 
 
 def import_keras() -> None:
-    """Imports Keras and its backend; what they print is shown only if that fails.
+    """Imports Keras and its backend; their messages are printed only if the import fails.
 
     Raises:
-        ConfigError: the backend does not exist or is not installed.
+        ConfigError: The backend does not exist or is not installed.
     """
     if "keras" in sys.modules:
         return
@@ -34,19 +34,19 @@ def import_keras() -> None:
     with _waiting("loading Keras …"), _hold_stderr():
         try:
             import keras
-        except Exception as error:  # of any of the libraries below it
+        except Exception as error:  # any library that Keras imports may fail in any way
             raise _no_backend(error) from error
         if keras.backend.backend() == "tensorflow":
             import tensorflow as tf
 
-            tf.config.list_logical_devices()  # looks for a GPU, and complains where there is none
-            # Batches of sequences do have many shapes, and it is not the user who could change that.
+            tf.config.list_logical_devices()  # looks for a GPU, and prints warnings if there is none
+            # TensorFlow warns of retracing, which cannot be avoided for batches of sequences of many lengths.
             logging.getLogger("tensorflow").addFilter(lambda record: "tf.function retracing" not in record.getMessage())
 
 
 def _no_backend(error: Exception) -> ConfigError:
-    """What to raise where Keras cannot be imported with its backend."""
-    name, place = _backend()
+    """The error for a backend that cannot be imported."""
+    name, origin = _backend()
     if name not in BACKENDS:
         fault = "does not exist"
     elif importlib.util.find_spec(name) is None:
@@ -55,13 +55,13 @@ def _no_backend(error: Exception) -> ConfigError:
         fault = f"cannot be imported ({type(error).__name__}: {' '.join(str(error).split())})"
     installed = [known for known in BACKENDS if importlib.util.find_spec(known)]
     return ConfigError(
-        f"the Keras backend {name!r} ({place}) {fault}; allowed here: {', '.join(installed) or 'none'}; "
+        f"the Keras backend {name!r} ({origin}) {fault}; allowed here: {', '.join(installed) or 'none'}; "
         f"set KERAS_BACKEND={next(iter(installed), 'tensorflow')}, or install another one"
     )
 
 
 def _backend() -> tuple[str, str]:
-    """The backend that Keras takes, and where it is set."""
+    """The backend that Keras uses, and where it is set."""
     if name := os.environ.get("KERAS_BACKEND"):
         return name, "KERAS_BACKEND"
     path = Path(os.environ.get("KERAS_HOME") or Path("~/.keras").expanduser()) / "keras.json"
@@ -73,7 +73,7 @@ def _backend() -> tuple[str, str]:
 
 @contextmanager
 def _waiting(text: str) -> Iterator[None]:
-    """Shows why nothing happens for some seconds, in a terminal."""
+    """Shows a text in a terminal while the body runs."""
     show = sys.stderr.isatty()
     if show:
         print(text, end="\r", file=sys.stderr, flush=True)
@@ -86,7 +86,10 @@ def _waiting(text: str) -> Iterator[None]:
 
 @contextmanager
 def _hold_stderr() -> Iterator[None]:
-    """Catches standard error at the level of the file descriptor: C++ writes there directly."""
+    """Captures standard error; prints it only after an exception.
+
+    It works on the file descriptor, because C++ code writes there directly.
+    """
     try:
         number = sys.stderr.fileno()
     except (AttributeError, OSError):  # not a real file, as in tests
@@ -98,7 +101,7 @@ def _hold_stderr() -> Iterator[None]:
         os.dup2(held.fileno(), number)
         try:
             yield
-        except ConfigError:  # says all in one line
+        except ConfigError:  # its message is complete
             raise
         except BaseException:
             held.seek(0)
@@ -110,28 +113,30 @@ def _hold_stderr() -> Iterator[None]:
             os.close(saved)
 
 
-# <malloc.h> of glibc: M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX.
+# Parameters of glibc's <malloc.h> and their values: M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX.
 SETTINGS = {-1: 2**31 - 1, -2: 64 * 2**20, -4: 0}
 
 
 def keep_freed() -> bool:
-    """Tells glibc to keep what is freed; a process then stays as large as it once was.
+    """Makes glibc keep freed memory for later allocations, which is faster.
+
+    A process then stays as large as its peak.
 
     Returns:
-        Whether it was told: not on other systems, nor where a `MALLOC_…` variable of the
-        environment says something else.
+        Whether the setting was made. It is not made on other systems, nor if the environment
+        sets a variable `MALLOC_…`.
     """
     if sys.platform != "linux" or any(name.startswith("MALLOC_") for name in os.environ):
         return False
-    with contextlib.suppress(OSError, AttributeError):  # another C library
+    with contextlib.suppress(OSError, AttributeError):  # a C library other than glibc
         mallopt = ctypes.CDLL(None).mallopt
-        done = [mallopt(what, value) for what, value in SETTINGS.items()]
-        return all(result == 1 for result in done)
+        results = [mallopt(parameter, value) for parameter, value in SETTINGS.items()]
+        return all(result == 1 for result in results)
     return False
 
 
 class _AfterKeras(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Calls a function right after Keras was imported, whenever that is."""
+    """Import hook that calls a function right after Keras is imported."""
 
     def __init__(self, call: Callable[[], None]):
         self.call = call
@@ -156,13 +161,13 @@ class _AfterKeras(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def register_when_imported(register: Callable[[], None]) -> None:
-    """Calls `register` once Keras is imported; at once if it already is.
+    """Calls `register` when Keras is imported, or at once if it is imported already.
 
-    Keras finds the classes of saved models only if they are registered, and importing Keras to register
+    Keras can load a saved model only if its classes are registered, but importing Keras just to register
     them would cost each command several seconds.
 
     Args:
-        register: Imports the modules with registered classes.
+        register: Function that imports the modules with registered classes.
     """
     if "keras" in sys.modules:
         register()

@@ -1,8 +1,8 @@
-"""Registries of tasks and cells, and discovery of their plugins.
+"""Registries of tasks and cells, and discovery of plugins.
 
 Bundled tasks are the files of `tasks/`, bundled cells the `@register_cell` classes in
-`seqtasks/cells/`; both are read as text, so listing them imports nothing. Other
-packages offer theirs through the entry-point groups `seqtasks.tasks` and
+`seqtasks/cells/`. Both are discovered from their source text, without importing them. Other
+packages provide tasks and cells through the entry-point groups `seqtasks.tasks` and
 `seqtasks.cells`; `seqtasks run ./my_task.py encoder.cell=./my_cell.py` loads single files.
 """
 
@@ -25,11 +25,18 @@ from seqtasks.core.registry import FILE_MODULE, Registry
 
 
 def load_task(name: str) -> type[Any]:
-    """The task class called `name`, or defined by the file `name`.
+    """Loads a task class.
+
+    Args:
+        name: Name of a registered task, or path of a task file.
 
     Raises:
-        UnknownNameError: no such task or file.
-        PluginError: its module cannot be imported.
+        UnknownNameError: There is no such task or file.
+        PluginError: The module cannot be imported.
+
+    Example:
+        >>> load_task("mnist_rows").topology
+        'many-to-one'
     """
     if name.endswith(".py") or "/" in name:
         return load_task_file(Path(name))
@@ -37,11 +44,12 @@ def load_task(name: str) -> type[Any]:
 
 
 def load_task_file(path: Path) -> type[Any]:
-    """The one task that a file defines.
+    """Loads the task that a file defines.
 
     Raises:
-        UnknownNameError: no such file, or the file defines no task.
-        PluginError: the file cannot be imported.
+        UnknownNameError: There is no such file, or it defines no task.
+        ConfigError: The file defines several tasks.
+        PluginError: The file cannot be imported.
     """
     path, module = _execute(path, "task", tasks, FILE_MODULE)
     classes = [entry.value for entry in tasks.entries() if entry.module == module and entry.value is not None]
@@ -49,13 +57,15 @@ def load_task_file(path: Path) -> type[Any]:
         raise UnknownNameError(f"{path} defines no task; decorate its class with @register_task")
     if len(classes) > 1:
         names = ", ".join(cls.name for cls in classes if cls is not None)
-        raise ConfigError(f"{path} defines {len(classes)} tasks: {names}; write each in a file of its own")
+        raise ConfigError(
+            f"{path} defines {len(classes)} tasks: {names}; allowed: one task; write each into a separate file"
+        )
     classes[0].file = path
     return classes[0]
 
 
 def cell_file(text: str) -> tuple[Path, str | None] | None:
-    """The file and the name in `FILE.py` or `FILE.py:NAME`; None for the plain name of a cell."""
+    """Splits `FILE.py` or `FILE.py:NAME` into path and name; None for a cell's name."""
     path, sign, name = text.rpartition(":")
     if sign and path.endswith(".py"):
         return Path(path), name
@@ -63,31 +73,38 @@ def cell_file(text: str) -> tuple[Path, str | None] | None:
 
 
 def cell_in_file(path: Path, name: str | None) -> str | None:
-    """The name of the cell that a file registers, read from its text; None if the text does not show it.
+    """Reads the name of the cell that a file registers, without importing the file.
 
     Args:
-        path: of the file.
-        name: of one of several cells; None: the only one.
+        path: Path of the file.
+        name: Name of one of several cells; None: the file has one cell.
+
+    Returns:
+        The name; None if the text does not show it, as for a computed name.
 
     Raises:
-        UnknownNameError: no such file, or it has no cell of that name.
-        ConfigError: several cells, and no name.
-        PluginError: the file is not Python.
+        UnknownNameError: There is no such file, or it has no cell of that name.
+        ConfigError: The file has several cells, and no name is given.
+        PluginError: The file is not Python.
     """
     check_file(path, "cell")
     tree = _guard(f"cell file {path}", lambda: ast.parse(path.read_text(encoding="utf-8"), str(path)))
     names = [cell_name for cell_name, _ in _about_cells(tree)]
-    hidden = not names and "register_cell" in ast.unparse(tree)  # in a loop, or under a name that is computed
+    hidden = not names and "register_cell" in ast.unparse(tree)  # in a loop, or with a computed name
     return None if hidden else _pick_cell(path, name, names)
 
 
 def load_cell_file(path: Path, name: str | None = None) -> type[Any]:
-    """The cell that a file defines; see `cell_in_file`. The entry keeps the text of the file as its `code`.
+    """Loads the cell that a file defines; `about["code"]` of its entry keeps the text.
+
+    Args:
+        path: Path of the file.
+        name: Name of one of several cells; None: the file has one cell.
 
     Raises:
-        SeqtasksError: as `cell_in_file`.
-        PluginError: the file cannot be imported.
-        DuplicateNameError: an installed cell has the name.
+        SeqtasksError: As for `cell_in_file`.
+        PluginError: The file cannot be imported.
+        DuplicateNameError: An installed cell has the same name.
     """
     cell_in_file(path, name)
     code = path.read_text(encoding="utf-8")
@@ -100,27 +117,34 @@ def load_cell_file(path: Path, name: str | None = None) -> type[Any]:
 
 
 def load_cell(text: str) -> type[Any]:
-    """The cell of that name, of `FILE.py`, or of `FILE.py:NAME`.
+    """Loads a cell class.
+
+    Args:
+        text: Name of a registered cell, `FILE.py`, or `FILE.py:NAME`.
 
     Raises:
-        UnknownNameError: no such cell or file.
-        PluginError: its module cannot be imported.
+        UnknownNameError: There is no such cell or file.
+        PluginError: The module cannot be imported.
     """
-    place = cell_file(text)
-    return cells.get(text) if place is None else load_cell_file(*place)
+    file = cell_file(text)
+    return cells.get(text) if file is None else load_cell_file(*file)
 
 
 def code_of_cell(name: str) -> str | None:
-    """The text of the file that a cell was loaded from; None for the cells of packages."""
+    """Source text of a cell that was loaded from a file; None for cells of packages."""
     return next((entry.about.get("code") for entry in cells.entries() if entry.name == name), None)
 
 
 def check_file(path: Path, kind: str) -> None:
-    """Refuses the path of a plugin that is no file.
+    """Checks that the file of a plugin exists.
+
+    Args:
+        path: Path of the file.
+        kind: "task" or "cell".
 
     Raises:
-        UnknownNameError: there is none.
-        ConfigError: no file can have that name.
+        UnknownNameError: There is no such file.
+        ConfigError: No file can have that name.
     """
     if not usable(path, f"{kind} file").is_file():
         raise UnknownNameError(
@@ -136,17 +160,29 @@ def _pick_cell(path: Path, name: str | None, names: list[str]) -> str:
             f"{path} defines {len(names)} cells: {listed(names)}; name one: encoder.cell={path}:{names[0]}"
         )
     if name is not None and name not in names:
-        raise UnknownNameError(f"{path} defines no cell {name!r}; it has {listed(names)}")
+        raise UnknownNameError(
+            f"{path} defines no cell {name!r}; allowed: {listed(names)}; name one: encoder.cell={path}:{names[0]}"
+        )
     return name or names[0]
 
 
 def _execute(path: Path, kind: str, registry: Registry[Any], prefix: str) -> tuple[Path, str]:
-    """Runs a file anew; returns its absolute path and the name of its module."""
+    """Imports a file as a new module, even if it was imported before.
+
+    Args:
+        path: Path of the file.
+        kind: "task" or "cell".
+        registry: Registry from which the definitions of an earlier import are removed.
+        prefix: Prefix of the module's name.
+
+    Returns:
+        The absolute path of the file and the name of the module.
+    """
     check_file(path, kind)
     path = path.resolve()
     module = f"{prefix}{path.stem}"
     sys.modules.pop(module, None)
-    registry.forget(module)  # an older version, or another file of that name
+    registry.forget(module)  # from an older version of the file, or another file of the same name
     spec = importlib.util.spec_from_file_location(module, path)
     if spec is None or spec.loader is None:
         raise UnknownNameError(
@@ -159,10 +195,10 @@ def _execute(path: Path, kind: str, registry: Registry[Any], prefix: str) -> tup
 
 
 def declared(task: str) -> dict[str, Any]:
-    """What the class of a task declares, read without importing it; see `seqtasks.core.declared`.
+    """Facts that a task class declares, read without importing it; see `core.declared`.
 
     Args:
-        task: a name, or a file. Of the tasks of other packages nothing is known.
+        task: Name or file of a task. There are no facts for tasks of other packages.
     """
     if task.endswith(".py") or "/" in task:
         return facts_of_task(Path(task))
@@ -208,16 +244,16 @@ def _guard(what: str, load: Callable[[], Any]) -> Any:
         return load()
     except SeqtasksError:
         raise
-    except (Exception, SystemExit) as error:  # a plugin may fail in any way; the cause is told and chained
+    except (Exception, SystemExit) as error:  # a plugin may fail in any way
         frames = traceback.extract_tb(error.__traceback__)
         ours = (__file__, importlib.__file__, metadata.__file__)
         stack = [f for f in frames if f.filename not in ours and not f.filename.startswith("<frozen")] or frames[-1:]
-        frame = [f for f in stack if f.filename == stack[0].filename][-1]  # in the plugin, not in what it calls
+        frame = [f for f in stack if f.filename == stack[0].filename][-1]  # in the plugin, not in a library it calls
         where = f"{frame.filename}:{frame.lineno}"
         if isinstance(error, SyntaxError):
             where = f"{error.filename}:{error.lineno}"
         raise PluginError(
-            f"{what} cannot be imported: {type(error).__name__}: {error} ({where}); correct or uninstall it"
+            f"{what} cannot be imported: {type(error).__name__}: {error} ({where}); correct the file or uninstall it"
         ) from error
 
 
@@ -248,7 +284,7 @@ def _about_cells(tree: ast.Module) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _about_body(node: ast.ClassDef) -> dict[str, str]:
-    """The states and engines of a cell, from the text of its class."""
+    """States and engines of a cell, read from the text of its class."""
     facts: dict[str, str] = {}
     for part in node.body:
         if isinstance(part, ast.Assign) and isinstance(part.targets[0], ast.Name) and part.targets[0].id == "states":
@@ -270,7 +306,7 @@ def _parse(file: Path) -> ast.Module:
     try:
         return ast.parse(file.read_text(encoding="utf-8"))
     except (SyntaxError, UnicodeDecodeError, OSError):
-        return ast.Module(body=[], type_ignores=[])  # said in full when this plugin is asked for
+        return ast.Module(body=[], type_ignores=[])  # importing this plugin reports the error
 
 
 def _summary(node: ast.Module | ast.ClassDef) -> str:

@@ -1,8 +1,4 @@
-"""Registry: named classes that are imported on first use.
-
-An entry is an object, or a function that imports it when it is first asked for, so
-that listing names costs nothing.
-"""
+"""Registry of named classes, imported on first use; listing names imports nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from seqtasks.core.errors import DuplicateNameError, UnknownNameError, suggest
 
 T = TypeVar("T")
-FILE_MODULE = "seqtasks_file_"  # how names of modules begin that are single files of a user
+FILE_MODULE = "seqtasks_file_"  # prefix of the module names of single files of a user
 
 
 @dataclass
@@ -21,12 +17,12 @@ class Entry(Generic[T]):
     """One name of a registry.
 
     Attributes:
-        name: the name in the registry.
-        module: the module that defines the object.
-        value: the object, once loaded.
-        load: imports the module that defines the object; it may return the object
-            or register it by itself.
-        about: facts shown by `seqtasks list` that need no import.
+        name: Name in the registry.
+        module: Name of the module that defines the object.
+        value: The object; None until it is loaded.
+        load: Function that imports the module. It returns the object, or the module registers it.
+        about: Facts for `seqtasks list`, known without an import.
+        loading: Whether `load` is running.
     """
 
     name: str
@@ -38,11 +34,18 @@ class Entry(Generic[T]):
 
 
 class Registry(Generic[T]):
-    """Names of one kind, loaded lazily.
+    """Objects of one kind by name, loaded on first use.
 
     Args:
-        kind: the word used in messages, e.g. `"cell"`.
-        discover: called once, before the first look-up; adds the lazy entries.
+        kind: Kind of the objects in messages, e.g. `"cell"`.
+        discover: Function that adds the lazy entries; called once, before the first look-up.
+
+    Example:
+        >>> registry = Registry("cell")
+        >>> class Cell: pass
+        >>> _ = registry.add("my_cell", Cell, "my_module")
+        >>> registry.names(), "my_cell" in registry
+        (['my_cell'], True)
     """
 
     def __init__(self, kind: str, discover: Callable[[Registry[T]], None] | None = None):
@@ -53,39 +56,49 @@ class Registry(Generic[T]):
     def add(self, name: str, value: T, module: str, about: dict[str, Any] | None = None) -> T:
         """Registers an object.
 
+        The same definition (module and qualified name) may be registered again and replaces the former one. An
+        object from a file of the user also replaces one from another file: the copy of a file in a run folder
+        registers the same name as the file itself.
+
         Args:
-            name: the name to register under.
-            value: the object.
-            module: the module that defines it.
-            about: facts for listings.
+            name: Name to register the object under.
+            value: The object.
+            module: Name of the module that defines it.
+            about: Facts for listings.
+
+        Returns:
+            The object.
 
         Raises:
-            DuplicateNameError: another object has the name. Executing one definition
-                twice (same module and qualified name) replaces it, and what a file of
-                the user defines replaces what an earlier file defined: the copy in a
-                run folder is another file than the one it was made of.
+            DuplicateNameError: Another object has the name.
         """
         self._fill()
         entry = self._entries.get(name)
         if entry is not None:
             lazy = entry.value is None
-            # A package may define the class in a submodule of the module its entry point names.
+            # A package may define the class in a submodule of the module that its entry point names.
             ours = entry.loading or module.split(".")[0] == entry.module.split(".")[0]
             files = module.startswith(FILE_MODULE) and entry.module.startswith(FILE_MODULE)
             if (lazy and not ours) or not (lazy or files or _same(entry.value, value)):
                 raise DuplicateNameError(
                     f"{self.kind} {name} is defined by both {entry.module} and {module}; give one another name"
                 )
-        # What the text of a bundled module shows, such as its file, stays known once it is imported.
+        # Keep the facts read from the text of a bundled module, such as its file.
         known = entry.about if entry is not None and not module.startswith(FILE_MODULE) else {}
         self._entries[name] = Entry(name, module, value, None, {**known, **(about or {})})
         return value
 
     def add_lazy(self, name: str, load: Callable[[], Any], module: str, about: dict[str, Any] | None = None) -> None:
-        """Registers a name whose object is imported when first asked for.
+        """Registers a name whose object is imported on first use.
 
-        A name offered by two modules is refused when it is asked for, not here: a
-        clash between two plugins must not stop the use of all the others.
+        If two modules provide the name, its use raises DuplicateNameError, not this method: a clash between two
+        plugins does not affect the use of others.
+
+        Args:
+            name: Name of the object.
+            load: Function that imports it, see `Entry`.
+            module: Name of the module that defines it.
+            about: Facts for listings.
         """
         entry = self._entries.get(name)
         if entry is None:
@@ -95,16 +108,16 @@ class Registry(Generic[T]):
             entry.value, entry.load = None, _refuse(message)
 
     def forget(self, module: str) -> None:
-        """Removes what a module defines, before it is executed anew."""
+        """Removes the entries of a module, before the module is executed again."""
         self._fill()
         self._entries = {name: entry for name, entry in self._entries.items() if entry.module != module}
 
     def get(self, name: str) -> T:
-        """The object of that name, imported now if need be.
+        """Returns the object of that name; imports it on first use.
 
         Raises:
-            UnknownNameError: no such name; the message suggests the nearest one.
-            DuplicateNameError: the name is offered twice.
+            UnknownNameError: Unknown name; the message suggests similar ones.
+            DuplicateNameError: Two modules provide the name.
         """
         self._fill()
         entry = self._entries.get(name)
@@ -117,7 +130,7 @@ class Registry(Generic[T]):
                 loaded = entry.load()
             finally:
                 entry.loading = False
-            entry = self._entries[name]  # the import may have registered it by itself
+            entry = self._entries[name]  # the import may have registered the object
             if entry.value is None and isinstance(loaded, type):
                 entry.value = loaded  # type: ignore[assignment]
             if entry.value is None:
@@ -127,11 +140,11 @@ class Registry(Generic[T]):
         return entry.value
 
     def suggest(self, name: str) -> str:
-        """The tail of the error for an unknown name: the nearest ones, and where all are listed."""
+        """Second half of the message for an unknown name: similar names, where all are listed."""
         return suggest(name, self.names(), see=f"`seqtasks list {self.kind}s`")
 
     def entries(self) -> Iterator[Entry[T]]:
-        """All entries by name, without importing anything."""
+        """All entries, sorted by name, without importing anything."""
         self._fill()
         return iter(sorted(self._entries.values(), key=lambda e: e.name))
 

@@ -8,10 +8,10 @@ from rich.console import Console
 
 
 class Reporter:
-    """Where messages and progress go. They go to standard error; results go to standard output.
+    """Prints messages and progress to standard error; results go to standard output instead.
 
     Args:
-        quiet: say nothing but warnings.
+        quiet: Print nothing.
     """
 
     def __init__(self, quiet: bool = False):
@@ -19,6 +19,6 @@ class Reporter:
         self.console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
 
     def say(self, text: str) -> None:
-        """One line for the user."""
+        """Prints one line, unless quiet."""
         if not self.quiet:
             self.console.print(text, markup=False)

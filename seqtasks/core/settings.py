@@ -1,7 +1,7 @@
-"""Settings: dataclass fields with limits, built from YAML and the command line.
+"""Settings: dataclass fields with help and limits, built from YAML and command line.
 
-`setting` declares a field with its help text and limits; `build` makes the frozen
-dataclass from nested dictionaries and names the key in every error.
+`setting` declares a field; `build` makes the frozen dataclass from nested dictionaries and names
+the key in every error.
 """
 
 from __future__ import annotations
@@ -50,29 +50,37 @@ def setting(
     output: tuple[str, ...] = (),
     **old: Any,
 ) -> Any:
-    """A dataclass field with a help text and limits.
+    """Declares a dataclass field with a help text and limits.
 
     Args:
-        default: Default value.
+        default: Default value; left out: the setting is required.
         help: One phrase for `seqtasks show`, with the unit.
-        factory: Makes the default, for dictionaries.
-        ge, gt, le, lt: Limits: greater or equal, greater, less or equal, less.
+        factory: Function that makes the default, for dictionaries and lists.
+        ge: Smallest allowed value.
+        gt: Lower limit, itself not allowed.
+        le: Largest allowed value.
+        lt: Upper limit, itself not allowed.
         hashed: False for a setting that does not change a result, such as a folder. It stays out of the hash
             that names the run folder.
-        affects_data: False for an option that changes neither data nor score, so that the baselines need not be
-            fitted anew.
-        output: Suffixes of the file that the value names, for an option of `predict` that writes one. The name is
-            checked before the work begins.
+        affects_data: False for an option that changes neither data nor score, so that stored baselines stay valid.
+        output: Allowed suffixes of a file name, for an option of `seqtasks predict` that writes a file. The name is
+            checked before the model is loaded.
         **old: Keywords of version 0.1: least, above, most, below, identity, model_only.
 
+    Returns:
+        A `dataclasses.field`.
+
     Raises:
-        TypeError: Another keyword.
+        TypeError: Unknown keyword.
 
     Example:
         >>> from dataclasses import dataclass
+        >>> from seqtasks import setting
         >>> @dataclass(frozen=True)
         ... class Options:
-        ...     length: int = setting(100, "steps of a sequence", ge=1)
+        ...     length: int = setting(100, "number of time steps of a sequence", ge=1)
+        >>> Options().length
+        100
     """
     for name in old:
         if name not in _OLD_KEYWORDS:
@@ -96,7 +104,12 @@ def setting(
 
 
 def parse(text: str) -> Any:
-    """The value of `key=TEXT`, read as YAML: numbers, booleans, lists, `null`, else text."""
+    """Parses the value of a `key=TEXT` as YAML: numbers, booleans, lists, `null`, else text.
+
+    Example:
+        >>> parse("64"), parse("[1, 2]"), parse("null"), parse("lstm")
+        (64, [1, 2], None, 'lstm')
+    """
     if text.strip().lower() == "none":
         return None
     try:
@@ -106,17 +119,17 @@ def parse(text: str) -> Any:
 
 
 def build(cls: type[D], values: Mapping[str, Any], where: str = "", raw: Mapping[str, str] | None = None) -> D:
-    """Makes a dataclass from a nested mapping, checking every key and value.
+    """Makes a dataclass from a nested mapping and checks every key and value.
 
     Args:
-        cls: a dataclass type.
-        values: nested mappings, as read from YAML.
-        where: the path of `values`, e.g. `"encoder."`, for messages.
-        raw: text as typed by full key, so that `options.name=1e3` stays text where the
-            annotation says `str`.
+        cls: A dataclass type.
+        values: Nested mappings, as loaded from YAML.
+        where: Prefix of the keys in messages, e.g. `"encoder."`.
+        raw: Values as the user typed them, by full key. A field of type `str` takes this text: `1e3`
+            is not a number there.
 
     Raises:
-        ConfigError: an unknown key, a wrong type or a value outside the limits.
+        ConfigError: Unknown key, wrong type, or value outside the limits.
     """
     hints = typing.get_type_hints(cls)
     fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
@@ -151,13 +164,18 @@ def build(cls: type[D], values: Mapping[str, Any], where: str = "", raw: Mapping
     return cls(**made)
 
 
-@functools.cache  # a configuration is built several times in one command
+@functools.cache  # warn once, although a command builds its configuration several times
 def _warn_of_name(former: str, name: str) -> None:
     _log.warning("%s is now called %s", former, name)
 
 
 def describe(annotation: Any) -> str:
-    """An annotation in words: `integer`, `number or null`, `one of adam, sgd`."""
+    """Describes a type annotation in words.
+
+    Example:
+        >>> describe(int | None), describe(list[float])
+        ('integer or null', 'list of number')
+    """
     origin = typing.get_origin(annotation)
     args = typing.get_args(annotation)
     if origin is Literal:
@@ -187,7 +205,7 @@ def _convert(value: Any, annotation: Any, path: str, raw: Mapping[str, str]) -> 
     origin = typing.get_origin(annotation)
     if dataclasses.is_dataclass(annotation) and isinstance(annotation, type):
         if not isinstance(value, Mapping):
-            raise ConfigError(f"{path} is a group of settings, not {_show(value)}; set {path}.<name>=…")
+            raise ConfigError(f"{path} is {_show(value)}; allowed: a group of settings; set {path}.<name>=…")
         return build(annotation, value, path + ".", raw)
     if origin in (Union, types.UnionType):
         return _convert_union(value, annotation, path, raw)
@@ -208,7 +226,7 @@ def _convert(value: Any, annotation: Any, path: str, raw: Mapping[str, str]) -> 
             names = [str(a) for a in allowed]
             hint = suggest(value, names)
             listing = f"; allowed: {', '.join(names)}" if hint.startswith("did") else ""
-            raise ConfigError(f"{path} is {_show(value)}; {hint}{listing}")
+            raise ConfigError(f"{path} is {_show(value)}; {hint}{listing}; set {path}=…")
     elif annotation is type(None):
         if value is None:
             return None

@@ -1,4 +1,4 @@
-"""Span labels (BIO, BIOES): their scheme, their spans and legal transitions."""
+"""Span labels in BIO (IOB2) or BIOES: scheme, spans, and legal transitions."""
 
 from __future__ import annotations
 
@@ -12,16 +12,23 @@ Legal = tuple[list[list[bool]], list[bool], list[bool]]
 
 
 def span_scheme(labels: Iterable[str]) -> Literal["IOB2", "IOBES"] | None:
-    """How labels write spans: B- begins one, I- goes on, O is outside; in IOBES E- ends one, S- is a whole one.
+    """Detects the scheme of span labels.
+
+    In IOB2, B- begins a span, I- continues it and O is outside of spans. IOBES also has E- for the last
+    word of a span and S- for a span of one word.
 
     Args:
-        labels: of all data; a part of it may lack some.
+        labels: Labels of the whole data set; a part of it may lack some labels.
 
     Returns:
-        None where no label is a B- and a name: those label words.
+        The scheme; None if no label begins with B-, so that labels are of words and not of spans.
 
     Raises:
-        DataError: such a B- and O beside labels of another kind.
+        DataError: Both span labels (B-…, O) and labels of another form.
+
+    Example:
+        >>> span_scheme(["O", "B-PER", "I-PER"]), span_scheme(["NOUN", "VERB"])
+        ('IOB2', None)
     """
     distinct = set(labels)
     if not any(re.match("B-.", label) for label in distinct):
@@ -29,19 +36,18 @@ def span_scheme(labels: Iterable[str]) -> Literal["IOB2", "IOBES"] | None:
     if odd := sorted(label for label in distinct if label != "O" and not re.match("[BIES]-.", label)):
         if "O" not in distinct:
             return None  # a tag set of words in which B- happens to occur
-        raise DataError(f"found the label {odd[0]!r} among those of spans; allowed: O, B-…, I-…, E-…, S-…; repair it")
+        raise DataError(f"label {odd[0]!r} among span labels; allowed: O, B-…, I-…, E-…, S-…; correct the data")
     return "IOBES" if any(label.startswith(("E-", "S-")) for label in distinct) else "IOB2"
 
 
 def spans_of(labels: Sequence[str], scheme: Literal["IOB2", "IOBES"]) -> set[tuple[str, int, int]]:
-    """The spans of a sentence: kind, begin and end (exclusive) of each.
+    """The spans of a sentence: kind, first word and end (exclusive) of each.
 
-    Labels that the scheme does not allow where they stand make no span: an I- after an O, a span of IOBES that
-    is never ended by E-.
+    Labels at illegal positions make no span: an I- after an O, or in IOBES a span without its E-.
 
     Args:
         labels: Labels of the words.
-        scheme: See `span_scheme`.
+        scheme: The scheme, see `span_scheme`.
 
     Example:
         >>> sorted(spans_of(["B-PER", "I-PER", "O", "I-LOC"], "IOB2"))
@@ -64,22 +70,28 @@ def spans_of(labels: Sequence[str], scheme: Literal["IOB2", "IOBES"]) -> set[tup
 
 
 def transitions_of(labels: Sequence[str]) -> Legal | None:
-    """The legal transitions, first and last labels of BIO (IOB2) or BIOES, each true or false.
+    """Which transitions, first labels and last labels are legal in BIO (IOB2) or BIOES.
 
     Args:
-        labels: such as `O`, `B-PER`, `I-PER`; `E-PER` and `S-PER` make it BIOES.
+        labels: All labels, such as `O`, `B-PER`, `I-PER`; `E-PER` or `S-PER` make it BIOES.
 
     Returns:
-        (labels, labels), (labels,) and (labels,); None where the labels are of no such scheme.
+        Booleans for transitions, (labels, labels), from row to column; for the first label of a sentence,
+        (labels,); for its last label, (labels,). None if the labels are not of such a scheme.
 
     Raises:
-        DataError: as `span_scheme`.
+        DataError: As for `span_scheme`.
+
+    Example:
+        >>> transitions, first, last = transitions_of(["O", "B-X", "I-X"])
+        >>> transitions[0], first
+        ([True, True, False], [True, True, False])
     """
     scheme = span_scheme(labels)
     if scheme is None:
         return None
     kinds, _, names = zip(*(label.partition("-") for label in labels), strict=True)
-    closed = scheme == "IOBES"  # then a span of several words has to end with E
+    closed = scheme == "IOBES"  # a span of several words has to end with E-
 
     def inside(i: int) -> bool:
         return str(kinds[i]) in ("B", "I")

@@ -1,4 +1,4 @@
-"""Handles standard streams that are closed, full, or cannot show every character."""
+"""Handles standard streams that are closed, full, or cannot encode every character."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 
 
 def prepare() -> None:
-    """Makes all three streams usable, whatever the shell gave.
+    """Makes standard input, output and error usable, even if the shell closed them.
 
-    A closed one becomes the null device: the next file that is opened would otherwise get its
-    number, and what C++ code logs would be written into that file. Characters that the encoding
-    of standard output lacks become question marks. Messages that standard error has no room for
-    are lost, as they are worth less than the training that they are about.
+    A closed stream becomes the null device: otherwise the next opened file would get its number,
+    and log messages of C++ code would be written into that file. Characters that standard output
+    cannot encode become question marks. Messages that standard error cannot write, as on a full
+    disk, are dropped, so that they do not stop training.
     """
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         if getattr(sys, name) is not None:
@@ -30,15 +30,15 @@ def prepare() -> None:
                 os.close(null)
         setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
     _replace_what_cannot_be_shown(sys.stdout)
-    if sys.stderr is sys.__stderr__:  # and not that of a test
+    if sys.stderr is sys.__stderr__:  # not replaced, as pytest does
         sys.stderr = _Lossy(sys.stderr)
 
 
 def finish() -> str | None:
-    """Writes out what standard output still holds.
+    """Flushes standard output.
 
     Returns:
-        Why that failed, in one line; None: it did not, or a pipe was closed, which the reader meant.
+        One line on why that failed; None if it worked, or if the reader closed the pipe.
     """
     try:
         sys.stdout.flush()
@@ -49,7 +49,7 @@ def finish() -> str | None:
 
 
 def silence(stream: Any) -> None:
-    """Sends what is left of a stream to the null device, so that Python does not fail on it at exit."""
+    """Redirects a stream to the null device, so that flushing it at exit cannot fail."""
     with suppress(OSError, ValueError, AttributeError):  # not a real file, as in tests
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream.fileno())
@@ -58,7 +58,7 @@ def silence(stream: Any) -> None:
 
 
 def can_show(text: str) -> bool:
-    """Whether standard output can write all characters of a text."""
+    """Whether standard output can encode all characters of a text."""
     try:
         text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
     except UnicodeEncodeError:
@@ -67,10 +67,10 @@ def can_show(text: str) -> bool:
 
 
 class _Lossy:
-    """A text stream that loses what it cannot write, but for a closed pipe.
+    """Text stream that drops output it cannot write; a closed pipe still raises an error.
 
     Args:
-        stream: to write to.
+        stream: Stream to write to.
     """
 
     def __init__(self, stream: Any):

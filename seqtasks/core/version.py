@@ -1,3 +1,3 @@
-"""The version of seqtasks; the packaging reads it here."""
+"""Version of seqtasks, also read by pyproject.toml."""
 
 __version__ = "0.2.0"

@@ -49,7 +49,7 @@ def resolve_source(
     if spec.startswith("files:"):
         return _files(spec, files == "any", announce)
     names = _names(tfds)
-    reason = "as asked" if spec == "builtin" else "this task reads no tfds set"
+    reason = "" if spec == "builtin" else " (this task has no tensorflow-datasets set)"
     if names and spec != "builtin":
         name = spec.removeprefix("tfds:") if spec.startswith("tfds:") else names[0]
         source = Source("tfds", name, data_dir(tfds_dir))
@@ -58,9 +58,9 @@ def resolve_source(
             return source
         if spec != "auto" or builtin is None:
             raise unavailable(source, problem)
-        reason = f"{source} is not prepared and {problem}"
+        reason = f" ({source} is not prepared and {problem})"
     assert builtin is not None, "check lets no other source through"
-    announce(f"data: {reason}; using the built-in set builtin:{builtin}")
+    announce(f"data: built-in set builtin:{builtin}{reason}")
     return Source("builtin", builtin)
 
 
@@ -82,7 +82,7 @@ def check_source(spec: str, facts: Mapping[str, Any]) -> None:
     known = [f"tfds:{name}" for name in _names(facts["tfds"])] if "tfds" in facts else ["tfds:NAME"]
     forms = ["auto", *(["tfds", *known] if known else []), *(["builtin"] if facts.get("builtin", True) else [])]
     if spec == "auto" and len(forms) == 1:
-        raise ConfigError("data.source=auto finds nothing for this task; give data.source=files:DIR")
+        raise ConfigError("data.source=auto: this task reads only files; set data.source=files:DIR")
     if spec in forms or (spec.startswith("tfds:") and "tfds" not in facts):
         return
     if spec.startswith("builtin:") and spec == f"builtin:{facts.get('builtin', spec.removeprefix('builtin:'))}":
@@ -109,16 +109,16 @@ def _names(tfds: str | Sequence[str] | None) -> list[str]:
 def _obtain(source: Source, announce: Callable[[str], None]) -> str | None:
     """Finds or downloads a tfds source; returns what went wrong, if anything."""
     if folder := prepared_folder(source):
-        announce(f"data: {source} (prepared in {folder})")
+        announce(f"data: {source}, prepared in {folder}")
         return None
     if cache.newest(f"{source} "):
-        announce(f"data: {source} (decoded before, in {cache.cache_dir()})")
+        announce(f"data: {source}, decoded in the cache {cache.cache_dir()}")
         return None
     if not network():
         return "there is no network"
     from seqtasks.data.tfds import download  # NumPy, which a check of the name does not need
 
-    announce(f"data: {source} is not prepared; downloading it to {source.folder}")
+    announce(f"data: {source}, not prepared yet: downloading it to {source.folder}")
     try:
         download(source)
     except DataError as error:
@@ -138,12 +138,12 @@ def _files(spec: str, single: bool, announce: Callable[[str], None]) -> Source:
     if not is_utf8(str(folder)):  # it is stored in the result row
         raise DataError(f"data.source: the name of {shown(folder)} is not UTF-8; rename the folder")
     if single and folder.is_file():
-        announce(f"data: files:{folder} (as asked)")
+        announce(f"data: files:{folder}")
         return Source("files", str(folder), folder)
     if not folder.is_dir():
         fault = "is a file" if folder.exists() else "does not exist"
         raise DataError(f"data.source={spec}: {folder} {fault}; give a folder with the data")
     if not any(folder.iterdir()):
         raise DataError(f"data.source={spec}: the folder {folder} is empty; put the data there")
-    announce(f"data: files:{folder} (as asked)")
+    announce(f"data: files:{folder}")
     return Source("files", str(folder), folder)

@@ -1,1 +1,1 @@
-"""Run folders, result rows, tables and grids of runs; imports no Keras."""
+"""Run folders, result rows, tables and grids of runs; does not import Keras."""

@@ -1,4 +1,4 @@
-"""Grids of runs: `seqtasks compare TASK encoder.cell=gru,lstm seed=0,1,2`."""
+"""Grids of runs in separate processes: `seqtasks compare TASK seed=0,1,2`."""
 
 from __future__ import annotations
 
@@ -30,13 +30,23 @@ _PAIRS = {"[": "]", "{": "}"}
 
 
 def expand(overrides: Sequence[str]) -> list[list[str]]:
-    """The grid of `key=a,b` overrides, the first key slowest.
+    """All combinations of `key=a,b` overrides; the first key varies slowest.
 
     `encoder.cell=all` stands for every registered cell. Commas inside brackets, braces and quotes
-    do not separate; quotes around a whole value are taken off.
+    do not separate values; quotes around a whole value are removed.
+
+    Args:
+        overrides: Settings as `key=a,b`.
+
+    Returns:
+        The overrides of each combination.
 
     Raises:
-        ConfigError: a key or a value stands twice, a value is empty, a bracket or quote stays open.
+        ConfigError: A key or a value occurs twice, a value is empty, or a bracket or quote is not closed.
+
+    Example:
+        >>> expand(["encoder.cell=gru,lstm", "seed=0"])
+        [['encoder.cell=gru', 'seed=0'], ['encoder.cell=lstm', 'seed=0']]
     """
     axes: dict[str, list[str]] = {}
     for text in overrides:
@@ -51,12 +61,12 @@ def expand(overrides: Sequence[str]) -> list[list[str]]:
 
 
 def of_data(overrides: Sequence[str]) -> list[str]:
-    """The overrides that decide the data and so the baselines: `data.*` and `options.*`."""
+    """The overrides that the data and its baselines depend on: `data.*` and `options.*`."""
     return [text for text in overrides if split_override(text)[0].startswith(("data.", "options."))]
 
 
 def _split(key: str, text: str) -> list[str]:
-    """The values of `a,[1,2],"c,d"`."""
+    """Splits a text such as `a,[1,2],"c,d"` into its values; see `expand`."""
     values: list[str] = []
     word, closing = "", ""
     for sign in text:
@@ -75,7 +85,7 @@ def _split(key: str, text: str) -> list[str]:
         raise ConfigError(f"{key}={text} lacks a closing {closing[-1]}; close it, or quote the whole value")
     values = [value.strip() for value in (*values, word)]
     if "" in values:
-        raise ConfigError(f"{key}={text} has an empty value; write {key}=a,b, or null for nothing")
+        raise ConfigError(f"{key}={text} has an empty value; allowed: values separated by commas; write {key}=a,b")
     values = [v[1:-1] if len(v) > 1 and v[0] == v[-1] and v[0] in "\"'" else v for v in values]
     seen: set[str] = set()
     for value in values:
@@ -93,7 +103,7 @@ def _canonical(text: str) -> str:
         return json.dumps(parse(text), sort_keys=True, default=str)
 
 
-# -P: a folder named seqtasks in the current one must not hide the installed package.
+# -P: do not import from the working folder, where a folder named seqtasks would hide the installed package.
 SEQTASKS = (sys.executable, "-P", "-m", "seqtasks")
 Execute = Callable[[Sequence[str], Mapping[str, str], "Path | None"], "subprocess.Popen[str]"]
 THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
@@ -101,7 +111,12 @@ THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"
 
 @dataclass(frozen=True)
 class Point:
-    """One run of the grid; the label names what varies."""
+    """One run of the grid.
+
+    Attributes:
+        label: The settings that vary in the grid.
+        command: The command that trains the run.
+    """
 
     label: str
     command: tuple[str, ...]
@@ -109,17 +124,23 @@ class Point:
 
 @dataclass
 class Grid:
-    """What became of the points."""
+    """Results of a grid.
+
+    Attributes:
+        rows: Result rows of baselines and runs.
+        skipped: Labels of runs that were finished before; `rows` contains their rows.
+        failed: Error messages of failed runs, by label.
+    """
 
     rows: list[Row] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)  # finished before; their rows are among `rows`
-    failed: dict[str, str] = field(default_factory=dict)  # label to the last line of the error
+    skipped: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
 
     def check(self) -> None:
-        """To call once the table is printed.
+        """Reports failed runs; called after the table is printed.
 
         Raises:
-            RunError: some point failed.
+            RunError: A run failed.
         """
         if self.failed:
             count = len(self.failed)
@@ -131,10 +152,16 @@ class Grid:
 
 
 def plan(task: str, overrides: Sequence[str], *, runs_dir: Path, config_file: str | Path | None = None) -> list[Point]:
-    """The points of the grid and their commands.
+    """The runs of a grid with their commands.
+
+    Args:
+        task: Name or file of the task.
+        overrides: Settings as `key=a,b`.
+        runs_dir: Folder of all runs.
+        config_file: Value of `--config` of every run.
 
     Raises:
-        ConfigError: as `expand`.
+        ConfigError: As for `expand`.
     """
     grid = expand(overrides)
     points = []
@@ -146,10 +173,15 @@ def plan(task: str, overrides: Sequence[str], *, runs_dir: Path, config_file: st
 
 
 def launch(command: Sequence[str], env: Mapping[str, str], log: Path | None) -> subprocess.Popen[str]:
-    """Starts a child; its errors go to `log`, or to where ours go.
+    """Starts a command as a child process.
 
-    The child leads a process group: a terminal's Ctrl-C reaches us alone, and every signal
-    that we pass on arrives once.
+    The child is in a new process group, so that Ctrl-C of a terminal reaches only this process, which passes
+    signals on to its children once.
+
+    Args:
+        command: The command.
+        env: Environment variables.
+        log: File for standard error; None: that of this process.
     """
     with contextlib.ExitStack() as stack:
         errors = stack.enter_context(log.open("w", encoding="utf-8")) if log is not None else None
@@ -176,21 +208,21 @@ def run_grid(
     baseline: Callable[[], Sequence[Row]] | None = None,
     announce: Callable[[str], None] = lambda text: print(text, file=sys.stderr, flush=True),
 ) -> Grid:
-    """Runs every point; one that fails does not stop the others.
+    """Trains all runs of a grid; a run that fails does not stop the others.
 
     Args:
-        task: name or file of the task.
-        overrides: as of `expand`.
-        runs_dir: folder of the run folders; logs go to `logs/` in it when `jobs` > 1.
-        jobs: points at a time; the cores are shared out among them.
-        config_file: passed on to every run.
-        execute: starts a command, given the environment and the log file.
-        baseline: called once before the points; gives the rows of the baselines.
-        announce: takes one line of progress.
+        task: Name or file of the task.
+        overrides: Settings as `key=a,b`, see `expand`.
+        runs_dir: Folder of all runs; with `jobs` > 1, its subfolder `logs` gets the messages of each run.
+        jobs: Number of runs at the same time; each gets an equal share of the cores.
+        config_file: Value of `--config` of every run.
+        execute: Function that starts a command with an environment and a log file.
+        baseline: Function that fits the baselines and returns their rows; called once, before the runs.
+        announce: Function that prints one line of progress.
 
     Raises:
-        ConfigError: as `expand`, or `jobs` < 1.
-        Interrupted: Ctrl-C or SIGTERM; the children have been told and have ended.
+        ConfigError: As for `expand`, or `jobs` is less than 1.
+        Interrupted: Ctrl-C or SIGTERM; all children were stopped and have ended.
     """
     if jobs < 1:
         raise ConfigError(f"--jobs is {jobs}; allowed: ≥ 1; set --jobs 1 for one run at a time")
@@ -244,23 +276,23 @@ def run_grid(
     if children.stopped:
         raise Interrupted(
             f"stopped with {len(rows)} of {len(points)} runs finished; run the same command again: "
-            "finished runs are skipped and half-done ones are continued"
+            "finished runs are skipped and interrupted ones are continued"
         )
     grid.rows += [rows[point] for point in points if point in rows]
     return grid
 
 
 class _Children:
-    """Runs processes in threads, and passes the signals that we get on to them."""
+    """Runs child processes from several threads, and passes signals on to them."""
 
     def __init__(self, execute: Execute) -> None:
         self.execute = execute
         self.stopped = False
         self.running: set[subprocess.Popen[str]] = set()
-        self.lock = threading.RLock()  # a second signal may come while the first is passed on
+        self.lock = threading.RLock()  # reentrant: a second signal may arrive while the first is passed on
 
     def run(self, command: Sequence[str], env: Mapping[str, str], log: Path | None) -> tuple[int, str] | None:
-        """Exit code and output; none if we were stopped before it began."""
+        """Runs a command; returns exit code and output, None if it was stopped before."""
         with self.lock:
             if self.stopped:
                 return None
@@ -272,6 +304,7 @@ class _Children:
         return child.returncode, output
 
     def stop(self, number: int, _frame: object = None) -> None:
+        """Starts no further children and sends a signal to those that run."""
         self.stopped = True
         with self.lock:
             for child in tuple(self.running):
@@ -279,10 +312,11 @@ class _Children:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
+        """Handles SIGINT, SIGTERM and SIGHUP by `stop` in the body, if in the main thread."""
         before = {}
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                if signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+                if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP
                     before[number] = signal.signal(number, self.stop)
         try:
             yield
@@ -292,6 +326,11 @@ class _Children:
 
 
 def _outcome(code: int, output: str, log: Path | None) -> tuple[Row, bool]:
+    """The row that a child printed, and whether its run was finished before.
+
+    Raises:
+        RunError: The child failed; with its message.
+    """
     last = (output.strip().splitlines() or [""])[-1]
     try:
         answer = json.loads(last)

@@ -1,4 +1,4 @@
-"""Notes below a result table: task version, data, seeds, software and machine of its rows."""
+"""Notes below a result table: task version, data, seeds, software and machine of the rows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from seqtasks.experiments.results import NONE, Row
 
 
 def notes_of(rows: Sequence[Row]) -> tuple[str, ...]:
-    """Lines for below a table: the origin of its numbers, and a warning where rows have several origins."""
+    """Lines below a table: origin of its numbers, and a warning if times cannot be compared.
+
+    Args:
+        rows: All rows of the table.
+    """
 
     def versions(name: str) -> list[str]:
         return sorted({row.versions[name] for row in rows if name in row.versions})
@@ -34,9 +38,9 @@ def notes_of(rows: Sequence[Row]) -> tuple[str, ...]:
 
 
 def _matched(rows: Sequence[Row]) -> list[str]:
-    """The reference of `encoder.match`, for each task all of whose encoders are matched.
+    """Notes on the reference of `encoder.match`, for each task with that setting in all rows.
 
-    A task with matched and unmatched rows is left out: `encoder.match` is then a column.
+    A task that has matched and unmatched rows is left out, because `encoder.match` is then a column.
     """
     matches: dict[str, set[str | None]] = {}
     for row in rows:

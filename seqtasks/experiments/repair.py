@@ -1,4 +1,4 @@
-"""Repair of run folders that have lost a file."""
+"""Repair of run folders with missing or damaged files."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from seqtasks.core.config import Config
 from seqtasks.core.errors import RunError
 from seqtasks.core.settings import flatten
 
-REPAIR = "run it once more with the settings it was made with: seqtasks run writes the file again"
+REPAIR = "repeat seqtasks run with the same settings, which writes the file again"
 
 
 def run_again(folder: Path, task: str, cell: Path | None = None) -> str:
-    """The command that runs again what a folder was made with.
+    """The command that repeats the run of a folder.
 
     Args:
-        folder: of the run; its `config.yaml` is there.
-        task: its name, or the path of its file.
-        cell: the file of a cell that was given as a file.
+        folder: Run folder with its `config.yaml`.
+        task: Name of the task, or path of its file.
+        cell: File of the cell, for a cell that was given as a file.
     """
     settings = [] if cell is None else [f"encoder.cell={cell}"]
     where = [] if folder.parent == Path("runs") else ["--runs", str(folder.parent)]
@@ -33,7 +33,7 @@ def run_again(folder: Path, task: str, cell: Path | None = None) -> str:
 
 
 def advice(folder: Path) -> str:
-    """How to get a lost `run.json` back: the command, where the other files of the folder tell it."""
+    """What to do about a missing `run.json`: the command that writes it again, if known."""
     with contextlib.suppress(RunError):
         values = stored_config(folder)
         task, encoder = values["task"], values["encoder"]
@@ -48,13 +48,13 @@ def stored_config(folder: Path) -> dict[str, Any]:
     """The resolved configuration of a run as nested mappings.
 
     Args:
-        folder: of the run.
+        folder: Run folder.
 
     Raises:
         RunError: `config.yaml` is missing or damaged.
     """
     path = folder / "config.yaml"
-    repair = f"{REPAIR} (result.json holds them, too)"
+    repair = f"{REPAIR} (result.json has the settings, too)"
     try:
         text = path.read_text(encoding="utf-8")
         values = yaml.safe_load(text)
@@ -62,21 +62,21 @@ def stored_config(folder: Path) -> dict[str, Any]:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise RunError(f"cannot read {path}: {reason}; {repair}") from error
     if not isinstance(values, dict):
-        raise RunError(f"{path} holds no settings; {repair}")
+        raise RunError(f"{path} has no settings; {repair}")
     groups = {field.name for field in dataclasses.fields(Config)}
     if not text.endswith("\n") or not groups <= values.keys():
-        raise RunError(f"{path} has lost its end; {repair}")
+        raise RunError(f"{path} is cut off at its end; {repair}")
     if isinstance(values["options"], Mapping):
         values["options"] = with_present_names(values["options"])
     return values
 
 
 def same_result(config: Config, values: Mapping[str, Any]) -> bool:
-    """Whether stored values agree with a configuration in every setting that can change a result.
+    """Whether stored values equal a configuration in every setting that can change a result.
 
     Args:
-        config: resolved.
-        values: nested mappings, as read from `config.yaml`.
+        config: Resolved configuration.
+        values: Nested mappings, as loaded from `config.yaml`.
     """
     expected = config.to_dict()
     keys = [key for key, _, field in flatten(config) if field.metadata.get("hashed", True)]

@@ -2,7 +2,7 @@
 
     {"format": 1, "task": "mnist_rows", "version": 1, "metric": "accuracy", "value": 0.9871, …}
 
-Importing this module imports neither Keras nor pandas.
+This module does not import Keras or pandas.
 """
 
 from __future__ import annotations
@@ -21,28 +21,66 @@ from seqtasks.core.settings import build
 
 FILE = "result.json"
 FORMAT = 2
-READABLE = (1, 2)  # format 1 has former names of options, see `core.aliases`
-NONE = "none"  # the cell of a model without recurrence
-CELL_FILE = "cell_file"  # among the versions of a row: the hash of the file that defines its cell
+READABLE = (1, 2)  # formats that can be read; format 1 has former names of options, see `core.aliases`
+NONE = "none"  # name in place of the cell, for a model without recurrence
+CELL_FILE = "cell_file"  # key in `Row.versions`: hash of the file that defines the cell
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One finished run, or one baseline."""
+    """Result of one finished run or baseline: scores, settings, times, versions.
+
+    Attributes:
+        task: Name of the task.
+        version: Version of the task; scores of different versions are not comparable.
+        topology: Shape of the task, such as "many-to-one".
+        kind: "model" or "baseline".
+        source: Data source, e.g. "tfds:mnist".
+        fingerprint: Hash of the data.
+        metric: Name of the score that `value` holds.
+        higher_is_better: Whether a larger `value` is better.
+        value: Test score in the task's metric.
+        scores: All test scores by name.
+        validation: Validation scores of the best epoch.
+        seed: Random seed.
+        cell: Name of the cell; for a baseline its name, e.g. "logistic regression".
+        engine: Engine that ran the cell, or the library of a baseline.
+        encoder_params: Number of trainable parameters of the encoder.
+        params: Number of trainable parameters of the model.
+        epochs: Number of epochs.
+        seconds: Time of training and validation.
+        seconds_per_epoch: Median training time of an epoch.
+        examples_per_second: Training examples per second; None for a baseline.
+        config: Nested settings, as `Config.to_dict` returns them.
+        versions: Versions of python, seqtasks, backend, keras, numpy and others.
+        commit: Commit of seqtasks, if known.
+        machine: Processor and operating system.
+        threads: Number of threads.
+        started: Time of the start, ISO 8601 in UTC.
+        finished: Time of the end, ISO 8601 in UTC.
+        run: Name of the run folder.
+        notes: Sentences on what makes the score doubtful.
+
+    Example:
+        >>> import seqtasks
+        >>> row = seqtasks.load_run("mnist_rows-lstm-0123abcd").row  # doctest: +SKIP
+        >>> row.metric, row.value  # doctest: +SKIP
+        ('accuracy', 0.9871)
+    """
 
     task: str
-    version: int  # of the task
+    version: int
     topology: str
     kind: Literal["model", "baseline"]
-    source: str  # the data that was used, e.g. tfds:mnist
-    fingerprint: str  # of that data
+    source: str
+    fingerprint: str
     metric: str
     higher_is_better: bool
-    value: float  # of the metric, on the test split
-    scores: dict[str, float]  # every test score by name
+    value: float
+    scores: dict[str, float]
     validation: dict[str, float]
     seed: int
-    cell: str  # of a baseline: its name, e.g. "logistic regression"
+    cell: str
     engine: str
     encoder_params: int
     params: int
@@ -50,31 +88,35 @@ class Row:
     seconds: float
     seconds_per_epoch: float
     examples_per_second: float | None
-    config: dict[str, Any]  # nested, as of Config.to_dict()
-    versions: dict[str, str]  # python, keras, backend, seqtasks, numpy, …
+    config: dict[str, Any]
+    versions: dict[str, str]
     commit: str | None
     machine: str
     threads: int
-    started: str  # ISO 8601, UTC
+    started: str
     finished: str
-    run: str  # name of the run folder
-    notes: list[str] = dataclasses.field(default_factory=list)  # what makes the value doubtful, in sentences
+    run: str
+    notes: list[str] = dataclasses.field(default_factory=list)
 
 
 def to_json(row: Row, *, skipped: bool = False) -> str:
-    """A row on one line; `skipped` adds `"skipped": true`, for a run that was finished before.
+    """A row as one line of JSON.
+
+    Args:
+        row: The row.
+        skipped: Add `"skipped": true`, for a run that was finished before.
 
     Raises:
-        RunError: a value is not finite or not plain data.
+        RunError: A value is not finite, or is not plain data.
     """
     return json.dumps(_plain(row) | ({"skipped": True} if skipped else {}), ensure_ascii=False)
 
 
 def from_json(text: str) -> Row:
-    """The inverse of `to_json`; keys that a row does not have are passed over.
+    """Parses the output of `to_json`; unknown keys are ignored.
 
     Raises:
-        RunError: not JSON, another format, a missing key, a value of another type.
+        RunError: The text is not JSON, has another format, lacks a key, or has a value of another type.
     """
     try:
         values = json.loads(text)
@@ -82,7 +124,7 @@ def from_json(text: str) -> Row:
         raise DamagedRunError(f"this is not a result row: {error}; run it again") from error
     number = values.get("format") if isinstance(values, Mapping) else None
     if number is None:
-        raise DamagedRunError("this is not a result row: it names no format; run it again")
+        raise DamagedRunError("this is not a result row: it has no format number; run it again")
     if number not in READABLE:
         raise RunError(
             f"result format is {number}; this version of seqtasks reads formats {' and '.join(map(str, READABLE))}; "
@@ -101,25 +143,31 @@ def from_json(text: str) -> Row:
 
 
 def write(row: Row, folder: Path) -> Path:
-    """Writes `folder/result.json` whole or not at all, and returns its path.
+    """Writes `folder/result.json` atomically.
+
+    Returns:
+        Path of the file.
 
     Raises:
-        RunError: a value is not finite or not plain data, or the disk refuses.
+        RunError: A value is not finite or not plain data, or the file cannot be written.
     """
     text = json.dumps(_plain(row), indent=2, ensure_ascii=False) + "\n"
     path = folder / FILE
     try:
         write_text(path, text)
     except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror}; make room or choose another --runs folder") from error
+        raise RunError(
+            f"cannot write {path}: {error.strerror}; free disk space or choose another --runs folder"
+        ) from error
     return path
 
 
 def read(folder: Path) -> Row:
-    """The row of one run folder.
+    """Loads the row of a run folder.
 
     Raises:
-        RunError: there is no readable result of this format.
+        RunError: There is no result, or it cannot be read.
+        DamagedRunError: The result is damaged.
     """
     path = folder / FILE
     try:
@@ -133,31 +181,38 @@ def read(folder: Path) -> Row:
 
 
 def finished(folder: Path) -> Row | None:
-    """The row of a finished run; None: there is none, or it is damaged, so that the run has to be made again.
+    """Loads the row of a run folder, if there is one.
+
+    Returns:
+        The row; None if there is none or it is damaged, so that the run has to be trained again.
 
     Raises:
-        RunError: a result of another format, or one that cannot be read.
+        RunError: A result of another format, or one that cannot be read.
     """
     if not (folder / FILE).is_file():
         return None
     try:
         return read(folder)
     except DamagedRunError as error:
-        logging.getLogger(__name__).warning("%s; making it again", str(error).rpartition(";")[0])
+        logging.getLogger(__name__).warning("%s; training again", str(error).rpartition(";")[0])
         return None
 
 
 def rows(runs_dir: Path, task: str | None = None) -> list[Row]:
-    """Every finished run below `runs_dir`, by task, cell and seed.
+    """Loads the rows of all finished runs in a folder, sorted by task, cell and seed.
 
-    Folders without a result are no results; a damaged one is logged as a warning.
+    Folders without a result are ignored; a damaged result is logged as a warning.
+
+    Args:
+        runs_dir: Folder of all runs.
+        task: Name of a task; None: all tasks.
     """
     loaded = []
     for path in sorted(Path(runs_dir).glob(f"*/{FILE}")):
         try:
             row = read(path.parent)
         except RunError as error:
-            logging.getLogger(__name__).warning("passed over a damaged result: %s", error)
+            logging.getLogger(__name__).warning("skipping a damaged result: %s", error)
             continue
         if task is None or row.task == task:
             loaded.append(row)
@@ -165,7 +220,12 @@ def rows(runs_dir: Path, task: str | None = None) -> list[Row]:
 
 
 def baselines_of(row: Row, runs_dir: Path) -> list[Row]:
-    """The baselines below `runs_dir` that were fitted on the data of a row."""
+    """Loads the rows of baselines that were fitted on the same data as a row.
+
+    Args:
+        row: A result row.
+        runs_dir: Folder of all runs.
+    """
     return [
         other
         for other in rows(runs_dir, row.task)
@@ -174,6 +234,11 @@ def baselines_of(row: Row, runs_dir: Path) -> list[Row]:
 
 
 def _plain(row: Row) -> dict[str, Any]:
+    """The row as a dictionary for JSON, with the format number.
+
+    Raises:
+        RunError: A value is not finite, or is not plain data.
+    """
     values = dataclasses.asdict(row)
     for name, value in values.items():
         try:

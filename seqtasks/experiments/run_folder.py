@@ -1,15 +1,15 @@
-"""The run folder: its files, its lock and its status.
+"""The run folder: files, lock and status.
 
 run.json        task, data and versions; written first
 config.yaml     the resolved configuration
-*.py            copies of the task's and the cell's file, where they are not installed
-status.json     training, interrupted or diverged, for `seqtasks list runs`
-history.csv     one line an epoch
-checkpoint.npz  where training stands; removed at the end
-best.npz        the best weights so far; removed at the end
+*.py            copies of task and cell, if they were given as files
+status.json     training, interrupted or diverged; shown by `seqtasks list runs`
+history.csv     losses and scores of each epoch
+checkpoint.npz  state of training; removed after training
+best.npz        weights of the best epoch so far; removed after training
 model.keras     the trained model, for inference
-result.json     the row; written when all of these are there, so a folder without it is no result
-plots/          pictures and tables, drawn last; errors.txt where some could not be
+result.json     the result row; written last of these, so that a folder without it is not finished
+plots/          plots and tables, drawn after that; errors.txt if some failed
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from seqtasks.core.version import __version__
 from seqtasks.experiments import repair
 
 FORMAT = 2
-READABLE = (1, 2)  # format 1 has former names of options, see `core.aliases`
+READABLE = (1, 2)  # formats that can be read; format 1 has former names of options, see `core.aliases`
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Run:
     """A run folder.
 
     Attributes:
-        path: the folder.
-        facts: the content of `run.json`.
+        path: Path of the folder.
+        facts: Content of `run.json`.
     """
 
     path: Path
@@ -51,31 +51,31 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether the folder holds a result."""
+        """Whether the folder has a result."""
         return (self.path / "result.json").is_file()
 
     @property
     def task(self) -> str:
-        """The name of the task.
+        """Name of the task.
 
         Raises:
-            RunError: `run.json` gives none, or what cannot be one, such as a path.
+            RunError: `run.json` has no name, or one that could be a path.
         """
         name = self.facts.get("task")
         if not isinstance(name, str) or name.endswith(".py") or any(sign in name for sign in "/\\\0"):
-            raise RunError(f"{self.path / 'run.json'} gives the task as {name!r}; allowed: a name; train again")
+            raise RunError(f"{self.path / 'run.json'}: task is {name!r}; allowed: a name; train again")
         return name
 
     @property
     def plugin(self) -> Path | None:
-        """The copy of the task's file, for a task that was run from a file; see `copies`."""
+        """Copy of the task's file, for a task that was given as a file; see `copies`."""
         return self._copy("plugin", "task")
 
     def command(self, verb: str = "run") -> str:
-        """The command that trains this run again, or does something else with it.
+        """A command line for this run, for messages.
 
         Args:
-            verb: `run`, or a command that takes a run folder.
+            verb: `run` to train it again, or the name of a command that takes a run folder.
         """
         if verb != "run":
             return shlex.join(["seqtasks", verb, str(self.path), *(["--trust"] if self.copies else [])])
@@ -83,12 +83,12 @@ class Run:
 
     @property
     def cell_plugin(self) -> Path | None:
-        """The copy of the cell's file, for a cell that was given as a file; see `copies`."""
+        """Copy of the cell's file, for a cell that was given as a file; see `copies`."""
         return self._copy("cell_plugin", "cell")
 
     @property
     def copies(self) -> list[Path]:
-        """The copied files, of the task and of the cell, whose code runs when the run is used.
+        """Copied files of task and cell, whose code is executed when the run is used.
 
         Raises:
             RunError: `run.json` names a file outside the folder.
@@ -103,8 +103,8 @@ class Run:
         plain = isinstance(name, str) and "\0" not in name and Path(name).name == name and path.suffix == ".py"
         if not plain or path.resolve() != self.path.resolve() / str(name):
             raise RunError(
-                f"{self.path / 'run.json'} names the {kind}'s file {name!r}, which is not in this folder; "
-                "such a file is never used; train again with seqtasks run"
+                f"{self.path / 'run.json'} names the {kind}'s file {name!r}; allowed: a file in this folder; train "
+                "again with seqtasks run"
             )
         return path
 
@@ -117,38 +117,38 @@ class Run:
         return repair.stored_config(self.path)
 
     def same_data(self, config: Config) -> Config:
-        """A configuration that reads the same files from any working folder, where `data.source` may be relative.
+        """Replaces a relative `data.source=files:…` by the absolute path of the run.
 
         Args:
-            config: of this run.
+            config: Configuration of this run.
         """
         source = str(self.facts.get("source", ""))
         if not config.data.source.startswith("files:") or not source.startswith("files:"):
             return config
-        if not Path(source.removeprefix("files:")).exists():  # moved: as it was typed, it may be right again
+        if not Path(source.removeprefix("files:")).exists():  # moved: the relative path may still be right
             return config
         return dataclasses.replace(config, data=dataclasses.replace(config.data, source=source))
 
     def status(self) -> str:
-        """One phrase on where the run stands."""
+        """State of the run: "finished", "training", "interrupted", "not started" or a reason."""
         if self.finished:
             return "finished"
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             status = str(json.loads((self.path / "status.json").read_text(encoding="utf-8"))["status"])
-            return "its result.json is gone" if status == "finished" else status
+            return "its result.json is missing" if status == "finished" else status
         return "not started"
 
     def set_status(self, status: str) -> None:
-        """Notes where the run stands."""
+        """Writes the state of the run to `status.json`."""
         with writing(self.path):
             write_text(self.path / "status.json", json.dumps({"status": status}) + "\n")
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Holds the folder for one process; a killed process lets go of it.
+        """Locks the folder for one process; the lock ends with the process.
 
         Raises:
-            RunError: another process is writing there.
+            RunError: Another process holds the lock.
         """
         from filelock import FileLock, Timeout
 
@@ -156,7 +156,7 @@ class Run:
         with writing(self.path):
             try:
                 lock.acquire(timeout=0)
-            except Timeout as error:  # an OSError, too
+            except Timeout as error:  # before `writing` handles it, as it is an OSError
                 raise RunError(
                     f"another process is training in {self.path}; wait for it, or change a setting or --runs"
                 ) from error
@@ -166,12 +166,12 @@ class Run:
             lock.release()
 
     def tidy(self) -> None:
-        """Removes what a killed process was just writing; for the holder of the lock."""
-        for path in self.path.glob(".*-*.*"):  # the names that `files.write_atomic` gives
+        """Removes temporary files of a killed process; only the holder of the lock may call it."""
+        for path in self.path.glob(".*-*.*"):  # names of temporary files of `files.write_atomic`
             path.unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Removes what training wrote, to start afresh."""
+        """Removes everything that training wrote, to train from the beginning."""
         for name in ("result.json", "checkpoint.npz", "best.npz", "history.csv", "model.keras", "status.json"):
             (self.path / name).unlink(missing_ok=True)
         shutil.rmtree(self.path / "plots", ignore_errors=True)
@@ -180,17 +180,19 @@ class Run:
 def create(
     path: Path, config: Config, facts: Mapping[str, Any], plugin: Path | None, cell_code: str | None = None
 ) -> Run:
-    """Makes the folder of a run, or opens it if it is there; of its first files it writes those that are damaged.
+    """Creates the folder of a run with its first files, or opens an existing one.
+
+    If a first file of an existing folder is missing or damaged, all of them are written again.
 
     Args:
-        path: of the folder, see `path_of`.
-        config: resolved.
-        facts: what `run.json` stores besides the format.
-        plugin: the task's file, for a task that is not installed.
-        cell_code: the text of the cell's file, for a cell that was given as a file.
+        path: Path of the folder, see `path_of`.
+        config: Resolved configuration.
+        facts: Content of `run.json` besides the format.
+        plugin: File of the task, for a task that is not installed.
+        cell_code: Text of the cell's file, for a cell that was given as a file.
 
     Raises:
-        RunError: the folder cannot be written, or is of another version.
+        RunError: The folder cannot be written, or is of another version.
     """
     if (path / "run.json").is_file():
         with contextlib.suppress(DamagedRunError):
@@ -206,7 +208,7 @@ def create(
             if not (copy.exists() and copy.samefile(plugin)):
                 write_text(copy, plugin.read_text(encoding="utf-8"))
         if cell_code is not None:
-            facts["cell_plugin"] = f"{config.encoder.cell}.cell.py"  # a task's file may have the plain name
+            facts["cell_plugin"] = f"{config.encoder.cell}.cell.py"  # CELL.py could be the name of the task's file
             facts["cell_file"] = code_hash(cell_code)
             write_text(path / facts["cell_plugin"], cell_code)
         write_text(path / "config.yaml", yaml.safe_dump(config.to_dict(), sort_keys=False))
@@ -215,12 +217,22 @@ def create(
 
 
 def code_hash(code: str) -> str:
-    """A short hash of the text of a file, with a prefix: YAML takes some hex digits, such as 81e041, for a number."""
+    """A short hash of the text of a file, with a prefix.
+
+    Without it, YAML would read hex digits such as 81e041 as a number.
+    """
     return f"sha256:{hashlib.sha256(code.encode()).hexdigest()[:8]}"
 
 
 def path_of(runs_dir: Path, config: Config, identity: str, cell: str | None = None) -> Path:
-    """Where a run lies; it is named by its cell, if not by another name given here."""
+    """Path of a run folder.
+
+    Args:
+        runs_dir: Folder of all runs.
+        config: Resolved configuration.
+        identity: Hash of settings and data, see `Config.identity`.
+        cell: Name in place of that of the cell; None: that of the cell.
+    """
     return runs_dir / f"{config.task}-{cell or config.encoder.cell}-{identity}"
 
 
@@ -228,13 +240,13 @@ def open_run(path: Path) -> Run:
     """Opens a run folder.
 
     Raises:
-        RunError: it is not one, is damaged, or is of another version.
+        RunError: The folder is not a run folder, is damaged, or is of another version.
     """
     file = path / "run.json"
     if not file.is_file():
         if (path / "config.yaml").is_file():
-            raise RunError(f"{path} has lost its run.json; {repair.advice(path)}")
-        raise RunError(f"{path} is not a run folder (no run.json); see seqtasks list runs")
+            raise RunError(f"{path} lacks run.json; {repair.advice(path)}")
+        raise RunError(f"{path} is not a run folder (it has no run.json); see `seqtasks list runs`")
     try:
         facts = json.loads(file.read_text(encoding="utf-8"))
         number = facts["format"]
@@ -249,10 +261,14 @@ def open_run(path: Path) -> Run:
 
 
 def find(name: str, runs_dir: Path) -> Run:
-    """The run of that path or name.
+    """Opens a run by the path of its folder, or by its name.
+
+    Args:
+        name: Path, or name of a folder in `runs_dir`.
+        runs_dir: Folder of all runs.
 
     Raises:
-        RunError: there is none; the nearest name is suggested.
+        RunError: There is no such run; the message suggests similar names.
     """
     for path in (usable(name, "run"), usable(runs_dir / name, "run")):
         if path.is_dir():
@@ -262,7 +278,7 @@ def find(name: str, runs_dir: Path) -> Run:
 
 
 def all_runs(runs_dir: Path) -> list[Run]:
-    """Every readable run folder, finished or not, by name."""
+    """Opens all readable run folders, finished or not, sorted by name."""
     runs = []
     for name in _names(runs_dir):
         with contextlib.suppress(RunError):
@@ -271,7 +287,7 @@ def all_runs(runs_dir: Path) -> list[Run]:
 
 
 def _complete(run: Run, config: Config, facts: Mapping[str, Any], cell_code: str | None) -> bool:
-    """Whether the files that `create` writes are there, readable, and of this configuration and data."""
+    """Whether the files of `create` are readable and agree with configuration and data."""
     with contextlib.suppress(RunError, OSError, UnicodeDecodeError):
         cell = None if run.cell_plugin is None else run.cell_plugin.read_text(encoding="utf-8")
         complete = repair.same_result(config, run.config_values()) and all(path.is_file() for path in run.copies)
@@ -282,10 +298,13 @@ def _complete(run: Run, config: Config, facts: Mapping[str, Any], cell_code: str
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turns what the file system refuses into an error that says what to do.
+    """Turns an OSError of the body into a RunError with advice.
+
+    Args:
+        path: Folder that the body writes to.
 
     Raises:
-        RunError: instead of `OSError`.
+        RunError: In place of an OSError.
     """
     try:
         yield

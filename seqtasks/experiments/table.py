@@ -1,7 +1,7 @@
-"""Builds result tables from comparable rows only.
+"""Builds result tables from comparable rows.
 
-`build` groups the rows of one task by the settings that vary, averages over seeds, and
-refuses rows that must not stand side by side; `seqtasks.experiments.table_formats` writes the table down:
+`build` groups the rows of a task by the settings that vary, averages over seeds, and raises an
+error for rows that are not comparable. `seqtasks.experiments.table_formats` renders the table:
 
     cell                 encoder.units      accuracy % ↑  encoder params  params  s/epoch  engine
     logistic regression  –                     92.60 (1)               –   7,850        –  scikit-learn
@@ -27,7 +27,7 @@ from seqtasks.experiments.results import CELL_FILE, NONE, Row
 from seqtasks.experiments.table_formats import AGREE, MISSING, Group, Table, show
 
 _CELL = "encoder.cell"
-_DERIVED = {"encoder.units": "encoder.match"}  # settings whose value follows from another one, where that one is set
+_DERIVED = {"encoder.units": "encoder.match"}  # settings that are computed from another one, if that one is set
 _SETTINGS = [(key, field.metadata.get("hashed", True)) for key, _, field in flatten(Config(task=""))]
 _ORDER = [key for key, _ in _SETTINGS]
 _FREE = {"task", "seed", "data.source"} | {key for key, identity in _SETTINGS if not identity}
@@ -35,16 +35,16 @@ _Fact = tuple[Row, dict[str, Any]]
 
 
 def load_table(runs_dir: Path, tasks: Sequence[str] = (), by: Sequence[str] = (), where: Sequence[str] = ()) -> Table:
-    """The table of the finished runs below `runs_dir`.
+    """Builds the table of the finished runs in a folder.
 
     Args:
-        runs_dir: the folder of all runs.
-        tasks: only these; several stand side by side. None: the only one that there is.
-        by: as of `build`.
-        where: as of `build`.
+        runs_dir: Folder of all runs.
+        tasks: Names of the tasks to show, which share their data; empty: the only task with finished runs.
+        by: See `build`.
+        where: See `build`.
 
     Raises:
-        TableError: no finished run, or as `build`.
+        TableError: No finished run, runs of several tasks if none is named, or as for `build`.
     """
     rows = results.rows(runs_dir)
     available = sorted({row.task for row in rows})
@@ -53,34 +53,35 @@ def load_table(runs_dir: Path, tasks: Sequence[str] = (), by: Sequence[str] = ()
         of = f" of {absent[0]}" if absent else ""
         others = f"; it has runs of {listed(available)}" if rows else ""
         raise TableError(
-            f"no finished run{of} in {runs_dir}{others}; make one with `seqtasks run {(*absent, 'TASK')[0]}` or give "
+            f"no finished run{of} in {runs_dir}{others}; train one with `seqtasks run {(*absent, 'TASK')[0]}` or give "
             "another --runs folder"
         )
     if not tasks and len(available) > 1:
         raise TableError(
-            f"rows of {len(available)} tasks: {listed(available)}; name one, or some that share their data"
+            f"{runs_dir} has runs of {len(available)} tasks: {listed(available)}; allowed: one task, or several on the "
+            f"same data; name them: seqtasks table {available[0]}"
         )
     return build([row for row in rows if not tasks or row.task in tasks], by, where)
 
 
 def build(rows: Sequence[Row], by: Sequence[str] = (), where: Sequence[str] = ()) -> Table:
-    """Groups rows of one task, or of several whose data and metric are the same.
+    """Builds a table of rows of one task, or of several tasks with the same data and metric.
 
-    With several tasks only the settings that vary within one of them make columns.
+    Columns are the settings that vary within a task.
 
     Args:
-        rows: finished runs and baselines.
-        by: the settings that make the groups; default: all that vary.
-        where: `key=value` filters over settings and fields of a row. Those over encoder, train
-            and seed leave baselines alone.
+        rows: Finished runs and baselines.
+        by: Settings to group by, as dotted keys; empty: all that vary.
+        where: Filters `key=value` on settings and fields of a row. Filters on encoder, train and seed
+            keep all baselines.
 
     Raises:
-        TableError: no rows, an unknown key, or rows that are not comparable.
-        ConfigError: a filter without `=`.
+        TableError: No rows, unknown key, or rows that are not comparable.
+        ConfigError: A filter without `=`.
     """
     tasks = sorted({row.task for row in rows})
     if not tasks:
-        raise TableError("there are no finished runs; make one with `seqtasks run TASK`")
+        raise TableError("there are no finished runs; train one with `seqtasks run TASK`")
     facts = _filter([(row, _facts(row)) for row in rows], where)
     _agree(facts, AGREE if len(tasks) == 1 else [key for key in AGREE if key != "version"])
     each = [[fact for fact in facts if fact[0].task == task] for task in tasks]
@@ -108,7 +109,7 @@ def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 
 def _facts(row: Row) -> dict[str, Any]:
-    """Settings and plain fields of a row by dotted key, without those that it has no use for."""
+    """Settings and plain fields of a row by dotted key, without those that do not apply."""
     facts = {key: value for key, value in _leaves(row.config) if not _ignores(row, key)}
     facts.setdefault(_CELL, row.cell)
     if CELL_FILE in row.versions:
@@ -118,30 +119,33 @@ def _facts(row: Row) -> dict[str, Any]:
 
 
 def _ignores(row: Row, key: str) -> bool:
-    """A baseline has neither encoder nor training, a model without recurrence no encoder."""
+    """Whether a setting does not apply to a row.
+
+    Encoder and training settings do not apply to a baseline, those of the encoder to no model without recurrence.
+    """
     if row.kind == "baseline":
         return key == "seed" or key.startswith(("encoder.", "train."))
     return row.cell == NONE and key.startswith("encoder.")
 
 
 def _concerns(row: Row, row_facts: dict[str, Any], key: str) -> bool:
-    """A baseline has only the settings that its data and score depend on."""
+    """Whether a setting applies to a row; for a baseline, if it depends on the setting."""
     return (row.kind == "model" and row.cell != NONE) or (key in row_facts and not _ignores(row, key))
 
 
 def _filter(facts: list[_Fact], where: Sequence[str]) -> list[_Fact]:
     for text in where:
-        key, wanted = split_override(text)
+        key, value = split_override(text)
         _check_key(key, facts, "filter")
         if not any(
-            _concerns(row, row_facts, key) and _matches(row_facts.get(key, MISSING), wanted) for row, row_facts in facts
+            _concerns(row, row_facts, key) and _matches(row_facts.get(key, MISSING), value) for row, row_facts in facts
         ):
             present = listed(_counts(facts, key)) or "none"
-            raise TableError(f"no row has {text}; there are: {present}; change the filter or run it")
+            raise TableError(f"no row has {text}; values of the rows: {present}; change the filter or train such a run")
         facts = [
             (row, row_facts)
             for row, row_facts in facts
-            if not _concerns(row, row_facts, key) or _matches(row_facts.get(key, MISSING), wanted)
+            if not _concerns(row, row_facts, key) or _matches(row_facts.get(key, MISSING), value)
         ]
     return facts
 
@@ -153,13 +157,13 @@ def _check_key(key: str, facts: list[_Fact], what: str) -> None:
 
 
 def _matches(value: Any, text: str) -> bool:
-    wanted = parse(text)
+    expected = parse(text)
     if isinstance(value, int | float) and not isinstance(value, bool):
         try:
             return value == float(text)  # YAML 1.1 reads 2e-3 as text
         except ValueError:
             return False
-    return show(value) == text or (type(value) is type(wanted) and bool(value == wanted))
+    return show(value) == text or (type(value) is type(expected) and bool(value == expected))
 
 
 def _counts(facts: list[_Fact], key: str) -> Counter[str]:
@@ -167,7 +171,11 @@ def _counts(facts: list[_Fact], key: str) -> Counter[str]:
 
 
 def _agree(facts: list[_Fact], keys: Sequence[str]) -> None:
-    """Refuses rows that differ in one of the keys, and finds filters that leave the most rows."""
+    """Checks that all rows have the same value of each key.
+
+    Raises:
+        TableError: They differ; the message has filters that keep as many rows as possible.
+    """
     differences, filters, kept = [], [], facts
     for key in keys:
         counts = _counts(facts, key)
@@ -189,10 +197,14 @@ def _agree(facts: list[_Fact], keys: Sequence[str]) -> None:
 
 
 def _columns(facts: list[_Fact], by: Sequence[str]) -> tuple[str, ...]:
-    """The keys that make the groups, the cell first."""
+    """The columns of the table: the cell, then `by`, or all settings that vary.
+
+    Raises:
+        TableError: Rows of one group would differ in a setting that is not in `by`.
+    """
     models = [(row, row_facts) for row, row_facts in facts if row.kind == "model"]
     keys = [key for row, _ in models for key, _ in _leaves(row.config) if key not in {*_FREE, _CELL}]
-    varying = [key for key in sorted(dict.fromkeys(keys), key=_place) if len(_counts(models, key)) > 1]
+    varying = [key for key in sorted(dict.fromkeys(keys), key=_position) if len(_counts(models, key)) > 1]
     varying += [CELL_FILE] * _edited(models)
     if not by:
         return _CELL, *varying
@@ -208,24 +220,24 @@ def _columns(facts: list[_Fact], by: Sequence[str]) -> tuple[str, ...]:
 
 
 def _chosen(facts: list[_Fact], key: str) -> list[_Fact]:
-    """The rows whose value of a setting was chosen and does not follow from that of another setting."""
-    master = _DERIVED.get(key)
-    return facts if master is None else [(row, row_facts) for row, row_facts in facts if row_facts.get(master) is None]
+    """The rows in which a setting was chosen and not computed from another setting."""
+    origin = _DERIVED.get(key)
+    return facts if origin is None else [(row, row_facts) for row, row_facts in facts if row_facts.get(origin) is None]
 
 
 def _edited(facts: list[_Fact]) -> bool:
-    """Whether rows of one cell have it from different files, or from two versions of one file."""
+    """Whether cells of the same name come from different files or versions of a file."""
     files = {(row.cell, row_facts.get(CELL_FILE)) for row, row_facts in facts}
     return len(files) > len({cell for cell, _ in files})
 
 
-def _place(key: str) -> int:
-    """Where a setting stands in `Config`; options of the task come last."""
+def _position(key: str) -> int:
+    """Position of a setting among the fields of `Config`; options of the task come last."""
     return next((i for i, name in enumerate(_ORDER) if key == name or key.startswith(f"{name}.")), len(_ORDER))
 
 
 def _groups(facts: list[_Fact], columns: Sequence[str]) -> list[Group]:
-    """Groups with one row a seed: of two, the one that finished last."""
+    """Groups rows with equal columns; of two with the same seed, the last one is kept."""
     by_labels: dict[str, tuple[Row, tuple[Any, ...], dict[int, Row]]] = {}
     for row, row_facts in sorted(facts, key=lambda fact: fact[0].finished):
         labels = tuple(row_facts.get(key, MISSING) for key in columns)

@@ -20,13 +20,19 @@ from seqtasks.experiments.results import Row
 if TYPE_CHECKING:
     import pandas as pd
 
-MISSING = "–"  # of a setting that a row does not have
-AGREE = ("version", "source", "fingerprint", "metric")
+MISSING = "–"  # in place of a setting that a row does not have
+AGREE = ("version", "source", "fingerprint", "metric")  # fields that are equal in all rows of a table
 
 
 @dataclass(frozen=True)
 class Group:
-    """Rows that differ only by seed; one line of the table."""
+    """Rows that differ only in their seed; one line of the table.
+
+    Attributes:
+        kind: "model" or "baseline".
+        labels: Values of the table's columns.
+        rows: One row for each seed.
+    """
 
     kind: str
     labels: tuple[Any, ...]
@@ -34,17 +40,18 @@ class Group:
 
     @property
     def mean(self) -> float:
+        """Mean of the scores."""
         return statistics.fmean(row.value for row in self.rows)
 
     @property
     def sd(self) -> float | None:
-        """Sample standard deviation; none for one row."""
+        """Sample standard deviation of the scores; None for a single row."""
         return statistics.stdev(row.value for row in self.rows) if len(self.rows) > 1 else None
 
 
 @dataclass(frozen=True)
 class Table:
-    """A result table: baselines first, then the best group first. A notebook shows it as HTML.
+    """A result table: baselines, then models from best to worst; HTML in a notebook.
 
     Attributes:
         task: Name of the task, or of several that share data and metric.
@@ -52,7 +59,13 @@ class Table:
         higher_is_better: Whether a larger score is better.
         columns: Settings that vary, as dotted keys.
         groups: Rows that differ by seed only.
-        notes: Lines about data, software and machine of the rows.
+        notes: Lines on data, software and machine of the rows.
+
+    Example:
+        >>> import seqtasks
+        >>> table = seqtasks.compare("adding", "encoder.cell=gru,lstm")  # doctest: +SKIP
+        >>> print(table)  # doctest: +SKIP
+        >>> table.to_frame()[["cell", "mean"]]  # doctest: +SKIP
     """
 
     task: str
@@ -63,7 +76,7 @@ class Table:
     notes: tuple[str, ...]
 
     def to_frame(self) -> pd.DataFrame:
-        """One row for each group, numbers not rounded, as a pandas frame."""
+        """The table as a pandas data frame with one row for each group; numbers are not rounded."""
         import pandas
 
         return pandas.DataFrame(_records(self))
@@ -76,15 +89,19 @@ class Table:
 
 
 def show(value: Any) -> str:
-    """A setting as it is typed after `key=`."""
+    """The text of a value, as a user types it after `key=`."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def render(table: Table, format: str = "text") -> str:
-    """The table as text, markdown, csv, latex, html or json; csv and json hold raw numbers.
+    """The table as text in one of several formats.
+
+    Args:
+        table: The table.
+        format: "text", "markdown", "csv", "latex", "html" or "json"; csv and json have numbers that are not rounded.
 
     Raises:
-        TableError: an unknown format.
+        TableError: Unknown format.
     """
     if format not in _FORMATS:
         raise TableError(f"unknown format {format}; {suggest(format, _FORMATS)}")
@@ -92,7 +109,12 @@ def render(table: Table, format: str = "text") -> str:
 
 
 def _legend(table: Table, mark: str) -> str:
-    """One line that explains the scores; `mark` is how the best one is set off."""
+    """One line that explains the scores.
+
+    Args:
+        table: The table.
+        mark: How the best score is marked: "bold" or "*".
+    """
     parts = ["score: mean ± standard deviation (number of seeds)"]
     if any(group.kind == "model" for group in table.groups):
         parts.append(f"{mark}: best mean among the models")
@@ -100,7 +122,13 @@ def _legend(table: Table, mark: str) -> str:
 
 
 def _cells(table: Table, escape: Callable[[str], str], bold: str) -> tuple[list[str], list[list[str]]]:
-    """Header and body, escaped; the score of the best model goes into `bold`."""
+    """Header and body of the table.
+
+    Args:
+        table: The table.
+        escape: Function that escapes a text for the format.
+        bold: Format string for the score of the best model.
+    """
     scores = [row.value for group in table.groups for row in group.rows]
     percent = table.higher_is_better and all(0 <= score <= 1 for score in scores)
     percent = percent and bool(re.search("accuracy|f1|exact|precision|recall", table.metric))
@@ -134,7 +162,7 @@ def _score(group: Group, percent: bool) -> str:
 
 
 def _records(table: Table) -> list[dict[str, Any]]:
-    """Raw numbers, one record a group."""
+    """A dictionary for each group, with numbers that are not rounded."""
     return [
         {name: getattr(group.rows[0], name) for name in ("task", *AGREE, "higher_is_better", "kind")}
         | dict(zip(["cell", *table.columns[1:]], (None if x == MISSING else x for x in group.labels), strict=True))

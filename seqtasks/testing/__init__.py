@@ -1,4 +1,4 @@
-"""The contracts of cells and tasks, for our tests and for those of plugin authors."""
+"""Contract tests of cells and tasks, for seqtasks itself and for authors of plugins."""
 
 from seqtasks.testing.cell import check_cell
 from seqtasks.testing.task import check_task

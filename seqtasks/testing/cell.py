@@ -1,4 +1,4 @@
-"""The contract of a recurrent cell."""
+"""Contract test of a recurrent cell."""
 
 from __future__ import annotations
 
@@ -21,27 +21,32 @@ from seqtasks.testing.sequence_rules import check_stack, check_time
 
 
 def check_cell(name: str, options: dict[str, Any] | None = None, units: int = 5, oracle: Oracle | None = None) -> None:
-    """Checks everything that seqtasks promises of a registered cell, on every engine that can run it.
+    """Checks the contract of a registered cell, on every engine that can run it.
 
-    - Padding changes no output, state, loss or gradient; a mask that Keras attached to the input
-      equals one that is an argument; rows without a real step and
-      holes in the mask; both directions; chunks with carried state equal the whole; rows
-      are reset one by one; no gradient flows over the border of windows.
-    - Float64 gradients against finite differences; every weight has an effect; parameters
-      are as many as the formula says; the engines agree; float16.
-    - Two bidirectional layers; `keras.layers.RNN(cell)`; the configuration and a `.keras`
-      file bring the cell back; batches of any size.
+    - Masks and states: padding changes no output, state, loss or gradient; a mask that Keras attaches
+      to the input equals a mask argument; masked steps inside a sequence and sequences without a valid
+      step; both directions; chunks with carried state equal the whole sequence; single rows can be
+      reset; no gradient flows across windows.
+    - Numbers: gradients equal finite differences in float64; every weight has an effect; the number of
+      parameters equals the formula; engines agree; float16.
+    - Keras: two bidirectional layers; `keras.layers.RNN(cell)`; configuration and `.keras` file restore
+      the cell; batches of any size.
 
     Args:
-        name: of the cell, or the file that defines it.
-        options: of the cell.
-        units: its width.
-        oracle: the equations once more, in NumPy: `oracle(x, states, weights, **options)`
-            → output, new states, where x is (features,), a state (size,), and `weights`
-            maps the names of the cell's weights to arrays. All in float64.
+        name: Name of the cell, or path of its file.
+        options: Options of the cell.
+        units: Number of hidden units.
+        oracle: The equations in NumPy, for comparison: `oracle(x, states, weights, **options)` returns
+            the output and the new states of one time step, in float64. x is (features,), a state
+            (size,), and `weights` maps the names of the cell's weights to arrays.
 
     Raises:
-        AssertionError: a promise is broken; the message names it.
+        AssertionError: The cell breaks a rule, which the message names.
+
+    Example:
+        >>> from seqtasks.testing import check_cell
+        >>> check_cell("gru")  # doctest: +SKIP
+        >>> check_cell("./my_cell.py", {"gate_bias": -1.0})  # doctest: +SKIP
     """
     name = plugins.load_cell(name).cell_name
     subject = Subject(name, dict(options or {}), units)

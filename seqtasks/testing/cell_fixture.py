@@ -1,4 +1,4 @@
-"""Fixtures of the cell contract: cells with random weights, layers, gradients."""
+"""Helpers of the cell contract: cells with random weights, layers, data, gradients."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Subject:
     """The cell under test.
 
     Args:
-        name: its registered name.
-        options: of the cell.
-        units: its width.
+        name: Registered name of the cell.
+        options: Options of the cell.
+        units: Number of hidden units.
     """
 
     def __init__(self, name: str, options: dict[str, Any], units: int):
@@ -32,7 +32,7 @@ class Subject:
         self._weights: list[np.ndarray] = []
 
     def cell(self, dtype: str = "float32") -> Cell:
-        """A built cell; each has the same weights, far enough from where they start that all matter."""
+        """A built cell; all have the same weights, moved so far that each has an effect."""
         cell = make_cell(self.name, self.units, self.options, dtype=dtype)
         cell.build((None, None, FEATURES))
         cell.built = True
@@ -45,20 +45,20 @@ class Subject:
         return cell
 
     def layer(self, engine: str, direction: Any = "forward", dtype: str = "float32") -> Recurrent:
-        """A layer around `cell`."""
+        """A built layer with a new `cell`."""
         layer = Recurrent(self.cell(dtype), direction, engine, dtype=dtype)
         layer.build((None, None, FEATURES))
         layer.built = True
         return layer
 
     def exact(self, engine: str) -> str:
-        """The widest dtype that an engine computes in: on JAX and PyTorch, Keras turns float64 into float32."""
+        """The widest dtype of an engine; with JAX and PyTorch, Keras has no float64."""
         wide = keras.backend.backend() == "tensorflow" and engine in engines.available(self.cell("float64"))
         return "float64" if wide else "float32"
 
 
 def eager() -> AbstractContextManager[Any]:
-    """JAX compiles each loop anew, which costs seconds a cell; this runs it step by step."""
+    """Context manager that runs JAX without compilation, which takes seconds for each loop."""
     if keras.backend.backend() != "jax":
         return nullcontext()
     import jax
@@ -67,40 +67,46 @@ def eager() -> AbstractContextManager[Any]:
 
 
 def batch(rows: int = 4, dtype: str = "float32") -> tuple[np.ndarray, np.ndarray]:
-    """Inputs (rows, time, features) and a ragged mask, whose last row has no real step."""
+    """Inputs (rows, time, features), mask (rows, time); the last row has no valid step."""
     x = np.random.default_rng(0).normal(size=(rows, STEPS, FEATURES)).astype(dtype)
     lengths = np.array([6, 4, 1, 0])[-rows:]
     return x, np.arange(STEPS)[None] < lengths[:, None]
 
 
 def start(layer: Recurrent, rows: int) -> list[np.ndarray]:
-    """Initial states that are not those of the cell."""
+    """Random initial states, (rows, size) each, which differ from the cell's initial states."""
     rng = np.random.default_rng(2)
     return [rng.uniform(0.1, 0.6, size=(rows, size)).astype(layer.compute_dtype) for size in layer.cell.state_size]
 
 
 def call(layer: Any, x: Any, **arguments: Any) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Outputs and states as NumPy."""
+    """Calls a layer and returns outputs and states as NumPy arrays."""
     outputs, states = layer(x, **arguments)
     return ops.convert_to_numpy(outputs), [ops.convert_to_numpy(state) for state in states]
 
 
 def close(a: Any, b: Any, rule: str, tolerance: float | None = None) -> None:
-    """Asserts that two arrays agree, relative to the largest of them.
+    """Asserts that two arrays are equal up to a tolerance, relative to the largest value.
+
+    Args:
+        a: Computed values.
+        b: Expected values.
+        rule: The rule that is checked, for the message.
+        tolerance: Maximum relative difference; None: that of the dtype in `TOLERANCE`.
 
     Raises:
-        AssertionError: they do not; the rule is named.
+        AssertionError: The arrays differ; the message names the rule.
     """
     a, b = np.asarray(a), np.asarray(b)
     if tolerance is None:
         tolerance = TOLERANCE["float64" if a.dtype == b.dtype == np.float64 else "float32"]
     scale = 1 + float(np.max(np.abs(b), initial=0.0))
     worst = float(np.max(np.abs(a.astype("float64") - b.astype("float64")), initial=0.0)) / scale
-    assert worst <= tolerance, f"{rule}: they differ by {worst:.2g}"  # NaN is refused too
+    assert worst <= tolerance, f"{rule}: they differ by {worst:.2g}"  # also fails for NaN
 
 
 def loss_of(outputs: Any, states: Sequence[Any]) -> Any:
-    """A number that every output and state counts in, each with a weight of its own."""
+    """A scalar that depends on every element of outputs and states, differently weighted."""
     total = 0.0
     for tensor in (outputs, *states):
         weights = np.cos(np.arange(int(np.prod(tensor.shape[1:])), dtype="float64")).reshape(tensor.shape[1:])
@@ -112,7 +118,12 @@ def loss_of(outputs: Any, states: Sequence[Any]) -> Any:
 
 
 def gradients(loss: Callable[[list[Any]], Any], at: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """The gradient of `loss(tensors)` with respect to each tensor, on any backend."""
+    """The gradient of `loss(tensors)` with respect to each tensor, with any backend.
+
+    Args:
+        loss: Function of a list of tensors that returns a scalar.
+        at: Values of the tensors.
+    """
     tensors = [ops.convert_to_tensor(array) for array in at]
     backend = keras.backend.backend()
     if backend == "tensorflow":
@@ -136,11 +147,17 @@ def gradients(loss: Callable[[list[Any]], Any], at: Sequence[np.ndarray]) -> lis
 
 
 def with_weights(layer: Any, values: Sequence[Any], run: Callable[[], Any]) -> Any:
-    """What `run` gives while the trainable weights of a layer are `values`."""
+    """The result of `run()` while the trainable weights of a layer have other values.
+
+    Args:
+        layer: The layer.
+        values: Values of its trainable weights.
+        run: Function to call.
+    """
     with keras.StatelessScope(state_mapping=list(zip(layer.trainable_variables, values, strict=True))):
         return run()
 
 
 def weight_values(layer: Any) -> list[np.ndarray]:
-    """The trainable weights as NumPy."""
+    """The trainable weights of a layer as NumPy arrays."""
     return [ops.convert_to_numpy(weight) for weight in layer.trainable_variables]

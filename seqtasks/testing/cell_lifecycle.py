@@ -1,4 +1,4 @@
-"""Cell contract: configuration, `keras.layers.RNN`, training, prediction, saving."""
+"""Cell contract, Keras: configuration, `keras.layers.RNN`, training, prediction, saving."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from seqtasks.testing.cell_fixture import FEATURES, Subject, batch, call, close
 
 
 def check_keras(subject: Subject) -> None:
-    """The cell works in `keras.layers.RNN`."""
+    """Checks that `keras.layers.RNN(cell)` returns the outputs of `Recurrent(cell)`."""
     x, _ = batch()
     layer = subject.layer("loop")
-    theirs = keras.layers.RNN(layer.cell, return_sequences=True)(x)
-    close(ops.convert_to_numpy(theirs), call(layer, x)[0], "keras.layers.RNN(cell) gives the same")
+    outputs = keras.layers.RNN(layer.cell, return_sequences=True)(x)
+    close(ops.convert_to_numpy(outputs), call(layer, x)[0], "keras.layers.RNN(cell) returns the outputs of Recurrent")
 
 
 def check_config(subject: Subject) -> None:
-    """A cell made from its configuration, with the same weights, is the same."""
+    """Checks that a cell made from its configuration and weights has the same outputs."""
     x, _ = batch()
     cell: Any = subject.cell()
     copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(cell))
@@ -33,30 +33,30 @@ def check_config(subject: Subject) -> None:
         copy.build((None, None, FEATURES))
     assert [tuple(w.shape) for w in copy.weights] == [tuple(w.shape) for w in cell.weights], "a copy has other weights"
     copy.set_weights(cell.get_weights())
-    close(call(_layer(copy), x)[0], call(_layer(cell), x)[0], "a copy gives the same")
+    close(call(_layer(copy), x)[0], call(_layer(cell), x)[0], "a copy has the same outputs")
 
 
 def check_model(subject: Subject) -> None:
-    """A model is trained, predicts batches of other sizes, is saved and loaded by Keras alone."""
+    """Checks that a model with the cell trains, predicts, and is saved and loaded by Keras."""
     x, mask = batch()
     inputs, steps = keras.Input((None, FEATURES)), keras.Input((None,), dtype="bool")
     outputs, _ = Recurrent(subject.cell(), engine="loop")(inputs, mask=steps, return_sequences=False)
     model = keras.Model([inputs, steps], keras.layers.Dense(2)(outputs))
     model.compile("sgd", "mse", jit_compile=False)
-    model.optimizer.build(model.trainable_variables)  # else the step is traced twice
+    model.optimizer.build(model.trainable_variables)  # otherwise the training step is traced twice
     before = model.get_weights()
     loss = model.train_on_batch([x, mask], np.ones((len(x), 2), "float32"))
-    assert np.isfinite(loss), "training gives a finite loss"
+    assert np.isfinite(loss), "the training loss is not finite"
     assert any(np.any(a != b) for a, b in zip(before, model.get_weights(), strict=True)), "training changes no weight"
     whole = ops.convert_to_numpy(model([x, mask]))
     for rows in (1, 3):
         part = ops.convert_to_numpy(model([x[:rows], mask[:rows]]))
-        close(part, whole[:rows], "a batch of another size gives the same")
+        close(part, whole[:rows], "a batch of another size has the same outputs")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         model.save(path)
         loaded = keras.models.load_model(path)
-    close(ops.convert_to_numpy(loaded([x, mask])), whole, "a model that was saved and loaded gives the same")
+    close(ops.convert_to_numpy(loaded([x, mask])), whole, "a saved and loaded model has the same outputs")
 
 
 def _layer(cell: Cell) -> Recurrent:

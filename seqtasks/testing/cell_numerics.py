@@ -1,4 +1,4 @@
-"""Cell contract: equations, gradients, parameter count, precision, engines."""
+"""Cell contract, numbers: equations, gradients, parameter count, precision, engines."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ Oracle = Callable[..., tuple[np.ndarray, list[np.ndarray]]]
 
 
 def check_equations(subject: Subject, engine: str, oracle: Oracle) -> None:
-    """Outputs and states against a second writing of the equations, in float64 where the engine has it."""
+    """Checks outputs and states against the equations in NumPy, in float64 if possible."""
     exact = subject.exact(engine)
     layer = subject.layer(engine, dtype=exact)
     x, _ = batch(2, exact)
     states = start(layer, len(x))
     outputs, final = call(layer, x, initial_state=states)
-    wanted, wanted_final = _by_oracle(subject, oracle, _weights(layer), x, np.ones(x.shape[:2], bool), states)
-    close(outputs, wanted, f"the equations of the paper, engine {engine}", TOLERANCE[exact])
-    for computed, state in zip(final, wanted_final, strict=True):
+    expected, expected_final = _by_oracle(subject, oracle, _weights(layer), x, np.ones(x.shape[:2], bool), states)
+    close(outputs, expected, f"the equations of the paper, engine {engine}", TOLERANCE[exact])
+    for computed, state in zip(final, expected_final, strict=True):
         close(computed, state, f"the final states of the paper's equations, engine {engine}", TOLERANCE[exact])
 
 
@@ -51,7 +51,7 @@ def _weights(layer: Any) -> dict[str, np.ndarray]:
 def _by_oracle(
     subject: Subject, oracle: Oracle, weights: dict[str, Any], x: Any, mask: Any, states: Sequence[Any]
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """What a layer gives, by the oracle in float64, row by row and step by step."""
+    """Outputs and final states by the oracle, in float64, for each row and time step."""
     outputs, finals = [], []
     for row in range(len(x)):
         state, of_row = [np.asarray(s[row], "float64") for s in states], []
@@ -65,10 +65,10 @@ def _by_oracle(
 
 
 def check_gradients(subject: Subject, engine: str, oracle: Oracle | None = None) -> None:
-    """Gradients of weights, inputs and initial states against float64 finite differences.
+    """Checks gradients of weights, inputs and states against float64 finite differences.
 
-    The differences are of the cell itself, or of the oracle where Keras or the engine computes
-    in float32 only; there, without an oracle, only that each gradient is there.
+    The differences are computed with the cell itself, or with the oracle if Keras or the engine
+    computes only in float32. Without an oracle, gradients are then only checked to be nonzero.
     """
     exact = subject.exact(engine)
     layer = subject.layer(engine, dtype=exact)
@@ -92,24 +92,24 @@ def check_gradients(subject: Subject, engine: str, oracle: Oracle | None = None)
         assert np.any(gradient), f"{name} has no effect: its gradient is zero"
         if oracle is None and not by_cell:
             continue
-        way = rng.normal(size=gradient.shape)
-        way *= 1e-6 / np.sqrt(np.mean(way**2))
-        ahead, behind = ([*at[:i], at[i] + sign * way, *at[i + 1 :]] for sign in (1, -1))
+        direction = rng.normal(size=gradient.shape)
+        direction *= 1e-6 / np.sqrt(np.mean(direction**2))
+        ahead, behind = ([*at[:i], at[i] + sign * direction, *at[i + 1 :]] for sign in (1, -1))
         value = loss if by_cell else loss_by_oracle
         difference = (float(value(ahead)) - float(value(behind))) / 2e-6
         rule = f"the gradient of {name} by finite differences"
-        close(np.sum(gradient * way) / 1e-6, difference, rule, 1e-6 if by_cell else 1e-4)
+        close(np.sum(gradient * direction) / 1e-6, difference, rule, 1e-6 if by_cell else 1e-4)
 
 
 def check_engines_agree(subject: Subject, engine: str) -> None:
-    """Another engine gives the numbers and gradients of the loop."""
+    """Checks that an engine has the outputs, states and gradients of the engine loop."""
     x, mask = batch()
     one, two = subject.layer("loop"), subject.layer(engine)
     for used_mask in (None, mask):
         (a, final), (b, other) = call(one, x, mask=used_mask), call(two, x, mask=used_mask)
-        close(b, a, f"engine {engine} gives the outputs of the loop")
-        for state, wanted in zip(other, final, strict=True):
-            close(state, wanted, f"engine {engine} gives the states of the loop")
+        close(b, a, f"engine {engine} has the outputs of the loop")
+        for state, expected_state in zip(other, final, strict=True):
+            close(state, expected_state, f"engine {engine} has the states of the loop")
     weights = weight_values(one)
 
     def loss(layer: Any, values: Any) -> Any:
@@ -117,33 +117,36 @@ def check_engines_agree(subject: Subject, engine: str) -> None:
 
     computed, expected = (gradients(functools.partial(loss, layer), weights) for layer in (two, one))
     for a, b in zip(computed, expected, strict=True):
-        close(a, b, f"engine {engine} gives the gradients of the loop")
+        close(a, b, f"engine {engine} has the gradients of the loop")
 
 
 def check_formula(cell: Cell) -> None:
-    """The number of trainable parameters is what the formula says."""
+    """Checks that the number of trainable parameters equals the cell's formula."""
     if cell.params is None:
         return
     count, expected = sum(int(np.prod(weight.shape)) for weight in cell.trainable_weights), formula(cell, FEATURES)
-    assert count == expected, f"the cell has {count} trainable parameters; its formula {cell.params} gives {expected}"
+    assert count == expected, f"the cell has {count} trainable parameters; its formula {cell.params} is {expected}"
 
 
 def check_start(subject: Subject) -> None:
-    """No two weights start as the same random numbers: a Keras initializer draws the same each time."""
+    """Checks that no two weights have equal random initial values.
+
+    A seeded Keras initializer that two weights share would draw the same values for both.
+    """
     cell = make_cell(subject.name, FEATURES, subject.options)
     cell.build((None, None, FEATURES))
     drawn = {weight.path: ops.convert_to_numpy(weight) for weight in cell.weights}
-    drawn = {name: values for name, values in drawn.items() if len(np.unique(values)) > 2}  # no constants, no identity
+    drawn = {name: values for name, values in drawn.items() if len(np.unique(values)) > 2}  # not constant, no identity
     for (one, a), (two, b) in combinations(drawn.items(), 2):
-        assert a.shape != b.shape or np.any(a != b), f"{one} and {two} start as the same numbers"
+        assert a.shape != b.shape or np.any(a != b), f"{one} and {two} have the same initial values"
 
 
 def check_precision(subject: Subject) -> None:
-    """Half precision gives half-precision outputs near those of float32."""
+    """Checks that mixed precision has float16 outputs close to float32, float32 weights."""
     x, mask = batch()
-    wanted, _ = call(subject.layer("auto"), x, mask=mask)
+    expected, _ = call(subject.layer("auto"), x, mask=mask)
     layer = subject.layer("auto", dtype="mixed_float16")
     outputs, states = layer(x, mask=mask)
     assert all("float16" in str(tensor.dtype) for tensor in (outputs, *states)), "mixed precision computes in float16"
     assert all("float32" in str(weight.dtype) for weight in layer.weights), "mixed precision keeps float32 weights"
-    close(ops.convert_to_numpy(outputs).astype("float32"), wanted, "float16 is near float32", 2e-2)
+    close(ops.convert_to_numpy(outputs).astype("float32"), expected, "float16 is close to float32", 2e-2)

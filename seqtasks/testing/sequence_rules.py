@@ -1,4 +1,4 @@
-"""Rules of sequences for one layer: padding, masks, direction, chunks, reset, windows."""
+"""Cell contract, sequences: padding, masks, direction, chunks, reset, windows."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from seqtasks.testing.cell_fixture import (
 
 
 def check_time(subject: Subject, engine: str) -> None:
-    """All rules of time on one engine."""
+    """Checks all rules of masks and states on one engine."""
     forward, backward = subject.layer(engine), subject.layer(engine, "backward")
     _padding(forward)
     _padding(backward)
@@ -49,13 +49,13 @@ def _padding(layer: Recurrent) -> None:
         one = [s[row : row + 1] for s in states]
         close(outputs[row, length:], 0, "outputs of masked steps are zero")
         if length == 0:
-            close(last[row], 0, "a row without a real step gives zeros")
+            close(last[row], 0, "the output of a sequence without a valid step is zero")
             for state, before in zip(final, one, strict=True):
-                close(state[row], before[0], "a row without a real step keeps its state")
+                close(state[row], before[0], "a sequence without a valid step keeps its state")
             continue
         alone, ends = call(layer, x[row : row + 1, :length], initial_state=one)
         close(outputs[row, :length], alone[0], "padding changes no output")
-        close(last[row], alone[0, 0 if layer.direction == "backward" else -1], "the last output is of a real step")
+        close(last[row], alone[0, 0 if layer.direction == "backward" else -1], "the last output is of a valid step")
         for state, end in zip(final, ends, strict=True):
             close(state[row], end[0], "padding changes no state")
 
@@ -69,7 +69,7 @@ def _padding_and_gradients(layer: Recurrent) -> None:
         return lambda values: with_weights(layer, values, lambda: loss_of_sums(*layer(x, mask=mask)))
 
     def loss_of_sums(outputs: Any, states: Any) -> Any:
-        # Summed over time, so that more steps of zeros are the same number.
+        # Summed over time, so that padding, whose outputs are zero, does not change the sum.
         return loss_of(ops.sum(outputs, axis=1), states)
 
     parts = [gradients(loss(x[i : i + 1, :n], None), weights) for i, n in enumerate(mask.sum(axis=1))]
@@ -85,9 +85,9 @@ def _holes(layer: Recurrent) -> None:
     mask[:, 1::3] = False
     outputs, states = call(layer, x, mask=mask)
     dense, final = call(layer, x[:, mask[0]])
-    close(outputs[:, mask[0]], dense, "holes in the mask are passed over")
+    close(outputs[:, mask[0]], dense, "masked steps inside a sequence are skipped")
     for state, other in zip(states, final, strict=True):
-        close(state, other, "holes in the mask are passed over")
+        close(state, other, "masked steps inside a sequence are skipped")
 
 
 def _implicit_mask(layer: Recurrent) -> None:
@@ -96,15 +96,15 @@ def _implicit_mask(layer: Recurrent) -> None:
     carrying = keras.layers.Masking(9.0)(hidden)  # attaches the mask to its output
     outputs, states = call(layer, x, mask=mask)
     implicit, final = call(layer, carrying)
-    close(implicit, outputs, "the mask that Keras attached to the input gives what the argument gives")
+    close(implicit, outputs, "a mask that Keras attaches to the input equals a mask argument")
     for state, other in zip(final, states, strict=True):
-        close(state, other, "the mask that Keras attached to the input gives what the argument gives")
+        close(state, other, "a mask that Keras attaches to the input equals a mask argument")
 
 
 def _direction(forward: Recurrent, backward: Recurrent) -> None:
     x, _ = batch()
     expected = call(forward, x[:, ::-1])[0][:, ::-1]
-    close(call(backward, x)[0], expected, "backward is forward over the reversed input")
+    close(call(backward, x)[0], expected, "the backward direction is forward over the reversed input")
 
 
 def _chunks(layer: Recurrent) -> None:
@@ -112,9 +112,9 @@ def _chunks(layer: Recurrent) -> None:
     outputs, states = call(layer, x, mask=mask)
     first, carried = call(layer, x[:, :4], mask=mask[:, :4])
     second, final = call(layer, x[:, 4:], mask=mask[:, 4:], initial_state=carried)
-    close(np.concatenate([first, second], axis=1), outputs, "chunks with carried state equal the whole")
+    close(np.concatenate([first, second], axis=1), outputs, "chunks with carried state equal the whole sequence")
     for state, other in zip(final, states, strict=True):
-        close(state, other, "chunks with carried state equal the whole")
+        close(state, other, "chunks with carried state equal the whole sequence")
 
 
 def _reset(layer: Recurrent) -> None:
@@ -122,23 +122,24 @@ def _reset(layer: Recurrent) -> None:
     carried = call(layer, x)[1]
     reset = np.arange(len(x)) % 2 == 0
     outputs, _ = call(layer, x, initial_state=carried, reset=reset)
-    close(outputs[reset], call(layer, x)[0][reset], "reset rows start afresh")
-    close(outputs[~reset], call(layer, x, initial_state=carried)[0][~reset], "other rows go on")
+    close(outputs[reset], call(layer, x)[0][reset], "rows that are reset start from the initial state")
+    close(outputs[~reset], call(layer, x, initial_state=carried)[0][~reset], "rows that are not reset keep their state")
 
 
 def _windows(subject: Subject, engine: str) -> None:
-    """A stateful layer over two windows: the state is carried, the gradient is not."""
+    """Checks that a stateful layer carries state, but no gradient, across windows."""
     x, _ = batch(2)
     cell = subject.cell()
-    kept = Recurrent(cell, engine=engine, stateful=True, max_batch=2)
-    kept.build(x.shape)
-    kept.built = True
+    stateful_layer = Recurrent(cell, engine=engine, stateful=True, max_batch=2)
+    stateful_layer.build(x.shape)
+    stateful_layer.built = True
     plain = Recurrent(cell, engine=engine)
     plain.build(x.shape)
     weights = weight_values(cell)
 
     def stateful() -> Any:
-        return loss_of(*kept(x[:, :4], training=True)) + loss_of(*kept(x[:, 4:], training=True))
+        first, second = (stateful_layer(part, training=True) for part in (x[:, :4], x[:, 4:]))
+        return loss_of(*first) + loss_of(*second)
 
     carried = [ops.convert_to_numpy(state) for state in plain(x[:, :4])[1]]
     separate = [(x[:, :4], None), (x[:, 4:], carried)]
@@ -149,11 +150,11 @@ def _windows(subject: Subject, engine: str) -> None:
     parts = [gradients(functools.partial(window, *of_window), weights) for of_window in separate]
     whole = gradients(lambda w: with_weights(cell, w, stateful), weights)
     for gradient, *each in zip(whole, *parts, strict=True):
-        close(gradient, sum(each), "no gradient flows over the border of windows")
+        close(gradient, sum(each), "no gradient flows across windows")
 
 
 def check_stack(subject: Subject) -> None:
-    """Two bidirectional layers on a ragged batch: each row as if it were alone."""
+    """Checks two bidirectional layers: each sequence of a batch is as it is alone."""
     x, mask = batch()
     config = EncoderConfig(
         cell=subject.name, units=subject.units, layers=2, bidirectional=True, options=dict(subject.options)
@@ -170,4 +171,4 @@ def check_stack(subject: Subject) -> None:
             close(outputs[row, :length], alone, "padding changes no output of a bidirectional stack")
             half = alone.shape[-1] // 2
             ends = np.concatenate([alone[-1, :half], alone[0, half:]])
-            close(vectors[row], ends, "a bidirectional stack ends at the last and the first real step")
+            close(vectors[row], ends, "a bidirectional stack ends at the last and the first valid step")

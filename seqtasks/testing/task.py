@@ -1,4 +1,4 @@
-"""The contract of a task."""
+"""Contract test of a task."""
 
 from __future__ import annotations
 
@@ -25,24 +25,29 @@ def check_task(
     inputs: Sequence[str] = (),
     cell: str = "gru",
 ) -> results.Row:
-    """Trains a task shortly and checks what every task promises.
+    """Trains a task for one epoch on at most 200 examples and checks the contract of tasks.
 
-    It trains on at most 200 examples a split, its scores contain its metric and are
-    finite, its row is stored and read back, the saved model gives the same scores, a
-    second run is skipped, a causal task refuses a bidirectional encoder.
+    The scores are finite and include the metric; the result row is stored and loaded again; plots are
+    drawn; the saved model has the same scores; a second run is skipped.
 
     Args:
-        task: the task, its name, or its file.
-        folder: an empty folder, for the runs.
-        overrides: settings, e.g. a small size. Without `data.source` among them the
-            built-in set is read; a task that reads files only is given some, e.g.
-            `"data.source=files:FOLDER"` for a few that the test writes.
-        inputs: words for `predict`, if it shall be tried.
-        cell: the cell to train.
+        task: Class, name or file of the task.
+        folder: Empty folder for the runs.
+        overrides: Settings, e.g. of a small size. The default source is the built-in set; a task that
+            only reads files needs a setting such as `"data.source=files:FOLDER"`.
+        inputs: Inputs of `predict`; empty: prediction is not tested.
+        cell: Cell to train.
+
+    Returns:
+        The result row.
 
     Raises:
-        AssertionError: a promise is broken.
-        ConfigError: no source is given, and the task has no built-in set.
+        AssertionError: The task breaks a rule.
+        ConfigError: The task has no built-in set, and no source is given.
+
+    Example:
+        >>> from seqtasks.testing import check_task
+        >>> check_task("./my_task.py", Path("/tmp/runs"))  # doctest: +SKIP
     """
     cls = load_task(task) if isinstance(task, str) else task
     overrides = [overrides] if isinstance(overrides, str) else list(overrides)
@@ -59,7 +64,7 @@ def check_task(
     config = configuration.resolve(cls.name, cls.Options, chosen, task_file=task_file)
     row, skipped = run(config, cls, folder, Reporter(quiet=True))
     assert not skipped, "the folder was not empty"
-    assert cls.metric in row.scores, f"score() gives no {cls.metric!r}"
+    assert cls.metric in row.scores, f"score() does not return {cls.metric!r}"
     assert all(np.isfinite(value) for value in row.scores.values()), f"scores are not finite: {row.scores}"
     assert 0 < row.encoder_params <= row.params or cls.topology == "one-to-one"
     opened = run_folder.open_run(folder / row.run)
@@ -68,9 +73,9 @@ def check_task(
     assert not failures.exists(), f"plots() failed: {failures.read_text(encoding='utf-8')}"
     again = {line["score"]: line["now"] for line in inference.evaluate(opened, Reporter(quiet=True), trust=True)}
     for name, value in row.scores.items():
-        assert abs(again[name] - value) <= 1e-5 * max(1, abs(value)), f"{name}: the saved model scores otherwise"
+        assert abs(again[name] - value) <= 1e-5 * max(1, abs(value)), f"{name}: the saved model has another score"
     assert run(config, cls, folder, Reporter(quiet=True)) == (row, True), "a finished run was not skipped"
     if inputs:
-        assert inference.predict(opened, inputs, trust=True), "predict() gives no rows"
+        assert inference.predict(opened, inputs, trust=True), "predict() returns no rows"
     assert build(cls.PredictOptions, {}) == cls.PredictOptions()
     return row

@@ -1,1 +1,1 @@
-"""One run, from its configuration to its result row, and the Python interface to runs."""
+"""Training of a run, from configuration to result row, and the Python interface to runs."""

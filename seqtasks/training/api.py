@@ -34,6 +34,12 @@ class Result:
     Attributes:
         row: The result row: scores, settings, versions.
         path: The run folder.
+
+    Example:
+        >>> import seqtasks
+        >>> result = seqtasks.load_run("mnist_rows-lstm-0123abcd")  # doctest: +SKIP
+        >>> result.predict(["three.png", "seven.png"])  # doctest: +SKIP
+        >>> result.model.summary()  # doctest: +SKIP
     """
 
     row: Row
@@ -41,7 +47,7 @@ class Result:
 
     @property
     def value(self) -> float:
-        """The test score in the task's metric."""
+        """Test score in the task's metric."""
         return self.row.value
 
     @functools.cached_property
@@ -58,25 +64,25 @@ class Result:
 
     @property
     def history(self) -> pd.DataFrame:
-        """Losses and metrics of each epoch."""
+        """Losses and metrics, one row for each epoch."""
         import pandas
 
         return pandas.read_csv(self.path / "history.csv")
 
     @property
     def plots(self) -> list[Path]:
-        """The plots of the run, as files."""
+        """Paths of the plots of the run, PNG files."""
         return sorted((self.path / "plots").glob("*.png"))
 
     def predict(self, inputs: str | Sequence[str] = (), **options: Any) -> list[dict[str, Any]] | str:
-        """Predictions for inputs.
+        """Predicts with the trained model.
 
         Args:
-            inputs: Texts, or paths of files, as the task reads them; one or several.
+            inputs: One or several texts or paths of files, whichever the task reads.
             **options: Options of `seqtasks predict`, such as `num_beams=5`.
 
         Returns:
-            A row for each prediction; the generated text of a language model.
+            A dictionary for each prediction; for a language model, the generated text.
 
         Raises:
             ConfigError: An unknown option, or inputs that the task cannot read.
@@ -89,10 +95,13 @@ class Result:
         return predicted if isinstance(predicted, list) else "".join(predicted)
 
     def evaluate(self) -> dict[str, float]:
-        """Test scores of the saved model, computed again.
+        """Scores the saved model on the test split again.
+
+        Returns:
+            Test scores by name.
 
         Raises:
-            RunError: The data is not what the run was made with.
+            RunError: The data differs from that of the run.
         """
         keras_import.import_keras()
         from seqtasks.training import inference
@@ -129,21 +138,21 @@ def run(
     quiet: bool = False,
     **values: Any,
 ) -> Result:
-    """Trains and scores a task; the same run, folder and progress as `seqtasks run`.
+    """Trains and scores a task, like the command `seqtasks run`.
 
-    A run that was stopped is continued, a finished one is returned at once.
+    An interrupted run is continued, and a finished one is returned at once.
 
     Args:
         task: Name of a task, or path of its Python file.
         *settings: Settings as `"key=value"`.
-        config: A YAML file, or the name of a bundled one.
+        config: YAML file of settings, or the name of a bundled one.
         runs: Folder of all runs.
         force: Train again even if the run is finished.
         quiet: Print no progress.
-        **values: Settings without a group, such as `seed=1`; others as `**{"encoder.units": 64}`.
+        **values: Settings by keyword, such as `seed=1`; dotted keys as `**{"encoder.units": 64}`.
 
     Returns:
-        The result.
+        The finished run.
 
     Raises:
         SeqtasksError: An unknown task or setting, data that cannot be read, or a folder that cannot be written.
@@ -171,35 +180,35 @@ def compare(
     baseline: bool = True,
     **values: Any,
 ) -> Table:
-    """Trains all combinations of settings and returns their table, as `seqtasks compare` does.
+    """Trains all combinations of settings and returns their table, as `seqtasks compare`.
 
     Args:
         task: Name of a task, or path of its Python file.
         *settings: Settings as `"key=a,b"`.
-        config: A YAML file, or the name of a bundled one.
+        config: YAML file of settings, or the name of a bundled one.
         runs: Folder of all runs.
-        jobs: Number of runs at once, each in a process of its own.
-        baseline: Add the baselines of the task.
-        **values: Settings without a group, such as `seed=[0, 1, 2]`.
+        jobs: Number of runs at the same time, each in a separate process.
+        baseline: Also fit the baselines of the task.
+        **values: Settings by keyword; a list has the values to compare, such as `seed=[0, 1, 2]`.
 
     Returns:
         The table.
 
     Raises:
-        SeqtasksError: As `run`; also if a run fails, after the others have ended.
+        SeqtasksError: As for `run`; also if a run fails, after all others have ended.
 
     Example:
         >>> import seqtasks
         >>> table = seqtasks.compare("adding", "encoder.cell=gru,lstm", seed=[0, 1])  # doctest: +SKIP
         >>> table.to_frame()  # doctest: +SKIP
     """
-    done = run_grid(task, _overrides(settings, values), _text(config), Path(runs), jobs, baseline)
-    done.check()
-    return table.build(done.rows)
+    grid = run_grid(task, _overrides(settings, values), _text(config), Path(runs), jobs, baseline)
+    grid.check()
+    return table.build(grid.rows)
 
 
 def load_run(path: str | Path, runs: str | Path = RUNS) -> Result:
-    """A finished run.
+    """Loads a finished run.
 
     Args:
         path: The run folder, or its name in `runs`.
@@ -215,22 +224,28 @@ def load_run(path: str | Path, runs: str | Path = RUNS) -> Result:
     """
     folder = run_folder.find(str(path), Path(runs))
     if not folder.finished:
-        raise RunError(f"{folder.path} is not finished ({folder.status()}); continue it: {folder.command('resume')}")
+        raise RunError(
+            f"{folder.path} is not finished ({folder.status()}); allowed: a finished run; continue it: "
+            f"{folder.command('resume')}"
+        )
     return Result(results.read(folder.path), folder.path)
 
 
 def run_grid(
     task: str, overrides: Sequence[str], config_file: str | None, runs: Path, jobs: int, baseline: bool
 ) -> grids.Grid:
-    """Checks all combinations of settings, fits the baselines and trains the runs, each in a process of its own.
+    """Checks all combinations of settings, fits baselines, trains runs in processes.
 
     Args:
         task: Name or file of the task.
-        overrides: Settings, `key=a,b`.
-        config_file: A YAML file, or the name of a bundled one.
+        overrides: Settings as `key=a,b`.
+        config_file: YAML file of settings, or the name of a bundled one.
         runs: Folder of all runs.
-        jobs: Number of runs at once.
+        jobs: Number of runs at the same time.
         baseline: Also fit the baselines.
+
+    Returns:
+        The rows, and the labels of skipped and failed runs.
 
     Raises:
         SeqtasksError: A combination that cannot be run, or baselines that fail.
@@ -241,10 +256,10 @@ def run_grid(
         for point in grids.expand(grids.of_data(overrides)):
             command = [*grids.SEQTASKS, "baseline", task, *point, "--runs", str(runs), "--json"]
             command += ["--config", config_file] if config_file else []
-            done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-            if done.returncode:
+            process = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+            if process.returncode:
                 raise RunError("the baselines failed; their message is above; correct the cause or add --no-baseline")
-            rows += [results.from_json(line) for line in done.stdout.splitlines() if line.startswith("{")]
+            rows += [results.from_json(line) for line in process.stdout.splitlines() if line.startswith("{")]
         return list({row.run: row for row in rows}.values())
 
     for point in grids.expand(overrides):
@@ -258,7 +273,7 @@ def _text(config: str | Path | None) -> str | None:
 
 
 def _overrides(settings: Sequence[str], values: Mapping[str, Any]) -> list[str]:
-    """`key=value` texts of Python values; a list stands for several runs."""
+    """Settings as `key=value`, from texts and keyword arguments; a list becomes `key=a,b`."""
     texts = list(settings)
     for key, value in values.items():
         parts = value if isinstance(value, list | tuple) else [value]

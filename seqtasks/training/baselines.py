@@ -1,4 +1,4 @@
-"""Baseline rows: fitted once for each data set and stored."""
+"""Baselines: fitted once for each data set and stored as result rows."""
 
 from __future__ import annotations
 
@@ -20,42 +20,49 @@ from seqtasks.training import train
 from seqtasks.training.resolution import Plan, Resolved, load, resolve
 from seqtasks.training.train import facts_of_row, utc
 
-SECONDS = 10.0  # a baseline that takes longer is fitted by `seqtasks baseline` and `compare` only
-TRAIN = TrainConfig(epochs=10)  # a baseline trains for no epochs; the number stands in the hash that names its folder
+SECONDS = 10.0  # `seqtasks run` leaves out baselines that take longer; `baseline` and `compare` fit them, too
+TRAIN = TrainConfig(epochs=10)  # a constant in the hash that names a baseline's folder, which has no epochs
 
 
 def run_baselines(
     config: Config, task_class: type[Task], runs_dir: Path, reporter: Reporter, plan: Plan | None = None
 ) -> list[results.Row]:
-    """Fits the task's baselines for the data and options of `config`, unless they are there.
+    """Fits the task's baselines for data and options of `config`, unless already stored.
 
     Args:
-        config: of the run; its encoder, training settings and seed do not matter: one
-            baseline serves them all.
-        task_class: of `config.task`.
-        runs_dir: the folder of all runs.
-        reporter: where progress goes.
-        plan: gives the configuration for a source and a size, see `resolution.resolve`.
+        config: Configuration of a run; a baseline does not depend on its encoder, training settings and seed.
+        task_class: Class of `config.task`.
+        runs_dir: Folder of all runs.
+        reporter: Prints progress.
+        plan: Function that returns the configuration for a source and a size, see `resolution.resolve`.
+
+    Returns:
+        Rows of all baselines.
 
     Raises:
-        SeqtasksError: missing data, or a folder that cannot be written.
+        SeqtasksError: Missing data, or a folder that cannot be written.
     """
     return _rows(resolve(config, task_class, reporter, plan), runs_dir, reporter, math.inf)
 
 
 def quick_baselines(resolved: Resolved, runs_dir: Path, reporter: Reporter) -> list[results.Row]:
-    """The baselines that are there or take seconds only; those that another process is fitting are left out.
+    """Fits the baselines that take only seconds, unless they are stored already.
+
+    Baselines that another process is fitting are left out.
 
     Args:
-        resolved: a run, its data read.
-        runs_dir: the folder of all runs.
-        reporter: where progress goes.
+        resolved: Resolved run with its data.
+        runs_dir: Folder of all runs.
+        reporter: Prints progress.
+
+    Returns:
+        Rows of these baselines and of all stored ones.
     """
     return _rows(resolved, runs_dir, reporter, SECONDS)
 
 
 def _rows(resolved: Resolved, runs_dir: Path, reporter: Reporter, seconds: float) -> list[results.Row]:
-    """The rows of the baselines that take at most `seconds`, or that are there."""
+    """Rows of the baselines that are stored already or take at most `seconds`."""
     config, task, splits = resolved.config, resolved.task, resolved.splits
     options = dataclasses.replace(config.options, **_not_of_data(config.options))
     if options != config.options:
@@ -74,10 +81,10 @@ def _rows(resolved: Resolved, runs_dir: Path, reporter: Reporter, seconds: float
         try:
             with folder.lock():
                 row = results.finished(folder.path)
-                if row is None and slow:  # its row is damaged
+                if row is None and slow:  # the stored row is damaged
                     continue
                 if row is None:
-                    reporter.say(f"{task.name}: fitting the baseline {name}, once for this data")
+                    reporter.say(f"{task.name}: fitting the baseline {name} (once for each data set)")
                     results.write(_row(name, fit, task, splits, baseline_config, folder), folder.path)
                     row = results.read(folder.path)
                 rows.append(row)
@@ -116,6 +123,6 @@ def _row(
 
 
 def _not_of_data(options: Any) -> dict[str, Any]:
-    """The options that do not concern a baseline, with their defaults."""
+    """The options that no baseline depends on, with their defaults."""
     fields = [field for field in dataclasses.fields(options) if not field.metadata.get("affects_data", True)]
     return {field.name: getattr(type(options)(), field.name) for field in fields}

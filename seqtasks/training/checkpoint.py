@@ -1,7 +1,7 @@
-"""Checkpoints of training, restored exactly.
+"""Checkpoints from which training continues exactly as if it had not been interrupted.
 
 One file holds the variables of the model (weights, states, random generators), of the
-optimizer and of the running metrics, the position in the data, the memory of Keras's
+optimizer and of the running metrics, the position in the data, the state of Keras's
 callbacks and the history.
 """
 
@@ -25,10 +25,10 @@ from seqtasks.data.batches import ResumableBatches
 from seqtasks.experiments.run_folder import Run, writing
 from seqtasks.layers.recurrent import KEPT
 
-# What ReduceLROnPlateau, EarlyStopping and WeightAverage remember between epochs.
+# State of ReduceLROnPlateau, EarlyStopping and WeightAverage between epochs.
 _MEMORY = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter", "values", "begin")
 
-# The metadata of a checkpoint and its types.
+# Metadata of a checkpoint, with types.
 _META: dict[str, Any] = {
     "epoch": int,
     "step": int,
@@ -39,22 +39,22 @@ _META: dict[str, Any] = {
     "history": list,
     "memories": list,
 }
-AFRESH = "start afresh: seqtasks run with the same settings and --force"
+AFRESH = "train from the beginning: seqtasks run with the same settings and --force"
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """Saves and restores training; put it last in the list of callbacks.
+    """Callback that saves and restores the state of training; must be the last callback.
 
     Args:
-        run: the folder to write to.
-        batches: the training batches, whose position is saved.
-        others: callbacks with a memory.
-        monitor: the validation value that chooses the best weights.
-        higher_is_better: its direction.
-        seconds: time between saves within an epoch.
-        stop: tells that the user wants to stop; training then saves and stops at once.
-        ties: of epochs with the same value keep the one with the lowest validation loss, not the first:
-            scores of few examples are often equal.
+        run: Run folder to write to.
+        batches: Training batches, whose position is saved.
+        others: Callbacks with state to save.
+        monitor: Name of the validation value by which the best weights are chosen.
+        higher_is_better: Whether a larger value of `monitor` is better.
+        seconds: Minimum time between two saves within an epoch.
+        stop: Function that returns True if training should save and stop, as after Ctrl-C.
+        ties: Among epochs with the same value, keep the one with the lowest validation loss, not the
+            first. Scores of few validation examples are often equal.
     """
 
     def __init__(
@@ -84,35 +84,35 @@ class Checkpoint(keras.callbacks.Callback):
         self.best_loss: float | None = None
         self.best_epoch = 0
         self.history: list[dict[str, float]] = []
-        self.spent = 0.0  # training time of this epoch before the clock was last started
+        self.spent = 0.0  # training time of this epoch before `_clock`
         self._memories: list[dict[str, Any]] = [{} for _ in others]
         self._metrics: list[np.ndarray] | None = None
         self._saved = self._clock = time.perf_counter()
 
     @property
     def path(self) -> Path:
-        """The checkpoint file."""
+        """Path of the checkpoint file."""
         return self.run.path / "checkpoint.npz"
 
     def on_train_begin(self, logs: Any = None) -> None:
-        for callback, memory in zip(self.others, self._memories, strict=True):  # their own on_train_begin forgets
+        for callback, memory in zip(self.others, self._memories, strict=True):  # after their on_train_begin reset them
             for name, value in memory.items():
                 setattr(callback, name, value)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        if self._metrics is not None:  # after Keras has reset them
+        if self._metrics is not None:  # restored here because Keras resets metrics before each epoch
             for variable, value in zip(self.model.metrics_variables, self._metrics, strict=True):
                 variable.assign(value)
             self._metrics = None
         if (self.batches.epoch, self.batches.start) != (self.epoch, self.step):
-            # To build a model under JAX Keras begins an epoch, and ends it before the first.
+            # With JAX, Keras builds a model by starting an epoch that it abandons.
             self.batches.seek(self.epoch, self.step)
         self._clock = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.step = self.batches.done(batch)
         if self.step == self.batches.batches_per_epoch:
-            return  # no batch would be left to go on with: the end of the epoch saves
+            return  # the end of the epoch saves: no batch of this epoch is left to continue with
         if self.stop():
             self.save()
             raise self._stopped(f"in epoch {self.epoch + 1} after step {self.step}")
@@ -132,8 +132,8 @@ class Checkpoint(keras.callbacks.Callback):
         for callback, memory in zip(self.others, self._memories, strict=True):
             memory.update({name: getattr(callback, name) for name in _MEMORY if hasattr(callback, name)})
         self.done = self.done or bool(self.model.stop_training)
-        # Writing the state takes longer than an epoch of a small set; the last one is always written.
-        last, stop = epoch + 1 == self.params.get("epochs"), self.stop()  # asked once: what stops is saved
+        # For small data, writing the state takes longer than an epoch: save only every `seconds`, and at the end.
+        last, stop = epoch + 1 == self.params.get("epochs"), self.stop()  # called once, so that it saves if it stops
         if last or self.done or stop or time.perf_counter() - self._saved > self.seconds:
             self.save()
         with writing(self.run.path):
@@ -145,10 +145,10 @@ class Checkpoint(keras.callbacks.Callback):
         return Interrupted(f"stopped {where} and saved; continue with: {self.run.command('resume')}")
 
     def save(self) -> None:
-        """Writes the state as it is between two batches.
+        """Writes the state; to be called between two batches.
 
         Raises:
-            RunError: the folder cannot be written.
+            RunError: The folder cannot be written.
         """
         running = self.spent
         if self.step:
@@ -172,11 +172,14 @@ class Checkpoint(keras.callbacks.Callback):
     def restore(self, model: keras.Model) -> bool:
         """Restores a saved state into a compiled model and the batches.
 
+        Args:
+            model: The compiled model with a built optimizer.
+
         Returns:
-            Whether there was one.
+            Whether there was a saved state.
 
         Raises:
-            RunError: the file is damaged or belongs to another model.
+            RunError: The file is damaged or belongs to another model.
         """
         self.set_model(model)
         if not self.path.is_file():
@@ -197,14 +200,14 @@ class Checkpoint(keras.callbacks.Callback):
         self._metrics = [saved[name] for name in metrics] if self.step else None
         self.batches.seek(self.epoch, self.step)
         if self._metrics:
-            model.test_on_batch(*self.batches[0])  # Keras creates the variables of metrics at the first batch
+            model.test_on_batch(*self.batches[0])  # makes Keras create the variables of the metrics
         return True
 
     def restore_best(self) -> None:
-        """Puts the best weights into the model.
+        """Assigns the weights of the best epoch to the model.
 
         Raises:
-            RunError: their file is damaged, or is not there.
+            RunError: The file of the best weights is damaged or missing.
         """
         path = self.run.path / "best.npz"
         saved, weights = _load(path), {f"{i:05d}": weight for i, weight in enumerate(self.model.weights)}
@@ -215,10 +218,10 @@ class Checkpoint(keras.callbacks.Callback):
             weight.assign(values[name])
 
     def _meta(self, saved: dict[str, np.ndarray]) -> dict[str, Any]:
-        """What was saved beside the arrays, taken out of them.
+        """Removes the metadata from the saved arrays and returns it.
 
         Raises:
-            RunError: it is not there, or is damaged.
+            RunError: The metadata is missing or damaged.
         """
         try:
             meta = json.loads(str(saved.pop("meta")))
@@ -245,7 +248,7 @@ class Checkpoint(keras.callbacks.Callback):
             write_atomic(self.run.path / "best.npz", lambda p: _savez(p, arrays))
 
     def _variables(self) -> dict[str, Any]:
-        # model.variables holds the metrics' too, which Keras creates at the first batch only.
+        # model.variables also contains those of the metrics, which Keras creates only at the first batch.
         metrics = self.model.metrics_variables
         seen = {id(v) for v in metrics}
         named = {f"model/{i:05d}": v for i, v in enumerate(v for v in self.model.variables if id(v) not in seen)}
@@ -259,13 +262,14 @@ def _savez(path: Path, arrays: dict[str, np.ndarray]) -> None:
 
 
 def _fitted(saved: np.ndarray, variable: Any, path: Path) -> np.ndarray:
-    """A saved array in the shape of its variable.
+    """A saved array, cut or padded to the shape of its variable.
 
-    States that are kept between batches have a row for each lane of the largest batch, also of one for scoring, whose
-    size may change between a stop and going on. Those of training stand first; scoring begins with states of its own.
+    States that are kept between batches have a row for each stream of the largest batch, in training or scoring,
+    and `train.eval_batch_size` may change before training continues. Streams of training have the first rows;
+    scoring resets the states.
 
     Raises:
-        RunError: the shapes differ otherwise.
+        RunError: The shapes differ in another way.
     """
     shape = tuple(variable.shape)
     if saved.shape == shape:

@@ -1,4 +1,4 @@
-"""Fits a compiled model by `keras.Model.fit`, resumable at any step."""
+"""Trains a compiled model with `keras.Model.fit`; can be interrupted at any step."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from seqtasks.training.progress_bars import StopOnNaN, progress_callbacks
 from seqtasks.training.signals import StopRequest
 from seqtasks.training.weight_averaging import WeightAverage
 
-FEW = 1000  # validation examples; the value of more is seldom the same twice
+FEW = 1000  # below this number of validation examples, epochs often have equal scores
 
 
 def fit(
@@ -31,24 +31,24 @@ def fit(
     folder: Run,
     reporter: Reporter,
 ) -> Checkpoint:
-    """Trains from the last checkpoint, if there is one, to the end.
+    """Trains to the end, from the last checkpoint if there is one.
 
     Args:
-        model: compiled, its optimizer built.
-        task: names the value that chooses the best weights.
-        batches: of the training split.
-        validation: of the validation split.
-        config: resolved.
-        folder: locked by the caller.
-        reporter: where progress goes.
+        model: Compiled model with a built optimizer.
+        task: The task; its `monitor` names the value by which the best weights are chosen.
+        batches: Batches of the training split.
+        validation: Batches of the validation split.
+        config: Resolved configuration.
+        folder: Run folder, locked by the caller.
+        reporter: Prints progress.
 
     Returns:
-        The checkpoint: history, best epoch, best weights.
+        The checkpoint with history, best epoch and best weights.
 
     Raises:
-        Interrupted: the user stopped it; its state is saved.
-        TrainingDiverged: the loss is no longer a number.
-        RunError: the folder cannot be written.
+        Interrupted: The user stopped training; its state is saved.
+        TrainingDiverged: The loss became NaN or infinite.
+        RunError: The folder cannot be written.
     """
     mode = "max" if task.higher_is_better and not task.monitor.endswith("loss") else "min"
     scheduled = schedule_callbacks(config.train, task.monitor, mode)
@@ -66,7 +66,7 @@ def fit(
         if checkpoint.restore(model):
             reporter.say(f"continuing in epoch {checkpoint.epoch + 1} after step {checkpoint.step}")
             for callback in scheduled:
-                if isinstance(callback, WeightAverage):  # what was saved at the end of an epoch holds the average
+                if isinstance(callback, WeightAverage):  # a checkpoint from the end of an epoch has averaged weights
                     callback.swapped = checkpoint.step == 0
         folder.set_status("training")
         bars = progress_callbacks(reporter, config.train.known_epochs, batches.batches_per_epoch)
@@ -80,13 +80,13 @@ def fit(
         ]
         try:
             while checkpoint.epoch < config.train.known_epochs and not checkpoint.done:
-                # Keras cannot begin inside an epoch: the rest of one is a fit of its own.
+                # Keras cannot start inside an epoch: train the remaining part of an epoch by a separate call of fit.
                 until = checkpoint.epoch + 1 if checkpoint.step else config.train.known_epochs
                 _fit_until(model, batches, validation, checkpoint.epoch, until, callbacks)
             if request.received:
                 raise Interrupted(f"stopped after training, before scoring; continue with: {folder.command('resume')}")
         except TrainingDiverged as error:
-            checkpoint.path.unlink(missing_ok=True)  # going on from there would diverge again
+            checkpoint.path.unlink(missing_ok=True)  # training would diverge again from there
             folder.set_status(f"diverged: {error}")
             raise
         except KeyboardInterrupt:

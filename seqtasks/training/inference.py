@@ -1,4 +1,4 @@
-"""Evaluation and prediction with trained runs."""
+"""Evaluation of and prediction with finished runs, and continuation of interrupted ones."""
 
 from __future__ import annotations
 
@@ -26,18 +26,34 @@ from seqtasks.training.train import run
 def resume(folder: run_folder.Run, reporter: Reporter, trust: bool = False) -> tuple[results.Row, bool]:
     """Continues a run from its last checkpoint; see `train.run`.
 
+    Args:
+        folder: The run.
+        reporter: Prints progress.
+        trust: Run the Python code that is stored in the run folder.
+
+    Returns:
+        The result row, and whether the run was finished before.
+
     Raises:
-        RunError: the data changed, or the folder was renamed.
+        RunError: The data changed, or the folder was renamed.
     """
     cls, config = task_of(folder, trust)
     return run(config, cls, folder.path.parent, reporter, only=folder)
 
 
 def evaluate(folder: run_folder.Run, reporter: Reporter, trust: bool = False) -> list[dict[str, Any]]:
-    """Scores a trained model on its test split again, beside what its row says.
+    """Scores a trained model on its test split again.
+
+    Args:
+        folder: The finished run.
+        reporter: Prints progress.
+        trust: Run the Python code that is stored in the run folder.
+
+    Returns:
+        For each score its name, its value now, and its value in `result.json`.
 
     Raises:
-        RunError: the data is not what the run was made with.
+        RunError: The data differs from that of the run.
     """
     task, config, model = open_trained(folder, trust)
     row, splits = results.read(folder.path), _data(folder, task, config, reporter)
@@ -46,26 +62,37 @@ def evaluate(folder: run_folder.Run, reporter: Reporter, trust: bool = False) ->
 
 
 def ensemble(folders: Sequence[run_folder.Run], reporter: Reporter, trust: bool = False) -> list[dict[str, Any]]:
-    """Scores several trained classifiers on their test split, and the mean of their probabilities.
+    """Scores several trained classifiers and the mean of their class probabilities.
+
+    Args:
+        folders: Finished runs of one task and data set.
+        reporter: Prints progress.
+        trust: Run the Python code that is stored in the run folders.
 
     Returns:
-        A row for each run, as its model scores now, and one for all of them.
+        A row for each run, and one for the ensemble.
 
     Raises:
-        RunError: the runs are of different tasks or data.
-        ConfigError: the task gives no probabilities of classes.
+        RunError: The runs are of different tasks or data.
+        ConfigError: The task does not predict probabilities of classes.
     """
     rows, total = [], 0.0
     first: tuple[Any, ...] = ()
     for folder in folders:
         task, config, model = open_trained(folder, trust)
-        if type(task).score is not Task.score:  # which is `scores_from_logits` on `logits`
-            raise ConfigError(f"task {task.name} has no probabilities of classes to average; give one run of it")
+        if type(task).score is not Task.score:  # only Task.score scores the logits of a classifier
+            raise ConfigError(
+                f"{len(folders)} runs of task {task.name}, which predicts no class probabilities to average; allowed: "
+                "one run of it; evaluate each run separately"
+            )
         splits = _data(folder, task, config, reporter)
         facts = (task.name, splits.source, splits.fingerprint, config.data.limit, task.spec.classes)
         first = first or (facts, folder.path)
         if facts != first[0]:
-            raise RunError(f"{folder.path} and {first[1]} are of different tasks or data; give runs of one")
+            raise RunError(
+                f"{folder.path} and {first[1]} are of different tasks or data; allowed: runs of one task and data set; "
+                "evaluate them separately"
+            )
         logits = task.predict_logits(model, task.batches(splits.test, config.train.eval_batch_size))
         total = total + np.exp(log_softmax(logits))
         rows.append(
@@ -88,16 +115,16 @@ def _data(folder: run_folder.Run, task: Task, config: Config, reporter: Reporter
 def predict(
     folder: run_folder.Run, inputs: Sequence[str], options: Mapping[str, Any] | None = None, trust: bool = False
 ) -> list[dict[str, Any]] | Iterator[str]:
-    """Predictions for inputs.
+    """Predicts with a finished run.
 
     Args:
         folder: The run.
-        inputs: Texts, or paths of files, as the task reads them.
+        inputs: Texts or paths of files, whichever the task reads.
         options: Fields of the task's `PredictOptions`, as text or as values.
-        trust: See `task_of`.
+        trust: Run the Python code that is stored in the run folder.
 
     Returns:
-        A row for each prediction; or an iterator of pieces of text, as they are generated.
+        A dictionary for each prediction; for a language model, an iterator over pieces of the generated text.
 
     Raises:
         ConfigError: An unknown option, or inputs that the task cannot read.
@@ -108,16 +135,20 @@ def predict(
     return task.predict(model, inputs, chosen)
 
 
-def options_of(task: type[Task], given: Mapping[str, Any]) -> Any:
-    """The `PredictOptions` of a task from what was typed; the files that they name can be written.
+def options_of(task: type[Task], arguments: Mapping[str, Any]) -> Any:
+    """Builds the `PredictOptions` of a task, and checks that output files can be written.
+
+    Args:
+        task: The task.
+        arguments: Options by name, as text or as values.
 
     Raises:
-        ConfigError: an unknown option, a value that is not allowed, or such a file.
+        ConfigError: Unknown option, value that is not allowed, or file that cannot be written.
     """
     hints = typing.get_type_hints(task.PredictOptions)
-    # Text stays text: a prompt may look like anything.
-    values = {k: parse(v) if isinstance(v, str) and hints.get(k) is not str else v for k, v in given.items()}
-    options: Any = build(task.PredictOptions, values, "--", {f"--{k}": str(v) for k, v in given.items()})
+    # An option of type str is not parsed: a prompt may look like a number or a list.
+    values = {k: parse(v) if isinstance(v, str) and hints.get(k) is not str else v for k, v in arguments.items()}
+    options: Any = build(task.PredictOptions, values, "--", {f"--{k}": str(v) for k, v in arguments.items()})
     for field in fields(task.PredictOptions):
         value = getattr(options, field.name)
         if value is not None and field.metadata.get("output"):

@@ -1,7 +1,8 @@
-"""Finds the finished run of a command that is given again, without Keras and without reading the data.
+"""Finds the finished run of a repeated command without Keras and without its data.
 
-A finished run keeps in `request.json` what was asked for and the state of the data that it read. Where
-either differs now, or cannot be told at once, nothing is found and the run is looked up the slow way.
+A finished run stores in `request.json` a digest of its command and the state of its data. If one of
+them differs now, or cannot be determined quickly, `recall` returns None, and the caller resolves the
+run in full.
 """
 
 from __future__ import annotations
@@ -30,16 +31,17 @@ FILE = "request.json"
 def request_of(
     task: str, overrides: Sequence[str], config_file: str | None, task_file: Path | None, cell_file: Path | None = None
 ) -> str | None:
-    """A digest of a command: of its words, of the files it reads, of the files of task and cell, and of the version.
-
-    None for a task of another package, whose files are not known without importing it.
+    """A digest of a command: arguments, configuration files, task and cell, version.
 
     Args:
-        task: a name, or the path of a task file.
-        overrides: `key=value` texts.
-        config_file: what `--config` names.
-        task_file: the YAML beside a task file.
-        cell_file: of a cell that is given as a file.
+        task: Name of the task, or path of its file.
+        overrides: Settings as `key=value`.
+        config_file: Value of `--config`.
+        task_file: YAML file beside a task that is given as a file.
+        cell_file: File of the cell, for a cell that is given as a file.
+
+    Returns:
+        The digest; None for a task of another package, whose files are unknown before it is imported.
     """
     module = Path(task) if task_file is not None else Path(str(resources.files("seqtasks.tasks"))) / f"{task}.py"
     if not module.is_file():
@@ -51,14 +53,14 @@ def request_of(
 
 
 def remember(folder: Path, request: str, source: Source, asked: str, default: str | None) -> None:
-    """Writes what `recall` needs into the folder of a finished run.
+    """Writes `request.json`, which `recall` reads, into the folder of a finished run.
 
     Args:
-        folder: of the run.
-        request: its digest.
-        source: that was read.
-        asked: `data.source`.
-        default: the first tensorflow-datasets name of the task, which `auto` would take.
+        folder: The run folder.
+        request: Digest of the command, see `request_of`.
+        source: Data source that was loaded.
+        asked: Value of `data.source`.
+        default: First tensorflow-datasets name of the task, which `data.source=auto` prefers; None: no name.
     """
     state = _state(source)
     if state is None:
@@ -71,17 +73,20 @@ def remember(folder: Path, request: str, source: Source, asked: str, default: st
         "asked": asked,
     }
     values |= {"folder": str(source.folder or ""), "default": default}
-    with contextlib.suppress(OSError):  # it only saves time
+    with contextlib.suppress(OSError):  # the file only saves time
         write_text(folder / FILE, json.dumps(values) + "\n")
 
 
 def recall(runs_dir: Path, request: str, tfds_dir: str | None) -> results.Row | None:
-    """The row of the finished run that the same command made from the same data, if that can be told at once.
+    """Loads the row of the finished run of the same command on the same data.
 
     Args:
-        runs_dir: the folder of all runs.
-        request: the digest of the command.
-        tfds_dir: `data.tfds_dir`.
+        runs_dir: Folder of all runs.
+        request: Digest of the command, see `request_of`.
+        tfds_dir: Value of `data.tfds_dir`.
+
+    Returns:
+        The row; None if there is no such run, or if its data may have changed.
     """
     for path in sorted(runs_dir.glob(f"*/{FILE}")):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RunError):
@@ -92,10 +97,10 @@ def recall(runs_dir: Path, request: str, tfds_dir: str | None) -> results.Row | 
 
 
 def _whole(folder: Path) -> bool:
-    """Whether no file of a run is lost or cut; one that is damaged is looked up the slow way, which repairs it.
+    """Whether all files of a run exist; a damaged run is repaired by running it in full.
 
     Raises:
-        RunError: a file cannot be read.
+        RunError: A file cannot be read.
     """
     run = run_folder.open_run(folder)
     run.config_values()
@@ -114,7 +119,7 @@ def _same_data(values: dict[str, Any], tfds_dir: str | None) -> bool:
 
 
 def _state(source: Source) -> str | None:
-    """Changes whenever the data of a source may have; None: that cannot be told without reading it."""
+    """A text that changes with the data of a source; None if only reading it would show."""
     if source.kind == "builtin":
         return f"Python {platform.python_version()}, scikit-learn {importlib.metadata.version('scikit-learn')}"
     if source.kind == "tfds":
@@ -126,6 +131,6 @@ def _state(source: Source) -> str | None:
 
 
 def _stamp(paths: Sequence[Path]) -> str:
-    """A digest of names, sizes and times of change."""
+    """A digest of names, sizes and modification times of files."""
     facts = [(str(path), (stat := path.stat()).st_size, stat.st_mtime_ns) for path in paths]
     return hashlib.sha256(json.dumps(facts).encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -13,14 +13,18 @@ from seqtasks.training.weight_averaging import WeightAverage, with_tunable_ema
 
 
 def make_optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """The update rule with its schedule and clipping.
+    """The optimizer with learning rate schedule, gradient clipping and weight averaging.
 
     Args:
-        config: settings.
-        steps_per_epoch: batches an epoch, for the length of the schedule.
+        config: Settings `train.*`.
+        steps_per_epoch: Number of batches of an epoch, for the length of the schedule.
+
+    Example:
+        >>> make_optimizer(TrainConfig(epochs=3, optimizer="sgd"), steps_per_epoch=100).name
+        'sgd'
     """
     rate = make_schedule(config, steps_per_epoch)
-    # Keras's global_clipnorm scales all gradients by one factor; clipnorm would clip each alone.
+    # Keras's global_clipnorm scales all gradients by one factor; clipnorm would clip each weight's gradient.
     common: dict[str, Any] = {"learning_rate": rate, "global_clipnorm": config.clip_norm}
     if config.average != "none":
         return with_tunable_ema(_optimizer(config, {**common, "use_ema": True}))
@@ -29,7 +33,7 @@ def make_optimizer(config: TrainConfig, steps_per_epoch: int) -> keras.optimizer
 
 def _optimizer(config: TrainConfig, common: dict[str, Any]) -> keras.optimizers.Optimizer:
     if config.optimizer == "adamw":
-        return Adam(weight_decay=config.weight_decay, **common)  # which Keras's AdamW is, too
+        return Adam(weight_decay=config.weight_decay, **common)  # Keras's AdamW is Adam with weight_decay, too
     if config.weight_decay:
         common["weight_decay"] = config.weight_decay
     if config.optimizer == "sgd":
@@ -40,7 +44,12 @@ def _optimizer(config: TrainConfig, common: dict[str, Any]) -> keras.optimizers.
 
 
 def make_schedule(config: TrainConfig, steps_per_epoch: int) -> Any:
-    """A learning rate, or a Keras schedule of it over update steps."""
+    """The learning rate: a number, or a Keras schedule over update steps.
+
+    Args:
+        config: Settings `train.*`.
+        steps_per_epoch: Number of batches of an epoch.
+    """
     if config.schedule == "cosine":
         warmup = round(config.warmup_epochs * steps_per_epoch)
         total = config.known_epochs * steps_per_epoch
@@ -58,15 +67,20 @@ def make_schedule(config: TrainConfig, steps_per_epoch: int) -> Any:
 
 @keras.saving.register_keras_serializable("seqtasks")
 class StepDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """One learning rate for some epochs, then smaller by a factor with each epoch.
+    """Learning rate schedule: constant for some epochs, then lower by a factor each epoch.
 
-    As Zaremba et al. 2014, https://arxiv.org/abs/1409.2329
+    Reference: Zaremba et al. 2014, https://arxiv.org/abs/1409.2329
 
     Args:
-        rate: at first.
-        steps_per_epoch: batches an epoch.
-        decay: the factor.
-        after: epochs at the first rate.
+        rate: Initial learning rate.
+        steps_per_epoch: Number of batches of an epoch.
+        decay: Factor of each epoch.
+        after: Number of epochs at the initial learning rate.
+
+    Example:
+        >>> schedule = StepDecay(1.0, steps_per_epoch=10, decay=0.5, after=2)
+        >>> [float(schedule(step)) for step in (0, 19, 20, 30)]
+        [1.0, 1.0, 0.5, 0.25]
     """
 
     def __init__(self, rate: float, steps_per_epoch: int, decay: float, after: int):
@@ -86,12 +100,12 @@ class StepDecay(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def schedule_callbacks(config: TrainConfig, monitor: str, mode: str) -> list[keras.callbacks.Callback]:
-    """Callbacks with a memory: for `plateau`, early stopping and the average of the weights.
+    """Callbacks for weight averaging, the schedule plateau and early stopping, if set.
 
     Args:
-        config: settings.
-        monitor: the validation value to watch.
-        mode: `"max"` or `"min"`.
+        config: Settings `train.*`.
+        monitor: Name of the validation value that they watch.
+        mode: "max" if a larger value is better, else "min".
     """
     made: list[keras.callbacks.Callback] = []
     if config.average != "none":

@@ -1,4 +1,4 @@
-"""The run that another run starts from: found by name, or trained first."""
+"""Pretraining: finds or trains the run whose weights another run starts from."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ Train = Callable[[Config, type[Task], Path, Reporter], tuple[Row, bool]]
 def find_or_train(
     task: Task, config: Config, folder: run_folder.Run, reporter: Reporter, train: Train
 ) -> run_folder.Run | None:
-    """The finished run that a task's model starts from; trained beside `folder` if it is not there.
+    """Finds the run that a task's model starts from; trains it beside `folder` if needed.
 
     Args:
-        task: The task, with its options and spec.
-        config: Configuration of the run that needs it.
+        task: The task with its options and spec.
+        config: Configuration of the run that starts from it.
         folder: Folder of that run.
-        reporter: Where progress is printed.
-        train: Trains a run, `training.train.run`.
+        reporter: Prints progress.
+        train: Function that trains a run, `training.train.run`.
 
     Returns:
-        The run, or None if the task declares none.
+        The pretrained run; None if the task needs none.
 
     Raises:
         RunError: The named run is of another task, or not finished.
         Interrupted: Training was stopped.
     """
-    if hasattr(task, "before"):  # the former name; such a task trains the run by itself
+    if hasattr(task, "before"):  # the method of version 0.1, which trains the run itself
         run: run_folder.Run | None = task.before(config, folder, reporter)
         return run
     required = task.pretraining_config(config)
@@ -52,19 +52,27 @@ def find_or_train(
                 f"{required.task}; train one with: seqtasks run {required.task}"
             )
         return run
-    reporter.say(f"first a run of {required.task}, whose weights {config.task} starts from")
+    reporter.say(f"pretraining: first a run of {required.task}; {config.task} starts from its weights")
     try:
         row, _ = train(required, plugins.load_task(required.task), runs_dir, reporter)
     except Interrupted as error:
         folder.set_status("interrupted")
         raise Interrupted(
-            f"stopped in the run of {required.task} before it; continue with: {folder.command('resume')}"
+            f"stopped during pretraining, a run of {required.task}; continue with: {folder.command('resume')}"
         ) from error
     return run_folder.open_run(runs_dir / row.run)
 
 
 def load(task: Task, folder: run_folder.Run | None) -> Any:
-    """The model of a finished run, ready for `Task.init_weights`; a task with the former `before` takes the folder."""
+    """Loads a pretrained run for `Task.init_weights`.
+
+    Args:
+        task: The task whose model starts from the run.
+        folder: The pretrained run; None if there is none.
+
+    Returns:
+        A `Pretrained`; None if there is no run; the folder for a task with the method `before` of version 0.1.
+    """
     if folder is None or hasattr(task, "before"):
         return folder
     pretrained, _, model = open_trained(folder)

@@ -1,4 +1,4 @@
-"""Progress of training: a bar in a terminal, one line an epoch elsewhere; stop at NaN."""
+"""Progress of training: a bar in a terminal, else a line per epoch; stop at NaN."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from seqtasks.data.batches import ResumableBatches
 
 
 def progress_callbacks(reporter: Reporter, epochs: int, steps: int) -> list[keras.callbacks.Callback]:
-    """The callbacks that show training; none if the reporter is quiet.
+    """The callbacks that show the progress of training; none if the reporter is quiet.
 
     Args:
-        reporter: Where progress is printed.
+        reporter: Prints progress.
         epochs: Number of epochs.
-        steps: Number of batches of a whole epoch.
+        steps: Number of batches of an epoch.
     """
     if reporter.quiet:
         return []
@@ -30,7 +30,13 @@ def progress_callbacks(reporter: Reporter, epochs: int, steps: int) -> list[kera
 
 
 class TrainingLines(keras.callbacks.Callback):
-    """One plain line an epoch."""
+    """Callback that prints one line for each epoch.
+
+    Args:
+        console: Where to print.
+        epochs: Number of epochs.
+        steps: Number of batches of an epoch.
+    """
 
     def __init__(self, console: Console, epochs: int, steps: int):
         super().__init__()
@@ -46,7 +52,13 @@ class TrainingLines(keras.callbacks.Callback):
 
 
 class TrainingBar(keras.callbacks.Callback):
-    """A bar for the running epoch and a line for each that is done."""
+    """Callback that shows a bar for the current epoch and a line for each finished one.
+
+    Args:
+        console: Where to print.
+        epochs: Number of epochs.
+        steps: Number of batches of an epoch.
+    """
 
     def __init__(self, console: Console, epochs: int, steps: int):
         super().__init__()
@@ -70,7 +82,7 @@ class TrainingBar(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._begin = time.perf_counter()
-        # After a resume the first epoch has fewer batches left.
+        # The first epoch of a resumed run has only its remaining batches.
         self._offset = self.steps - (self.params.get("steps") or self.steps)
         self.progress.reset(
             self._task,
@@ -97,16 +109,16 @@ class TrainingBar(keras.callbacks.Callback):
         self.close()
 
     def close(self) -> None:
-        """Takes the bar off the screen; also after an interruption."""
+        """Removes the bar from the screen; also called after an interruption."""
         self.progress.stop()
 
 
 class StopOnNaN(keras.callbacks.Callback):
-    """Stops training whose loss is no longer a number.
+    """Callback that raises TrainingDiverged if the loss is NaN or infinite.
 
     Args:
-        learning_rate: shown in the advice.
-        batches: tell where in the epoch a resumed fit begins.
+        learning_rate: Learning rate, for the advice in the message.
+        batches: Training batches, for the number of the step in a resumed epoch.
     """
 
     def __init__(self, learning_rate: float, batches: ResumableBatches):
@@ -129,7 +141,12 @@ class StopOnNaN(keras.callbacks.Callback):
 
 
 def describe(logs: dict[str, float]) -> str:
-    """`loss 0.0312  accuracy 99.02 %` from Keras's logs."""
+    """Formats the logs of Keras for a line of progress.
+
+    Example:
+        >>> describe({"loss": 0.0312, "accuracy": 0.9902})
+        'loss 0.0312  accuracy 99.02 %'
+    """
     parts = []
     for name, value in logs.items():
         if name == "learning_rate":

@@ -1,4 +1,4 @@
-"""Requests to train: quick checks, then task class and resolved configuration."""
+"""Requests of the command line and `seqtasks.run`: checks, configuration, training."""
 
 from __future__ import annotations
 
@@ -23,10 +23,18 @@ if TYPE_CHECKING:
 
 
 def check(task: str, overrides: Sequence[str], config_file: str | None) -> tuple[str, Path | None]:
-    """The checks that need no Keras; returns the task's name and, for a file, its YAML.
+    """Checks a request without importing Keras.
+
+    Args:
+        task: Name or file of the task.
+        overrides: Settings as `key=value`.
+        config_file: YAML file of settings, or the name of a bundled one.
+
+    Returns:
+        Name of the task and, for a task file, the path of its YAML file.
 
     Raises:
-        SeqtasksError: an unknown task, cell or setting.
+        SeqtasksError: Unknown task, cell, setting or data source.
     """
     from_file = task.endswith(".py") or "/" in task
     if not from_file and task not in plugins.tasks:
@@ -43,43 +51,60 @@ def check(task: str, overrides: Sequence[str], config_file: str | None) -> tuple
             hint = suggest(option, known, "options.", TASK_SETTINGS)
             raise ConfigError(f"unknown setting options.{option}; {hint}")
     if config.data.source != "auto" or not (facts.get("tfds", True) or facts.get("builtin", True)):
-        from seqtasks.data.resolve import check_source  # NumPy takes a while
+        from seqtasks.data.resolve import check_source  # imports NumPy, which takes 0.1 s
 
         check_source(config.data.source, facts)
     return name, task_file
 
 
 def _check_cells(encoder: EncoderConfig, from_file: bool) -> None:
-    """Refuses an unknown `encoder.cell` or `encoder.match`; a task's file may bring a cell of its own."""
+    """Checks `encoder.cell` and `encoder.match`.
+
+    Args:
+        encoder: Settings of the encoder.
+        from_file: Whether the task is a file, which may register cells that are not known yet.
+
+    Raises:
+        UnknownNameError: Unknown cell.
+    """
     names = [] if encoder.match is None else [configuration.parse_match(encoder.match)[0]]
-    place = plugins.cell_file(encoder.cell)
-    if place is None:
+    file = plugins.cell_file(encoder.cell)
+    if file is None:
         names.insert(0, encoder.cell)
     else:
-        brought = plugins.cell_in_file(*place)
-        names = [name for name in names if name != brought]
+        cell_of_file = plugins.cell_in_file(*file)
+        names = [name for name in names if name != cell_of_file]
     for name in names:
         if name not in plugins.cells and not from_file:
             hint = plugins.cells.suggest(name)
-            hint = "seqtasks compare takes all cells" if name == "all" else hint
-            hint = "encoder.match takes a cell by its name" if plugins.cell_file(name) else hint
+            hint = "allowed in `seqtasks compare` only; name one cell" if name == "all" else hint
+            hint = "encoder.match takes the name of a cell, not its file" if plugins.cell_file(name) else hint
             raise UnknownNameError(f"unknown cell {name!r}; {hint}")
 
 
 def prepare(task: str, overrides: Sequence[str], config_file: str | None) -> tuple[type[Task], Config, Plan]:
-    """The task, its configuration as far as it is known without the data, and what completes it.
+    """Loads the task of a request and builds its configuration.
 
-    The quick checks come before the slow import.
+    The quick checks of `check` come before the slow import of Keras.
+
+    Args:
+        task: Name or file of the task.
+        overrides: Settings as `key=value`.
+        config_file: YAML file of settings, or the name of a bundled one.
+
+    Returns:
+        The task class; the configuration as far as it is known without the data; and a function that returns
+        the configuration for a data source and a number of training examples.
 
     Raises:
-        SeqtasksError: an unknown task, cell or setting, or a plugin that cannot be imported.
+        SeqtasksError: Unknown task, cell or setting, or a plugin that cannot be imported.
     """
     name, task_file = check(task, overrides, config_file)
     keras_import.import_keras()
     cls = plugins.load_task(task)
-    if task_file is None and name not in config_files.bundled():  # a plugin package keeps its YAML beside its module
+    if task_file is None and name not in config_files.bundled():  # a plugin package has its YAML beside its module
         task_file = Path(str(sys.modules[cls.__module__].__file__)).with_suffix(".yaml")
-    cells: dict[str, str] = {}  # of a file: the name that it registers
+    cells: dict[str, str] = {}  # name or file of a cell, to the name that it registers
 
     def plan(**data: Any) -> Config:
         config = configuration.resolve(cls.name, cls.Options, overrides, config_file, task_file, **data)
@@ -102,31 +127,31 @@ def train(
     force: bool = False,
     baselines: bool = True,
 ) -> tuple[results.Row, bool]:
-    """Trains and scores a task, continues a run that was stopped, or finds the finished one.
+    """Trains and scores a task, continues an interrupted run, or loads a finished one.
 
-    A run that this command finished before is found without importing Keras.
+    The result of a repeated command is loaded without importing Keras.
 
     Args:
         task: Name or file of the task.
-        overrides: Settings, `key=value`.
-        config_file: A YAML file, or the name of a bundled one.
+        overrides: Settings as `key=value`.
+        config_file: YAML file of settings, or the name of a bundled one.
         runs: Folder of all runs.
-        reporter: Where progress is printed.
+        reporter: Prints progress.
         force: Train again even if the run is finished.
-        baselines: Also fit the task's baselines that take seconds.
+        baselines: Also fit the task's baselines that take only seconds.
 
     Returns:
-        The result row, and whether it was there before.
+        The result row, and whether the run was finished before.
 
     Raises:
-        SeqtasksError: Whatever the user can do something about.
+        SeqtasksError: Wrong settings, missing data, a folder that cannot be written, or an interruption.
     """
     name, yaml_file = check(task, overrides, config_file)
-    asked = configuration.resolve(name, None, overrides, config_file, yaml_file)
-    cell = plugins.cell_file(asked.encoder.cell)
+    typed = configuration.resolve(name, None, overrides, config_file, yaml_file)
+    cell = plugins.cell_file(typed.encoder.cell)
     request = known_runs.request_of(task, overrides, config_file, yaml_file, cell and cell[0])
     if request is not None and not force:
-        row = known_runs.recall(runs, request, asked.data.tfds_dir)
+        row = known_runs.recall(runs, request, typed.data.tfds_dir)
         if row is not None:
             return row, True
     cls, config, plan = prepare(task, overrides, config_file)
@@ -141,5 +166,5 @@ def train(
         fitted.quick_baselines(resolved, runs, reporter)
     if request is not None:
         default = next(iter(cls.tfds_names()), None)
-        known_runs.remember(runs / row.run, request, resolved.source, asked.data.source, default)
+        known_runs.remember(runs / row.run, request, resolved.source, typed.data.source, default)
     return row, skipped

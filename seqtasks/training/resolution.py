@@ -1,4 +1,4 @@
-"""Resolves data, number of epochs, and sections for its source and size."""
+"""Resolves a configuration: loads the data and computes the settings that depend on it."""
 
 from __future__ import annotations
 
@@ -15,24 +15,23 @@ from seqtasks.data.source import Source
 from seqtasks.data.splits import Splits, limit
 from seqtasks.task_types.base import Task
 
-# More epochs than any bundled task makes on its large set: only then is a stop needed before the last one.
-LONG = 20
-MOST_EPOCHS = 300  # a tiny set gets fewer updates than min_updates rather than more epochs
+LONG = 20  # above this computed number of epochs, training stops early; no bundled task needs more on its large set
+MOST_EPOCHS = 300  # maximum computed number of epochs, although tiny data then gets fewer updates than min_updates
 
-# Gives the configuration for a source and a number of training examples: `config.resolve` with its first arguments.
+# Function that returns the configuration for `source` and `size`: `config.resolve` with its other arguments fixed.
 Plan = Callable[..., Config]
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """A run whose settings are all numbers.
+    """A run with its data, and a configuration in which no setting is left to compute.
 
     Attributes:
-        task: with its options, and with `spec` of the data.
-        config: nothing in it is left to be computed.
-        splits: the data.
-        source: where it was read from.
-        computed: the settings that follow from the data, for a person.
+        task: Task with its options and the `spec` of the data.
+        config: The configuration.
+        splits: The data.
+        source: Source of the data.
+        computed: One line on the settings that were computed from the data.
     """
 
     task: Task
@@ -43,17 +42,17 @@ class Resolved:
 
 
 def resolve(config: Config, task_class: type[Task], reporter: Reporter, plan: Plan | None = None) -> Resolved:
-    """Reads the data and fills in what depends on it.
+    """Loads the data and computes the settings that depend on it.
 
     Args:
-        config: of the run, as far as it is known without the data.
-        task_class: of `config.task`.
-        reporter: receives the line that names the source.
-        plan: gives the configuration again for a source and a size, with the sections of the
-            files that apply to them; None: no section applies.
+        config: Configuration as far as it is known without the data.
+        task_class: Class of `config.task`.
+        reporter: Prints the line that names the source.
+        plan: Function that returns the configuration for a source and a size, including the sections of
+            configuration files that apply to them; None: no section applies.
 
     Raises:
-        SeqtasksError: missing or damaged data, settings that are not allowed.
+        SeqtasksError: Missing or damaged data, or settings that are not allowed.
     """
     plan = plan or (lambda **_: config)
     source = find(task_class(config.options), config, reporter)
@@ -61,7 +60,7 @@ def resolve(config: Config, task_class: type[Task], reporter: Reporter, plan: Pl
     task = task_class(sourced.options)
     splits = read(task, sourced, source)
     sized = plan(source=str(source), size=len(splits.train))
-    if sized.options != sourced.options:  # they may decide the vocabulary; small data is read again at once
+    if sized.options != sourced.options:  # load again, as the vocabulary may depend on options; fast for small data
         task = task_class(sized.options)
         splits = read(task, sized, source)
     suited = _changed(config, sized)
@@ -70,27 +69,36 @@ def resolve(config: Config, task_class: type[Task], reporter: Reporter, plan: Pl
     batches = task.batches(splits.train, sized.train.batch_size, shuffle=True, seed=sized.seed)
     train = with_epochs(sized.train, batches.batches_per_epoch)
     computed = (
-        f"{train.epochs} epochs of {batches.batches_per_epoch:,} updates, as train.min_updates is "
-        f"{train.min_updates:,}; batches of {train.batch_size}"
+        f"{train.epochs} epochs of {batches.batches_per_epoch:,} updates, for at least {train.min_updates:,} "
+        f"(train.min_updates); batch size {train.batch_size}"
     )
     if train.early_stopping is not None:
-        computed += f"; stops after {train.early_stopping} epochs without progress"
+        computed += f"; stops after {train.early_stopping} epochs without improvement"
     computed += f"; {suited}" if suited else ""
     return Resolved(task, dataclasses.replace(sized, train=train), splits, source, computed)
 
 
 def _changed(before: Config, after: Config) -> str:
-    """The settings that sections for the source or the size gave, as a user would type them."""
+    """The settings from sections for the source or the size, as a user would type them."""
     new, old = after.flat(), before.flat()
     changed = [f"{key}={value}" for key, value in new.items() if old.get(key) != value and key != "train.min_updates"]
-    return f"for data of this source or size: {' '.join(changed)}" if changed else ""
+    return f"settings for this data source or size: {' '.join(changed)}" if changed else ""
 
 
 def with_epochs(train: TrainConfig, batches_per_epoch: int) -> TrainConfig:
-    """The settings with a number of epochs: the least that make `min_updates` updates, at most `MOST_EPOCHS`.
+    """Sets the number of epochs, if unset: the fewest with `min_updates` updates.
 
-    Where these are more than `LONG`, training stops after a quarter of them without progress, unless
-    `early_stopping` says otherwise.
+    At most `MOST_EPOCHS`.
+
+    If these are more than `LONG`, `early_stopping` is set to a quarter of them, at least 10, unless it is set.
+
+    Args:
+        train: Settings `train.*`.
+        batches_per_epoch: Number of batches of an epoch.
+
+    Example:
+        >>> with_epochs(TrainConfig(min_updates=1000), batches_per_epoch=300).epochs
+        4
     """
     if train.epochs is not None:
         return train
@@ -102,20 +110,20 @@ def with_epochs(train: TrainConfig, batches_per_epoch: int) -> TrainConfig:
 
 
 def load(task: Task, config: Config, reporter: Reporter) -> Splits:
-    """Finds and reads the task's data; stores its facts in `task.spec`.
+    """Finds and loads the task's data, and sets `task.spec`.
 
     Raises:
-        DataError: missing or damaged data.
+        DataError: Missing or damaged data.
     """
     return read(task, config, find(task, config, reporter))
 
 
 def find(task: Task, config: Config, reporter: Reporter) -> Source:
-    """The source that `data.source` names, with the limits of the configuration.
+    """The source for `data.source`, with the limits `data.limit` and `data.limit_test`.
 
     Raises:
-        ConfigError: an unknown source.
-        DataError: it is not there.
+        ConfigError: Unknown source.
+        DataError: The source does not exist.
     """
     source = resolve_source(
         config.data.source,
@@ -129,14 +137,14 @@ def find(task: Task, config: Config, reporter: Reporter) -> Source:
 
 
 def read(task: Task, config: Config, source: Source) -> Splits:
-    """Reads the task's data; stores its facts in `task.spec`.
+    """Loads the task's data, applies the limits, and sets `task.spec`.
 
     Raises:
-        DataError: damaged data, or too little.
+        DataError: Damaged data, or too few examples.
     """
     splits = task.load(source, config.seed)
     if source.limit is not None or source.limit_test is not None:
-        if task.limits_examples:  # a reader that has no vocabulary to make need not look at the limit
+        if task.limits_examples:  # the reader did not apply the limits itself, as it builds no vocabulary
             splits = limit(splits, source.limit, source.limit_test)
         text = f"{splits.fingerprint} limit {source.limit} limit_test {source.limit_test}"
         splits = dataclasses.replace(splits, fingerprint=hashlib.sha256(text.encode()).hexdigest()[:16])

@@ -1,4 +1,4 @@
-"""The task, configuration and model of a finished run."""
+"""Loads task, configuration and model of a finished run."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from seqtasks.task_types.base import Task
 
 
 def task_of(folder: run_folder.Run, trust: bool = False) -> tuple[type[Task], Config]:
-    """The task and the configuration that a run folder was made with.
+    """Loads task class and configuration of a run.
 
     Args:
-        folder: the run.
-        trust: load the task's file that lies in the folder, which runs its code.
+        folder: The run.
+        trust: Import the files of task and cell that are stored in the folder, which runs their code.
 
     Raises:
-        SeqtasksError: they are not there any more, are damaged, or need `trust`.
+        SeqtasksError: Task or configuration are missing or damaged, or need `trust`.
     """
     copies = folder.copies
     if copies and not trust:
         files = " and ".join(map(str, copies))
         raise RunError(
-            f"{folder.path} was made with code of its own, and using it would run the Python code of {files}; "
-            "read it, and if you trust it, add --trust"
+            f"{folder.path} has its own code, and using it would run the Python code of {files}; read it, and if you "
+            "trust it, add --trust"
         )
-    # A name only: a path would be a file to run.
+    # `tasks.get` accepts only names; `load_task` would also execute a file.
     cls = plugins.tasks.get(folder.task) if folder.plugin is None else plugins.load_task_file(folder.plugin)
     try:
         config = configuration.from_dict(folder.config_values(), cls.Options)
@@ -46,21 +46,29 @@ def task_of(folder: run_folder.Run, trust: bool = False) -> tuple[type[Task], Co
 
 
 def open_trained(folder: run_folder.Run, trust: bool = False) -> tuple[Task, Config, keras.Model]:
-    """The task, configuration and model of a finished run.
+    """Loads task, configuration and model of a finished run.
 
     Args:
-        folder: the run.
-        trust: see `task_of`.
+        folder: The run.
+        trust: See `task_of`.
+
+    Returns:
+        The task with its options and spec, the configuration, and the Keras model.
 
     Raises:
-        RunError: it is not finished, or its model cannot be loaded.
+        RunError: The run is not finished, or its model cannot be loaded.
     """
     if not folder.finished:
-        raise RunError(f"{folder.path} is not finished ({folder.status()}); continue it: {folder.command('resume')}")
+        raise RunError(
+            f"{folder.path} is not finished ({folder.status()}); allowed: a finished run; continue it: "
+            f"{folder.command('resume')}"
+        )
     cls, config = task_of(folder, trust)
     values = folder.facts.get("spec")
     if not isinstance(values, dict):
-        raise RunError(f"{folder.path / 'run.json'} lacks the facts of the data; write it again: {folder.command()}")
+        raise RunError(
+            f"{folder.path / 'run.json'} has no facts about the data; write the file again: {folder.command()}"
+        )
     try:
         spec = cls.stored_spec(values)
     except DataError as error:
@@ -69,14 +77,17 @@ def open_trained(folder: run_folder.Run, trust: bool = False) -> tuple[Task, Con
     path = folder.path / "model.keras"
     if not path.is_file():
         raise RunError(
-            f"{folder.path} holds no model.keras (a baseline, or removed); train it again: {folder.command()} --force"
+            f"{folder.path} has no model.keras (it is a baseline, or the file was removed); train it again: "
+            f"{folder.command()} --force"
         )
     keras.config.set_dtype_policy(config.train.precision)
     if not zipfile.is_zipfile(path):
-        raise RunError(f"cannot load {path}: it is no whole file of Keras; train it again: {folder.command()} --force")
+        raise RunError(
+            f"cannot load {path}: it is not a complete file of Keras; train it again: {folder.command()} --force"
+        )
     try:
         model = keras.models.load_model(path)
-    # A damaged file can raise almost anything out of Keras, HDF5 and the reader of ZIP files.
+    # Keras, HDF5 and zipfile raise errors of many types for a damaged file.
     except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise RunError(f"cannot load {path}: {reason}; train it again: {folder.command()} --force") from error

@@ -9,9 +9,12 @@ from typing import Any
 
 
 class StopRequest:
-    """A context in which SIGINT and SIGTERM set `received` instead of stopping the program.
+    """Context manager in which SIGINT and SIGTERM set `received` instead of stopping.
 
-    Outside the main thread, where Python allows no handlers, it does nothing.
+    It does nothing outside the main thread, where Python allows no signal handlers.
+
+    Attributes:
+        received: Whether a signal was received.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""One run: check, seed, load, build, fit, score, store."""
+"""Trains one run: check, load data, build, fit, score, and store the result."""
 
 from __future__ import annotations
 
@@ -48,22 +48,23 @@ def run(
     only: run_folder.Run | None = None,
     plan: Plan | None = None,
 ) -> tuple[results.Row, bool]:
-    """Trains and scores what `config` describes, or continues where a killed run stopped.
+    """Trains and scores the run of a configuration, or continues it if it was interrupted.
 
     Args:
-        config: of the run; what follows from its data may be missing.
-        task_class: of `config.task`.
-        runs_dir: the folder of all runs.
-        reporter: where progress goes.
-        force: train again even if the run is finished.
-        only: refuse to train in any other folder than this one.
-        plan: gives the configuration for a source and a size, see `resolution.resolve`.
+        config: Configuration; settings that depend on the data may be missing.
+        task_class: Class of `config.task`.
+        runs_dir: Folder of all runs.
+        reporter: Prints progress.
+        force: Train again even if the run is finished.
+        only: The only run folder that may be used; None: any.
+        plan: Function that returns the configuration for a source and a size, see `resolution.resolve`.
 
     Returns:
-        The row, and whether it was there before.
+        The result row, and whether the run was finished before.
 
     Raises:
-        SeqtasksError: whatever the user can do something about.
+        SeqtasksError: Wrong settings, missing data, a folder that cannot be written, or an interruption.
+        RunError: With `only`, settings or data belong to another folder.
     """
     reporter = reporter or Reporter()
     check(config, task_class)
@@ -77,10 +78,10 @@ def run(
 def run_resolved(
     resolved: Resolved, runs_dir: Path, reporter: Reporter, force: bool = False, only: run_folder.Run | None = None
 ) -> tuple[results.Row, bool]:
-    """Trains and scores a run whose data is read, see `run`."""
+    """Trains and scores a run whose data is loaded; see `run`."""
     task, config, splits = resolved.task, resolved.config, resolved.splits
     if not task.uses_encoder and config.encoder != EncoderConfig():
-        reporter.say(f"{task.name} has no recurrent network with these options; encoder.* changes nothing")
+        reporter.say(f"{task.name} has no recurrent network with these options: settings encoder.* are ignored")
         config = dataclasses.replace(config, encoder=EncoderConfig())
     code = plugins.code_of_cell(config.encoder.cell)
     named = None if task.uses_encoder else NONE
@@ -88,8 +89,8 @@ def run_resolved(
     path = run_folder.path_of(runs_dir, config, identity(task, config, splits, code, old), named)
     if only is not None and path.resolve() != only.path.resolve():
         raise RunError(
-            f"{only.path} was made with other data or settings than those found now (they belong to {path}); "
-            "restore the data, or start a new run"
+            f"data or settings differ from those of {only.path} and belong to {path}; allowed: the same data and "
+            "settings; restore the data, or start a new run with seqtasks run"
         )
     folder = run_folder.create(path, config, facts(task, splits), task.file, code)
     with folder.lock():
@@ -97,7 +98,7 @@ def run_resolved(
         if row is not None:
             return row, True
         folder.tidy()
-        if force or folder.finished:  # finished with a damaged result
+        if force or folder.finished:  # a finished run without a row has a damaged result
             folder.clear()
         reporter.say(f"data: {survey.summary(task.survey(splits), task.unit)}")
         if resolved.computed:
@@ -106,22 +107,22 @@ def run_resolved(
 
 
 def check(config: Config, task_class: type[Task]) -> None:
-    """Refuses what cannot make sense, before any data is read.
+    """Checks the settings of a configuration before any data is loaded.
 
     Raises:
-        ConfigError: a bidirectional encoder in a causal task; an option that the cell does
-            not have; an engine that cannot run it.
+        ConfigError: A bidirectional encoder in a causal task, an option that the cell does not have, or an
+            engine that cannot run the cell.
     """
     Encoder(config.encoder)
     if task_class.causal and config.encoder.bidirectional:
         raise ConfigError(
-            f"task {task_class.name} predicts each step from the steps before it; a bidirectional encoder would read "
-            "the answer; set encoder.bidirectional=false"
+            f"encoder.bidirectional is true, but task {task_class.name} predicts each step from the steps before it; "
+            "allowed: false, as a backward pass would read the targets; set encoder.bidirectional=false"
         )
 
 
 def facts(task: Task, splits: Splits) -> dict[str, Any]:
-    """What `run.json` holds."""
+    """The facts about task and data that `run.json` stores."""
     facts = {"task": task.name, "version": task.version, "source": splits.source, "fingerprint": splits.fingerprint}
     return {**facts, "spec": splits.spec.to_dict()}
 
@@ -129,13 +130,21 @@ def facts(task: Task, splits: Splits) -> dict[str, Any]:
 def identity(
     task: Task, config: Config, splits: Splits, cell_code: str | None = None, former_names: bool = False
 ) -> str:
-    """The hash in the folder's name: of the settings, the task's version, the data, and the text of a cell's file."""
+    """The hash in the name of a run folder.
+
+    Args:
+        task: The task, whose version is hashed.
+        config: The configuration.
+        splits: The data, whose source and fingerprint are hashed.
+        cell_code: Text of the cell's file, for a cell that was given as a file.
+        former_names: Hash the names that options had in seqtasks 0.1.
+    """
     code = [] if cell_code is None else [run_folder.code_hash(cell_code)]
     return config.identity(task.version, splits.source, splits.fingerprint, *code, former_names=former_names)
 
 
 def facts_of_row(task: Task, splits: Splits, config: Config, folder: run_folder.Run) -> dict[str, Any]:
-    """The fields of a row that a model and a baseline share."""
+    """The fields of a result row that are set in the same way for models and baselines."""
     code = {CELL_FILE: folder.facts[CELL_FILE]} if CELL_FILE in folder.facts else {}
     return {
         "task": task.name,
@@ -156,19 +165,33 @@ def facts_of_row(task: Task, splits: Splits, config: Config, folder: run_folder.
 
 
 def build(task: Task, config: Config) -> tuple[keras.Model, Encoder]:
-    """The seeded, uncompiled model and its encoder. Needs `task.spec`."""
+    """Builds the model with seeded initial weights; it is not compiled.
+
+    Args:
+        task: The task, with the `spec` of its data.
+        config: The configuration.
+
+    Returns:
+        The model and its encoder.
+
+    Raises:
+        ConfigError: The engine cannot be compiled by XLA.
+    """
     keras.config.set_dtype_policy(config.train.precision)
     settings = config.encoder
     compiled = config.train.jit and not native.under_xla()
     if compiled and settings.engine == "native":
-        raise ConfigError("encoder.engine=native cannot be compiled by XLA; set train.jit=false or encoder.engine=auto")
-    if compiled and settings.engine == "auto":  # cuDNN's kernels cannot be compiled by XLA
+        raise ConfigError(
+            "encoder.engine is native, which XLA cannot compile (train.jit=true); allowed: auto, parallel, loop; set "
+            "train.jit=false or encoder.engine=auto"
+        )
+    if compiled and settings.engine == "auto":  # XLA cannot compile the cuDNN kernels of the engine keras
         engine: Literal["loop", "parallel"] = "parallel" if plugins.cells.get(settings.cell).scan else "loop"
         settings = dataclasses.replace(settings, engine=engine)
     if settings.match is not None:
         probe = Encoder(settings)
         task.build_model(probe)
-        if probe.features is not None:  # a task without recurrence leaves it unbuilt
+        if probe.features is not None:  # a task without recurrence does not build the encoder
             settings = match(settings, probe.features)
     keras.utils.set_random_seed(config.seed)
     rows = max(config.train.batch_size, config.train.eval_batch_size)
@@ -181,7 +204,7 @@ def _train(task: Task, splits: Splits, config: Config, folder: run_folder.Run, r
     before = prerequisite.find_or_train(task, config, folder, reporter, run)
     model, encoder = build(task, config)
     task.init_weights(model, prerequisite.load(task, before))
-    # What the row shows is what ran: the units that were found.
+    # Record the resolved number of units (encoder.match) in the result row.
     run_config = dataclasses.replace(config, encoder=dataclasses.replace(config.encoder, units=encoder.config.units))
     batches = task.batches(splits.train, config.train.batch_size, shuffle=True, seed=config.seed)
     validation = task.batches(splits.validation, config.train.eval_batch_size)
@@ -199,7 +222,7 @@ def _train(task: Task, splits: Splits, config: Config, folder: run_folder.Run, r
     reporter.say(f"{task.name}: {what}, {params:,} parameters → {folder.path}")
     checkpoint = fit(model, task, batches, validation, config, folder, reporter)
     checkpoint.restore_best()
-    model.steps_per_execution = 1  # Keras would predict so many batches at once
+    model.steps_per_execution = 1  # otherwise Keras also predicts several batches in one call
     with run_folder.writing(folder.path):
         write_atomic(folder.path / "model.keras", _inference(model).save)
     history = checkpoint.history
@@ -240,21 +263,24 @@ def _train(task: Task, splits: Splits, config: Config, folder: run_folder.Run, r
 
 
 def _steps_per_execution(config: Config, reporter: Reporter) -> int:
-    """Training steps in one call of the backend: one where weights are averaged, and where Keras has no such loop."""
+    """Training steps in one call; 1 with weight averaging, and with PyTorch, as in Keras."""
     steps = config.train.steps_per_execution if config.train.average == "none" else 1
     if steps > 1 and keras.backend.backend() == "torch":
-        reporter.say(f"train.steps_per_execution={steps} is taken as 1: on the backend torch Keras has no other")
+        reporter.say(f"train.steps_per_execution={steps} is ignored: Keras allows only 1 with the backend torch")
         return 1
     return steps
 
 
 def _inference(model: keras.Model) -> keras.Model:
-    """The same layers without optimizer and loss: a third of the file, and nothing a user must register."""
+    """The model without optimizer and loss: a third of the file, no objects to register."""
     return keras.Model(model.inputs if len(model.inputs) > 1 else model.inputs[0], model.outputs[0], name=model.name)
 
 
 def _draw(task: Task, model: keras.Model, test: Any, history: list[dict[str, float]], folder: run_folder.Run) -> None:
-    """Draws a run that is finished: a picture that fails is a warning, and its traceback is kept beside the others."""
+    """Writes the plots of a finished run.
+
+    A plot that fails is logged, and its traceback is written to `plots/errors.txt`.
+    """
     plots = folder.path / "plots"
 
     def curves() -> Iterator[tuple[str, Any]]:
@@ -282,8 +308,8 @@ def _draw(task: Task, model: keras.Model, test: Any, history: list[dict[str, flo
             except Exception as error:
                 reason = " ".join(str(error).split()) or type(error).__name__
                 log.warning(
-                    "%s: %s cannot be drawn (%s); the result is stored, details are in %s",
-                    *(folder.path, name or "a picture", reason, plots / "errors.txt"),
+                    "%s: cannot draw %s (%s); the result is stored; see details in %s",
+                    *(folder.path, name or "a plot", reason, plots / "errors.txt"),
                 )
                 with contextlib.suppress(OSError), (plots / "errors.txt").open("a", encoding="utf-8") as file:
                     traceback.print_exc(file=file)
@@ -294,5 +320,10 @@ def _count(weights: Sequence[Any]) -> int:
 
 
 def utc(seconds: float) -> str:
-    """ISO 8601 of seconds since 1970."""
+    """Seconds since 1970 as ISO 8601 in UTC.
+
+    Example:
+        >>> utc(0)
+        '1970-01-01T00:00:00+00:00'
+    """
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

@@ -1,4 +1,4 @@
-"""Averages of weights that are scored and saved: EMA, NT-ASGD, last epochs."""
+"""Weight averages that are scored and saved: EMA, NT-ASGD, last epochs."""
 
 from __future__ import annotations
 
@@ -10,35 +10,37 @@ from seqtasks.core.config import TrainConfig
 
 
 class WeightAverage(keras.callbacks.Callback):
-    """Puts the average that the optimizer keeps into the model whenever it is scored.
+    """Callback that swaps weights of the model with their average to validate and save.
 
-    From the beginning of a validation to that of the next epoch the model holds the
-    average; the weights that training goes on with wait in the optimizer. `ema` decays
-    exponentially from the first step. `nt_asgd` is the plain mean of all weights after the
-    first validation that is worse than the best of all but the last `nonmono` ones; until
-    then it is the weights themselves. `epochs` is the mean of the weights at the ends of the
-    last `last_epochs` of `epochs`, which are known beforehand; until then, too, the weights.
+    The optimizer keeps the average. From the beginning of a validation to the beginning of the next
+    epoch, the model has the average, and the optimizer keeps the weights that training continues with.
+
+    - `ema`: exponential moving average from the first step.
+    - `nt_asgd`: mean of all weights after averaging begins, at the first validation that is worse than
+      the best of all but the last `nonmono` ones. Until then, the weights themselves.
+    - `epochs`: mean of the weights at the ends of the last `last_epochs` epochs. Until then, the
+      weights themselves.
 
     Reference: Merity et al. 2017, https://arxiv.org/abs/1708.02182 (nt_asgd)
 
     Args:
-        config: settings.
-        monitor: the validation value to watch.
-        higher_is_better: its direction.
+        config: Settings `train.*`.
+        monitor: Name of the validation value that `nt_asgd` watches.
+        higher_is_better: Whether a larger value of `monitor` is better.
     """
 
     def __init__(self, config: TrainConfig, monitor: str, higher_is_better: bool):
         super().__init__()
         self.how = config.average
         last = config.last_epochs if self.how == "epochs" else 0
-        self.first = max(0, config.known_epochs - last) if last else 0  # the first epoch of the last ones
+        self.first = max(0, config.known_epochs - last) if last else 0  # first epoch that `epochs` averages
         self.momentum = config.ema_momentum
         self.nonmono = config.nonmono
         self.monitor = monitor
         self.sign = -1.0 if higher_is_better else 1.0
-        self.swapped = False  # whether the model holds the average
+        self.swapped = False  # whether the model has the average
         self.values: list[float] = []
-        self.begin: int | None = 0 if self.how == "ema" else None  # the first step that is averaged
+        self.begin: int | None = 0 if self.how == "ema" else None  # first step that is averaged; None: not yet
         self._step = self._epoch = 0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -50,12 +52,16 @@ class WeightAverage(keras.callbacks.Callback):
         self._step += 1
 
     def _momentum(self, last: bool) -> float:
-        """How much of the average stays at the next step, the `last` of its epoch or not."""
+        """Weight of the old average in the next update of the average.
+
+        Args:
+            last: Whether the next step is the last of its epoch.
+        """
         if self.how == "epochs":
             n = max(0, self._epoch - self.first)
             return n / (n + 1) if last or not n else 1.0
         n = 0 if self.begin is None else self._step - self.begin
-        # With n/(n + 1) the average is the mean; before it has seen much, one that decays is close to it.
+        # With n / (n + 1) the average is the plain mean; ema begins close to that, with (1 + n) / (10 + n).
         return min(self.momentum, (1 + n) / (10 + n)) if self.how == "ema" else n / (n + 1)
 
     def on_test_begin(self, logs: Any = None) -> None:
@@ -69,6 +75,7 @@ class WeightAverage(keras.callbacks.Callback):
         self.values.append(value)
 
     def _put(self, average: bool) -> None:
+        """Swaps weights and average, unless the model already has what is requested."""
         if self.swapped == average:
             return
         optimizer = self.model.optimizer
@@ -80,8 +87,8 @@ class WeightAverage(keras.callbacks.Callback):
 
 
 def with_tunable_ema(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
-    """The optimizer, which keeps an average (`use_ema`), with a momentum that `WeightAverage` can change."""
-    # At the end of each fit, even of the rest of an epoch, Keras would put the average in for good.
+    """Gives an optimizer with `use_ema` a momentum that can change in each step."""
+    # Keras would overwrite the weights by the average at the end of each fit, also in the middle of training.
     optimizer.finalize_variable_values = lambda variables: None
     optimizer.ema_momentum = keras.Variable(0.0, trainable=False, name="average_momentum")
     return optimizer

@@ -74,7 +74,7 @@ def test_the_contract_sees_rows_that_mix(gru, monkeypatch):
 def test_the_contract_sees_another_function_in_keras(gru, monkeypatch):
     honest = gru.call
     monkeypatch.setattr(gru, "call", lambda self, x, states, **more: honest(self, x / 2, states))
-    with pytest.raises(AssertionError, match=r"keras.layers.RNN\(cell\) gives the same"):
+    with pytest.raises(AssertionError, match=r"keras.layers.RNN\(cell\) returns the outputs"):
         check_cell("gru")
 
 
@@ -88,7 +88,7 @@ def test_the_contract_sees_a_forgotten_option(gru, monkeypatch):
 
 def test_the_contract_sees_a_wrong_formula(gru, monkeypatch):
     monkeypatch.setattr(gru, "params", "3*n*(m + n + 1)")
-    with pytest.raises(AssertionError, match=r"150 trainable parameters; its formula .* gives 135"):
+    with pytest.raises(AssertionError, match=r"150 trainable parameters; its formula .* is 135"):
         check_cell("gru")
 
 

@@ -42,7 +42,7 @@ def test_the_command(cli, tmp_path, monkeypatch):
     code, out, err = cli("bench", *words, *files, "--quiet")
     assert code == 0, err
     lines = out.splitlines()
-    assert lines[0].startswith("your shape units=8 batch=4 time=6: a training step on 1 thread, 3 rounds in turn;")
+    assert lines[0].startswith("your shape units=8 batch=4 time=6: time of a training step on 1 thread, 3 interleaved")
     assert any(line.startswith("seqtasks, engine loop / stock Keras, TensorFlow: ") for line in lines)
     assert "| your shape units=8" in (tmp_path / "t.md").read_text() and (tmp_path / "b.png").stat().st_size > 1000
     code, out, err = cli("bench", "--contenders", "lop")

@@ -6,7 +6,7 @@ import json
 
 from rich.text import Text
 
-from seqtasks.cli.console import render_rows
+from seqtasks.cli.console import print_rows, render_rows
 
 
 def test_json_has_null_for_what_is_no_number() -> None:
@@ -23,3 +23,8 @@ def test_lists_are_words_and_missing_values_are_empty() -> None:
     lines = render_rows(rows, "text").split("\n")
     assert [line.split() for line in lines[:2]] == [["text", "tags", "p"], ["a", "b", "X", "Y", "0.5000"]]
     assert lines[2:] == ["", ""]
+
+
+def test_brackets_in_cells_are_text_and_not_markup(capsys) -> None:
+    print_rows([{"text": "[red] and [/b]"}])
+    assert "[red] and [/b]" in capsys.readouterr().out

@@ -106,7 +106,7 @@ def test_show_cell(cli):
     facts = dict(re.findall(r"^(states|parameters|engines|paper|file) +(.*)$", out, re.MULTILINE))
     assert facts == {
         "states": "h",
-        "parameters": "2*n*(m + n + 1), of m features and n units",
+        "parameters": "2*n*(m + n + 1), with m features and n units",
         "engines": "loop",
         "paper": "https://arxiv.org/abs/1603.09420 (2016)",
         "file": inspect.getfile(cls),
@@ -133,12 +133,15 @@ def test_show_cell_lists_options_and_several_engines(cli):
     [
         (["show", "cell", "nope"], "seqtasks: unknown cell 'nope'; the nearest of "),
         (["show", "cell", "lstn"], "seqtasks: unknown cell 'lstn'; did you mean lstm?"),
-        (["show", "cell"], "seqtasks: give a cell: seqtasks show cell lstm"),
+        (
+            ["show", "cell"],
+            "seqtasks: no cell is named; allowed: a name from `seqtasks list cells`, or a file; write",
+        ),
         (
             ["show", "lstm", "cell"],
-            "seqtasks: cannot show 'lstm' 'cell'; write seqtasks show TASK KEY=VALUE, or seqtasks show cell N",
+            "seqtasks: cannot show 'lstm' 'cell'; allowed: a task and settings key=value, or one cell; write seqtasks",
         ),
-        (["show", "cell", "lstm", "gru"], "seqtasks: cannot show 'cell' 'lstm' 'gru'; write seqtasks show TASK"),
+        (["show", "cell", "lstm", "gru"], "seqtasks: cannot show 'cell' 'lstm' 'gru'; allowed: a task and settings"),
     ],
 )
 def test_what_cannot_be_shown(cli, words, says):

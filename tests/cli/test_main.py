@@ -39,6 +39,26 @@ def test_help_takes_well_under_a_second() -> None:
     assert min(times) < 1.0, times  # 0.7 s on an idle machine; the fastest of five on a busy one
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["no_such"], "seqtasks: no such command 'no_such'; see `seqtasks --help`"),
+        (["run"], "seqtasks: missing argument 'task'; see `seqtasks run --help`"),
+        (["run", "mnist_rows", "--no-such"], "seqtasks: no such option: --no-such; see `seqtasks run --help`"),
+        (["list", "no_such"], "'no_such' is not one of 'all', 'tasks', 'cells', 'runs', 'configs'; see `seqtasks list"),
+    ],
+)
+def test_wrong_usage_is_one_line(cli, words, message) -> None:
+    code, out, err = cli(*words)
+    assert (code, out) == (2, "") and len(err.splitlines()) == 1
+    assert message.lower() in err.lower()
+
+
+def test_no_command_prints_the_help(cli) -> None:
+    _, out, err = cli()
+    assert "Start with: seqtasks run mnist_rows" in out + err
+
+
 WRONG = [
     ["data.source=web"],
     ["data.source=files:nowhere"],
@@ -84,7 +104,7 @@ def test_every_help_has_an_example(cli, command: str) -> None:
         (["run", "mnist_rows", "encoder.units=-3"], "encoder.units is -3; allowed: ≥ 1"),
         (["run", "mnist_rows", "encoder.units=many"], "encoder.units is 'many'; allowed: integer"),
         (["run", "mnist_rows", "train.optimizer=adm"], "did you mean adam?"),
-        (["run", "mnist_rows", "encoder"], "settings are written key=value"),
+        (["run", "mnist_rows", "encoder"], "'encoder' is not a setting; allowed: key=value"),
         (["run", "mnist_rows", "options.pixel=true"], "unknown setting options.pixel; did you mean options.pixels?"),
         (["run", "mnist_rows", "data.source=files:nowhere"], "nowhere"),
         (["run", "mnist_rows", "data.source=web"], "data.source"),
@@ -99,7 +119,7 @@ def test_every_help_has_an_example(cli, command: str) -> None:
         (["compare", "mnist_rows", "seed=0,0"], "seed has the value 0 twice"),
         (["compare", "mnist_rows", "encoder.cell=gru,lsm"], "unknown cell 'lsm'; did you mean lstm?"),
         (["new", "My-Task"], "cannot name a task"),
-        (["new", "mnist_rows"], "there is a task mnist_rows already"),
+        (["new", "mnist_rows"], "the task mnist_rows exists already"),
         (["show", "mnist_row"], "did you mean mnist_rows?"),
     ],
 )
@@ -216,7 +236,7 @@ def test_show_describes_settings_and_data(cli) -> None:
     assert code == 0
     assert "options.augment" in out
     assert "examples" in out
-    assert "--invert" in out and "predict reads paths of files as words" in out
+    assert "--invert" in out and "inputs of seqtasks predict: paths of files" in out
 
 
 def test_show_takes_settings(cli) -> None:

@@ -66,7 +66,7 @@ def tagger(base: Path) -> run_folder.Run:
         (b"", "is empty; give a text file"),
         (b"caf\xe9 x", "byte 0xe9 at position 3; convert it from the encoding it was written in, e.g. iconv -f"),
         ("a".encode("utf-16"), "is UTF-16, not UTF-8; convert it: iconv -f UTF-16"),
-        (None, "is not there; give a text file, or the texts themselves as words"),
+        (None, "does not exist; give a text file, or the texts themselves as arguments"),
     ],
 )
 @pytest.mark.parametrize("name", ["classifier", "language"])
@@ -128,7 +128,7 @@ def test_a_file_is_the_prompt_of_a_language_model(language: run_folder.Run, tmp_
     assert row["prompt"] == "the cat\n" and row["text"].startswith("the cat\n") and len(row["text"]) == 13
     predict(language, Request(["--length", "5"], file=source, out=str(out)))
     assert out.read_text(encoding="utf-8") == row["text"] + "\n"
-    with pytest.raises(ConfigError, match=r"both --file .* and --prompt are given"):
+    with pytest.raises(ConfigError, match=r"got both --file .* and --prompt; allowed: one of them"):
         predict(language, Request(["--prompt", "x"], file=source))
 
 
@@ -164,7 +164,7 @@ def test_text_in_a_locale_that_is_not_utf8() -> None:
 
 def test_tasks_of_pictures_take_paths_as_words(base: Path, tmp_path: Path) -> None:
     run = make(base / "runs", "mnist_rows", "data.source=builtin", "data.limit=40", "options.augment=false")
-    with pytest.raises(ConfigError, match=r"task mnist_rows reads no texts and takes paths as words"):
+    with pytest.raises(ConfigError, match=r"task mnist_rows does not read texts; allowed: its inputs as arguments"):
         predict(run, Request(file="in.txt"))
     for name in ("p" * 300 + ".png", "a\0.png"):
         with pytest.raises(ConfigError, match="cannot be used as a path"):

@@ -107,12 +107,12 @@ def test_a_cell_trains_a_task(cli) -> None:
     [
         (["t", "--type", "taging"], "unknown task type 'taging'; did you mean tagging? see `seqtasks new --help`"),
         (["t", "--type", "xyz"], f"unknown task type 'xyz'; the nearest of {len(TYPES)}: "),
-        (["--cell", "t", "--type", "tagging"], "both --cell and --type tagging are given; a cell has no type: give"),
+        (["--cell", "t", "--type", "tagging"], "got both --cell and --type tagging; allowed: one of them; leave out"),
         (
             ["--cell", "My-Cell"],
-            "'My-Cell' cannot name a cell; allowed: lower-case letters, digits and _, a letter",
+            "'My-Cell' cannot name a cell; allowed: lower-case letters, digits and _, beginning",
         ),
-        (["--cell", "mgu"], "there is a cell mgu already; choose another name"),
+        (["--cell", "mgu"], "the cell mgu exists already; allowed: a new name; choose another one"),
         (["keras"], "'keras' is the name of a Python module, which the file would hide; choose another name"),
         (["t", "--type", "tagging", "--folder", "a_file"], "cannot write a_file/t.py: "),
     ],
@@ -212,7 +212,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "echo_task.yaml").write_text("mine", encoding="utf-8")
     for task_type in (None, "tagging"):
-        with pytest.raises(ConfigError, match=r"echo_task.yaml exists; choose another name or remove it"):
+        with pytest.raises(ConfigError, match=r"echo_task.yaml exists already; choose another name or remove the file"):
             scaffold.write_task("echo_task", tmp_path, task_type)
     assert [path.name for path in tmp_path.iterdir()] == ["echo_task.yaml"]
     (tmp_path / "test_echo_cell.py").write_text("mine", encoding="utf-8")

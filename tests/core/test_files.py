@@ -28,7 +28,7 @@ def test_names_of_nothing_are_paths(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "suffixes", "says"),
     [
-        ("none/a.png", (), "there is no folder none; make it"),
+        ("none/a.png", (), "there is no folder none; create it"),
         ("file/a.png", (), "there is no folder file"),
         (".", (), "is a folder; name a file in it"),
         ("a.gif", (".png", ".pdf"), "ends in '.gif'; allowed: .png, .pdf"),
@@ -50,7 +50,7 @@ def test_outputs_are_checked_before_the_work(
 def test_a_place_without_the_right_to_write(tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "kept.txt").write_text("", encoding="utf-8")
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # the tests may run as root, who may write anywhere
-    with pytest.raises(ConfigError, match=r"kept.txt cannot be written: no right to write"):
+    with pytest.raises(ConfigError, match=r"kept.txt cannot be written: no permission to write"):
         check_output(tmp_path / "kept.txt", "--out")
 
 

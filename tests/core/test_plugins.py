@@ -221,7 +221,7 @@ def test_one_of_several_cells_is_named(tmp_path):
     assert plugins.load_cell(f"{path}:beta").cell_name == "beta"
     with pytest.raises(ConfigError, match=r"mine.py defines 2 cells: alpha, beta; name one: encoder.cell=.*:alpha$"):
         plugins.load_cell(str(path))
-    with pytest.raises(UnknownNameError, match=r"mine.py defines no cell 'gamma'; it has alpha, beta"):
+    with pytest.raises(UnknownNameError, match=r"mine.py defines no cell 'gamma'; allowed: alpha, beta"):
         plugins.load_cell(f"{path}:gamma")
 
 

@@ -107,7 +107,7 @@ def test_what_is_typed_is_what_is_meant(key, text, value):
         ("inner.size", "1.5", "inner.size is 1.5; allowed: integer"),
         ("inner.size", "yes", "inner.size is true; allowed: integer"),
         ("inner.size", "", "inner.size is null; allowed: integer"),
-        ("inner", "3", r"inner is a group of settings, not 3; set inner.<name>="),
+        ("inner", "3", r"inner is 3; allowed: a group of settings; set inner.<name>="),
         ("flag", "1", "flag is 1; allowed: true or false"),
         ("flag", "maybe", "flag is 'maybe'; allowed: true or false"),
         ("often", "0", "often is 0; allowed: ≥ 1"),

@@ -47,5 +47,5 @@ def test_other_labels_have_no_rules(labels):
 @pytest.mark.parametrize("odd", ["B_LOC", "B-", "NOUN", "o"])
 @pytest.mark.parametrize("function", [transitions_of, span_scheme])
 def test_one_label_beside_those_of_spans(function, odd):
-    with pytest.raises(DataError, match=f"found the label '{odd}' among those of spans"):
+    with pytest.raises(DataError, match=f"label '{odd}' among span labels"):
         function(["O", "B-X", odd])

@@ -26,7 +26,7 @@ def shell(command: str, **environment: str) -> subprocess.CompletedProcess[bytes
 def test_a_full_output_is_one_line(words: str) -> None:
     done = shell(f"{SEQTASKS} {words} > /dev/full")
     assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1 and b"No space left on device; make room" in done.stderr
+    assert len(done.stderr.splitlines()) == 1 and b"No space left on device; free disk space" in done.stderr
 
 
 def test_a_closed_pipe_ends_quietly() -> None:

@@ -60,7 +60,7 @@ def test_prepared_data_is_found(tmp_path, spec):
     prepare(tmp_path / "tfds" / "mnist", "3.0.1")
     said = []
     assert resolve(spec, said) == Source("tfds", "mnist", tmp_path / "tfds")
-    assert said == [f"data: tfds:mnist (prepared in {tmp_path / 'tfds' / 'mnist' / '3.0.1'})"]
+    assert said == [f"data: tfds:mnist, prepared in {tmp_path / 'tfds' / 'mnist' / '3.0.1'}"]
 
 
 def test_the_setting_wins_over_the_environment(tmp_path):
@@ -88,19 +88,19 @@ def test_decoded_arrays_are_enough():
     said = []
     cache.cached("tfds:mnist train image 3.0.1 0123", lambda: {"train/image": np.zeros(1)})
     assert str(resolve("auto", said)) == "tfds:mnist"
-    assert "decoded before" in said[0]
+    assert "decoded in the cache" in said[0]
 
 
 def test_auto_falls_back_and_says_why():
     said = []
     assert resolve("auto", said) == Source("builtin", "digits")
-    assert said == ["data: tfds:mnist is not prepared and there is no network; using the built-in set builtin:digits"]
+    assert said == ["data: built-in set builtin:digits (tfds:mnist is not prepared and there is no network)"]
 
 
 def test_auto_of_a_task_without_tfds():
     said = []
     assert str(resolve("auto", said, tfds=None)) == "builtin:digits"
-    assert "no tfds set" in said[0]
+    assert "this task has no tensorflow-datasets set" in said[0]
     with pytest.raises(ConfigError, match="files:DIR"):
         resolve("auto", tfds=None, builtin=None)
 
@@ -117,7 +117,7 @@ def test_tfds_without_data_or_network_is_an_error_soon(tmp_path):
 def test_builtin_is_announced_too():
     said = []
     assert str(resolve("builtin", said)) == "builtin:digits"
-    assert said == ["data: as asked; using the built-in set builtin:digits"]
+    assert said == ["data: built-in set builtin:digits"]
 
 
 def test_files_are_resolved_to_an_absolute_folder(tmp_path, monkeypatch):

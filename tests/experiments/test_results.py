@@ -116,7 +116,7 @@ def damage(path: Path, **changes: Any) -> None:
     [
         ({"metric": "GONE", "seed": "GONE"}, "lacks metric, seed"),
         ({"format": 3}, "format is 3; this version of seqtasks reads formats 1 and 2"),
-        ({"format": "GONE"}, "names no format"),
+        ({"format": "GONE"}, "has no format number"),
         ({"value": "high"}, "value is 'high'; allowed: number"),
         ({"value": float("nan")}, "value is nan"),
         ({"kind": "guess"}, "kind is 'guess'"),
@@ -176,7 +176,7 @@ def test_a_damaged_result_is_none_that_is_finished(tmp_path: Path, caplog: pytes
     assert results.finished(tmp_path) is None and not caplog.messages
     for text in ("", "{", "[]", '{"format": 2, "task": "x"}'):
         (tmp_path / "result.json").write_text(text, encoding="utf-8")
-        assert results.finished(tmp_path) is None and caplog.messages[-1].endswith("; making it again")
+        assert results.finished(tmp_path) is None and caplog.messages[-1].endswith("; training again")
     (tmp_path / "result.json").write_text('{"format": 99}', encoding="utf-8")
     with pytest.raises(RunError, match="reads formats 1 and 2; run it again with --force"):
         results.finished(tmp_path)

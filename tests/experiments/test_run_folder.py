@@ -112,7 +112,7 @@ def test_no_task_file_outside_the_folder_is_used(tmp_path: Path, name: object) -
     run = make(tmp_path)
     (tmp_path / "evil.py").write_text("", encoding="utf-8")
     (run.path / "link.py").symlink_to(tmp_path / "evil.py")
-    with pytest.raises(RunError, match="not in this folder; such a file is never used"):
+    with pytest.raises(RunError, match="allowed: a file in this folder; train again"):
         _ = run_folder.Run(run.path, {"plugin": name}).plugin
 
 
@@ -188,5 +188,5 @@ def test_copies_of_code_are_kept_and_only_those_are_used(tmp_path):
     assert run_folder.create(tmp_path / "other", config, {"task": "mine"}, None).copies == []
     (run.path / "link.py").symlink_to(tmp_path / "mine.py")
     for name in ("link.py", "../cell.py", str(tmp_path / "mine.py"), "model.keras", 3):
-        with pytest.raises(RunError, match=r"names the cell's file .* not in this folder"):
+        with pytest.raises(RunError, match=r"names the cell's file .*; allowed: a file in this folder"):
             run_folder.Run(run.path, {"cell_plugin": name}).copies  # noqa: B018

@@ -183,7 +183,7 @@ def test_filters(text: str, count: int) -> None:
 
 
 def test_a_filter_that_leaves_no_model_says_what_there_is() -> None:
-    with pytest.raises(TableError, match=r"no row has encoder.cell=mgu; there are: gru, lstm; change the filter"):
+    with pytest.raises(TableError, match=r"no row has encoder.cell=mgu; values of the rows: gru, lstm; change the"):
         build(ROWS, where=["encoder.cell=mgu"])
     with pytest.raises(TableError, match=r"no row has train.jit=0"):
         build(ROWS, where=["train.jit=0"])
@@ -192,15 +192,15 @@ def test_a_filter_that_leaves_no_model_says_what_there_is() -> None:
 
 
 def test_tables_of_a_folder(tmp_path: Path) -> None:
-    with pytest.raises(TableError, match=rf"no finished run in {tmp_path}; make one with `seqtasks run TASK`"):
+    with pytest.raises(TableError, match=rf"no finished run in {tmp_path}; train one with `seqtasks run TASK`"):
         load_table(tmp_path)
     for row in [*GRU, make(task="tagging", run="t")]:
         store(row, tmp_path)
     assert load_table(tmp_path, ["mnist_rows"]).groups[0].rows == tuple(GRU)
-    with pytest.raises(TableError, match=r"no finished run of mnist in .*; it has runs of mnist_rows, tagging; make"):
+    with pytest.raises(TableError, match=r"no finished run of mnist in .*; it has runs of mnist_rows, tagging; train"):
         load_table(tmp_path, ["mnist"])
     with pytest.raises(
-        TableError, match=r"rows of 2 tasks: mnist_rows, tagging; name one, or some that share their data"
+        TableError, match=r"has runs of 2 tasks: mnist_rows, tagging; allowed: one task, or several on the same data"
     ):
         load_table(tmp_path)
     with pytest.raises(TableError, match="no finished runs"):

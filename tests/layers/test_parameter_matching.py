@@ -142,7 +142,7 @@ def test_what_is_no_reference_is_refused(text):
     with pytest.raises(ConfigError) as caught:
         parse_match(text)
     assert str(caught.value) == (
-        f"encoder.match is {text!r}; allowed: a cell and its units, e.g. encoder.match=lstm:128"
+        f"encoder.match is {text!r}; allowed: a cell and its number of units; set e.g. encoder.match=lstm:128"
     )
 
 
@@ -155,7 +155,7 @@ def test_a_reference_is_a_name_and_a_width():
     [
         ("encoder.match=lstm", ConfigError, "encoder.match is 'lstm'"),
         ("encoder.match=lstn:8", UnknownNameError, r"unknown cell 'lstn'; did you mean lstm\?"),
-        ("encoder.cell=all", UnknownNameError, "unknown cell 'all'; seqtasks compare takes all cells"),
+        ("encoder.cell=all", UnknownNameError, "unknown cell 'all'; allowed in `seqtasks compare` only; name one cell"),
     ],
 )
 def test_a_run_checks_its_cells_at_once(override, error, says):
@@ -166,7 +166,7 @@ def test_a_run_checks_its_cells_at_once(override, error, says):
 def test_run_with_all_cells_is_one_line(cli):
     code, out, err = cli("run", "adding", "encoder.cell=all")
     assert (code, out) == (2, "")
-    assert err.splitlines()[-1] == "seqtasks: unknown cell 'all'; seqtasks compare takes all cells"
+    assert err.splitlines()[-1] == "seqtasks: unknown cell 'all'; allowed in `seqtasks compare` only; name one cell"
 
 
 def test_all_cells_are_a_grid():

@@ -65,7 +65,7 @@ def test_lines_are_scored(trained, cli, tmp_path):
     assert likely["perplexity"] < 3 < unlikely["perplexity"]
     assert likely["perplexity"] == pytest.approx(math.exp(-likely["log-probability"] / 7))
     code, out, err = cli("score", folder)
-    assert (code, out) == (2, "") and "give either lines of text or --file FILE" in err
+    assert (code, out) == (2, "") and "allowed: lines of text, or --file FILE" in err
 
 
 def test_the_baseline_is_the_compressor(trained, tmp_path):

@@ -45,7 +45,7 @@ def test_it_is_shown_with_its_data(name: str, cli) -> None:
     code, out, err = cli("show", name, "data.source=builtin")
     assert code == 0, err
     assert "data.source" in out
-    assert all(f"  {part}: " in out.split("data as read")[1] for part in ("train", "validation", "test"))
+    assert all(f"  {part}: " in out.split("loaded data")[1] for part in ("train", "validation", "test"))
 
 
 @pytest.mark.parametrize("cell", CELLS)

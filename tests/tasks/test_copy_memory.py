@@ -120,7 +120,7 @@ def test_scores_of_predictions_by_hand() -> None:
 
 
 def test_a_bidirectional_encoder_would_read_the_answer(tmp_path) -> None:
-    with pytest.raises(ConfigError, match=r"would read the answer; set encoder\.bidirectional="):
+    with pytest.raises(ConfigError, match=r"would read the targets; set encoder\.bidirectional="):
         train.run(
             configuration("encoder.bidirectional=true", *SMALL), plugins.load_task("copy_memory"), tmp_path, QUIET
         )

@@ -125,7 +125,7 @@ def test_what_cannot_be_predicted_is_refused(trained, tmp_path):
         predict(opened, ["test:2000"])
     with pytest.raises(ConfigError, match=r"--strip video.mp4 ends in .\.mp4.; allowed: \.gif, \.png"):
         predict(opened, ["test:0", "--strip", "video.mp4"])
-    with pytest.raises(ConfigError, match=r"there is no folder .*none; make it or name another file"):
+    with pytest.raises(ConfigError, match=r"there is no folder .*none; create it or name another file"):
         predict(opened, ["test:0", "--strip", str(tmp_path / "none" / "video.gif")])
 
 

@@ -77,7 +77,7 @@ def test_anything_can_be_translated_but_nothing(trained):
     assert isinstance(row["de"], str)
     with pytest.raises(ConfigError, match="nothing to translate"):
         predict(opened, [])
-    with pytest.raises(DataError, match=r"--file absent.txt is not there; give a text file"):
+    with pytest.raises(DataError, match=r"--file absent.txt does not exist; give a text file"):
         predict_command.predict(opened, Request(file="absent.txt"))
 
 

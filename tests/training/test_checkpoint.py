@@ -57,7 +57,7 @@ def test_kept_states_fit_another_largest_batch(tmp_path, rows):
 def test_other_variables_must_have_their_shape(tmp_path):
     trained(tmp_path, 4)[0].save()
     checkpoint, model, _ = trained(tmp_path, 4, units=3)
-    with pytest.raises(RunError, match=r"belongs to another model; start afresh: seqtasks run .* --force"):
+    with pytest.raises(RunError, match=r"belongs to another model; train from the beginning: seqtasks run .* --force"):
         checkpoint.restore(model)
 
 
@@ -78,5 +78,5 @@ def test_what_is_damaged_is_one_line(tmp_path, damage):
     if damage == "best":
         np.savez(tmp_path / "best.npz", a=np.zeros(3))
     restore = checkpoint.restore_best if damage == "best" else lambda: checkpoint.restore(model)
-    with pytest.raises(RunError, match="start afresh: seqtasks run with the same settings and --force"):
+    with pytest.raises(RunError, match="train from the beginning: seqtasks run with the same settings and --force"):
         restore()

@@ -30,7 +30,7 @@ def test_the_same_command_imports_no_keras(finished, tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
     *lines, modules = done.stdout.splitlines()
     assert lines == out.splitlines() and modules == "[]"
-    assert "is finished; --force trains it again" in done.stderr
+    assert "was finished before; this is its result (--force trains it again)" in done.stderr
 
 
 def test_changed_data_or_words_are_looked_up_the_slow_way(finished, cli, monkeypatch, tmp_path):

@@ -83,7 +83,7 @@ def test_the_section_for_the_built_in_set_applies_by_itself_and_gives_way_to_wha
     own, plain = resolved("mnist_rows", "data.source=builtin").config, plan_of("mnist_rows")()
     assert (own.train.batch_size, own.options.label_smoothing) == (32, 0.1)
     assert (plain.train.batch_size, plain.options.label_smoothing) == (128, 0.0)
-    assert "for data of this source or size: encoder.dropout=0.3 train.batch_size=32" in (
+    assert "settings for this data source or size: encoder.dropout=0.3 train.batch_size=32" in (
         resolved("mnist_rows", "data.source=builtin").computed
     )
     assert resolved("mnist_rows", "data.source=builtin", "train.batch_size=64").config.train.batch_size == 64

@@ -74,9 +74,7 @@ def test_a_picture_that_fails_loses_no_result(tmp_path: Path, caplog: pytest.Log
     assert not before and folder.finished and folder.status() == "finished"
     names = {path.name for path in (folder.path / "plots").iterdir()}
     assert names == {"learning_curves.png", "table.csv", "after.csv", "errors.txt"}
-    assert (
-        "nothing cannot be drawn ('object'" in caplog.text and "a picture cannot be drawn (no picture)" in caplog.text
-    )
+    assert "cannot draw nothing ('object'" in caplog.text and "cannot draw a plot (no picture)" in caplog.text
     assert "ValueError: no\npicture" in (folder.path / "plots" / "errors.txt").read_text()
     assert train_it() == (row, True)
 
@@ -231,7 +229,7 @@ def test_a_damaged_checkpoint_is_named_and_force_starts_afresh(tmp_path: Path) -
 def test_a_causal_task_refuses_a_bidirectional_encoder() -> None:
     task = load_task("mnist_rows")
     causal = type("Causal", (task,), {"causal": True})
-    with pytest.raises(ConfigError, match="would read the answer"):
+    with pytest.raises(ConfigError, match="would read the targets"):
         train.check(resolve("mnist_rows", task.Options, ["encoder.bidirectional=true"]), causal)
 
 

@@ -87,8 +87,8 @@ def test_a_split_that_happens_to_have_no_begin_of_a_span_is_checked(tmp_path):
     [
         ("Ann I-P\nsat O\nBob B-P\n", "'Ann' is labelled I-P after O; a span begins with B-P .* in one scheme"),
         ("Ann B-P\nLee I-P\nRom I-L\n", "'Rom' is labelled I-L after I-P; a span begins with B-L .* in one scheme"),
-        ("Ann B-P\nsat O\nRom B_L\n", "found the label 'B_L' among those of spans; allowed: O, B-…, I-…"),
-        ("Ann B-P\nsat O\nRom B-\n", "found the label 'B-' among those of spans"),
+        ("Ann B-P\nsat O\nRom B_L\n", "label 'B_L' among span labels; allowed: O, B-…, I-…"),
+        ("Ann B-P\nsat O\nRom B-\n", "label 'B-' among span labels"),
         ("Ann _\nLee _\n", "every word of the training split is labelled '_'; is the column 'upos' the right one"),
     ],
 )

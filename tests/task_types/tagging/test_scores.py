@@ -129,7 +129,7 @@ def test_the_scheme_of_labels(labels, scheme):
 
 
 def test_a_label_that_fits_no_scheme():
-    with pytest.raises(DataError, match=r"found the label 'B_LOC' among those of spans; allowed: O, B-…, I-…"):
+    with pytest.raises(DataError, match=r"label 'B_LOC' among span labels; allowed: O, B-…, I-…"):
         tagging_scores([["O", "B-PER", "B_LOC"]], [["O", "O", "O"]])
 
 

@@ -129,7 +129,7 @@ def test_stopped_in_the_language_model(trained, tmp_path, monkeypatch):
     monkeypatch.setattr(train, "fit", stop)
     config = configured("options.pretrain=lm")
     with pytest.raises(
-        Interrupted, match=r"stopped in the run of text_lm before it; continue with: seqtasks resume .*sentiment-"
+        Interrupted, match=r"stopped during pretraining, a run of text_lm; continue with: seqtasks resume .*sentiment-"
     ):
         train.run(config, plugins.load_task("sentiment"), tmp_path, QUIET)
     monkeypatch.undo()

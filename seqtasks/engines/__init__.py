@@ -1,6 +1,6 @@
-"""How the loop over time is executed. Only this package may know a backend.
+"""Engines, which run the loop over time; only this package depends on the backend.
 
-Each engine is a module that follows the `Engine` protocol; `choose` picks one by name.
+Each engine is a module that implements the `Engine` protocol; `choose` selects one by name.
 """
 
 from __future__ import annotations
@@ -21,36 +21,35 @@ ENGINES: dict[str, Engine] = {"native": native, "keras": keras_layers, "loop": l
 
 
 def choose(name: str, cell: Cell, recurrent_dropout: float = 0.0, zoneout: float = 0.0, portable: bool = False) -> str:
-    """The name of the engine that will run a cell.
+    """Returns the name of the engine that runs a cell.
 
     Args:
-        name: `"auto"` or an engine's name. `auto` takes `keras` on a GPU, as it brings
-            cuDNN, and on a CPU `native`, then `keras`, where they are right for the case,
-            then `parallel` for the cells that are linear in their state, else `loop`,
-            which runs every cell.
-        cell: the cell.
-        recurrent_dropout: the rate, in [0, 1).
-        zoneout: the rate, in [0, 1).
-        portable: only engines whose operations are the backend's own, which it can
-            compile and write into files: not `native`, instead of which `auto` decides.
+        name: `"auto"` or the name of an engine. `"auto"` selects `keras` on a GPU, because it uses cuDNN. On
+            a CPU, and for cells without a Keras layer, it selects the first that can run the cell of
+            `native`, `keras`, `parallel` (cells that are linear in their state) and `loop` (every cell).
+        cell: The cell.
+        recurrent_dropout: Rate of recurrent dropout, in [0, 1).
+        zoneout: Rate of zoneout, in [0, 1).
+        portable: Whether only operations of the backend itself may be used, which can be compiled by XLA
+            and exported. This excludes `native`, which is then treated as `"auto"`.
 
     Raises:
-        ConfigError: no such engine, or it cannot run the cell; the reason is named.
+        ConfigError: There is no engine of this name, or it cannot run the cell.
     """
     if name not in ("auto", *ENGINES):
-        raise ConfigError(f"unknown engine {name!r}; allowed: auto, {', '.join(sorted(ENGINES))}")
+        raise ConfigError(f"unknown engine {name!r}; allowed: auto, {', '.join(sorted(ENGINES))}; choose one of them")
     reasons = {key: engine.unsupported_reason(cell, recurrent_dropout, zoneout) for key, engine in ENGINES.items()}
     if portable:
-        reasons["native"] = "its operations cannot be compiled or written into a file"
+        reasons["native"] = "its operations cannot be compiled by XLA or exported"
         name = "auto" if name == "native" else name
     if name == "auto":
         order = ("keras", "native", "parallel", "loop") if gpus() else ("native", "keras", "parallel", "loop")
-        return next(one for one in order if reasons[one] is None)
+        return next(engine for engine in order if reasons[engine] is None)
     if reasons[name]:
         raise ConfigError(f"encoder.engine={name} cannot run this: {reasons[name]}; use encoder.engine=loop or auto")
     return name
 
 
 def available(cell: Cell) -> list[str]:
-    """The engines that can run a cell."""
+    """Returns the names of the engines that can run a cell."""
     return [name for name, engine in ENGINES.items() if engine.unsupported_reason(cell) is None]

@@ -1,4 +1,4 @@
-"""What every engine implements: the `Engine` protocol and `LoopInputs`, the arguments of one pass over time."""
+"""The `Engine` protocol and `LoopInputs`, the arguments of one pass over time."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 if TYPE_CHECKING:
     from seqtasks.cells.base import Cell
 
-ZONEOUT = "zoneout changes each step of the loop"  # the reason of every engine but `loop`
-Tensor: TypeAlias = Any  # of the running backend; Keras has no type for it
+ZONEOUT = "zoneout changes each step of the loop"  # reason of every engine but `loop`
+Tensor: TypeAlias = Any  # a tensor of the backend, for which Keras has no type
 
 
 @dataclass(frozen=True, eq=False)
 class LoopInputs:
-    """The sequences, states and masks of one pass over time.
+    """Sequences, states and masks of one pass over time.
 
     Args:
-        x: Inputs, (batch, time, features).
-        states: States before the first step, each (batch, size).
-        mask: (batch, time), true at valid steps; None: all steps are valid.
-        reverse: Start at the last step. Outputs keep the order of `x`.
-        return_sequences: Return the outputs of all steps, else that of the last valid step.
-        dropout_mask: (batch, size), factor of the state in recurrent products; engine `loop` only.
-        zoneout: Engine `loop` only. A number is the fraction of the old state that stays (inference); a list has one
-            (batch, time, size) of bool for each state, true where the old value stays (training).
-        projected: `x` is the output of `Cell.project`, (batch, time, width); engine `loop` only.
-        tokens: (batch, time), rows of `x` to read at each step; `x` is then a table, (vocabulary, features). Engine
-            `native` only.
+        x: Inputs, `(batch, time, features)`.
+        states: States before the first step, each `(batch, size)`.
+        mask: `(batch, time)`, true at valid steps; None: all steps are valid.
+        reverse: Whether to run from the last step to the first. Outputs keep the order of `x`.
+        return_sequences: Whether to return outputs of all steps, not only of the last valid one.
+        dropout_mask: Factor of the state in recurrent products, `(batch, size)`; engine `loop` only.
+        zoneout: Engine `loop` only. A number: fraction of the old state that is kept (inference). A list: one
+            bool `(batch, time, size)` for each state, true where the old value is kept (training).
+        projected: Whether `x` is the output of `Cell.project`, `(batch, time, width)`; engine `loop` only.
+        tokens: Rows of `x` to read at each step, `(batch, time)`; `x` is then a table, `(vocabulary,
+            features)`. Engine `native` only.
     """
 
     x: Tensor
@@ -43,18 +43,19 @@ class LoopInputs:
 
 
 class Engine(Protocol):
-    """A way of executing the loop over time. The modules of this folder are engines.
+    """An implementation of the loop over time; the engines are modules of this folder.
 
-    All obey the same rules: a masked step copies the state and its output is zero; a row without a valid step gives
-    zeros and its initial state.
+    All treat masks in the same way: a masked step copies the state and has output zero; a row without a
+    valid step has zero outputs and its initial state as final state.
     """
 
     def unsupported_reason(self, cell: Cell, recurrent_dropout: float = 0.0, zoneout: float = 0.0) -> str | None:
-        """Why the engine cannot run a cell at these rates, or None if it can."""
+        """Returns why the engine cannot run a cell at these rates, or None if it can."""
 
     def run(self, cell: Cell, inputs: LoopInputs) -> tuple[Tensor, list[Tensor]]:
         """Runs a built cell over time.
 
         Returns:
-            Outputs (batch, time, units), or (batch, units) of the last valid step, and the final states (batch, size).
+            Outputs, `(batch, time, units)`, or `(batch, units)` of the last valid step, and the final states,
+            each `(batch, size)`.
         """

@@ -1,6 +1,6 @@
 """Engine `keras`: Keras's own recurrent layers, with cuDNN on a GPU.
 
-The cell keeps its weights; the Keras layer that its `keras_layer` makes borrows them for the call.
+The cell keeps its weights; the Keras layer that its `keras_layer` creates uses them during a call.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _layers: weakref.WeakKeyDictionary[Cell, dict[Any, keras.layers.RNN]] = weakref.
 
 
 def unsupported_reason(cell: Cell, recurrent_dropout: float = 0.0, zoneout: float = 0.0) -> str | None:
-    """Why this engine cannot run a cell at these rates, or None if it can."""
+    """Returns why this engine cannot run a cell at these rates, or None if it can."""
     if not cell.has_own("keras_layer"):
-        return f"Keras has no layer of the equations of {type(cell).__name__}"
+        return f"Keras has no layer with the equations of {type(cell).__name__}"
     if recurrent_dropout:
-        # Keras's GRU scales the carried state by the dropout mask (keras#20276), and its
-        # masks are one a gate; ours is one for all.
+        # Keras's GRU also scales the carried state by the dropout mask (keras#20276), and Keras draws one mask for
+        # each gate; `Recurrent` draws one for all gates.
         return "recurrent_dropout differs in Keras's layers"
     if zoneout:
         return ZONEOUT
@@ -41,22 +41,26 @@ def run(cell: Cell, inputs: LoopInputs) -> tuple[Tensor, list[Tensor]]:
     outputs, *final = layer.call(inputs.x, initial_state=list(inputs.states), mask=mask)
     if inputs.return_sequences:
         return ops.flip(outputs, axis=1) if inputs.reverse else outputs, final
-    # Keras returns zeros for a row whose last step is masked. In these cells the output
-    # of the last valid step is the first state.
+    # Keras returns zeros for a row whose last step is masked. In these cells the first state is the output of the
+    # last valid step.
     return zeros_where_empty(final[0], mask), final
 
 
 def prepare(cell: Cell, reverse: bool) -> None:
-    """Makes the layers now: Keras gives each a random generator, a variable, and inside a graph it may be too late."""
+    """Creates the Keras layers of a cell before they are called.
+
+    Each has a random generator, which is a variable, and inside of a graph none can be created.
+    """
     for sequences in (True, False):
         for masked in (True, False):
             _borrow(cell, reverse, sequences, masked)
 
 
 def _borrow(cell: Cell, reverse: bool, sequences: bool, masked: bool) -> keras.layers.RNN:
-    made = _layers.setdefault(cell, {})
+    """Returns the Keras layer of a cell, with the cell's current weights."""
+    layers = _layers.setdefault(cell, {})
     key = (reverse, sequences, masked)
-    if key not in made:
+    if key not in layers:
         assert cell.keras_layer is not None
         layer = cell.keras_layer(
             dtype=cell.dtype_policy,
@@ -64,12 +68,13 @@ def _borrow(cell: Cell, reverse: bool, sequences: bool, masked: bool) -> keras.l
             return_state=True,
             go_backwards=reverse,
             zero_output_for_mask=True,
-            # cuDNN takes right-padded rows of at least one step only (tensorflow#33148); the
-            # loop takes all masks. Not serialised by Keras, so it is given at each making.
+            # cuDNN supports only right-padded rows of at least one step (tensorflow#33148); the loop supports all
+            # masks. Keras does not serialise this argument.
             use_cudnn=False if masked else "auto",
         )
         layer.cell.built = layer.built = True
-        made[key] = layer
-    # At each call, as the weights may be dropped ones now; past Keras, which would track them as its own.
-    vars(made[key].cell).update(kernel=cell.W, recurrent_kernel=cell.U, bias=cell.b)
-    return made[key]
+        layers[key] = layer
+    # Set at each call, because weight dropout replaces the weights; set in `vars`, because Keras would otherwise track
+    # them as weights of the layer.
+    vars(layers[key].cell).update(kernel=cell.W, recurrent_kernel=cell.U, bias=cell.b)
+    return layers[key]

@@ -1,10 +1,10 @@
 """Linear recurrence h_t = a_t ⊙ h_{t-1} + b_t, differentiable on every backend.
 
-TensorFlow runs one step after the other, forward and (the gradient is the same recurrence,
-from the last step to the first) backward. Compiled by XLA on a CPU, with all that computes
-a and b, this reads and writes each number once; the associative scan, which does more
-arithmetic to be parallel, measured four times slower there, and Keras has it on TensorFlow
-for known lengths only. On JAX and PyTorch it runs in log(time) passes.
+TensorFlow runs step by step, forward and backward: the gradient is the same recurrence from the last
+step to the first. Compiled by XLA on a CPU, together with the computation of a and b, this reads and
+writes each number once. An associative scan, which does more arithmetic to be parallel, measured four
+times slower there, and Keras's needs a known length on TensorFlow. JAX and PyTorch use an associative
+scan of log(time) passes.
 """
 
 from __future__ import annotations
@@ -18,10 +18,9 @@ from keras import ops
 
 
 def fused(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function`, compiled by XLA inside a graph of TensorFlow on a CPU; anywhere else as it is.
+    """Compiles a function by XLA in a TensorFlow graph on a CPU; else returns it unchanged.
 
-    There are no shapes that it is compiled for beforehand: the first batch of each shape
-    waits about a second.
+    It is compiled once for each shape, which takes about a second at the first batch of that shape.
     """
     if not compiles():
         return function
@@ -31,7 +30,7 @@ def fused(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def compiles() -> bool:
-    """Whether `fused` compiles here."""
+    """Returns whether `fused` compiles functions here."""
     if keras.backend.backend() != "tensorflow" or _has_accelerator():
         return False
     import tensorflow as tf
@@ -40,39 +39,41 @@ def compiles() -> bool:
 
 
 def linear_recurrence(a: Any, b: Any, h0: Any) -> Any:
-    """All states of a linear recurrence.
+    """Computes all states of a linear recurrence.
 
     Args:
-        a: factors, (time, batch, size).
-        b: terms, (time, batch, size).
-        h0: the state before the first step, (batch, size).
+        a: Factors, `(time, batch, size)`.
+        b: Summands, `(time, batch, size)`.
+        h0: State before the first step, `(batch, size)`.
 
     Returns:
-        (time, batch, size).
+        States, `(time, batch, size)`.
     """
     return _sequential(a, b, h0) if keras.backend.backend() == "tensorflow" else associative(a, b, h0)
 
 
 def associative(a: Any, b: Any, h0: Any) -> Any:
-    """The same by an associative scan: steps (a, b) compose to (a₂ a₁, a₂ b₁ + b₂)."""
+    """`linear_recurrence` by an associative scan: steps (a, b) compose to (a₂ a₁, a₂ b₁ + b₂)."""
 
-    def after(one: tuple[Any, Any], two: tuple[Any, Any]) -> tuple[Any, Any]:
-        return two[0] * one[0], two[0] * one[1] + two[1]
+    def compose(first: tuple[Any, Any], second: tuple[Any, Any]) -> tuple[Any, Any]:
+        return second[0] * first[0], second[0] * first[1] + second[1]
 
-    if a.shape[0] == 1:  # that of Keras 3.12 never returns from a single step
+    if a.shape[0] == 1:  # `associative_scan` of Keras 3.12 does not return for a single step
         return ops.cast(a * h0 + b, b.dtype)
-    factors, terms = ops.associative_scan(after, (a, b), axis=0)
+    factors, terms = ops.associative_scan(compose, (a, b), axis=0)
     return ops.cast(factors * h0 + terms, b.dtype)
 
 
 @cache
 def _has_accelerator() -> bool:
+    """Returns whether TensorFlow sees a GPU or TPU."""
     import tensorflow as tf
 
     return any(device.device_type in ("GPU", "TPU") for device in tf.config.get_visible_devices())
 
 
 def _sequential(a: Any, b: Any, h0: Any) -> Any:
+    """`linear_recurrence` as a loop of TensorFlow with its own gradient."""
     import tensorflow as tf
 
     @tf.custom_gradient
@@ -88,6 +89,8 @@ def _sequential(a: Any, b: Any, h0: Any) -> Any:
 
 
 def _forward(a: Any, b: Any, h0: Any) -> Any:
+    """Computes all states of the recurrence in a loop."""
+
     def step(t: int, h: Any, factors: Any, terms: Any) -> tuple[Any, Any]:
         h = factors.read(t) * h + terms.read(t)
         return h, h
@@ -96,11 +99,11 @@ def _forward(a: Any, b: Any, h0: Any) -> Any:
 
 
 def _backward(a: Any, h: Any, h0: Any, g: Any) -> tuple[Any, Any, Any]:
-    """The same recurrence from the last step: dh_t = g_t + a_{t+1} dh_{t+1}."""
+    """Computes gradients by the reversed recurrence dh_t = g_t + a_{t+1} dh_{t+1}."""
     import tensorflow as tf
 
-    def step(t: int, carry: Any, factors: Any, slopes: Any) -> tuple[Any, Any]:
-        dh = slopes.read(t) + carry
+    def step(t: int, carry: Any, factors: Any, gradients: Any) -> tuple[Any, Any]:
+        dh = gradients.read(t) + carry
         return factors.read(t) * dh, dh
 
     dh0, dh = _loop(step, tf.zeros_like(h0), (a, g), reverse=True)
@@ -108,7 +111,11 @@ def _backward(a: Any, h: Any, h0: Any, g: Any) -> tuple[Any, Any, Any]:
 
 
 def _loop(step: Callable[..., Any], carry: Any, xs: tuple[Any, ...], reverse: bool) -> tuple[Any, Any]:
-    """Last carry and all values of `carry, value = step(t, carry, *arrays)`; keeps nothing for a gradient."""
+    """Runs `carry, value = step(t, carry, *arrays)`; saves nothing for a gradient.
+
+    Returns:
+        The last carry and all values.
+    """
     import tensorflow as tf
 
     time = tf.shape(xs[0])[0]

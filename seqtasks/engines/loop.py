@@ -1,4 +1,4 @@
-"""Engine `loop`: any cell, inputs projected at once, then a loop of `Cell.step`."""
+"""Engine `loop`: runs any cell, by one product for the inputs and a loop of `Cell.step`."""
 
 from __future__ import annotations
 
@@ -16,28 +16,32 @@ if TYPE_CHECKING:
 
 
 def project(cell: Cell, x: Any) -> Any:
-    """The inputs of all steps projected in one product.
+    """Projects the inputs of all steps in one product.
 
     Args:
-        cell: a built cell.
-        x: (batch, time, features).
+        cell: Built cell.
+        x: Inputs, `(batch, time, features)`.
 
     Returns:
-        (time, batch, width): the loop then works on whole rows of memory.
+        Projected inputs, `(time, batch, width)`, so that the inputs of a step are contiguous in memory.
     """
     return project_steps(cell, ops.swapaxes(x, 0, 1))
 
 
 def project_steps(cell: Cell, x: Any) -> Any:
-    """The same of inputs (time, batch, features)."""
+    """Projects inputs with the time axis first, `(time, batch, features)`.
+
+    Returns:
+        Projected inputs, `(time, batch, width)`.
+    """
     time, batch = ops.shape(x)[:2]
-    # As a matrix: TensorFlow multiplies a tensor of three axes step by step, and so its gradient.
+    # Reshape to a matrix: TensorFlow multiplies tensors of three axes step by step, as it does for their gradients.
     p = cell.project(ops.reshape(x, (-1, x.shape[-1])))
     return ops.reshape(p, (time, batch, p.shape[-1]))
 
 
 def unsupported_reason(cell: Cell, recurrent_dropout: float = 0.0, zoneout: float = 0.0) -> str | None:
-    """None: this engine runs every cell."""
+    """Returns None: this engine runs every cell."""
     return None
 
 
@@ -58,10 +62,10 @@ def run(cell: Cell, inputs: LoopInputs) -> tuple[Tensor, list[Tensor]]:
         old = carry[:n]
         output, new = cell.step(at_step[0], list(old))
         if zoneout is not None:
-            stay = at_step[-n:] if isinstance(zoneout, list) else [zoneout] * n
-            zoned = [_zoneout(*of_state) for of_state in zip(old, new, stay, strict=True)]
-            output = next((z for z, state in zip(zoned, new, strict=True) if output is state), output)
-            new = zoned
+            kept = at_step[-n:] if isinstance(zoneout, list) else [zoneout] * n
+            mixed = [_zoneout(*state) for state in zip(old, new, kept, strict=True)]
+            output = next((z for z, state in zip(mixed, new, strict=True) if output is state), output)
+            new = mixed
         if mask is not None:
             valid = at_step[1]
             new = [ops.where(valid, after, before) for after, before in zip(new, old, strict=True)]
@@ -82,12 +86,13 @@ def run(cell: Cell, inputs: LoopInputs) -> tuple[Tensor, list[Tensor]]:
 
 
 def _output_state(cell: Cell, p: Any, states: Sequence[Any]) -> int | None:
-    """Which state is the output, if one is: it need not be carried twice."""
+    """Returns the index of the state that is also the output, or None."""
     if p.shape[0] == 0:
         return None
-    output, new = cell.step(p[0], list(states))  # of a graph this is cut away, as nothing uses it
+    output, new = cell.step(p[0], list(states))  # pruned from a graph, because nothing uses the result
     return next((k for k, state in enumerate(new) if state is output), None)
 
 
-def _zoneout(old: Any, new: Any, stay: Any) -> Any:
-    return stay * old + (1 - stay) * new if isinstance(stay, float) else ops.where(stay, old, new)
+def _zoneout(old: Any, new: Any, kept: Any) -> Any:
+    """Returns the state after zoneout: a mean of old and new values, or a choice of them."""
+    return kept * old + (1 - kept) * new if isinstance(kept, float) else ops.where(kept, old, new)

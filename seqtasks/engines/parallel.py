@@ -1,7 +1,7 @@
 """Engine `parallel`: all time steps at once, for cells that are linear in their state.
 
-Such a cell writes `scan` with linear recurrences h_t = a_t ⊙ h_{t-1} + b_t, whose
-coefficients need no state and are computed for the whole sequence beforehand.
+Such a cell defines `scan` by linear recurrences h_t = a_t ⊙ h_{t-1} + b_t, whose coefficients do not
+depend on the state and are computed for the whole sequence in advance.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from seqtasks.engines.loop import project, project_steps
 if TYPE_CHECKING:
     from seqtasks.cells.base import Cell
 
-NARROW = 8  # features
+NARROW = 8  # inputs with at most so many features are projected inside of the compiled scan
 
 
 def unsupported_reason(cell: Cell, recurrent_dropout: float = 0.0, zoneout: float = 0.0) -> str | None:
-    """Why this engine cannot run a cell at these rates, or None if it can."""
+    """Returns why this engine cannot run a cell at these rates, or None if it can."""
     if not cell.has_own("scan"):
-        return f"{type(cell).__name__} has no `scan`, as only cells have that are linear in their state"
+        return f"{type(cell).__name__} has no `scan`, which only cells that are linear in their state can have"
     if recurrent_dropout:
         return "recurrent_dropout changes each step of the loop"
     return ZONEOUT if zoneout else None
@@ -40,7 +40,8 @@ def run(cell: Cell, inputs: LoopInputs) -> tuple[Tensor, list[Tensor]]:
         empty = ops.zeros((ops.shape(x)[0], 0, cell.output_size), dtype=cell.compute_dtype)
         return empty if sequences else ops.sum(empty, axis=1), list(states)
 
-    # XLA is slow at products on a CPU, so they stay outside; but those of few features only move memory.
+    # Matrix products are slow in XLA on a CPU, so they are computed outside of the compiled scan. Products of few
+    # features are limited by memory access, so they are computed inside.
     narrow = x.shape[-1] <= NARROW
     xs = ops.swapaxes(x, 0, 1) if narrow else project(cell, x)
     valid = None if inputs.mask is None else ops.swapaxes(ops.cast(inputs.mask, "bool"), 0, 1)
@@ -68,11 +69,11 @@ def run(cell: Cell, inputs: LoopInputs) -> tuple[Tensor, list[Tensor]]:
 
 
 class Recurrence:
-    """Linear recurrences over time in which masked steps change nothing.
+    """Linear recurrences over time in which masked steps keep the state.
 
     Args:
-        p: the projected inputs, (time, batch, width).
-        mask: (time, batch) of bool; None: all steps are real.
+        p: Projected inputs, `(time, batch, width)`.
+        mask: Bool `(time, batch)`; None: all steps are valid.
     """
 
     def __init__(self, p: Any, mask: Any = None) -> None:
@@ -80,15 +81,15 @@ class Recurrence:
         self.mask = None if mask is None else ops.expand_dims(mask, -1)
 
     def __call__(self, a: Any, b: Any, h0: Any) -> Any:
-        """All h_t = a_t ⊙ h_{t-1} + b_t.
+        """Computes all h_t = a_t ⊙ h_{t-1} + b_t.
 
         Args:
-            a: factors, broadcast to the shape of `b`.
-            b: (time, batch, size).
-            h0: the state before the first step, (batch, size).
+            a: Factors, broadcast to the shape of `b`.
+            b: Summands, `(time, batch, size)`.
+            h0: State before the first step, `(batch, size)`.
 
         Returns:
-            (time, batch, size); a masked step repeats the state before it.
+            States, `(time, batch, size)`; a masked step repeats the state before it.
         """
         a = ops.broadcast_to(a, ops.shape(b)) if a.shape != b.shape else a
         if self.mask is not None:
@@ -97,21 +98,25 @@ class Recurrence:
         return linear_recurrence(a, b, h0)
 
     def shift(self, v: Any, v0: Any) -> tuple[Any, Any]:
-        """What `v` was at the real step before, and at the last real step so far.
+        """Returns the values of the previous valid step, and of the last valid step up to each.
 
         Args:
-            v: (time, batch, size).
-            v0: (batch, size), where there was no real step yet.
+            v: Values, `(time, batch, size)`.
+            v0: Values where there was no valid step yet, `(batch, size)`.
 
         Returns:
-            Two tensors (time, batch, size).
+            Two tensors, `(time, batch, size)`.
         """
         held = v if self.mask is None else self(ops.zeros_like(v), v, v0)
         return ops.concatenate([ops.expand_dims(v0, 0), held[:-1]], axis=0), held
 
     def steps(self) -> Any:
-        """The number of real steps up to and including each, (time, batch or 1, 1), in float32 or float64."""
-        # Half precision counts to 256 or 2048 only.
+        """Counts the valid steps up to and including each.
+
+        Returns:
+            Numbers, `(time, batch, 1)` or, without a mask, `(time, 1, 1)`, in float32 or float64.
+        """
+        # Half precision represents integers only up to 256 (bfloat16) or 2048 (float16).
         dtype = "float64" if keras.backend.standardize_dtype(self.p.dtype) == "float64" else "float32"
         if self.mask is None:
             return ops.cast(ops.arange(1, ops.shape(self.p)[0] + 1), dtype)[:, None, None]

@@ -93,20 +93,20 @@ TOKENS = {"about": np.array([0, 0, 1, 7], np.int32), "x": np.zeros((9, 5), "f4")
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"u": np.zeros((4, 16))}, r"u is \(4, 16\) of another type; allowed: \(4, 16\)"),
+        ({"u": np.zeros((4, 16))}, r"u is \(4, 16\) of another dtype; allowed: \(4, 16\)"),
         ({"x": np.zeros((2, 3, 4), "f4")}, r"w is \(5, 16\); allowed: \(4, 16\)"),
         ({"x": np.zeros((2, 3, 4, 1), "f4")}, "more than three axes"),
-        ({"x": np.zeros((2, 5), "f4")}, "other axes than a loop has"),
+        ({"x": np.zeros((2, 5), "f4")}, "not those of a loop"),
         ({"bias": np.zeros(4, "f4")}, r"bias is \(4\); allowed: \(16\)"),
         ({"c0": np.zeros(0, "f4")}, r"c0 is \(0\); allowed: \(2, 4\)"),
         ({"h0": np.zeros((3, 4), "f4")}, r"h0 is \(3, 4\); allowed: \(2, 4\)"),
-        ({"mask": np.ones((2, 3), "f4")}, r"mask is \(2, 3\) of another type"),
+        ({"mask": np.ones((2, 3), "f4")}, r"mask is \(2, 3\) of another dtype"),
         ({"mask": np.ones((3, 2), bool)}, r"mask is \(3, 2\); allowed: \(2, 3\)"),
-        ({"about": np.array([6, 0, 1, 6], np.int32)}, "other axes than a loop has"),
-        ({"about": np.zeros(3, np.int32)}, "a loop begins with kind, reverse, threads and flags"),
-        ({**TOKENS, "tokens": np.zeros((2, 3))}, r"tokens is \(2, 3\) of another type"),
-        ({**TOKENS, "tokens": np.full((2, 3), 9, "i4")}, "tokens name rows that the table has not got"),
-        ({**TOKENS, "tokens": np.full((2, 3), -1, "i4")}, "tokens name rows that the table has not got"),
+        ({"about": np.array([6, 0, 1, 6], np.int32)}, "not those of a loop"),
+        ({"about": np.zeros(3, np.int32)}, "the header of a loop has another type or shape"),
+        ({**TOKENS, "tokens": np.zeros((2, 3))}, r"tokens is \(2, 3\) of another dtype"),
+        ({**TOKENS, "tokens": np.full((2, 3), 9, "i4")}, "tokens are outside of the table"),
+        ({**TOKENS, "tokens": np.full((2, 3), -1, "i4")}, "tokens are outside of the table"),
     ],
 )
 def test_wrong_arrays_are_refused(changes, told):
@@ -123,11 +123,11 @@ def test_other_numbers_of_arrays_are_refused():
 
     forward = library.operations().seqtasks_forward
     for loops, outputs in ((3, 18), (1, 5)):
-        with pytest.raises(tf.errors.InvalidArgumentError, match="not those of one loop or two"):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="not that of one loop or two"):
             forward(arguments() * loops, R=[tf.float32] * outputs)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="not those of one loop or two"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="not that of one loop or two"):
         forward(arguments()[:-1], R=[tf.float32] * 6)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="results are float32"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="results have other types"):
         forward(arguments(), R=[tf.int32] * 6)
 
 

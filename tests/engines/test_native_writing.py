@@ -156,7 +156,7 @@ def test_what_does_not_fit_is_refused_and_nothing_is_nothing():
         with pytest.raises(ValueError, match="allowed"):
             NativeTextGenerator(*wrong)
     projected = [layers[0], Layer(library.GRU, None, layers[1].bias, layers[1].u, layers[1].b)]
-    with pytest.raises(ValueError, match="a layer without w reads 8 numbers; allowed: the first one"):
+    with pytest.raises(ValueError, match="a layer without w reads 8 numbers; allowed: the first layer"):
         NativeTextGenerator(table, projected, head, bias)
     without_b = [Layer(library.GRU, la.w, la.bias, la.u) for la in layers]
     with_b = [Layer(library.LSTM, np.zeros((6, 32)), np.zeros(32), np.zeros((8, 32)), np.zeros(24))]

@@ -200,9 +200,9 @@ def test_recurrent_dropout_takes_the_loop_in_place_of_keras():
 @pytest.mark.parametrize(
     ("name", "cell", "more", "why"),
     [
-        ("parallel", "gru", {}, r"GRU has no `scan`, as only cells have that are linear in their state"),
-        ("keras", "mgu", {}, r"Keras has no layer of the equations of MGU"),
-        ("keras", "min_gru", {}, r"Keras has no layer of the equations of MinGRU"),
+        ("parallel", "gru", {}, r"GRU has no `scan`, which only cells that are linear in their state can have"),
+        ("keras", "mgu", {}, r"Keras has no layer with the equations of MGU"),
+        ("keras", "min_gru", {}, r"Keras has no layer with the equations of MinGRU"),
         ("keras", "gru", {"zoneout": 0.1}, "zoneout changes each step of the loop"),
         ("parallel", "min_gru", {"zoneout": 0.1}, "zoneout changes each step of the loop"),
     ],

@@ -1,1 +1,1 @@
-"""Operations that each backend of Keras needs in a form of its own."""
+"""Operations with a separate implementation for each backend of Keras."""

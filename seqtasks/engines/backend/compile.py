@@ -1,4 +1,4 @@
-"""Compiles a function with XLA, on every backend that has it."""
+"""Compilation of functions by XLA, on the backends that have it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import keras
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function` of tensors, compiled once for each shape; on PyTorch it runs as it is, without gradients."""
+    """Compiles a function of tensors by XLA, once for each shape.
+
+    On PyTorch the function is not compiled and runs without gradients.
+    """
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""Adam as one operation for each weight."""
+"""Adam as a single operation for each weight."""
 
 from __future__ import annotations
 
@@ -10,24 +10,31 @@ import keras
 
 @keras.saving.register_keras_serializable("seqtasks")
 class Adam(keras.optimizers.Adam):
-    """Keras's Adam, on TensorFlow by its one operation for it; the arguments are the same.
+    """Keras's Adam optimizer, implemented on TensorFlow by its fused operation.
 
-    Keras writes the update as a dozen operations, each of which goes over all weights; the one
-    operation reads and writes each number once. AMSGrad and other backends take Keras's way.
+    The arguments are those of `keras.optimizers.Adam`. Keras writes the update as a dozen operations, each
+    of which reads all weights; the fused operation reads and writes each number once. AMSGrad and other
+    backends use Keras's implementation.
 
-    Gradients of rows that were looked up are summed first, as in PyTorch. Keras squares those of
-    each occurrence of a word on its own, so its second moment of a word that comes twice in a
-    batch is not that of its gradient, nor is the norm by which it clips.
+    Gradients of embedding rows are summed first, as in PyTorch. Keras instead squares the gradients of each
+    occurrence of a token separately, so for a token that occurs twice in a batch neither its second moment
+    nor its clipping norm is that of the summed gradient.
 
     Reference: Kingma & Ba 2015, https://arxiv.org/abs/1412.6980
+
+    Example:
+        >>> variable = keras.Variable([1.0, 2.0])
+        >>> Adam(learning_rate=0.5).apply([keras.ops.ones(2)], [variable])
+        >>> keras.ops.convert_to_numpy(variable).round(3).tolist()
+        [0.5, 1.5]
     """
 
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
         """Updates variables.
 
         Args:
-            grads: one for each variable.
-            trainable_variables: None: those that the optimizer was built with.
+            grads: One gradient for each variable.
+            trainable_variables: The variables; None: those that the optimizer was built with.
         """
         if keras.backend.backend() == "tensorflow":
             import tensorflow as tf

@@ -1,4 +1,4 @@
-"""Gradients of a scalar with respect to inputs or weights, compiled, on every backend of Keras."""
+"""Compiled gradients of a scalar with respect to inputs or weights, on every backend."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ Gradient = Callable[..., tuple[Any, Any]]
 
 
 def input_gradient(function: Callable[..., Any]) -> Gradient:
-    """The value of a scalar function and its gradient with respect to the first argument.
+    """Compiles a scalar function and its gradient with respect to the first argument.
 
     Args:
-        function: Takes tensors, gives a scalar. It may call Keras layers in inference mode.
+        function: Function of tensors that returns a scalar. It may call Keras layers in inference mode.
 
     Returns:
-        A compiled function of the same arguments that gives the pair `(value, gradient)`.
+        A compiled function of the same arguments that returns `(value, gradient)`.
 
     Example:
         >>> square = input_gradient(lambda x: keras.ops.sum(x**2))
@@ -28,7 +28,7 @@ def input_gradient(function: Callable[..., Any]) -> Gradient:
     if backend == "tensorflow":
         import tensorflow as tf
 
-        # Any shape with one trace: texts differ in length.
+        # Trace once for all shapes, as texts differ in length.
         @tf.function(reduce_retracing=True)
         def of_tensors(x: Any, *args: Any) -> tuple[Any, Any]:
             with tf.GradientTape() as tape:
@@ -52,15 +52,16 @@ def input_gradient(function: Callable[..., Any]) -> Gradient:
 
 
 def weight_gradients(function: Callable[..., tuple[Any, Any]], model: keras.Model) -> Gradient:
-    """The output of a function and the gradients of its loss with respect to a model's trainable weights.
+    """Compiles a function and the gradients of its loss with respect to a model's weights.
 
     Args:
-        function: Takes tensors, calls the model, and gives `(loss, output)`. What the model writes into its other
-            variables, such as the states of a stateful encoder, stays written.
-        model: The model.
+        function: Function of tensors that calls the model and returns `(loss, output)`. Changes of the
+            model's other variables, such as the states of a stateful encoder, are kept.
+        model: The model; gradients are those of its trainable weights.
 
     Returns:
-        A compiled function of the same arguments that gives `(output, gradients)`, one for each weight.
+        A compiled function of the same arguments that returns `(output, gradients)`, with one gradient for
+        each trainable weight.
     """
     weights = model.trainable_variables
     backend = keras.backend.backend()
@@ -88,7 +89,7 @@ def weight_gradients(function: Callable[..., tuple[Any, Any]], model: keras.Mode
 def _of_jax(
     function: Callable[..., tuple[Any, Any]], weights: Sequence[keras.Variable], others: Sequence[keras.Variable]
 ) -> Gradient:
-    """`weight_gradients` on JAX, which differentiates functions without side effects only."""
+    """`weight_gradients` on JAX, which differentiates only functions without side effects."""
     import jax
 
     def pure(values: list[Any], other_values: list[Any], *args: Any) -> tuple[Any, tuple[Any, list[Any]]]:
@@ -102,9 +103,9 @@ def _of_jax(
 
     def of_jax(*args: Any) -> tuple[Any, Any]:
         values = [weight.value for weight in weights]
-        (_, (output, written)), slopes = differentiated(values, [variable.value for variable in others], *args)
+        (_, (output, written)), gradients = differentiated(values, [variable.value for variable in others], *args)
         for variable, value in zip(others, written, strict=True):
             variable.assign(value)
-        return output, slopes
+        return output, gradients
 
     return of_jax

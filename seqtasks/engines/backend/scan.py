@@ -1,7 +1,7 @@
 """Differentiable loop over the first axis with carried values, on every backend.
 
-`keras.ops.scan` needs outputs shaped like the carry on TensorFlow, and
-`keras.ops.while_loop` has no gradient on JAX, hence one short loop for each.
+`keras.ops.scan` requires outputs shaped like the carry on TensorFlow, and `keras.ops.while_loop` has
+no gradient on JAX; hence one short loop for each backend.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 import keras
 
-STEPS_A_TURN = 4
+STEPS_PER_ITERATION = 4
 Body = Callable[[tuple[Any, ...], tuple[Any, ...]], tuple[tuple[Any, ...], Any]]
 
 
@@ -21,14 +21,14 @@ def scan(
     """Runs `carry, y = body(carry, x)` over time.
 
     Args:
-        body: one step; y is (batch, width), or ignored if `width` is None.
-        carry: tensors of (batch, …) whose shapes stay the same.
-        xs: tensors of (time, batch, …).
-        reverse: from the last step to the first.
-        width: of the outputs; None keeps no outputs.
+        body: One step; y is `(batch, width)`, or ignored if `width` is None.
+        carry: Tensors `(batch, …)` whose shapes stay the same.
+        xs: Tensors `(time, batch, …)`.
+        reverse: Whether to run from the last step to the first.
+        width: Width of the outputs; None: outputs are not kept.
 
     Returns:
-        The last carry, and the outputs (time, batch, width) in the order of `xs`, or None.
+        The last carry, and the outputs, `(time, batch, width)`, in the order of `xs`, or None.
     """
     return _SCANS[keras.backend.backend()](body, carry, tuple(xs), reverse, width)
 
@@ -36,49 +36,51 @@ def scan(
 def _tensorflow(
     body: Body, carry: tuple[Any, ...], xs: tuple[Any, ...], reverse: bool, width: int | None
 ) -> tuple[tuple[Any, ...], Any]:
+    """`scan` on TensorFlow, with several steps per iteration in a graph with known length."""
     import tensorflow as tf
 
     time = xs[0].shape[0]
     if time is None or tf.executing_eagerly():
-        return _turns(body, carry, xs, reverse, width)
-    # Where the length is known, a turn of the loop takes several steps: reading, writing and turning cost as much as
-    # some products, and their gradients more.
-    turns = time // STEPS_A_TURN
-    main = turns * STEPS_A_TURN
+        return _while_loop(body, carry, xs, reverse, width)
+    # If the length is known, an iteration of the loop takes several steps: the overhead of an iteration is as large as
+    # that of several matrix products, and larger in the backward pass.
+    iterations = time // STEPS_PER_ITERATION
+    main = iterations * STEPS_PER_ITERATION
     tail, outputs = [], []
 
-    def turn(carry: tuple[Any, ...], chunks: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
-        steps = [tf.unstack(chunk, STEPS_A_TURN) for chunk in chunks]
-        ys: list[Any] = [None] * STEPS_A_TURN
-        for i in reversed(range(STEPS_A_TURN)) if reverse else range(STEPS_A_TURN):
+    def iteration(carry: tuple[Any, ...], chunks: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
+        steps = [tf.unstack(chunk, STEPS_PER_ITERATION) for chunk in chunks]
+        ys: list[Any] = [None] * STEPS_PER_ITERATION
+        for i in reversed(range(STEPS_PER_ITERATION)) if reverse else range(STEPS_PER_ITERATION):
             carry, ys[i] = body(carry, tuple(step[i] for step in steps))
         return carry, None if width is None else tf.stack(ys)
 
-    def rest(carry: tuple[Any, ...]) -> tuple[Any, ...]:
+    def remaining_steps(carry: tuple[Any, ...]) -> tuple[Any, ...]:
         for i in reversed(range(main, time)) if reverse else range(main, time):
             carry, y = body(carry, tuple(x[i] for x in xs))
             tail.append(y)
         return carry
 
     if reverse:
-        carry = rest(carry)
-    if turns:
+        carry = remaining_steps(carry)
+    if iterations:
         batch = tf.shape(xs[0])[1]
-        chunks = tuple(tf.reshape(x[:main], (turns, STEPS_A_TURN, batch, *x.shape[2:])) for x in xs)
-        carry, ys = _turns(turn, carry, chunks, reverse, width)
+        chunks = tuple(tf.reshape(x[:main], (iterations, STEPS_PER_ITERATION, batch, *x.shape[2:])) for x in xs)
+        carry, ys = _while_loop(iteration, carry, chunks, reverse, width)
         if width is not None:
             outputs.append(tf.reshape(ys, (main, batch, width)))
     if not reverse:
-        carry = rest(carry)
+        carry = remaining_steps(carry)
     if width is None:
         return carry, None
     outputs += [tf.stack(tail[::-1] if reverse else tail)] if tail else []
     return carry, tf.concat(outputs, 0)
 
 
-def _turns(
+def _while_loop(
     body: Body, carry: tuple[Any, ...], xs: tuple[Any, ...], reverse: bool, width: int | None
 ) -> tuple[tuple[Any, ...], Any]:
+    """`scan` on TensorFlow with one step per iteration."""
     import tensorflow as tf
 
     static = xs[0].shape[0]

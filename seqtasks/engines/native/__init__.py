@@ -1,9 +1,9 @@
-"""The engine in C for LSTM, GRU and plain RNN layers on a CPU, under TensorFlow and JAX.
+"""Engine `native`: LSTM, GRU and plain RNN layers in C on a CPU, under TensorFlow and JAX.
 
-The kernel makes all matrix products of a layer, those of the inputs before the loop and of the
-gradients of weights after it, too: TensorFlow's with a transposed operand reach half of its
-speed. TensorFlow has it as operations, which no compiler of it can look into: there XLA
-and exported models take another engine with the same weights. XLA calls it for JAX.
+The kernel computes all matrix products of a layer, also those of the inputs before the loop and those
+of the weight gradients after it: TensorFlow's products with a transposed operand reach half of its
+speed. TensorFlow sees the kernel as custom operations, which XLA cannot compile and exported models
+cannot contain; there another engine with the same weights runs. JAX calls it through XLA's FFI.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ KINDS = {
 
 
 def unsupported_reason(cell: Cell, recurrent_dropout: float = 0.0, zoneout: float = 0.0) -> str | None:
-    """Why this engine cannot run a cell at these rates, or None if it can."""
-    if (why := availability.unavailable_reason()) is not None:
-        return why
+    """Returns why this engine cannot run a cell at these rates, or None if it can."""
+    if (reason := availability.unavailable_reason()) is not None:
+        return reason
     if cell.native_loop is None or not type(cell).has_own("native_loop"):
         return f"it has no loop for {type(cell).__name__}; it has {', '.join(KINDS)}"
     if cell.native_loop == "simple_rnn" and cell.activation is not keras.activations.tanh:
-        return "of plain RNNs it has the one with tanh"
+        return "it runs plain RNNs only with tanh"
     if cell.compute_dtype != "float32":
         return f"it computes in float32, not in {cell.compute_dtype}"
     if recurrent_dropout:
-        return "recurrent_dropout changes each product"
+        return "recurrent_dropout changes each recurrent product"
     if zoneout:
         return ZONEOUT
     if library.library() is None:
@@ -61,13 +61,13 @@ def run(cell: Cell, inputs: LoopInputs) -> tuple[Tensor, list[Tensor]]:
 
 
 def run_together(calls: Sequence[tuple[Cell, LoopInputs]]) -> list[tuple[Tensor, list[Tensor]]]:
-    """Runs one cell, or two at once on threads of their own, over the same sequences.
+    """Runs one cell, or two at the same time on separate threads, over the same sequences.
 
     Args:
-        calls: Built cells and their inputs, which differ in `states` and `reverse` only.
+        calls: Built cells and their inputs, which differ only in `states` and `reverse`.
 
     Returns:
-        Outputs and final states of each, as `run` returns them.
+        Outputs and final states of each cell, as `run` returns them.
     """
     if keras.backend.backend() == "jax":
         from seqtasks.engines.native.jax_bridge import loop
@@ -91,19 +91,28 @@ def run_together(calls: Sequence[tuple[Cell, LoopInputs]]) -> list[tuple[Tensor,
 
 
 def biases(cell: Cell) -> tuple[Any, Any]:
-    """The bias of the inputs, and that of the recurrent product of a GRU, or the peepholes, or None."""
+    """Returns the bias of the inputs, and further parameters of the loop.
+
+    The latter are the bias of the recurrent product of a GRU, the peepholes of an LSTM, or None.
+    """
     if cell.native_loop == "gru":
         return cell.b[0], cell.b[1]
     return cell.b, ops.reshape(cell.P, (-1,)) if cell.native_loop == "peephole_lstm" else None
 
 
 def _kind(cell: Cell) -> int:
+    """Returns the number of the cell's loop in the kernel."""
     assert cell.native_loop is not None
     return KINDS[cell.native_loop]
 
 
 def layer_of(cell: Cell, projected: bool) -> Layer:
-    """The weights of a cell as they are now; without those of the inputs, if these come projected."""
+    """Returns a cell's current weights for text generation.
+
+    Args:
+        cell: Built cell.
+        projected: Whether the inputs are already projected; the input weights are then left out.
+    """
     bias, b = biases(cell)
     w, bias, u = (ops.convert_to_numpy(weight) for weight in (cell.W, bias, cell.U))
     return Layer(_kind(cell), None if projected else w, bias, u, None if b is None else ops.convert_to_numpy(b))

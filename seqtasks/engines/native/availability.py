@@ -13,27 +13,30 @@ _EXPORTERS = ("keras.src.export", "tensorflow.python.saved_model", "tensorflow.l
 
 
 def unavailable_reason() -> str | None:
-    """Why the backend cannot call it at all, or None if it can."""
+    """Returns why the backend cannot call the kernel at all, or None if it can."""
     backend = keras.backend.backend()
     if backend not in ("tensorflow", "jax"):
-        return f"it is bound to TensorFlow and JAX, not to {backend}"
+        return f"it runs under TensorFlow and JAX, not under {backend}"
     if backend == "jax":
         import jax
 
         if jax.default_backend() != "cpu":
-            return f"JAX computes on {jax.default_backend()}; it is a loop for CPUs"
+            return f"it runs on CPUs, and JAX computes on {jax.default_backend()}"
     elif library.path() is not None and not hasattr(library.operations(), "seqtasks_forward"):
-        return "this TensorFlow takes no operations by its interface in C"
+        return "this build of TensorFlow does not load operations through its C API"
     return None
 
 
 def under_xla() -> bool:
-    """Whether a graph that XLA compiles can call it, as JAX's can."""
+    """Returns whether graphs compiled by XLA can call the kernel, as on JAX."""
     return keras.backend.backend() == "jax"
 
 
 def cannot_embed_in_graph() -> bool:
-    """Whether what is traced now cannot call it: compiled by XLA, or written into a file that others run."""
+    """Returns whether the graph being traced cannot contain the native operations.
+
+    This is the case in XLA compilation by TensorFlow and in exports (SavedModel).
+    """
     if under_xla():
         return _exported()
     import tensorflow as tf
@@ -46,7 +49,8 @@ def cannot_embed_in_graph() -> bool:
 
 
 def _exported() -> bool:
-    # Nothing else tells an export from a prediction: both trace a function of the model.
+    # Only the call stack distinguishes an export from a prediction: both trace a function of the model.
+    """Returns whether a model is being exported."""
     frame: types.FrameType | None = sys._getframe()
     while frame is not None:
         if str(frame.f_globals.get("__name__", "")).startswith(_EXPORTERS):

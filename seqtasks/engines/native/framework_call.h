@@ -97,8 +97,9 @@ static void set_results(RnnCall *call, Buffer **results, const struct Operation 
 /* Message for an error code. */
 static const char *error_message(int failed)
 {
-    return failed == TOKEN_OUT_OF_RANGE ? "tokens name rows that the table has not got"
-                                        : "not enough memory; take smaller batches";
+    return failed == TOKEN_OUT_OF_RANGE
+               ? "tokens are outside of the table; allowed: 0 to vocabulary - 1; change them or the table"
+               : "not enough memory; use smaller batches";
 }
 
 #endif

@@ -19,7 +19,7 @@ HAS_B = {GRU, PEEPHOLE_LSTM}
 
 
 def shapes(kind: int, batch: int, features: int, units: int) -> dict[str, tuple[int, ...]]:
-    """Those of the weights and first states that a kind of loop reads."""
+    """Returns the shapes of the weights and initial states that a kind of loop reads."""
     width = GATES[kind] * units
     sizes = {"w": (features, width), "bias": (width,), "u": (units, width), "h0": (batch, units)}
     sizes |= {"b": (3 * units,)} if kind in HAS_B else {}
@@ -27,17 +27,17 @@ def shapes(kind: int, batch: int, features: int, units: int) -> dict[str, tuple[
 
 
 def path() -> Path | None:
-    """The file of the library; None where it was not built."""
+    """Returns the file of the compiled library, or None if it was not built."""
     files = (Path(__file__).with_name(f"_kernel{suffix}") for suffix in EXTENSION_SUFFIXES)
     return next(filter(Path.is_file, files), None)
 
 
 @functools.cache
 def library() -> Any:
-    """The library; None where it was not built."""
+    """Loads the library; None if it was not built."""
     if (file := path()) is None:
         return None
-    if "tensorflow" in sys.modules:  # which learns of operations only when their library is loaded for the first time
+    if "tensorflow" in sys.modules:  # TensorFlow registers operations only when their library is first loaded
         operations()
     handle = ctypes.CDLL(str(file))
     handle.seqtasks_chosen.restype = ctypes.c_char_p
@@ -47,24 +47,37 @@ def library() -> Any:
 
 @functools.cache
 def operations() -> Any:
-    """Those of TensorFlow: `seqtasks_forward`, `seqtasks_backward`, `seqtasks_inputs`; none, if it took none."""
+    """Loads the TensorFlow operations `seqtasks_forward`, `_backward` and `_inputs`.
+
+    The result has none of them if TensorFlow did not register them.
+    """
     import tensorflow as tf
 
     return tf.load_op_library(str(path()))
 
 
 def instructions() -> str:
-    """The instruction set in use: avx512, avx2 or portable."""
+    """Returns the instruction set in use: avx512, avx2 or portable."""
     return str(library().seqtasks_chosen().decode())
 
 
 def choose(name: str | None) -> bool:
-    """Takes the loop for an instruction set, None: the best one; false if this CPU has not got it."""
+    """Selects the code for an instruction set.
+
+    Args:
+        name: Name as returned by `instructions`; None: the best one.
+
+    Returns:
+        Whether this CPU supports it.
+    """
     return bool(library().seqtasks_choose(name.encode() if name else None) >= 0)
 
 
 def threads() -> int:
-    """How many threads a call may use: OMP_NUM_THREADS, but not more than cores that the process may run on."""
+    """Returns how many threads a call may use.
+
+    This is OMP_NUM_THREADS, but at most the number of cores that the process may run on.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
-    return max(1, min(cores, int(asked))) if asked.isdigit() and int(asked) else cores
+    limit = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return max(1, min(cores, int(limit))) if limit.isdigit() and int(limit) else cores

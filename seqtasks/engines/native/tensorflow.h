@@ -167,7 +167,8 @@ static int read_inputs(Operands *operands, int pass)
     const struct Operation *operation = &OPERATIONS[pass];
     const int count = tf.TF_NumInputs(operands->context), each = (int)operation->num_inputs + 1, loops = count / each;
     if (count % each || loops > 2 || tf.TF_NumOutputs(operands->context) != loops * operation->num_outputs)
-        return set_error(operands, TF_INVALID, "so many arrays are not those of one loop or two");
+        return set_error(operands, TF_INVALID,
+                         "the number of arrays is not that of one loop or two; pass the arrays of each loop");
     for (int i = 0; i < count; i++) {
         TfTensor *tensor = NULL;
         tf.TF_GetInput(operands->context, i, &tensor, operands->status);
@@ -180,7 +181,7 @@ static int read_inputs(Operands *operands, int pass)
         operands->arguments[i] = hold_tensor(operands, tensor, dims, rank < 3 ? rank : 3);
         if (rank > 3)
             return set_error(operands, TF_INVALID,
-                             "an array has more than three axes; allowed: (batch, time, features) and fewer");
+                             "an array has more than three axes; allowed: (batch, time, features) and fewer; reshape it");
     }
     return loops;
 }
@@ -211,7 +212,7 @@ static int check_argument(Operands *operands, const RnnCall *call, int flags, si
     int at = snprintf(message, sizeof message, "%s is ", name);
     at += format_shape(message + at, sizeof message - (size_t)at, buffer->dims, buffer->rank);
     at += snprintf(message + at, sizeof message - (size_t)at,
-                   buffer->dtype == dtype ? "; allowed: " : " of another type; allowed: ");
+                   buffer->dtype == dtype ? "; allowed: " : " of another dtype; allowed: ");
     format_shape(message + at, sizeof message - (size_t)at, dims, rank);
     return set_error(operands, TF_INVALID, message);
 }
@@ -222,18 +223,22 @@ static int read_loop(Operands *operands, int pass, int loop, RnnCall *call)
     const struct Operation *operation = &OPERATIONS[pass];
     Buffer **arguments = operands->arguments + loop * (operation->num_inputs + 1);
     if (arguments[0]->dtype != TF_INT32 || arguments[0]->rank != 1 || arguments[0]->dims[0] != 4)
-        return set_error(operands, TF_INVALID, "a loop begins with kind, reverse, threads and flags");
+        return set_error(
+            operands, TF_INVALID,
+            "the header of a loop has another type or shape; allowed: int32 (4): kind, reverse, threads, flags; pass it first");
     const ShapeHeader *shape = arguments[0]->data;
     const int by_tokens = shape->flags & BY_TOKENS;
     if (shape->kind < 0 || shape->kind >= KINDS || arguments[1]->rank != (by_tokens ? 2 : 3) ||
         (by_tokens && arguments[2]->rank != 2) || arguments[5]->rank != 2)
-        return set_error(operands, TF_INVALID, "inputs and weights have other axes than a loop has");
+        return set_error(operands, TF_INVALID,
+                         "the kind or the axes of inputs and weights are not those of a loop; see ARRAYS of tensorflow.h");
     *call = read_call(arguments, operation);
     const int64_t widest = call->units > call->features ? call->units : call->features;
     int64_t largest = call->batch * call->steps > widest ? call->batch * call->steps : widest;
     largest = by_tokens && call->vocabulary > largest ? call->vocabulary : largest;
     if (largest > ((int64_t)1 << 38) / (widest ? widest : 1))
-        return set_error(operands, TF_INVALID, "too many steps of too many rows of too many units; take smaller batches");
+        return set_error(operands, TF_INVALID,
+                         "steps, rows and units are too many; allowed: products of less than 2^40 bytes; use smaller batches");
     for (int64_t i = 0; i < operation->num_inputs; i++)
         if (!check_argument(operands, call, shape->flags, operation->inputs[i], arguments[i + 1]))
             return 0;
@@ -247,7 +252,8 @@ static int read_loop(Operands *operands, int pass, int loop, RnnCall *call)
         const int at = (int)(loop * operation->num_outputs + i),
                   dtype = operation->outputs[i] == FIELD(used) ? TF_INT32 : TF_FLOAT;
         if (tf.TF_ExpectedOutputDataType(operands->context, at) != dtype)
-            return set_error(operands, TF_INVALID, "results are float32, but for the numbers of rows, which are int32");
+            return set_error(operands, TF_INVALID,
+                             "results have other types; allowed: float32, and int32 for the numbers of rows; change R");
         TfTensor *tensor = tf.TF_AllocateOutput(operands->context, at, dtype, dims, rank, (size_t)size, operands->status);
         if (tf.TF_GetCode(operands->status))
             return 0;

@@ -12,20 +12,20 @@ import numpy as np
 from seqtasks.engines.native import library, numpy_bridge
 from seqtasks.engines.native.library import GATES, HAS_C, shapes
 
-# Numbers of all matrices for each thread: below, waiting for one another costs more than a thread saves.
+# Minimum number of weights per thread: with fewer, synchronisation costs more than another thread saves.
 SHARE = 2**15
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One recurrent layer, as `Loop` has it.
+    """Weights of one recurrent layer, see `numpy_bridge.Loop`.
 
     Args:
-        kind: `LSTM`, `GRU`, ….
-        w: (features, gates · units); None: what comes in is projected already, its bias in it.
-        bias: (gates · units,).
-        u: (units, gates · units).
-        b: (3 · units,), or None.
+        kind: Kind of loop: `LSTM`, `GRU`, ….
+        w: Input weights, `(features, gates · units)`; None: the inputs are already projected, with their bias.
+        bias: `(gates · units,)`.
+        u: Recurrent weights, `(units, gates · units)`.
+        b: Recurrent bias or peepholes, `(3 · units,)`, or None.
     """
 
     kind: int
@@ -36,16 +36,16 @@ class Layer:
 
 
 class Generated(NamedTuple):
-    """What was written, and what goes on from there."""
+    """Generated tokens, and the state from which generation can continue."""
 
-    tokens: np.ndarray  #: int32 (batch, steps)
-    scores: np.ndarray  #: (batch,), log-probability under the model as it is
-    logits: np.ndarray  #: (batch, vocabulary), of the token that would follow
-    states: list[list[np.ndarray]]  #: of each layer, (batch, units) each
+    tokens: np.ndarray  #: int32 `(batch, steps)`
+    scores: np.ndarray  #: log-probability under the model without temperature and truncation, `(batch,)`
+    logits: np.ndarray  #: logits of the next token, `(batch, vocabulary)`
+    states: list[list[np.ndarray]]  #: states of each layer, each `(batch, units)`
 
 
 class _Layer(ctypes.Structure):
-    """`Layer` of generation.h."""
+    """Mirror of `Layer` in generation.h."""
 
     _fields_ = [
         *((name, ctypes.c_int64) for name in ("features", "units")),
@@ -55,7 +55,7 @@ class _Layer(ctypes.Structure):
 
 
 class _GenerationCall(ctypes.Structure):
-    """`GenerationCall` of generation.h."""
+    """Mirror of `GenerationCall` in generation.h."""
 
     _fields_ = [
         *((name, ctypes.c_int64) for name in ("steps", "batch", "vocabulary", "layers", "top_k")),
@@ -68,17 +68,19 @@ class _GenerationCall(ctypes.Structure):
 
 
 class NativeTextGenerator:
-    """A language model in C: a table of inputs, recurrent layers, a softmax. The weights are those of its making.
+    """Language model in C that generates text: a table of inputs, recurrent layers, a softmax.
+
+    The weights are copied at construction; later changes of the model have no effect.
 
     Args:
-        table: (vocabulary, features), what each token brings into the first layer; (vocabulary, gates · units) if
-            that has no `w`.
-        layers: each reads the h of the one before.
-        head: (units, vocabulary).
-        bias: (vocabulary,).
+        table: Input of the first layer for each token, `(vocabulary, features)`, or `(vocabulary, gates ·
+            units)` if that layer has no `w`.
+        layers: The layers; each reads the h of the layer before.
+        head: Weights of the softmax, `(units, vocabulary)`.
+        bias: Bias of the softmax, `(vocabulary,)`.
 
     Raises:
-        ValueError: arrays whose shapes do not belong together.
+        ValueError: The shapes of the arrays do not fit together.
     """
 
     def __init__(self, table: np.ndarray, layers: Sequence[Layer], head: np.ndarray, bias: np.ndarray):
@@ -88,23 +90,26 @@ class NativeTextGenerator:
         structures: list[_Layer] = []
         width = self._kept[0].shape[1]
         if not layers:
-            raise ValueError("there are no layers; allowed: one at least")
+            raise ValueError("there are 0 layers; allowed: 1 or more; pass the layers of the model")
         for layer, units in zip(layers, self._units, strict=True):
             gates = GATES[layer.kind] * units
-            wanted = {n: s for n, s in shapes(layer.kind, 0, width, units).items() if n not in ("h0", "c0")}
+            expected = {n: s for n, s in shapes(layer.kind, 0, width, units).items() if n not in ("h0", "c0")}
             if layer.w is None:
                 if structures or width != gates:
                     raise ValueError(
-                        f"a layer without w reads {width} numbers; allowed: the first one, {gates} numbers"
+                        f"a layer without w reads {width} numbers; allowed: the first layer, {gates} numbers; project "
+                        "the table"
                     )
-                del wanted["w"]
+                del expected["w"]
             weights = {n: a for n in ("w", "bias", "u", "b") if (a := getattr(layer, n)) is not None}
-            if set(weights) != set(wanted):
-                raise ValueError(f"a layer has {', '.join(weights)}; allowed: {', '.join(wanted)}")
-            checked = {name: _array(name, array, wanted[name]) for name, array in weights.items()}
+            if set(weights) != set(expected):
+                raise ValueError(
+                    f"a layer has {', '.join(weights)}; allowed: {', '.join(expected)}; pass exactly these"
+                )
+            checked = {name: _array(name, array, expected[name]) for name, array in weights.items()}
             self._kept += checked.values()
             pointers = {name: array.ctypes.data for name, array in checked.items()}
-            pointers.setdefault("w", pointers["bias"])  # nothing is read there
+            pointers.setdefault("w", pointers["bias"])  # any valid address: a layer without w does not read it
             features = 0 if layer.w is None else width
             structures.append(_Layer(features, units, layer.kind, GATES[layer.kind], **pointers))
             width = units
@@ -125,25 +130,25 @@ class NativeTextGenerator:
         top_k: int | None = None,
         top_p: float | None = None,
     ) -> Generated:
-        """Writes; arguments and results as those of `seqtasks.decoding.sampling.Sampler`.
+        """Generates tokens; see `seqtasks.decoding.sampling.Sampler`.
 
         Args:
-            logits: (batch, vocabulary), of the first token.
-            states: of each layer, before it.
-            uniforms: (steps, batch), from 0 to below 1.
-            temperature: 0: the likeliest token.
-            top_k: None: all.
-            top_p: None: all.
+            logits: Logits of the first token, `(batch, vocabulary)`.
+            states: States of each layer before it, each `(batch, units)`.
+            uniforms: Uniform random numbers, `(steps, batch)`, in [0, 1).
+            temperature: Temperature of the softmax; 0: always the most probable token.
+            top_k: Sample from this many of the most probable tokens; None: from all.
+            top_p: Sample from the most probable tokens that together have this probability; None: from all.
 
         Raises:
-            ValueError: arrays whose shapes do not belong together.
-            MemoryError: there is not enough.
+            ValueError: The shapes of the arrays do not fit together.
+            MemoryError: There is not enough memory.
         """
         uniforms = _array("uniforms", uniforms, (None, None))
         steps, batch = uniforms.shape
         first = _array("logits", logits, (batch, self._size)).copy()
         if len(states) != len(self._units):
-            raise ValueError(f"states of {len(states)} layers; allowed: of {len(self._units)}")
+            raise ValueError(f"states of {len(states)} layers; allowed: {len(self._units)}; pass those of each layer")
         after, structures = [], (_Layer * len(self._layers))(*self._layers)
         for layer, kind, units, layer_states in zip(structures, self._kinds, self._units, states, strict=True):
             names = ("h", "c") if kind in HAS_C else ("h",)
@@ -158,18 +163,20 @@ class NativeTextGenerator:
         call.uniforms, call.logits, call.tokens = uniforms.ctypes.data, first.ctypes.data, tokens.ctypes.data
         call.shifted_logits, call.exp_sums = shifted.ctypes.data, exp_sums.ctypes.data
         if batch and steps and library.library().seqtasks_write(ctypes.byref(call)):
-            raise MemoryError(f"not enough memory for {batch} rows; take smaller batches")
+            raise MemoryError(f"not enough memory for {batch} rows; use smaller batches")
         with np.errstate(divide="ignore", invalid="ignore"):
             scores = (shifted - np.log(exp_sums)).sum(axis=1) if steps else np.zeros(batch, np.float32)
         return Generated(tokens, scores, first, after)
 
     def _threads(self) -> int:
+        """Number of threads, limited by the number of weights and of units."""
         return max(1, min(library.threads(), len(self._packed) // SHARE, min(self._units) // 32))
 
 
 def _array(name: str, array: Any, shape: tuple[int | None, ...]) -> np.ndarray:
+    """Returns a contiguous float32 array; raises ValueError if it has another shape."""
     contiguous = np.ascontiguousarray(array, np.float32)
     if contiguous.ndim != len(shape) or any(n not in (None, m) for n, m in zip(shape, contiguous.shape, strict=True)):
-        wanted = tuple("any" if n is None else n for n in shape)
-        raise ValueError(f"{name} is {contiguous.shape}; allowed: {wanted}".replace("'", ""))
+        expected = tuple("any" if n is None else n for n in shape)
+        raise ValueError(f"{name} is {contiguous.shape}; allowed: {expected}; reshape it".replace("'", ""))
     return contiguous

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from seqtasks.cells.base import make_cell
-from seqtasks.engines.backend.scan import STEPS_A_TURN
+from seqtasks.engines.backend.scan import STEPS_PER_ITERATION
 from seqtasks.layers.recurrent import Recurrent
 
 
@@ -26,7 +26,11 @@ def test_a_graph_gives_what_single_steps_give(name, direction, sequences):
             loss = tf.reduce_sum(outputs**2) + sum(tf.reduce_sum(tf.sin(s)) for s in states)
         return outputs, states, tape.gradient(loss, [x, *weights])
 
-    for length, masked in ((STEPS_A_TURN - 1, True), (2 * STEPS_A_TURN + 1, False), (2 * STEPS_A_TURN + 1, True)):
+    for length, masked in (
+        (STEPS_PER_ITERATION - 1, True),
+        (2 * STEPS_PER_ITERATION + 1, False),
+        (2 * STEPS_PER_ITERATION + 1, True),
+    ):
         x = tf.constant(rng.normal(size=(3, length, 3)).astype("float32"))
         mask = (
             tf.constant(np.arange(length)[None] < np.array([[length], [max(1, length - 2)], [0]])) if masked else None

@@ -92,7 +92,14 @@ def settings_page(entry: Any) -> str:
     for title, part, prefix in parts:
         rows = list(_setting_rows(part, prefix))
         if rows:
-            lines += ["", f"## {title}", "", "| setting | default | type | meaning |", "| :-- | :-- | :-- | :-- |", *rows]
+            lines += [
+                "",
+                f"## {title}",
+                "",
+                "| setting | default | type | meaning |",
+                "| :-- | :-- | :-- | :-- |",
+                *rows,
+            ]
     return "\n".join(lines) + "\n"
 
 

@@ -72,8 +72,7 @@ def _topologies(old: str) -> str:
     before = {name: place for place, name in enumerate(kept)}
     entries.sort(key=lambda e: (ORDER.index(e.about["topology"]), before.get(e.name, len(before)), e.name))
     rows = [
-        f"| {entry.about['topology']} | `{entry.name}` "
-        f"| {kept.get(entry.name, f'`seqtasks run {entry.name}` | –')} |"
+        f"| {entry.about['topology']} | `{entry.name}` | {kept.get(entry.name, f'`seqtasks run {entry.name}` | –')} |"
         for entry in entries
     ]
     return _table("topology | task | command | what it reaches", rows)

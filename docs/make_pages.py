@@ -128,13 +128,22 @@ def commands_page() -> str:
     return "\n".join(lines)
 
 
-def api_page(name: str) -> str:
-    """The page of the public names of a module; of the package itself for an empty name."""
+def api_page(name: str, described: set[Any]) -> str:
+    """The page of the public names of a module; of the package itself for an empty name.
+
+    Args:
+        name: Name of the module below seqtasks.
+        described: Objects that an earlier page has; they are shown again and indexed once. Is added to.
+    """
     module = importlib.import_module(f"seqtasks.{name}".rstrip("."))
     title = module.__name__
     lines = [f"# `{title}`", "", (module.__doc__ or "").strip(), "", "```{eval-rst}"]
     for public in sorted(module.__all__):
         thing = getattr(module, public)
+        if not callable(thing):
+            continue
+        again = "   :no-index:\n" if thing in described else ""
+        described.add(thing)
         if isinstance(thing, type):
             # Methods of Keras have docstrings of their own conventions: only ours are shown.
             own = [
@@ -143,9 +152,9 @@ def api_page(name: str) -> str:
                 if not member.startswith("_") and callable(value) and getattr(value, "__doc__", None)
             ]
             members = f"   :members: {', '.join(sorted(own))}\n" if own and not dataclasses.is_dataclass(thing) else ""
-            lines += [f".. autoclass:: {title}.{public}", members]
-        elif callable(thing):
-            lines += [f".. autofunction:: {title}.{public}", ""]
+            lines += [f".. autoclass:: {title}.{public}", again + members]
+        else:
+            lines += [f".. autofunction:: {title}.{public}", again]
     return "\n".join([*lines, "```", ""])
 
 
@@ -157,8 +166,9 @@ def write_all() -> None:
         made["cells/pages"][entry.name] = cell_page(entry, rows.get(entry.name, []))
     for entry in bundled(plugins.tasks, "seqtasks.tasks."):
         made["reference/settings"][entry.name] = settings_page(entry)
+    described: set[Any] = set()
     for module in ("", *MODULES):
-        made["reference/api"][f"seqtasks.{module}".rstrip(".")] = api_page(module)
+        made["reference/api"][f"seqtasks.{module}".rstrip(".")] = api_page(module, described)
     for folder, pages in made.items():
         shutil.rmtree(DOCS / folder, ignore_errors=True)
         (DOCS / folder).mkdir(parents=True)

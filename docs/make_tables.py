@@ -1,4 +1,6 @@
-"""Rewrites the parts of cells/index.md and tasks/index.md that follow from the registries: `python docs/make_tables.py`.
+"""Rewrites the parts of cells/index.md and tasks/index.md that follow from the registries.
+
+    python docs/make_tables.py
 
 A generated part stands between two comments; the first one says what it holds:
 

@@ -1,4 +1,4 @@
-"""Draws docs/topologies.svg: what each topology reads, keeps and writes. Run: python docs/draw_topologies.py"""
+"""Draws docs/tasks/topologies.svg: what each topology reads, keeps and writes. Run: python docs/draw_topologies.py"""
 
 from __future__ import annotations
 
@@ -77,4 +77,4 @@ def draw() -> str:
 
 
 if __name__ == "__main__":
-    Path(__file__).with_name("topologies.svg").write_text(draw(), encoding="utf-8")
+    (Path(__file__).parent / "tasks" / "topologies.svg").write_text(draw(), encoding="utf-8")

@@ -1,4 +1,6 @@
-"""Rewrites the parts of cells.md and topologies.md that follow from the registries: `python docs/make_tables.py`.
+"""Rewrites the parts of cells/index.md and tasks/index.md that follow from the registries.
+
+    python docs/make_tables.py
 
 A generated part stands between two comments; the first one says what it holds:
 
@@ -20,7 +22,7 @@ from seqtasks.core import plugins
 from seqtasks.core.registry import Entry
 
 DOCS = Path(__file__).resolve().parent
-FILES = ("cells.md", "topologies.md")
+FILES = ("cells/index.md", "tasks/index.md")
 PART = re.compile(r"(<!-- (cells:|topologies)(.*?)-->\n)(.*?)(<!-- end -->)", re.S)
 ORDER = ("one-to-one", "one-to-many", "many-to-one", "many-to-many", "synced")  # as in topologies.svg
 
@@ -66,14 +68,13 @@ def _cells(names: list[str]) -> str:
 def _topologies(old: str) -> str:
     kept = {}
     for line in old.splitlines():
-        if found := re.search(r"tasks/(\w+)\.py\)", line):
+        if found := re.match(r"\| [a-z-]+ \| `(\w+)` \|", line):
             kept[found[1]] = " | ".join(cell.strip() for cell in line.strip("| ").split(" | ")[-2:])
     entries = [entry for entry in plugins.tasks.entries() if entry.module.startswith("seqtasks.tasks.")]
     before = {name: place for place, name in enumerate(kept)}
     entries.sort(key=lambda e: (ORDER.index(e.about["topology"]), before.get(e.name, len(before)), e.name))
     rows = [
-        f"| {entry.about['topology']} | [{entry.name}](../tasks/{entry.name}.py) "
-        f"| {kept.get(entry.name, f'`seqtasks run {entry.name}` | –')} |"
+        f"| {entry.about['topology']} | `{entry.name}` | {kept.get(entry.name, f'`seqtasks run {entry.name}` | –')} |"
         for entry in entries
     ]
     return _table("topology | task | command | what it reaches", rows)
@@ -85,15 +86,15 @@ def _table(header: str, rows: list[str]) -> str:
 
 
 def main() -> int:
-    """Rewrites the files; returns 1 if a bundled cell is in no section of cells.md or in two."""
+    """Rewrites the files; returns 1 if a bundled cell is in no section of cells/index.md or in two."""
     for file in FILES:
         path = DOCS / file
         text = path.read_text(encoding="utf-8")
         path.write_text(generated(text), encoding="utf-8")
-    listed = listed_cells((DOCS / "cells.md").read_text(encoding="utf-8"))
+    listed = listed_cells((DOCS / "cells" / "index.md").read_text(encoding="utf-8"))
     wrong = sorted(name for name in bundled_cells() if listed.count(name) != 1)
     if wrong:
-        print(f"docs/cells.md has to name each cell once, in one `<!-- cells: … -->`; see {', '.join(wrong)}")
+        print(f"docs/cells/index.md has to name each cell once, in one `<!-- cells: … -->`; see {', '.join(wrong)}")
     return int(bool(wrong))
 
 

@@ -20,9 +20,10 @@ assert spec is not None and spec.loader is not None
 make_tables = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(make_tables)
 
-CELLS = (ROOT / "docs" / "cells.md").read_text(encoding="utf-8")
-TOPOLOGIES = (ROOT / "docs" / "topologies.md").read_text(encoding="utf-8")
+CELLS = (ROOT / "docs" / "cells" / "index.md").read_text(encoding="utf-8")
+TOPOLOGIES = (ROOT / "docs" / "tasks" / "index.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+ENGINES = (ROOT / "docs" / "guides" / "engines.md").read_text(encoding="utf-8")
 WHAT = "; run python docs/make_tables.py"
 
 
@@ -37,7 +38,7 @@ def test_every_cell_stands_in_one_section() -> None:
 
 
 def test_every_task_has_a_row() -> None:
-    rows = re.findall(r"^\| [a-z-]+ \| \[(\w+)\]", TOPOLOGIES, re.M)
+    rows = re.findall(r"^\| [a-z-]+ \| `(\w+)`", TOPOLOGIES, re.M)
     tasks = [entry.name for entry in plugins.tasks.entries() if entry.module.startswith("seqtasks.tasks.")]
     assert sorted(rows) == sorted(tasks), WHAT
 
@@ -45,7 +46,7 @@ def test_every_task_has_a_row() -> None:
 def test_what_was_changed_by_hand_is_made_anew_and_what_was_measured_stays() -> None:
     assert "| loop, native, keras |" in CELLS
     assert make_tables.generated(CELLS.replace("| loop, native, keras |", "| loop |")) == CELLS
-    assert make_tables.generated(TOPOLOGIES.replace("| synced | [tagging]", "| many-to-one | [tagging]")) == TOPOLOGIES
+    assert make_tables.generated(TOPOLOGIES.replace("| synced | `tagging`", "| many-to-one | `tagging`")) == TOPOLOGIES
     other = TOPOLOGIES.replace("95.3 %", "12.3 %")
     assert other != TOPOLOGIES and make_tables.generated(other) == other
     with pytest.raises(KeyError, match="no_such_cell"):
@@ -69,7 +70,7 @@ def test_numbers_and_lists_of_cells_are_true() -> None:
         (count,) = set(re.findall(r"(\d+) (?:recurrent )?cells\b", text))
         assert int(count) == len(cells)
     for engine in ("native", "keras"):
-        (row,) = re.findall(rf"^\| `{engine}` \| (.*) \|$", README, re.M)
+        (row,) = re.findall(rf"^\| `{engine}` \| (.*) \|$", ENGINES, re.M)
         named = set(re.findall(r"`(\w+)`", row))
         assert named == {name for name, entry in cells.items() if engine in entry.about["engines"].split(", ")}
 

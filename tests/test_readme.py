@@ -38,11 +38,22 @@ def commands(text: str) -> list[str]:
     return list(dict.fromkeys(part for part in parts if part.startswith("seqtasks ") and "--help" not in part))
 
 
-def test_the_python_code_runs():
+PAGES = [
+    "README.md",
+    "docs/faq.md",
+    *(f"docs/guides/{name}.md" for name in ("masks_and_state", "decoding", "coming_from")),
+]
+RUNS = ["docs/start.md", "docs/guides/runs_and_tables.md"]  # these train
+
+
+@pytest.mark.parametrize("page", [*PAGES, *(pytest.param(page, marks=pytest.mark.slow) for page in RUNS)])
+def test_the_python_code_of_a_page_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code = blocks((ROOT / page).read_text(encoding="utf-8"), "python")
+    assert code
     names: dict = {}
-    assert len(blocks(README, "python")) > 1
-    for block in blocks(README, "python"):
-        exec(compile(block, "README.md", "exec"), names)
+    for block in code:
+        exec(compile(block, page, "exec"), names)
 
 
 @pytest.mark.parametrize("line", commands(README + CONTRIBUTING))

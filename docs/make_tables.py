@@ -77,7 +77,7 @@ def _topologies(old: str) -> str:
         f"| {entry.about['topology']} | `{entry.name}` | {kept.get(entry.name, f'`seqtasks run {entry.name}` | –')} |"
         for entry in entries
     ]
-    return _table("topology | task | command | what it reaches", rows)
+    return _table("topology | task | command | test result", rows)
 
 
 def _table(header: str, rows: list[str]) -> str:

@@ -30,7 +30,7 @@ def task_of(folder: run_folder.Run, trust: bool = False) -> tuple[type[Task], Co
         files = " and ".join(map(str, copies))
         raise RunError(
             f"{folder.path} was made with code of its own, and using it would run the Python code of {files}; "
-            "read it, and if you trust it, add --trust"
+            "read it, and if you trust it, add --trust (in Python: load_run(path, trust=True))"
         )
     # A name only: a path would be a file to run.
     cls = plugins.tasks.get(folder.task) if folder.plugin is None else plugins.load_task_file(folder.plugin)

@@ -88,15 +88,16 @@ def _waiting(text: str) -> Iterator[None]:
 def _hold_stderr() -> Iterator[None]:
     """Captures standard error; prints it only after an exception.
 
-    It works on the file descriptor, because C++ code writes there directly.
+    It works on the file descriptor 2, because C++ code writes there, whatever `sys.stderr` is: in a notebook it is
+    another stream.
     """
+    number = 2
     try:
-        number = sys.stderr.fileno()
-    except (AttributeError, OSError):  # not a real file, as in tests
+        saved = os.dup(number)
+    except OSError:  # closed
         yield
         return
-    sys.stderr.flush()
-    saved = os.dup(number)
+    _flush_stderr()
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), number)
         try:
@@ -108,9 +109,14 @@ def _hold_stderr() -> Iterator[None]:
             os.write(saved, held.read())
             raise
         finally:
-            sys.stderr.flush()
+            _flush_stderr()
             os.dup2(saved, number)
             os.close(saved)
+
+
+def _flush_stderr() -> None:
+    if sys.stderr is not None:  # None where the stream was closed at the start of Python
+        sys.stderr.flush()
 
 
 # Parameters of glibc's <malloc.h> and their values: M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX.
@@ -156,7 +162,9 @@ class _AfterKeras(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def exec_module(self, module: Any) -> None:
         module.__spec__.loader = module.__loader__ = self.wrapped
-        self.wrapped.exec_module(module)
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        with _hold_stderr():  # also where a script or a notebook imports Keras after seqtasks
+            self.wrapped.exec_module(module)
         self.call()
 
 

@@ -23,6 +23,7 @@ from seqtasks.core import plugins
 from seqtasks.core.config import split_override
 from seqtasks.core.environment import cores
 from seqtasks.core.errors import MANY, ConfigError, Interrupted, RunError, SeqtasksError
+from seqtasks.core.reporter import message_stream
 from seqtasks.core.settings import parse
 from seqtasks.experiments.results import Row, from_json
 
@@ -206,7 +207,7 @@ def run_grid(
     config_file: str | Path | None = None,
     execute: Execute = launch,
     baseline: Callable[[], Sequence[Row]] | None = None,
-    announce: Callable[[str], None] = lambda text: print(text, file=sys.stderr, flush=True),
+    announce: Callable[[str], None] = lambda text: print(text, file=message_stream(), flush=True),
 ) -> Grid:
     """Trains all runs of a grid; a run that fails does not stop the others.
 

@@ -49,7 +49,7 @@ class Group:
         return statistics.stdev(row.value for row in self.rows) if len(self.rows) > 1 else None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Table:
     """A result table: baselines, then models from best to worst; HTML in a notebook.
 
@@ -81,7 +81,7 @@ class Table:
 
         return pandas.DataFrame(_records(self))
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return _text(self)
 
     def _repr_html_(self) -> str:
@@ -193,7 +193,9 @@ def _text(table: Table) -> str:
     for line in body:
         grid.add_row(*line)
     out = io.StringIO()
-    console.Console(file=out, width=10_000, force_terminal=terminal, highlight=False).print(grid)
+    # Without force_jupyter=False rich displays the grid in a notebook, and writes nothing to `out`.
+    plain = console.Console(file=out, width=10_000, force_terminal=terminal, force_jupyter=False, highlight=False)
+    plain.print(grid)
     lines = [line.rstrip() for line in out.getvalue().splitlines()]
     legend = _legend(table, "bold" if terminal else "*")
     return "\n".join([*(line for line in lines if line), "", legend, *table.notes])

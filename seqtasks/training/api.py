@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqtasks.core import keras_import
+from seqtasks.core import keras_import, plugins
 from seqtasks.core.errors import RunError
-from seqtasks.core.reporter import Reporter
+from seqtasks.core.reporter import Reporter, in_notebook
 from seqtasks.experiments import compare as grids
 from seqtasks.experiments import results, run_folder, table
 from seqtasks.experiments.results import Row
@@ -23,6 +23,9 @@ from seqtasks.training import requests, verdict
 if TYPE_CHECKING:
     import keras
     import pandas as pd
+
+    from seqtasks.core.config import Config
+    from seqtasks.task_types.base import Task
 
 RUNS = Path("runs")
 
@@ -34,6 +37,8 @@ class Result:
     Attributes:
         row: The result row: scores, settings, versions.
         path: The run folder.
+        trust: Whether `model`, `predict` and `evaluate` may run the copies of Python files in the run folder, which a
+            run of a task or cell given as a file has.
 
     Example:
         >>> import seqtasks
@@ -44,6 +49,7 @@ class Result:
 
     row: Row
     path: Path
+    trust: bool = False
 
     @property
     def value(self) -> float:
@@ -57,10 +63,23 @@ class Result:
         Raises:
             RunError: The run has no model, or it cannot be loaded.
         """
+        return self._opened[2]
+
+    @functools.cached_property
+    def task(self) -> Task:
+        """The task with the options of the run and the facts of its data, such as `task.classes`.
+
+        Raises:
+            RunError: As `model`.
+        """
+        return self._opened[0]
+
+    @functools.cached_property
+    def _opened(self) -> tuple[Task, Config, keras.Model]:
         keras_import.import_keras()
         from seqtasks.training.saved_model import open_trained
 
-        return open_trained(run_folder.open_run(self.path))[2]
+        return open_trained(run_folder.open_run(self.path), self.trust)
 
     @property
     def history(self) -> pd.DataFrame:
@@ -91,7 +110,7 @@ class Result:
         from seqtasks.training import inference
 
         inputs = [inputs] if isinstance(inputs, str) else list(map(str, inputs))
-        predicted = inference.predict(run_folder.open_run(self.path), inputs, options)
+        predicted = inference.predict(run_folder.open_run(self.path), inputs, options, self.trust)
         return predicted if isinstance(predicted, list) else "".join(predicted)
 
     def evaluate(self) -> dict[str, float]:
@@ -106,7 +125,7 @@ class Result:
         keras_import.import_keras()
         from seqtasks.training import inference
 
-        rows = inference.evaluate(run_folder.open_run(self.path), Reporter(quiet=True))
+        rows = inference.evaluate(run_folder.open_run(self.path), Reporter(quiet=True), self.trust)
         return {row["score"]: row["now"] for row in rows}
 
     def __repr__(self) -> str:
@@ -165,10 +184,11 @@ def run(
     """
     runs = Path(runs)
     reporter = Reporter(quiet)
-    row, _ = requests.train(task, _overrides(settings, values), _text(config), runs, reporter, force=force)
-    for note in [*row.notes, *verdict.of_baselines(row, results.baselines_of(row, runs))]:
+    row, skipped = requests.train(task, _overrides(settings, values), _text(config), runs, reporter, force=force)
+    notes = row.notes if skipped else []  # training has printed them
+    for note in [*notes, *verdict.of_baselines(row, results.baselines_of(row, runs))]:
         reporter.say(note)
-    return Result(row, runs / row.run)
+    return Result(row, runs / row.run, _same_code(runs / row.run, task, settings))
 
 
 def compare(
@@ -207,12 +227,13 @@ def compare(
     return table.build(grid.rows)
 
 
-def load_run(path: str | Path, runs: str | Path = RUNS) -> Result:
+def load_run(path: str | Path, runs: str | Path = RUNS, trust: bool = False) -> Result:
     """Loads a finished run.
 
     Args:
         path: The run folder, or its name in `runs`.
         runs: Folder of all runs.
+        trust: Allow the result to run the Python files in the run folder; read them before.
 
     Raises:
         RunError: There is no such run, or it is not finished.
@@ -228,7 +249,7 @@ def load_run(path: str | Path, runs: str | Path = RUNS) -> Result:
             f"{folder.path} is not finished ({folder.status()}); allowed: a finished run; continue it: "
             f"{folder.command('resume')}"
         )
-    return Result(results.read(folder.path), folder.path)
+    return Result(results.read(folder.path), folder.path, trust)
 
 
 def run_grid(
@@ -256,6 +277,7 @@ def run_grid(
         for point in grids.expand(grids.of_data(overrides)):
             command = [*grids.SEQTASKS, "baseline", task, *point, "--runs", str(runs), "--json"]
             command += ["--config", config_file] if config_file else []
+            command += ["--quiet"] if in_notebook() else []  # the child writes to standard error
             process = subprocess.run(command, stdout=subprocess.PIPE, text=True)
             if process.returncode:
                 raise RunError("the baselines failed; their message is above; correct the cause or add --no-baseline")
@@ -266,6 +288,14 @@ def run_grid(
         requests.check(task, point, config_file)
     fit = baselines if baseline else None
     return grids.run_grid(task, overrides, runs_dir=runs, jobs=jobs, config_file=config_file, baseline=fit)
+
+
+def _same_code(path: Path, task: str, settings: Sequence[str]) -> bool:
+    """Whether the Python files of a run folder are copies of the files that `run` was called with."""
+    files = [Path(task)] if task.endswith(".py") else []
+    files += [place[0] for text in settings if (place := plugins.cell_file(text.partition("=")[2]))]
+    named = {file.read_bytes() for file in files if file.is_file()}
+    return all(copy.read_bytes() in named for copy in run_folder.open_run(path).copies)
 
 
 def _text(config: str | Path | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Progress of training: a bar in a terminal, else a line per epoch; stop at NaN."""
+"""Progress of training: a bar in a terminal, one line in a notebook, one line an epoch elsewhere; stop at NaN."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ def progress_callbacks(reporter: Reporter, epochs: int, steps: int) -> list[kera
     """
     if reporter.quiet:
         return []
+    if reporter.notebook:
+        return [TrainingDisplay(epochs)]
     kind = TrainingBar if reporter.console.is_terminal else TrainingLines
     return [kind(reporter.console, epochs, steps)]
 
@@ -47,8 +49,29 @@ class TrainingLines(keras.callbacks.Callback):
         self._begin = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        seconds = time.perf_counter() - self._begin
-        self.console.print(f"epoch {epoch + 1}/{self.epochs}  {describe(logs or {})}  {seconds:.0f} s", markup=False)
+        self.console.print(epoch_line(epoch, self.epochs, logs, self._begin), markup=False)
+
+
+class TrainingDisplay(keras.callbacks.Callback):
+    """The line of the last epoch in a notebook; each epoch replaces it."""
+
+    def __init__(self, epochs: int):
+        super().__init__()
+        self.epochs = epochs
+        self._begin = time.perf_counter()
+        self._handle: Any = None
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._begin = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        from IPython.display import display
+
+        data = {"text/plain": epoch_line(epoch, self.epochs, logs, self._begin)}
+        if self._handle is None:
+            self._handle = display(data, raw=True, display_id=True)
+        else:
+            self._handle.update(data, raw=True)
 
 
 class TrainingBar(keras.callbacks.Callback):
@@ -100,10 +123,7 @@ class TrainingBar(keras.callbacks.Callback):
             self.progress.update(self._task, completed=done, values=describe(logs or {}))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        seconds = time.perf_counter() - self._begin
-        self.progress.console.print(
-            f"epoch {epoch + 1}/{self.epochs}  {describe(logs or {})}  {seconds:.0f} s", markup=False
-        )
+        self.progress.console.print(epoch_line(epoch, self.epochs, logs, self._begin), markup=False)
 
     def on_train_end(self, logs: Any = None) -> None:
         self.close()
@@ -138,6 +158,18 @@ class StopOnNaN(keras.callbacks.Callback):
                 f"the loss became {loss} at step {step} of epoch {self.epoch + 1}; no result was written; try "
                 f"train.learning_rate={self.learning_rate / 10:g} (it is {self.learning_rate:g}) or train.clip_norm=1"
             )
+
+
+def epoch_line(epoch: int, epochs: int, logs: dict[str, float] | None, begin: float) -> str:
+    """The line of an epoch that has just ended.
+
+    Args:
+        epoch: Number of the epoch, from 0.
+        epochs: Number of epochs of the training.
+        logs: Keras's logs.
+        begin: `time.perf_counter()` at the start of the epoch.
+    """
+    return f"epoch {epoch + 1}/{epochs}  {describe(logs or {})}  {time.perf_counter() - begin:.0f} s"
 
 
 def describe(logs: dict[str, float]) -> str:

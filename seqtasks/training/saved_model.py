@@ -31,7 +31,7 @@ def task_of(folder: run_folder.Run, trust: bool = False) -> tuple[type[Task], Co
         files = " and ".join(map(str, copies))
         raise RunError(
             f"{folder.path} has its own code, and using it would run the Python code of {files}; read it, and if you "
-            "trust it, add --trust"
+            "trust it, add --trust (in Python: load_run(path, trust=True))"
         )
     # `tasks.get` accepts only names; `load_task` would also execute a file.
     cls = plugins.tasks.get(folder.task) if folder.plugin is None else plugins.load_task_file(folder.plugin)

@@ -136,6 +136,10 @@ class TextTask(Task):
         """That of the training texts."""
         return self.spec.to_vocabulary()
 
+    def tokens(self, texts: Sequence[str]) -> np.ndarray:
+        """The inputs of the model for texts, int32 (texts, time), 0 at padding."""
+        return encoded(self.words, texts).padded()
+
     @property
     def uses_encoder(self) -> bool:
         return bool(self.options.recurrence)
@@ -213,7 +217,7 @@ class TextTask(Task):
         words = self.words
         products, rows = saliency.gradient_times_input(model), []
         for text in map(labelled_texts.line, texts):
-            tokens, spans = encoded(words, [text]).padded(), words.spans(text)
+            tokens, spans = self.tokens([text]), words.spans(text)
             p = np.exp(log_softmax(model.predict_on_batch(tokens)))[0]
             best = int(p.argmax())
             weights = products(tokens, np.array([best]))[0][: len(spans)]

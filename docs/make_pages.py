@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import inspect
 import shutil
 import typing
 from collections.abc import Iterator
@@ -149,7 +150,7 @@ def api_page(name: str, described: set[Any]) -> str:
             own = [
                 member
                 for member, value in vars(thing).items()
-                if not member.startswith("_") and callable(value) and getattr(value, "__doc__", None)
+                if not member.startswith("_") and inspect.isroutine(value) and getattr(value, "__doc__", None)
             ]
             members = f"   :members: {', '.join(sorted(own))}\n" if own and not dataclasses.is_dataclass(thing) else ""
             lines += [f".. autoclass:: {title}.{public}", again + members]

@@ -26,7 +26,7 @@ class LRU(Cell):
 
     ν, θ and γ are `(units,)`; B and D are `(features, units)` and C is
     `(units, units)`. The real and imaginary parts of B and C are separate weights.
-    λ starts uniform on a ring in the complex plane, and γ at log √(1 - |λ|²). The
+    λ starts uniform on a ring in the complex plane, and γ at log √(1 - abs(λ)²). The
     paper's D is diagonal, which needs as many units as features. The paper also
     puts a nonlinear layer after each such cell, which is not part of this one.
 
@@ -36,8 +36,8 @@ class LRU(Cell):
 
     Args:
         units: Number of hidden units, at least 1.
-        radius_min: Smallest initial |λ|, from 0 to `radius_max`; default 0.9.
-        radius_max: Largest initial |λ|, below 1; default 0.999.
+        radius_min: Smallest initial abs(λ), from 0 to `radius_max`; default 0.9.
+        radius_max: Largest initial abs(λ), below 1; default 0.999.
         phase_max: Largest initial phase of λ in radians, above 0; default 2π.
         **kwargs: Arguments of `Cell`.
 
@@ -106,7 +106,7 @@ class LRU(Cell):
         return re @ self.C[0] - im @ self.C[1] + skip, [re, im]
 
     def scan(self, p: Any, states: Sequence[Any], recur: Recurrence) -> tuple[Any, list[Any]]:
-        # Substituting w_k = exp(-i k phase) h_k leaves a recurrence with the real factor |λ|.
+        # Substituting w_k = exp(-i k phase) h_k leaves a recurrence with the real factor abs(λ).
         b_re, b_im, skip = ops.split(p, 3, axis=-1)
         radius, angle = ops.exp(-ops.exp(self.nu)), _angle(ops.exp(self.theta), recur.steps())
         b = ops.concatenate(_rotate(b_re, b_im, -angle), axis=-1)

@@ -163,7 +163,7 @@ def test_what_does_not_fit_is_refused_and_nothing_is_nothing():
     for wrong, told in (
         (without_b, "a layer has w, bias, u; allowed: .*, b"),
         (with_b, "u, b; allowed"),
-        ([], "no layers"),
+        ([], "0 layers"),
     ):
         with pytest.raises(ValueError, match=told):
             NativeTextGenerator(table, wrong, head, bias)

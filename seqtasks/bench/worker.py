@@ -40,7 +40,7 @@ def main(name: str, shape: str) -> None:
     for turn in map(float, sys.stdin):
         step()  # untimed: refills the caches, which hold data of the other contenders
         begin, count, seconds = time.perf_counter(), 0, 0.0
-        while seconds < turn:
+        while not count or seconds < turn:
             step()
             count, seconds = count + 1, time.perf_counter() - begin
         print(json.dumps({"seconds": seconds / count, "turn": seconds, "memory": peak_memory()}), file=out, flush=True)

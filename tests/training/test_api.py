@@ -58,7 +58,8 @@ def test_compare_gives_a_table(tmp_path):
     rows = [seqtasks.run("mnist_rows", *small, runs=tmp_path, quiet=True, seed=seed).row for seed in (0, 1)]
     table = seqtasks.compare("mnist_rows", *small, runs=tmp_path, baseline=False, seed=[0, 1])  # skips what is finished
     frame = table.to_frame()
-    assert {path.parent.name for path in tmp_path.glob("*/result.json")} == {row.run for row in rows}
+    names = {path.parent.name for path in tmp_path.glob("mnist_rows-lstm-*/result.json")}
+    assert names == {row.run for row in rows}
     assert isinstance(frame, pd.DataFrame) and frame.loc[0, "seeds"] == [0, 1] and frame.loc[0, "n"] == 2
     assert "<table>" in table._repr_html_() and "accuracy % ↑" in str(table)
 

@@ -62,6 +62,7 @@ def test_a_damaged_note_or_row_is_passed_over(finished, tmp_path):
 
 
 def test_the_built_in_set_of_auto_gives_way_to_prepared_data(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEQTASKS_CACHE", str(tmp_path / "cache"))
     folder = tmp_path / "some-run"
     folder.mkdir()
     known_runs.remember(folder, "0", Source("builtin", "digits"), "auto", "mnist")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -58,7 +60,7 @@ class Registry(Generic[T]):
 
         The same definition (module and qualified name) may be registered again and replaces the former one. An
         object from a file of the user also replaces one from another file: the copy of a file in a run folder
-        registers the same name as the file itself.
+        registers the same name as the file itself. A file that was loaded by its path may be imported as a module, too.
 
         Args:
             name: Name to register the object under.
@@ -79,7 +81,8 @@ class Registry(Generic[T]):
             # A package may define the class in a submodule of the module that its entry point names.
             ours = entry.loading or module.split(".")[0] == entry.module.split(".")[0]
             files = module.startswith(FILE_MODULE) and entry.module.startswith(FILE_MODULE)
-            if (lazy and not ours) or not (lazy or files or _same(entry.value, value)):
+            same = _same(entry.value, value) or _same_file(entry.module, module)
+            if (lazy and not ours) or not (lazy or files or same):
                 raise DuplicateNameError(
                     f"{self.kind} {name} is defined by both {entry.module} and {module}; give one another name"
                 )
@@ -164,6 +167,12 @@ class Registry(Generic[T]):
 
 def _same(a: Any, b: Any) -> bool:
     return a is b or all(getattr(a, k, None) == getattr(b, k, a) for k in ("__module__", "__qualname__"))
+
+
+def _same_file(*modules: str) -> bool:
+    """Whether modules were loaded from one file."""
+    files = [getattr(sys.modules.get(name), "__file__", None) for name in modules]
+    return None not in files and len({os.path.realpath(str(file)) for file in files}) == 1
 
 
 def _refuse(message: str) -> Callable[[], Any]:

@@ -1,9 +1,12 @@
 """Names, lazy entries and clashes of a registry; nothing here needs Keras."""
 
+import importlib.util
+import sys
+
 import pytest
 
 from seqtasks.core.errors import DuplicateNameError, UnknownNameError
-from seqtasks.core.registry import Registry
+from seqtasks.core.registry import FILE_MODULE, Registry
 
 
 class Apple: ...
@@ -136,3 +139,24 @@ def test_discovery_comes_before_a_registration():
     registry = Registry("fruit", lambda r: r.add_lazy("pear", lambda: Pear, "pkg.pear"))
     with pytest.raises(DuplicateNameError):
         registry.add("pear", Apple, "other")
+
+
+def test_a_file_loaded_by_its_path_may_be_imported_too(tmp_path, monkeypatch):
+    text = "class Plum: ...\n"
+    (tmp_path / "plum.py").write_text(text, encoding="utf-8")
+    (tmp_path / "other_plum.py").write_text(text, encoding="utf-8")
+    spec = importlib.util.spec_from_file_location(f"{FILE_MODULE}plum", tmp_path / "plum.py")
+    by_path = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(by_path)
+    monkeypatch.setitem(sys.modules, spec.name, by_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    registry = Registry("fruit")
+    registry.add("plum", by_path.Plum, spec.name)
+    imported = importlib.import_module("plum")
+    registry.add("plum", imported.Plum, "plum")
+    assert registry.get("plum") is imported.Plum
+    registry.add("plum", by_path.Plum, spec.name)  # by its path once more
+    assert registry.get("plum") is by_path.Plum
+    other = importlib.import_module("other_plum")
+    with pytest.raises(DuplicateNameError, match="plum is defined by both seqtasks_file_plum and other_plum"):
+        registry.add("plum", other.Plum, "other_plum")

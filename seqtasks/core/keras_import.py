@@ -27,6 +27,8 @@ def import_keras() -> None:
     Raises:
         ConfigError: The backend does not exist or is not installed.
     """
+    # TensorFlow warns of retracing, which cannot be avoided for batches of sequences of many lengths.
+    logging.getLogger("tensorflow").addFilter(_no_retracing)  # the same filter is added once only
     if "keras" in sys.modules:
         return
     keep_freed()
@@ -40,8 +42,10 @@ def import_keras() -> None:
             import tensorflow as tf
 
             tf.config.list_logical_devices()  # looks for a GPU, and prints warnings if there is none
-            # TensorFlow warns of retracing, which cannot be avoided for batches of sequences of many lengths.
-            logging.getLogger("tensorflow").addFilter(lambda record: "tf.function retracing" not in record.getMessage())
+
+
+def _no_retracing(record: logging.LogRecord) -> bool:
+    return "tf.function retracing" not in record.getMessage()
 
 
 def _no_backend(error: Exception) -> ConfigError:

@@ -46,6 +46,13 @@ def test_text_is_bold_on_a_terminal_and_never_cut(monkeypatch: pytest.MonkeyPatc
     assert BOLD in text
 
 
+def test_a_notebook_gets_the_whole_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = render(build(ROWS))
+    assert repr(build(ROWS)) == str(build(ROWS)) == text
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    assert render(build(ROWS)) == text and "cell" in text.splitlines()[0]
+
+
 def test_nothing_is_marked_where_there_are_only_baselines() -> None:
     assert "mean ± standard deviation (number of seeds)\n" in render(build([BASELINE]))
     assert "best" not in render(build([BASELINE]), "markdown")

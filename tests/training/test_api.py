@@ -8,6 +8,7 @@ import pytest
 
 import seqtasks
 from seqtasks.core.errors import ConfigError, RunError, UnknownNameError
+from seqtasks.training import api
 
 pytestmark = pytest.mark.pictures  # looked at in the run folders
 
@@ -51,6 +52,46 @@ def test_predictions_take_options_of_the_command(made, tmp_path):
     assert row["inverted"] == "no" and row["answer"] in map(str, range(10))
     with pytest.raises(ConfigError, match="unknown setting --colour"):
         result.predict(str(file), colour="red")
+
+
+def test_notes_are_printed_once(made, capsys, tmp_path):
+    note = "weight updates, fewer than"
+    seqtasks.run("mnist_rows", *SMALL, "data.limit=50", runs=tmp_path)
+    assert capsys.readouterr().err.count(note) == 1
+    result = seqtasks.run("mnist_rows", *SMALL, "data.limit=50", runs=tmp_path)  # finished before
+    assert capsys.readouterr().err.count(note) == 1 and note in " ".join(result.row.notes)
+
+
+def test_a_result_has_its_task(made):
+    _, result = made
+    assert result.task.name == "mnist_rows" and result.task.classes == list("0123456789")
+    assert result.model is result.model
+
+
+CELL = """
+from seqtasks.cells import Cell, register_cell
+from seqtasks.cells.simple_rnn import SimpleRNN
+
+@register_cell("cell_of_test_api", paper="none")
+class OfTest(SimpleRNN):
+    "A cell of a file."
+"""
+
+
+def test_code_that_the_caller_named_is_trusted_and_that_of_a_folder_on_request(tmp_path):
+    file = tmp_path / "cell_of_test_api.py"
+    file.write_text(CELL, encoding="utf-8")
+    call = ("mnist_rows", *SMALL, "data.limit=50", f"encoder.cell={file}")
+    result = seqtasks.run(*call, runs=tmp_path / "runs", quiet=True)
+    assert result.trust and result.model.get_layer("encoder")
+    loaded = seqtasks.load_run(result.path)
+    with pytest.raises(RunError, match=r"load_run\(path, trust=True\)"):
+        _ = loaded.model
+    assert seqtasks.load_run(result.path, trust=True).evaluate()["accuracy"] == pytest.approx(result.value)
+    assert not api._same_code(result.path, "mnist_rows", [])
+    assert api._same_code(result.path, "mnist_rows", call[1:])
+    file.write_text(CELL + "# edited", encoding="utf-8")
+    assert not api._same_code(result.path, "mnist_rows", call[1:])
 
 
 def test_compare_gives_a_table(tmp_path):

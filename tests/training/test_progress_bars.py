@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import sys
+import types
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,7 +16,14 @@ from seqtasks.core.errors import TrainingDiverged
 from seqtasks.core.reporter import Reporter
 from seqtasks.data.batches import ArrayBatches
 from seqtasks.data.splits import Examples
-from seqtasks.training.progress_bars import StopOnNaN, TrainingBar, TrainingLines, describe, progress_callbacks
+from seqtasks.training.progress_bars import (
+    StopOnNaN,
+    TrainingBar,
+    TrainingDisplay,
+    TrainingLines,
+    describe,
+    progress_callbacks,
+)
 
 
 def train(*callbacks: keras.callbacks.Callback, batches: ArrayBatches, epochs: int = 2) -> None:
@@ -34,6 +44,25 @@ def test_lines_without_a_terminal() -> None:
     assert [line.split()[:2] for line in lines] == [["epoch", "1/2"], ["epoch", "2/2"]]
     assert "accuracy" in lines[0]
     assert "loss" in lines[0]
+
+
+def test_a_notebook_has_one_line_that_each_epoch_replaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[tuple[str, str]] = []
+
+    def put(how: str, data: dict[str, str], **options: Any) -> Any:
+        assert options.pop("raw") and (how == "update" or options == {"display_id": True})
+        shown.append((how, data["text/plain"]))
+        return types.SimpleNamespace(update=lambda data, **options: put("update", data, **options))
+
+    module = types.SimpleNamespace(display=lambda data, **options: put("display", data, **options))
+    monkeypatch.setitem(sys.modules, "IPython", types.ModuleType("IPython"))
+    monkeypatch.setitem(sys.modules, "IPython.display", module)
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    (callback,) = progress_callbacks(Reporter(), 3, 5)
+    assert isinstance(callback, TrainingDisplay) and not progress_callbacks(Reporter(quiet=True), 3, 5)
+    train(callback, batches=some(), epochs=3)
+    assert [how for how, _ in shown] == ["display", "update", "update"]
+    assert [line.split()[:2] for _, line in shown] == [["epoch", f"{number}/3"] for number in (1, 2, 3)]
 
 
 def test_a_bar_in_a_terminal_leaves_the_epoch_lines() -> None:

@@ -1,0 +1,30 @@
+"""Where messages are printed: standard error, and in a notebook standard output, one stream of text."""
+
+from __future__ import annotations
+
+import pytest
+from rich.console import Console
+
+from seqtasks.core.reporter import Reporter, message_stream
+
+
+def test_messages_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    reporter = Reporter()
+    reporter.say("a [b] message")
+    print("progress", file=message_stream())
+    assert capsys.readouterr() == ("", "a [b] message\nprogress\n")
+    assert not reporter.notebook
+
+
+def test_in_a_notebook_they_go_to_standard_output(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    assert Console().is_jupyter
+    reporter = Reporter()
+    reporter.say("a message")
+    print("progress", file=message_stream())
+    assert capsys.readouterr() == ("a message\nprogress\n", "")
+    assert reporter.notebook and not reporter.console.is_jupyter
+    Reporter(quiet=True).say("a message")
+    assert capsys.readouterr() == ("", "")

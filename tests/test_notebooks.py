@@ -57,7 +57,8 @@ def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     import nbformat
 
     monkeypatch.setenv("PATH", sysconfig.get_path("scripts") + os.pathsep + os.environ["PATH"])  # for `!seqtasks`
-    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)  # that of a user
+    for name in ("PYTHONSAFEPATH", "TF_CPP_MIN_LOG_LEVEL", "XLA_FLAGS"):  # set for the tests, and not where users are
+        monkeypatch.delenv(name, raising=False)
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     folder = {"metadata": {"path": str(tmp_path)}}

@@ -17,29 +17,32 @@ import os
 
 from result_rows import rows_of
 
-GROUPS = {  # the largest number of training examples that a group is meant for: its settings, see configs/
-    "tagging": {
-        300: "encoder.units=64 train.min_updates=1500 train.batch_size=8 options.dropout=0.5",
-        2000: "encoder.units=100 train.min_updates=3000 train.batch_size=8 options.dropout=0.5",
-        None: "encoder.units=200 train.min_updates=3000 train.batch_size=32 options.dropout=0.4",
-    },
-    "sentiment": {
-        500: "train.min_updates=400 train.batch_size=16 options.pooling=mean options.word_dropout=0.3",
-        7500: "train.min_updates=1500 train.batch_size=16 options.pooling=mean options.word_dropout=0.3",
-        None: "train.min_updates=2000 train.batch_size=32 options.pooling=max options.word_dropout=0",
-    },
-    "translation": {
-        1000: "train.min_updates=1500 train.batch_size=16 options.vocab_size=1000 options.dropout=0.5",
-        5000: "train.min_updates=1500 train.batch_size=32 options.vocab_size=2000 options.dropout=0.5",
-        None: "train.min_updates=4500 train.batch_size=64 options.vocab_size=4000 options.dropout=0.3",
-    },
-}
+from seqtasks.core.config import resolve
+from seqtasks.core.config_files import bundled, read_yaml
+from seqtasks.core.plugins import load_task
+from seqtasks.core.settings import flatten
+from seqtasks.experiments.table_formats import show
+
+TASKS = ("tagging", "sentiment", "translation")
+
+
+def groups(task: str) -> dict[int | None, list[str]]:
+    """The settings that `configs/` has for each size, as words that can be typed.
+
+    Returns:
+        For each size of the section `sizes:`, and None for larger data, all settings that differ between them.
+    """
+    options = load_task(task).Options
+    sizes: list[int | None] = [*sorted(read_yaml(bundled()[task])["sizes"]), None]
+    values = {most: {key: value for key, value, _ in flatten(resolve(task, options, size=most))} for most in sizes}
+    varying = [key for key in values[None] if len({show(of_size[key]) for of_size in values.values()}) > 1]
+    return {most: [f"{key}={show(of_size[key])}" for key in varying] for most, of_size in values.items()}
 
 
 def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tasks", default=",".join(GROUPS))
+    parser.add_argument("--tasks", default=",".join(TASKS))
     parser.add_argument("--sizes", default="50,200,1000,5000", help="numbers of examples, between commas")
     parser.add_argument("--parallel", help="folder of parallel lines; without it translation is left out")
     parser.add_argument("--runs", default="runs", help="folder of all runs; finished ones are not trained again")
@@ -48,13 +51,14 @@ def main() -> None:
         if task == "translation" and given.parallel is None:
             continue
         source = [f"data.source=files:{given.parallel}"] if task == "translation" else []
-        titles = ["settings of the full set" if most is None else f"up to {most:,}" for most in GROUPS[task]]
+        words_of = groups(task)
+        titles = ["settings of the full set" if most is None else f"up to {most:,}" for most in words_of]
         print(f"| {task}, examples | {' | '.join(titles)} |\n|{' --: |' * (len(titles) + 1)}", flush=True)
         for size in given.sizes.split(","):
             cells = []
-            for words in GROUPS[task].values():
+            for words in words_of.values():
                 common = [task, *source, f"data.limit={size}", "data.limit_test=200", "--runs", given.runs]
-                (row,) = rows_of(["run", *common, "--json", "-q", *words.split()])
+                (row,) = rows_of(["run", *common, "--json", "-q", *words])
                 value = row["validation"][row["metric"]] * (1 if row["metric"] == "bleu" else 100)
                 cells.append(f"{value:.1f}, loss {row['validation']['loss']:.2f} ({row['epochs']})")
             print(f"| {int(size):,} | {' | '.join(cells)} |", flush=True)

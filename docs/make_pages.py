@@ -16,27 +16,21 @@ import dataclasses
 import importlib
 import inspect
 import shutil
-import typing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import typer
+from make_tables import bundled
 from typer.testing import CliRunner
 
 import seqtasks
-from seqtasks.cli import main  # noqa: F401  adds the commands to `app`
-from seqtasks.cli.app import app
+from seqtasks.cli.main import app
 from seqtasks.core import config, plugins, settings
 
 DOCS = Path(__file__).resolve().parent
 MODULES = ("layers", "cells", "losses", "metrics", "decoding", "task_types", "testing")
 TOPICS = ("MNIST, row by row", "The adding problem and copying from memory")  # sections of cells/index.md with results
-
-
-def bundled(registry: Any, package: str) -> list[Any]:
-    """The entries that come with seqtasks, by name."""
-    return [entry for entry in registry.entries() if entry.module.startswith(package)]
 
 
 def cell_page(entry: Any, measured: list[str]) -> str:
@@ -105,15 +99,10 @@ def settings_page(entry: Any) -> str:
 
 
 def _setting_rows(part: Any, prefix: str) -> Iterator[str]:
-    hints = typing.get_type_hints(type(part))
-    for field in dataclasses.fields(part):
-        limits = field.metadata.get("limits", {})
-        kind = settings.describe(hints[field.name]) + "".join(f", {sign} {bound:g}" for sign, bound in limits.items())
-        value = getattr(part, field.name)
-        default = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-        name = field.name.replace("_", "-") if prefix == "--" else field.name
-        meaning = str(field.metadata.get("help", "")).replace("|", "\\|").replace("<", "&lt;")
-        yield f"| `{prefix}{name}` | `{default}` | {kind} | {meaning} |"
+    for name, default, kind, help_text in settings.table_rows(part):
+        shown = name.replace("_", "-") if prefix == "--" else name
+        meaning = help_text.replace("|", "\\|").replace("<", "&lt;")
+        yield f"| `{prefix}{shown}` | `{default}` | {kind} | {meaning} |"
 
 
 def commands_page() -> str:
@@ -146,13 +135,17 @@ def api_page(name: str, described: set[Any]) -> str:
         again = "   :no-index:\n" if thing in described else ""
         described.add(thing)
         if isinstance(thing, type):
-            # Methods of Keras have docstrings of their own conventions: only ours are shown.
-            own = [
+            # Methods of Keras have docstrings of their own conventions: only those of this package are shown.
+            methods = [
                 member
                 for member, value in vars(thing).items()
                 if not member.startswith("_") and inspect.isroutine(value) and getattr(value, "__doc__", None)
             ]
-            members = f"   :members: {', '.join(sorted(own))}\n" if own and not dataclasses.is_dataclass(thing) else ""
+            members = (
+                f"   :members: {', '.join(sorted(methods))}\n"
+                if methods and not dataclasses.is_dataclass(thing)
+                else ""
+            )
             lines += [f".. autoclass:: {title}.{public}", again + members]
         else:
             lines += [f".. autofunction:: {title}.{public}", again]
@@ -163,9 +156,9 @@ def write_all() -> None:
     """Writes all pages anew."""
     made: dict[str, dict[str, str]] = {"cells/pages": {}, "reference/settings": {}, "reference/api": {}}
     rows = measured_rows((DOCS / "cells" / "index.md").read_text(encoding="utf-8"))
-    for entry in bundled(plugins.cells, "seqtasks.cells."):
+    for entry in bundled(plugins.cells).values():
         made["cells/pages"][entry.name] = cell_page(entry, rows.get(entry.name, []))
-    for entry in bundled(plugins.tasks, "seqtasks.tasks."):
+    for entry in bundled(plugins.tasks).values():
         made["reference/settings"][entry.name] = settings_page(entry)
     described: set[Any] = set()
     for module in ("", *MODULES):

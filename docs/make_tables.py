@@ -17,9 +17,10 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 from seqtasks.core import plugins
-from seqtasks.core.registry import Entry
+from seqtasks.core.registry import Entry, Registry
 
 DOCS = Path(__file__).resolve().parent
 FILES = ("cells/index.md", "tasks/index.md")
@@ -44,9 +45,15 @@ def generated(text: str) -> str:
     return PART.sub(part, text)
 
 
+def bundled(registry: Registry[Any]) -> dict[str, Entry]:
+    """The entries of a registry that come with seqtasks, by name."""
+    packages = ("seqtasks.cells.", "seqtasks.tasks.")
+    return {entry.name: entry for entry in registry.entries() if entry.module.startswith(packages)}
+
+
 def bundled_cells() -> dict[str, Entry]:
     """The entries of the cells that come with seqtasks, by name."""
-    return {entry.name: entry for entry in plugins.cells.entries() if entry.module.startswith("seqtasks.cells.")}
+    return bundled(plugins.cells)
 
 
 def listed_cells(text: str) -> list[str]:
@@ -70,7 +77,7 @@ def _topologies(old: str) -> str:
     for line in old.splitlines():
         if found := re.match(r"\| [a-z-]+ \| `(\w+)` \|", line):
             kept[found[1]] = " | ".join(cell.strip() for cell in line.strip("| ").split(" | ")[-2:])
-    entries = [entry for entry in plugins.tasks.entries() if entry.module.startswith("seqtasks.tasks.")]
+    entries = list(bundled(plugins.tasks).values())
     before = {name: place for place, name in enumerate(kept)}
     entries.sort(key=lambda e: (ORDER.index(e.about["topology"]), before.get(e.name, len(before)), e.name))
     rows = [

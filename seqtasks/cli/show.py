@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import typing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from seqtasks.cli.latex import plain_equations
 from seqtasks.core import plugins
 from seqtasks.core.config_files import bundled
 from seqtasks.core.registry import Registry
-from seqtasks.core.settings import describe
+from seqtasks.core.settings import table_rows
 from seqtasks.data import survey
 from seqtasks.experiments import run_folder
 
@@ -176,13 +175,7 @@ def _print_runs(runs_dir: Path) -> None:
 
 
 def _print_settings(settings: Any, prefix: str) -> None:
-    hints = typing.get_type_hints(type(settings))
     table = plain("setting", "default", "type", "meaning")
-    for field in dataclasses.fields(settings):
-        limits = field.metadata.get("limits", {})
-        kind = describe(hints[field.name]) + "".join(f", {sign} {bound:g}" for sign, bound in limits.items())
-        value = getattr(settings, field.name)
-        text = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-        shown = text if text.isprintable() else repr(text)
-        table.add_row(f"{prefix}{field.name}", shown, kind, field.metadata.get("help", ""))
+    for name, *columns in table_rows(settings):
+        table.add_row(f"{prefix}{name}", *columns)
     print_table(table)

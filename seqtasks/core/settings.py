@@ -191,6 +191,17 @@ def describe(annotation: Any) -> str:
     return names.get(annotation, getattr(annotation, "__name__", str(annotation)))
 
 
+def table_rows(settings: Any) -> Iterator[tuple[str, str, str, str]]:
+    """Yields `(name, value, type with limits, help text)` for every setting of a dataclass instance."""
+    hints = typing.get_type_hints(type(settings))
+    for field in dataclasses.fields(settings):
+        limits = field.metadata.get("limits", {})
+        kind = describe(hints[field.name]) + "".join(f", {sign} {bound:g}" for sign, bound in limits.items())
+        value = getattr(settings, field.name)
+        text = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+        yield field.name, text if text.isprintable() else repr(text), kind, field.metadata.get("help", "")
+
+
 def flatten(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, dataclasses.Field[Any]]]:
     """Yields `(dotted key, value, field)` for every leaf of nested dataclasses."""
     for field in dataclasses.fields(config):

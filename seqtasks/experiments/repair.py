@@ -33,7 +33,7 @@ def run_again(folder: Path, task: str, cell: Path | None = None) -> str:
 
 
 def advice(folder: Path) -> str:
-    """What to do about a missing `run.json`: the command that writes it again, if known."""
+    """Advice for a missing `run.json`: the command that writes it again, if the other files name the run."""
     with contextlib.suppress(RunError):
         values = stored_config(folder)
         task, encoder = values["task"], values["encoder"]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from rich.text import Text
 
-from seqtasks.core.arrays import FloatArray
+if TYPE_CHECKING:  # the command line imports this module, and no NumPy before it is needed
+    from seqtasks.core.arrays import FloatArray
 
 
 class Shaded(Text):
@@ -40,4 +40,4 @@ def class_row(
         p: Their probabilities, (classes,).
         facts: Columns after the answer.
     """
-    return {**example, "answer": classes[int(np.argmax(p))], **(facts or {}), **probabilities(classes, p)}
+    return {**example, "answer": classes[int(p.argmax())], **(facts or {}), **probabilities(classes, p)}

@@ -110,7 +110,7 @@ def pytest_terminal_summary(terminalreporter, config):
 
 @pytest.fixture(scope="module", autouse=True)
 def freed_memory():
-    """Models and compiled functions of a module of tests are gone before the next: a process stays below 2 GB."""
+    """Models and compiled functions of a module of tests are freed before the next module."""
     yield
     keras = sys.modules.get("keras")
     if keras is not None and "keras.src.backend" in sys.modules:

@@ -1,4 +1,4 @@
-"""Base classes of tasks, one folder for each type."""
+"""Base classes of tasks: `Task`, and one folder for each type of task."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Task: data, model around the shared encoder, score, baselines, predictions."""
+"""Base class of tasks: data, model around an encoder, scores, baselines, predictions."""
 
 from __future__ import annotations
 
@@ -35,12 +35,17 @@ TOPOLOGIES = ("one-to-one", "one-to-many", "many-to-one", "many-to-many", "synce
 
 @dataclasses.dataclass(frozen=True)
 class Baseline:
-    """What a simple method reaches: one row above the models.
+    """Test scores of a simple method, for comparison with the models; one row of a table.
 
     Attributes:
-        scores: test scores by name, the task's metric among them.
-        params: fitted numbers.
-        by: what computed it, as its row names the engine.
+        scores: Test scores by name, including the task's metric.
+        params: Number of fitted parameters.
+        by: Library that computed the scores; its row has this name as the engine.
+
+    Example:
+        >>> from seqtasks import Baseline
+        >>> Baseline({"accuracy": 0.92}, params=7850)
+        Baseline(scores={'accuracy': 0.92}, params=7850, by='scikit-learn')
     """
 
     scores: dict[str, float]
@@ -48,7 +53,7 @@ class Baseline:
     by: str = "scikit-learn"
 
 
-# Methods and properties of seqtasks 0.1; a plugin that overrides one works until version 0.3.
+# Names of methods and properties in version 0.1. A plugin that overrides one of them works until version 0.3.
 FORMER_METHODS = {
     "initialise": "init_weights",
     "judge": "scores_from_logits",
@@ -62,12 +67,12 @@ FORMER_METHODS = {
 
 @dataclasses.dataclass(frozen=True)
 class Pretrained:
-    """A finished run that another one starts from.
+    """A finished run whose weights another run starts from.
 
     Attributes:
-        model: Its trained model.
-        spec: Facts of its data, `Splits.spec`.
-        path: Its folder.
+        model: Trained model of the run.
+        spec: Facts about the data of the run, `Splits.spec`.
+        path: Folder of the run.
     """
 
     model: keras.Model
@@ -76,21 +81,58 @@ class Pretrained:
 
 
 class Task(ABC):
-    """One problem over sequences.
+    """Base class of tasks: data, model around an encoder, scores, baselines, predictions.
 
-    A subclass declares the facts below and writes `load` and `build_model`; the rest has defaults for
-    classification. The framework builds the encoder, compiles, fits, seeds and stores, so no task chooses its
-    cell. `self.spec` holds the facts about the data that `load` found, an instance of the class that `Spec`
-    names; it is stored in the run folder and is there again in `predict`. `reads` says what the inputs of
-    `predict` are: texts, which the command also reads from the lines of `--file`; nothing but the option
-    `prompt`, which `--file` fills; paths of files; or other words. `stateful` gives the task an encoder that
-    keeps its states between batches; `files="any"` lets it read a single file, too. `limits_examples=False`:
-    `data.limit` does not count the examples of the splits but something that `load` cuts, such as characters.
-    `unit` names an example in the plural, for people.
+    A subclass sets `topology` and overrides `load` and `build_model`; the defaults of the other methods are for
+    classification. The framework builds the encoder, seeds, compiles and fits the model and stores the run, so a
+    task does not choose the cell. Each type of task has a base class with more defaults, such as `ImageTask`.
+
+    Masks: `build_model` passes the mask of padded inputs to the encoder.
 
     Args:
-        options: an instance of `Options`.
-        spec: `Splits.spec`; None: it is not known yet.
+        options: Instance of `Options`; None: all defaults.
+        spec: Facts about the data, `Splits.spec`; None: not loaded yet.
+
+    Attributes:
+        name: Name of the task, set by `register_task`.
+        topology: `"one-to-one"`, `"one-to-many"`, `"many-to-one"`, `"many-to-many"` or `"synced"`.
+        metric: Name of the score that results are compared by.
+        higher_is_better: Whether higher values of the metric are better.
+        causal: Whether each step is predicted from the steps before it, so that no bidirectional encoder is allowed.
+        stateful: Whether the encoder carries its states from batch to batch.
+        version: Version of the task's scores; raise it when new scores are not comparable with earlier ones.
+        Options: Dataclass of the task's settings `options.*`, see `seqtasks.setting`.
+        PredictOptions: Dataclass of the options of `seqtasks predict`.
+        Spec: Class of `spec`.
+        spec: Facts about the data that model and prediction need. The run folder stores them for `predict`.
+        tfds: Name of the data set, or names of data sets, in tensorflow-datasets; the first is the default.
+        files: Whether the task reads a folder of files; `"any"`: or a single file.
+        reads: Inputs of `seqtasks predict`: `"texts"` (or the lines of `--file`), `"prompt"` (only the option
+            `--prompt`, or the text of `--file`), `"paths"` of files, or other `"words"`.
+        limits_examples: Whether `data.limit` counts examples; False: it counts another unit, such as characters, and
+            `load` applies it.
+        builtin: Name of the built-in data set.
+        file: File that defines the task, if it was loaded from a file.
+        unpredicted: Labels of the last scored split that the model never predicted.
+
+    Example:
+        >>> import keras
+        >>> from seqtasks import Examples, Source, Splits, Task
+        >>> from seqtasks.layers import Encoder
+        >>> class Sign(Task):
+        ...     topology, builtin, name = "many-to-one", "generated", "sign"
+        ...     def load(self, source, seed):
+        ...         def draw(rng, count):
+        ...             x = rng.normal(size=(count, 5, 1))
+        ...             return Examples({"x": x}, (x.sum(axis=(1, 2)) > 0).astype("int64"))
+        ...         return Splits.generate(draw, {"train": 90, "validation": 10, "test": 10}, str(source))
+        ...     def build_model(self, encoder):
+        ...         x = keras.Input((5, 1), name="x")
+        ...         return keras.Model(x, keras.layers.Dense(2)(encoder(x, return_sequences=False)[0]))
+        >>> task = Sign()
+        >>> splits, model = task.load(Source("builtin", "generated"), 0), task.build_model(Encoder(units=4))
+        >>> len(splits.train), model.output_shape, Sign.sources()
+        (90, (None, 2), ['builtin:generated'])
     """
 
     name: ClassVar[str]
@@ -114,11 +156,13 @@ class Task(ABC):
         super().__init_subclass__(**kwargs)
         for former, name in FORMER_METHODS.items():
             if former in vars(cls) and name not in vars(cls):
-                warnings.warn(f"{cls.__name__}.{former} is now {name}", DeprecationWarning, stacklevel=2)
+                message = f"{cls.__name__}.{former} is now {name}; rename it: the old name works until version 0.3"
+                warnings.warn(message, DeprecationWarning, stacklevel=2)
                 setattr(cls, name, vars(cls)[former])
         if "before" in vars(cls):  # called by `training.prerequisite`
             message = (
-                f"{cls.__name__}.before is now pretraining_config, which returns a configuration and trains nothing"
+                f"{cls.__name__}.before is now pretraining_config, which returns a configuration and trains nothing; "
+                "override that: before works until version 0.3"
             )
             warnings.warn(message, DeprecationWarning, stacklevel=2)
 
@@ -128,12 +172,15 @@ class Task(ABC):
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     if TYPE_CHECKING:
-        spec: data_spec.Spec  # a task type declares it again with its own class
+        spec: data_spec.Spec  # each task type declares it again, with a subclass
     else:
 
         @property
         def spec(self) -> data_spec.Spec:
-            """Facts about the data; a dictionary that is assigned becomes an instance of `Spec` if it has its names."""
+            """Facts about the data.
+
+            An assigned dictionary becomes an instance of the class `Spec` if its keys are the names of that class.
+            """
             return self._spec
 
         @spec.setter
@@ -143,18 +190,18 @@ class Task(ABC):
     def __init__(self, options: Any = None, spec: data_spec.Spec | Mapping[str, Any] | None = None):
         self.options = self.Options() if options is None else options
         self.spec = data_spec.Spec() if spec is None else data_spec.as_spec(spec, self.Spec)
-        self.unpredicted: list[str] = []  # labels that the last scored split has and no prediction
+        self.unpredicted: list[str] = []
 
     @classmethod
     def stored_spec(cls, values: Mapping[str, Any]) -> data_spec.Spec:
-        """The facts about the data that a run folder stores.
+        """Restores the facts about the data from their dictionary in a run folder.
 
         Args:
-            values: `Spec.to_dict()`. A task whose `load` is its own, below the class that declares `Spec`, may have
-                stored a dictionary of any names.
+            values: `Spec.to_dict()`; or a dictionary of any names, if the task declares no `Spec`, or overrides `load`
+                of the class that declares it.
 
         Raises:
-            DataError: names that are not those of the task type's `Spec`.
+            DataError: The names are not those of the `Spec` that belongs to `load`.
         """
         declared, loads = (next(c for c in cls.__mro__ if name in vars(c)) for name in ("Spec", "load"))
         if declared is Task or (loads is not declared and issubclass(loads, declared)):
@@ -163,89 +210,124 @@ class Task(ABC):
 
     @abstractmethod
     def load(self, source: Source, seed: int) -> Splits:
-        """Reads the data.
+        """Loads the data.
 
         Args:
-            source: which of the task's sources was chosen.
-            seed: of whatever is drawn at random; splits should not depend on it.
+            source: The chosen source, one of `sources()`.
+            seed: Random seed; splits should not depend on it.
+
+        Returns:
+            Training, validation and test examples, with the facts about the data.
 
         Raises:
-            DataError: it is missing or damaged.
+            DataError: The data is missing or damaged.
         """
 
     @abstractmethod
     def build_model(self, encoder: Encoder) -> keras.Model:
-        """An uncompiled model around the encoder; the last layer gives logits."""
+        """Builds the uncompiled model around the encoder.
+
+        Args:
+            encoder: Encoder that the configuration describes, not built yet.
+
+        Returns:
+            A model from the inputs of `Examples` to the values that `loss` expects: logits, `(batch, classes)`, for
+            the default loss.
+        """
 
     def pretraining_config(self, config: Config) -> Config | None:
-        """Configuration of the run whose weights this one starts from, which is trained first; None: no such run.
+        """Returns the configuration of a run that is trained first, for the initial weights.
 
         Args:
             config: Configuration of this run.
+
+        Returns:
+            Configuration of the run to start from; None: random initial weights.
         """
         return None
 
     @property
     def pretrained_run(self) -> str | None:
-        """Name or folder of a finished run to start from, in place of one of `pretraining_config`."""
+        """Name or folder of a finished run to start from, used instead of `pretraining_config`."""
         return None
 
     def init_weights(self, model: keras.Model, pretrained: Pretrained | None) -> None:  # noqa: B027
-        """Sets the initial weights of a new model that are not random.
+        """Sets those initial weights of a new model that are not random.
 
         Args:
-            model: The model that `model` returned.
-            pretrained: The run to start from, if the task declares one.
+            model: Model that `build_model` returned.
+            pretrained: Run to start from; None: the task declares none.
         """
 
     def loss(self) -> Any:
-        """What training minimises."""
+        """Returns the loss to minimise: a Keras loss or function."""
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
     def metrics(self) -> list[Any]:
-        """What the progress bar shows beside the loss."""
+        """Returns the Keras metrics that training reports beside the loss."""
         return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
 
     @property
     def classes(self) -> list[str]:
-        """Names of the classes, of tasks that have some."""
+        """Names of the classes; empty for a task without classes."""
         return list(self.spec.classes or ())
 
     @property
     def unit(self) -> str:
-        """What an example is, in the plural, for people."""
+        """Plural noun for the examples in messages, such as `"images"`."""
         return "examples"
 
     @property
     def uses_encoder(self) -> bool:
-        """Whether the model uses the encoder; its row names no cell if not."""
+        """Whether the model uses the encoder; if not, its result row has no cell."""
         return True
 
     @property
     def primary_metric(self) -> str:
-        """The score that is the row's value: `metric`, unless the data decides. Needs `spec`."""
+        """Name of the score in `Row.value`: `metric`, unless it depends on `spec`."""
         return self.metric
 
     @property
     def monitor(self) -> str:
-        """The validation value that chooses the best weights; lower is better for a loss."""
+        """Name of the validation value that selects the best weights; for a loss, lower is better."""
         return f"val_{self.metric}"
 
     @property
     def scorer_versions(self) -> dict[str, str]:
-        """What else computed the scores, and how, by name; rows keep it among the versions."""
+        """Versions or signatures of external scorers by name; result rows store them."""
         return {}
 
     def callbacks(self, validation: ResumableBatches) -> list[keras.callbacks.Callback]:
-        """What happens first after each epoch, such as a score of the validation split for `monitor`."""
+        """Returns callbacks that run before the learning rate schedule and the checkpoint.
+
+        Such a callback can compute the validation value that `monitor` names.
+
+        Args:
+            validation: Batches of the validation split.
+        """
         return []
 
     def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> ResumableBatches:
-        """The batches of a split."""
+        """Returns the batches of a split.
+
+        Args:
+            examples: Examples of the split.
+            batch_size: Number of examples of a batch.
+            shuffle: Whether to shuffle in each epoch; true for training only.
+            seed: Random seed of the order.
+        """
         return ArrayBatches(examples, batch_size, shuffle, seed)
 
     def score(self, model: keras.Model, batches: ResumableBatches) -> dict[str, float]:
-        """All scores of a split by name, the task's metric among them."""
+        """Computes the scores of a split.
+
+        Args:
+            model: Trained model.
+            batches: Batches of the split, in order.
+
+        Returns:
+            Scores by name, including the task's metric.
+        """
         logits, targets = self.predict_logits(model, batches), batches.examples.targets
         if classes := self.spec.classes:
             missing = np.setdiff1d(np.unique(targets), np.unique(logits.argmax(axis=-1)))
@@ -253,35 +335,73 @@ class Task(ABC):
         return self.scores_from_logits(logits, targets)
 
     def scores_from_logits(self, logits: FloatArray, targets: IntArray) -> dict[str, float]:
-        """The scores of logits (examples, classes) for the true classes (examples,)."""
+        """Computes the scores from logits.
+
+        Args:
+            logits: `(examples, classes)`.
+            targets: Target class numbers, `(examples,)`.
+
+        Returns:
+            Scores by name.
+        """
         return classification_scores(logits, targets)
 
     def predict_logits(self, model: keras.Model, batches: ResumableBatches) -> FloatArray:
-        """The model's outputs for a split, in the order of its examples."""
+        """Computes the model's outputs for a split.
+
+        Args:
+            model: Trained model.
+            batches: Batches of the split.
+
+        Returns:
+            Outputs in the order of the examples, `(examples, classes)` for a classifier.
+        """
         return np.asarray(model.predict(UntunedDataAdapter(batches), verbose=0), dtype=np.float64)
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: Any) -> list[dict[str, Any]] | Iterator[str]:
-        """Answers for what a user typed, one dictionary of columns a row; or text in pieces, as it is generated.
+        """Predicts for the inputs of `seqtasks predict`.
 
         Args:
-            model: trained.
-            inputs: the words after `seqtasks predict RUN`, or the lines of `--file`; where the task
-                reads texts none of them is empty, and as many rows are wanted for each.
-            options: an instance of `PredictOptions`.
+            model: Trained model.
+            inputs: Arguments after `seqtasks predict RUN`, or the lines of `--file`. With `reads = "texts"`, no input
+                is empty, and each has to get the same number of rows.
+            options: Instance of `PredictOptions`.
+
+        Returns:
+            Rows of a table, each a dictionary of columns; or an iterator of pieces of generated text.
+
+        Raises:
+            ConfigError: The inputs are not allowed, or the task has no prediction.
         """
-        raise ConfigError(f"task {self.name} offers no prediction from the command line; load model.keras in Python")
+        raise ConfigError(
+            f"seqtasks predict: task {self.name} has no prediction on the command line; allowed: tasks that override "
+            "predict; load model.keras in Python"
+        )
 
     @property
     def answer_column(self) -> str:
-        """The column of `predict`'s rows that `--out` writes, a line for each text."""
+        """Column of the rows of `predict` that `--out` writes, one line for each text."""
         return "answer"
 
     def show_answer(self, row: dict[str, Any]) -> str | None:
-        """A row of `predict` as text for a reader; None: a table shows all rows better."""
+        """Formats a row of `predict` as text for the terminal.
+
+        Args:
+            row: Row that `predict` returned.
+
+        Returns:
+            The text; None: print the rows as a table.
+        """
         return None
 
     def survey(self, splits: Splits) -> Survey:
-        """What is looked at before training; by default the sizes, and the labels where `spec` has their names."""
+        """Collects the facts that are checked and printed before training.
+
+        The default is the number of examples of each split and, if `spec` has class names, their labels.
+
+        Args:
+            splits: The loaded data.
+        """
         parts = splits.parts
         counts = {part: len(examples) for part, examples in parts.items()}
         classes = self.spec.classes
@@ -291,32 +411,63 @@ class Task(ABC):
         return Survey(counts, labels)
 
     def baseline_seconds(self, splits: Splits) -> dict[str, float]:
-        """About how long a baseline takes, by its name; those not named take no time worth speaking of."""
+        """Estimates the seconds that each baseline takes.
+
+        Args:
+            splits: The loaded data.
+
+        Returns:
+            Seconds by name of the baseline; those that take almost no time can be left out.
+        """
         return {}
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
-        """What a user would try first, by name: functions that fit it on the same training split."""
+        """Returns simple methods to compare with, fitted on the same training split.
+
+        Args:
+            splits: The loaded data.
+
+        Returns:
+            Functions by name that fit and score a baseline.
+        """
         return {}
 
     def plots(self, model: keras.Model, batches: ResumableBatches) -> Iterator[tuple[str, Figure | DataFrame]]:
-        """Pictures and tables of the test split as `(file name, figure or table)`."""
+        """Yields figures and tables of the test split for the run folder.
+
+        Args:
+            model: Trained model.
+            batches: Batches of the test split.
+
+        Yields:
+            Pairs of file name without suffix, and figure or table.
+        """
         return iter(())
 
     @classmethod
     def tfds_names(cls) -> tuple[str, ...]:
-        """The sets of tensorflow-datasets that it reads, the default first."""
+        """Names of the data sets of tensorflow-datasets, the default first."""
         return (cls.tfds,) if isinstance(cls.tfds, str) else cls.tfds or ()
 
     @classmethod
     def sources(cls) -> list[str]:
-        """The values that `data.source` may have, besides `auto`."""
+        """Allowed values of `data.source` besides `auto`."""
         values = [f"tfds:{name}" for name in cls.tfds_names()]
         values += [f"files:{'PATH' if cls.files == 'any' else 'DIR'}"] if cls.files else []
         return values + ([f"builtin:{cls.builtin}"] if cls.builtin else [])
 
 
 def bucketed_logits(model: keras.Model, batches: Buckets, classes: int) -> FloatArray:
-    """The model's outputs (examples, classes) of batches whose rows are ordered by length, in the order of examples."""
+    """Computes logits in batches of similar length.
+
+    Args:
+        model: Classifier.
+        batches: Batches of the examples, ordered by length.
+        classes: Number of classes.
+
+    Returns:
+        Logits in the order of the examples, `(examples, classes)`.
+    """
     logits = np.zeros((len(batches.examples), classes))
     for index in range(len(batches)):
         logits[batches.rows(index)] = model.predict_on_batch(batches[index][0])
@@ -324,20 +475,35 @@ def bucketed_logits(model: keras.Model, batches: Buckets, classes: int) -> Float
 
 
 def register_task(name: str) -> Callable[[type[Task]], type[Task]]:
-    """Class decorator: makes a task available as `seqtasks run NAME`.
+    """Class decorator that registers a task under a name, for `seqtasks run NAME`.
+
+    The first line of the docstring of the class is the summary in `seqtasks list tasks`.
 
     Args:
-        name: of the task; the name of its file.
+        name: Name of the task, equal to the name of its file.
+
+    Returns:
+        A decorator that returns the class itself.
 
     Raises:
-        DuplicateNameError: another task has the name.
-        ConfigError: the class lacks a fact or has one that is not allowed.
+        DuplicateNameError: Another task is registered under the name.
+        ConfigError: The class has no `topology`, or another value than the five allowed ones.
+
+    Example:
+        >>> @register_task("reversal")  # doctest: +SKIP
+        ... class Reversal(Task):
+        ...     topology = "synced"
+        >>> from seqtasks.core.plugins import load_task
+        >>> task = load_task("adding")  # registered as "adding"
+        >>> task.name, task.topology
+        ('adding', 'many-to-one')
     """
 
     def register(cls: type[Task]) -> type[Task]:
         if getattr(cls, "topology", None) not in TOPOLOGIES:
             raise ConfigError(
-                f"task {name}: topology is {getattr(cls, 'topology', None)!r}; allowed: {', '.join(TOPOLOGIES)}"
+                f"task {name}: topology is {getattr(cls, 'topology', None)!r}; allowed: {', '.join(TOPOLOGIES)}; set "
+                "topology in the class"
             )
         cls.name = name
         return tasks.add(name, cls, cls.__module__, {"summary": _first_line(cls), "topology": cls.topology})

@@ -1,4 +1,4 @@
-"""The facts about the data of every registered task, and of tasks that give them as a dictionary."""
+"""`Task.spec`: facts about the data of every registered task, and of tasks that return a dictionary."""
 
 import dataclasses
 import json
@@ -24,7 +24,7 @@ BUNDLED = [entry.name for entry in plugins.tasks.entries() if entry.module.start
 
 @pytest.fixture(autouse=True)
 def forget():
-    """What a test registers is forgotten after it."""
+    """Removes the tasks that a test registers."""
     yield
     plugins.tasks.forget(__name__)
 
@@ -33,7 +33,7 @@ EXAMPLES = {str: "a", int: 3, float: 0.1}
 
 
 def example(hint):
-    """A value of a field's type."""
+    """Returns a value of the type of a field."""
     if hint in EXAMPLES:
         return EXAMPLES[hint]
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
@@ -52,12 +52,12 @@ class TestContract:
         required = {part.name for part in dataclasses.fields(kind) if part.default_factory is dataclasses.MISSING}
         return kind, {part: example(hints[part]) for part in hints}, required
 
-    def test_it_comes_back_from_json(self, name):
+    def test_it_is_restored_from_json(self, name):
         kind, values, required = self.values(name)
         for names in (required, values.keys()):
-            some = {part: values[part] for part in names}
-            spec = kind.from_dict(json.loads(json.dumps(some)))
-            assert spec.to_dict() == some and kind.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
+            facts = {part: values[part] for part in names}
+            spec = kind.from_dict(json.loads(json.dumps(facts)))
+            assert spec.to_dict() == facts and kind.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
 
     def test_it_is_frozen_and_every_field_is_described(self, name):
         kind, values, _ = self.values(name)
@@ -98,7 +98,7 @@ class Small(Task):
         return keras.Model(inputs, keras.layers.Dense(2, dtype="float32")(encoder(inputs, return_sequences=False)[0]))
 
 
-def test_a_plugin_that_gives_and_reads_a_dictionary_runs(tmp_path):
+def test_a_plugin_that_returns_and_reads_a_dictionary_runs(tmp_path):
     scales = []
 
     @register_task("with_dictionary")
@@ -154,7 +154,7 @@ def test_a_stored_spec_with_other_names_is_one_error_line(tmp_path):
         assert "\n" not in str(error.value)
 
 
-def test_below_a_task_type_a_dictionary_of_a_load_of_its_own_is_kept():
+def test_a_task_type_with_another_load_keeps_its_dictionary():
     class Mine(TextTask):
         def load(self, source, seed):
             raise NotImplementedError

@@ -1,1 +1,1 @@
-"""Columns, plots and baselines that several types of task share."""
+"""Prediction columns, plots and baselines that several types of tasks share."""

@@ -1,4 +1,4 @@
-"""Draws user texts literally in matplotlib figures, in fonts that have their characters."""
+"""Fonts of matplotlib figures: draws texts literally, with fallback fonts for their characters."""
 
 from __future__ import annotations
 
@@ -14,32 +14,35 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 log = logging.getLogger(__name__)
-_noted: set[str] = set()  # scripts without a font that a warning named
+_warned: set[str] = set()  # scripts without a font that were already in a warning
 
 
 @contextmanager
 def plain_text(figure: Figure) -> Iterator[None]:
-    """Prepares the texts of a figure and silences matplotlib's warning of each missing glyph while it is drawn.
+    """Context in which a figure is drawn with literal texts and fallback fonts.
 
-    `$`, `_` and `^` are characters, not formulas. Where the font of a text lacks some of its characters,
-    installed fonts that have them follow it; a script that no font has is named by one warning.
+    `$`, `_` and `^` are drawn as characters, not parsed as formulas. If the font of a text lacks some of its
+    characters, installed fonts that have them are added as fallbacks. Each script without a font is named in one
+    warning, in place of matplotlib's warnings for each missing glyph.
 
     Args:
-        figure: Complete; texts that are added later are not prepared.
+        figure: The complete figure; texts that are added later are not prepared.
     """
     from matplotlib.text import Text
 
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
-            axis.get_ticklabels()  # Tick labels are empty until their ticks are placed.
+            axis.get_ticklabels()  # places the ticks; until then, tick labels are empty
     texts = figure.findobj(Text)
     for text in texts:
         text.set_parse_math(False)
         text.set_usetex(False)
-    written: dict[tuple[str, ...], set[str]] = {}
+    characters_of: dict[tuple[str, ...], set[str]] = {}
     for text in texts:
-        written.setdefault(tuple(text.get_fontfamily()), set()).update(text.get_text())
-    fallbacks = {families: _fallbacks(families, frozenset(signs)) for families, signs in written.items()}
+        characters_of.setdefault(tuple(text.get_fontfamily()), set()).update(text.get_text())
+    fallbacks = {
+        families: _fallbacks(families, frozenset(characters)) for families, characters in characters_of.items()
+    }
     for text in texts:
         families = tuple(text.get_fontfamily())
         if fallbacks.get(families):
@@ -49,37 +52,38 @@ def plain_text(figure: Figure) -> Iterator[None]:
         yield
 
 
-def _fallbacks(families: tuple[str, ...], signs: frozenset[str]) -> list[str]:
-    """Families to append so that all signs can be drawn, as few as possible."""
+def _fallbacks(families: tuple[str, ...], characters: frozenset[str]) -> list[str]:
+    """Chooses few font families that have the characters that `families` lack, by greedy set cover."""
     from matplotlib.font_manager import FontProperties, fontManager, get_font
 
     path = fontManager.findfont(FontProperties(family=list(families)))
-    drawn = {sign for sign in signs if not unicodedata.category(sign).startswith(("C", "Z"))}
-    missing = drawn - set(map(chr, get_font(path).get_charmap()))
+    visible = {char for char in characters if not unicodedata.category(char).startswith(("C", "Z"))}
+    missing = visible - set(map(chr, get_font(path).get_charmap()))
     chosen: list[str] = []
     while missing:
-        name, has = max(_characters().items(), key=lambda item: len(item[1] & missing), default=("", frozenset()))
-        if not has & missing:
-            _note(missing)
+        name, charmap = max(_characters().items(), key=lambda item: len(item[1] & missing), default=("", frozenset()))
+        if not charmap & missing:
+            _warn(missing)
             break
         chosen.append(name)
-        missing -= has
+        missing -= charmap
     return chosen
 
 
 def _characters() -> dict[str, frozenset[str]]:
-    """The characters of each installed font family that has an upright outline font."""
+    """Characters of each installed font family that has an upright outline font."""
     from matplotlib.font_manager import findSystemFonts, fontManager
 
     known = {entry.fname for entry in fontManager.ttflist}
-    for path in findSystemFonts():  # matplotlib keeps its list for good: fonts that were installed since are not in it
+    for path in findSystemFonts():  # matplotlib's cached list of fonts lacks those that were installed later
         if path not in known:
             try:
                 fontManager.addfont(path)
             except (OSError, RuntimeError, ValueError):
                 log.debug("matplotlib cannot read the font %s", path)
-    entries = sorted(fontManager.ttflist, key=lambda entry: entry.style == "normal")  # the last of a family counts
-    # Of "Last Resort", which matplotlib carries, every glyph is a box with the kind of the character.
+    # Upright fonts come last, because the last entry of a family stays in the dictionary.
+    entries = sorted(fontManager.ttflist, key=lambda entry: entry.style == "normal")
+    # matplotlib includes the font "Last Resort", whose glyphs are boxes with the kind of the character.
     return {entry.name: _charmap(entry.fname) for entry in entries if not entry.name.startswith("Last Resort")}
 
 
@@ -94,13 +98,14 @@ def _charmap(path: str) -> frozenset[str]:
         return frozenset()
 
 
-def _note(missing: set[str]) -> None:
-    scripts = {unicodedata.name(sign, "unnamed characters").split()[0] for sign in missing} - _noted
+def _warn(missing: set[str]) -> None:
+    """Logs a warning for the scripts of these characters that no earlier warning named."""
+    scripts = {unicodedata.name(char, "unnamed characters").split()[0] for char in missing} - _warned
     if scripts:
-        _noted.update(scripts)
+        _warned.update(scripts)
         log.warning(
-            "no installed font has the characters of %s, such as %s; pictures show boxes in their place; install a "
-            "font that has them, such as Noto Sans",
+            "no installed font has the characters of %s, such as %s; figures show boxes instead; install a font that "
+            "has them, such as Noto Sans",
             ", ".join(sorted(scripts)),
             " ".join(sorted(missing)[:5]),
         )

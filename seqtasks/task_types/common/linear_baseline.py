@@ -1,4 +1,4 @@
-"""Logistic regression, the baseline of every type of task with classes."""
+"""Logistic regression: baseline of classification tasks."""
 
 from __future__ import annotations
 
@@ -21,15 +21,22 @@ def logistic_regression(
     """Fits scikit-learn's logistic regression and scores it.
 
     Args:
-        train: Inputs, (examples, features) or what the first of `before` reads, and class numbers (examples,).
+        train: Training inputs, `(examples, features)` or inputs of the first transformer, and their class numbers,
+            `(examples,)`.
         test: Inputs of the test split.
-        classes: Number of classes; those without a training example get a very low logit.
-        score: Scores of the test logits, (examples, classes).
+        classes: Number of classes; the logit of a class without a training example is -50.
+        score: Function from test logits, `(examples, classes)`, to scores by name.
         before: Transformers of scikit-learn that are applied to the inputs.
         **settings: Arguments of `sklearn.linear_model.LogisticRegression`.
 
     Returns:
-        The scores, and the number of coefficients.
+        The test scores and the number of coefficients.
+
+    Example:
+        >>> import numpy as np
+        >>> x, y = np.array([[-1.0], [-2.0], [1.0], [2.0]]), np.array([0, 0, 1, 1])
+        >>> logistic_regression((x, y), x, 2, lambda logits: {"accuracy": float((logits.argmax(-1) == y).mean())})
+        Baseline(scores={'accuracy': 1.0}, params=2, by='scikit-learn')
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline

@@ -1,4 +1,4 @@
-"""Plots of the run folder."""
+"""Figures and tables of the run folder."""
 
 from __future__ import annotations
 
@@ -20,41 +20,41 @@ if TYPE_CHECKING:
 
 
 def save_figure(figure: Figure, path: Path, format: str | None = None) -> None:
-    """Writes a figure to a file atomically, with its texts drawn literally; see `common.fonts.plain_text`.
+    """Writes a figure to a file atomically, with its texts drawn literally, see `fonts.plain_text`.
 
     Args:
-        figure: of matplotlib.
-        path: the file.
-        format: such as "png"; None: by the suffix of the path.
+        figure: Figure of matplotlib.
+        path: Path of the file.
+        format: Format such as "png"; None: the suffix of the path.
 
     Raises:
-        OSError: the folder cannot be written.
-        ValueError: the suffix names no format.
+        OSError: The file cannot be written.
+        ValueError: matplotlib does not have the format.
     """
     with plain_text(figure):
         write_atomic(path, functools.partial(figure.savefig, format=format, dpi=120))
 
 
 def export_figure(figure: Figure, path: Path) -> None:
-    """Writes a figure to a file that a user named; its texts as `save_figure` draws them.
+    """Writes a figure to a file that a user named, with its texts drawn literally.
 
     Args:
-        figure: of matplotlib.
-        path: the file; its suffix names the format, also where it is a link to a file with another one.
+        figure: Figure of matplotlib.
+        path: Path of the file. Its suffix is the format, also if it links to a file with another suffix.
 
     Raises:
-        ConfigError: the file cannot be written.
+        ConfigError: The file cannot be written.
     """
     with plain_text(figure):
         write_output(path, functools.partial(figure.savefig, format=path.suffix[1:], dpi=120))
 
 
 def learning_curves(history: Sequence[dict[str, float]], metric: str) -> Figure:
-    """Loss and metric over epochs, training and validation.
+    """Draws loss and metric of training and validation over the epochs.
 
     Args:
-        history: one dictionary an epoch.
-        metric: drawn beside the loss where it was recorded.
+        history: Values of each epoch by name.
+        metric: Name of the metric; it is left out if the history does not have it.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -76,14 +76,17 @@ def learning_curves(history: Sequence[dict[str, float]], metric: str) -> Figure:
 def class_pictures(
     name: str, logits: FloatArray, targets: IntArray, classes: Sequence[str], what: str
 ) -> Iterator[tuple[str, Figure | DataFrame]]:
-    """The confusion matrix and the report of a classifier, as `Task.plots` gives them.
+    """Yields the confusion matrix and the report of a classifier, as `Task.plots` does.
 
     Args:
-        name: of the task.
-        logits: (examples, classes).
-        targets: (examples,) true class numbers.
-        classes: names.
-        what: the examples are, e.g. `"test images"`.
+        name: Name of the task.
+        logits: `(examples, classes)`.
+        targets: Target class numbers, `(examples,)`.
+        classes: Names of the classes.
+        what: Plural noun for the examples in the title, such as `"test images"`.
+
+    Yields:
+        Pairs of file name without suffix, and figure or table.
     """
     predicted = logits.argmax(axis=-1)
     title = f"{name}: {100 * np.mean(predicted == targets):.2f} % of {len(targets):,} {what}"
@@ -92,11 +95,18 @@ def class_pictures(
 
 
 def class_report(true: Sequence[str], predicted: Sequence[str]) -> DataFrame:
-    """Precision, recall, F1 and support (how often it is true) of each label, the most frequent first.
+    """Computes precision, recall, F1 and support (number of targets) of each label.
 
     Args:
-        true: labels.
-        predicted: labels, as many.
+        true: Target labels.
+        predicted: Predicted labels, as many as targets.
+
+    Returns:
+        A table with one row for each label, the most frequent target first.
+
+    Example:
+        >>> class_report(["a", "a", "b"], ["a", "b", "b"])["recall"].tolist()
+        [0.5, 1.0]
     """
     import pandas as pd
     from sklearn.metrics import precision_recall_fscore_support
@@ -109,13 +119,13 @@ def class_report(true: Sequence[str], predicted: Sequence[str]) -> DataFrame:
 
 
 def confusion(targets: IntArray, predicted: IntArray, classes: Sequence[str], title: str) -> Figure:
-    """A confusion matrix, counts in the cells, shaded by the share of the true class.
+    """Draws a confusion matrix of counts, shaded by the share of the target class.
 
     Args:
-        targets: (examples,) true class numbers.
-        predicted: (examples,) predicted ones.
-        classes: names.
-        title: above the picture.
+        targets: Target class numbers, `(examples,)`.
+        predicted: Predicted class numbers, `(examples,)`.
+        classes: Names of the classes.
+        title: Title of the figure.
     """
     from matplotlib.figure import Figure
     from sklearn.metrics import ConfusionMatrixDisplay, confusion_matrix
@@ -143,12 +153,12 @@ def confusion(targets: IntArray, predicted: IntArray, classes: Sequence[str], ti
 
 
 def attention_map(weights: FloatArray, source: Sequence[str], target: Sequence[str]) -> Figure:
-    """How much each target token attends to each source token.
+    """Draws the attention weights from target tokens to source tokens.
 
     Args:
-        weights: (target, source), each row sums to one.
-        source: names of the columns.
-        target: names of the rows.
+        weights: `(target, source)`; each row sums to 1.
+        source: Source tokens, the labels of the columns.
+        target: Target tokens, the labels of the rows.
     """
     from matplotlib.figure import Figure
 
@@ -162,28 +172,28 @@ def attention_map(weights: FloatArray, source: Sequence[str], target: Sequence[s
 
 
 def attention_pictures(images: PixelArray, maps: Sequence[FloatArray], names: Sequence[Sequence[str]]) -> Figure:
-    """Images, each beside copies of itself that show where every word looked: one row an image.
+    """Draws images with the attention map of each word of their captions, one row for each image.
 
     Args:
-        images: (n, height, width) or (n, height, width, colours).
-        maps: for each image (words, rows, columns), weights over its places.
-        names: the words.
+        images: `(images, height, width)` or `(images, height, width, channels)`, 0 to 255.
+        maps: Attention weights over the locations of each image, `(words, rows, columns)`.
+        names: Words of the caption of each image.
     """
     from matplotlib.figure import Figure
 
-    most = max(map(len, names), default=0) + 1
-    figure = Figure(figsize=(1.4 * most, 1.6 * len(images)), layout="constrained")
-    grid = figure.subplots(len(images), most, squeeze=False)
+    columns = max(map(len, names), default=0) + 1
+    figure = Figure(figsize=(1.4 * columns, 1.6 * len(images)), layout="constrained")
+    grid = figure.subplots(len(images), columns, squeeze=False)
     for row, image, weights, words in zip(grid, images, maps, names, strict=True):
         height, width = image.shape[:2]
-        for place, axes in enumerate(row):
+        for column, axes in enumerate(row):
             axes.axis("off")
-            if place <= len(words):
+            if column <= len(words):
                 axes.imshow(image, cmap="gray", vmin=0, vmax=255)
-            if 0 < place <= len(words):
-                shown = weights[place - 1] / max(float(weights[place - 1].max()), 1e-9)
+            if 0 < column <= len(words):
+                scaled = weights[column - 1] / max(float(weights[column - 1].max()), 1e-9)
                 axes.imshow(
-                    shown, cmap="Reds", alpha=0.6, vmin=0, vmax=1, extent=(-0.5, width - 0.5, height - 0.5, -0.5)
+                    scaled, cmap="Reds", alpha=0.6, vmin=0, vmax=1, extent=(-0.5, width - 0.5, height - 0.5, -0.5)
                 )
-                axes.set_title(words[place - 1], fontsize=9)
+                axes.set_title(words[column - 1], fontsize=9)
     return figure

@@ -1,4 +1,4 @@
-"""Fonts for the characters of figures: chosen among those that are installed, or named as missing."""
+"""Fonts of figures: fallback fonts for characters, and a warning for a script without a font."""
 
 import logging
 import warnings
@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 from seqtasks.task_types.common import fonts
 from seqtasks.task_types.common.plots import save_figure
 
-YI = "\ua000\ua001"  # in no font that matplotlib carries
+YI = "\ua000\ua001"  # in no font that matplotlib includes
 
 
 def make_font(path, characters):
-    """A font whose every glyph is a square."""
+    """Writes a font in which every glyph is a square."""
     builder = pytest.importorskip("fontTools.fontBuilder").FontBuilder(1000)
     pen = pytest.importorskip("fontTools.pens.ttGlyphPen").TTGlyphPen(None)
     pen.moveTo((0, 0))
@@ -34,12 +34,12 @@ def make_font(path, characters):
 
 
 @pytest.fixture
-def only_carried(monkeypatch):
-    """No fonts but those of matplotlib, whatever is installed here; no script is named yet."""
+def only_included(monkeypatch):
+    """Restricts the fonts to those that matplotlib includes, and forgets earlier warnings."""
     entries = [entry for entry in font_manager.fontManager.ttflist if "mpl-data" in entry.fname]
     monkeypatch.setattr(font_manager.fontManager, "ttflist", entries)
     monkeypatch.setattr(font_manager, "findSystemFonts", list)
-    monkeypatch.setattr(fonts, "_noted", set())
+    monkeypatch.setattr(fonts, "_warned", set())
     font_manager.fontManager._findfont_cached.cache_clear()
 
 
@@ -54,7 +54,7 @@ def draw(path, text):
     return title.get_fontfamily()
 
 
-def test_a_font_that_was_installed_since_is_chosen(tmp_path, only_carried, monkeypatch, caplog):
+def test_a_font_that_was_installed_since_is_chosen(tmp_path, only_included, monkeypatch, caplog):
     make_font(tmp_path / "squares.ttf", YI)
     monkeypatch.setattr(font_manager, "findSystemFonts", lambda: [str(tmp_path / "squares.ttf")])
     assert draw(tmp_path / "a.png", YI) == ["sans-serif", "Squares"]
@@ -62,7 +62,7 @@ def test_a_font_that_was_installed_since_is_chosen(tmp_path, only_carried, monke
     assert not caplog.records
 
 
-def test_a_script_without_a_font_is_named_once(tmp_path, only_carried, caplog):
+def test_a_script_without_a_font_is_named_once(tmp_path, only_included, caplog):
     with caplog.at_level(logging.WARNING):
         for name in ("a.png", "b.png"):
             assert draw(tmp_path / name, YI) == ["sans-serif"]

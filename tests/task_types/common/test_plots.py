@@ -1,4 +1,4 @@
-"""Pictures and reports of classifiers."""
+"""Figures and tables of the run folder."""
 
 import numpy as np
 import pytest
@@ -25,10 +25,10 @@ def test_the_report_of_each_label():
 
 def test_a_classifier_gets_a_picture_and_a_report(tmp_path):
     logits = np.array([[2.0, 1.0], [0.0, 1.0], [3.0, 0.0]])
-    found = dict(class_pictures("mine", logits, np.array([0, 1, 1]), ["no", "yes"], "test texts"))
-    assert found["confusion"].axes[0].get_title() == "mine: 66.67 % of 3 test texts"
-    assert found["classes"].loc["yes", "recall"] == 0.5
-    found["confusion"].savefig(tmp_path / "confusion.png")
+    pictures = dict(class_pictures("mine", logits, np.array([0, 1, 1]), ["no", "yes"], "test texts"))
+    assert pictures["confusion"].axes[0].get_title() == "mine: 66.67 % of 3 test texts"
+    assert pictures["classes"].loc["yes", "recall"] == 0.5
+    pictures["confusion"].savefig(tmp_path / "confusion.png")
 
 
 def test_confusion_counts():

@@ -1,1 +1,1 @@
-"""A label for each word of a sentence."""
+"""Sequence tagging: a tag for each word of a sentence."""

@@ -1,4 +1,4 @@
-"""Tagging model: words and their characters, encoder, tags; and the model that gives the tags themselves."""
+"""Tagging model: word embedding, character encoder, encoder, tag head; and the model that predicts tags."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.tagging_head import TagHead
 
 INPUTS = ("words", "places", "characters", "targets")
-# Names of layers, by which a saved model finds them again.
+# Names of layers; the layers of a loaded model are looked up by them.
 EMBEDDING, HEAD = "words_embedding", "tags"
 
 
@@ -23,8 +23,8 @@ class TaggingParts:
     """Layers of `tagging_model`.
 
     Attributes:
-        embedding: of words.
-        head: gives the loss of the tags, or the tags themselves.
+        embedding: Word embedding.
+        head: Output layer: losses of target tags, or predicted tags.
     """
 
     embedding: keras.layers.Embedding
@@ -32,22 +32,29 @@ class TaggingParts:
 
     @classmethod
     def of(cls, model: keras.Model) -> TaggingParts:
-        """The layers of a model, one loaded from a file, too."""
+        """Looks up the layers of a model by name; the model can be one loaded from a file."""
         return cls(embedding=model.get_layer(EMBEDDING), head=model.get_layer(HEAD))
 
 
 def tagging_model(
     encoder: Encoder, words: int, characters: int, labels: Sequence[str], options: Any, name: str
 ) -> keras.Model:
-    """Words, their characters and targets to (batch, time, 2), see `TagHead`.
+    """Builds the training model: word embedding, character encoder, encoder, tag head.
+
+    Steps with the word number 0 are masked.
 
     Args:
-        encoder: of the words.
-        words: number of words with an embedding, padding and unknown included.
-        characters: number of characters, padding and unknown included.
-        labels: the tags, in the order of their numbers.
+        encoder: Encoder of the word vectors.
+        words: Number of words with an embedding, including padding and unknown.
+        characters: Number of characters, including padding and unknown.
+        labels: Names of the tags, in the order of their numbers.
         options: `TaggingOptions`.
-        name: of the model.
+        name: Name of the model.
+
+    Returns:
+        A model of `words` `(batch, time)`; of `places` `(batch, time)`, the row of each word in `characters`
+        `(distinct words, length)`, unless `options.characters` is none; and of `targets` `(batch, time)`. The output
+        is `(batch, time, 2)`: loss and correctness of each target, see `TagHead`.
     """
     o = options
     names = INPUTS if o.characters != "none" else ("words", "targets")
@@ -55,17 +62,21 @@ def tagging_model(
     mask = ops.not_equal(inputs["words"], 0)
     x = keras.layers.Embedding(words, o.embedding_dim, name=EMBEDDING)(inputs["words"])
     if o.characters != "none":
-        reader = CharacterWords(
+        spelling = CharacterWords(
             characters, o.character_units, how=o.characters, cell=o.character_cell, name="characters_of"
         )
-        x = ops.concatenate([x, ops.take(reader(inputs["characters"]), inputs["places"], axis=0)], axis=-1)
+        x = ops.concatenate([x, ops.take(spelling(inputs["characters"]), inputs["places"], axis=0)], axis=-1)
     x, _ = encoder(keras.layers.Dropout(o.dropout)(x), mask=mask)
     outputs = TagHead(list(labels), o.crf, name=HEAD)(x, inputs["targets"], mask)
     return keras.Model(list(inputs.values()), outputs, name=name)
 
 
 def tagger_of(model: keras.Model) -> keras.Model:
-    """The model that gives the tags themselves, (batch, time)."""
+    """Returns the model that predicts tags, `(batch, time)`, from the inputs of a `tagging_model`.
+
+    Args:
+        model: Model of `tagging_model`; the returned model shares its layers.
+    """
     head = TaggingParts.of(model).head
     x, _, mask = head.input if len(head.input) == 3 else (*head.input, None)
     return keras.Model(model.inputs, head(x, mask=mask))

@@ -1,4 +1,4 @@
-"""Renders tagged text for a terminal: words over their tags, or coloured."""
+"""Rendering of tagged text in a terminal: words above their tags, or colours."""
 
 from __future__ import annotations
 
@@ -13,22 +13,30 @@ from rich.console import Console
 from rich.text import Text as Colored
 
 STYLES = {"keyword": "bold magenta", "string": "green", "comment": "dim italic", "number": "cyan", "operator": "yellow"}
-# English treebanks split these off: do n't, it 's.
+# English treebanks split clitics from the word: do n't, it 's.
 _CLITIC = re.compile(r"(?i)(?<=.)(?=n['’]t$|['’](?:s|m|d|re|ve|ll)$)")
 
 
 def words_of(line: str) -> list[str]:
-    """Splits a line into words and signs, as NLTK's tokenizer for tweets does; "don't" is two, as in English treebanks.
+    """Splits a line into words and punctuation, as NLTK's tweet tokenizer does.
 
-    Addresses of the web and emoticons are one word. Combining marks and joiners (vowel signs of Devanagari, points of
-    Arabic and Hebrew, a decomposed "é", U+200D in an emoji) belong to the word or sign that they stand on.
+    Clitics are split off as in English treebanks: "don't" is "do" and "n't". A web address and an emoticon are one word
+    each. Combining marks and joiners (vowel signs of Devanagari, points of Arabic and Hebrew, a decomposed "é", U+200D
+    in an emoji) stay with the character that they modify.
+
+    Args:
+        line: Text of one line.
+
+    Example:
+        >>> words_of("I don't think so!")
+        ['I', 'do', "n't", 'think', 'so', '!']
     """
     from nltk.tokenize import TweetTokenizer
 
-    # `tokenize` would shorten "!!!!" to "!!!" and decode "&amp;": the expression leaves the text as it is.
+    # The method `tokenize` would shorten "!!!!" to "!!!" and decode "&amp;"; its regular expression changes nothing.
     tokens: list[str] = []
     for token in TweetTokenizer(match_phone_numbers=False).WORD_RE.findall(line):
-        if tokens and unicodedata.category(token[0])[0] == "M":  # such as the selector of a coloured sign
+        if tokens and unicodedata.category(token[0])[0] == "M":  # such as the variation selector of an emoji
             tokens[-1] += token
         else:
             tokens += _CLITIC.split(token)
@@ -36,26 +44,45 @@ def words_of(line: str) -> list[str]:
 
 
 def format_interlinear(words: Sequence[str], tags: Sequence[str], width: int | None = None) -> str:
-    """Words over their tags, in as many lines as the width needs."""
+    """Formats words above their tags, wrapped to a width.
+
+    Args:
+        words: Words of a sentence.
+        tags: Tags of the words.
+        width: Maximum width of a line in terminal cells; None: the width of the terminal.
+
+    Example:
+        >>> print(format_interlinear(["The", "cat"], ["DET", "NOUN"], 80), end="")
+        The  cat
+        DET  NOUN
+    """
     width = width or Console().width
-    lines, above, below = [], "", ""
+    lines, word_line, tag_line = [], "", ""
     for word, tag in zip(words, tags, strict=True):
         size = max(cell_len(word), cell_len(tag))
-        if above and cell_len(above) + size > width:
-            lines += [above.rstrip(), below.rstrip(), ""]
-            above = below = ""
-        above += word + " " * (size + 2 - cell_len(word))
-        below += tag + " " * (size + 2 - cell_len(tag))
-    return "\n".join([*lines, above.rstrip(), below.rstrip()]) + "\n"
+        if word_line and cell_len(word_line) + size > width:
+            lines += [word_line.rstrip(), tag_line.rstrip(), ""]
+            word_line = tag_line = ""
+        word_line += word + " " * (size + 2 - cell_len(word))
+        tag_line += tag + " " * (size + 2 - cell_len(tag))
+    return "\n".join([*lines, word_line.rstrip(), tag_line.rstrip()]) + "\n"
 
 
 def colorize(rows: Sequence[Sequence[str]], tags: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Characters coloured by their classes; where there is no terminal, each run of a class with its name."""
+    """Yields texts with each character coloured by its class.
+
+    If standard output is not a terminal, it yields one line with class and text for each run of a class instead,
+    without the class `space`.
+
+    Args:
+        rows: Characters of each text.
+        tags: Class of each character.
+    """
     terminal = Console(highlight=False)
     for characters, classes in zip(rows, tags, strict=True):
         runs = [
-            (name, "".join(c for c, _ in part))
-            for name, part in groupby(zip(characters, classes, strict=True), lambda x: x[1])
+            (name, "".join(c for c, _ in run))
+            for name, run in groupby(zip(characters, classes, strict=True), lambda pair: pair[1])
         ]
         if sys.stdout.isatty():
             with terminal.capture() as capture:

@@ -1,4 +1,4 @@
-"""Sequence tagging: sentences, character models, exact scores, rendering."""
+"""Sequence tagging task: sentences, word and character model, scores, rendering."""
 
 from __future__ import annotations
 
@@ -40,7 +40,16 @@ EXAMPLE = "The cat sat on the mat ."
 
 @dataclass(frozen=True)
 class TaggingOptions:
-    """The labels and the model of words."""
+    """Options of tagging tasks: tags and the word model.
+
+    The attributes are the settings `options.*`, with a help text each in `seqtasks show TASK`.
+
+    Example:
+        >>> from seqtasks.task_types import TaggingOptions
+        >>> options = TaggingOptions(characters="rnn", crf=True)
+        >>> options.characters, options.crf, options.embedding_dim
+        ('rnn', True, 100)
+    """
 
     column: str = setting("upos", "column of CoNLL-U files: upos, xpos, or the name of a feature such as Number")
     embedding_dim: int = setting(100, "embedding size of words", ge=1, affects_data=False)
@@ -56,7 +65,9 @@ class TaggingOptions:
     character_cell: str = setting(
         "lstm", "recurrent cell of the character encoder rnn, a name from `seqtasks list cells`", affects_data=False
     )
-    dropout: float = setting(0.4, "dropout rate on word embeddings", ge=0, lt=1, affects_data=False)
+    dropout: float = setting(
+        0.4, "dropout rate on word embeddings and character encodings", ge=0, lt=1, affects_data=False
+    )
     crf: bool = setting(False, "linear-chain conditional random field over the tags", affects_data=False)
     vectors: str | None = setting(
         None, "text file of word vectors (GloVe, fastText) that initialise the embedding", affects_data=False
@@ -71,10 +82,21 @@ class TaggingSpec(Spec):
     """Facts about tagged sentences.
 
     Attributes:
-        words: Lower-case words that have an embedding, in the order of their numbers: first padding and unknown.
-        characters: Characters of the training words, in the order of their numbers: first padding and unknown.
-        labels: The tags, in the order of their numbers; those that training lacks come last.
+        words: Lower-case words that have an embedding, in the order of their numbers, after padding and unknown.
+        characters: Characters of the training words, in the order of their numbers, after padding and unknown.
+        labels: Names of the tags, in the order of their numbers; those that are not in training come last.
         tokens: Number of words of each split.
+
+    Example:
+        >>> from seqtasks.task_types import TaggingSpec
+        >>> spec = TaggingSpec(
+        ...     words=["<pad>", "<unk>", "the", "cat"],
+        ...     characters=["<pad>", "<unk>", "t", "h"],
+        ...     labels=["DET", "NOUN"],
+        ...     tokens={"train": 2, "validation": 0, "test": 0},
+        ... )
+        >>> TaggingSpec.from_dict(spec.to_dict()) == spec
+        True
     """
 
     words: Sequence[str]
@@ -84,7 +106,25 @@ class TaggingSpec(Spec):
 
 
 class TaggingTask(Task):
-    """A tag for each word of a sentence."""
+    """Base class of tagging tasks: predicts a tag for each word of a sentence.
+
+    The data are CoNLL files or a data set of sentences with tags. The model is a word embedding, a character encoder,
+    the encoder and a softmax or CRF over the tags. If the tags are B-…, I-… and O, the metric is the F1 of spans.
+
+    Masks: padding is masked, and has weight 0 in the loss.
+
+    Example:
+        >>> from seqtasks import Source
+        >>> from seqtasks.task_types import TaggingTask
+        >>> class Code(TaggingTask):
+        ...     topology, builtin, name = "synced", "python", "code"
+        >>> task = Code()
+        >>> splits = task.load(Source("builtin", "python", limit=20), seed=0)
+        >>> task.spec = splits.spec
+        >>> words, tags = task.sentences(splits.train)[0]
+        >>> len(words) == len(tags), len(splits.train)
+        (True, 20)
+    """
 
     files = "any"
     unit = "sentences"
@@ -98,7 +138,7 @@ class TaggingTask(Task):
         tagged = tagged_sentences.load(source, self.options.column)
         tags = {part: [tag for _, row in rows for tag in row] for part, rows in tagged.parts.items()}
         train = tagged.parts["train"]
-        # Labels that training has not come last: they are never predicted, and count as wrong where they are right.
+        # Labels that do not occur in training come last: they are never predicted, and count as errors.
         labels = LabelIndex([*dict.fromkeys([*dict(Counter(tags["train"]).most_common()), *chain(*tags.values())])])
         words = LabelIndex.count((w.lower() for row, _ in train for w in row), self.options.min_frequency)
         characters = LabelIndex.count(c for row, _ in train for w in row for c in w)
@@ -126,7 +166,10 @@ class TaggingTask(Task):
         return "f1" if span_scheme(self.spec.labels) else self.metric
 
     def build_model(self, encoder: Encoder) -> keras.Model:
-        """Words, their characters and targets to (batch, time, 2), see `TagHead`."""
+        """Builds the model of words, characters and targets; its output is `(batch, time, 2)`.
+
+        The output holds loss and correctness of each target tag, see `TagHead`.
+        """
         spec = self.spec
         return tagging_model(encoder, len(spec.words), len(spec.characters), spec.labels, self.options, self.name)
 
@@ -155,7 +198,12 @@ class TaggingTask(Task):
         )
 
     def tags(self, model: keras.Model, batches: TaggedBatches) -> list[list[str]]:
-        """The tags of all sentences, in the order of the examples."""
+        """Predicts the tags of all sentences, in the order of the examples.
+
+        Args:
+            model: Trained model.
+            batches: Batches of the sentences.
+        """
         tagger, tags = tagger_of(model), [[""]] * len(batches.examples)
         for index in range(len(batches)):
             inputs = batches[index][0]
@@ -164,7 +212,11 @@ class TaggingTask(Task):
         return tags
 
     def sentences(self, examples: Examples) -> list[Sentence]:
-        """Words and tags of examples."""
+        """Returns words and tags of each example.
+
+        Args:
+            examples: Examples of a split.
+        """
         words, tags, labels = examples.inputs["words"], examples.targets, self.spec.labels
         return [
             ([self._names[n] for n in words.row(i)], [labels[n] for n in tags.row(i)]) for i in range(len(examples))
@@ -188,7 +240,7 @@ class TaggingTask(Task):
         return {"logistic regression": 3e-5 * len(self.spec.labels) * self.spec.tokens["train"]}
 
     def _scores(self, sentences: list[Sentence], predicted: list[list[str]]) -> dict[str, float]:
-        words, true = [list(part) for part in zip(*sentences, strict=True)]
+        words, true = [list(rows) for rows in zip(*sentences, strict=True)]
         return tagging_scores(true, predicted, words, self._known, self.spec.labels)
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
@@ -211,24 +263,38 @@ class TaggingTask(Task):
         yield "classes", class_report(list(chain(*true)), list(chain(*predicted)))
 
     @property
-    def _letters(self) -> bool:
+    def _of_characters(self) -> bool:
         """Whether the words are single characters, as in source code."""
         return all(len(word) == 1 for word in self.spec.words[2:])
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: Any) -> list[dict[str, Any]]:
-        """Each sentence, its words and their tags."""
-        spec, letters = self.spec, self._letters
-        end = "\n" if letters and "\n" in spec.words else ""  # with which lines end in training, too
-        rows = [list(line + end) if letters else words_of(line) for line in inputs]
+        """Predicts the tags of sentences.
+
+        Args:
+            model: Trained model.
+            inputs: Sentences.
+            options: Not used.
+
+        Returns:
+            Rows with the columns `text`, `words` and `tags`; without `words` if the words are single characters.
+
+        Raises:
+            ConfigError: No input has a word.
+        """
+        spec, of_characters = self.spec, self._of_characters
+        end = "\n" if of_characters and "\n" in spec.words else ""  # training lines end with it
+        rows = [list(line + end) if of_characters else words_of(line) for line in inputs]
         if not any(rows):
-            received = f"no word in {' '.join(inputs)!r}" if inputs else "nothing to tag"
-            raise ConfigError(f'{received}; write a sentence: seqtasks predict RUN "{EXAMPLE}"')
+            received = f"no word in {' '.join(inputs)!r}" if inputs else "no text to tag"
+            raise ConfigError(
+                f'{received}; allowed: one or more sentences; write, for example: seqtasks predict RUN "{EXAMPLE}"'
+            )
         types = LabelIndex(list(dict.fromkeys(word for row in rows for word in row)))
         self._types = Types(types.names, LabelIndex(spec.words), LabelIndex(spec.characters))
         words = Ragged.of([[types.number(word) for word in row] for row in rows])
         examples = Examples({"words": words}, Ragged(np.zeros_like(words.values), words.ends))
         predicted = self.tags(model, self.batches(examples, 32))
-        if letters:
+        if of_characters:
             return [{"text": line, "tags": tags[: len(line)]} for line, tags in zip(inputs, predicted, strict=True)]
         return [
             {"text": line, "words": row, "tags": tags} for line, row, tags in zip(inputs, rows, predicted, strict=True)
@@ -239,7 +305,11 @@ class TaggingTask(Task):
         return "tags"
 
     def show_answer(self, row: dict[str, Any]) -> str:
-        """Words over their tags; source code in colour."""
+        """Formats words above their tags, or source code in colours.
+
+        Args:
+            row: Row that `predict` returned.
+        """
         if "words" in row:
             return format_interlinear(row["words"], row["tags"]) + "\n"
         return "".join(colorize([[*row["text"], "\n"]], [[*row["tags"], "space"]]))

@@ -1,4 +1,4 @@
-"""Taggers without a network, on words whose tags can be told by hand."""
+"""Tagging baselines, on words whose tags can be determined by hand."""
 
 from seqtasks.task_types.tagging.baselines import most_frequent, word_shapes
 
@@ -11,18 +11,18 @@ TRAIN = [
 ]
 
 
-def test_the_most_frequent_tag_and_for_unknown_words_that_of_their_end():
+def test_the_most_frequent_tag_and_for_unknown_words_that_of_their_suffix():
     test = [(["I", "run", "slowly", "."], ["PRON", "VERB", "ADV", "."]), (["Jerome", "creeps"], ["PROPN", "VERB"])]
-    found, size = most_frequent(TRAIN, test)
-    assert found[0] == ["PRON", "VERB", "ADV", "."]
-    assert found[1] == ["PROPN", "VERB"]  # capitals are an end of their own
+    predicted, size = most_frequent(TRAIN, test)
+    assert predicted[0] == ["PRON", "VERB", "ADV", "."]
+    assert predicted[1] == ["PROPN", "VERB"]  # suffixes of capitalised words are counted separately
     assert size > 9
 
 
 def test_neighbours_decide_where_the_word_does_not():
     test = [(["the", "run", "."], ["DET", "NOUN", "."]), (["I", "run", "."], ["PRON", "VERB", "."])]
-    found, size = word_shapes(TRAIN * 5, test)
-    assert found == [labels for _, labels in test] and size > 100
+    predicted, size = word_shapes(TRAIN * 5, test)
+    assert predicted == [labels for _, labels in test] and size > 100
 
 
 def test_one_tag_alone():

@@ -1,11 +1,11 @@
-"""Text with tags as a terminal shows it."""
+"""Rendering of tagged text in a terminal."""
 
 import pytest
 
 from seqtasks.task_types.tagging.rendering import colorize, format_interlinear, words_of
 
 
-def test_words_are_parted_as_in_treebanks():
+def test_words_are_split_as_in_treebanks():
     assert words_of("I don't think it's 3.5, (no)!") == [
         "I", "do", "n't", "think", "it", "'s", "3.5", ",", "(", "no", ")", "!",
     ]  # fmt: skip
@@ -26,16 +26,16 @@ def test_words_are_parted_as_in_treebanks():
         ("ok 👩\u200d💻 ❤\ufe0f!", ["ok", "👩\u200d💻", "❤\ufe0f", "!"]),
     ],
 )
-def test_marks_and_joiners_end_no_word(line, words):
+def test_marks_and_joiners_do_not_end_a_word(line, words):
     assert words_of(line) == words
 
 
-def test_a_line_is_folded_where_the_terminal_ends():
+def test_a_line_is_wrapped_at_the_width_of_the_terminal():
     text = format_interlinear(["The", "cat", "sat"], ["DET", "NOUN", "VERB"], width=12)
     assert text == "The  cat\nDET  NOUN\n\nsat\nVERB\n"
     assert format_interlinear(["漢字", "x"], ["N", "VERB"], width=80).splitlines() == ["漢字  x", "N     VERB"]
 
 
 def test_without_a_terminal_runs_are_named():
-    found = "".join(colorize([list("if x")], [["keyword", "keyword", "space", "name"]]))
-    assert found == "keyword\t'if'\nname\t'x'\n"
+    text = "".join(colorize([list("if x")], [["keyword", "keyword", "space", "name"]]))
+    assert text == "keyword\t'if'\nname\t'x'\n"

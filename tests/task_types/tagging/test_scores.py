@@ -1,4 +1,4 @@
-"""Scores of labelled words against values counted by hand, and against seqeval's own."""
+"""Tagging scores, compared with values counted by hand and with seqeval."""
 
 import subprocess
 import sys
@@ -41,15 +41,15 @@ def test_accuracy_over_words_that_training_did_not_have(known, unseen):
 
 def test_where_all_words_are_known_or_none_are_given():
     known = {"the", "cat", "sat", "Dogs", "run"}
-    for words, given in ((WORDS, known), (WORDS, None), (None, known)):
-        assert tagging_scores(TRUE, PREDICTED, words, given) == {"accuracy": 3 / 5}
+    for words, known_words in ((WORDS, known), (WORDS, None), (None, known)):
+        assert tagging_scores(TRUE, PREDICTED, words, known_words) == {"accuracy": 3 / 5}
 
 
 SPANS = [["B-PER", "I-PER", "O", "B-LOC"], ["O", "B-PER", "B-PER"]]  # 4 spans
 
 
 @pytest.mark.parametrize(
-    ("predicted", "right", "found"),
+    ("predicted", "correct", "count"),
     [
         (SPANS, 4, 4),
         ([["B-PER", "O", "O", "B-LOC"], ["O", "B-PER", "B-PER"]], 3, 4),  # too short
@@ -59,11 +59,11 @@ SPANS = [["B-PER", "I-PER", "O", "B-LOC"], ["O", "B-PER", "B-PER"]]  # 4 spans
         ([["O", "O", "O", "O"], ["O", "O", "O"]], 0, 0),
     ],
 )
-def test_a_span_counts_whole_or_not_at_all(predicted, right, found):
+def test_a_span_counts_whole_or_not_at_all(predicted, correct, count):
     scores = tagging_scores(SPANS, predicted)
-    assert scores["precision"] == (right / found if found else 0.0)
-    assert scores["recall"] == right / 4
-    assert scores["f1"] == pytest.approx(2 * right / (found + 4))
+    assert scores["precision"] == (correct / count if count else 0.0)
+    assert scores["recall"] == correct / 4
+    assert scores["f1"] == pytest.approx(2 * correct / (count + 4))
     assert all(type(value) is float for value in scores.values())
     hits = sum(a == b for one, other in zip(SPANS, predicted, strict=True) for a, b in zip(one, other, strict=True))
     assert scores["accuracy"] == hits / 7
@@ -83,13 +83,13 @@ def test_spans_that_are_only_predicted():
 
 def test_the_scheme_is_that_of_all_labels():
     none = {"accuracy": 1.0, "precision": 0.0, "recall": 0.0, "f1": 0.0}
-    assert tagging_scores([["O", "O"]], [["O", "O"]], labels=["O", "B-X", "I-X"]) == none  # no span to be found
+    assert tagging_scores([["O", "O"]], [["O", "O"]], labels=["O", "B-X", "I-X"]) == none  # no spans at all
     closed = tagging_scores([["B-X", "I-X"]], [["B-X", "I-X"]], labels=["O", "B-X", "I-X", "E-X"])
     assert closed == none  # a span that never ends
 
 
 @pytest.mark.parametrize("prefixes", ["BIO", "BIOES"])
-def test_they_are_those_of_seqeval_in_its_strict_mode(prefixes):
+def test_span_scores_equal_those_of_seqeval_in_its_strict_mode(prefixes):
     metrics = pytest.importorskip("seqeval.metrics")
     scheme = pytest.importorskip("seqeval.scheme")
 
@@ -171,13 +171,13 @@ def test_the_figure_holds_percent_of_the_true_label(tmp_path):
     figure.savefig(tmp_path / "confusion.png")
 
 
-def test_what_is_not_drawn_is_gathered():
+def test_labels_that_are_not_drawn_are_summed():
     true = [["A"] * 4, ["B"] * 3, ["C"] * 2, ["D"]]
     predicted = [["A", "B", "C", "D"], ["B", "B", "E"], ["C", "A"], ["D"]]
     rows, columns, cells, axes = drawn(confusion_figure(true, predicted, ["A", "B", "C", "D"], most=2))
     assert rows == ["A", "B"] and columns == ["A", "B", "other"]
-    wanted = {("A", "A"): "25", ("A", "B"): "25", ("A", "other"): "50", ("B", "B"): "67", ("B", "other"): "33"}
-    assert cells == wanted
+    expected = {("A", "A"): "25", ("A", "B"): "25", ("A", "other"): "50", ("B", "B"): "67", ("B", "other"): "33"}
+    assert cells == expected
     assert "2 of 4 labels" in axes.get_title()
 
 

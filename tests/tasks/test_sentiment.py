@@ -59,7 +59,7 @@ def test_anything_can_be_judged_but_nothing(trained):
     opened = run_folder.open_run(trained[0])
     rows = predict(opened, ["漢字 \x00", "so funny " * 1000])
     assert len(rows) == 2 and all(np.isfinite(row["P(positive)"]) for row in rows)
-    with pytest.raises(ConfigError, match="nothing to judge"):
+    with pytest.raises(ConfigError, match="no text to classify"):
         predict(opened, [" "])
 
 

@@ -1,1 +1,1 @@
-"""Texts with a label each."""
+"""Text classification: a label for a text."""

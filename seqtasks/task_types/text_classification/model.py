@@ -13,7 +13,7 @@ from seqtasks.layers.embedding import WordDropout
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.pooling import Pooling
 
-# Names of layers, by which a saved model finds them again; that of the encoder is given to it.
+# Names of layers; the layers of a loaded model are looked up by them. The caller names the encoder.
 EMBEDDING, ENCODER = "embedding", "encoder"
 
 
@@ -22,8 +22,8 @@ class TextClassifierParts:
     """Layers of `text_classifier`.
 
     Attributes:
-        embedding: of tokens, 0 at padding.
-        encoder: of their vectors; None: the model pools the vectors themselves.
+        embedding: Word embedding; row 0 is padding.
+        encoder: Encoder of the word vectors; None: the model pools the word vectors.
     """
 
     embedding: keras.layers.Embedding
@@ -31,23 +31,26 @@ class TextClassifierParts:
 
     @classmethod
     def of(cls, model: keras.Model) -> TextClassifierParts:
-        """The layers of a model, one loaded from a file, too."""
+        """Looks up the layers of a model by name; the model can be one loaded from a file."""
         names = {layer.name for layer in model.layers}
         return cls(embedding=model.get_layer(EMBEDDING), encoder=model.get_layer(ENCODER) if ENCODER in names else None)
 
 
 def text_classifier(encoder: Encoder, size: int, classes: int, options: Any, name: str) -> keras.Model:
-    """Embedding, encoder, pooling, logits.
+    """Builds a text classifier: embedding, encoder, pooling over time, logits.
 
     Args:
-        encoder: of the word embeddings.
-        size: number of token numbers, padding included.
-        classes: number of classes.
+        encoder: Encoder of the word vectors, named `encoder`.
+        size: Number of token numbers, including padding.
+        classes: Number of classes.
         options: `TextOptions`.
-        name: of the model.
+        name: Name of the model.
 
     Returns:
-        A model of tokens (batch, time), 0 at padding, that gives logits (batch, classes).
+        A model from tokens, `(batch, time)`, to logits, `(batch, classes)`. Tokens 0 are padding and are masked.
+
+    Raises:
+        ConfigError: `options.adversarial` with another backend than TensorFlow.
     """
     o = options
     tokens = keras.Input((None,), name="tokens", dtype="int32")

@@ -1,4 +1,4 @@
-"""Initialisation of a text classifier by a language model of the same texts.
+"""Pretraining: initial weights of a text classifier from a language model of the same texts.
 
 Reference: Dai & Le 2015, https://arxiv.org/abs/1511.01432
 """
@@ -23,23 +23,23 @@ SHARED = ("text_column", "label_column", "vocab_size", "min_frequency", "embeddi
 
 
 def language_config(name: str, config: Config) -> Config:
-    """The configuration of the language model that a classifier starts from.
+    """Returns the configuration of the language model that a classifier starts from.
 
-    Its encoder, data, seed and vocabulary are those of the classifier, all else is the default of its task. For
-    a bidirectional layer the model has two encoders, one for each direction: a single one that reads in both
-    directions would see the words to predict.
+    Encoder, data, seed and vocabulary are those of the classifier, other settings the defaults of the language model's
+    task. For a bidirectional classifier the language model has two encoders, one for each direction, because one
+    bidirectional encoder would read the words to predict.
 
     Args:
         name: Task of the language model.
-        config: Configuration of the classifier, whose options have `pretrain` and `pretrain_epochs`.
+        config: Configuration of the classifier, with `options.pretrain` and `options.pretrain_epochs`.
 
     Raises:
-        ConfigError: Stacked bidirectional layers, whose forward halves read the backward ones.
+        ConfigError: More than one bidirectional layer: from the second on, forward layers read backward outputs.
     """
     if config.encoder.bidirectional and config.encoder.layers > 1:
         raise ConfigError(
-            f"options.pretrain={config.options.pretrain} with {config.encoder.layers} bidirectional layers: the upper "
-            "ones read what both directions found, those of a language model one; set encoder.layers=1 or "
+            f"options.pretrain={config.options.pretrain} with {config.encoder.layers} bidirectional layers; allowed: "
+            "one, as each direction of a language model reads only its own outputs; set encoder.layers=1 or "
             "encoder.bidirectional=false"
         )
     default = configuration.resolve(name, plugins.load_task(name).Options)
@@ -56,30 +56,33 @@ def language_config(name: str, config: Config) -> Config:
 
 
 def transfer_weights(model: keras.Model, pretrained: Pretrained, vocabulary: str) -> None:
-    """Copies the embedding and the encoder of a language model into a classifier, or the forward half of the encoder.
+    """Copies the embedding and the encoder of a language model into a classifier.
+
+    For a bidirectional classifier, the forward and the backward encoder of the language model are copied to the two
+    directions; if the language model has no backward encoder, the backward layers keep their random weights.
 
     Args:
-        model: The classifier, whose token numbers are one higher, as 0 is padding.
+        model: The classifier; its token numbers are one higher than the language model's, because 0 is padding.
         pretrained: The language model.
-        vocabulary: Vocabulary of the classifier.
+        vocabulary: Vocabulary of the classifier, `Vocabulary.to_text()`.
 
     Raises:
-        ConfigError: The two disagree in words or in the sizes of their weights.
+        ConfigError: The vocabularies or the shapes of the weights differ.
     """
     if getattr(pretrained.spec, "vocabulary", None) != vocabulary:
         raise ConfigError(
-            f"{pretrained.path} knows other words; train it on the same texts with the same options.vocab_size and "
-            "options.min_frequency, or set options.pretrain=lm"
+            f"{pretrained.path} has another vocabulary; allowed: that of the classifier; train it on the same texts "
+            "with the same options.vocab_size and options.min_frequency, or set options.pretrain=lm"
         )
     parts, language = TextClassifierParts.of(model), LanguageModelParts.of(pretrained.model)
-    halves, encoder = [language.encoder], [] if parts.encoder is None else [parts.encoder]
-    if language.backward is not None and any(one.config.bidirectional for one in encoder):
-        halves.append(language.backward)
+    sources, targets = [language.encoder], [] if parts.encoder is None else [parts.encoder]
+    if language.backward is not None and any(encoder.config.bidirectional for encoder in targets):
+        sources.append(language.backward)
     weights = {
-        "embedding": [list(one.embedding.trainable_weights) for one in (parts, language)],
+        "embedding": [list(layers.embedding.trainable_weights) for layers in (parts, language)],
         "encoder": [
-            [w for one in encoder for w in _weights(one, len(halves) > 1)],
-            [w for half in halves for w in _weights(half)],
+            [w for encoder in targets for w in _weights(encoder, len(sources) > 1)],
+            [w for encoder in sources for w in _weights(encoder)],
         ],
     }
     pairs: list[tuple[Any, Any]] = []
@@ -89,8 +92,8 @@ def transfer_weights(model: keras.Model, pretrained: Pretrained, vocabulary: str
             shapes[1] = [(rows + 1, width) for rows, width in shapes[1]]
         if shapes[0] != shapes[1]:
             raise ConfigError(
-                f"the {name} has weights of {shapes[0]}, that of {pretrained.path} gives {shapes[1]}; set encoder.* "
-                "and options.embedding_dim as there, or options.pretrain=lm"
+                f"the {name} has weights of shapes {shapes[0]}; allowed: {shapes[1]}, as in {pretrained.path}; set "
+                "encoder.* and options.embedding_dim to the values of that run, or options.pretrain=lm"
             )
         pairs += zip(target, source, strict=True)
     (embedding, source_embedding), *other_pairs = pairs
@@ -101,7 +104,7 @@ def transfer_weights(model: keras.Model, pretrained: Pretrained, vocabulary: str
 
 
 def _weights(encoder: Encoder, both: bool = True) -> list[Any]:
-    """Those of the forward layers, of the backward ones if `both`, and of all else."""
+    """Weights of the recurrent layers, only the forward ones unless `both`, then the other weights of an encoder."""
     weights = [w for r in encoder.recurrents if both or r.direction == "forward" for w in r.trainable_weights]
-    known = {id(w) for recurrent in encoder.recurrents for w in recurrent.trainable_weights}
-    return weights + [weight for weight in encoder.trainable_weights if id(weight) not in known]
+    recurrent = {id(w) for r in encoder.recurrents for w in r.trainable_weights}
+    return weights + [weight for weight in encoder.trainable_weights if id(weight) not in recurrent]

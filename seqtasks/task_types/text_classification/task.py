@@ -1,4 +1,4 @@
-"""Text classification: vocabulary, bucketing, pooling, saliency, linear baseline."""
+"""Text classification task: vocabulary, batches by length, saliency, linear baseline."""
 
 from __future__ import annotations
 
@@ -35,7 +35,16 @@ from seqtasks.task_types.text_classification.model import TextClassifierParts, t
 
 @dataclass(frozen=True)
 class TextOptions:
-    """The columns of a table, the words and the model of them."""
+    """Options of text classification: columns of tables, vocabulary, model, initial weights.
+
+    The attributes are the settings `options.*`, with a help text each in `seqtasks show TASK`.
+
+    Example:
+        >>> from seqtasks.task_types import TextOptions
+        >>> options = TextOptions(vocab_size=5_000, pooling="mean")
+        >>> options.pooling, options.embedding_dim
+        ('mean', 100)
+    """
 
     text_column: str = setting("text", "text column of CSV and TSV files")
     label_column: str = setting("label", "label column of CSV and TSV files")
@@ -75,11 +84,11 @@ class TextOptions:
 
 @dataclass(frozen=True)
 class TextPredictOptions:
-    """What is shown beside the answers."""
+    """Options of `seqtasks predict` for text classification."""
 
     heat: str | None = setting(
         None,
-        "file of the texts with each word coloured by its influence, e.g. words.html or words.png",
+        "file to write: the texts with each word coloured by its influence, such as words.html or words.png",
         output=saliency.SUFFIXES,
     )
 
@@ -89,10 +98,19 @@ class TextSpec(VocabularySpec):
     """Facts about labelled texts.
 
     Attributes:
-        vocabulary: Words of the training texts, as `Vocabulary.to_text` gives them.
-        size: Number of words of the vocabulary; token numbers are one higher, as 0 is padding.
+        vocabulary: Vocabulary of the training texts, `Vocabulary.to_text()`.
+        size: Number of words of the vocabulary; token numbers are one higher, because 0 is padding.
         classes: Names of the classes, in the order of their numbers.
         tokens: Number of tokens of each split.
+
+    Example:
+        >>> from seqtasks.data.text.vocabulary import Vocabulary
+        >>> from seqtasks.task_types import TextSpec
+        >>> words = Vocabulary.train("words", ["good film", "bad film"])
+        >>> counts = {"train": 4, "validation": 0, "test": 0}
+        >>> spec = TextSpec(vocabulary=words.to_text(), size=len(words), classes=["neg", "pos"], tokens=counts)
+        >>> spec.to_vocabulary().encode("film").tolist() == words.encode("film").tolist()
+        True
     """
 
     classes: Sequence[str]
@@ -100,7 +118,26 @@ class TextSpec(VocabularySpec):
 
 
 class TextTask(Task):
-    """A label for a text; `language_task` names the task that `options.pretrain=lm` trains first."""
+    """Base class of text classification tasks: predicts the label of a text.
+
+    The data are CSV or TSV tables, or a data set of texts with labels. The model is a word embedding, the encoder,
+    pooling over time and a softmax over the classes.
+
+    Masks: padding is masked in the encoder and in the pooling.
+
+    Attributes:
+        language_task: Name of the task that `options.pretrain=lm` trains first.
+
+    Example:
+        >>> from seqtasks import Source
+        >>> from seqtasks.task_types import TextTask
+        >>> class Reviews(TextTask):
+        ...     topology, builtin, name = "many-to-one", "opinions", "reviews"
+        >>> task = Reviews()
+        >>> task.spec = task.load(Source("builtin", "opinions", limit=100), seed=0).spec
+        >>> task.classes, task.tokens(["a good plot", "a"]).shape  # (texts, time)
+        (['negative', 'positive'], (2, 3))
+    """
 
     files = "any"
     reads = "texts"
@@ -133,11 +170,18 @@ class TextTask(Task):
 
     @property
     def words(self) -> Vocabulary:
-        """That of the training texts."""
+        """Vocabulary of the training texts."""
         return self.spec.to_vocabulary()
 
     def tokens(self, texts: Sequence[str]) -> np.ndarray:
-        """The inputs of the model for texts, int32 (texts, time), 0 at padding."""
+        """Encodes texts as inputs of the model.
+
+        Args:
+            texts: Texts, one line each.
+
+        Returns:
+            Token numbers, int32 `(texts, time)`, 0 at padding.
+        """
         return encoded(self.words, texts).padded()
 
     @property
@@ -145,14 +189,17 @@ class TextTask(Task):
         return bool(self.options.recurrence)
 
     def build_model(self, encoder: Encoder) -> keras.Model:
-        """Tokens (batch, time), 0 at padding, to logits (batch, classes)."""
+        """Builds the model from tokens, `(batch, time)`, to logits, `(batch, classes)`."""
         return text_classifier(encoder, self.spec.size + 1, len(self.classes), self.options, self.name)
 
     def pretraining_config(self, config: Config) -> Config | None:
         if self.options.pretrain == "none":
             return None
         if self.options.vectors:
-            raise ConfigError("both options.pretrain and options.vectors are set; choose one of them")
+            raise ConfigError(
+                f"both options.pretrain={self.options.pretrain} and options.vectors={self.options.vectors} are set; "
+                "allowed: one of them, as both initialise the embedding; remove one"
+            )
         return pretraining.language_config(self.language_task, config)
 
     @property
@@ -210,17 +257,33 @@ class TextTask(Task):
         return class_pictures(self.name, logits, targets, self.classes, "test texts")
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: TextPredictOptions) -> list[dict[str, Any]]:
-        """Probabilities, and the words that spoke most for and against the answer."""
+        """Predicts class probabilities, and the words with the most influence.
+
+        Args:
+            model: Trained model.
+            inputs: Texts; empty ones are left out.
+            options: Options of `seqtasks predict`.
+
+        Returns:
+            Rows with the columns `text`, `answer`, a probability for each class, and `because`: up to five words with
+            the largest saliency, with `+` for and `-` against the answer.
+
+        Raises:
+            ConfigError: There is no text, or the file of `options.heat` cannot be written.
+        """
         texts = [text for text in inputs if text.strip()]
         if not texts:
-            raise ConfigError('nothing to judge; write a text: seqtasks predict RUN "what a lovely film"')
+            raise ConfigError(
+                "no text to classify; allowed: one or more texts; write, for example: seqtasks predict RUN "
+                '"what a lovely film"'
+            )
         words = self.words
-        products, rows = saliency.gradient_times_input(model), []
+        saliencies, rows = saliency.gradient_times_input(model), []
         for text in map(labelled_texts.line, texts):
             tokens, spans = self.tokens([text]), words.spans(text)
             p = np.exp(log_softmax(model.predict_on_batch(tokens)))[0]
             best = int(p.argmax())
-            weights = products(tokens, np.array([best]))[0][: len(spans)]
+            weights = saliencies(tokens, np.array([best]))[0][: len(spans)]
             strongest = [(weights[i], text[slice(*spans[i])]) for i in np.argsort(-np.abs(weights))[:5]]
             row = class_row({"text": saliency.colorize(text, spans, weights)}, self.classes, p)
             rows.append(row | {"because": " ".join(f"{'+' if w > 0 else '-'}{word}" for w, word in strongest)})
@@ -230,6 +293,11 @@ class TextTask(Task):
 
 
 def encoded(words: Vocabulary, texts: Sequence[str]) -> Ragged:
-    """The numbers of texts, one higher than in the vocabulary, as 0 is padding."""
+    """Encodes texts as token numbers, which are one higher than in the vocabulary because 0 is padding.
+
+    Args:
+        words: The vocabulary.
+        texts: The texts.
+    """
     lines = map(labelled_texts.line, texts)
     return Ragged.of([numbers.astype(np.int32) + 1 for numbers in words.encode_pieces(lines)])

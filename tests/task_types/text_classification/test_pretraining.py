@@ -1,4 +1,4 @@
-"""A classifier begins with the embedding and the encoder of a language model of its texts."""
+"""Pretraining: a classifier starts from the embedding and the encoder of a language model of its texts."""
 
 from pathlib import Path
 
@@ -19,8 +19,8 @@ SMALL = ["data.source=builtin", "encoder.units=8", "encoder.bidirectional=false"
          "options.pretrain_epochs=1", "train.epochs=1", "options.adversarial=0"]  # fmt: skip
 
 
-def configured(*more):
-    return resolve("sentiment", plugins.load_task("sentiment").Options, [*SMALL, *more])
+def configured(*overrides):
+    return resolve("sentiment", plugins.load_task("sentiment").Options, [*SMALL, *overrides])
 
 
 @pytest.fixture(scope="module")
@@ -31,12 +31,12 @@ def trained(tmp_path_factory):
     return folder, row, run_folder.open_run(language)
 
 
-def test_the_language_model_is_a_run_of_its_own(trained):
+def test_the_language_model_is_a_separate_run(trained):
     folder, row, language = trained
-    found = results.read(language.path)
-    assert language.finished and found.task == "text_lm" and found.epochs == 1
-    assert found.scores["perplexity"] < 60  # of 54 words that come in a fixed order
-    assert row.seconds > found.seconds  # the time of both
+    language_row = results.read(language.path)
+    assert language.finished and language_row.task == "text_lm" and language_row.epochs == 1
+    assert language_row.scores["perplexity"] < 60  # the texts have 54 words in a fixed order
+    assert row.seconds > language_row.seconds  # the time of both
     assert pretraining.language_config("text_lm", configured("options.pretrain=lm", "seed=3")).seed == 3
     # Another classifier of the same texts does not train it again.
     before = (language.path / "model.keras").stat().st_mtime_ns
@@ -45,7 +45,7 @@ def test_the_language_model_is_a_run_of_its_own(trained):
 
 
 @pytest.mark.parametrize("bidirectional", ["false", "true"])
-def test_its_weights_are_taken_over(trained, bidirectional):
+def test_the_weights_of_the_language_model_are_copied(trained, bidirectional):
     _, _, language = trained
     config = configured("options.pretrain=lm", f"encoder.bidirectional={bidirectional}")
     assert not pretraining.language_config("text_lm", config).encoder.bidirectional
@@ -54,40 +54,42 @@ def test_its_weights_are_taken_over(trained, bidirectional):
     model, _ = train.build(task, config)
     fresh = numpy(model.get_layer("embedding").embeddings)
     task.init_weights(model, prerequisite.load(task, language))
-    given = saved_model.open_trained(language)[2]
+    language_model = saved_model.open_trained(language)[2]
     rows = numpy(model.get_layer("embedding").embeddings)
-    np.testing.assert_array_equal(rows[0], fresh[0])  # of padding, which a language model has not
-    np.testing.assert_array_equal(rows[1:], numpy(given.get_layer("embedding").embeddings))
-    mine, its = (m.get_layer("encoder").recurrents for m in (model, given))
+    np.testing.assert_array_equal(rows[0], fresh[0])  # padding, which a language model does not have
+    np.testing.assert_array_equal(rows[1:], numpy(language_model.get_layer("embedding").embeddings))
+    targets, sources = (m.get_layer("encoder").recurrents for m in (model, language_model))
     for name in ("W", "U"):
-        np.testing.assert_array_equal(*(numpy(getattr(one[0].cell, name)) for one in (mine, its)))
+        np.testing.assert_array_equal(*(numpy(getattr(layers[0].cell, name)) for layers in (targets, sources)))
     if bidirectional == "true":
-        assert not np.array_equal(numpy(mine[1].cell.U), numpy(its[0].cell.U))
-    # So the same words give the same outputs, beside the padding of a longer text.
+        assert not np.array_equal(numpy(targets[1].cell.U), numpy(sources[0].cell.U))
+    # The same words then have the same outputs, also in a padded batch.
     words = np.array([[5, 3, 9]])
-    x = given.get_layer("embedding")(words)
-    expected, _ = given.get_layer("encoder")(x, initial_state=given.get_layer("encoder").initial_state(1))
+    x = language_model.get_layer("embedding")(words)
+    expected, _ = language_model.get_layer("encoder")(
+        x, initial_state=language_model.get_layer("encoder").initial_state(1)
+    )
     padded = np.array([[6, 4, 10, 0, 0]])
-    found, _ = model.get_layer("encoder")(model.get_layer("embedding")(padded), mask=padded > 0)
-    np.testing.assert_allclose(np.array(found)[:, :3, :8], np.array(expected), atol=1e-6)
+    outputs, _ = model.get_layer("encoder")(model.get_layer("embedding")(padded), mask=padded > 0)
+    np.testing.assert_allclose(np.array(outputs)[:, :3, :8], np.array(expected), atol=1e-6)
 
 
-def test_both_directions_begin_with_those_of_a_language_model(tmp_path):
+def test_both_directions_start_from_those_of_a_language_model(tmp_path):
     config = configured("options.pretrain=lm", "encoder.bidirectional=true", "encoder.cell=gru", "data.limit=40")
     row, _ = train.run(config, plugins.load_task("sentiment"), tmp_path, QUIET)
     assert 0 <= row.value <= 1
     (path,) = tmp_path.glob("text_lm-*")
-    given = saved_model.open_trained(run_folder.open_run(path))[2]
+    language_model = saved_model.open_trained(run_folder.open_run(path))[2]
     task = plugins.load_task("sentiment")(config.options)
     resolution.load(task, config, QUIET)
     model, _ = train.build(task, config)
     task.init_weights(model, prerequisite.load(task, run_folder.open_run(path)))
-    halves = [given.get_layer(name).recurrents[0] for name in ("encoder", "backward")]
-    for mine, its in zip(model.get_layer("encoder").recurrents, halves, strict=True):
-        assert len(mine.get_weights()) == len(its.trainable_weights) > 2
-        for a, b in zip(mine.trainable_weights, its.trainable_weights, strict=True):
+    sources = [language_model.get_layer(name).recurrents[0] for name in ("encoder", "backward")]
+    for target, source in zip(model.get_layer("encoder").recurrents, sources, strict=True):
+        assert len(target.get_weights()) == len(source.trainable_weights) > 2
+        for a, b in zip(target.trainable_weights, source.trainable_weights, strict=True):
             np.testing.assert_array_equal(numpy(a), numpy(b))
-    # One direction takes what it has use for.
+    # A classifier with one direction starts from the forward encoder only.
     config = configured(f"options.pretrain={path}", "encoder.cell=gru", "data.limit=40")
     train.run(config, plugins.load_task("sentiment"), tmp_path, QUIET)
 
@@ -106,12 +108,16 @@ def test_a_run_can_be_named(trained):
         (
             ["options.pretrain=lm", "encoder.bidirectional=true", "encoder.layers=2"],
             ConfigError,
-            "2 bidirectional layers: the",
+            "2 bidirectional layers; allowed: one",
         ),
-        (["options.pretrain=lm", "options.vectors=x.txt"], ConfigError, "both options.pretrain and options.vectors"),
+        (
+            ["options.pretrain=lm", "options.vectors=x.txt"],
+            ConfigError,
+            "both options.pretrain=lm and options.vectors=x.txt",
+        ),
         (["options.pretrain=nothing"], RunError, "there is no run 'nothing'"),
-        (["encoder.units=9", "options.pretrain=RUN"], ConfigError, "the encoder has weights of"),
-        (["options.vocab_size=20", "options.pretrain=RUN"], ConfigError, "knows other words"),
+        (["encoder.units=9", "options.pretrain=RUN"], ConfigError, "the encoder has weights of shapes .*; allowed: "),
+        (["options.vocab_size=20", "options.pretrain=RUN"], ConfigError, "has another vocabulary; allowed"),
         (["options.pretrain=OWN"], RunError, "is a run of sentiment"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Texts in colour: what the colours mean stands beside them."""
+"""Saliency of words: values, colours, and files with a legend."""
 
 import warnings
 
@@ -16,15 +16,15 @@ from seqtasks.task_types.text_classification.task import TextOptions
 TEXT, SPANS = "good $ bad", [(0, 4), (5, 6), (7, 10)]
 
 
-def test_products_are_of_each_word_whether_or_not_an_encoder_reads_them():
+def test_saliency_of_each_word_with_and_without_an_encoder():
     for recurrence in (True, False):
         encoder = Encoder(EncoderConfig(cell="gru", units=3), name="encoder")
         options = TextOptions(embedding_dim=4, recurrence=recurrence)
         model = text_classifier(encoder, 7, 2, options, "texts")
         parts = TextClassifierParts.of(model)
         assert (parts.encoder is None) is not recurrence and parts.embedding.input_dim == 7
-        products = saliency.gradient_times_input(model)(np.array([[3, 5, 0]]), np.array([1]))
-        assert products.shape == (1, 3) and products[0, :2].any() and products[0, 2] == 0
+        values = saliency.gradient_times_input(model)(np.array([[3, 5, 0]]), np.array([1]))
+        assert values.shape == (1, 3) and values[0, :2].any() and values[0, 2] == 0
 
 
 def shaded():
@@ -56,5 +56,5 @@ def test_a_picture_has_a_legend_in_the_colours_of_the_words(tmp_path):
         saliency.write(tmp_path / "a.gif", [shaded()])
 
 
-def test_marks_stay_on_their_signs_and_wide_signs_take_two_columns():
-    assert list(saliency._signs("e\u0301漢x")) == [(0, 1, "e\u0301"), (1, 3, "漢"), (3, 4, "x")]
+def test_marks_stay_on_their_characters_and_wide_characters_take_two_columns():
+    assert list(saliency._clusters("e\u0301漢x")) == [(0, 1, "e\u0301"), (1, 3, "漢"), (3, 4, "x")]

@@ -1,1 +1,1 @@
-"""The next character, word or byte-pair unit of a text."""
+"""Language modeling: the next character, word or byte-pair unit of a text."""

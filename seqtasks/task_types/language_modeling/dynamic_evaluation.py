@@ -1,4 +1,4 @@
-"""Exact scores of a text, and dynamic evaluation."""
+"""Total negative log-likelihood of a text, and dynamic evaluation."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ from seqtasks.layers.metrics import language_scores
 
 
 def total(batches: Any, measure: Callable[[list[Any], FloatArray], Any]) -> tuple[float, int]:
-    """The negative log-likelihood of all targets, and how many there are.
+    """Sums the negative log-likelihood of all targets and counts them.
 
     Args:
         batches: `BPTTBatches`.
-        measure: of tokens, resets and targets, and of weights, 0 at padding: gives the
-            negative log-likelihoods (rows, window).
+        measure: Function of `[tokens, reset, targets]` and of weights, `(batch, time)`, 0 at padding. It returns the
+            negative log-likelihoods, `(batch, time)`.
+
+    Returns:
+        The sum in nats, and the number of targets.
     """
     nll, count = 0.0, 0
     for index in range(len(batches)):
@@ -34,42 +37,45 @@ def total(batches: Any, measure: Callable[[list[Any], FloatArray], Any]) -> tupl
 def dynamic_scores(
     model: keras.Model, batches: Any, rate: float, decay: float = 0.0, clip: float = 1.0
 ) -> dict[str, float]:
-    """Dynamic evaluation: after each batch is scored, a step of gradient descent on it.
+    """Scores a text by dynamic evaluation: after each batch is scored, the model is trained on it.
 
-    θ ← θ - rate · g + decay · (θ₀ - θ), g clipped to a global norm. The trained weights θ₀
-    are there again afterwards.
+    The update is θ ← θ - rate · g + decay · (θ₀ - θ), where g is the gradient, clipped to a global norm, and θ₀ are the
+    trained weights, which are restored at the end.
 
-    Reference: Krause et al. 2017, https://arxiv.org/abs/1709.07432 (with plain gradients)
+    Reference: Krause et al. 2017, https://arxiv.org/abs/1709.07432 (here with plain gradient descent)
 
     Args:
-        model: a language model.
-        batches: `BPTTBatches`; fewer lanes learn sooner.
-        rate: of learning.
-        decay: toward the trained weights.
-        clip: the largest norm.
+        model: Language model.
+        batches: `BPTTBatches` of the text; with fewer streams the model adapts earlier.
+        rate: Learning rate.
+        decay: Decay toward the trained weights.
+        clip: Maximum global norm of the gradient.
+
+    Returns:
+        Scores by name, see `language_scores`.
     """
     weights = model.trainable_variables
     trained = [ops.copy(weight.value) for weight in weights]
 
-    def loss(inputs: list[Any], real: Any) -> tuple[Any, Any]:
+    def loss(inputs: list[Any], valid: Any) -> tuple[Any, Any]:
         nll = model(inputs, training=False)
-        real = ops.cast(real, nll.dtype)
-        return ops.sum(nll * real) / ops.maximum(ops.sum(real), 1.0), nll
+        valid = ops.cast(valid, nll.dtype)
+        return ops.sum(nll * valid) / ops.maximum(ops.sum(valid), 1.0), nll
 
-    gradients = weight_gradients(loss, model)
+    loss_gradients = weight_gradients(loss, model)
 
-    def learn(inputs: list[Any], real: Any) -> Any:
-        nll, slopes = gradients(inputs, real)
+    def score_and_update(inputs: list[Any], valid: Any) -> Any:
+        nll, gradients = loss_gradients(inputs, valid)
         nll = ops.convert_to_numpy(nll)
-        norm = ops.sqrt(sum(ops.sum(ops.square(slope)) for slope in map(ops.convert_to_tensor, slopes)))
+        norm = ops.sqrt(sum(ops.sum(ops.square(gradient)) for gradient in map(ops.convert_to_tensor, gradients)))
         scale = rate * clip / ops.maximum(norm, clip)
-        for weight, slope, first in zip(weights, slopes, trained, strict=True):
-            now = ops.convert_to_tensor(weight.value)
-            weight.assign(now - scale * ops.convert_to_tensor(slope) + decay * (first - now))
+        for weight, gradient, trained_value in zip(weights, gradients, trained, strict=True):
+            value = ops.convert_to_tensor(weight.value)
+            weight.assign(value - scale * ops.convert_to_tensor(gradient) + decay * (trained_value - value))
         return nll
 
     try:
-        return language_scores(*total(batches, learn))
+        return language_scores(*total(batches, score_and_update))
     finally:
         for weight, value in zip(weights, trained, strict=True):
             weight.assign(value)

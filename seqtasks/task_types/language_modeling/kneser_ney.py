@@ -1,4 +1,4 @@
-"""Baseline: trigram model with interpolated Kneser-Ney smoothing, on NLTK's counts.
+"""Trigram baseline with interpolated Kneser-Ney smoothing, based on NLTK.
 
 Importing this module imports NLTK (https://www.nltk.org/api/nltk.lm.html).
 """
@@ -23,21 +23,37 @@ ORDER = 3
 
 
 def baseline(splits: Splits, size: int) -> Baseline:
-    """The scores of the trigram model; every token of the test text but the first counts, as for models.
+    """Fits the trigram model and scores it on the test text.
+
+    Every token of the test text but the first is scored, as for neural models.
 
     Args:
-        splits: of a language model.
-        size: of the vocabulary.
+        splits: Splits of a language model.
+        size: Vocabulary size.
     """
     model, text = fit(_tokens(splits.train), size), _tokens(splits.test)
-    seen = Counter(tuple(text[max(0, end - ORDER) : end]) for end in range(2, len(text) + 1))
-    nll = sum(-times * math.log(model.unmasked_score(gram[-1], gram[:-1])) for gram, times in seen.items())
+    counts = Counter(tuple(text[max(0, end - ORDER) : end]) for end in range(2, len(text) + 1))
+    nll = sum(-count * math.log(model.unmasked_score(gram[-1], gram[:-1])) for gram, count in counts.items())
     return Baseline(language_scores(nll, len(text) - 1), model.counts.N(), "NLTK")
 
 
 def fit(tokens: list[int], size: int) -> Any:
-    """NLTK's model of a text of token numbers below `size`; `unmasked_score(token, context)` is a probability."""
-    # A guard of newer NLTK against texts of strangers that fill the memory.
+    """Fits the trigram model to a text.
+
+    Args:
+        tokens: Token numbers of the text, below `size`.
+        size: Vocabulary size.
+
+    Returns:
+        A language model of NLTK; `unmasked_score(token, context)` is the probability of a token.
+
+    Example:
+        >>> model = fit([0, 1, 2, 0, 1, 2, 0, 1], size=3)
+        >>> round(sum(model.unmasked_score(token, (0, 1)) for token in range(3)), 6)
+        1.0
+    """
+    # Recent NLTK limits the number of n-grams, to protect the memory from huge untrusted texts; raise the limit to the
+    # size of this text.
     counter.MAX_NGRAMS = max(getattr(counter, "MAX_NGRAMS", 0), ORDER * len(tokens))
     model = InterpolatedLanguageModel(Smoothing, ORDER, params={"order": ORDER, "size": size})
     model.counts.update([_grams(tokens)])
@@ -46,13 +62,20 @@ def fit(tokens: list[int], size: int) -> Any:
 
 
 class Smoothing(KneserNey):
-    """Kneser-Ney smoothing whose sums over n-grams are made once; NLTK's goes through all of them at each query.
+    """Interpolated Kneser-Ney smoothing with precomputed sums over n-grams.
 
-    The discount is n₁ / (n₁ + 2 n₂) of the trigrams; unigrams are interpolated with the
-    uniform distribution, so that no token is impossible.
+    NLTK's class iterates over all n-grams at each query. The discount is n₁ / (n₁ + 2 n₂), where n₁ and n₂ are the
+    numbers of trigrams that occur once and twice. Unigrams are interpolated with the uniform distribution, so that no
+    token has probability 0.
 
     References: Kneser & Ney 1995, https://doi.org/10.1109/ICASSP.1995.479394; Chen & Goodman
     1999, https://doi.org/10.1006/csla.1999.0128
+
+    Args:
+        vocabulary: Vocabulary of NLTK.
+        counts: N-gram counts of NLTK.
+        order: Maximum n, 3.
+        size: Vocabulary size.
     """
 
     def __init__(self, vocabulary: Any, counts: Any, order: int, size: int):
@@ -60,9 +83,9 @@ class Smoothing(KneserNey):
         self.size = size
 
     def prepare(self) -> None:
-        """Sums the counts."""
-        times = Counter(n for followers in self.counts[ORDER].values() for n in followers.values() if n < 3)
-        self.discount = times[1] / (times[1] + 2 * times[2]) if times[1] else 0.5
+        """Computes the discount and the sums over n-grams; call it once, after counting."""
+        counts = Counter(n for followers in self.counts[ORDER].values() for n in followers.values() if n < 3)
+        self.discount = counts[1] / (counts[1] + 2 * counts[2]) if counts[1] else 0.5
         self._continuations: dict[Any, Counter[int]] = defaultdict(Counter)
         for order in range(2, ORDER + 1):
             for context, followers in self.counts[order].items():
@@ -71,25 +94,27 @@ class Smoothing(KneserNey):
         self._full = {context: followers.N() for context, followers in self.counts[ORDER].items()}
 
     def unigram_score(self, word: int) -> float:
-        kinds, total = self._continuations[()], self._totals[()]
-        backoff_mass = self.discount * len(kinds) / total
-        return max(kinds[word] - self.discount, 0.0) / total + backoff_mass / self.size
+        continuations, total = self._continuations[()], self._totals[()]
+        backoff_mass = self.discount * len(continuations) / total
+        return max(continuations[word] - self.discount, 0.0) / total + backoff_mass / self.size
 
     def alpha_gamma(self, word: int, context: tuple[int, ...]) -> tuple[float, float]:
         if len(context) + 1 == ORDER:
             counts, total = self.counts[context], self._full[context]
         else:
             counts, total = self._continuations[context], self._totals.get(context, 0)
-        if not total:  # a token that only begins the text continues nothing
+        if not total:  # the context occurs only at the beginning of the text, or not at all
             return 0.0, 1.0
         return max(counts[word] - self.discount, 0.0) / total, self.discount * len(counts) / total
 
 
 def _tokens(examples: Examples) -> list[int]:
+    """All tokens of a text, including the last target."""
     tokens: list[int] = np.asarray(examples.inputs["tokens"]).tolist()
     return [*tokens, int(examples.targets[-1])]
 
 
 def _grams(tokens: list[int]) -> Iterator[tuple[int, ...]]:
+    """N-grams of a text for n = 1 to 3."""
     for order in range(1, ORDER + 1):
         yield from zip(*(tokens[i:] for i in range(order)), strict=False)

@@ -1,4 +1,4 @@
-"""Language modeling of labelled texts, with the words and splits of their classifier."""
+"""Language modeling of labelled texts, with the vocabulary and splits of their classifier."""
 
 from __future__ import annotations
 
@@ -20,7 +20,16 @@ from seqtasks.task_types.language_modeling.task import LanguageOptions, Language
 
 @dataclass(frozen=True)
 class TextLanguageOptions(LanguageOptions):
-    """The columns of a table, the words and the model of them."""
+    """Options of language models of labelled texts: columns of tables, vocabulary, model.
+
+    The attributes are the settings `options.*`, with a help text each in `seqtasks show TASK`.
+
+    Example:
+        >>> from seqtasks.task_types import TextLanguageOptions
+        >>> options = TextLanguageOptions(text_column="review", bptt=35)
+        >>> options.vocab_size, options.bptt
+        (20000, 35)
+    """
 
     text_column: str = setting("text", "text column of CSV and TSV files")
     label_column: str = setting("label", "label column of CSV and TSV files")
@@ -34,11 +43,26 @@ class TextLanguageOptions(LanguageOptions):
 
 
 class TextLanguageTask(LanguageTask):
-    """The next word of the texts that a `TextTask` of the same settings labels."""
+    """Base class of language models of labelled texts: predicts the next word.
+
+    With the same options, vocabulary and splits are those of the `TextTask` of the same data, so that the classifier
+    can start from the weights of the language model (`options.pretrain`).
+
+    Masks and state: as in `LanguageTask`.
+
+    Example:
+        >>> from seqtasks.layers import Encoder
+        >>> from seqtasks.task_types import LanguageSpec, TextLanguageTask
+        >>> class Reviews(TextLanguageTask):
+        ...     topology, builtin, name = "synced", "opinions", "reviews"
+        >>> task = Reviews(spec=LanguageSpec(vocabulary="", size=50, tokens={}))
+        >>> task.build_model(Encoder(units=8, stateful=True, name="encoder")).output_shape  # (batch, time)
+        (None, None)
+    """
 
     Options = TextLanguageOptions
     options: TextLanguageOptions
-    Spec = LanguageSpec  # of this `load`, too
+    Spec = LanguageSpec  # declared again because `load` is overridden, see `Task.stored_spec`
 
     def units(self, source: Source) -> dict[str, Any]:
         return labelled_texts.word_settings(self.options.vocab_size, self.options.min_frequency)
@@ -46,8 +70,9 @@ class TextLanguageTask(LanguageTask):
     def build_model(self, encoder: Encoder) -> keras.Model:
         if self.options.backward and self.options.documents != "none":
             raise ConfigError(
-                f"options.backward=true with options.documents={self.options.documents}: read from their ends, windows "
-                "would begin with padding; set one of them"
+                f"options.backward=true with options.documents={self.options.documents}; allowed: one of them, as the "
+                "backward encoder would read the padding at the ends of windows first; set options.documents=none or "
+                "options.backward=false"
             )
         model = language_model(encoder, self.spec.size, self.options, self.name)
         return with_backward(model) if self.options.backward else model
@@ -55,7 +80,10 @@ class TextLanguageTask(LanguageTask):
     def load(self, source: Source, seed: int) -> Splits:
         o = self.options
         if o.split != "own":
-            raise ConfigError(f"options.split is {o.split!r}; allowed: own, as labelled texts have splits of their own")
+            raise ConfigError(
+                f"options.split is {o.split!r}; allowed: own, as the splits are those of the classifier; set "
+                "options.split=own"
+            )
         labelled = labelled_texts.load(source, o.text_column, o.label_column)
         parts = {
             part: (Text([labelled_texts.line(t) + "\n" for t in texts]), 0, None)

@@ -1,4 +1,4 @@
-"""Language modeling: text, windows, model, exact scores, generation."""
+"""Language modeling task: text, windows, model, scores, baselines, generation."""
 
 from __future__ import annotations
 
@@ -33,7 +33,21 @@ LanguageSpec = lm_corpus.LanguageSpec
 
 @dataclass(frozen=True)
 class LanguageOptions:
-    """The text and the model of it."""
+    """Options of language models: splits, windows, model, dynamic evaluation.
+
+    The attributes are the settings `options.*`, with a help text each in `seqtasks show TASK`. A task adds options in a
+    subclass.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> from seqtasks import setting
+        >>> from seqtasks.task_types import LanguageOptions
+        >>> @dataclass(frozen=True)
+        ... class Options(LanguageOptions):
+        ...     lowercase: bool = setting(False, "convert the text to lower case")
+        >>> Options(lowercase=True).bptt
+        64
+    """
 
     split: Literal["own", "nanogpt"] = setting(
         "own",
@@ -94,7 +108,7 @@ class LanguageOptions:
     )
     dynamic_rate: float | None = setting(
         None,
-        "learning rate of dynamic evaluation, a second score of a model that learns from the text; null: none",
+        "learning rate of dynamic evaluation, which adds scores of a model that adapts to the test text; null: none",
         gt=0,
         affects_data=False,
     )
@@ -105,7 +119,7 @@ class LanguageOptions:
 
 @dataclass(frozen=True)
 class GenerateOptions:
-    """How text is generated."""
+    """Options of `seqtasks predict` for language models."""
 
     prompt: str = setting("\n", "text to continue")
     length: int = setting(500, "number of tokens to generate", ge=1)
@@ -118,7 +132,28 @@ class GenerateOptions:
 
 
 class LanguageTask(Task):
-    """The next token of a text; a subclass writes `units`."""
+    """Base class of language models: predicts the next token of a text.
+
+    A subclass overrides `units`. The model is an embedding, the encoder and a softmax over the vocabulary. The text is
+    cut into parallel streams, which are read in windows (truncated backpropagation through time).
+
+    Masks and state: the encoder carries its states from window to window. There are no masks; the padding of the last
+    window has weight 0 in loss and scores.
+
+    Attributes:
+        CHUNK: Number of tokens that `predict` generates at a time.
+
+    Example:
+        >>> from seqtasks.layers import Encoder
+        >>> from seqtasks.task_types import LanguageSpec, LanguageTask
+        >>> class Letters(LanguageTask):
+        ...     topology, metric, builtin, name = "synced", "nats", "pydoc", "letters"
+        ...     def units(self, source):
+        ...         return {"kind": "characters"}
+        >>> task = Letters(spec=LanguageSpec(vocabulary="", size=30, tokens={}))
+        >>> task.build_model(Encoder(units=8, stateful=True, name="encoder")).output_shape  # (batch, time)
+        (None, None)
+    """
 
     higher_is_better = False
     causal = True
@@ -131,11 +166,15 @@ class LanguageTask(Task):
     PredictOptions = GenerateOptions
     Spec = LanguageSpec
     spec: LanguageSpec
-    CHUNK = 50  # tokens generated before they are shown
+    CHUNK = 50
 
     @abstractmethod
     def units(self, source: Source) -> dict[str, Any]:
-        """What the tokens are: the settings of `Vocabulary.train`, `kind` among them."""
+        """Returns the tokens as arguments of `Vocabulary.train`: `kind` and others.
+
+        Args:
+            source: The chosen source.
+        """
 
     def load(self, source: Source, seed: int) -> Splits:
         return lm_corpus.load(source, self.options.split, **self.units(source))
@@ -146,7 +185,7 @@ class LanguageTask(Task):
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """That of the training text."""
+        """Vocabulary of the training text."""
         return self.spec.to_vocabulary()
 
     def build_model(self, encoder: Encoder) -> keras.Model:
@@ -159,20 +198,31 @@ class LanguageTask(Task):
         return [Perplexity() if self.metric == "perplexity" else Nats()]
 
     def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> BPTTBatches:
-        """Lanes for training (`shuffle`), or for scoring."""
+        """Returns windows of parallel streams of the text.
+
+        Args:
+            examples: Text of a split.
+            batch_size: Maximum number of streams in a batch.
+            shuffle: True for training: as many streams as `batch_size`, windows by `options.bptt_windows` and
+                `options.variable_bptt`. False for scoring: `options.eval_streams` streams, windows of `options.bptt`.
+            seed: Random seed of the window lengths.
+
+        Raises:
+            ConfigError: Options that exclude each other.
+        """
         o = self.options
         if (o.bptt_windows > 1) + o.variable_bptt + (o.documents != "none") + (not o.carry_state) > 1:
             raise ConfigError(
                 "more than one of options.bptt_windows > 1, variable_bptt=true, documents and carry_state=false is "
-                "set; choose one of them"
+                "set; allowed: one of them; remove the others"
             )
-        lanes = batch_size if shuffle else o.eval_streams
+        streams = batch_size if shuffle else o.eval_streams
         starts = None if o.documents == "none" else document_starts(examples, self.vocabulary, o.documents)
         if shuffle:
             return BPTTBatches(
-                examples, lanes, batch_size, o.bptt, o.carry_state, starts, o.bptt_windows, o.variable_bptt, seed
+                examples, streams, batch_size, o.bptt, o.carry_state, starts, o.bptt_windows, o.variable_bptt, seed
             )
-        return BPTTBatches(examples, lanes, batch_size, o.bptt, o.carry_state, starts)
+        return BPTTBatches(examples, streams, batch_size, o.bptt, o.carry_state, starts)
 
     def score(self, model: keras.Model, batches: Any) -> dict[str, float]:
         scores = language_scores(*total(batches, lambda inputs, _: model.predict_on_batch(inputs)))
@@ -194,43 +244,68 @@ class LanguageTask(Task):
         return {"Kneser-Ney trigram": trigram}
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: GenerateOptions) -> Iterator[str]:
-        """Text after the prompt, in pieces as it is generated."""
+        """Generates a continuation of the prompt.
+
+        Args:
+            model: Trained model.
+            inputs: Empty, as the prompt is an option.
+            options: Prompt and sampling options.
+
+        Yields:
+            The prompt, then pieces of text of `CHUNK` tokens.
+
+        Raises:
+            ConfigError: There are inputs, or the prompt has no token.
+        """
         if inputs:
             raise ConfigError(
-                f"unknown words {' '.join(inputs)!r}; write --prompt TEXT, and see seqtasks show {self.name}"
+                f"got the arguments {' '.join(inputs)!r}; allowed: options only; write --prompt TEXT, or see seqtasks "
+                f"show {self.name}"
             )
         words = self.vocabulary
         prompt = words.encode(options.prompt)
         if not len(prompt):
-            raise ConfigError(f"the prompt {options.prompt!r} has no token; give --prompt TEXT")
+            raise ConfigError(
+                f"the prompt {options.prompt!r} has no token; allowed: one or more tokens; write --prompt TEXT"
+            )
         unknown = (
             {options.prompt[i] for i, number in enumerate(prompt) if number == 0} if words.kind == "characters" else {}
         )
         if unknown:
             log.warning(
-                "the model has never seen %s in the prompt; it reads them as unknown", " ".join(sorted(unknown))
+                "the prompt has characters that are not in the vocabulary: %s; the model reads them as <unk>",
+                " ".join(sorted(unknown)),
             )
-        shown = options.prompt if options.prompt.strip() else ""
-        yield shown + " " if shown and words.kind == "words" else shown
+        visible = options.prompt if options.prompt.strip() else ""
+        yield visible + " " if visible and words.kind == "words" else visible
         logits, states = read(model, prompt[None])
-        # The number of unknown characters is none that can be shown.
+        # Token 0 of a character vocabulary is <unk>, which has no character to print.
         step = LanguageStep(model, never=[0] if words.kind == "characters" else [])
         sampler, logits = Sampler(step, options.temperature, options.top_k, options.top_p), step.allowed(logits)
-        written: list[int] = []
+        generated: list[int] = []
         yielded = ""
-        while len(written) < options.length:
-            sampled = sampler(logits, states, uniform(self.CHUNK, [options.seed], len(written)))
+        while len(generated) < options.length:
+            sampled = sampler(logits, states, uniform(self.CHUNK, [options.seed], len(generated)))
             logits, states = sampled.logits, sampled.states
-            written = [*written, *sampled.tokens[0].tolist()][: options.length]
-            # Decoded together: a word is parted from the next, and a byte-pair unit may be a part of a character.
-            text = words.decode(written)
-            if len(written) < options.length:
+            generated = [*generated, *sampled.tokens[0].tolist()][: options.length]
+            # All tokens are decoded together, because there are spaces between words, and a byte-pair unit can be a
+            # part of a character.
+            text = words.decode(generated)
+            if len(generated) < options.length:
                 text = text.rstrip("\N{REPLACEMENT CHARACTER}")
             yield text[len(yielded) :]
             yielded = text
 
     def log_probabilities(self, model: keras.Model, text: str) -> list[tuple[str, float]]:
-        """Each token of a text but the first, and its log-probability after all before it."""
+        """Computes the log-probability of each token of a text but the first, given all before it.
+
+        Args:
+            model: Trained model.
+            text: The text.
+
+        Returns:
+            Pairs of token and log-probability in nats; empty for a text of fewer than two tokens.
+        """
         tokens = self.vocabulary.encode(text)
         if len(tokens) < 2:
             return []

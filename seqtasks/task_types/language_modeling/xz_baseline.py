@@ -1,4 +1,4 @@
-"""Baseline: compression of the test text by xz."""
+"""Compression baseline: bits of the test text under xz."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from seqtasks.task_types.base import Baseline
 
 
 def baseline(vocabulary: Vocabulary, splits: Splits, most: int = 1 << 25) -> Baseline:
-    """What `xz` makes of it: the bytes that the test text adds to the compressed training text.
+    """Scores the test text by the bytes that it adds to the training text when both are compressed by xz.
 
     Args:
-        vocabulary: of characters.
-        splits: of the text.
-        most: characters of the training text, the last ones, that are compressed.
+        vocabulary: Vocabulary of characters.
+        splits: Splits of a language model.
+        most: Maximum number of training characters to compress; the last ones are taken.
     """
 
     def size(text: str) -> int:
         return len(lzma.compress(text.encode(), preset=9 | lzma.PRESET_EXTREME))
 
-    before = vocabulary.decode(splits.train.inputs["tokens"][-most:])
-    text = vocabulary.decode(splits.test.targets)
-    bits = 8 * (size(before + text) - size(before))
+    train = vocabulary.decode(splits.train.inputs["tokens"][-most:])
+    test = vocabulary.decode(splits.test.targets)
+    bits = 8 * (size(train + test) - size(train))
     scores = language_scores(bits * math.log(2), len(splits.test))
-    # A compressor goes on learning from the text that it compresses, as dynamic evaluation does.
+    # A compressor adapts to the text that it compresses, so its scores are those of dynamic evaluation, too.
     return Baseline(scores | {f"dynamic_{name}": value for name, value in scores.items()}, 0, "xz")

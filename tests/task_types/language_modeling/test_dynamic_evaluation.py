@@ -1,4 +1,4 @@
-"""Dynamic evaluation: the steps of plain gradient descent, and weights that are there again afterwards."""
+"""Dynamic evaluation: steps of plain gradient descent, and restored weights."""
 
 import keras
 import numpy as np
@@ -22,14 +22,14 @@ def model():
     return language_model(encoder, 7, LanguageOptions(), "lm")
 
 
-def lanes(**how):
-    return BPTTBatches(next_tokens(np.array(TEXT)), 2, 2, 16, **how)
+def streams(**options):
+    return BPTTBatches(next_tokens(np.array(TEXT)), 2, 2, 16, **options)
 
 
-def test_it_is_gradient_descent_on_what_was_scored(model):
-    first, batches = [w.numpy() for w in model.trainable_variables], lanes(carry=False)
-    found = dynamic_scores(model, batches, 0.5, clip=0.3)
-    for weight, value in zip(model.trainable_variables, first, strict=True):
+def test_it_is_gradient_descent_on_the_scored_batches(model):
+    trained, batches = [w.numpy() for w in model.trainable_variables], streams(carry=False)
+    scores = dynamic_scores(model, batches, 0.5, clip=0.3)
+    for weight, value in zip(model.trainable_variables, trained, strict=True):
         np.testing.assert_array_equal(weight, value)
     model.compile(keras.optimizers.SGD(0.5, global_clipnorm=0.3), TokenLoss())
     nll = 0.0
@@ -37,11 +37,11 @@ def test_it_is_gradient_descent_on_what_was_scored(model):
         inputs, targets, weights = batches[index]
         nll += float((model.predict_on_batch(inputs) * weights).sum())
         model.train_on_batch(inputs, targets, sample_weight=weights)
-    assert found["nats"] == pytest.approx(nll / (len(TEXT) - 1), rel=1e-5)
+    assert scores["nats"] == pytest.approx(nll / (len(TEXT) - 1), rel=1e-5)
 
 
-def test_a_text_that_repeats_itself_is_learnt_and_decay_holds_back(model):
-    plain, learnt = (dynamic_scores(model, lanes(), rate)["nats"] for rate in (1e-9, 0.5))
-    assert learnt < plain - 0.02
-    held = dynamic_scores(model, lanes(), 0.5, decay=0.5)["nats"]
-    assert learnt < held < plain
+def test_it_adapts_to_a_repetitive_text_and_decay_limits_it(model):
+    static, adapted = (dynamic_scores(model, streams(), rate)["nats"] for rate in (1e-9, 0.5))
+    assert adapted < static - 0.02
+    decayed = dynamic_scores(model, streams(), 0.5, decay=0.5)["nats"]
+    assert adapted < decayed < static

@@ -1,4 +1,4 @@
-"""The trigram baseline against the same by brute force, as the papers have it, and against NLTK's own smoothing."""
+"""Trigram baseline, compared with a brute-force implementation of the papers and with NLTK's smoothing."""
 
 import math
 from itertools import product
@@ -14,11 +14,11 @@ from seqtasks.data.text.bptt_batches import next_tokens
 from seqtasks.task_types.language_modeling import kneser_ney
 
 SIZE = 6
-TEXT = np.random.default_rng(0).choice(5, size=300, p=[0.4, 0.3, 0.2, 0.05, 0.05]).tolist()  # 5 never comes
+TEXT = np.random.default_rng(0).choice(5, size=300, p=[0.4, 0.3, 0.2, 0.05, 0.05]).tolist()  # 5 does not occur
 
 
 def by_hand(text, word, context, discount):
-    """Of n-grams as sets and lists; the recursion of Chen & Goodman 1999, equations 21 to 24."""
+    """Probability by the recursion of Chen & Goodman 1999, equations 21 to 24, over lists of n-grams."""
     grams = {n: list(zip(*(text[i:] for i in range(n)), strict=False)) for n in (1, 2, 3)}
 
     def count(gram, n):
@@ -32,8 +32,8 @@ def by_hand(text, word, context, discount):
         lower = p(word, context[1:]) if context else 1 / SIZE
         if not sum(counts):
             return lower
-        rest = discount * sum(c > 0 for c in counts) / sum(counts)
-        return max(counts[word] - discount, 0) / sum(counts) + rest * lower
+        backoff_mass = discount * sum(c > 0 for c in counts) / sum(counts)
+        return max(counts[word] - discount, 0) / sum(counts) + backoff_mass * lower
 
     return p(word, context)
 
@@ -46,14 +46,14 @@ def model():
 def test_it_is_the_recursion_of_the_papers(model):
     contexts = [(), (0,), (3,), (5,), (0, 1), (4, 3), (5, 5), (3, 5), (2, 2)]
     for context, word in product(contexts, range(SIZE)):
-        wanted = by_hand(TEXT, word, context, model.estimator.discount)
-        assert model.unmasked_score(word, context) == pytest.approx(wanted, rel=1e-9)
+        expected = by_hand(TEXT, word, context, model.estimator.discount)
+        assert model.unmasked_score(word, context) == pytest.approx(expected, rel=1e-9)
 
 
 def test_probabilities_sum_to_one_and_none_is_zero(model):
     for context in [(), *((a,) for a in range(SIZE)), *product(range(SIZE), repeat=2)]:
-        found = [model.unmasked_score(word, context) for word in range(SIZE)]
-        assert sum(found) == pytest.approx(1) and min(found) > 0
+        probabilities = [model.unmasked_score(word, context) for word in range(SIZE)]
+        assert sum(probabilities) == pytest.approx(1) and min(probabilities) > 0
 
 
 def test_it_is_that_of_nltk_but_for_the_unigrams(model):
@@ -68,10 +68,10 @@ def test_it_is_that_of_nltk_but_for_the_unigrams(model):
 def test_every_token_but_the_first_is_scored(model):
     test = np.array([0, 1, 5, 2, 0, 1, 5])
     splits = Splits(next_tokens(np.array(TEXT)), next_tokens(test), next_tokens(test), "here", "0", Spec())
-    found = kneser_ney.baseline(splits, SIZE)
+    baseline = kneser_ney.baseline(splits, SIZE)
     nll = -sum(
         math.log(model.unmasked_score(int(w), tuple(test[max(0, i - 2) : i].tolist()))) for i, w in enumerate(test) if i
     )
-    assert found.scores["nats"] == pytest.approx(nll / 6)
-    assert found.scores["perplexity"] == pytest.approx(math.exp(nll / 6))
-    assert found.params == model.counts.N()
+    assert baseline.scores["nats"] == pytest.approx(nll / 6)
+    assert baseline.scores["perplexity"] == pytest.approx(math.exp(nll / 6))
+    assert baseline.params == model.counts.N()

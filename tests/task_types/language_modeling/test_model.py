@@ -1,4 +1,4 @@
-"""A language model that also learns to read backward."""
+"""Language model: backward encoder, parts, saving, projected embedding table."""
 
 import itertools
 
@@ -27,41 +27,41 @@ def built(adaptive, **encoder):
 
 
 @pytest.mark.parametrize(("adaptive", "layers"), itertools.product([None, (4,)], [1, 2]))
-def test_each_token_is_told_from_those_after_it(adaptive, layers):
+def test_each_token_is_predicted_from_those_after_it(adaptive, layers):
     plain = built(adaptive, layers=layers)
     model = with_backward(plain)
     nll = model(inputs(TOKENS), training=True)
     np.testing.assert_allclose(nll, plain(inputs(TOKENS)), atol=1e-6)
-    (found,) = model.losses
+    (auxiliary_loss,) = model.losses
 
     embedding, backward, head = (model.get_layer(name) for name in ("embedding", "backward", "head"))
-    wanted = []
+    expected = []
     for row, t in itertools.product(TOKENS, range(1, TOKENS.shape[1])):
-        rest = row[t:][::-1][None]  # from the last one to t
-        out, _ = backward(embedding(rest), return_sequences=False)
+        following = row[t:][::-1][None]  # from the last token to t
+        out, _ = backward(embedding(following), return_sequences=False)
         logits = keras.ops.convert_to_numpy(head(out))[0]
-        wanted.append(-log_softmax(logits)[row[t - 1]])
-    np.testing.assert_allclose(found, np.mean(wanted), rtol=1e-5)
+        expected.append(-log_softmax(logits)[row[t - 1]])
+    np.testing.assert_allclose(auxiliary_loss, np.mean(expected), rtol=1e-5)
 
 
-def test_scores_and_logits_are_those_of_the_forward_half():
+def test_scores_and_logits_are_those_of_the_forward_encoder():
     plain = built(None)
     model = with_backward(plain)
     assert len(model.trainable_variables) > len(plain.trainable_variables)
     model(inputs(TOKENS))
     assert not model.losses
     np.testing.assert_array_equal(forced(model)(inputs(TOKENS)[:2]), forced(plain)(inputs(TOKENS)[:2]))
-    one = model(inputs(TOKENS[:, :1]), training=True)  # a step has no token before it
-    assert np.isfinite(one).all() and float(model.losses[0]) == 0
+    nll = model(inputs(TOKENS[:, :1]), training=True)  # a window of one token has none to predict backward
+    assert np.isfinite(nll).all() and float(model.losses[0]) == 0
 
 
 def test_it_is_saved(tmp_path):
     model = with_backward(built((4,)))
-    wanted = model(inputs(TOKENS))
+    expected = model(inputs(TOKENS))
     model.save(tmp_path / "model.keras")
-    again = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_allclose(again(inputs(TOKENS)), wanted, atol=1e-6)
-    backward, loaded = (LanguageModelParts.of(one).backward for one in (model, again))
+    loaded_model = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(loaded_model(inputs(TOKENS)), expected, atol=1e-6)
+    backward, loaded = (LanguageModelParts.of(one).backward for one in (model, loaded_model))
     np.testing.assert_array_equal(loaded.get_weights()[0], backward.get_weights()[0])
 
 
@@ -75,7 +75,7 @@ def test_parts_are_those_of_the_model():
     assert LanguageModelParts.of(with_backward(plain)).encoder is parts.encoder
 
 
-def test_the_table_of_a_large_vocabulary_stays_with_the_lookup(monkeypatch):
+def test_the_table_of_a_large_vocabulary_is_not_projected(monkeypatch):
     from seqtasks.task_types.language_modeling import model as module
 
     small = built(None)

@@ -1,4 +1,4 @@
-"""Language models: what is trained, scored and generated is one model, whatever the batches and windows."""
+"""Language modeling task: scores, generation, options of training, splits, messages."""
 
 import math
 
@@ -48,12 +48,12 @@ def make(folder, encoder=None, **options) -> tuple[Task, keras.Model, object]:
 @pytest.mark.parametrize("engine", available(make_cell("lstm", 1)))
 def test_the_score_does_not_depend_on_batches_or_windows(folder, engine):
     task, model, splits = make(folder, {"engine": engine})
-    wanted = task.score(model, task.batches(splits.train, 32))
+    expected = task.score(model, task.batches(splits.train, 32))
     for batch, window in ((1, 64), (7, 64), (32, 13), (64, 1000)):
         task.options = type(task.options)(bptt=window)
-        found = task.score(model, task.batches(splits.train, batch))
-        assert abs(found["perplexity"] - wanted["perplexity"]) < 1e-4
-    assert wanted["perplexity"] == pytest.approx(math.exp(wanted["nats"])) == pytest.approx(2 ** wanted["bits"])
+        scores = task.score(model, task.batches(splits.train, batch))
+        assert abs(scores["perplexity"] - expected["perplexity"]) < 1e-4
+    assert expected["perplexity"] == pytest.approx(math.exp(expected["nats"])) == pytest.approx(2 ** expected["bits"])
 
 
 def test_it_is_the_mean_over_all_tokens_of_one_pass(folder):
@@ -66,23 +66,23 @@ def test_it_is_the_mean_over_all_tokens_of_one_pass(folder):
 
 def test_the_state_is_carried_from_window_to_window(folder):
     task, model, splits = make(folder, eval_streams=1)
-    kept = task.score(model, task.batches(splits.train, 1))["nats"]
-    alone, _, _ = make(folder, eval_streams=1, carry_state=False)
-    afresh = alone.score(model, alone.batches(splits.train, 1))["nats"]
-    assert abs(kept - afresh) > 1e-5
+    carried = task.score(model, task.batches(splits.train, 1))["nats"]
+    reset_task, _, _ = make(folder, eval_streams=1, carry_state=False)
+    reset = reset_task.score(model, reset_task.batches(splits.train, 1))["nats"]
+    assert abs(carried - reset) > 1e-5
 
 
 @pytest.mark.parametrize("encoder", [{}, {"cell": "lstm", "skip": "residual", "layer_norm": True}, {"cell": "min_gru"}])
-def test_steps_give_the_logits_of_teacher_forcing(folder, encoder):
+def test_steps_have_the_logits_of_teacher_forcing(folder, encoder):
     _, model, splits = make(folder, encoder)
     tokens = np.asarray(splits.test.inputs["tokens"][:9], np.int32)[None].repeat(2, axis=0)
-    wanted = forced(model).predict_on_batch([tokens, np.ones(2, bool)])
+    expected = forced(model).predict_on_batch([tokens, np.ones(2, bool)])
     logits, states = read(model, tokens[:, :1])
-    np.testing.assert_allclose(logits, wanted[:, 0], atol=1e-5)
+    np.testing.assert_allclose(logits, expected[:, 0], atol=1e-5)
     for t in range(1, 9):
         logits, states = LanguageStep(model)(keras.ops.convert_to_tensor(tokens[:, t]), states)
-        np.testing.assert_allclose(logits, wanted[:, t], atol=1e-5)
-    np.testing.assert_allclose(read(model, tokens)[0], wanted[:, -1], atol=1e-5)
+        np.testing.assert_allclose(logits, expected[:, t], atol=1e-5)
+    np.testing.assert_allclose(read(model, tokens)[0], expected[:, -1], atol=1e-5)
 
 
 def test_generating_leaves_kept_states_alone(folder):
@@ -101,12 +101,12 @@ def test_generation_goes_on_from_the_prompt_and_the_seed_decides(folder):
 
     assert text().startswith("the ") and len(text()) == 4 + 120
     assert text() == text() != text(seed=1)
-    assert text(length=70) == text()[:74]  # what comes in pieces is one text
+    assert text(length=70) == text()[:74]  # the pieces are one text
     assert text(temperature=0.0) == text(temperature=0.0, seed=5) == text(top_k=1)
 
 
 @pytest.mark.parametrize("unit", ["words", "bpe"])
-def test_words_and_byte_pairs_come_in_pieces_that_make_one_text(folder, unit):
+def test_pieces_of_words_and_byte_pairs_make_one_text(folder, unit):
     cls = plugins.load_task("word_lm")
     task = cls(cls.Options(unit=unit, vocab_size=400))
     task.spec = task.load(source(folder), 0).spec
@@ -176,14 +176,14 @@ def test_too_little_text_is_refused(folder):
         make(folder)
 
 
-def test_a_text_shorter_than_a_window_is_read_all_the_same(folder):
+def test_a_text_shorter_than_a_window_is_scored_and_trained_on(folder):
     task, model, splits = make(folder, bptt=10_000)
     assert np.isfinite(task.score(model, task.batches(splits.train, 2))["nats"])
     batches = task.batches(next_tokens(np.arange(5)), 64, shuffle=True)
     assert len(batches) == 1 and batches[0][2].sum() == 4
 
 
-def test_the_words_of_a_command_line_are_options_only(folder):
+def test_arguments_of_predict_other_than_options_are_refused(folder):
     task, model, _ = make(folder)
     with pytest.raises(ConfigError, match="write --prompt TEXT"):
         list(task.predict(model, ["ROMEO"], GenerateOptions()))
@@ -194,8 +194,8 @@ def test_the_words_of_a_command_line_are_options_only(folder):
 def test_the_sampler_works_on_a_batch_of_prompts(folder):
     _, model, splits = make(folder)
     logits, states = read(model, np.asarray(splits.test.inputs["tokens"][:8], np.int32).reshape(2, 4))
-    found = Sampler(LanguageStep(model), 0.8)(logits, states, uniform(6, [0, 1]))
-    assert found.tokens.shape == (2, 6) and np.all(found.scores < 0)
+    sampled = Sampler(LanguageStep(model), 0.8)(logits, states, uniform(6, [0, 1]))
+    assert sampled.tokens.shape == (2, 6) and np.all(sampled.scores < 0)
 
 
 AWD = {"tie_embeddings": True, "variable_bptt": True, "word_dropout": 0.1, "output_dropout": 0.2,
@@ -214,14 +214,14 @@ AWD = {"tie_embeddings": True, "variable_bptt": True, "word_dropout": 0.1, "outp
     ],
     ids=lambda options: "-".join(options),
 )
-def test_every_way_of_training_learns_and_scores_what_it_says(folder, options):
+def test_every_option_of_training_lowers_the_loss_and_scores_exactly(folder, options):
     task, model, splits = make(folder, bptt=12, **options)
     batches = task.batches(splits.train, 8, shuffle=True)
     before = task.score(model, task.batches(splits.test, 4))["nats"]
     model.compile(keras.optimizers.Adam(0.02), task.loss(), weighted_metrics=task.metrics())
     model.fit(batches, epochs=3, verbose=0)
-    found = task.score(model, task.batches(splits.test, 4))["nats"]
-    assert found < before - 0.5
+    after = task.score(model, task.batches(splits.test, 4))["nats"]
+    assert after < before - 0.5
     inputs, targets, weights = task.batches(splits.test, 4)[0]
     logits = forced(model).predict_on_batch([inputs["tokens"], inputs["reset"]])
     nll = -np.take_along_axis(log_softmax(logits), targets[..., None], axis=2)[..., 0]
@@ -230,7 +230,7 @@ def test_every_way_of_training_learns_and_scores_what_it_says(folder, options):
     assert len("".join(task.predict(model, [], GenerateOptions(prompt="the ", length=20)))) == 24
 
 
-def test_what_cannot_be_together_is_said(folder):
+def test_options_that_exclude_each_other_are_one_message(folder):
     with pytest.raises(
         ConfigError,
         match=r"more than one of options\.bptt_windows > 1, variable_bptt=true, documents and carry_state=false",
@@ -240,7 +240,7 @@ def test_what_cannot_be_together_is_said(folder):
         make(folder, tie_embeddings=True, adaptive=(3,))
 
 
-def test_dynamic_scores_stand_beside_the_others(folder):
+def test_dynamic_scores_are_added_to_the_others(folder):
     task, model, splits = make(folder, dynamic_rate=0.5)
-    found = task.score(model, task.batches(splits.train, 4))
-    assert found["dynamic_nats"] < found["nats"] and found["perplexity"] == pytest.approx(math.exp(found["nats"]))
+    scores = task.score(model, task.batches(splits.train, 4))
+    assert scores["dynamic_nats"] < scores["nats"] and scores["perplexity"] == pytest.approx(math.exp(scores["nats"]))

@@ -1,1 +1,1 @@
-"""Images with a label each."""
+"""Image classification: a label for an image."""

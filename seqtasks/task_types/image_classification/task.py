@@ -1,4 +1,4 @@
-"""Image classification: data, augmentation, prediction from files, baselines, plots."""
+"""Image classification task: data, augmentation, prediction from files, baselines, plots."""
 
 from __future__ import annotations
 
@@ -32,13 +32,35 @@ ImageSpec = labelled_images.ImageSpec
 
 @dataclass(frozen=True)
 class ImagePredictOptions:
-    """How pictures are read for prediction."""
+    """Options of `seqtasks predict` for image classification."""
 
-    invert: Literal["auto", "yes", "no"] = setting("auto", "invert dark ink on white paper; auto: detect it")
+    invert: Literal["auto", "yes", "no"] = setting(
+        "auto", "invert images of dark ink on white paper; auto: detect such images"
+    )
 
 
 class ImageTask(Task):
-    """A label for an image; a subclass writes `model`."""
+    """Base class of image classification tasks: predicts the label of an image.
+
+    A subclass overrides `build_model`, which turns the image into a sequence. The data are folders of image files, one
+    for each label, or a data set of grey images. All images have the same size, so there are no masks.
+
+    Example:
+        >>> import keras
+        >>> from seqtasks.layers import Encoder
+        >>> from seqtasks.task_types import ImageSpec, ImageTask
+        >>> class Rows(ImageTask):
+        ...     topology, builtin, name = "many-to-one", "digits", "rows"
+        ...     def build_model(self, encoder):
+        ...         images, x = self.pixels(augment=True)
+        ...         last, _ = encoder(x, return_sequences=False)
+        ...         return keras.Model(images, keras.layers.Dense(len(self.classes))(last))
+        >>> counts = {"train": 10, "validation": 2, "test": 2}
+        >>> task = Rows(spec=ImageSpec(shape=(8, 8), classes=["0", "1"], counts=counts))
+        >>> model = task.build_model(Encoder(units=4))
+        >>> model.input_shape, model.output_shape  # (batch, height, width), (batch, classes)
+        ((None, 8, 8), (None, 2))
+    """
 
     files = True
     unit = "images"
@@ -57,11 +79,14 @@ class ImageTask(Task):
         return height, width
 
     def pixels(self, augment: bool) -> tuple[Any, Any]:
-        """The input, (batch, height, width) of 0 to 255, and the same scaled to 0 to 1.
+        """Creates the input of the model and its scaled, optionally augmented pixels.
 
         Args:
-            augment: while training, move, turn and scale each image at random: up to
-                2 pixels of 28, 10 degrees, 10 %.
+            augment: Whether each image is shifted (up to 2 / 28 of its size), rotated (up to 10 degrees) and scaled (up
+                to 10 %) at random in training.
+
+        Returns:
+            The input, `(batch, height, width)`, 0 to 255, and the pixels, `(batch, height, width)`, 0 to 1.
         """
         inputs = keras.Input(self.shape, name="image", dtype="uint8")
         x = keras.layers.Rescaling(1 / 255)(inputs)
@@ -70,10 +95,24 @@ class ImageTask(Task):
         return inputs, x
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: ImagePredictOptions) -> list[dict[str, Any]]:
+        """Predicts class probabilities of image files.
+
+        Args:
+            model: Trained model.
+            inputs: Paths of image files.
+            options: Options of `seqtasks predict`.
+
+        Returns:
+            Rows with the columns `image`, `answer`, `inverted`, and a probability for each class.
+
+        Raises:
+            ConfigError: There is no path.
+            DataError: A file is missing or no image.
+        """
         check_images(inputs)
-        read = [load_image(Path(name), self.shape, options.invert) for name in inputs]
-        logits = model.predict(np.stack([image for image, _ in read]), verbose=0)
-        return image_rows(inputs, [inverted for _, inverted in read], logits, self.classes)
+        loaded = [load_image(Path(name), self.shape, options.invert) for name in inputs]
+        logits = model.predict(np.stack([image for image, _ in loaded]), verbose=0)
+        return image_rows(inputs, [inverted for _, inverted in loaded], logits, self.classes)
 
     def survey(self, splits: Splits) -> Survey:
         keys = {part: [hash(image.tobytes()) for image in rows.inputs["image"]] for part, rows in splits.parts.items()}
@@ -92,34 +131,38 @@ class ImageTask(Task):
 
 
 def check_images(inputs: Sequence[str]) -> None:
-    """Refuses a prediction without an image.
+    """Checks that a prediction has an image.
+
+    Args:
+        inputs: Paths of image files.
 
     Raises:
-        ConfigError: no file was named.
+        ConfigError: There is no path.
     """
     if not inputs:
-        raise ConfigError("no image given; name one or more: seqtasks predict RUN image.png")
+        raise ConfigError("no image given; allowed: one or more files; write seqtasks predict RUN image.png")
 
 
 def image_rows(
     names: Sequence[str], inverted: Sequence[bool], logits: FloatArray, classes: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Prediction rows of labelled images.
+    """Builds the prediction rows of images.
 
     Args:
-        names: of the files.
-        inverted: whether each image was inverted when it was read.
-        logits: (images, classes).
-        classes: names of the classes.
+        names: Paths of the files.
+        inverted: Whether each image was inverted when it was loaded.
+        logits: `(images, classes)`.
+        classes: Names of the classes.
     """
     return [
-        class_row({"image": name}, classes, p, {"inverted": "yes" if changed else "no"})
-        for name, changed, p in zip(names, inverted, np.exp(log_softmax(logits)), strict=True)
+        class_row({"image": name}, classes, p, {"inverted": "yes" if is_inverted else "no"})
+        for name, is_inverted, p in zip(names, inverted, np.exp(log_softmax(logits)), strict=True)
     ]
 
 
-def _flat(pictures: PixelArray) -> FloatArray:
-    return pictures.reshape(len(pictures), -1).astype(np.float32) / 255
+def _flat(images: PixelArray) -> FloatArray:
+    """Pixels of images as vectors, `(images, pixels)`, 0 to 1."""
+    return images.reshape(len(images), -1).astype(np.float32) / 255
 
 
 def _logistic(splits: Splits, classes: int) -> Baseline:
@@ -138,6 +181,6 @@ def _svm(splits: Splits) -> Baseline:
 
     fitted = SVC(C=10, cache_size=1000)
     fitted.fit(_flat(splits.train.inputs["image"]), splits.train.targets)
-    # No probabilities, hence no likelihood: Platt scaling would cost five more fits.
+    # Only the accuracy: a likelihood needs probabilities, and Platt scaling would take five more fits.
     accuracy = float(np.mean(fitted.predict(_flat(splits.test.inputs["image"])) == splits.test.targets))
     return Baseline({"accuracy": accuracy}, fitted.support_vectors_.size + fitted.dual_coef_.size)

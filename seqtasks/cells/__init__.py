@@ -1,4 +1,7 @@
-"""Recurrent cells. Each file holds one cell or variants of it; `Cell`, in `base`, is their base class."""
+"""Recurrent cells, one or several variants in each file.
+
+`Cell` is their base class, `make_cell` creates a cell by name, and `register_cell` registers a new one.
+"""
 
 import lazy_loader
 

@@ -18,7 +18,7 @@ from seqtasks.core.plugins import cells
 def register_cell(
     name: str, *, paper: str, year: int | None = None, params: str | None = None
 ) -> Callable[[type[Cell]], type[Cell]]:
-    """Class decorator that registers a cell under a name, for `encoder.cell=NAME` and `make_cell`.
+    """Class decorator that registers a cell, for `encoder.cell=NAME` and `make_cell`.
 
     It also registers the class with Keras, so that saved models can be loaded. The first line of the docstring of the
     class is the summary in `seqtasks list cells`.
@@ -194,9 +194,10 @@ class Cell(keras.layers.Layer):
         return self.units
 
     def project(self, x: Any) -> Any:
-        """Computes the part of the equations that depends only on the input, for all time steps at once.
+        """Computes the part of the equations that depends only on the input.
 
-        Each row has to be computed independently of the others: the rows are the steps of all sequences of a batch.
+        It runs once, on all time steps. Each row has to be computed independently of the others: the rows are the steps
+        of all sequences of a batch.
 
         Args:
             x: Inputs, `(steps, features)`.
@@ -286,7 +287,9 @@ class Cell(keras.layers.Layer):
         return self.drop(h) @ kernel
 
     def drop(self, h: Any) -> Any:
-        """Applies variational dropout to a previous state, for uses other than `dot` such as `u * self.drop(h)`.
+        """Applies variational dropout to a previous state.
+
+        Use it for products other than `dot`, such as `u * self.drop(h)`.
 
         Args:
             h: Previous state, `(batch, size)`.
@@ -310,12 +313,17 @@ class Cell(keras.layers.Layer):
             self._dot_mask = None
 
     def recurrent_weights(self) -> dict[str, Any]:
-        """The trainable matrices whose names start with `recurrent`, and lists of them, by name of their attribute."""
+        """Recurrent matrices by name of their attribute.
+
+        These are the trainable matrices whose names start with `recurrent`, and lists of such matrices.
+        """
         return {name: value for name, value in vars(self).items() if name[0] != "_" and _is_recurrent(value)}
 
     @contextmanager
     def weight_drop(self, drop: Callable[[Any], Any]) -> Iterator[None]:
-        """Context in which the attributes of the recurrent matrices hold `drop(matrix)`; the variables do not change.
+        """Context in which the attributes of the recurrent matrices hold `drop(matrix)`.
+
+        The variables do not change.
 
         Args:
             drop: Function from a matrix to a matrix of the same shape, such as dropout of its entries

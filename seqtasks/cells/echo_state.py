@@ -89,7 +89,12 @@ class EchoState(Cell):
         self.c = self.add_bias(n, name="readout_bias")
 
     def draw(self, shape: Sequence[int], dtype: Any = None) -> Any:
-        """Draws a random reservoir R of shape `(units, units)` with spectral radius `spectral_radius`."""
+        """Draws a random reservoir R with the spectral radius `spectral_radius`.
+
+        Args:
+            shape: `(units, units)`.
+            dtype: Data type of the result.
+        """
         rng = np.random.default_rng(random.getrandbits(32))  # `random` is seeded by keras.utils.set_random_seed
         dense = rng.uniform(-1, 1, shape)
         sparse = dense * (rng.random(shape) < self.connectivity)

@@ -92,6 +92,10 @@ class LipschitzRNN(Cell):
         return h, [h]
 
     def S(self, M: Any) -> Any:  # noqa: N802
-        """Weighted sum S(M) of the symmetric and antisymmetric part of a matrix `(units, units)`, with diffusion."""
+        """Weighted sum S(M) of the symmetric and antisymmetric part of M, with diffusion.
+
+        Args:
+            M: Matrix, `(units, units)`.
+        """
         M, T = ops.convert_to_tensor(M), ops.transpose(M)
         return (1 - self.beta) * (M + T) + self.beta * (M - T) - self.gamma * ops.eye(self.units, dtype=M.dtype)

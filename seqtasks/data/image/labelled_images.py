@@ -26,6 +26,12 @@ class ImageSpec(Spec):
         shape: (height, width) of an image in pixels.
         classes: Names of the classes, in the order of their numbers.
         counts: Number of examples of each split.
+
+    Example:
+        >>> from seqtasks.task_types import ImageSpec
+        >>> spec = ImageSpec(shape=(28, 28), classes=["cat", "dog"], counts={"train": 8, "validation": 1, "test": 1})
+        >>> spec.to_dict()["shape"]
+        [28, 28]
     """
 
     shape: Sequence[int]

@@ -26,9 +26,17 @@ class LanguageSpec(VocabularySpec):
     """Facts about the text of a language model.
 
     Attributes:
-        vocabulary: That of the training text, as `Vocabulary.to_text` gives it.
+        vocabulary: Vocabulary of the training text, `Vocabulary.to_text()`.
         size: Number of tokens of the vocabulary.
         tokens: Number of tokens of each split.
+
+    Example:
+        >>> from seqtasks.data.text.vocabulary import Vocabulary
+        >>> from seqtasks.task_types import LanguageSpec
+        >>> letters = Vocabulary.train("characters", ["hello"])
+        >>> spec = LanguageSpec(vocabulary=letters.to_text(), size=len(letters), tokens={"train": 5})
+        >>> spec.size, spec.to_vocabulary().kind  # h, e, l, o and <unk>
+        (5, 'characters')
     """
 
     tokens: Mapping[str, int]

@@ -22,9 +22,6 @@ CALLS = ("call", "step", "__call__")
 LONGEST_FIRST_LINE = 88
 
 PENDING = {
-    "seqtasks.Examples",
-    "seqtasks.Source",
-    "seqtasks.Splits",
     "seqtasks.cells",
     "seqtasks.cells.Cell",
     "seqtasks.cells.EchoState",
@@ -35,7 +32,6 @@ PENDING = {
     "seqtasks.decoding.Sampler",
     "seqtasks.decoding.Seq2SeqGenerator",
     "seqtasks.decoding.prefix_beam_search",
-    "seqtasks.fingerprint",
     "seqtasks.task_types.AudioOptions",
     "seqtasks.task_types.AudioSpec",
     "seqtasks.task_types.AudioTask",

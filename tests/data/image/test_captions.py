@@ -52,7 +52,7 @@ def test_a_column_may_name_the_split(tmp_path):
         (
             ["0.png,a big, brown dog", "1.png,a, b"],
             "image,caption",
-            r"captions\.csv, line 2: 3 fields, as have 1 more rows, but the header has 2 \(image, caption\)",
+            r"captions\.csv, line 2: 3 fields \(and 1 more such rows\), but the header has 2 \(image, caption\)",
         ),
         (["0.png,a,x"], "image,caption,split", r"split is 'x'; allowed: train, validation, test"),
     ],

@@ -46,7 +46,6 @@ PENDING = {
     "seqtasks.task_types.ImageSpec",
     "seqtasks.task_types.ImageTask",
     "seqtasks.task_types.LanguageOptions",
-    "seqtasks.task_types.LanguageSpec",
     "seqtasks.task_types.LanguageTask",
     "seqtasks.task_types.StringOptions",
     "seqtasks.task_types.StringSpec",

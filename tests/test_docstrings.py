@@ -43,7 +43,6 @@ PENDING = {
     "seqtasks.task_types.FramesSpec",
     "seqtasks.task_types.FramesTask",
     "seqtasks.task_types.GlimpseTask",
-    "seqtasks.task_types.ImageSpec",
     "seqtasks.task_types.ImageTask",
     "seqtasks.task_types.LanguageOptions",
     "seqtasks.task_types.LanguageTask",

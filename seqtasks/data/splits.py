@@ -124,9 +124,9 @@ class Splits:
 
 
 def held_out_count(count: int, share: int, classes: int = 1) -> int:
-    """Number of examples to hold out: one in `share`, and of small sets up to 100, but at most a fifth.
+    """Number of examples to hold out: one in `share`; of small sets 100, but at most a fifth.
 
-    Small sets hold out a larger fraction, because a score of few examples is mostly chance: the 95 % interval
+    The fraction of small sets is larger, because a score of few examples is mostly chance: the 95 % interval
     of an accuracy is ±18 percentage points with 30 examples and ±10 with 100.
 
     Args:

@@ -22,15 +22,11 @@ CALLS = ("call", "step", "__call__")
 LONGEST_FIRST_LINE = 88
 
 PENDING = {
-    "seqtasks.Examples",
-    "seqtasks.Source",
-    "seqtasks.Splits",
     "seqtasks.decoding",
     "seqtasks.decoding.BeamSearch",
     "seqtasks.decoding.Sampler",
     "seqtasks.decoding.Seq2SeqGenerator",
     "seqtasks.decoding.prefix_beam_search",
-    "seqtasks.fingerprint",
     "seqtasks.task_types.AudioOptions",
     "seqtasks.task_types.AudioSpec",
     "seqtasks.task_types.AudioTask",

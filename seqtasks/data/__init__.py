@@ -1,1 +1,1 @@
-"""Where examples come from: sources, readers, the cache of decoded arrays, splits."""
+"""Data: sources, readers, the cache of decoded arrays, splits and batches."""

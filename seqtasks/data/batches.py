@@ -1,6 +1,6 @@
 """Batches whose order depends on seed, epoch and position only, so that training can resume.
 
-So a run that was killed goes on with the very batch that would have come next.
+A resumed run continues with the batch that would have been next before the interruption.
 """
 
 from __future__ import annotations
@@ -16,29 +16,40 @@ from seqtasks.data.splits import Examples
 
 
 class ResumableBatches(keras.utils.PyDataset, ABC):
-    """Batches that can begin anywhere: what `keras.Model.fit` reads, and a killed run goes on with.
+    """Base class of batches for `keras.Model.fit` that can start at any batch of any epoch.
 
-    Pass `shuffle=False` to `fit`: the order is decided here. A subclass calls `seek(0, 0)` at the
-    end of its `__init__`; its `__getitem__` counts from `start`.
+    Pass `shuffle=False` to `fit`, because this class decides the order. A subclass calls `seek(0, 0)`
+    at the end of its `__init__`, and its `__getitem__` counts from `start`.
+
+    Attributes:
+        epoch: Number of the epoch.
+        start: Number of the first batch that is read in this epoch.
     """
 
     def seek(self, epoch: int, batch: int) -> None:
-        """Goes to a batch of an epoch; the rest of that epoch then counts as one epoch."""
+        """Moves to a batch of an epoch; the remaining batches of that epoch count as one epoch.
+
+        Args:
+            epoch: Number of the epoch, from 0.
+            batch: Number of the batch in it, from 0.
+        """
         self.epoch, self.start, self._begun = epoch, batch, False
         self._draw()
 
     @property
     @abstractmethod
     def batches_per_epoch(self) -> int:
-        """Batches in a whole epoch."""
+        """Number of batches in a whole epoch."""
 
     def __len__(self) -> int:
         return self.batches_per_epoch - self.start
 
     def done(self, batch: int) -> int:
-        """How many batches of the epoch are done after that one of a fit, which may lie beyond the end.
+        """Number of batches of the epoch that are finished after a batch of `fit`.
 
-        With several steps in one call Keras names the last that it could have made.
+        Args:
+            batch: Number of the batch as Keras counts it, from 0. It may be beyond the end of the epoch:
+                with several steps in one call, Keras passes the last step that the call could have made.
         """
         return min(self.start + batch + 1, self.batches_per_epoch)
 
@@ -46,24 +57,25 @@ class ResumableBatches(keras.utils.PyDataset, ABC):
         self._begun = True
 
     def on_epoch_end(self) -> None:
-        if self._begun:  # Keras also calls this before the first epoch of a fit, to reset its iterator
+        if self._begun:  # Keras also calls this before the first epoch of a fit, to reset its iterator.
             self.seek(self.epoch + 1, 0)
 
     @abstractmethod
     def _draw(self) -> None:
-        """Makes the order of `epoch`, from the seed and the epoch alone."""
+        """Draws the order of `epoch` from the seed and the epoch only."""
 
 
 class ArrayBatches(ResumableBatches):
-    """Batches of equal-shaped examples for `keras.Model.fit`, `evaluate` and `predict`.
+    """Batches of examples of equal shape for `keras.Model.fit`, `evaluate` and `predict`.
 
-    The last batch may be smaller; no example is left out.
+    A batch is `(inputs, targets)`, each `(batch, ...)`; a single input is an array, several are a
+    dictionary. The last batch may be smaller; no example is left out.
 
     Args:
-        examples: what to read.
-        batch_size: rows a batch.
-        shuffle: a new order each epoch; false keeps the order of the examples.
-        seed: of the orders.
+        examples: The examples.
+        batch_size: Number of rows in a batch.
+        shuffle: Whether each epoch has a new order; false keeps the order of the examples.
+        seed: Seed of the orders.
     """
 
     def __init__(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0):
@@ -76,14 +88,14 @@ class ArrayBatches(ResumableBatches):
 
     @property
     def batches_per_epoch(self) -> int:
-        """Batches in a whole epoch."""
+        """Number of batches in a whole epoch."""
         return math.ceil(len(self.examples) / self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[Any, np.ndarray]:
         begin = (self.start + index) * self.batch_size
-        chosen = self._order[begin : begin + self.batch_size]
-        inputs = {name: array[chosen] for name, array in self.examples.inputs.items()}
-        return single(inputs), self.examples.targets[chosen]
+        rows = self._order[begin : begin + self.batch_size]
+        inputs = {name: array[rows] for name, array in self.examples.inputs.items()}
+        return single(inputs), self.examples.targets[rows]
 
     def _draw(self) -> None:
         n = len(self.examples)
@@ -91,5 +103,5 @@ class ArrayBatches(ResumableBatches):
 
 
 def single(inputs: dict[str, Any]) -> Any:
-    """The only input, as a Keras model of one input takes it, or all of them by name."""
+    """The array of a single input, as a Keras model with one input expects, or else the dictionary."""
     return next(iter(inputs.values())) if len(inputs) == 1 else inputs

@@ -1,4 +1,4 @@
-"""Ragged arrays, and batches of rows of similar length, right-padded."""
+"""Ragged arrays and length bucketing: right-padded batches of rows of similar length."""
 
 from __future__ import annotations
 
@@ -16,11 +16,21 @@ from seqtasks.data.splits import Examples
 
 @dataclass(frozen=True, eq=False)
 class Ragged:
-    """Rows one after the other.
+    """Rows of different lengths, stored one after the other.
 
     Attributes:
-        values: of all rows, (values,).
-        ends: where each row ends, (rows,).
+        values: Values of all rows, `(values,)`.
+        ends: Index in `values` after the last value of each row, `(rows,)`.
+
+    Example:
+        >>> from seqtasks.data.bucketing import Ragged
+        >>> rows = Ragged.of([[1, 2, 3], [], [4]])
+        >>> rows.lengths, rows.shape
+        (array([3, 0, 1]), (3, 3))
+        >>> rows.padded()
+        array([[1, 2, 3],
+               [0, 0, 0],
+               [4, 0, 0]], dtype=int32)
     """
 
     values: np.ndarray
@@ -28,7 +38,7 @@ class Ragged:
 
     @classmethod
     def of(cls, rows: Iterable[Sequence[int] | IntArray], dtype: str = "int32") -> Ragged:
-        """From rows of numbers."""
+        """Makes a ragged array from rows of numbers."""
         arrays = [np.asarray(row, dtype) for row in rows]
         lengths = np.array([len(row) for row in arrays], np.int64)
         return cls(np.concatenate([np.zeros(0, dtype), *arrays]), np.cumsum(lengths))
@@ -38,60 +48,67 @@ class Ragged:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Rows, and the values of the longest."""
+        """Number of rows and length of the longest row."""
         return len(self), int(self.lengths.max(initial=0))
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Of the values."""
+        """Data type of the values."""
         return self.values.dtype
 
     @property
     def lengths(self) -> IntArray:
-        """Of each row, (rows,)."""
+        """Length of each row, `(rows,)`."""
         return np.diff(self.ends, prepend=0)
 
     def row(self, index: int) -> np.ndarray:
-        """One row, a view."""
+        """One row, `(length,)`, as a view of `values`."""
         end = int(self.ends[index])
         return self.values[int(self.ends[index - 1]) if index else 0 : end]
 
     def __getitem__(self, index: slice | IntArray) -> Ragged:
-        """Some rows, in the order asked for."""
+        """The rows of a slice or of an array of indices, in its order."""
         chosen = np.arange(len(self))[index]
         lengths = self.lengths[chosen]
         ends = np.cumsum(lengths)
-        # Of each value where it comes from: the end of its row there, less how far it is from the end here.
+        # The index of a value in `self.values` is its new index plus the difference of the old and new end of its row.
         source = np.repeat(self.ends[chosen] - ends, lengths) + np.arange(int(ends[-1]) if len(ends) else 0)
         return Ragged(self.values[source], ends)
 
     def padded(self, fill: int = 0, least: int = 1) -> np.ndarray:
-        """All rows, right-padded to the longest, (rows, time); time is at least `least`."""
+        """All rows, right-padded to the length of the longest, `(rows, time)`.
+
+        Args:
+            fill: Value of the padding.
+            least: Minimum of `time`.
+        """
         lengths = self.lengths
         filled = np.full((len(self), max(least, int(lengths.max(initial=0)))), fill, self.values.dtype)
         filled[np.arange(filled.shape[1])[None] < lengths[:, None]] = self.values
         return filled
 
 
-POOL = 256  # batches whose rows are sorted together
-JITTER = 0.1  # of the lengths that they are sorted by
+POOL = 256  # number of batches whose rows are sorted together
+JITTER = 0.1  # maximum relative change of a length before sorting
 
 
 class Buckets(ResumableBatches):
-    """Batches of ragged examples for `keras.Model.fit` and `evaluate`.
+    """Right-padded batches of ragged examples of similar length for `keras.Model.fit` and `evaluate`.
 
-    A new order each epoch is cut into pools; the rows of a pool are sorted by length, so
-    that a batch holds rows of about one length, and then all batches are mixed. So any
-    two rows can meet, and little is padded. Without `shuffle` all rows are sorted by
-    length, and `rows` says which ones a batch holds.
+    With `shuffle`, each epoch draws a new order, cuts it into pools, sorts the rows of each pool by length,
+    cuts them into batches and shuffles the batches. Any two rows can share a batch, with little padding.
+    Without `shuffle`, all rows are sorted by length; `rows` returns the examples of a batch.
+
+    Ragged inputs and targets are padded with 0. Ragged targets come with weights `(batch, time)`, 1 at
+    valid and 0 at padded steps.
 
     Args:
-        examples: inputs and targets, `Ragged` or arrays; the first input tells the lengths.
-        batch_size: the most rows in a batch.
-        tokens: the most tokens in a batch, padding included, but for a single longer row;
-            None: any number.
-        shuffle: for training.
-        seed: of the orders.
+        examples: Inputs and targets, each a `Ragged` or an array; the first input determines the lengths.
+        batch_size: Maximum number of rows in a batch.
+        tokens: Maximum number of tokens in a batch, padding included; a longer row is a batch with one row.
+            None: no maximum.
+        shuffle: Whether each epoch has a new order; true for training.
+        seed: Seed of the orders.
     """
 
     def __init__(
@@ -107,44 +124,52 @@ class Buckets(ResumableBatches):
         self.seek(0, 0)
 
     def measure(self) -> IntArray:
-        """The length of each example, (examples,), that `tokens` bounds."""
+        """Length of each example, `(examples,)`, by which examples are sorted and `tokens` is counted."""
         first = next(iter(self.examples.inputs.values()))
         assert isinstance(first, Ragged)
         return first.lengths
 
     @property
     def batches_per_epoch(self) -> int:
-        """Batches in a whole epoch; with `tokens` it differs a little from epoch to epoch."""
+        """Number of batches in a whole epoch; with `tokens` it varies slightly between epochs."""
         return len(self._plan)
 
     @property
     def padding(self) -> float:
-        """The share of padding among all tokens of an epoch."""
+        """Fraction of padding among all tokens of an epoch."""
         filled = sum(len(rows) * max(1, int(self.lengths[rows].max())) for rows in self._plan)
         return 1 - float(self.lengths.sum()) / filled
 
     def rows(self, index: int) -> IntArray:
-        """The examples that a batch holds, in its order."""
+        """Indices of the examples in a batch, `(batch,)`."""
         return self._plan[self.start + index]
 
     def __getitem__(self, index: int) -> Any:
         if index != 1:
             return self.make(index)
-        # Keras takes a length for fixed that the first two batches share: as much more padding as it takes.
-        first, second, longer = (_sizes(self.make(*which)) for which in ((0,), (1,), (1, 1)))
+        # Keras infers a static length if the first two batches have equal lengths: pad the second so that it does not.
+        first, second, longer = (_sizes(self.make(*arguments)) for arguments in ((0,), (1,), (1, 1)))
         lengths = [(a, b) for a, b, c in zip(first, second, longer, strict=True) if b != c]
         return self.make(1, next(n for n in range(len(lengths) + 1) if all(b + n != a for a, b in lengths)))
 
     def make(self, index: int, extra: int = 0) -> Any:
-        """A batch, with some steps of padding beyond its longest row."""
+        """Makes a batch.
+
+        Args:
+            index: Number of the batch.
+            extra: Number of padded steps beyond the longest row.
+        """
         return self.collate(self.examples.take(self.rows(index)), extra)
 
     def collate(self, rows: Examples, extra: int = 0) -> Any:
-        """A batch: inputs by name, or the only one; targets and, for targets at each step, weights.
+        """Makes a batch of some examples: inputs, targets and, for ragged targets, weights.
 
         Args:
-            rows: the examples.
-            extra: steps of padding beyond the longest row.
+            rows: The examples.
+            extra: Number of padded steps beyond the longest row.
+
+        Returns:
+            `(inputs, targets)` or `(inputs, targets, weights)`; ragged arrays become `(batch, time)`.
         """
         width = max(1, int(next(iter(rows.inputs.values())).lengths.max())) + extra
         inputs = {name: _padded(array, width) for name, array in rows.inputs.items()}
@@ -157,43 +182,43 @@ class Buckets(ResumableBatches):
         self._plan = self._batches()
 
     def _batches(self) -> list[IntArray]:
-        """The examples of each batch."""
+        """Indices of the examples of each batch."""
         if not self.shuffle:
-            every = np.arange(len(self.lengths))
-            return self._cut(self.by_length(every, np.ones(len(every))))
+            rows = np.arange(len(self.lengths))
+            return self._cut(self.by_length(rows, np.ones(len(rows))))
         rng = np.random.default_rng((self.seed, self.epoch))
         order, pool = rng.permutation(len(self.lengths)), POOL * self.batch_size
         batches: list[IntArray] = []
         for begin in range(0, len(order), pool):
-            part = order[begin : begin + pool]
-            jitter = rng.uniform(1, 1 + JITTER, len(part))  # long rows, too, meet others
-            batches += self._cut(part[self.by_length(part, jitter)])
+            rows = order[begin : begin + pool]
+            jitter = rng.uniform(1, 1 + JITTER, len(rows))  # else the few long rows would always share a batch
+            batches += self._cut(rows[self.by_length(rows, jitter)])
         return [batches[i] for i in rng.permutation(len(batches))]
 
     def by_length(self, rows: IntArray, jitter: FloatArray) -> IntArray:
-        """The order in which some examples are cut into batches, long ones first.
+        """The order in which examples are cut into batches, the longest first, as positions in `rows`.
 
         Args:
-            rows: the examples.
-            jitter: (rows,) factors near 1, so that rows of about one length come in any order.
+            rows: Indices of the examples, `(rows,)`.
+            jitter: Factors of the lengths near 1, `(rows,)`, which shuffle rows of similar length.
         """
         return np.argsort(-self.lengths[rows] * jitter, kind="stable")
 
     def _cut(self, order: IntArray) -> list[IntArray]:
-        """Consecutive rows as batches."""
+        """Cuts an order of examples into batches of at most `batch_size` rows and `tokens` tokens."""
         batches, begin = [], 0
         while begin < len(order):
-            most = self.batch_size
-            if self.tokens is not None:  # as many as fit beside the longest of them
-                longest = np.maximum.accumulate(np.maximum(self.lengths[order[begin : begin + most]], 1))
-                most = max(1, int(np.sum(longest * np.arange(1, len(longest) + 1) <= self.tokens)))
-            batches.append(order[begin : begin + most])
-            begin += most
+            size = self.batch_size
+            if self.tokens is not None:
+                longest = np.maximum.accumulate(np.maximum(self.lengths[order[begin : begin + size]], 1))
+                size = max(1, int(np.sum(longest * np.arange(1, len(longest) + 1) <= self.tokens)))
+            batches.append(order[begin : begin + size])
+            begin += size
         return batches
 
 
 def _sizes(batch: Any) -> list[int]:
-    """All sizes of all arrays but the number of rows."""
+    """Sizes of all arrays of a batch, without the batch axis."""
     return [size for array in keras.tree.flatten(batch) for size in array.shape[1:]]
 
 

@@ -1,7 +1,6 @@
 """Cache of decoded arrays on disk.
 
-One entry is one uncompressed `.npz` file in `cache_dir()`. It holds its own key, the
-arrays, and their fingerprint.
+Each entry is an uncompressed `.npz` file in `cache_dir()` with its key, the arrays and their fingerprint.
 """
 
 from __future__ import annotations
@@ -21,34 +20,39 @@ import platformdirs
 
 log = logging.getLogger(__name__)
 
-# Names of entries and of unfinished ones: `clear` must not touch anything else in a shared folder.
+# File names of entries, finished or not. `clear` must not remove other files of a shared folder.
 ENTRY = re.compile(r".+-[0-9a-f]{16}\.(npz|npy|json)(\..+\.tmp)?")
-PREFIX = "data/"  # keeps names of arrays apart from "key" and "fingerprint", and from arguments of np.savez
+PREFIX = "data/"  # so that no array has the name "key" or "fingerprint", or that of an argument of np.savez
 
 
 @dataclass(frozen=True)
 class Arrays:
-    """Named arrays and the fingerprint of their content."""
+    """Named arrays and the fingerprint of their content.
+
+    Attributes:
+        arrays: Arrays by name.
+        fingerprint: Fingerprint of the arrays, see `fingerprint`.
+    """
 
     arrays: dict[str, np.ndarray]
     fingerprint: str
 
 
 def cache_dir() -> Path:
-    """`$SEQTASKS_CACHE`, or the user's cache folder; it need not exist."""
+    """The cache folder: `$SEQTASKS_CACHE` or a subfolder of the user's cache folder; it may not exist yet."""
     folder = os.environ.get("SEQTASKS_CACHE")
     return Path(folder).expanduser() if folder else platformdirs.user_cache_path("seqtasks")
 
 
 def cached(key: str, make: Callable[[], dict[str, np.ndarray]]) -> Arrays:
-    """The arrays stored under `key`; made, and stored, where there are none.
+    """Returns the arrays stored under a key, or makes and stores them.
 
-    A damaged entry is made anew. Where nothing can be written the arrays are returned
-    all the same; both are told by a warning.
+    A damaged entry is made again, with a warning. If the cache cannot be written, the arrays are
+    returned with a warning.
 
     Args:
-        key: any text; everything that decides the content belongs into it.
-        make: called without arguments at most once.
+        key: Any text; it must contain everything that determines the content.
+        make: Function without arguments that returns the arrays; called at most once.
 
     Raises:
         TypeError: `make` returned an array of Python objects.
@@ -57,9 +61,8 @@ def cached(key: str, make: Callable[[], dict[str, np.ndarray]]) -> Arrays:
     if path.exists():
         try:
             return _read(path, key)
-        # A damaged file can raise almost anything out of zipfile and NumPy.
-        except Exception as error:
-            log.warning("the cached data in %s cannot be read (%s); it is made anew", path, _line(error))
+        except Exception as error:  # zipfile and NumPy raise many types of errors for damaged files
+            log.warning("the cached data in %s cannot be read (%s); it is made again", path, _line(error))
     arrays = make()
     result = Arrays(arrays, fingerprint(arrays))
     try:
@@ -70,31 +73,44 @@ def cached(key: str, make: Callable[[], dict[str, np.ndarray]]) -> Arrays:
 
 
 def fingerprint(arrays: Mapping[str, np.ndarray]) -> str:
-    """16 hex digits of SHA-256 over names, dtypes, shapes and bytes, in the order of the names.
+    """Fingerprint of named arrays: SHA-256 of names, types, shapes and bytes, 16 hex digits.
+
+    The order of the dictionary does not matter.
+
+    Args:
+        arrays: Arrays by name.
 
     Raises:
-        TypeError: an array of Python objects, whose bytes say nothing.
+        TypeError: An array holds Python objects, whose bytes are addresses.
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import fingerprint
+        >>> fingerprint({"x": np.zeros((2, 3), "uint8")})
+        '094077575e074b55'
     """
     digest = hashlib.sha256()
     for name in sorted(arrays):
         array = arrays[name]
         if array.dtype.hasobject:
-            raise TypeError(f"array {name!r} holds Python objects; convert it to numbers or fixed-width text")
+            raise TypeError(
+                f"array {name!r} holds Python objects; allowed: numbers or fixed-width text; convert it to one of them"
+            )
         digest.update(json.dumps([name, array.dtype.str, array.shape]).encode())
         digest.update(array.tobytes())
     return digest.hexdigest()[:16]
 
 
 def has(key: str) -> bool:
-    """Whether there is an entry for `key`."""
+    """Whether the cache has an entry for a key."""
     return _path(key).is_file()
 
 
 def newest(prefix: str) -> str | None:
-    """The key of the youngest entry whose key starts with `prefix`."""
+    """Key of the newest entry whose key starts with a prefix; None: there is none."""
     entries: list[tuple[int, str]] = []
     for path in _entries():
-        if path.suffix != ".npz":  # texts and their tokens
+        if path.suffix != ".npz":  # a vocabulary or tokens, see `text.token_cache`
             continue
         try:
             with np.load(path, allow_pickle=False) as stored:
@@ -106,7 +122,7 @@ def newest(prefix: str) -> str | None:
 
 
 def clear() -> int:
-    """Removes every entry, finished or not; returns how many."""
+    """Removes all entries, finished or not, and returns their number."""
     entries = _entries()
     for path in entries:
         path.unlink(missing_ok=True)
@@ -126,13 +142,13 @@ def _path(key: str) -> Path:
 def _read(path: Path, key: str) -> Arrays:
     with np.load(path, allow_pickle=False) as stored:
         if str(stored["key"]) != key:
-            raise ValueError(f"it belongs to {stored['key']}")
+            raise ValueError(f"it is an entry for {stored['key']}")
         arrays = {name.removeprefix(PREFIX): stored[name] for name in stored.files if name.startswith(PREFIX)}
         return Arrays(arrays, str(stored["fingerprint"]))
 
 
 def _write(path: Path, key: str, result: Arrays) -> None:
-    """Writes beside `path` and renames, so that a kill leaves nothing that looks finished."""
+    """Writes a temporary file beside `path` and renames it, so that an interruption leaves no partial entry."""
     path.parent.mkdir(parents=True, exist_ok=True)
     members = {PREFIX + name: array for name, array in result.arrays.items()}
     handle, name = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".tmp", dir=path.parent)

@@ -1,4 +1,4 @@
-"""Chooses where a task reads its data: prepared or downloaded tensorflow-datasets, files, or the built-in set."""
+"""Resolves `data.source` to a source: tensorflow-datasets (prepared or downloaded), files or the built-in set."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from seqtasks.data.source import Source, data_dir, network, prepared_folder, una
 
 
 def announce(text: str) -> None:
-    """The default announcement: one line on stderr."""
+    """Prints one line to standard error; default of `resolve_source`."""
     print(text, file=sys.stderr)
 
 
@@ -27,21 +27,22 @@ def resolve_source(
     tfds_dir: str | None = None,
     announce: Callable[[str], None] = announce,
 ) -> Source:
-    """The source that `data.source` names; `auto` takes prepared data, a download, the built-in set.
+    """Returns the source that `data.source` names; downloads it if needed.
 
-    A download happens here, so that `auto` can still fall back when it fails.
+    `auto` is the first of these that is available: prepared tensorflow-datasets, a download, the built-in
+    set. The download is made here, so that `auto` can use the built-in set if the download fails.
 
     Args:
-        spec: `auto`, `tfds`, `tfds:NAME`, `builtin` or `files:DIR`; also `builtin:NAME`, as result rows have it.
-        tfds: the tensorflow-datasets names the task reads, if any; the first is the default.
-        files: whether the task reads files; "any": a single one, too.
-        builtin: the name of the task's built-in set, if any.
-        tfds_dir: `data.tfds_dir`.
-        announce: receives one line that says what was chosen and why.
+        spec: `auto`, `tfds`, `tfds:NAME`, `builtin` or `files:DIR`; also `builtin:NAME`, as in result rows.
+        tfds: Names of the tensorflow-datasets that the task reads; the first is the default. None: it reads none.
+        files: Whether the task reads folders of files; `"any"`: also a single file.
+        builtin: Name of the built-in set of the task; None: it has none.
+        tfds_dir: Value of `data.tfds_dir`.
+        announce: Function that receives one line with the chosen source and the reason.
 
     Raises:
-        ConfigError: a spec that is unknown, or that this task has no reader for.
-        DataError: the data is not there and cannot be fetched.
+        ConfigError: The source is unknown, or the task cannot read it.
+        DataError: The data does not exist and cannot be downloaded.
     """
     check_source(spec, {"tfds": tfds, "files": files, "builtin": builtin})
     if builtin is not None and spec == f"builtin:{builtin}":
@@ -59,22 +60,22 @@ def resolve_source(
         if spec != "auto" or builtin is None:
             raise unavailable(source, problem)
         reason = f" ({source} is not prepared and {problem})"
-    assert builtin is not None, "check lets no other source through"
+    assert builtin is not None, "check_source raises for every other source"
     announce(f"data: built-in set builtin:{builtin}{reason}")
     return Source("builtin", builtin)
 
 
 def check_source(spec: str, facts: Mapping[str, Any]) -> None:
-    """Refuses a `data.source` that cannot be right, without reading data or asking the network.
+    """Checks `data.source` without reading data and without network access.
 
     Args:
-        spec: see `resolve_source`.
-        facts: `tfds`, `files` and `builtin` of the task, see `resolve_source`. What is not known
-            is left out, and nothing is refused for it.
+        spec: Value of `data.source`, see `resolve_source`.
+        facts: Arguments `tfds`, `files` and `builtin` of `resolve_source` for the task. An argument that is
+            left out is not known and not checked.
 
     Raises:
-        ConfigError: a spec that is unknown, or that this task has no reader for.
-        DataError: a folder of files that is missing or empty.
+        ConfigError: The source is unknown, or the task cannot read it.
+        DataError: The folder of files does not exist or is empty.
     """
     if spec.startswith("files:") and facts.get("files", True):
         _files(spec, facts.get("files", "any") == "any", announce=lambda text: None)
@@ -92,14 +93,14 @@ def check_source(spec: str, facts: Mapping[str, Any]) -> None:
             hint = suggest(spec, known, see=TASK_SETTINGS)
             raise ConfigError(f"data.source={spec}: this task reads {len(known)} sets, but not this one; {hint}")
         raise ConfigError(
-            f"data.source={spec}: this task reads {', '.join(known)}; give {' or '.join(known)}, or another source"
+            f"data.source={spec}: this task reads {', '.join(known)}; set {' or '.join(known)}, or another source"
         )
     if len(known) > MANY:
         forms = ["auto", "tfds", "tfds:NAME", *forms[2 + len(known) :]]
     forms += [f"files:{'PATH' if facts.get('files', 'any') == 'any' else 'DIR'}"] if facts.get("files", True) else []
     hint = suggest(spec, forms)
-    near = f"{hint} " if hint.startswith("did") else ""
-    raise ConfigError(f"unknown data.source={spec}; {near}allowed for this task: {', '.join(forms)}")
+    similar = f"{hint} " if hint.startswith("did") else ""
+    raise ConfigError(f"unknown data.source={spec}; {similar}allowed for this task: {', '.join(forms)}")
 
 
 def _names(tfds: str | Sequence[str] | None) -> list[str]:
@@ -107,7 +108,7 @@ def _names(tfds: str | Sequence[str] | None) -> list[str]:
 
 
 def _obtain(source: Source, announce: Callable[[str], None]) -> str | None:
-    """Finds or downloads a tfds source; returns what went wrong, if anything."""
+    """Downloads a tfds source unless it is prepared or cached; returns the problem, None if there is none."""
     if folder := prepared_folder(source):
         announce(f"data: {source}, prepared in {folder}")
         return None
@@ -116,7 +117,7 @@ def _obtain(source: Source, announce: Callable[[str], None]) -> str | None:
         return None
     if not network():
         return "there is no network"
-    from seqtasks.data.tfds import download  # NumPy, which a check of the name does not need
+    from seqtasks.data.tfds import download  # imports NumPy, which `check_source` does not need
 
     announce(f"data: {source}, not prepared yet: downloading it to {source.folder}")
     try:
@@ -129,21 +130,21 @@ def _obtain(source: Source, announce: Callable[[str], None]) -> str | None:
 def _files(spec: str, single: bool, announce: Callable[[str], None]) -> Source:
     text = spec.removeprefix("files:")
     if not text.strip():
-        raise ConfigError("data.source=files: names no folder; write data.source=files:DIR")
+        raise ConfigError("data.source=files: has no folder; allowed: files:DIR; write the folder after the colon")
     try:
         folder = Path(text).expanduser().resolve()
-    except (OSError, ValueError, RuntimeError) as error:  # a loop of links, NUL, or ~ of nobody
+    except (OSError, ValueError, RuntimeError) as error:  # a loop of links, a NUL byte, or ~ of an unknown user
         raise ConfigError(f"data.source={shown(spec)}: {error}; give a folder with the data") from error
     usable(folder, f"data.source={shown(spec)}:")
-    if not is_utf8(str(folder)):  # it is stored in the result row
+    if not is_utf8(str(folder)):  # the result row, which is UTF-8, stores the name
         raise DataError(f"data.source: the name of {shown(folder)} is not UTF-8; rename the folder")
     if single and folder.is_file():
         announce(f"data: files:{folder}")
         return Source("files", str(folder), folder)
     if not folder.is_dir():
-        fault = "is a file" if folder.exists() else "does not exist"
-        raise DataError(f"data.source={spec}: {folder} {fault}; give a folder with the data")
+        problem = "is a file" if folder.exists() else "does not exist"
+        raise DataError(f"data.source={spec}: {folder} {problem}; give a folder with the data")
     if not any(folder.iterdir()):
-        raise DataError(f"data.source={spec}: the folder {folder} is empty; put the data there")
+        raise DataError(f"data.source={spec}: the folder {folder} is empty; put the data into it")
     announce(f"data: files:{folder}")
     return Source("files", str(folder), folder)

@@ -1,4 +1,4 @@
-"""Batches of pairs of sequences, each side of similar length."""
+"""Batches of pairs of sequences with similar source lengths and similar target lengths."""
 
 from __future__ import annotations
 
@@ -10,23 +10,27 @@ from seqtasks.core.arrays import FloatArray, IntArray
 from seqtasks.data.bucketing import Buckets, Ragged
 from seqtasks.data.splits import Examples
 
-END = 1  # ends every target, and stands before its first token; 0 is padding
+END = 1  # last token of every target and first of the decoder inputs; 0 is padding
 
 
 class Pairs(Buckets):
-    """Inputs `source` (batch, steps), 0 at padding, `previous` and targets (batch, time), weights (batch, time).
+    """Batches of source and target sequences for teacher forcing.
 
-    Each target ends in `END`; `previous` is the targets one step later, beginning with `END`.
+    A batch is `(inputs, targets, weights)`. Inputs are `source`, `(batch, source_time)`; `previous`, the
+    targets shifted right by one step, which start with `END`, `(batch, time)`; and `targets`. Targets are
+    `(batch, time)` and end in `END`. Weights are `(batch, time)`, 1 at valid and 0 at padded steps. Padding
+    is 0 everywhere.
 
     Args:
-        examples: input `source` and the targets, both `Ragged`.
-        batch_size: and the rest, as of `Buckets`; `tokens` bounds the longer side.
+        examples: Input `source` and the targets, both `Ragged`.
+        batch_size: Maximum number of pairs in a batch. This and the other arguments are those of `Buckets`;
+            `tokens` limits the longer side.
     """
 
     def measure(self) -> IntArray:
         self.sides = [self.examples.inputs["source"].lengths, self.examples.targets.lengths]
-        longer: IntArray = np.maximum(*self.sides)
-        return longer
+        longer_side: IntArray = np.maximum(*self.sides)
+        return longer_side
 
     @property
     def padding(self) -> float:
@@ -34,7 +38,7 @@ class Pairs(Buckets):
         return 1 - float(sum(side.sum() for side in self.sides)) / filled
 
     def by_length(self, rows: IntArray, jitter: FloatArray) -> IntArray:
-        """By the source and, where that is as long, by the target."""
+        """Sorts by the length of the source and, for sources of equal length, of the target."""
         source, target = (side[rows] for side in self.sides)
         return np.lexsort((-target * jitter, -source))
 
@@ -46,24 +50,30 @@ class Pairs(Buckets):
 
 
 def shifted(targets: Ragged, extra: int = 0) -> tuple[IntArray, IntArray, FloatArray]:
-    """What a writer reads before each target, the targets, and ones at real ones: (batch, time) each.
+    """Decoder inputs, padded targets and their weights.
 
     Args:
-        targets: each ends in `END`.
-        extra: steps of padding beyond the longest.
+        targets: Targets, each ending in `END`.
+        extra: Number of padded steps beyond the longest target.
+
+    Returns:
+        The targets shifted right by one step, which start with `END`; the targets; and weights, 1 at valid
+        and 0 at padded steps. Each is `(batch, time)`.
     """
-    wide = targets.padded(least=targets.shape[1] + extra)
-    previous = np.concatenate([np.full((len(targets), 1), END, wide.dtype), wide[:, :-1]], axis=1)
-    return previous, wide, (np.arange(wide.shape[1])[None] < targets.lengths[:, None]).astype(np.float32)
+    filled = targets.padded(least=targets.shape[1] + extra)
+    previous = np.concatenate([np.full((len(targets), 1), END, filled.dtype), filled[:, :-1]], axis=1)
+    return previous, filled, (np.arange(filled.shape[1])[None] < targets.lengths[:, None]).astype(np.float32)
 
 
 def numbered(source: list[IntArray], target: list[IntArray], first: int = 0) -> Examples:
-    """Pairs of token numbers of vocabularies, two higher here, and the ends of the targets.
+    """Examples of pairs of token numbers.
+
+    Token numbers are raised by 2, because 0 is padding and 1 is `END`; `END` is appended to each target.
 
     Args:
-        source: of each line.
-        target: of each line.
-        first: the number of the first line; `line` of the inputs counts from it.
+        source: Token numbers of each source line, `(time,)`.
+        target: Token numbers of each target line, `(time,)`.
+        first: Number of the first line; the input `line` counts from it.
     """
     lines = np.arange(first, first + len(source))
     return Examples(

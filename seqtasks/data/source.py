@@ -1,6 +1,6 @@
 """Data sources: tensorflow-datasets, files, or a built-in set.
 
-Importing this module, and finding data that is already there, imports no TensorFlow.
+This module does not import TensorFlow, not even to find data that is prepared.
 """
 
 from __future__ import annotations
@@ -21,20 +21,27 @@ from typing import Literal
 
 from seqtasks.core.errors import DataError
 
-# tensorflow-datasets downloads from many hosts; one of these two answers wherever there is a network.
+# tensorflow-datasets downloads from many hosts; with network access at least one of these two answers.
 HOSTS = ["https://storage.googleapis.com/", "https://raw.githubusercontent.com/"]
 
 
 @dataclass(frozen=True)
 class Source:
-    """One place to read from; its text stands in every result row.
+    """Data source of a run; result rows store it as text, such as `tfds:mnist`.
 
     Attributes:
-        kind: which reader.
-        name: the tfds name, the folder as text, or the name of the built-in set.
-        folder: the data folder of tensorflow-datasets, or the folder of files.
-        limit: `data.limit`: the most training examples, and of a validation split of its own, that a reader returns.
-        limit_test: `data.limit_test`: the same for the test split.
+        kind: `"tfds"` (tensorflow-datasets), `"files"` or `"builtin"`.
+        name: Name in tensorflow-datasets, the folder as text, or name of the built-in set.
+        folder: Data folder of tensorflow-datasets, or folder of the files; None for a built-in set.
+        limit: Maximum number of training examples and, if the source has a validation split, of validation
+            examples (`data.limit`); None: all.
+        limit_test: Maximum number of test examples (`data.limit_test`); None: all.
+
+    Example:
+        >>> from seqtasks import Source
+        >>> source = Source("builtin", "digits", limit=100)
+        >>> str(source), source.limits
+        ('builtin:digits', {'train': 100, 'validation': 100, 'test': None})
     """
 
     kind: Literal["tfds", "files", "builtin"]
@@ -48,24 +55,24 @@ class Source:
 
     @property
     def limits(self) -> dict[str, int | None]:
-        """The most examples of each split."""
+        """Maximum number of examples of each split; None: all."""
         return {"train": self.limit, "validation": self.limit, "test": self.limit_test}
 
     def whole(self) -> Source:
-        """The same source without limits, for examples that are composed of what is read."""
+        """A copy without limits, for tasks that compose their examples of the data of the source."""
         return dataclasses.replace(self, limit=None, limit_test=None)
 
 
-def data_dir(given: str | None = None) -> Path:
-    """The data folder of tensorflow-datasets: `given`, `$TFDS_DATA_DIR`, or its default."""
-    return Path(given or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
+def data_dir(folder: str | None = None) -> Path:
+    """The data folder of tensorflow-datasets: the given one, else `$TFDS_DATA_DIR`, else its default."""
+    return Path(folder or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()
 
 
 def prepared_folder(source: Source) -> Path | None:
-    """The folder with the newest prepared version of a tfds source, found without importing tfds."""
+    """The folder with the newest prepared version of a tfds source; None: no version is prepared."""
     assert source.folder is not None
     folder = source.folder / source.name
-    # A set with several configurations names its default one here.
+    # This file has the name of the default configuration of a set with several ones.
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         folder /= str(json.loads((folder / ".config" / "metadata.json").read_text())["default_config_name"])
     versions = [
@@ -77,8 +84,10 @@ def prepared_folder(source: Source) -> Path | None:
 def network(timeout: float = 5.0) -> bool:
     """Whether a host that tensorflow-datasets downloads from answers, through the proxy if one is set.
 
-    Never takes longer than `timeout` seconds: the probes run in daemon threads, because a
-    hanging name lookup has no timeout of its own.
+    The requests run in daemon threads, because a name lookup has no timeout and may hang.
+
+    Args:
+        timeout: Maximum time in seconds.
     """
     answers: queue.Queue[bool] = queue.Queue()
 
@@ -87,9 +96,9 @@ def network(timeout: float = 5.0) -> bool:
             urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=timeout).close()
             answers.put(True)
         except urllib.error.HTTPError:
-            answers.put(True)  # refused, but somebody is there
+            answers.put(True)  # an HTTP error is an answer, too
         except Exception:
-            answers.put(False)  # no route, no name, a refusing proxy, an answer that is not HTTP
+            answers.put(False)  # no route, no name, refused by the proxy, or an answer that is not HTTP
 
     for url in HOSTS:
         threading.Thread(target=probe, args=(url,), daemon=True).start()
@@ -101,7 +110,12 @@ def network(timeout: float = 5.0) -> bool:
 
 
 def unavailable(source: Source, problem: str) -> DataError:
-    """The error for a tfds source that is neither prepared nor to be had."""
+    """The error for a tfds source that is not prepared and cannot be downloaded.
+
+    Args:
+        source: The source.
+        problem: Reason why it cannot be downloaded.
+    """
     return DataError(
         f"{source} is not prepared in {source.folder} and {problem}; set TFDS_DATA_DIR or data.tfds_dir=… "
         "to a folder that has it, or use data.source=builtin"

@@ -1,4 +1,4 @@
-"""Facts about the data of a run that the model and prediction need: base class of each task type's own."""
+"""Facts about the data of a run that the model and prediction need: base class for all task types."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ S = TypeVar("S", bound="Spec")
 
 
 def _none() -> None:
-    """Default of an optional field.
+    """Factory of the default None of an optional field.
 
-    As a factory: a plain default would be an attribute of the class, and a subclass that declares the field
-    again without a default, as a required one, would inherit it.
+    A plain default would be an attribute of the class, which a subclass that declares the field again as a
+    required one would inherit as its default.
     """
 
 
@@ -25,14 +25,14 @@ def _none() -> None:
 class Spec:
     """Facts about the data of a run, `Splits.spec`.
 
-    A task type declares a frozen dataclass on top of this one and names it: `Spec = TaggingSpec`. The fields
-    hold what JSON can; lists are stored as tuples. The run folder stores `to_dict()`, and the facts are there
-    again in `predict`.
+    A task type subclasses this as a frozen dataclass and sets it as class attribute: `Spec = TaggingSpec`.
+    Fields hold values that JSON can represent; lists are stored as tuples. The run folder stores `to_dict()`,
+    from which prediction restores the facts.
 
     Attributes:
-        classes: Names of the classes, in the order of their numbers; None: the task has none.
-        tokens: Number of tokens of each split; None: it is not counted.
-        counts: Number of examples of each split; None: it is not stored.
+        classes: Names of the classes, in the order of their numbers; None: the task has no classes.
+        tokens: Number of tokens of each split; None: they are not counted.
+        counts: Number of examples of each split; None: not stored.
 
     Example:
         >>> from dataclasses import dataclass
@@ -56,16 +56,16 @@ class Spec:
             object.__setattr__(self, part.name, _frozen(getattr(self, part.name)))
 
     def to_dict(self) -> dict[str, Any]:
-        """The facts as JSON has them, for `from_dict`; a field that is None is left out."""
+        """The facts as a dictionary for JSON and `from_dict`; fields that are None are left out."""
         values = {name: getattr(self, name) for name in _names(type(self))}
         return {name: _plain(value) for name, value in values.items() if value is not None}
 
     @classmethod
     def from_dict(cls: type[S], values: Mapping[str, Any]) -> S:
-        """The facts that `to_dict` gave.
+        """Restores the facts from the dictionary of `to_dict`.
 
         Raises:
-            DataError: A name that is no field, or a field without a default that is missing.
+            DataError: A name is not that of a field, or a required field is missing.
         """
         parts = {part.name: part for part in dataclasses.fields(cls)}
         unknown = [name for name in values if name not in parts]
@@ -80,18 +80,18 @@ class Spec:
             received += [f"lack {_listed(missing)}"] if missing else []
             raise DataError(
                 f"the facts of the data {' and '.join(received)}; {cls.__name__} has {', '.join(_names(cls))}; "
-                "make them with this version of the task"
+                "train again with this version of the task"
             )
         return cls(**values)
 
-    # The facts were a dictionary in version 0.1; a plugin that reads them as one works until version 0.3.
+    # The facts were a dictionary in version 0.1. Plugins that read them as a dictionary work until version 0.3.
 
     def __getitem__(self, name: str) -> Any:
         _warn(f"spec[{name!r}] is now spec.{name}")
         return self.to_dict()[name]
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The fact of that name as JSON has it, as of a dictionary; deprecated."""
+        """Deprecated: a fact by name, as in the dictionary of `to_dict`."""
         _warn(f"spec.get({name!r}) is now spec.{name}")
         return self.to_dict().get(name, default)
 
@@ -100,17 +100,17 @@ class Spec:
         return name in self.to_dict()
 
     def keys(self) -> Iterable[str]:
-        """Names of the facts, so that `{**spec}` is a dictionary; deprecated."""
+        """Deprecated: names of the facts, for `{**spec}`."""
         _warn("spec.keys() is now spec.to_dict().keys()")
         return self.to_dict().keys()
 
 
 @dataclass(frozen=True, kw_only=True)
 class UntypedSpec(Spec):
-    """Facts that a task gives as a dictionary, with names that its `Spec` does not have.
+    """Facts from a dictionary with names that are not fields of the `Spec` of the task.
 
     Attributes:
-        entries: The dictionary; each entry is an attribute, too.
+        entries: The dictionary; each entry can also be read as an attribute.
     """
 
     entries: Mapping[str, Any]
@@ -122,7 +122,7 @@ class UntypedSpec(Spec):
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> UntypedSpec:
-        """The facts of a dictionary of any names."""
+        """Makes an instance from a dictionary with any names."""
         return cls(entries=values, **{name: values[name] for name in _names(Spec) if name in values})
 
     def __getattr__(self, name: str) -> Any:
@@ -133,7 +133,9 @@ class UntypedSpec(Spec):
 
 
 def as_spec(facts: Spec | Mapping[str, Any], kind: type[Spec] = Spec) -> Spec:
-    """Facts as an instance of a class if it has their names, else as they are; a dictionary becomes an `UntypedSpec`.
+    """Converts facts to an instance of a class if their names are its fields.
+
+    Otherwise, an instance of another class is returned unchanged, and a dictionary becomes an `UntypedSpec`.
 
     Args:
         facts: An instance of any `Spec`, or a dictionary.
@@ -149,9 +151,9 @@ def as_spec(facts: Spec | Mapping[str, Any], kind: type[Spec] = Spec) -> Spec:
 
 
 def _names(cls: type[Spec]) -> list[str]:
-    """Names of the fields in the order of the run folder: those of subclasses, then the others of `Spec`.
+    """Names of the fields in the order of the run folder: first those of subclasses, then those of `Spec`.
 
-    A field that a subclass declares again moves to its place there.
+    A field that a subclass declares again takes its position in that subclass.
     """
     order: dict[str, None] = {}
     for base in reversed(cls.__mro__):

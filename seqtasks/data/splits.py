@@ -1,4 +1,4 @@
-"""Training, validation and test examples, and rules of splitting."""
+"""Training, validation and test examples, and functions that split data."""
 
 from __future__ import annotations
 
@@ -17,10 +17,22 @@ from seqtasks.data.spec import Spec, as_spec
 
 @dataclass(frozen=True)
 class Examples:
-    """Inputs by name and their targets: arrays whose first axis is the example, or `Ragged`.
+    """Examples of one split: inputs by name, and targets.
+
+    Attributes:
+        inputs: Arrays `(examples, ...)`, or other sequences that are indexed like an array, such as
+            `seqtasks.data.bucketing.Ragged`.
+        targets: An array or sequence of the same length.
 
     Raises:
-        DataError: the arrays disagree about how many examples there are.
+        DataError: An input and the targets have different lengths.
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks import Examples
+        >>> examples = Examples({"x": np.zeros((3, 5, 2))}, np.array([0, 1, 1]))
+        >>> len(examples), examples.take([2, 0]).targets
+        (3, array([1, 0]))
     """
 
     inputs: dict[str, Any]
@@ -29,26 +41,45 @@ class Examples:
     def __post_init__(self) -> None:
         for name, array in self.inputs.items():
             if len(array) != len(self.targets):
-                raise DataError(f"input {name!r} has {len(array)} examples, expected {len(self.targets)}, as targets")
+                raise DataError(
+                    f"input {name!r} has {len(array)} examples, expected {len(self.targets)}, as targets; "
+                    "give inputs and targets of equal length"
+                )
 
     def __len__(self) -> int:
         return len(self.targets)
 
     def take(self, which: int | Sequence[int] | IntArray) -> Examples:
-        """The first `which` examples, or those at these indices."""
+        """Returns some of the examples.
+
+        Args:
+            which: Number of examples from the first on, or indices of the examples.
+        """
         index: Any = slice(which) if isinstance(which, int) else np.asarray(which, np.int64)
         return Examples({name: array[index] for name, array in self.inputs.items()}, self.targets[index])
 
 
 @dataclass(frozen=True)
 class Splits:
-    """All the data of a run.
+    """Training, validation and test examples of a run, with their source and facts.
 
     Attributes:
-        source: the text of the source, e.g. `tfds:mnist`.
-        fingerprint: of the arrays as read, see `seqtasks.data.cache`.
-        spec: facts that the model and prediction need, such as names of classes; of a dictionary an
-            `UntypedSpec` is made, unless its names are those of `Spec`.
+        train: Training examples.
+        validation: Validation examples.
+        test: Test examples.
+        source: Text of the data source, e.g. `tfds:mnist`.
+        fingerprint: Fingerprint of the data, see `seqtasks.fingerprint`.
+        spec: Facts that the model and prediction need, such as names of classes. A dictionary is converted
+            to a `Spec` if it has the names of one, else to an `UntypedSpec`.
+
+    Example:
+        >>> from seqtasks import Examples, Splits
+        >>> def draw(rng, count):
+        ...     x = rng.normal(size=(count, 10, 1))
+        ...     return Examples({"x": x}, x.sum(axis=1))
+        >>> splits = Splits.generate(draw, {"train": 80, "validation": 10, "test": 10}, "builtin:sums")
+        >>> splits.test.targets.shape
+        (10, 1)
     """
 
     train: Examples
@@ -74,13 +105,13 @@ class Splits:
         source: str,
         key: Sequence[int] = (),
     ) -> Splits:
-        """Splits of generated examples, the same in every run.
+        """Makes splits of generated examples; equal arguments give equal examples.
 
         Args:
-            draw: Makes so many examples with a random generator.
+            draw: Function of a random generator and a number that returns this number of examples.
             counts: Number of examples of `train`, `validation` and `test`.
             source: Text of the data source.
-            key: Numbers that the examples depend on, such as their length.
+            key: Numbers that the examples depend on, such as their length; part of the seed.
         """
         rngs = (np.random.default_rng([number, *key]) for number in range(len(counts)))
         parts = {name: draw(rng, count) for rng, (name, count) in zip(rngs, counts.items(), strict=True)}
@@ -93,47 +124,58 @@ class Splits:
 
 
 def held_out_count(count: int, share: int, classes: int = 1) -> int:
-    """How many of `count` examples to hold out: one in `share`, but of small sets up to 100, at most a fifth.
+    """Number of examples to hold out: one in `share`; of small sets 100, but at most a fifth.
 
-    A score of few examples is mostly chance: 30 texts give an accuracy to ±18 points (95 %), 100 to ±10.
+    The fraction of small sets is larger, because a score of few examples is mostly chance: the 95 % interval
+    of an accuracy is ±18 percentage points with 30 examples and ±10 with 100.
 
     Args:
-        count: of the examples.
-        share: of a large set, such as 10 for a tenth.
-        classes: the least, so that each class can have an example.
+        count: Number of all examples.
+        share: Inverse of the fraction for large sets, e.g. 10 for a tenth.
+        classes: Minimum of the result, so that each class can have an example.
+
+    Example:
+        >>> from seqtasks.data.splits import held_out_count
+        >>> held_out_count(25_000, 10), held_out_count(700, 10), held_out_count(50, 10)
+        (2500, 100, 10)
     """
     return max(count // share, min(100, count // 5), classes)
 
 
 def sample(count: int, limit: int | None) -> IntArray:
-    """The indices of the first `limit` of `count` examples in a fixed mixed order, sorted; all of them for None."""
+    """Indices of a random sample of examples without replacement, sorted; the same in every call.
+
+    Args:
+        count: Number of all examples.
+        limit: Size of the sample; a larger sample contains the smaller ones. None: all examples.
+    """
     if limit is None or limit >= count:
         return np.arange(count)
     return np.sort(np.random.default_rng(0).permutation(count)[:limit])
 
 
 def stratified(targets: IntArray, count: int, seed: int) -> tuple[IntArray, IntArray]:
-    """Holds out `count` examples with the classes in proportion.
+    """Stratified split: holds out examples of each class in proportion.
 
     Args:
-        targets: labels (n,).
-        count: how many to hold out.
-        seed: of the choice; the same seed gives the same split.
+        targets: Labels, `(examples,)`.
+        count: Number of examples to hold out.
+        seed: Seed of the choice.
 
     Returns:
-        The indices kept and those held out, both sorted, int64.
+        Indices of the kept and of the held-out examples, both sorted, int64.
 
     Raises:
-        DataError: too few examples for every class to be on both sides.
+        DataError: There are too few examples for every class to be in both parts.
     """
-    from sklearn.model_selection import train_test_split  # takes a second to import
+    from sklearn.model_selection import train_test_split  # the import takes a second
 
     classes, members = np.unique(targets, return_counts=True)
     remaining = len(targets) - count
     if min(count, remaining) < max(1, len(classes)):
         raise DataError(
             f"cannot hold out {count} of {len(targets)} examples: both parts need one of each of the "
-            f"{len(classes)} classes; use more data or hold out another number"
+            f"{len(classes)} classes; use more data, or hold out another number"
         )
     if members.min() < 2:
         raise DataError(
@@ -145,47 +187,61 @@ def stratified(targets: IntArray, count: int, seed: int) -> tuple[IntArray, IntA
 
 
 def hold_out(targets: IntArray, count: int, seed: int) -> tuple[IntArray, IntArray]:
-    """As `stratified`, but a class with a single example keeps it on the side that is kept.
+    """Stratified split that allows classes with a single example, which is always kept.
 
     Args:
-        targets: labels (n,).
-        count: how many to hold out.
-        seed: of the choice; the same seed gives the same split.
+        targets: Labels, `(examples,)`.
+        count: Number of examples to hold out.
+        seed: Seed of the choice.
 
     Returns:
-        The indices kept and those held out, both sorted, int64.
+        Indices of the kept and of the held-out examples, both sorted, int64.
 
     Raises:
-        DataError: too few examples for every other class to be on both sides.
+        DataError: There are too few examples for every class of two or more to be in both parts.
     """
     _, numbers, members = np.unique(targets, return_inverse=True, return_counts=True)
-    several = np.flatnonzero(members[numbers] > 1)
-    if len(targets) and not len(several):
+    not_single = np.flatnonzero(members[numbers] > 1)
+    if len(targets) and not len(not_single):
         raise DataError(
             f"cannot hold out {count} of {len(targets)} examples: each has a label that no other has, expected two or "
             "more of a label; add examples, or check where the labels are read from"
         )
-    _, held = stratified(targets[several], count, seed)
-    held = several[held]
-    return np.setdiff1d(np.arange(len(targets)), held), held
+    _, held_out = stratified(targets[not_single], count, seed)
+    held_out = not_single[held_out]
+    return np.setdiff1d(np.arange(len(targets)), held_out), held_out
 
 
 def spread(count: int, held: int) -> tuple[list[int], list[int]]:
-    """All but `held` of `count` indices, at least one, and those, spread evenly; always the same ones."""
-    out = np.unique(np.linspace(0, count - 1, max(1, held)).astype(int)).tolist()
-    chosen = set(out)
-    return [i for i in range(count) if i not in chosen], out
+    """Holds out evenly spaced examples.
+
+    Args:
+        count: Number of all examples.
+        held: Number of examples to hold out; at least one is held out.
+
+    Returns:
+        Indices of the kept and of the held-out examples.
+    """
+    held_out = np.unique(np.linspace(0, count - 1, max(1, held)).astype(int)).tolist()
+    excluded = set(held_out)
+    return [i for i in range(count) if i not in excluded], held_out
 
 
 def limit(splits: Splits, count: int | None, test: int | None = None) -> Splits:
-    """The first `count` training and validation examples and the first `test` of the test split; all for None."""
+    """Cuts splits to their first examples.
+
+    Args:
+        splits: The splits.
+        count: Maximum number of training and of validation examples; None: all.
+        test: Maximum number of test examples; None: all.
+    """
     if count is None and test is None:
         return splits
-    most = {"train": count, "validation": count, "test": test}
+    maximum = {"train": count, "validation": count, "test": test}
     parts = {}
     for name, part in splits.parts.items():
-        first = most[name]
+        first = maximum[name]
         parts[name] = part if first is None else part.take(first)
     spec = dataclasses.replace(splits.spec, counts={name: len(part) for name, part in parts.items()})
-    train, validation, held = parts.values()
-    return dataclasses.replace(splits, train=train, validation=validation, test=held, spec=spec)
+    train, validation, held_out = parts.values()
+    return dataclasses.replace(splits, train=train, validation=validation, test=held_out, spec=spec)

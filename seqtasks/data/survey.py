@@ -7,19 +7,19 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 PARTS = ("train", "validation", "test")
-MOST = 0.9  # a larger share of one label is remarkable
-SHOWN = 3  # names in a list
+MOST = 0.9  # fraction of the most frequent label above which the summary warns
+SHOWN = 3  # maximum number of names in a list
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What is counted of the data.
+    """Counts of labelled data, by split.
 
     Attributes:
-        counts: examples of each split.
-        labels: the labels of each split, one for each example or step; empty: there are none.
-        keys: what makes an example equal to another, of each split; empty: it is not looked at.
-        empty: examples of each split without content.
+        counts: Number of examples.
+        labels: Labels of all examples or steps; empty: the data has no labels.
+        keys: Keys of the examples, equal for duplicates; empty: duplicates are not counted.
+        empty: Number of examples without content.
     """
 
     counts: Mapping[str, int]
@@ -29,14 +29,16 @@ class Survey:
 
 
 def summary(survey: Survey, unit: str) -> str:
-    """One line: the sizes of the splits, then whatever is unusual.
+    """One line with the sizes of the splits, the most frequent label, and rare labels and duplicates.
 
     Args:
-        survey: of the data.
-        unit: what an example is, in the plural, e.g. `"texts"`.
+        survey: The counts.
+        unit: Plural noun for the examples, e.g. `"texts"`.
     """
-    c = survey.counts
-    sizes = f"{c['train']:,} {unit} for training, {c['validation']:,} for validation, {c['test']:,} for test"
+    counts = survey.counts
+    sizes = (
+        f"{counts['train']:,} {unit} for training, {counts['validation']:,} for validation, {counts['test']:,} for test"
+    )
     return "; ".join([sizes, *_labels(survey), *_duplicates(survey, unit), *_empty(survey, unit)])
 
 
@@ -48,13 +50,13 @@ def _labels(survey: Survey) -> list[str]:
     label, most = train.most_common(1)[0]
     lines = [f"{len(train)} labels, the most frequent is {label!r} ({100 * most / total:.0f} %)"]
     if most > MOST * total:
-        lines[0] += ", so that always answering it is right that often"
+        lines[0] += ", so a constant prediction has this accuracy"
     if single := sorted(name for name, count in train.items() if count == 1):
         lines.append(f"only one training example for {_names(single)}")
     for part in ("validation", "test"):
         if unseen := sorted(set(counts[part]) - set(train)):
             times = sum(counts[part][name] for name in unseen)
-            lines.append(f"{part} has {_names(unseen)} ({times:,} times), which training has not: always wrong")
+            lines.append(f"{part} has {_names(unseen)} ({times:,} times), not in training: always predicted wrong")
     return lines
 
 
@@ -64,10 +66,10 @@ def _duplicates(survey: Survey, unit: str) -> list[str]:
     train = set(survey.keys["train"])
     lines = []
     for part in ("validation", "test"):
-        again = sum(key in train for key in survey.keys[part])
-        if again:
-            share = 100 * again / len(survey.keys[part])
-            lines.append(f"{again:,} {part} {unit} ({share:.2g} %) are in training as well")
+        duplicates = sum(key in train for key in survey.keys[part])
+        if duplicates:
+            percent = 100 * duplicates / len(survey.keys[part])
+            lines.append(f"{duplicates:,} {part} {unit} ({percent:.2g} %) are also in training")
     return lines
 
 

@@ -34,38 +34,38 @@ class Table:
         """The fields of a column.
 
         Args:
-            name: Of the column.
-            advice: What to do where it is missing; the end of the error.
+            name: Name of the column.
+            advice: End of the error message: what to do if the column is missing.
 
         Raises:
-            DataError: No column has this name, or several have.
+            DataError: No column or several columns have this name.
         """
-        places = [i for i, title in enumerate(self.header) if title == name]
-        if len(places) != 1:
-            problem = f"{len(places)} columns named {name!r}" if places else f"no column {name!r}"
+        indices = [i for i, title in enumerate(self.header) if title == name]
+        if len(indices) != 1:
+            problem = f"{len(indices)} columns named {name!r}" if indices else f"no column {name!r}"
             raise DataError(f"{self.path} has {problem}; it has: {', '.join(self.header)}; {advice}")
-        return [row[places[0]] for row in self.rows]
+        return [row[indices[0]] for row in self.rows]
 
 
 def read_table(path: Path, trim: bool = False) -> Table:
-    """Reads a CSV or TSV file in UTF-8, whose first line is its header; empty lines are skipped.
+    """Reads a CSV or TSV file in UTF-8 with a header line; empty lines are skipped.
 
-    In CSV (RFC 4180) a field that begins with a quotation mark ends at the next single one; inside,
-    `""` stands for one mark, and commas and line breaks are text. In TSV a line is a row and quotation
-    marks are text (https://www.iana.org/assignments/media-types/text/tab-separated-values), unless a
-    line has another number of fields than the header: then the quotes of CSV are tried.
+    In CSV (RFC 4180) a quoted field may contain commas and line breaks, and `""` for a quotation mark. In
+    TSV a line is a row and quotation marks are text
+    (https://www.iana.org/assignments/media-types/text/tab-separated-values). If a line of a TSV file does not
+    have as many fields as the header, the file is read with the quotation rules of CSV instead.
 
     Args:
-        path: The file; its suffix decides.
-        trim: Ignore spaces at the beginning of a field, before its quotation mark too.
+        path: The file; its suffix, `.csv` or `.tsv`, selects the format.
+        trim: Whether to ignore spaces at the beginning of a field, also before its quotation mark.
 
     Raises:
-        DataError: Another suffix; not UTF-8; no row; a row with another number of fields than the header;
-            a quotation mark that is not closed, or closed before the end of its field.
+        DataError: The file has another suffix, is not UTF-8 or has no row; a row does not have as many
+            fields as the header; or a quotation mark is not closed, or closed before the end of its field.
     """
     separator = SUFFIXES.get(path.suffix.lower())
     if separator is None:
-        raise DataError(f"{path} ends in {path.suffix!r}; allowed: {', '.join(SUFFIXES)}")
+        raise DataError(f"{path} ends in {path.suffix!r}; allowed: {', '.join(SUFFIXES)}; convert or rename the file")
     try:
         lines = read_lines(path)
     except DataError as error:
@@ -76,35 +76,44 @@ def read_table(path: Path, trim: bool = False) -> Table:
             try:
                 return _checked(path, list(_quoted(path, lines, separator, trim)))
             except DataError:
-                pass  # The error of the plain reading is the one to show.
+                pass  # The error for the rows without quotes, raised below, is the one to show.
     else:
         rows = list(_quoted(path, lines, separator, trim))
     return _checked(path, rows)
 
 
 def _checked(path: Path, rows: list[tuple[int, list[str]]]) -> Table:
+    """Makes a table of the rows of a file and the numbers of their lines.
+
+    Raises:
+        DataError: There is no row, or a row does not have as many fields as the header.
+    """
     if not rows:
         raise DataError(f"cannot read {path}: every line is empty; fill it, {_ADVICE}")
     (_, header), *below = rows
     if not below:
-        raise DataError(f"{path} has no row below its header {', '.join(header)}; give some")
+        raise DataError(f"{path} has no row below its header {', '.join(header)}; add rows")
     wrong = [(number, fields) for number, fields in below if len(fields) != len(header)]
     if wrong:
         number, fields = wrong[0]
-        others = f", as have {len(wrong) - 1} more rows" if len(wrong) > 1 else ""
-        how = {
-            ".csv": "put a text that holds a comma between quotation marks",
+        others = f" (and {len(wrong) - 1} more such rows)" if len(wrong) > 1 else ""
+        advice = {
+            ".csv": "put a text that contains a comma between quotation marks",
             ".tsv": "put one tab between two fields and none inside",
         }[path.suffix.lower()]
         raise DataError(
             f"{path}, line {number}: {len(fields)} fields{others}, but the header has {len(header)} "
-            f"({', '.join(header)}); {how}"
+            f"({', '.join(header)}); {advice}"
         )
     return Table(path, header, [fields for _, fields in below], [number for number, _ in below])
 
 
 def _quoted(path: Path, lines: list[str], separator: str, trim: bool) -> Iterator[tuple[int, list[str]]]:
-    """Rows with the quotes of CSV, and the number of the line that each begins in."""
+    """Yields the rows of a file with quoted fields, each with the number of its first line.
+
+    Raises:
+        DataError: A quotation mark is not closed, or closed before the end of its field.
+    """
     text, position, number = "\n".join(lines), 0, 1
     blanks = " *" if trim else ""
     plain = re.compile(rf"{blanks}([^{separator}\n]*)")
@@ -118,7 +127,7 @@ def _quoted(path: Path, lines: list[str], separator: str, trim: bool) -> Iterato
                     raise _open_quote(path, number + text.count("\n", begin, position), match)
             else:
                 match = plain.match(text, position)
-                assert match is not None  # it may be empty
+                assert match is not None  # the pattern matches the empty string, too
                 fields.append(match[1])
             position = match.end() + 1
             if text[match.end() : position] != separator:
@@ -132,6 +141,6 @@ def _open_quote(path: Path, number: int, match: re.Match[str]) -> DataError:
     shown = match[0].strip().partition("\n")[0][:40]
     problem = "closed before the end of the field" if match[2] else "never closed"
     return DataError(
-        f"cannot read {path}, line {number}: the quotation mark at the beginning of {shown} is {problem}; put such a "
-        f'text between two of them and double those inside (""), {_ADVICE}'
+        f"cannot read {path}, line {number}: the quotation mark at the beginning of {shown} is {problem}; put the text "
+        f'between two quotation marks and double those inside (""), {_ADVICE}'
     )

@@ -1,4 +1,4 @@
-"""Buckets: every row once, little padding, random neighbours, and the same order after an interruption."""
+"""Length buckets: every row once, little padding, random neighbours, and an equal order after an interruption."""
 
 import keras
 import numpy as np
@@ -35,11 +35,11 @@ def test_a_batch_is_what_its_rows_are():
     batches = Buckets(EACH, 16, shuffle=True)
     for index in range(0, len(batches), 7):
         inputs, targets, weights = batches[index]
-        for place, row in enumerate(batches.rows(index)):
+        for position, row in enumerate(batches.rows(index)):
             n = LENGTHS[row]
-            assert inputs[place, :n].tolist() == ROWS.row(row).tolist() and not inputs[place, n:].any()
-            assert targets[place, :n].tolist() == (2 * ROWS.row(row)).tolist()
-            assert weights[place].tolist() == [1.0] * n + [0.0] * (inputs.shape[1] - n)
+            assert inputs[position, :n].tolist() == ROWS.row(row).tolist() and not inputs[position, n:].any()
+            assert targets[position, :n].tolist() == (2 * ROWS.row(row)).tolist()
+            assert weights[position].tolist() == [1.0] * n + [0.0] * (inputs.shape[1] - n)
 
 
 def test_any_two_rows_can_meet_and_batches_come_in_any_order():
@@ -48,8 +48,8 @@ def test_any_two_rows_can_meet_and_batches_come_in_any_order():
     batches.on_epoch_begin()
     batches.on_epoch_end()
     second = epoch(batches)
-    together = {frozenset(rows.tolist()) for rows in first} & {frozenset(rows.tolist()) for rows in second}
-    assert len(together) <= 1  # the longest rows of all have few to meet
+    equal_batches = {frozenset(rows.tolist()) for rows in first} & {frozenset(rows.tolist()) for rows in second}
+    assert len(equal_batches) <= 1  # the longest rows have few others of similar length
     means = [LENGTHS[rows].mean() for rows in first]
     assert abs(np.corrcoef(means, np.arange(len(means)))[0, 1]) < 0.2  # neither short nor long ones come first
     assert all((a == b).all() for a, b in zip(first, epoch(Buckets(ONE, 16, shuffle=True)), strict=True))
@@ -59,16 +59,16 @@ def test_any_two_rows_can_meet_and_batches_come_in_any_order():
 
 
 def test_it_goes_on_inside_an_epoch():
-    whole, rest = Buckets(ONE, 16, shuffle=True), Buckets(ONE, 16, shuffle=True)
+    whole, resumed = Buckets(ONE, 16, shuffle=True), Buckets(ONE, 16, shuffle=True)
     whole.seek(2, 0)
-    rest.seek(2, 5)
-    assert len(rest) == len(whole) - 5 and (rest.rows(0) == whole.rows(5)).all()
-    np.testing.assert_array_equal(rest[0][0], whole[5][0])
+    resumed.seek(2, 5)
+    assert len(resumed) == len(whole) - 5 and (resumed.rows(0) == whole.rows(5)).all()
+    np.testing.assert_array_equal(resumed[0][0], whole[5][0])
 
 
 @pytest.mark.parametrize("lengths", [(2, 2, 3), (3, 2, 4), (2, 3, 1)])
 def test_keras_takes_no_length_for_fixed(lengths):
-    """With the first two batches of one length, every other length would be refused."""
+    """If the first two batches had equal lengths, Keras would raise an error for every other length."""
     rows = Ragged.of([[1] * n for n in sorted(lengths, reverse=True) for _ in range(2)])
     batches = Buckets(Examples({"x": rows}, Ragged(rows.values, rows.ends)), 2)
     assert batches[0][0].shape[1] != batches[1][0].shape[1]

@@ -1,4 +1,4 @@
-"""The cache of decoded arrays: second runs, damaged entries, folders that cannot be written."""
+"""Cache of decoded arrays: cached entries, damaged entries, folders that cannot be written."""
 
 import logging
 
@@ -21,7 +21,7 @@ def make():
 
 
 def never():
-    raise AssertionError("made although it is cached")
+    raise AssertionError("called although the entry is cached")
 
 
 def assert_is_arrays(result):
@@ -65,7 +65,7 @@ def test_a_damaged_entry_is_made_anew(folder, caplog, damage):
         path.write_bytes({"empty": b"", "cut": whole[: len(whole) // 2], "flipped": flipped, "text": b"hello"}[damage])
     with caplog.at_level(logging.WARNING):
         assert_is_arrays(cache.cached("key", make))
-    assert len(caplog.records) == 1 and "made anew" in caplog.text
+    assert len(caplog.records) == 1 and "made again" in caplog.text
     assert_is_arrays(cache.cached("key", never))
 
 
@@ -89,7 +89,7 @@ def test_a_full_disk_leaves_nothing_behind(folder, monkeypatch, caplog):
 
 
 def test_an_error_of_the_maker_is_passed_on_and_nothing_is_stored():
-    with pytest.raises(AssertionError, match="made although"):
+    with pytest.raises(AssertionError, match="called although"):
         cache.cached("key", never)
     assert not cache.has("key")
 

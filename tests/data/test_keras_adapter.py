@@ -1,4 +1,4 @@
-"""What Keras reads: the same batches, epoch by epoch, through a pipeline that is not tuned."""
+"""Data adapter: Keras reads the same batches in every epoch, without autotuning."""
 
 import keras
 import numpy as np
@@ -11,9 +11,9 @@ from seqtasks.data.splits import Examples
 
 def model():
     keras.utils.set_random_seed(0)
-    made = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
-    made.compile("sgd", "mse")
-    return made
+    network = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    network.compile("sgd", "mse")
+    return network
 
 
 def batches(n=50, seed=3):
@@ -23,35 +23,39 @@ def batches(n=50, seed=3):
 
 
 def test_training_and_predictions_are_those_of_the_batches_themselves():
-    plain, fed = model(), model()
-    of_plain, of_fed = batches(), batches()
-    one = plain.fit(of_plain, epochs=3, validation_data=batches(9), shuffle=False, verbose=0).history
-    two = fed.fit(
-        UntunedDataAdapter(of_fed), epochs=3, validation_data=UntunedDataAdapter(batches(9)), shuffle=False, verbose=0
+    plain, adapted = model(), model()
+    plain_data, adapted_data = batches(), batches()
+    expected = plain.fit(plain_data, epochs=3, validation_data=batches(9), shuffle=False, verbose=0).history
+    history = adapted.fit(
+        UntunedDataAdapter(adapted_data),
+        epochs=3,
+        validation_data=UntunedDataAdapter(batches(9)),
+        shuffle=False,
+        verbose=0,
     ).history
-    assert one == two and len(set(two["loss"])) == 3
-    assert (of_fed.epoch, of_fed.start) == (of_plain.epoch, of_plain.start) == (3, 0)
+    assert history == expected and len(set(history["loss"])) == 3
+    assert (adapted_data.epoch, adapted_data.start) == (plain_data.epoch, plain_data.start) == (3, 0)
     np.testing.assert_array_equal(
-        fed.predict(UntunedDataAdapter(batches()), verbose=0), plain.predict(batches(), verbose=0)
+        adapted.predict(UntunedDataAdapter(batches()), verbose=0), plain.predict(batches(), verbose=0)
     )
 
 
 def test_epochs_of_more_and_fewer_batches_are_whole():
     rng = np.random.default_rng(1)
     rows = Ragged.of([rng.integers(1, 9, length) for length in rng.integers(1, 30, 300)])
-    made = Buckets(Examples({"x": rows}, rng.integers(2, size=300)), 8, tokens=40, shuffle=True)
-    counts, seen = [], []
+    data = Buckets(Examples({"x": rows}, rng.integers(2, size=300)), 8, tokens=40, shuffle=True)
+    counts, steps = [], []
     for epoch in range(4):
-        made.seek(epoch, 0)
-        counts.append(made.batches_per_epoch)
-    made.seek(0, 0)
+        data.seek(epoch, 0)
+        counts.append(data.batches_per_epoch)
+    data.seek(0, 0)
     tokens = keras.Input((None,), dtype="int32")
     net = keras.Model(tokens, keras.layers.GlobalAveragePooling1D()(keras.layers.Embedding(10, 1)(tokens)))
     net.compile("sgd", "mse")
-    told = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(batch))
-    net.fit(UntunedDataAdapter(made), epochs=4, callbacks=[told], shuffle=False, verbose=0)
-    assert len(set(counts)) > 1, "the case tests nothing"
-    assert seen == [number for count in counts for number in range(count)]
+    recorder = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: steps.append(batch))
+    net.fit(UntunedDataAdapter(data), epochs=4, callbacks=[recorder], shuffle=False, verbose=0)
+    assert len(set(counts)) > 1, "all epochs have equally many batches, so the test checks nothing"
+    assert steps == [number for count in counts for number in range(count)]
 
 
 def test_nothing_is_tuned():

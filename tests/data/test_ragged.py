@@ -1,4 +1,4 @@
-"""Rows of different lengths: taken, padded, and as they were."""
+"""Ragged arrays: rows, selections and padding."""
 
 import numpy as np
 import pytest
@@ -19,14 +19,14 @@ def test_rows_come_back():
 
 @pytest.mark.parametrize("index", [slice(None), slice(2), slice(1, 4), np.array([3, 1, 0, 3]), np.array([], int)])
 def test_some_rows_in_any_order(index):
-    wanted = [ROWS[i] for i in np.arange(5)[index]]
-    assert lists(Ragged.of(ROWS)[index]) == wanted
-    assert lists(Ragged.of(ROWS)[index][:2]) == wanted[:2]
+    expected = [ROWS[i] for i in np.arange(5)[index]]
+    assert lists(Ragged.of(ROWS)[index]) == expected
+    assert lists(Ragged.of(ROWS)[index][:2]) == expected[:2]
 
 
 def test_padded_to_the_longest():
-    found = Ragged.of(ROWS).padded(fill=-1)
-    for row, wanted in zip(found, ROWS, strict=True):
-        assert row.tolist() == wanted + [-1] * (4 - len(wanted))
+    padded = Ragged.of(ROWS).padded(fill=-1)
+    for row, values in zip(padded, ROWS, strict=True):
+        assert row.tolist() == values + [-1] * (4 - len(values))
     assert Ragged.of(ROWS).padded(least=6).shape == (5, 6)
     assert Ragged.of([[], []]).padded().shape == (2, 1) and Ragged.of([]).padded().shape == (0, 1)

@@ -1,4 +1,4 @@
-"""Batches of pairs: what a row holds, and how little is padded on both sides."""
+"""Batches of pairs: contents of a row, and little padding of sources and targets."""
 
 import numpy as np
 import pytest
@@ -17,9 +17,9 @@ def test_little_is_padded_on_both_sides(shuffle, tokens):
     batches = Pairs(EXAMPLES, 32, tokens, shuffle)
     shapes = [[batches[i][0][name].shape for name in ("source", "targets")] for i in range(len(batches)) if i != 1]
     filled = sum(a * b for pair in shapes for a, b in pair)
-    real = sum(len(s) + len(t) + 1 for i in range(len(batches)) if i != 1 for s, t in
+    valid = sum(len(s) + len(t) + 1 for i in range(len(batches)) if i != 1 for s, t in
                ((SOURCES[r], TARGETS[r]) for r in batches.rows(i)))  # fmt: skip
-    assert 1 - real / filled < 0.10 and batches.padding == pytest.approx(1 - real / filled, abs=0.005)
+    assert 1 - valid / filled < 0.10 and batches.padding == pytest.approx(1 - valid / filled, abs=0.005)
     assert sorted(np.concatenate([batches.rows(i) for i in range(len(batches))]).tolist()) == list(range(3000))
     if tokens:
         assert all(max(a * b for a, b in pair) <= tokens for pair in shapes)
@@ -28,18 +28,18 @@ def test_little_is_padded_on_both_sides(shuffle, tokens):
 def test_a_row_is_its_pair():
     batches = Pairs(EXAMPLES, 32, shuffle=True)
     inputs, targets, weights = batches[0]
-    for place, row in enumerate(batches.rows(0)):
+    for position, row in enumerate(batches.rows(0)):
         source, target = SOURCES[row] + 2, [*(TARGETS[row] + 2).tolist(), END]
-        assert inputs["source"][place, : len(source)].tolist() == source.tolist()
-        assert not inputs["source"][place, len(source) :].any()
-        assert targets[place, : len(target)].tolist() == target and weights[place].sum() == len(target)
-        assert inputs["previous"][place, : len(target)].tolist() == [END, *target[:-1]]
+        assert inputs["source"][position, : len(source)].tolist() == source.tolist()
+        assert not inputs["source"][position, len(source) :].any()
+        assert targets[position, : len(target)].tolist() == target and weights[position].sum() == len(target)
+        assert inputs["previous"][position, : len(target)].tolist() == [END, *target[:-1]]
     np.testing.assert_array_equal(inputs["targets"], targets)
 
 
 @pytest.mark.parametrize(("first", "second"), [((3, 4), (3, 4)), ((4, 5), (3, 4)), ((5, 4), (3, 3)), ((5, 3), (4, 1))])
 def test_the_first_two_batches_share_no_length(first, second):
-    """Keras would take it for fixed."""
+    """Keras would infer a static length."""
     sides = [[np.ones(n, int)] * 32 + [np.ones(m, int)] * 32 for n, m in zip(first, second, strict=True)]
     batches = Pairs(numbered(*sides), 32)
     (one, *_), (other, *_) = batches[0], batches[1]

@@ -1,4 +1,4 @@
-"""Which source a spec means, what is announced, and how long finding out may take."""
+"""Resolution of `data.source`: the source, the announced line, errors, and the time limit of the network check."""
 
 import http.server
 import os
@@ -19,7 +19,7 @@ from seqtasks.data.source import Source, prepared_folder
 
 @pytest.fixture(autouse=True)
 def alone(tmp_path, monkeypatch):
-    """No network, no prepared data, an empty cache."""
+    """Without network, prepared data or cached data."""
     monkeypatch.setattr(source, "HOSTS", [f"http://127.0.0.1:{closed_port()}/"])
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
     monkeypatch.setenv("SEQTASKS_CACHE", str(tmp_path / "cache"))
@@ -38,9 +38,9 @@ def prepare(folder, *versions):
         (folder / version / "dataset_info.json").write_text("{}")
 
 
-def resolve(spec, said=None, **more):
-    task = {"tfds": "mnist", "files": True, "builtin": "digits"} | more
-    return resolve_source(spec, announce=(said if said is not None else []).append, **task)
+def resolve(spec, announced=None, **changes):
+    task = {"tfds": "mnist", "files": True, "builtin": "digits"} | changes
+    return resolve_source(spec, announce=(announced if announced is not None else []).append, **task)
 
 
 def test_the_text_of_a_source_stands_in_rows(tmp_path):
@@ -58,9 +58,9 @@ def test_a_built_in_set_is_also_known_by_the_name_that_rows_have():
 @pytest.mark.parametrize("spec", ["auto", "tfds", "tfds:mnist"])
 def test_prepared_data_is_found(tmp_path, spec):
     prepare(tmp_path / "tfds" / "mnist", "3.0.1")
-    said = []
-    assert resolve(spec, said) == Source("tfds", "mnist", tmp_path / "tfds")
-    assert said == [f"data: tfds:mnist, prepared in {tmp_path / 'tfds' / 'mnist' / '3.0.1'}"]
+    announced = []
+    assert resolve(spec, announced) == Source("tfds", "mnist", tmp_path / "tfds")
+    assert announced == [f"data: tfds:mnist, prepared in {tmp_path / 'tfds' / 'mnist' / '3.0.1'}"]
 
 
 def test_the_setting_wins_over_the_environment(tmp_path):
@@ -85,22 +85,22 @@ def test_configurations_are_found_by_name_or_by_default(tmp_path):
 
 
 def test_decoded_arrays_are_enough():
-    said = []
+    announced = []
     cache.cached("tfds:mnist train image 3.0.1 0123", lambda: {"train/image": np.zeros(1)})
-    assert str(resolve("auto", said)) == "tfds:mnist"
-    assert "decoded in the cache" in said[0]
+    assert str(resolve("auto", announced)) == "tfds:mnist"
+    assert "decoded in the cache" in announced[0]
 
 
 def test_auto_falls_back_and_says_why():
-    said = []
-    assert resolve("auto", said) == Source("builtin", "digits")
-    assert said == ["data: built-in set builtin:digits (tfds:mnist is not prepared and there is no network)"]
+    announced = []
+    assert resolve("auto", announced) == Source("builtin", "digits")
+    assert announced == ["data: built-in set builtin:digits (tfds:mnist is not prepared and there is no network)"]
 
 
 def test_auto_of_a_task_without_tfds():
-    said = []
-    assert str(resolve("auto", said, tfds=None)) == "builtin:digits"
-    assert "this task has no tensorflow-datasets set" in said[0]
+    announced = []
+    assert str(resolve("auto", announced, tfds=None)) == "builtin:digits"
+    assert "this task has no tensorflow-datasets set" in announced[0]
     with pytest.raises(ConfigError, match="files:DIR"):
         resolve("auto", tfds=None, builtin=None)
 
@@ -115,9 +115,9 @@ def test_tfds_without_data_or_network_is_an_error_soon(tmp_path):
 
 
 def test_builtin_is_announced_too():
-    said = []
-    assert str(resolve("builtin", said)) == "builtin:digits"
-    assert said == ["data: built-in set builtin:digits"]
+    announced = []
+    assert str(resolve("builtin", announced)) == "builtin:digits"
+    assert announced == ["data: built-in set builtin:digits"]
 
 
 def test_files_are_resolved_to_an_absolute_folder(tmp_path, monkeypatch):
@@ -128,12 +128,12 @@ def test_files_are_resolved_to_an_absolute_folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "found"), [("nowhere", "does not exist"), ("file", "is a file"), ("empty", "is empty")]
+    ("name", "problem"), [("nowhere", "does not exist"), ("file", "is a file"), ("empty", "is empty")]
 )
-def test_a_folder_that_cannot_be_read_is_named(tmp_path, name, found):
+def test_a_folder_that_cannot_be_read_is_named(tmp_path, name, problem):
     (tmp_path / "file").write_text("")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=found) as caught:
+    with pytest.raises(DataError, match=problem) as caught:
         resolve(f"files:{tmp_path / name}")
     assert str(tmp_path / name) in str(caught.value)
 
@@ -145,7 +145,7 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path, name, found):
         ("banana", {}, "unknown data.source=banana; allowed"),
         ("", {}, "unknown data.source="),
         ("files", {}, "did you mean files:DIR"),
-        ("files:", {}, "names no folder"),
+        ("files:", {}, "has no folder"),
         ("tfds:imdb_reviews", {}, "reads tfds:mnist"),
         ("tfds", {"tfds": None}, "allowed for this task: auto, builtin, files:DIR"),
         ("builtin", {"builtin": None}, "unknown data.source=builtin"),
@@ -202,7 +202,7 @@ def test_network_goes_through_the_proxy(monkeypatch):
 
 
 def test_network_never_takes_longer_than_asked(monkeypatch):
-    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and says nothing
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts connections and never answers
         monkeypatch.setattr(source, "HOSTS", [f"http://127.0.0.1:{silent.getsockname()[1]}/"])
         start = time.monotonic()
         assert not source.network(timeout=0.3)
@@ -226,7 +226,7 @@ def test_finding_data_imports_nothing_slow():
 
 
 @pytest.mark.parametrize(
-    ("name", "says"),
+    ("name", "message"),
     [
         ("x" * 300, "cannot be used as a path: File name too long"),
         ("a\0b", "null byte"),
@@ -234,6 +234,6 @@ def test_finding_data_imports_nothing_slow():
         ("~nobody_of_that_name/x", "give a folder"),
     ],
 )
-def test_names_that_no_folder_or_no_row_can_have(name, says):
-    with pytest.raises((ConfigError, DataError), match=says):
+def test_names_that_no_folder_or_no_row_can_have(name, message):
+    with pytest.raises((ConfigError, DataError), match=message):
         resolve_source(f"files:{name}", tfds=None, files="any", builtin=None)

@@ -1,4 +1,4 @@
-"""Facts about the data: their JSON, the errors of wrong names, and reading them as a dictionary."""
+"""Facts about the data: JSON, errors for wrong names, and deprecated access as a dictionary."""
 
 import dataclasses
 import json

@@ -34,7 +34,7 @@ def test_samples_are_nested_and_the_same_each_time():
     assert sample(5, None).tolist() == sample(5, 9).tolist() == [0, 1, 2, 3, 4]
     small, large = sample(1000, 50), sample(1000, 300)
     assert len(small) == 50 and set(small) < set(large) and (np.diff(small) > 0).all()
-    assert small.max() > 500, "of all, not of the first ones"
+    assert small.max() > 500, "the sample is not drawn from all examples"
 
 
 def test_stratified_keeps_proportions_and_repeats():

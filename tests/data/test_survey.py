@@ -1,4 +1,4 @@
-"""The line about the data: sizes, and what is unusual."""
+"""Summary of labelled data: sizes of splits, rare labels, duplicates, empty examples."""
 
 from seqtasks.data.survey import Survey, summary
 
@@ -12,9 +12,9 @@ def test_sizes_alone():
 def test_labels():
     labels = {"train": ["a"] * 95 + ["b"] * 4 + ["c"], "validation": ["a", "b"], "test": ["a", "d", "e", "e"]}
     line = summary(Survey(COUNTS, labels), "texts")
-    assert "3 labels, the most frequent is 'a' (95 %), so that always answering it is right that often" in line
+    assert "3 labels, the most frequent is 'a' (95 %), so a constant prediction has this accuracy" in line
     assert "only one training example for label 'c'" in line
-    assert "test has labels 'd', 'e' (3 times), which training has not: always wrong" in line
+    assert "test has labels 'd', 'e' (3 times), not in training: always predicted wrong" in line
     assert "validation has" not in line
     even = {"train": ["a", "b"] * 9, "validation": ["a"], "test": ["b"]}
     assert summary(Survey(COUNTS, even), "texts").endswith("2 labels, the most frequent is 'a' (50 %)")
@@ -28,5 +28,5 @@ def test_long_lists_are_cut():
 def test_duplicates_and_empty_examples():
     keys = {"train": ["x", "y"], "validation": ["z"], "test": ["x", "x", "z", "w"]}
     line = summary(Survey(COUNTS, keys=keys, empty={"train": 3, "validation": 0, "test": 1}), "texts")
-    assert "2 test texts (50 %) are in training as well" in line and "validation texts" not in line
+    assert "2 test texts (50 %) are also in training" in line and "validation texts" not in line
     assert "3 train texts are empty" in line and "1 test texts are empty" in line

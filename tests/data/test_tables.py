@@ -1,4 +1,4 @@
-"""CSV and TSV files: which quotes count, and rows that do not fit their header."""
+"""CSV and TSV files: quotes, line numbers, and rows with another number of fields than the header."""
 
 import pytest
 
@@ -58,14 +58,14 @@ def test_rows_know_their_lines(tmp_path):
         (
             "text,label\nfine, but dull,x\n\na, b,x\n",
             "a.csv",
-            r"a\.csv, line 2: 3 fields, as have 1 more rows, but the header has 2 \(text, label\); put a text that "
-            "holds a comma between quotation marks",
+            r"a\.csv, line 2: 3 fields \(and 1 more such rows\), but the header has 2 \(text, label\); put a text that "
+            "contains a comma between quotation marks",
         ),
         ("a,b,c\nx,y,z\nx,y\n", "a.csv", r"line 3: 2 fields, but the header has 3 \(a, b, c\)"),
         ('a,b\n"x\ny",z,w\n', "a.csv", "line 2: 3 fields, but the header has 2"),
         ('a\tb\n"x\ty\tz\n', "a.tsv", "line 2: 3 fields, but the header has 2 .*; put one tab between two fields"),
         ('a,b\nx,y\n"z,w\nv,u\n', "a.csv", 'cannot read .*csv, line 3: the quotation mark at the beginning of "z,w is'),
-        ('a,b\n"x\n" y,z\n', "a.csv", "line 2: .* closed before the end of the field; put such a text between two"),
+        ('a,b\n"x\n" y,z\n', "a.csv", "line 2: .* closed before the end of the field; put the text between two"),
         ("", "a.csv", "cannot read the table: .*a.csv is empty"),
         ("\n\n", "a.csv", "every line is empty"),
         ("a,b\n", "a.tsv", "has no row below its header"),

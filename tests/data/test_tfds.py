@@ -1,4 +1,4 @@
-"""The tfds reader on real MNIST, on damaged data, and on downloads that fail half-way."""
+"""Loading tensorflow-datasets: MNIST, damaged data, and downloads that fail."""
 
 import os
 import shutil
@@ -35,7 +35,7 @@ def copy(mnist, tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def tiny():
-    """A set of nine pictures that needs no download; breaks half-way where `broken` is set."""
+    """A set of nine images that needs no download; preparing it fails if `broken` is set."""
     tfds = pytest.importorskip("tensorflow_datasets")
 
     class SeqtasksTinySquares(tfds.core.GeneratorBasedBuilder):
@@ -150,10 +150,10 @@ def test_a_failed_download_leaves_everything_as_it_was(tiny, online, tmp_path, m
 def test_auto_falls_back_when_the_download_fails(tiny, online, tmp_path, monkeypatch):
     monkeypatch.setattr(tiny, "broken", True)
     monkeypatch.setenv("SEQTASKS_CACHE", str(tmp_path / "cache"))
-    said = []
+    announced = []
     task = {"tfds": "seqtasks_tiny_squares", "files": False, "builtin": "squares", "tfds_dir": str(tmp_path / "tfds")}
-    assert str(resolve_source("auto", **task, announce=said.append)) == "builtin:squares"
-    assert "downloading" in said[0] and "the line was cut" in said[1]
+    assert str(resolve_source("auto", **task, announce=announced.append)) == "builtin:squares"
+    assert "downloading" in announced[0] and "the line was cut" in announced[1]
 
 
 def test_a_folder_that_cannot_be_written_is_an_error(online, tmp_path):

@@ -1,1 +1,1 @@
-"""Readers and batches of sound."""
+"""Audio data: readers, features and batches."""

@@ -1,4 +1,4 @@
-"""Strings of spoken words, composed of recordings of single words."""
+"""Strings of spoken words, composed of recordings of single words, for speech recognition."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from seqtasks.data.audio.recordings import Recordings
 from seqtasks.data.bucketing import Buckets, Ragged
 from seqtasks.data.splits import Examples
 
-LOUDER = 6.0  # dB that a word may be louder or softer than others
-NOISE = (-55.0, -35.0)  # dB, of the noise under a string, against words
-VERSION = 1  # of how strings are made: cached ones are of one version
+LOUDER = 6.0  # maximum change of the level of a word in dB
+NOISE = (-55.0, -35.0)  # range of the level of the background noise, in dB relative to words
+VERSION = 1  # version of the composition, part of the key of cached strings
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A string before it is heard.
+    """Recordings, pauses, gains and noise of which the sound of a string is composed.
 
     Attributes:
-        recordings: of its words.
-        gaps: silence before each word and after the last, in samples.
-        gains: factors of the words.
-        noise: its root mean square.
-        seed: of the noise.
+        recordings: Index of the recording of each word.
+        gaps: Pause before each word and after the last, in samples.
+        gains: Gain of each word, a factor.
+        noise: Root mean square of the noise.
+        seed: Seed of the noise.
     """
 
     recordings: tuple[int, ...]
@@ -39,14 +39,14 @@ class Recipe:
 
 
 class Composer:
-    """Makes strings of some recordings, each a function of the numbers that it is asked for by.
+    """Composes strings of recordings of single words; equal seeds give equal strings.
 
     Args:
-        recordings: all.
-        rows: those that may be used.
-        longest: words of a string; any number up to it is equally likely.
-        gap: the longest silence, in seconds.
-        mixed: any speaker may say each word; false: one says all of a string.
+        recordings: All recordings.
+        rows: Indices of the recordings to use, `(recordings,)`.
+        longest: Maximum number of words in a string; all numbers from 1 are equally likely.
+        gap: Maximum pause between words in seconds.
+        mixed: Whether the words of a string may have different speakers.
     """
 
     def __init__(self, recordings: Recordings, rows: IntArray, longest: int, gap: float, mixed: bool):
@@ -55,26 +55,30 @@ class Composer:
         names = sorted({recordings.speakers[i] for i in rows})
         self.choices = [rows] if mixed else [np.array([i for i in rows if recordings.speakers[i] == n]) for n in names]
         classes = recordings.classes
-        # By what is said first, so that no label is likelier than another.
+        # A label is drawn first and then a recording of it, so that all labels are equally likely.
         self.by_label = [
-            [group for label in classes if len(group := np.array([i for i in who if recordings.labels[i] == label]))]
-            for who in self.choices
+            [group for label in classes if len(group := np.array([i for i in usable if recordings.labels[i] == label]))]
+            for usable in self.choices
         ]
         self.numbers = {label: number for number, label in enumerate(classes, 1)}
 
     @property
     def shortest(self) -> int:
-        """Samples of the shortest word."""
+        """Number of samples of the shortest word."""
         lengths = self.recordings.waves.lengths
-        return int(min(lengths[who].min() for who in self.choices))
+        return int(min(lengths[usable].min() for usable in self.choices))
 
     @property
     def most_samples(self) -> int:
-        """Of a string."""
+        """Maximum number of samples of a string."""
         return self.longest * int(self.recordings.waves.lengths.max()) + (self.longest + 1) * self.gap
 
     def recipe(self, *numbers: int) -> Recipe:
-        """The string of some numbers, such as the seed, the epoch and its place."""
+        """Draws the recipe of a string.
+
+        Args:
+            numbers: Random seed, such as the seed of the run, the epoch and the index of the string.
+        """
         rng = np.random.default_rng(numbers)
         groups = self.by_label[rng.integers(len(self.by_label))]
         words = int(rng.integers(1, self.longest + 1))
@@ -88,32 +92,32 @@ class Composer:
         )
 
     def labels(self, recipe: Recipe) -> list[int]:
-        """Of the words, from 1."""
+        """Label numbers of the words of a string, from 1; 0 is padding."""
         return [self.numbers[self.recordings.labels[i]] for i in recipe.recordings]
 
     def samples(self, recipe: Recipe) -> int:
-        """Of the sound."""
+        """Number of samples of a string."""
         return int(self.recordings.waves.lengths[list(recipe.recordings)].sum()) + sum(recipe.gaps)
 
     def sound(self, recipe: Recipe) -> np.ndarray:
-        """Float32 (samples,)."""
+        """Sound of a string, float32 `(samples,)`."""
         wave = np.random.default_rng(recipe.seed).normal(scale=recipe.noise, size=self.samples(recipe))
         begin = 0
         for i, gap, gain in zip(recipe.recordings, recipe.gaps, recipe.gains, strict=False):
             word = self.recordings.waves.row(i)
             begin += gap
-            loud = float(np.sqrt(np.mean(np.square(word, dtype=np.float64))))
-            wave[begin : begin + len(word)] += word * (gain * LEVEL / loud if loud > 0 else 0.0)
+            rms = float(np.sqrt(np.mean(np.square(word, dtype=np.float64))))
+            wave[begin : begin + len(word)] += word * (gain * LEVEL / rms if rms > 0 else 0.0)
             begin += len(word)
         return wave.astype(np.float32)
 
     def examples(self, spectra: Spectra, part: int, count: int) -> tuple[Frames, Ragged]:
-        """The frames and labels of the first `count` strings of a split that never changes.
+        """Frames and labels of the strings of a fixed split, for validation and test.
 
         Args:
-            spectra: makes frames.
-            part: the number of the split.
-            count: of strings.
+            spectra: Computes the frames.
+            part: Number of the split, part of the seed.
+            count: Number of strings.
         """
         recipes = [self.recipe(0, part, n) for n in range(count)]
         frames = Frames.stack([spectra(self.sound(recipe)) for recipe in recipes], spectra.width)
@@ -121,16 +125,18 @@ class Composer:
 
 
 class StringBatches(Buckets):
-    """Strings composed anew each epoch: inputs `sound` and `mask`, targets (batch, labels), 0 at padding.
+    """Batches of strings of spoken words, with new strings in each epoch, for training.
 
-    A string is a function of the seed, the epoch and its place, so a killed run goes on with the same ones.
+    A batch is `(inputs, targets)`. Inputs are `sound`, `(batch, time, features)`, and `mask`, `(batch, time)`, true
+    at valid frames; targets are label numbers, `(batch, labels)`, 0 at padding. A string depends on the seed, the
+    epoch and its index only, so that a resumed run continues with the same strings.
 
     Args:
-        examples: `place` of each string.
-        composer: of training recordings.
-        spectra: makes frames.
-        batch_size: the most strings in a batch.
-        seed: of all that is drawn.
+        examples: Input `place`, the index of each string, `(strings,)`.
+        composer: Composes the strings of training recordings.
+        spectra: Computes the frames.
+        batch_size: Maximum number of strings in a batch.
+        seed: Seed of the strings and their order.
     """
 
     def __init__(self, examples: Examples, composer: Composer, spectra: Spectra, batch_size: int, seed: int = 0):
@@ -138,19 +144,19 @@ class StringBatches(Buckets):
         super().__init__(examples, batch_size, None, True, seed)
 
     def measure(self) -> np.ndarray:
-        return np.zeros(len(self.examples), np.int64)  # until the strings of an epoch are drawn
+        return np.zeros(len(self.examples), np.int64)  # `_draw` computes the lengths of each epoch
 
     def _draw(self) -> None:
-        places = self.examples.inputs["place"]
-        self.recipes = [self.composer.recipe(1, self.seed, self.epoch, int(n)) for n in places]
+        indices = self.examples.inputs["place"]
+        self.recipes = [self.composer.recipe(1, self.seed, self.epoch, int(n)) for n in indices]
         self.lengths = self.spectra.count([self.composer.samples(recipe) for recipe in self.recipes])
         super()._draw()
 
     def __getitem__(self, index: int) -> Any:
-        rows, made = self.rows(index), self.composer
+        rows, composer = self.rows(index), self.composer
         recipes = [self.recipes[i] for i in rows]
-        frames = Frames.stack([self.spectra(made.sound(recipe)) for recipe in recipes], self.spectra.width)
+        frames = Frames.stack([self.spectra(composer.sound(recipe)) for recipe in recipes], self.spectra.width)
         time = width(int(self.lengths[rows].max()), index)
-        if self.batches_per_epoch == 1:  # Keras takes its shape for that of all epochs
-            time = int(self.spectra.count(made.most_samples))
-        return padded(frames, time), Ragged.of(map(made.labels, recipes)).padded(least=made.longest)
+        if self.batches_per_epoch == 1:  # Keras infers a static length from the only batch
+            time = int(self.spectra.count(composer.most_samples))
+        return padded(frames, time), Ragged.of(map(composer.labels, recipes)).padded(least=composer.longest)

@@ -1,8 +1,8 @@
 """Audio features: WAV files, log-mel spectra and MFCC, on the CPU.
 
-Everything here is NumPy and SciPy, so that frames are the same on every backend, and can be
-made while the network trains. Keras's `MelSpectrogram` reflects the sound at its ends and
-clips by the loudest sound of the batch, so a recording's frames would depend on the batch.
+All of this uses NumPy and SciPy, so that frames are equal on every backend and can be computed while the
+network trains. Keras's `MelSpectrogram` reflects the sound at its ends and clips relative to the loudest sound
+of the batch, so that the frames of a recording would depend on its batch.
 """
 
 from __future__ import annotations
@@ -27,46 +27,47 @@ from seqtasks.core.errors import ConfigError, DataError
 
 log = logging.getLogger(__name__)
 
-FLOOR = 1e-6  # added to the power in a band, for sound of root mean square `LEVEL`
-LEVEL = 0.1
-LOWEST = 20.0  # Hz
-BLOCK = 4096  # frames at a time, for the memory of long sounds
+LEVEL = 0.1  # root mean square to which sound is normalized
+FLOOR = 1e-6  # added to the power in a band of normalized sound before the logarithm
+LOWEST = 20.0  # lower limit of the mel bands in Hz
+BLOCK = 4096  # number of frames that are computed at once, to limit memory
 
 
 def read_wav(path: Path, rate: int) -> tuple[FloatArray, int]:
-    """The sound of a WAV file: PCM of 8, 16, 24 or 32 bits, or float; channels are averaged.
+    """Reads a WAV file: PCM of 8, 16, 24 or 32 bits, or float; channels are averaged.
 
     Args:
-        path: the file.
-        rate: samples a second of the result; sound of another rate is resampled.
+        path: The file.
+        rate: Sampling rate of the result in Hz; sound with another rate is resampled.
 
     Returns:
-        Float32 (samples,), in -1 to 1 for PCM, and the rate of the file.
+        Sound, float32 `(samples,)`, from -1 to 1 for PCM; and the sampling rate of the file.
 
     Raises:
-        DataError: no such file, not a WAV file, cut short, without sound, or not numbers.
+        DataError: The file does not exist, is not a WAV file, is cut off, or has no samples or samples that are
+            not finite.
     """
     from scipy.io import wavfile
 
     if not path.is_file():
-        raise DataError(f"{path} is {'a folder' if path.is_dir() else 'not there'}; give a WAV file")
+        raise DataError(f"{path} {'is a folder' if path.is_dir() else 'does not exist'}; give a WAV file")
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("error", category=wavfile.WavFileWarning)  # it would give what is left of a file
+            # For a file that is cut off, SciPy warns and returns the samples before the end.
+            warnings.filterwarnings("error", category=wavfile.WavFileWarning)
             warnings.filterwarnings("ignore", "Chunk .* not understood", wavfile.WavFileWarning)
-            file_rate, data = wavfile.read(_whole(path))
-    # A damaged header can raise almost anything out of SciPy.
-    except Exception as error:
+            file_rate, data = wavfile.read(_with_length(path))
+    except Exception as error:  # SciPy raises many types of errors for damaged headers
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{path} cannot be read as WAV: {reason}; give PCM or float WAV") from error
     if file_rate < 1:
-        raise DataError(f"{path} says that it has {file_rate} samples a second; write the file again")
+        raise DataError(f"{path} has a sampling rate of {file_rate} Hz; allowed: ≥ 1 Hz; write the file again")
     wave = _floats(np.asarray(data))
     wave = wave if wave.ndim == 1 else wave.mean(axis=1)
     if not len(wave):
-        raise DataError(f"{path} holds no sound; remove it or record it again")
+        raise DataError(f"{path} has no samples; remove it or record it again")
     if not np.isfinite(wave).all():
-        raise DataError(f"{path} holds samples that are not numbers; write the file again")
+        raise DataError(f"{path} has samples that are not finite numbers; write the file again")
     if file_rate != rate:
         from scipy.signal import resample_poly
 
@@ -75,25 +76,27 @@ def read_wav(path: Path, rate: int) -> tuple[FloatArray, int]:
     return wave.astype(np.float32), file_rate
 
 
-def _whole(path: Path) -> Path | io.BytesIO:
-    """A WAV file; one that was written to a pipe, which leaves its length open, with the length that it has.
+def _with_length(path: Path) -> Path | io.BytesIO:
+    """Returns a WAV file with correct lengths in its header; the path if the header is correct.
 
-    Such a header has 0 or the largest number (FFmpeg), or one just above or below 2³¹ (arecord, SoX).
+    A program that writes to a pipe does not know the length. FFmpeg then writes 0 or the largest number;
+    arecord and SoX write a number slightly above or below 2³¹.
     """
     block = 1
     with path.open("rb") as file:
         length = os.fstat(file.fileno()).st_size
-        head, whole, _ = struct.unpack("<4sI4s", file.read(12).ljust(12, b"\0"))
+        head, riff_size, _ = struct.unpack("<4sI4s", file.read(12).ljust(12, b"\0"))
         while head == b"RIFF" and file.tell() + 8 <= length:
             name, size = struct.unpack("<4sI", file.read(8))
-            begin, left = file.tell(), length - file.tell()
+            begin, available = file.tell(), length - file.tell()
             if name == b"data":
-                covers = begin < whole + 8 <= length  # the length of all is known, so a 0 here means no sound
-                if (size >= 0x7FFF0000 and size > left) or (size == 0 and not covers):
-                    left -= left % block
+                is_known = begin < riff_size + 8 <= length  # then a size of 0 means that there is no sound
+                if (size >= 0x7FFF0000 and size > available) or (size == 0 and not is_known):
+                    available -= available % block
                     file.seek(0)
-                    data = bytearray(file.read(begin + left))
-                    data[4:8], data[begin - 4 : begin] = struct.pack("<I", len(data) - 8), struct.pack("<I", left)
+                    data = bytearray(file.read(begin + available))
+                    data[4:8] = struct.pack("<I", len(data) - 8)
+                    data[begin - 4 : begin] = struct.pack("<I", available)
                     return io.BytesIO(data)
                 break
             if name == b"fmt ":
@@ -103,46 +106,54 @@ def _whole(path: Path) -> Path | io.BytesIO:
 
 
 def tell_rates(rates: Iterable[int], rate: int) -> None:
-    """Says which files were resampled.
+    """Logs a warning with the number of recordings that were resampled.
 
     Args:
-        rates: of all files.
-        rate: what they were resampled to.
+        rates: Sampling rates of all files in Hz.
+        rate: Sampling rate to which they were resampled.
     """
-    other = Counter(file_rate for file_rate in rates if file_rate != rate)
-    if other:
-        shown = ", ".join(f"{n:,} of {file_rate:,} Hz" for file_rate, n in sorted(other.items()))
-        log.warning("recordings resampled to %s Hz: %s", f"{rate:,}", shown)
+    resampled = Counter(file_rate for file_rate in rates if file_rate != rate)
+    if resampled:
+        counts = ", ".join(f"{n:,} of {file_rate:,} Hz" for file_rate, n in sorted(resampled.items()))
+        log.warning("recordings resampled to %s Hz: %s", f"{rate:,}", counts)
 
 
 def _floats(data: np.ndarray) -> FloatArray:
-    if data.dtype == np.uint8:  # 8 bits are unsigned
+    """Converts samples to floats, PCM to the range from -1 to 1."""
+    if data.dtype == np.uint8:  # PCM of 8 bits is unsigned
         return (data.astype(np.float64) - 128) / 128
-    if np.issubdtype(data.dtype, np.integer):  # 24 bits come as the upper ones of 32
+    if np.issubdtype(data.dtype, np.integer):  # SciPy returns 24 bits as the upper bits of 32
         return data.astype(np.float64) / -float(np.iinfo(data.dtype).min)
     return data.astype(np.float64)
 
 
 @dataclass(frozen=True)
 class Spectra:
-    """Makes frames of sound.
+    """Computes frames of audio features: log-mel spectra or MFCC.
 
-    A frame is a Hann window of the sound, its power in bands of equal width on the mel scale (triangles
-    as in HTK), and the logarithm of that; or the first cosine coefficients of these, MFCC (Davis &
-    Mermelstein 1980, https://doi.org/10.1109/TASSP.1980.1163420). The sound is first scaled to one
-    loudness.
+    The sound is normalized to one root mean square and cut into overlapping Hann windows. A frame is the
+    logarithm of the power of a window in triangular bands of equal width on the mel scale of HTK; or the first
+    coefficients of its cosine transform, MFCC (Davis & Mermelstein 1980,
+    https://doi.org/10.1109/TASSP.1980.1163420).
 
     Args:
-        rate: samples a second.
+        rate: Sampling rate in Hz.
         features: `"mel"` or `"mfcc"`.
-        bands: on the mel scale, from 20 Hz to half the rate.
-        coefficients: of `"mfcc"`.
-        window: of a frame, in milliseconds.
-        hop: from frame to frame, in milliseconds.
+        bands: Number of mel bands from 20 Hz to half the sampling rate.
+        coefficients: Number of coefficients of `"mfcc"`.
+        window: Length of a window in milliseconds.
+        hop: Time from window to window in milliseconds.
 
     Raises:
-        ConfigError: more bands than the window can tell apart, fewer bands than coefficients, a
-            window or hop of less than a sample, or a hop longer than the window.
+        ConfigError: A band has no frequency of the Fourier transform, there are fewer bands than coefficients, the
+            hop is shorter than a sample, or the window is shorter than the hop.
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks.data.audio.features import Spectra
+        >>> spectra = Spectra(rate=8000, features="mfcc", coefficients=13)
+        >>> spectra(np.zeros(8000, "float32")).shape
+        (99, 13)
     """
 
     rate: int = 8000
@@ -156,36 +167,37 @@ class Spectra:
         if not 1 <= self.hop_samples <= self.samples:
             raise ConfigError(
                 f"options.window={self.window:g} and options.hop={self.hop:g} ms are {self.samples} and "
-                f"{self.hop_samples} samples; allowed: hop from one sample to the window; set another"
+                f"{self.hop_samples} samples; allowed: hop from one sample to the window; set another hop or window"
             )
         if self.features == "mfcc" and self.coefficients > self.bands:
             raise ConfigError(
-                f"options.coefficients={self.coefficients} is more than options.bands={self.bands}; set fewer"
+                f"options.coefficients={self.coefficients} is more than options.bands={self.bands}; set fewer "
+                "coefficients or more bands"
             )
         if (empty := int((self._mel.sum(axis=0) == 0).sum())) > 0:
             raise ConfigError(
-                f"options.bands={self.bands}: {empty} of them lie between two frequencies of a window of "
-                f"{self.window:g} ms; set fewer bands or a longer options.window"
+                f"options.bands={self.bands}: {empty} of them have no frequency of a window of {self.window:g} ms; set "
+                "fewer bands or a longer options.window"
             )
 
     @property
     def samples(self) -> int:
-        """Of a window."""
+        """Length of a window in samples."""
         return round(self.window * self.rate / 1000)
 
     @property
     def hop_samples(self) -> int:
-        """From frame to frame."""
+        """Number of samples from window to window."""
         return round(self.hop * self.rate / 1000)
 
     @property
     def width(self) -> int:
-        """Numbers of a frame."""
+        """Number of features of a frame."""
         return self.bands if self.features == "mel" else self.coefficients
 
     @property
     def size(self) -> int:
-        """Of the Fourier transform: the next power of two above twice the window, filled up with zeros."""
+        """Length of the Fourier transform: the smallest power of two that is at least twice the window."""
         return 1 << (2 * self.samples - 1).bit_length()
 
     @property
@@ -193,22 +205,29 @@ class Spectra:
         return mel_matrix(self.rate, self.bands, self.size // 2 + 1)
 
     def count(self, samples: Any) -> Any:
-        """Frames of so many samples, one at least; also for arrays of numbers of samples."""
-        over = np.maximum(np.asarray(samples) - self.samples, 0)
-        return 1 + -(-over // self.hop_samples)
+        """Number of frames, at least 1, for a number of samples or an array of such numbers."""
+        beyond_window = np.maximum(np.asarray(samples) - self.samples, 0)
+        return 1 + -(-beyond_window // self.hop_samples)
 
     def __call__(self, wave: FloatArray) -> FloatArray:
-        """The frames of sound (samples,), float32 (frames, width); the last one is filled up with silence."""
+        """Computes the frames of a sound; the last window is padded with zeros.
+
+        Args:
+            wave: Sound, `(samples,)`.
+
+        Returns:
+            Frames, float32 `(frames, width)`.
+        """
         from scipy import fft
 
-        loud = float(np.sqrt(np.mean(np.square(wave, dtype=np.float64)))) if len(wave) else 0.0
+        rms = float(np.sqrt(np.mean(np.square(wave, dtype=np.float64)))) if len(wave) else 0.0
         frames = int(self.count(len(wave)))
         filled = np.zeros((frames - 1) * self.hop_samples + self.samples)
-        filled[: len(wave)] = wave * (LEVEL / loud) if loud > 0 else 0.0
-        cut = np.lib.stride_tricks.sliding_window_view(filled, self.samples)[:: self.hop_samples]
+        filled[: len(wave)] = wave * (LEVEL / rms) if rms > 0 else 0.0
+        windows = np.lib.stride_tricks.sliding_window_view(filled, self.samples)[:: self.hop_samples]
         mel = np.zeros((frames, self.bands))
         for i in range(0, frames, BLOCK):
-            power = np.abs(fft.rfft(cut[i : i + BLOCK] * hann(self.samples), self.size, axis=1)) ** 2
+            power = np.abs(fft.rfft(windows[i : i + BLOCK] * hann(self.samples), self.size, axis=1)) ** 2
             mel[i : i + BLOCK] = np.log(power @ self._mel + FLOOR)
         if self.features == "mfcc":
             mel = fft.dct(mel, norm="ortho", axis=1)[:, : self.coefficients]
@@ -217,7 +236,7 @@ class Spectra:
 
 @functools.lru_cache(8)
 def hann(samples: int) -> FloatArray:
-    """The Hann window, periodic as spectra want it."""
+    """Periodic Hann window, `(samples,)`."""
     from scipy.signal import get_window
 
     return np.asarray(get_window("hann", samples))
@@ -225,7 +244,13 @@ def hann(samples: int) -> FloatArray:
 
 @functools.lru_cache(8)
 def mel_matrix(rate: int, bands: int, bins: int) -> FloatArray:
-    """Keras's triangles on the mel scale, float64 (bins, bands)."""
+    """Weights of triangular mel bands as in Keras, float64 `(bins, bands)`.
+
+    Args:
+        rate: Sampling rate in Hz.
+        bands: Number of bands.
+        bins: Number of frequencies of the Fourier transform.
+    """
     import keras
 
     layer = keras.layers.MelSpectrogram(sampling_rate=rate, dtype="float32")

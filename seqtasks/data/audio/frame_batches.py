@@ -1,4 +1,4 @@
-"""Batches of frame sequences of different lengths."""
+"""Batches of sequences of audio frames with different lengths."""
 
 from __future__ import annotations
 
@@ -13,16 +13,21 @@ from seqtasks.data.splits import Examples
 
 
 class Frames(Ragged):
-    """Rows one after the other.
+    """Rows of frames with different lengths, stored one after the other.
 
     Attributes:
-        values: of all rows, (frames, width).
-        ends: where each row ends, (rows,).
+        values: Frames of all rows, `(frames, features)`.
+        ends: Index in `values` after the last frame of each row, `(rows,)`.
     """
 
     @classmethod
     def stack(cls, rows: Sequence[FloatArray], width: int) -> Frames:
-        """From rows (frames, width)."""
+        """Makes an instance from rows of frames.
+
+        Args:
+            rows: Frames of each row, `(time, features)`.
+            width: Number of features, needed if there are no rows.
+        """
         lengths = np.array([len(row) for row in rows], np.int64)
         return cls(np.concatenate([np.zeros((0, width), np.float32), *rows]), np.cumsum(lengths))
 
@@ -31,7 +36,12 @@ class Frames(Ragged):
         return Frames(ragged.values, ragged.ends)
 
     def padded(self, fill: int = 0, least: int = 1) -> FloatArray:
-        """All rows, right-padded to the longest, (rows, time, width); time is at least `least`."""
+        """All rows, right-padded to the length of the longest, `(rows, time, features)`.
+
+        Args:
+            fill: Value of the padding.
+            least: Minimum of `time`.
+        """
         lengths = self.lengths
         time = max(least, int(lengths.max(initial=0)))
         filled = np.full((len(self), time, self.values.shape[1]), fill, self.values.dtype)
@@ -40,22 +50,27 @@ class Frames(Ragged):
 
 
 class FrameBatches(Buckets):
-    """Inputs `sound` (batch, time, width) and `mask` (batch, time), true at real frames; targets as they are.
+    """Batches of audio frames, bucketed by length.
+
+    A batch is `(inputs, targets)`. Inputs are `sound`, `(batch, time, features)`, and `mask`, `(batch, time)`, true
+    at valid frames. Ragged targets are padded with 0 to the longest of all examples, `(batch, labels)`.
 
     Args:
-        examples: `sound` and targets.
-        shift: in training each row loses up to so many frames at either end, but never more than half of it.
-        how: of `Buckets`.
+        examples: Input `sound`, a `Frames`, and targets, an array or a `Ragged`.
+        args: Arguments of `Buckets` after `examples`.
+        shift: Maximum number of frames that are removed at each end of a row at random, but at most a quarter of
+            the row; applied only with `shuffle`.
+        kwargs: Arguments of `Buckets` by name.
     """
 
-    def __init__(self, examples: Examples, *how: Any, shift: int = 0, **keywords: Any):
+    def __init__(self, examples: Examples, *args: Any, shift: int = 0, **kwargs: Any):
         self.shift = shift
-        super().__init__(examples, *how, **keywords)
+        super().__init__(examples, *args, **kwargs)
 
     def __getitem__(self, index: int) -> Any:
         rows = self.examples.take(self.rows(index))
         frames, targets = rows.inputs["sound"], rows.targets
-        time = frames.shape[1]  # of what is not shifted: where there is one batch, all epochs share its shape
+        time = frames.shape[1]  # before the shift: a single batch must have the same shape in all epochs
         if self.shift and self.shuffle:
             frames = _shifted(frames, self.shift, np.random.default_rng((self.seed, self.epoch, self.start + index)))
         if isinstance(targets, Ragged):
@@ -64,28 +79,34 @@ class FrameBatches(Buckets):
 
 
 def width(time: int, index: int) -> int:
-    """Steps of the batch `index`, `time` or one more.
+    """Number of steps to which a batch is padded: `time` or one more.
 
-    Keras takes for fixed what the first two batches share; so one has an even number of steps, the other an odd one.
+    Keras infers a static length if the first two batches have equal lengths; therefore the first has an even
+    and the second an odd number of steps.
+
+    Args:
+        time: Number of steps of the longest row.
+        index: Number of the batch.
     """
     time = max(1, time)
     return time + (time + index) % 2 if index < 2 else time
 
 
 def padded(frames: Frames, least: int = 1) -> dict[str, np.ndarray]:
-    """The inputs of a model that reads frames.
+    """Inputs of a model that reads frames: `sound`, `(batch, time, features)`, and `mask`, `(batch, time)`.
 
     Args:
-        frames: of all rows.
-        least: steps, padding included.
+        frames: Frames of all rows.
+        least: Minimum number of steps, padding included.
     """
     filled = frames.padded(least=least)
     return {"sound": filled, "mask": np.arange(filled.shape[1])[None] < frames.lengths[:, None]}
 
 
-def _shifted(frames: Frames, most: int, rng: np.random.Generator) -> Frames:
-    least = np.minimum(most, frames.lengths // 4)
-    begins = rng.integers(0, least + 1)
-    ends = frames.lengths - rng.integers(0, least + 1)
+def _shifted(frames: Frames, maximum: int, rng: np.random.Generator) -> Frames:
+    """Removes a random number of frames at each end of each row, see `FrameBatches`."""
+    limits = np.minimum(maximum, frames.lengths // 4)
+    begins = rng.integers(0, limits + 1)
+    ends = frames.lengths - rng.integers(0, limits + 1)
     rows = [frames.row(i)[begin:end] for i, (begin, end) in enumerate(zip(begins, ends, strict=True))]
     return Frames.stack(rows, frames.values.shape[1])

@@ -1,4 +1,4 @@
-"""Recordings of single words by several speakers, and their splits."""
+"""Loads recordings of single words by several speakers, and splits them."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ PARTS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Recordings:
-    """Words, one a recording.
+    """Recordings of single words.
 
     Attributes:
-        waves: float32 samples of all recordings.
-        labels: what is said in each.
-        speakers: by whom.
-        numbers: the how-manieth of its label and speaker.
-        rate: samples a second.
-        source: where they come from.
-        fingerprint: of all of this.
+        waves: Samples of all recordings, float32.
+        labels: Word of each recording.
+        speakers: Speaker of each recording.
+        numbers: Number of each recording among those with its label and speaker.
+        rate: Sampling rate in Hz.
+        source: Data source.
+        fingerprint: Fingerprint of samples, names and sampling rate.
     """
 
     waves: Ragged
@@ -53,14 +53,15 @@ class Recordings:
 
 
 def load(source: Source, rate: int) -> Recordings:
-    """All recordings of a source, in a fixed mixed order: the first n are a fair sample.
+    """Loads all recordings of a source, in a fixed random order, so that the first n are a random sample.
 
     Args:
-        source: `spoken_digit` of tfds, a folder of `label_speaker_number.wav`, or the built-in syllables.
-        rate: samples a second; others are resampled.
+        source: `spoken_digit` of tfds, a folder of files named `label_speaker_number.wav`, or the built-in
+            syllables.
+        rate: Sampling rate in Hz; recordings with another rate are resampled.
 
     Raises:
-        DataError: missing or damaged data, a file of another name, fewer than two labels.
+        DataError: Data is missing or damaged, a file has another name, or there are fewer than two labels.
     """
     if source.kind == "tfds":
         entries, file_rates = _prepared(source), [8000]
@@ -78,7 +79,9 @@ def load(source: Source, rate: int) -> Recordings:
     entries = [entries[i] for i in np.random.default_rng(0).permutation(len(entries))]
     labels, speakers, numbers, waves = (list(column) for column in zip(*entries, strict=True))
     if len(set(labels)) < 2:
-        raise DataError(f"{source} has only the label {labels[0]}; classification takes two or more")
+        raise DataError(
+            f"{source} has only the label {labels[0]}; allowed: two or more labels; add recordings with another label"
+        )
     rows = Ragged.of(waves, "float32")
     names = np.frombuffer("\n".join(f"{a}_{b}_{c}" for a, b, c in zip(labels, speakers, numbers, strict=True)).encode(),
                           np.uint8)  # fmt: skip
@@ -87,78 +90,98 @@ def load(source: Source, rate: int) -> Recordings:
 
 
 def split(recordings: Recordings, speaker: str | None = None) -> dict[str, IntArray]:
-    """Which recordings are for training, validation and test.
+    """Splits recordings into training, validation and test.
 
-    Of each label and speaker the first tenth, at least one, is for test and the next tenth for
-    validation: of 50 recordings numbers 0 to 4, the official test split, and 5 to 9.
+    Of the recordings of each label and speaker, the first tenth, at least one, is for test and the next tenth
+    for validation. Of 50 recordings these are numbers 0 to 4, the official test split of `spoken_digit`, and 5 to 9.
 
     Args:
-        recordings: all.
-        speaker: whose recordings are the test split instead; those of the others then are for
-            training and validation only.
+        recordings: All recordings.
+        speaker: Speaker whose recordings are the test split; the recordings of the others are then for training
+            and validation only. None: all speakers are in each split.
 
     Returns:
-        Indices, int64, for `train`, `validation` and `test`.
+        Indices of the recordings of `train`, `validation` and `test`, int64 `(recordings,)`.
 
     Raises:
-        ConfigError: no such speaker, or no other.
-        DataError: fewer than three recordings of a label and speaker.
+        ConfigError: The speaker does not exist, or is the only one.
+        DataError: There are fewer than three recordings of a label and speaker.
     """
-    known = sorted(set(recordings.speakers))
-    if speaker is not None and (speaker not in known or len(known) == 1):
-        hint = "there is no other" if speaker in known else suggest(speaker, known)
-        raise ConfigError(f"options.speaker={speaker}: {recordings.source} has {len(known)} speakers; {hint}")
+    speakers = sorted(set(recordings.speakers))
+    if speaker is not None and (speaker not in speakers or len(speakers) == 1):
+        hint = "there is no other" if speaker in speakers else suggest(speaker, speakers)
+        raise ConfigError(f"options.speaker={speaker}: {recordings.source} has {len(speakers)} speakers; {hint}")
     groups: dict[tuple[str, str], list[int]] = defaultdict(list)
     for i in np.lexsort((recordings.numbers, recordings.labels, recordings.speakers)):
         groups[recordings.labels[i], recordings.speakers[i]].append(int(i))
-    places = {}
-    for (label, who), rows in groups.items():
-        if who != speaker and len(rows) < 3:
+    parts = {}
+    for (label, group_speaker), rows in groups.items():
+        if group_speaker != speaker and len(rows) < 3:
             raise DataError(
-                f"{recordings.source} has {len(rows)} recordings of {label} by {who}; three or more are needed, for "
-                "training, validation and test; add some or remove these"
+                f"{recordings.source} has {len(rows)} recordings of {label} by {group_speaker}; three or more are "
+                "needed, for training, validation and test; add some or remove these"
             )
         tenth = max(1, len(rows) // 10)
         for rank, i in enumerate(rows):
             part = "test" if rank < tenth else "validation" if rank < 2 * tenth else "train"
-            places[i] = "test" if who == speaker else "train" if speaker is not None and part == "test" else part
+            parts[i] = (
+                "test" if group_speaker == speaker else "train" if speaker is not None and part == "test" else part
+            )
     limits = recordings.source.limits
     return {
-        part: np.array([i for i in range(len(places)) if places[i] == part][: limits[part]], np.int64) for part in PARTS
+        part: np.array([i for i in range(len(parts)) if parts[i] == part][: limits[part]], np.int64) for part in PARTS
     }
 
 
 def _prepared(source: Source) -> list[tuple[str, str, int, FloatArray]]:
-    read = tfds.load(source, ["train"], ["audio", "audio/filename"])
-    names, waves = tfds.texts(read, "train/audio/filename"), read.arrays["train/audio"]
-    # They are padded with zeros to one length. Cutting them takes zeros of a recording's own, too: six at most.
+    """Label, speaker, number and sound of the recordings of `spoken_digit`."""
+    arrays = tfds.load(source, ["train"], ["audio", "audio/filename"])
+    names, waves = tfds.texts(arrays, "train/audio/filename"), arrays.arrays["train/audio"]
+    # The recordings are padded with zeros to equal lengths. Removing the padding also removes zeros at the end of the
+    # recordings, at most six.
     lengths = waves.shape[1] - np.argmax(waves[:, ::-1] != 0, axis=1)
     return [
-        (*_named(name), (wave[:length] / 32768).astype(np.float32))
+        (*_parsed(name), (wave[:length] / 32768).astype(np.float32))
         for name, wave, length in zip(names, waves, lengths, strict=True)
     ]
 
 
 def _folder(folder: Path, rate: int) -> tuple[list[tuple[str, str, int, FloatArray]], list[int]]:
+    """Label, speaker, number and sound of the WAV files of a folder, and their sampling rates.
+
+    Raises:
+        DataError: There is no WAV file, or a file is damaged or has another name.
+    """
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() == ".wav" and path.is_file())
     if not paths:
-        raise DataError(f"{folder} has no WAV file; put files there named label_speaker_number.wav")
-    named = [_named(utf8_name(path), path) for path in paths]
-    read = [(names, read_wav(path, rate)) for names, path in zip(named, paths, strict=True)]
-    return [(*names, wave) for names, (wave, _) in read], [file_rate for _, (_, file_rate) in read]
+        raise DataError(f"{folder} has no WAV file; add files named label_speaker_number.wav")
+    names = [_parsed(utf8_name(path), path) for path in paths]
+    sounds = [read_wav(path, rate) for path in paths]
+    entries = [(*name, wave) for name, (wave, _) in zip(names, sounds, strict=True)]
+    return entries, [file_rate for _, file_rate in sounds]
 
 
-def _named(name: str, path: Path | None = None) -> tuple[str, str, int]:
+def _parsed(name: str, path: Path | None = None) -> tuple[str, str, int]:
+    """Label, speaker and number in the name of a file.
+
+    Raises:
+        DataError: The name has another form.
+    """
     match = NAME.fullmatch(name)
     if match is None:
         raise DataError(
-            f"{path or name}: the name does not say what is spoken by whom; name it label_speaker_number.wav, e.g. "
+            f"{path or name}: the name has no label, speaker and number; rename it to label_speaker_number.wav, e.g. "
             "7_jackson_12.wav"
         )
     return match["label"], match["speaker"], int(match["number"])
 
 
 def numbers_of(labels: Sequence[str], classes: Sequence[str]) -> IntArray:
-    """Labels as their places among the classes, int64."""
-    places = {name: i for i, name in enumerate(classes)}
-    return np.array([places[label] for label in labels], np.int64)
+    """Class numbers of labels, int64 `(labels,)`.
+
+    Args:
+        labels: The labels.
+        classes: Names of the classes, in the order of their numbers.
+    """
+    numbers = {name: i for i, name in enumerate(classes)}
+    return np.array([numbers[label] for label in labels], np.int64)

@@ -1,1 +1,1 @@
-"""Readers and batches of images and videos."""
+"""Image and video data: readers, generators and batches."""

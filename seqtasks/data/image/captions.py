@@ -1,4 +1,4 @@
-"""Images with captions: generated scenes of digits, folders such as Flickr8k, COCO."""
+"""Loads images with captions: generated scenes of digits, folders such as Flickr8k, COCO."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from seqtasks.data.tables import Table, read_table
 
 log = logging.getLogger(__name__)
 FILE = "captions.csv"
-SHARES = {"validation": 0.1, "test": 0.1}
+SHARES = {"validation": 0.1, "test": 0.1}  # fractions that are held out if the file has no column `split`
 PARTS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Images that are there already.
+    """Images in memory, with the interface of `Scenes`.
 
     Attributes:
-        array: uint8 (n, height, width, 3).
+        array: Images, uint8 `(images, height, width, 3)`.
     """
 
     array: PixelArray
@@ -44,22 +44,22 @@ class Pictures:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Height, width and colours of an image."""
+        """Shape of an image: height, width, channels."""
         return tuple(self.array.shape[1:])
 
     def images(self, epoch: int) -> PixelArray:
-        """The images, the same in every epoch."""
+        """All images, equal in every epoch."""
         return self.array
 
 
 @dataclass(frozen=True)
 class Captioned:
-    """Images and what may be said of each, by split.
+    """Images and their captions, by split.
 
     Attributes:
         images: `Scenes` or `Pictures`.
-        captions: one or more sentences an image.
-        fingerprint: of all.
+        captions: Captions of each image, one or more.
+        fingerprint: Fingerprint of all images and captions.
     """
 
     images: dict[str, Any]
@@ -68,16 +68,16 @@ class Captioned:
 
 
 def load(source: Source, counts: dict[str, int], side: int) -> Captioned:
-    """Images and captions of a source.
+    """Loads the images and captions of a source.
 
     Args:
-        source: labelled images of digits, of which scenes are made: `tfds:mnist`, the built-in ones;
-            `tfds:coco_captions`; or a folder with `captions.csv`.
-        counts: scenes of each split.
-        side: height and width that other images are scaled to.
+        source: `tfds:coco_captions`, a folder with `captions.csv`, or labelled images of digits of which scenes
+            are generated, such as `tfds:mnist` or the built-in digits.
+        counts: Number of generated scenes of each split.
+        side: Height and width to which images that are not generated are scaled.
 
     Raises:
-        DataError: missing or damaged data; images that `captions.csv` names and that are not there.
+        DataError: Data is missing or damaged, or an image in `captions.csv` does not exist.
     """
     if source.kind == "files":
         return _folder(source, side)
@@ -92,15 +92,23 @@ def load(source: Source, counts: dict[str, int], side: int) -> Captioned:
 
 
 def read_image(path: Path, side: int) -> PixelArray:
-    """One image in colours, cut to its middle square and scaled, uint8 (side, side, 3).
+    """Reads a colour image, crops it to its central square and scales it.
+
+    Args:
+        path: A PNG, JPG or BMP file.
+        side: Height and width of the result in pixels.
+
+    Returns:
+        uint8 `(side, side, 3)`.
 
     Raises:
-        DataError: not there, or not an image.
+        DataError: The file does not exist, or is not an image.
     """
     return _square(Image.fromarray(files.read_picture(path, "RGB")), side)
 
 
 def _square(image: Image.Image, side: int) -> PixelArray:
+    """Crops an image to its central square and scales it, uint8 `(side, side, 3)`."""
     image, short = image.convert("RGB"), min(image.size)
     left, top = ((size - short) // 2 for size in image.size)
     box = (left, top, left + short, top + short)
@@ -108,61 +116,78 @@ def _square(image: Image.Image, side: int) -> PixelArray:
 
 
 def _folder(source: Source, side: int) -> Captioned:
+    """Loads a folder with images and `captions.csv`.
+
+    Raises:
+        DataError: The file or an image is missing, a caption is empty, or a split has no image.
+    """
     folder = source.folder
     assert folder is not None
     path = folder / FILE
     if not path.is_file():
-        raise DataError(f"{folder} has no {FILE}; it takes one with the columns image,caption and perhaps split")
+        raise DataError(f"{folder} has no {FILE}; add it, with the columns image,caption and optionally split")
     table = read_table(path, trim=True)
     names_of_rows, texts = (table.column(name, "name the columns image,caption") for name in ("image", "caption"))
     if empty := [number for number, text in zip(table.lines, texts, strict=True) if not text.strip()]:
         raise DataError(f"{path}, row {empty[0]}: the caption is empty; write one or remove the row")
-    captions: dict[str, tuple[str, ...]] = {}  # of each image, each once
+    captions: dict[str, tuple[str, ...]] = {}  # distinct captions of each image
     for name, text in zip(names_of_rows, texts, strict=True):
         captions[name] = tuple(dict.fromkeys((*captions.get(name, ()), _line(text))))
     names = list(captions)
-    places = {name: _place(folder, name) for name in names}
-    if gone := [name for name, place in places.items() if place is None]:
+    paths = {name: _image_path(folder, name) for name in names}
+    if missing := [name for name, image_path in paths.items() if image_path is None]:
         raise DataError(
-            f"{path} names {len(gone)} of {len(names)} images that are not there, such as {gone[0]}; put them into "
+            f"{path}: {len(missing)} of {len(names)} images do not exist, such as {missing[0]}; put them into "
             f"{folder} or {folder / 'Images'}, or remove their rows"
         )
-    members = {part: chosen[: source.limits[part]] for part, chosen in _members(table, names_of_rows).items()}
+    members = {part: part_names[: source.limits[part]] for part, part_names in _members(table, names_of_rows).items()}
     needed = {name for part in members.values() for name in part}
-    pictures = {name: read_image(place, side) for name, place in places.items() if place is not None and name in needed}
-    images = {part: Pictures(np.stack([pictures[name] for name in chosen])) for part, chosen in members.items()}
-    sentences = {part: [captions[name] for name in chosen] for part, chosen in members.items()}
+    pictures = {
+        name: read_image(image_path, side)
+        for name, image_path in paths.items()
+        if image_path is not None and name in needed
+    }
+    images = {part: Pictures(np.stack([pictures[name] for name in part_names])) for part, part_names in members.items()}
+    sentences = {part: [captions[name] for name in part_names] for part, part_names in members.items()}
     return Captioned(images, sentences, _fingerprint(images, sentences))
 
 
-def _place(folder: Path, name: str) -> Path | None:
-    return next((place for place in (folder / name, folder / "Images" / name) if place.is_file()), None)
+def _image_path(folder: Path, name: str) -> Path | None:
+    """Path of an image in a folder or its subfolder `Images`; None: it does not exist."""
+    return next((path for path in (folder / name, folder / "Images" / name) if path.is_file()), None)
 
 
 def _members(table: Table, names_of_rows: Sequence[str]) -> dict[str, list[str]]:
-    """The images of each split: by the column `split`, or a tenth each for validation and test, always the same."""
+    """Names of the images of each split.
+
+    They are those in the column `split`, if there is one; else a random tenth of the images each is for
+    validation and test, the same in every call.
+
+    Raises:
+        DataError: The name of a split is unknown, or a split has no image.
+    """
     path, names = table.path, list(dict.fromkeys(names_of_rows))
     if "split" in table.header:
         splits: dict[str, str] = {}
         for name, split in zip(names_of_rows, table.column("split", "keep one"), strict=True):
             splits.setdefault(name, {"val": "validation", "dev": "validation"}.get(split, split))
         members = {part: [name for name in names if splits[name] == part] for part in PARTS}
-        if other := sorted(set(splits.values()) - set(PARTS)):
-            raise DataError(f"{path}: split is {other[0]!r}; allowed: {', '.join(PARTS)}")
+        if unknown := sorted(set(splits.values()) - set(PARTS)):
+            raise DataError(f"{path}: split is {unknown[0]!r}; allowed: {', '.join(PARTS)}; correct the column")
     else:
         order = [names[i] for i in np.random.default_rng(0).permutation(len(names))]
         n = {part: max(1, round(share * len(names))) for part, share in SHARES.items()}
         members = {"validation": order[: n["validation"]], "test": order[n["validation"] : sum(n.values())]}
         members = {"train": order[sum(n.values()) :], **members}
-    if nothing := [part for part, chosen in members.items() if not chosen]:
+    if empty := [part for part, part_names in members.items() if not part_names]:
         raise DataError(
-            f"{path} leaves no image for {nothing[0]}; it has {len(names)}; give at least one for each split"
+            f"{path} has {len(names)} images, none for {empty[0]}; allowed: at least one for each split; add images"
         )
     return members
 
 
 def _coco(source: Source, side: int) -> Captioned:
-    """Its training split, of which a tenth is held out for validation; test is its validation split."""
+    """Loads COCO: a tenth of its training split is for validation, its validation split for test."""
     folder = prepared_folder(source) or tfds.download(source)
 
     def decode() -> dict[str, np.ndarray]:
@@ -179,13 +204,14 @@ def _coco(source: Source, side: int) -> Captioned:
         return arrays
 
     arrays = cached(f"{source} {folder.name} {side}", decode)
-    most = source.limits
-    texts = {p: arrays.arrays[f"{p}/captions"].tobytes().decode().split("\0")[: most[p]] for p in PARTS}
-    images = {p: Pictures(arrays.arrays[f"{p}/image"][: most[p]]) for p in PARTS}
+    limits = source.limits
+    texts = {p: arrays.arrays[f"{p}/captions"].tobytes().decode().split("\0")[: limits[p]] for p in PARTS}
+    images = {p: Pictures(arrays.arrays[f"{p}/image"][: limits[p]]) for p in PARTS}
     return Captioned(images, {p: [tuple(t.split("\n")) for t in texts[p]] for p in PARTS}, arrays.fingerprint)
 
 
 def _line(text: str) -> str:
+    """A text on one line, with single spaces."""
     return " ".join(text.split())
 
 

@@ -1,4 +1,4 @@
-"""Images at random locations of a larger black canvas, among pieces of other images."""
+"""Images at random locations on a larger black canvas, with clutter: pieces of other images."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from seqtasks.data.batches import ArrayBatches
 from seqtasks.data.image import files
 from seqtasks.data.splits import Examples
 
-FIXED = (2014, 6247)  # seeds the canvases of validation and test: the same for every run
+FIXED = (2014, 6247)  # seed of the canvases for validation and test, equal in every run
 
 
 @dataclass(frozen=True)
 class Placements:
-    """What is drawn at random for canvases.
+    """Random locations of images and clutter on canvases.
 
     Attributes:
-        corners: (canvases, 2), upper left corner of each picture, row and column.
-        pieces: (canvases, clutter, 5): the picture a piece is cut from, its corner there, its
-            corner on the canvas.
+        corners: Row and column of the upper left corner of each image, `(canvases, 2)`.
+        pieces: Index of the image from which a piece is cut, its corner there and its corner on the canvas,
+            `(canvases, clutter, 5)`.
     """
 
     corners: IntArray
@@ -33,16 +33,16 @@ class Placements:
 
 @dataclass(frozen=True)
 class Canvas:
-    """How canvases are made.
+    """Draws images on larger canvases with clutter (Mnih et al. 2014, https://arxiv.org/abs/1406.6247).
 
     Args:
-        shape: height and width of the pictures.
-        side: of the square canvas, in pixels.
-        clutter: pieces of other pictures on each canvas.
-        piece: side of a piece; Mnih et al. 2014 have 8 of 28 pixels.
+        shape: Height and width of the images in pixels.
+        side: Height and width of the canvas in pixels.
+        clutter: Number of pieces of other images on each canvas.
+        piece: Height and width of a piece in pixels; Mnih et al. use 8, with images of 28×28.
 
     Raises:
-        ConfigError: the pictures do not fit.
+        ConfigError: The images are larger than the canvas.
     """
 
     shape: tuple[int, int]
@@ -53,30 +53,35 @@ class Canvas:
     def __post_init__(self) -> None:
         if self.side < max(self.shape):
             raise ConfigError(
-                f"a canvas of {self.side}×{self.side} is too small for pictures of {self.shape[1]}×{self.shape[0]}; "
+                f"a canvas of {self.side}×{self.side} is too small for images of {self.shape[1]}×{self.shape[0]}; "
                 f"set options.canvas to {max(self.shape)} or more"
             )
 
     def draw(self, rng: np.random.Generator, count: int) -> Placements:
-        """Places for `count` canvases, all equally likely."""
+        """Draws the locations for some canvases; all are equally likely.
+
+        Args:
+            rng: Random generator.
+            count: Number of canvases.
+        """
         free = [self.side - n + 1 for n in self.shape]
         corners = rng.integers(free, size=(count, 2))
         bounds = [max(1, count - 1), *(n - self.piece + 1 for n in self.shape), *[self.side - self.piece + 1] * 2]
         pieces = rng.integers(bounds, size=(count, self.clutter, 5))
-        # Never of the picture itself: the others follow it, in a circle.
+        # Pieces are never of the image itself: what was drawn is an offset to it, modulo the number of images.
         pieces[..., 0] = (np.arange(count)[:, None] + 1 + pieces[..., 0]) % count
         return Placements(corners, pieces)
 
     def compose(self, pictures: PixelArray, places: Placements, rows: IntArray) -> PixelArray:
-        """The canvases of some pictures; where two things overlap the brighter pixel shows.
+        """Draws some canvases; where images and pieces overlap, the brighter pixel is visible.
 
         Args:
-            pictures: all, (count, height, width), uint8.
-            places: of all.
-            rows: which canvases, (n,).
+            pictures: All images, uint8 `(images, height, width)`.
+            places: Locations for the canvases of all images.
+            rows: Indices of the canvases, `(canvases,)`.
 
         Returns:
-            uint8 (n, side, side).
+            uint8 `(canvases, side, side)`.
         """
         height, width = self.shape
         canvases = np.zeros((len(rows), self.side, self.side), np.uint8)
@@ -90,19 +95,20 @@ class Canvas:
 
 
 class CanvasBatches(ArrayBatches):
-    """Inputs `image`, uint8 (batch, side, side), and `noise`, (batch, glimpses, 2); targets (batch,).
+    """Batches of cluttered canvases, and noise for the locations of glimpses.
 
-    With `shuffle` every epoch has new canvases and new noise, by the seed, the epoch and the
-    example; without it canvases are always the same.
+    A batch is `(inputs, targets)`. Inputs are `image`, uint8 `(batch, side, side)`, and `noise`,
+    `(batch, glimpses, 2)`; targets are class numbers, `(batch,)`. With `shuffle`, each epoch has new canvases and
+    noise, which depend on the seed, the epoch and the example only. Without it, they are always the same.
 
     Args:
-        examples: `image`, uint8 (examples, height, width), and class numbers.
-        canvas: how canvases are made.
-        glimpses: steps of noise.
-        noise: `"normal"`, `"uniform"` in [-1, 1], or `"none"`, zeros.
-        batch_size: rows a batch.
-        shuffle: for training.
-        seed: of order, canvases and noise.
+        examples: Input `image`, uint8 `(examples, height, width)`, and class numbers.
+        canvas: Draws the canvases.
+        glimpses: Number of glimpses.
+        noise: `"normal"`, `"uniform"` in [-1, 1], or `"none"` for zeros.
+        batch_size: Number of rows in a batch.
+        shuffle: Whether each epoch has a new order, new canvases and new noise; true for training.
+        seed: Seed of order, canvases and noise.
     """
 
     def __init__(
@@ -124,18 +130,24 @@ class CanvasBatches(ArrayBatches):
         return {"image": self.images(rows), "noise": self.noise[rows]}, self.examples.targets[rows]
 
     def images(self, rows: IntArray) -> PixelArray:
-        """The canvases of some examples, uint8 (rows, side, side)."""
+        """The canvases of some examples, uint8 `(rows, side, side)`."""
         return self.canvas.compose(self.examples.inputs["image"], self.places, rows)
 
     def _draw(self) -> None:
         super()._draw()
-        stream, n = (self.seed, self.epoch) if self.shuffle else FIXED, len(self.examples)
-        self.places = self.canvas.draw(np.random.default_rng((*stream, 0)), n)
-        self.noise = draw_noise(self.kind, (n, self.glimpses, 2), (*stream, 1))
+        seed, n = (self.seed, self.epoch) if self.shuffle else FIXED, len(self.examples)
+        self.places = self.canvas.draw(np.random.default_rng((*seed, 0)), n)
+        self.noise = draw_noise(self.kind, (n, self.glimpses, 2), (*seed, 1))
 
 
 def draw_noise(kind: str, shape: tuple[int, ...], seed: tuple[int, ...]) -> FloatArray:
-    """float32 noise of a shape: `"normal"`, `"uniform"` in [-1, 1], or zeros for `"none"`."""
+    """Draws float32 noise.
+
+    Args:
+        kind: `"normal"`, `"uniform"` in [-1, 1], or `"none"` for zeros.
+        shape: Shape of the result.
+        seed: Random seed.
+    """
     rng = np.random.default_rng(seed)
     if kind == "normal":
         return rng.standard_normal(shape, np.float32)
@@ -143,23 +155,28 @@ def draw_noise(kind: str, shape: tuple[int, ...], seed: tuple[int, ...]) -> Floa
 
 
 def load_canvas(path: Path, side: int, invert: Literal["auto", "yes", "no"] = "auto") -> tuple[PixelArray, bool]:
-    """One picture for prediction, and whether it was inverted.
+    """Reads an image for prediction onto a canvas.
 
-    A smaller one stands in the middle of the canvas as large as it is, a larger one is scaled.
+    An image that is smaller than the canvas is put into its middle; a larger one is scaled.
+
+    Args:
+        path: A PNG, JPG or BMP file.
+        side: Height and width of the canvas in pixels.
+        invert: Whether to invert the brightness; `"auto"`: if the border is bright.
 
     Returns:
-        uint8 (side, side), and true where bright and dark were exchanged.
+        The canvas, uint8 `(side, side)`, and whether the brightness was inverted.
 
     Raises:
-        DataError: no such file, or not a picture.
+        DataError: The file does not exist, or is not an image.
     """
     shape = (side, side)
     small, inverted = files.load_image(path, None, invert)
     height, width = small.shape
     if max(height, width) > side:
         return files.load_image(path, shape, invert)
-    ground = int(np.median(np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])))
-    canvas = np.full(shape, ground, np.uint8)
+    background = int(np.median(np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])))
+    canvas = np.full(shape, background, np.uint8)
     top, left = (side - height) // 2, (side - width) // 2
     canvas[top : top + height, left : left + width] = small
     return canvas, inverted

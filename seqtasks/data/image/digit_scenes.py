@@ -1,11 +1,11 @@
-"""Generated scenes of digits with sentences about number, class and position.
+"""Generated scenes of digits with captions about their number, class and position.
 
     a three above two sevens
     two fives right of three eights
     three nines
 
-The digit that is named first is the smaller one, so a picture has one sentence. Counting,
-telling above from left, and which comes first, all have to be right.
+The smaller digit comes first, so that each scene has one correct caption. A correct caption requires counting,
+the relation of the two groups, and their order.
 """
 
 from __future__ import annotations
@@ -22,15 +22,18 @@ SINGULAR = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eigh
 PLURAL = ("zeros", "ones", "twos", "threes", "fours", "fives", "sixes", "sevens", "eights", "nines")
 COUNTS = ("a", "two", "three")
 RELATIONS = ("above", "below", "left of", "right of")
-SHARES = {"validation": 0.1, "test": 0.2}  # of all combinations
-ALONE = -1  # in the place of a relation: there is one group
+SHARES = {"validation": 0.1, "test": 0.2}  # fractions of all combinations
+ALONE = -1  # instead of the number of a relation: the scene has only one group
 
 
 def combinations() -> dict[str, IntArray]:
-    """What is told, by split: no combination is in two of them, and every word is in each.
+    """Combinations of digits, counts and relations by split.
+
+    No combination is in two splits, and every word of the captions is in each split.
 
     Returns:
-        Rows of (smaller digit, its count - 1, relation or `ALONE`, other digit, its count - 1).
+        Combinations, `(combinations, 5)`: smaller digit, its count - 1, number of the relation or `ALONE`, larger
+        digit, its count - 1.
     """
     alone = [(d, n, ALONE, 0, 0) for d in range(10) for n in range(3)]
     both = [(d, n, r, e, m) for d, e in itertools.combinations(range(10), 2) for r, n, m in np.ndindex(4, 3, 3)]
@@ -47,7 +50,16 @@ def combinations() -> dict[str, IntArray]:
 
 
 def sentence(combination: IntArray) -> str:
-    """What is to be said of a combination."""
+    """Caption of a combination.
+
+    Args:
+        combination: A row of `combinations`, `(5,)`.
+
+    Example:
+        >>> from seqtasks.data.image.digit_scenes import sentence
+        >>> sentence([3, 0, 0, 7, 1])
+        'a three above two sevens'
+    """
     d, n, relation, e, m = (int(number) for number in combination)
     first, second = _group(d, n), _group(e, m)
     return first if relation == ALONE else f"{first} {RELATIONS[relation]} {second}"
@@ -61,14 +73,14 @@ def _group(digit: int, count: int) -> str:
 
 @dataclass(frozen=True)
 class Scenes:
-    """Pictures that are drawn when they are asked for, from the seed, the epoch and the number alone.
+    """Scenes that are drawn on demand; each depends on the seed, the epoch and its number only.
 
     Attributes:
-        combinations: (n, 5), see `combinations`.
-        numbers: (n,), of the pictures.
-        digits: uint8 (images, tile, tile), what is drawn.
-        members: for each digit which of them show it.
-        seed: of the drawing.
+        combinations: Combination of each scene, `(scenes, 5)`, see `combinations`.
+        numbers: Number of each scene, `(scenes,)`.
+        digits: Images of digits, uint8 `(images, tile, tile)`.
+        members: Indices of the images of each digit.
+        seed: Random seed.
     """
 
     combinations: IntArray
@@ -85,11 +97,11 @@ class Scenes:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Height and width of a picture: four digits."""
+        """Height and width of a scene in pixels: four times those of a digit."""
         return 4 * self.digits.shape[1], 4 * self.digits.shape[2]
 
     def images(self, epoch: int) -> PixelArray:
-        """The pictures as this epoch has them, uint8 (n, height, width)."""
+        """Draws all scenes for an epoch, uint8 `(scenes, height, width)`."""
         canvases = np.zeros((len(self), *self.shape), np.uint8)
         for canvas, number, row in zip(canvases, self.numbers, self.combinations, strict=True):
             self._draw(canvas, row, np.random.default_rng((self.seed, epoch, int(number))))
@@ -98,38 +110,40 @@ class Scenes:
     def _draw(self, canvas: PixelArray, combination: IntArray, rng: np.random.Generator) -> None:
         d, n, relation, e, m = (int(number) for number in combination)
         groups = [(d, n + 1)] if relation == ALONE else [(d, n + 1), (e, m + 1)]
-        upright = relation in (0, 1) or (
-            relation == ALONE and rng.random() < 0.5
-        )  # groups are rows, one over the other
+        # The digits of a group are in a row if one group is above the other, else in a column.
+        in_rows = relation in (0, 1) or (relation == ALONE and rng.random() < 0.5)
         if relation in (1, 3):
             groups.reverse()
         tile, longest = self.digits.shape[1], max(count for _, count in groups)
         half = longest * tile / 2
-        # The groups share a middle, or above could be taken for left of.
+        # Both groups have about the same middle; otherwise "above" could be read as "left of".
         middle = rng.uniform(half + tile / 4, 4 * tile - half - tile / 4)
-        for place, (digit, count) in enumerate(groups):
+        for index, (digit, count) in enumerate(groups):
             along = round(middle + rng.uniform(-tile / 4, tile / 4) - count * tile / 2)
             if relation == ALONE:
                 across = int(rng.integers(0, 3 * tile + 1))
             else:
-                across = 2 * tile * place + int(rng.integers(0, tile + 1))
+                across = 2 * tile * index + int(rng.integers(0, tile + 1))
             for i in range(count):
-                shown = self.digits[rng.choice(self.members[digit])]
-                top, left = (across, along + i * tile) if upright else (along + i * tile, across)
+                image = self.digits[rng.choice(self.members[digit])]
+                top, left = (across, along + i * tile) if in_rows else (along + i * tile, across)
                 np.maximum(
                     canvas[top : top + tile, left : left + tile],
-                    shown,
+                    image,
                     out=canvas[top : top + tile, left : left + tile],
                 )
 
 
 def scenes(splits: Splits, counts: dict[str, int]) -> dict[str, Scenes]:
-    """Scenes of labelled images of digits; each split has digits and combinations of its own.
+    """Generates scenes of labelled images of digits; each split uses its images and combinations only.
 
     Args:
-        splits: with inputs `image`, uint8 (n, side, side), and classes 0 to 9. Sides above 16
-            are halved as often as it takes.
-        counts: scenes of each split.
+        splits: Splits with the input `image`, uint8 `(examples, side, side)`, and classes 0 to 9. Images with a
+            side above 16 pixels are scaled by 1/2 until it is at most 16.
+        counts: Number of scenes of each split.
+
+    Returns:
+        Scenes by split.
     """
     parts = {}
     for seed, (part, rows) in enumerate(combinations().items()):
@@ -139,6 +153,6 @@ def scenes(splits: Splits, counts: dict[str, int]) -> dict[str, Scenes]:
             n, height, width = digits.shape
             digits = digits.reshape(n, height // 2, 2, width // 2, 2).mean(axis=(2, 4)).round().astype(np.uint8)
         members = tuple(np.flatnonzero(examples.targets == digit) for digit in range(10))
-        chosen = rows[np.random.default_rng(seed).integers(0, len(rows), counts[part])]
-        parts[part] = Scenes(chosen, np.arange(counts[part]), digits, members, seed)
+        drawn = rows[np.random.default_rng(seed).integers(0, len(rows), counts[part])]
+        parts[part] = Scenes(drawn, np.arange(counts[part]), digits, members, seed)
     return parts

@@ -1,7 +1,7 @@
-"""Image files: IDX files as of MNIST, folders named by label, single images.
+"""Reads image files: IDX files in the format of MNIST, folders named by label, single images.
 
-Pictures become 8-bit grey. Transparent parts become black, or white where the drawing
-itself is dark, so that it stays visible.
+Images are converted to 8-bit grey. Transparent parts become black, or white if the visible parts are dark, so
+that these stay visible.
 """
 
 from __future__ import annotations
@@ -24,121 +24,152 @@ log = logging.getLogger(__name__)
 
 IDX = re.compile(r"(train|t10k)-(images|labels)[-.]idx[13]-ubyte(\.gz)?")
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
-FORMATS = ("PNG", "JPEG", "BMP")  # Pillow would run other programs for some of the rest
-EXPECTED = "train-images-idx3-ubyte and its companions, train/<label>/*.png, or <label>/*.png"
+FORMATS = ("PNG", "JPEG", "BMP")  # for some other formats Pillow runs external programs
+EXPECTED = "the IDX files of MNIST (train-images-idx3-ubyte …), train/<label>/*.png, or <label>/*.png"
 
 
 def read_folder(folder: Path) -> dict[str, np.ndarray]:
-    """The labelled pictures of a folder.
+    """Reads the labelled images of a folder.
 
-    Reads the four MNIST files (gzipped or not, `-idx` or `.idx`; those of the test set may
-    be absent), or `train/<label>/*` with or without `test/<label>/*`, or `<label>/*`.
-    Label folders are read in a fixed mixed order: the first n are a fair sample.
+    The folder has the four files of MNIST (gzipped or not, `-idx` or `.idx`; those of the test set are
+    optional), or `train/<label>/*` and optionally `test/<label>/*`, or `<label>/*`. Images of label folders are
+    in a fixed random order, so that the first n are a random sample.
 
     Returns:
-        `train/image` uint8 (n, height, width), `train/label` int64 (n,), and `classes` text
-        (c,), the name of each label; `test/image` and `test/label` where there are any.
+        `train/image`, uint8 `(images, height, width)`; `train/label`, int64 `(images,)`; `classes`, the name of each
+        label, `(classes,)`; and, if there is a test set, `test/image` and `test/label`.
 
     Raises:
-        DataError: anything unreadable or inconsistent, or fewer than two labels.
+        DataError: A file cannot be read, files are inconsistent, or there are fewer than two labels.
     """
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder; give one with {EXPECTED}")
     names = sorted(path.name for path in folder.iterdir())
     data = _read_idx_files(folder, names) if any(map(IDX.fullmatch, names)) else _read_label_folders(folder)
     if len(data["classes"]) < 2:
-        raise DataError(f"{folder} has only the label {data['classes'][0]}; classification takes two or more")
+        raise DataError(
+            f"{folder} has only the label {data['classes'][0]}; allowed: two or more labels; add images of another"
+        )
     return data
 
 
 def load_image(
     path: Path, shape: tuple[int, int] | None, invert: Literal["auto", "yes", "no"] = "auto"
 ) -> tuple[np.ndarray, bool]:
-    """One picture for prediction, and whether it was inverted.
+    """Reads an image for prediction.
 
-    It is scaled with its proportions kept, and padded with the median of its border. One
-    that has the shape already is not resampled.
+    An image of another shape is scaled with its proportions kept, and padded with the median of its border.
 
     Args:
-        shape: (height, width) of the result; None: those of the picture.
-        invert: `auto` inverts where the border is bright: dark ink on white paper.
+        path: A PNG, JPG or BMP file.
+        shape: Height and width of the result; None: those of the image.
+        invert: Whether to invert the brightness; `"auto"`: if the border is bright, as of dark ink on white paper.
 
     Returns:
-        uint8 (height, width), and true where bright and dark were exchanged.
+        The image, uint8 `(height, width)`, and whether the brightness was inverted.
 
     Raises:
-        DataError: no such file, or not a picture.
+        DataError: The file does not exist, or is not an image.
     """
     if not path.is_file():
-        raise DataError(f"{path} is {'a folder' if path.is_dir() else 'not there'}; give a PNG, JPG or BMP file")
+        problem = "is a folder" if path.is_dir() else "does not exist"
+        raise DataError(f"{path} {problem}; give a PNG, JPG or BMP file")
     grey = read_picture(path)
-    ground = int(np.median(np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])))
-    inverted = invert == "yes" or (invert == "auto" and ground > 127)
+    background = int(np.median(np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])))
+    inverted = invert == "yes" or (invert == "auto" and background > 127)
     if inverted:
-        grey, ground = 255 - grey, 255 - ground
+        grey, background = 255 - grey, 255 - background
     if shape is not None and grey.shape != shape:
-        grey = _fit(grey, shape, ground)
+        grey = _fit(grey, shape, background)
     return grey, inverted
 
 
-def _fit(grey: np.ndarray, shape: tuple[int, int], ground: int) -> np.ndarray:
+def _fit(grey: np.ndarray, shape: tuple[int, int], background: int) -> np.ndarray:
+    """Scales an image to a shape with its proportions kept; pads it with the brightness of the background."""
     scale = min(shape[0] / grey.shape[0], shape[1] / grey.shape[1])
-    # ImageOps.pad makes an empty picture of a line that is far longer than wide.
+    # ImageOps.pad scales the shorter side of a very long image to 0 pixels.
     height, width = (max(1, round(side * scale)) for side in grey.shape)
-    picture = Image.new("L", shape[::-1], ground)
+    picture = Image.new("L", shape[::-1], background)
     scaled = Image.fromarray(grey).resize((width, height), Image.Resampling.LANCZOS)
     picture.paste(scaled, ((shape[1] - width) // 2, (shape[0] - height) // 2))
     return np.array(picture)
 
 
 def _read_idx_files(folder: Path, names: list[str]) -> dict[str, np.ndarray]:
+    """Reads the IDX files of a folder, see `read_folder`.
+
+    Raises:
+        DataError: A file is missing or damaged, or files are inconsistent.
+    """
     paths: dict[str, Path] = {}
     for name in names:
         if match := IDX.fullmatch(name):
-            paths.setdefault(f"{match[1]}-{match[2]}", folder / name)  # in sorted order: plain before .gz
-    _tell_ignored(folder, len(names) - len(paths))
+            paths.setdefault(f"{match[1]}-{match[2]}", folder / name)  # names are sorted: plain before .gz
+    _warn_of_ignored(folder, len(names) - len(paths))
     data: dict[str, np.ndarray] = {}
     for split, stem in (("train", "train"), ("test", "t10k")):
         missing = [part for part in ("images", "labels") if f"{stem}-{part}" not in paths]
         if missing == ["images", "labels"] and split == "test":
             continue
         if missing:
-            raise DataError(f"{folder} has no file {stem}-{missing[0]}-idx…-ubyte, but others of its kind; add it")
+            raise DataError(f"{folder} has IDX files, but no {stem}-{missing[0]}-idx…-ubyte; add this file")
         image_path, label_path = paths[f"{stem}-images"], paths[f"{stem}-labels"]
         images, labels = _read_idx(image_path, 3), _read_idx(label_path, 1)
         if split == "train":
-            # Sets such as EMNIST letters count from 1: targets are places among the labels in use.
+            # Labels of sets such as EMNIST letters begin at 1; targets are indices of the sorted labels.
             values, size = np.unique(labels), _size(images[0])
         if len(images) != len(labels):
-            raise DataError(f"{label_path} has {len(labels)} labels, expected {len(images)}, one for each picture")
+            raise DataError(
+                f"{label_path} has {len(labels)} labels, expected {len(images)}, one for each image; "
+                "give matching files"
+            )
         if _size(images[0]) != size:
-            raise DataError(f"{image_path} has {_size(images[0])}, expected {size} as the training pictures")
-        if strange := sorted(set(labels.tolist()) - set(values.tolist())):
-            raise DataError(f"{label_path} has the label {strange[0]}, expected one of {values.tolist()}")
+            raise DataError(
+                f"{image_path} has images of {_size(images[0])}, expected {size} as in training; give matching files"
+            )
+        if unknown := sorted(set(labels.tolist()) - set(values.tolist())):
+            raise DataError(
+                f"{label_path} has the label {unknown[0]}, expected one of {values.tolist()}; give matching files"
+            )
         data |= {f"{split}/image": images, f"{split}/label": np.searchsorted(values, labels).astype(np.int64)}
     return {**data, "classes": values.astype(str)}
 
 
 def _read_idx(path: Path, dimensions: int) -> np.ndarray:
-    """The uint8 array of an IDX file."""
+    """Reads the uint8 array of an IDX file.
+
+    Raises:
+        DataError: The file cannot be read, has another type or number of dimensions, or another length than in
+            its header.
+    """
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} cannot be read ({error}); expected a whole IDX file; fetch it again") from error
+        raise DataError(f"{path} cannot be read ({error}); expected a whole IDX file; download it again") from error
     magic, header = bytes([0, 0, 8, dimensions]), 4 + 4 * dimensions
     if data[:4] != magic or len(data) < header:
         raise DataError(
             f"{path} starts with the {min(4, len(data))} bytes [{data[:4].hex(' ')}] and has {len(data)} in all, "
-            f"expected [{magic.hex(' ')}] (IDX, unsigned bytes, {dimensions} dimensions) and at least {header}"
+            f"expected [{magic.hex(' ')}] (IDX, unsigned bytes, {dimensions} dimensions) and at least {header}; "
+            "download it again"
         )
     shape = tuple(int(n) for n in np.frombuffer(data, ">u4", dimensions, offset=4))
     expected = header + math.prod(shape)
     if len(data) != expected or 0 in shape:
-        raise DataError(f"{path} has {len(data)} bytes, expected {expected} for {shape} in its header, without a 0")
+        raise DataError(
+            f"{path} has {len(data)} bytes, expected {expected} for the shape {shape} in its header, without a 0; "
+            "download it again"
+        )
     return np.frombuffer(data, np.uint8, offset=header).reshape(shape).copy()  # writable
 
 
 def _read_label_folders(folder: Path) -> dict[str, np.ndarray]:
+    """Reads the images of label folders, see `read_folder`.
+
+    Raises:
+        DataError: There is no image, an image is damaged or has another size, or a label of the test set is not
+            in training.
+    """
     roots, ignored = {"train": folder}, 0
     if _subfolders(folder / "train"):
         roots = {split: folder / split for split in ("train", "test") if (folder / split).is_dir()}
@@ -152,12 +183,15 @@ def _read_label_folders(folder: Path) -> dict[str, np.ndarray]:
         images, targets = [], []
         for label in labels:
             if label not in classes:
-                raise DataError(f"{root / label}: no such label in {roots['train']}, expected one of {classes}")
+                raise DataError(
+                    f"{root / label}: no such label in {roots['train']}, expected one of {classes}; add it there or "
+                    "remove this folder"
+                )
             entries = sorted((root / label).iterdir())
             pictures = [path for path in entries if path.suffix.lower() in SUFFIXES and path.name[0] != "."]
             if not pictures:
                 raise DataError(
-                    f"{root / label} holds no picture, expected PNG, JPG or BMP files; add some or remove it"
+                    f"{root / label} has no image; allowed: PNG, JPG or BMP files; add some or remove the folder"
                 )
             ignored += len(entries) - len(pictures)
             for path in pictures:
@@ -170,53 +204,54 @@ def _read_label_folders(folder: Path) -> dict[str, np.ndarray]:
                 images.append(grey)
                 targets.append(classes.index(label))
         if not images:
-            raise DataError(f"{root} holds no labelled pictures, expected {EXPECTED}")
+            raise DataError(f"{root} has no labelled images; allowed: {EXPECTED}; add images")
         order = np.random.default_rng(0).permutation(len(images))
         data[f"{split}/image"] = np.stack(images)[order]
         data[f"{split}/label"] = np.array(targets, np.int64)[order]
-    _tell_ignored(folder, ignored)
+    _warn_of_ignored(folder, ignored)
     return data
 
 
 def read_picture(path: Path, mode: Literal["L", "RGB"] = "L") -> np.ndarray:
-    """A picture as it is shown: turned by its EXIF orientation, 16 bits cut to their upper 8, nothing transparent.
+    """Reads an image with 8 bits per channel, without transparency, and rotated by its EXIF orientation.
 
-    Transparent parts become black, or white where the drawing itself is dark.
+    Transparent parts become black, or white if the visible parts are dark; see `flatten`.
 
     Args:
-        path: a PNG, JPG or BMP file; others are not opened.
-        mode: "L" for grey, "RGB" for colours.
+        path: A PNG, JPG or BMP file; other formats are not read.
+        mode: `"L"` for grey, `"RGB"` for colour.
 
     Returns:
-        uint8 (height, width), or (height, width, 3).
+        uint8 `(height, width)`, or `(height, width, 3)`.
 
     Raises:
-        DataError: no such picture, or a damaged one.
+        DataError: The file does not exist, is damaged, or has another format.
     """
     try:
         with Image.open(path, formats=FORMATS) as opened:
-            # Phones store photographs lying on their side.
+            # Phones store photographs in the orientation of the sensor.
             return flatten(ImageOps.exif_transpose(opened), mode)[0]
-    # Damaged files raise OSError, SyntaxError, struct.error, ValueError and others.
-    except Exception as error:
+    except Exception as error:  # OSError, SyntaxError, struct.error, ValueError and others for damaged files
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(f"{path} cannot be read as an image ({reason}); give a PNG, JPG or BMP picture") from error
+        raise DataError(f"{path} cannot be read as an image ({reason}); give a PNG, JPG or BMP file") from error
 
 
 def flatten(
     picture: Image.Image, mode: Literal["L", "RGB"] = "L", white: bool | None = None
 ) -> tuple[np.ndarray, bool]:
-    """A picture of any mode without transparency.
+    """Converts an image of any mode to 8 bits per channel without transparency.
+
+    Of 16 bits, the upper 8 are kept.
 
     Args:
-        picture: of Pillow.
-        mode: "L" for grey, "RGB" for colours.
-        white: whether transparent parts become white, not black; None: where the drawing itself is dark.
+        picture: An image of Pillow.
+        mode: `"L"` for grey, `"RGB"` for colour.
+        white: Whether transparent parts become white instead of black; None: if the visible parts are dark.
 
     Returns:
-        uint8 (height, width) or (height, width, 3), and whether transparent parts are white.
+        The image, uint8 `(height, width)` or `(height, width, 3)`, and whether transparent parts are white.
     """
-    if picture.mode.startswith("I"):  # 16 bits; Pillow would cut them off at 255
+    if picture.mode.startswith("I"):  # 16 bits, which Pillow would clip at 255
         grey = (np.clip(np.asarray(picture, np.int64), 0, 65535) >> 8).astype(np.uint8)
         return np.array(Image.fromarray(grey).convert(mode)), bool(white)
     if not picture.has_transparency_data:
@@ -231,14 +266,17 @@ def flatten(
 
 
 def _subfolders(folder: Path) -> list[str]:
+    """Names of the subfolders that are not hidden, sorted."""
     entries = folder.iterdir() if folder.is_dir() else ()
     return sorted(utf8_name(path) for path in entries if path.is_dir() and path.name[0] != ".")
 
 
 def _size(grey: np.ndarray) -> str:
+    """Width and height of an image for messages."""
     return f"{grey.shape[1]}×{grey.shape[0]} pixels"
 
 
-def _tell_ignored(folder: Path, count: int) -> None:
+def _warn_of_ignored(folder: Path, count: int) -> None:
+    """Logs the number of ignored files of a folder, if there are any."""
     if count:
-        log.warning("%s: %d hidden or other files ignored; pictures are PNG, JPG or BMP", folder, count)
+        log.warning("%s: %d hidden or other files ignored; images are PNG, JPG or BMP", folder, count)

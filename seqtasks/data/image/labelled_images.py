@@ -1,4 +1,4 @@
-"""Labelled grey images from any source, in training, validation and test splits."""
+"""Loads labelled grey images from any source in training, validation and test splits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from seqtasks.data.source import Source
 from seqtasks.data.spec import Spec
 from seqtasks.data.splits import Examples, Splits, held_out_count, hold_out
 
-# The splits are the same for every run: seeds vary the training, not the data.
+# Equal splits in every run: the seed of a run changes the training, not the data.
 SPLIT_SEED = 0
 
 
@@ -23,15 +23,16 @@ class ImageSpec(Spec):
     """Facts about labelled images.
 
     Attributes:
-        shape: (height, width) of an image in pixels.
+        shape: Height and width of an image in pixels.
         classes: Names of the classes, in the order of their numbers.
         counts: Number of examples of each split.
 
     Example:
         >>> from seqtasks.task_types import ImageSpec
-        >>> spec = ImageSpec(shape=(28, 28), classes=["cat", "dog"], counts={"train": 8, "validation": 1, "test": 1})
-        >>> spec.to_dict()["shape"]
-        [28, 28]
+        >>> counts = {"train": 80, "validation": 10, "test": 10}
+        >>> spec = ImageSpec(shape=(28, 28), classes=["cat", "dog"], counts=counts)
+        >>> spec.shape, spec.classes[1]
+        ((28, 28), 'dog')
     """
 
     shape: Sequence[int]
@@ -41,28 +42,34 @@ class ImageSpec(Spec):
 
 @dataclass(frozen=True)
 class LabelledImages(Splits):
-    """Labelled images in splits: input `image` (examples, height, width), targets (examples,)."""
+    """Splits of labelled images.
+
+    The input is `image`, uint8 `(examples, height, width)`; targets are class numbers, `(examples,)`.
+
+    Attributes:
+        spec: Facts about the images.
+    """
 
     spec: ImageSpec
 
 
 def load(source: Source) -> LabelledImages:
-    """Reads images of (height, width), 0 to 255, and their class numbers.
+    """Loads labelled grey images, 0 to 255, in stratified splits.
 
-    One twelfth of the training images are held out for validation (5,000 of MNIST's
-    60,000), stratified; where the source has no test split, one sixth is held out first. Small
-    sets hold out more, see `held_out_count`. `source.limit` cuts the training images before that.
+    If the source has no test split, one sixth of the training images is held out for it. Of the remaining
+    images, at most `source.limit`, one twelfth is held out for validation (5,000 of the 60,000 of MNIST). Small
+    sets hold out more for validation, see `held_out_count`.
 
     Args:
-        source: `tfds:…` with features `image` and `label`, a folder, or the built-in
-            digits of scikit-learn (8×8, real handwriting).
+        source: A tfds source with the features `image` and `label`, a folder, see `files.read_folder`, or the
+            built-in digits of scikit-learn (8×8 pixels, handwritten).
 
     Raises:
-        DataError: missing or damaged data.
+        DataError: Data is missing or damaged.
     """
     if source.kind == "tfds":
-        read = tfds.load(source, ["train", "test"], ["image", "label"])
-        arrays, fingerprint = read.arrays, read.fingerprint
+        loaded = tfds.load(source, ["train", "test"], ["image", "label"])
+        arrays, fingerprint = loaded.arrays, loaded.fingerprint
     else:
         arrays = _digits() if source.kind == "builtin" else files.read_folder(_folder(source))
         fingerprint = cache.fingerprint(arrays)
@@ -71,13 +78,13 @@ def load(source: Source) -> LabelledImages:
     if "test/image" in arrays:
         test = Examples({"image": arrays["test/image"]}, arrays["test/label"])
     else:
-        kept, held = hold_out(train.targets, len(train) // 6, SPLIT_SEED)
-        train, test = train.take(kept), train.take(held)
+        kept, held_out = hold_out(train.targets, len(train) // 6, SPLIT_SEED)
+        train, test = train.take(kept), train.take(held_out)
     train = train if source.limit is None else train.take(source.limit)
     test = test if source.limit_test is None else test.take(source.limit_test)
-    present = len(np.unique(train.targets))
-    kept, held = hold_out(train.targets, held_out_count(len(train), 12, present), SPLIT_SEED)
-    train, validation = train.take(kept), train.take(held)
+    class_count = len(np.unique(train.targets))
+    kept, held_out = hold_out(train.targets, held_out_count(len(train), 12, class_count), SPLIT_SEED)
+    train, validation = train.take(kept), train.take(held_out)
     spec = ImageSpec(
         shape=train.inputs["image"].shape[1:],
         classes=[str(c) for c in classes],
@@ -92,6 +99,7 @@ def _folder(source: Source) -> Any:
 
 
 def _digits() -> dict[str, np.ndarray]:
+    """The handwritten digits of scikit-learn, with brightness 0 to 255."""
     from sklearn.datasets import load_digits
 
     data = load_digits()

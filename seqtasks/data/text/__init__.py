@@ -1,1 +1,1 @@
-"""Readers and batches of texts."""
+"""Text data: readers, vocabularies and batches."""

@@ -18,33 +18,37 @@ Inputs = dict[str, np.ndarray]
 
 
 class BPTTBatches(ResumableBatches):
-    """Windows of lanes for `keras.Model.fit`, `evaluate` and `predict`; reads no more of the text than a batch.
+    """Batches of a long text for truncated backpropagation through time (BPTT).
 
-    The text is cut into equal lanes. A batch holds one window of some of them: inputs
-    `tokens` (rows, window), `reset` (rows,), which is true where the row starts afresh, and
-    `targets`; targets (rows, window), the tokens that follow, across borders of windows; and
-    weights (rows, window), zero at the padding of the last window.
+    The text is cut into equal contiguous streams. A batch has one window of each of some streams; the next
+    batch has the next window of the same streams. It is `(inputs, targets, weights)`:
 
-    Every token is a target once. The score of a text depends on how many lanes it is cut
-    into, as each starts without a past, but not on how many of them a batch holds.
+    - inputs: `tokens`, `(batch, time)`; `reset`, `(batch,)`, true for rows that start from the initial state
+      instead of the final state of the window before; and `targets`.
+    - targets: the next token of each token, `(batch, time)`, also across the borders of windows.
+    - weights: `(batch, time)`, 0 at padded steps and at steps that were scored before, else 1.
+
+    Every token is a target once. The score of a text depends on the number of streams, because each starts
+    from the initial state, but not on the number of streams in a batch. Each batch reads only its part of the
+    text, which may be a memory-mapped array.
 
     Args:
-        examples: `tokens`, and the targets, which are the same one step later.
-        lanes: of the text.
-        batch_size: the most lanes in a batch. All windows of some lanes come before those
-            of the next.
-        window: tokens of a row.
-        carry: false starts every window afresh.
-        starts: examples whose row starts afresh, rising; the window before ends there.
-        back: windows in a row: the last one is new, and those before it are read again
-            without being scored, so that gradients flow back over all of them; at the
-            beginning of a lane all are new.
-        vary: with each window, draw its length around the given one (half of that once in
-            twenty times), as Merity et al. 2017 (arXiv:1708.02182); for training.
-        seed: of the lengths.
+        examples: Input `tokens`, `(tokens,)`, and the targets, the same tokens one step later.
+        lanes: Number of streams.
+        batch_size: Maximum number of streams in a batch. All windows of these streams come before those of
+            the next streams.
+        window: Number of tokens in a window.
+        carry: Whether the state is carried from window to window; false: every row starts from the initial state.
+        starts: Sorted indices of examples that start from the initial state, such as the beginnings of
+            documents; the window before ends there. None: only the beginnings of streams.
+        back: Number of windows in a row. The last window is new; those before it are read again without a
+            weight, so that gradients flow back over all of them. The first row of a stream is all new.
+        vary: Whether to draw the length of each window around `window` (with a probability of 5 % around half
+            of it), as in Merity et al. 2017 (https://arxiv.org/abs/1708.02182); for training.
+        seed: Seed of the lengths.
 
     Raises:
-        DataError: the lanes are shorter than `back` windows.
+        DataError: The streams are shorter than `back` windows.
     """
 
     def __init__(
@@ -68,71 +72,74 @@ class BPTTBatches(ResumableBatches):
         self.back = back
         self.vary = vary
         self.seed = seed
-        self.length = math.ceil(len(examples) / self.lanes)  # of a lane; the last ones may be shorter
+        self.length = math.ceil(len(examples) / self.lanes)  # of a stream; the last ones may be shorter
         self.window = min(window, self.length)
         if back > 1 and self.length < back * window:
             raise DataError(
-                f"{len(examples):,} tokens in {self.lanes} lanes are {self.length} a lane, fewer than {back} windows "
-                f"of {window}; set train.batch_size, options.bptt or options.bptt_windows lower"
+                f"{len(examples):,} tokens in {self.lanes} streams are {self.length} per stream; allowed: at least "
+                f"{back} windows of {window}; set train.batch_size, options.bptt or options.bptt_windows lower"
             )
         self.seek(0, 0)
 
     def _draw(self) -> None:
         self._borders = self._draw_borders()
-        self._known: dict[int, IntArray] = {}  # the windows of the lanes of a batch
-        news, ends = np.array(self._borders[:-1]), np.array(self._borders[1:])
-        fresh = np.arange(len(news)) == 0 if self.carry else np.ones(len(news), bool)
-        self._same = np.stack([np.maximum(0, news - (self.back - 1) * self.window), news, ends, fresh], 1)
-        if self.back > 1:  # the first batch scores all of its windows
-            self._same = self._same[self.back - 1 :]
-            self._same[0, [1, 3]] = [0, True]
+        self._cut_streams: dict[int, IntArray] = {}  # windows of the streams of a batch, if cut at `starts`
+        begins, ends = np.array(self._borders[:-1]), np.array(self._borders[1:])
+        resets = np.arange(len(begins)) == 0 if self.carry else np.ones(len(begins), bool)
+        self._windows_of_all = np.stack(
+            [np.maximum(0, begins - (self.back - 1) * self.window), begins, ends, resets], 1
+        )
+        if self.back > 1:  # all windows of the first row are new
+            self._windows_of_all = self._windows_of_all[self.back - 1 :]
+            self._windows_of_all[0, [1, 3]] = [0, True]
         firsts = range(0, self.lanes, self.batch_size)
-        turns = [max(len(self._windows(row)) for row in self._rows(first)) for first in firsts]
-        self._ends = np.cumsum(turns)  # the number of the batch after each group of lanes
+        counts = [max(len(self._windows(stream)) for stream in self._streams(first)) for first in firsts]
+        self._ends = np.cumsum(counts)  # number of the batch after the last of each group of streams
 
     @property
     def batches_per_epoch(self) -> int:
-        """Batches in a whole epoch."""
+        """Number of batches in a whole epoch."""
         return int(self._ends[-1])
 
     def __getitem__(self, index: int) -> tuple[Inputs, IntArray, FloatArray]:
         number = self.start + index
         group = int(np.searchsorted(self._ends, number, side="right"))
-        turn = number - (int(self._ends[group - 1]) if group else 0)
-        rows = self._rows(group * self.batch_size)
-        size = self._borders[turn + 1] - self._borders[turn] if self.vary else self.back * self.window
-        tokens, targets = np.zeros((len(rows), size), np.int32), np.zeros((len(rows), size), np.int32)
-        weights, reset = np.zeros((len(rows), size), np.float32), np.zeros(len(rows), bool)
-        for i, row in enumerate(rows):
-            windows = self._windows(row)
-            if turn >= len(windows):
+        window = number - (int(self._ends[group - 1]) if group else 0)
+        streams = self._streams(group * self.batch_size)
+        size = self._borders[window + 1] - self._borders[window] if self.vary else self.back * self.window
+        tokens, targets = np.zeros((len(streams), size), np.int32), np.zeros((len(streams), size), np.int32)
+        weights, reset = np.zeros((len(streams), size), np.float32), np.zeros(len(streams), bool)
+        for i, stream in enumerate(streams):
+            windows = self._windows(stream)
+            if window >= len(windows):
                 continue
-            begin, new, end, fresh = windows[turn]
-            at = row * self.length
-            here = slice(at + begin, min(at + end, len(self.examples)))
-            count = max(0, here.stop - here.start)
-            tokens[i, :count] = self.examples.inputs["tokens"][here]
-            targets[i, :count] = self.examples.targets[here]
+            begin, new, end, is_reset = windows[window]
+            offset = stream * self.length
+            span = slice(offset + begin, min(offset + end, len(self.examples)))
+            count = max(0, span.stop - span.start)
+            tokens[i, :count] = self.examples.inputs["tokens"][span]
+            targets[i, :count] = self.examples.targets[span]
             weights[i, new - begin : count] = 1
-            reset[i] = fresh
+            reset[i] = is_reset
         return {"tokens": tokens, "reset": reset, "targets": targets}, targets, weights
 
-    def _rows(self, first: int) -> range:
-        """The lanes of a batch from the first on."""
+    def _streams(self, first: int) -> range:
+        """Numbers of the streams of a batch that begins with a stream."""
         return range(first, min(first + self.batch_size, self.lanes))
 
-    def _windows(self, row: int) -> IntArray:
-        """The windows of a lane, (windows, 4): begin, first new token, end, whether it starts afresh."""
+    def _windows(self, stream: int) -> IntArray:
+        """The windows of a stream, `(windows, 4)`: begin, first new token, end, whether the state is reset."""
         if self.starts is None:
-            return self._same
-        if row not in self._known:
-            if len(self._known) >= self.batch_size:
-                self._known.clear()
-            self._known[row] = self._cut(self.starts, row)
-        return self._known[row]
+            return self._windows_of_all
+        if stream not in self._cut_streams:
+            if len(self._cut_streams) >= self.batch_size:
+                self._cut_streams.clear()
+            self._cut_streams[stream] = self._cut(self.starts, stream)
+        return self._cut_streams[stream]
 
-    def _cut(self, starts: IntArray, row: int) -> IntArray:
-        low, high = row * self.length, (row + 1) * self.length
+    def _cut(self, starts: IntArray, stream: int) -> IntArray:
+        """Cuts a stream into windows that end before each of some examples, see `_windows`."""
+        low, high = stream * self.length, (stream + 1) * self.length
         inside = starts[np.searchsorted(starts, low) : np.searchsorted(starts, high)] - low
         edges = np.unique([0, *inside.tolist(), self.length])
         pieces = [np.arange(a, b, self.window) for a, b in pairwise(edges.tolist())]
@@ -141,42 +148,50 @@ class BPTTBatches(ResumableBatches):
         return np.stack([begins, begins, ends, np.isin(begins, edges)], 1)
 
     def _draw_borders(self) -> list[int]:
-        """Where the windows of all lanes begin, and their end."""
+        """Positions in a stream at which windows begin, and its length."""
         if not self.vary:
             return [*range(0, self.length, self.window), self.length]
         rng, borders = np.random.default_rng((self.seed, self.epoch)), [0]
         while borders[-1] < self.length:
             mean = self.window if rng.random() < 0.95 else self.window / 2
             size = max(5, int(rng.normal(mean, 5)))
-            # Keras takes a length for fixed that the first two batches share.
+            # Keras infers a static length if the first two batches have equal lengths.
             borders.append(borders[-1] + size + (len(borders) > 1 and size == borders[-1] - borders[-2]))
         return [*borders[:-1], self.length]
 
 
 def next_tokens(tokens: IntArray) -> Examples:
-    """Each token but the last, and what follows it: views of `tokens`."""
+    """Examples for language modeling: each token but the last, and the next token as its target.
+
+    Args:
+        tokens: Token numbers, `(tokens,)`; the examples are views of it.
+    """
     return Examples({"tokens": tokens[:-1]}, tokens[1:])
 
 
 def document_starts(examples: Examples, vocabulary: Vocabulary, after: Literal["lines", "paragraphs"]) -> IntArray:
-    """The examples that begin a document: their input is the last token of the document before.
+    """Indices of the examples that begin a document, for `BPTTBatches`.
+
+    The input of such an example is the last token of the document before; its target is the first token of
+    the document.
 
     Args:
-        examples: of a text.
-        vocabulary: of its tokens.
-        after: a document ends with each line, or with empty lines after it.
+        examples: Examples of a text, see `next_tokens`.
+        vocabulary: Vocabulary of the tokens.
+        after: End of a document: the end of a line, or the empty lines after a paragraph.
     """
-    shown = [vocabulary.decode([number]) for number in range(len(vocabulary))]
-    breaks = np.array([len(text) - len(text.rstrip("\n")) for text in shown])
-    only = np.array([text != "" and not text.strip("\n") for text in shown])
+    units = [vocabulary.decode([number]) for number in range(len(vocabulary))]
+    line_breaks = np.array([len(unit) - len(unit.rstrip("\n")) for unit in units])
+    only_breaks = np.array([unit != "" and not unit.strip("\n") for unit in units])
     starts, last = [], np.zeros(1, bool)
-    piece = 1 << 22  # the text may be larger than the memory
+    piece = 1 << 22  # in pieces, because the text may be larger than the memory
     for begin in range(0, len(examples), piece):
         tokens = np.asarray(examples.inputs["tokens"][begin : begin + piece])
-        ends = breaks[tokens] > 0
+        ends = line_breaks[tokens] > 0
         if after == "paragraphs":
             before = np.concatenate([last, ends[:-1]])
-            last, ends = ends[-1:], (breaks[tokens] > 1) | (before & only[tokens])
-        ends &= ~only[np.asarray(examples.targets[begin : begin + piece])]  # more empty lines may follow
+            last, ends = ends[-1:], (line_breaks[tokens] > 1) | (before & only_breaks[tokens])
+        # A document begins after the last of several empty lines.
+        ends &= ~only_breaks[np.asarray(examples.targets[begin : begin + piece])]
         starts.append(begin + np.flatnonzero(ends))
     return np.concatenate(starts)

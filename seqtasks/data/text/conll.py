@@ -1,4 +1,4 @@
-"""Reads sentences of labelled words: CoNLL-U, and files of columns."""
+"""Reads sentences of labelled words from CoNLL-U files and files of columns."""
 
 from __future__ import annotations
 
@@ -15,74 +15,82 @@ log = logging.getLogger(__name__)
 
 Sentence = tuple[list[str], list[str]]  # words, and the label of each
 
-NONE = "_"  # the label of a word without the feature
-COLUMNS = {"upos": 3, "xpos": 4}
-WIDTH = 10
+NONE = "_"  # label of a word without the feature
+COLUMNS = {"upos": 3, "xpos": 4}  # index of a column of CoNLL-U
+WIDTH = 10  # number of columns of CoNLL-U
 SUFFIXES = (".conllu", ".conll", ".iob", ".bio", ".tsv", ".txt")
 ROLES = {
     "train": ("train", "training"),
-    "validation": ("dev", "valid", "validation", "val", "devel", "testa"),  # testa, testb: of CoNLL-2003
+    "validation": ("dev", "valid", "validation", "val", "devel", "testa"),  # testa, testb: files of CoNLL-2003
     "test": ("test", "testb"),
 }
 
 
 def read(path: Path, column: str = "upos") -> Iterator[Sentence]:
-    """The sentences of a file: CoNLL-U if it ends in `.conllu` or its first row looks like it, or columns.
+    """Reads the sentences of a file, see `read_conllu` and `read_columns`.
+
+    The format is CoNLL-U if the name ends in `.conllu` or the first row has the columns of CoNLL-U, else
+    columns.
 
     Args:
-        path: of the file.
-        column: for CoNLL-U, as `read_conllu` has it.
+        path: The file.
+        column: Column of CoNLL-U with the labels, see `read_conllu`.
 
     Raises:
-        ConfigError: no such column.
-        DataError: the file is empty, not UTF-8 or broken, when it is read.
+        ConfigError: The column is unknown.
+        DataError: The file is empty, not UTF-8 or malformed; raised where the file is read, during iteration.
     """
     _check(column)
     return read_conllu(path, column) if _is_conllu(path) else read_columns(path)
 
 
 def read_conllu(path: Path, column: str) -> Iterator[Sentence]:
-    """The syntactic words of CoNLL-U; rows of multiword tokens (`1-2`) and empty nodes (`1.1`) are left out.
+    """Reads the sentences of a CoNLL-U file: syntactic words and their labels.
 
-    Source: https://universaldependencies.org/format.html
+    Rows of multiword tokens (`1-2`) and empty nodes (`1.1`) are left out. Format:
+    https://universaldependencies.org/format.html
 
     Args:
-        path: of the file.
-        column: `upos`, `xpos`, or a feature such as `Number`; a word without it is labelled `_`.
+        path: The file.
+        column: `upos`, `xpos`, or a feature such as `Number`; a word without the feature has the label `_`.
 
     Raises:
-        ConfigError: no such column.
-        DataError: the file is empty, not UTF-8 or broken, when it is read.
+        ConfigError: The column is unknown.
+        DataError: The file is empty, not UTF-8 or malformed; raised where the file is read, during iteration.
     """
     _check(column)
     return _sentences(path, _conllu(path, column))
 
 
 def read_columns(path: Path) -> Iterator[Sentence]:
-    """Rows of columns between tabs or spaces, the word first, the label last; blank lines between sentences.
+    """Reads the sentences of a file with a row for each word and blank lines between sentences.
 
-    Between tabs a word may hold spaces. `-DOCSTART-` rows are left out. A line above a sentence that begins
-    with `#` and a blank is a comment unless it has as many columns as the rows and its last one is a label of
-    another word; a warning names comments that look like rows.
+    Columns are separated by tabs or spaces; with tabs, a word may contain spaces. The first column is the
+    word, the last its label. `-DOCSTART-` rows are left out. A line above a sentence that begins with `#` and
+    a blank is a comment, unless it has as many columns as the rows and its last column is the label of
+    another word; a warning names comments with as many columns as the rows.
+
+    Args:
+        path: The file.
 
     Raises:
-        DataError: the file is empty, not UTF-8 or broken, when it is read.
+        DataError: The file is empty, not UTF-8 or malformed; raised where the file is read, during iteration.
     """
     return _sentences(path, _columns(path))
 
 
 def splits_of(folder: Path) -> dict[str, Path]:
-    """The files of a folder for `train`, `validation` and `test`, by their names.
+    """The files of a folder for `train`, `validation` and `test`, chosen by their names.
 
-    The last word of a name that says so decides: `en_ewt-ud-train.conllu`, `dev.conll`,
-    `valid.txt`, `eng.testb`. Where there are `.conllu` files, the others are not looked at:
-    treebanks carry their plain text in `.txt` beside them.
+    The last word of a name that means a split decides: `en_ewt-ud-train.conllu`, `dev.conll`, `valid.txt`,
+    `eng.testb`. If there are `.conllu` files, other files are ignored, because treebanks have plain text in
+    `.txt` files beside them.
 
     Raises:
-        DataError: a split has no file, or several.
+        DataError: A split has no file or several files.
     """
     if not folder.is_dir():
-        raise DataError(f"{folder} is no folder; give one with a file for each of {', '.join(ROLES)}")
+        raise DataError(f"{folder} is not a folder; give a folder with a file for each of {', '.join(ROLES)}")
     ends = (*SUFFIXES, *(f".{word}" for words in ROLES.values() for word in words))
     files = sorted(path for path in folder.iterdir() if path.suffix.lower() in ends and path.is_file())
     by_role: dict[str, list[Path]] = {role: [] for role in ROLES}
@@ -107,11 +115,18 @@ def splits_of(folder: Path) -> dict[str, Path]:
 def _check(column: str) -> None:
     # https://universaldependencies.org/u/overview/feat-layers.html: Number[psor]
     if column not in COLUMNS and not re.fullmatch(r"[A-Z0-9][A-Za-z0-9]*(\[[a-z0-9]+\])?", column):
-        raise ConfigError(f"unknown column {column!r}; allowed: {', '.join(COLUMNS)}, or a feature such as Number")
+        raise ConfigError(
+            f"unknown column {column!r}; allowed: {', '.join(COLUMNS)}, or a feature such as Number; "
+            "set options.column to one of them"
+        )
 
 
 def _sentences(path: Path, rows: Iterator[tuple[str, str] | None]) -> Iterator[Sentence]:
-    """Gathers words and labels up to each None."""
+    """Groups pairs of word and label into sentences, which are separated by None.
+
+    Raises:
+        DataError: There is no sentence.
+    """
     words: list[str] = []
     labels: list[str] = []
     any_sentence = False
@@ -128,6 +143,7 @@ def _sentences(path: Path, rows: Iterator[tuple[str, str] | None]) -> Iterator[S
 
 
 def _conllu(path: Path, column: str) -> Iterator[tuple[str, str] | None]:
+    """Yields the words and labels of a CoNLL-U file, and None between sentences."""
     count = 0
     for number, line in _lines(path):
         if not line:
@@ -136,59 +152,61 @@ def _conllu(path: Path, column: str) -> Iterator[tuple[str, str] | None]:
         elif line[0] != "#":
             fields = line.split("\t")
             if len(fields) != WIDTH:
-                raise _broken(path, number, f"{len(fields)} columns", f"{WIDTH} between tabs")
+                raise _malformed(path, number, f"{len(fields)} columns", f"{WIDTH} between tabs")
             if re.fullmatch(r"[0-9]+[-.][0-9]+", fields[0]):
                 continue
             count += 1
             if fields[0] != str(count):
-                raise _broken(path, number, f"id {fields[0]!r}", f"{count} here, 1 after a blank line")
+                raise _malformed(path, number, f"id {fields[0]!r}", f"{count} here, 1 after a blank line")
             if not fields[1]:
-                raise _broken(path, number, "no word", "one in column 2")
+                raise _malformed(path, number, "no word", "one in column 2")
             yield fields[1], _label(path, number, fields, column)
 
 
 def _label(path: Path, number: int, fields: list[str], column: str) -> str:
-    if place := COLUMNS.get(column):
-        if fields[place] in ("", NONE):
-            raise _broken(
-                path, number, f"no {column} of {fields[1]!r}", f"one in column {place + 1}, or another column"
+    """The label in a row of CoNLL-U."""
+    if index := COLUMNS.get(column):
+        if fields[index] in ("", NONE):
+            raise _malformed(
+                path, number, f"no {column} of {fields[1]!r}", f"one in column {index + 1}, or another column"
             )
-        return fields[place]
+        return fields[index]
     for feature in fields[5].split("|"):
         name, equals, value = feature.partition("=")
         if feature != NONE and not (name and equals and value):
-            raise _broken(path, number, f"feature {feature!r}", "Name=Value, and | between them, or _")
+            raise _malformed(path, number, f"feature {feature!r}", "Name=Value, and | between them, or _")
         if name == column:
             return value
     return NONE
 
 
 def _columns(path: Path) -> Iterator[tuple[str, str] | None]:
+    """Yields the words and labels of a file of columns, and None between sentences."""
     first: tuple[int, int] | None = None
-    inside, words = False, None
+    in_sentence, width_and_labels = False, None
     comments: list[tuple[int, str]] = []
     for number, line in _lines(path):
         fields = _fields(line)
         if not line or fields[0] == "-DOCSTART-":
-            inside = False
+            in_sentence = False
             yield None
             continue
-        if not inside and re.match(r"#[ \t]", line):
-            words = words or _width_and_labels(path)
-            if len(fields) != words[0] or fields[-1] not in words[1]:
-                comments += [(number, line)] * (len(fields) == words[0])
+        if not in_sentence and re.match(r"#[ \t]", line):
+            width_and_labels = width_and_labels or _width_and_labels(path)
+            if len(fields) != width_and_labels[0] or fields[-1] not in width_and_labels[1]:
+                comments += [(number, line)] * (len(fields) == width_and_labels[0])
                 continue
-        inside = True
+        in_sentence = True
         if len(fields) < 2:
-            raise _broken(path, number, f"only {line!r}", "a word and a label")
+            raise _malformed(path, number, f"only {line!r}", "a word and a label")
         first = first or (number, len(fields))
         if len(fields) != first[1]:
-            raise _broken(path, number, f"{len(fields)} columns", f"{first[1]}, as in line {first[0]}")
+            raise _malformed(path, number, f"{len(fields)} columns", f"{first[1]}, as in line {first[0]}")
         yield fields[0], fields[-1]
     if comments:
         log.warning(
-            "%s: %d lines above sentences are taken for comments, the first is line %d, %r: their last column is no "
-            "label of another word",
+            "%s: %d lines above sentences are read as comments, the first is line %d, %r: their last column is not "
+            "the label of another word",
             *(path, len(comments), *comments[0]),
         )
 
@@ -198,13 +216,13 @@ def _fields(line: str) -> list[str]:
 
 
 def _width_and_labels(path: Path) -> tuple[int, set[str]]:
-    """The columns of a row and the labels, without lines that may be comments above a sentence."""
-    width, labels, inside = 0, set(), False
+    """Number of columns and set of labels, without lines above a sentence that may be comments."""
+    width, labels, in_sentence = 0, set(), False
     for _, line in _lines(path):
-        if inside or not re.match(r"#[ \t]", line):
+        if in_sentence or not re.match(r"#[ \t]", line):
             fields = _fields(line)
-            inside = bool(line) and fields[0] != "-DOCSTART-"
-            if inside:
+            in_sentence = bool(line) and fields[0] != "-DOCSTART-"
+            if in_sentence:
                 width = width or len(fields)
                 labels.add(fields[-1])
     return width, labels
@@ -220,11 +238,14 @@ def _is_conllu(path: Path) -> bool:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Numbered from one, without blanks at either end. Only a line feed ends a line: words hold all else."""
+    """Lines and their numbers, from 1, without blanks at their ends.
+
+    Only a line feed ends a line, because words may contain all other separators.
+    """
     for number, line in enumerate(iter_lines(path), 1):
         yield number, line.strip(" \t")
 
 
-def _broken(path: Path, number: int, received: str, allowed: str) -> DataError:
+def _malformed(path: Path, number: int, received: str, allowed: str) -> DataError:
     received = received if len(received) <= 100 else received[:100] + "…"
-    return DataError(f"{path}, line {number}: found {received}; allowed: {allowed}; repair that line")
+    return DataError(f"{path}, line {number}: found {received}; allowed: {allowed}; correct that line")

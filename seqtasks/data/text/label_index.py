@@ -1,4 +1,4 @@
-"""Indices of names: words, characters, labels."""
+"""Mapping of words, characters or labels to numbers."""
 
 from __future__ import annotations
 
@@ -9,10 +9,16 @@ PADDING, UNKNOWN = "<pad>", "<unk>"
 
 
 class LabelIndex:
-    """Numbers of names, frequent ones first.
+    """Mapping of names (words, characters or labels) to numbers.
 
     Args:
-        names: in the order of their numbers.
+        names: Names in the order of their numbers.
+
+    Example:
+        >>> from seqtasks.data.text.label_index import LabelIndex
+        >>> index = LabelIndex.count(["cat", "dog", "cat"])
+        >>> index.names, index.number("cat"), index.number("bird")
+        (['<pad>', '<unk>', 'cat', 'dog'], 2, 1)
     """
 
     def __init__(self, names: Sequence[str]):
@@ -21,14 +27,19 @@ class LabelIndex:
 
     @classmethod
     def count(cls, names: Iterable[str], least: int = 1) -> LabelIndex:
-        """Of all names that come at least so often, after 0 for padding and 1 for unknown ones."""
+        """Numbers names by frequency, the most frequent first, from 2; 0 is padding and 1 is unknown.
+
+        Args:
+            names: All occurrences of the names.
+            least: Minimum number of occurrences of a name; rarer names are unknown.
+        """
         counts = Counter(names)
-        known = sorted((name for name, times in counts.items() if times >= least), key=lambda n: (-counts[n], n))
-        return cls([PADDING, UNKNOWN, *(name for name in known if name not in (PADDING, UNKNOWN))])
+        frequent = sorted((name for name, times in counts.items() if times >= least), key=lambda n: (-counts[n], n))
+        return cls([PADDING, UNKNOWN, *(name for name in frequent if name not in (PADDING, UNKNOWN))])
 
     def __len__(self) -> int:
         return len(self.names)
 
     def number(self, name: str) -> int:
-        """Its number, 1 where it is unknown."""
+        """The number of a name, 1 if it is unknown."""
         return self._numbers.get(name, 1)

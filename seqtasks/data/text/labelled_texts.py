@@ -1,4 +1,4 @@
-"""Labelled texts from any source."""
+"""Loads labelled texts from any source in training, validation and test splits."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from seqtasks.data.splits import held_out_count, hold_out, sample
 from seqtasks.data.tables import SUFFIXES, read_table
 from seqtasks.data.text import synthetic_reviews
 
-Texts = tuple[list[str], list[str]]  # texts, labels
+Texts = tuple[list[str], list[str]]  # texts and their labels
 ROLES = {"train": ("train", "training"), "validation": ("valid", "validation", "val", "dev"), "test": ("test",)}
 
 
 @dataclass(frozen=True)
 class LabelledTexts:
-    """Texts by split.
+    """Labelled texts by split.
 
     Attributes:
-        parts: `train`, `validation` and `test`.
-        classes: all labels, sorted.
-        source: its name.
-        fingerprint: of all texts and labels.
+        parts: Texts and labels of `train`, `validation` and `test`.
+        classes: All labels, sorted.
+        source: Text of the data source.
+        fingerprint: Fingerprint of all texts and labels.
     """
 
     parts: dict[str, Texts]
@@ -39,17 +39,19 @@ class LabelledTexts:
 
 
 def load(source: Source, text: str, label: str) -> LabelledTexts:
-    """All texts of a source; without a validation split a tenth of the training texts is held out.
+    """Loads the labelled texts of a source.
 
-    Small sets hold out more, see `held_out_count`. `source.limit` cuts the training texts before that.
+    If the source has no test split, a tenth of the training texts is held out; if it has no validation split,
+    another tenth. Small sets hold out more, see `held_out_count`. `source.limit` samples the training texts
+    before the validation texts are held out.
 
     Args:
-        source: `imdb_reviews` of tfds, a CSV or TSV file or a folder of them, or the built-in opinions.
-        text: the column of texts.
-        label: the column of labels.
+        source: `imdb_reviews` of tfds, a CSV or TSV file or a folder of them, or the built-in reviews.
+        text: Name of the column with the texts.
+        label: Name of the column with the labels.
 
     Raises:
-        DataError: missing data, a missing column, a single label.
+        DataError: Data or a column is missing, or all texts have the same label.
     """
     if source.kind == "tfds":
         arrays = tfds.load(source, ["train", "test"], ["text", "label"])
@@ -77,26 +79,28 @@ def load(source: Source, text: str, label: str) -> LabelledTexts:
     classes = sorted({label for _, labels in parts.values() for label in labels})
     if len(classes) < 2:
         raise DataError(
-            f"{source} has only the label {classes[0]}; classification takes two or more; add texts with another "
-            f"label, or choose another column with options.label_column"
+            f"{source} has only the label {classes[0]}; allowed: two or more labels; add texts with another "
+            f"label, or set options.label_column to another column"
         )
     data = {
-        f"{part} {what}": _bytes(rows) for part, both in parts.items() for what, rows in zip("xy", both, strict=True)
+        f"{part} {name}": _bytes(rows)
+        for part, columns in parts.items()
+        for name, rows in zip("xy", columns, strict=True)
     }
     return LabelledTexts({part: parts[part] for part in ROLES}, classes, str(source), fingerprint(data))
 
 
 def line(text: str) -> str:
-    """A text without its line breaks."""
+    """A text on one line, with single spaces."""
     return " ".join(text.split())
 
 
 def word_settings(size: int, min_frequency: int) -> dict[str, Any]:
-    """How `Vocabulary.train` cuts these texts into words.
+    """Arguments of `Vocabulary.train` for labelled texts: lower-case words, punctuation marks separate.
 
     Args:
-        size: the most words.
-        min_frequency: rarer words are unknown.
+        size: Maximum number of words.
+        min_frequency: Minimum number of occurrences of a word; rarer words are unknown.
     """
     return {
         "kind": "words",
@@ -112,33 +116,36 @@ def _bytes(rows: list[str]) -> np.ndarray:
 
 
 def _held_out(rows: Texts) -> tuple[Texts, Texts]:
-    """The texts without and with a tenth of them, the labels in proportion, always the same ones."""
-    names = {name: number for number, name in enumerate(sorted(set(rows[1])))}
-    count = held_out_count(len(rows[1]), 10, len(names))
-    kept, held = hold_out(np.array([names[label] for label in rows[1]]), count, seed=0)
-    return _take(rows, kept), _take(rows, held)
+    """Holds out a tenth of the texts, stratified by label; returns the kept and the held-out texts."""
+    numbers = {name: number for number, name in enumerate(sorted(set(rows[1])))}
+    count = held_out_count(len(rows[1]), 10, len(numbers))
+    kept, held_out = hold_out(np.array([numbers[label] for label in rows[1]]), count, seed=0)
+    return _take(rows, kept), _take(rows, held_out)
 
 
 def _sampled(rows: Texts, limit: int | None) -> Texts:
     return _take(rows, sample(len(rows[0]), limit))
 
 
-def _take(rows: Texts, which: IntArray) -> Texts:
-    return [rows[0][i] for i in which], [rows[1][i] for i in which]
+def _take(rows: Texts, indices: IntArray) -> Texts:
+    return [rows[0][i] for i in indices], [rows[1][i] for i in indices]
 
 
 def _files(path: Path, text: str, label: str) -> dict[str, Texts]:
-    """The splits of a folder by the names of its files; of one file, all of it as training texts."""
+    """The splits of a folder, by the names of its files; the texts of a single file are all for training."""
     if path.is_file():
         return {"train": _table(path, text, label)}
     files = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
     parts = {}
     for part, names in ROLES.items():
-        here = [file for file in files if file.stem.lower() in names]
-        if len(here) > 1:
-            raise DataError(f"{path} has {' and '.join(file.name for file in here)}; keep one file for {part}")
-        if here:
-            parts[part] = _table(here[0], text, label)
+        matches = [file for file in files if file.stem.lower() in names]
+        if len(matches) > 1:
+            raise DataError(
+                f"{path} has {' and '.join(file.name for file in matches)}; allowed: one file for {part}; "
+                "move the others away"
+            )
+        if matches:
+            parts[part] = _table(matches[0], text, label)
     if "train" not in parts:
         shown = ", ".join(file.name for file in files) or "no CSV or TSV file"
         raise DataError(f"{path} has {shown}; needed: train.csv or train.tsv, or give the path of one file")
@@ -148,11 +155,11 @@ def _files(path: Path, text: str, label: str) -> dict[str, Texts]:
 def _table(path: Path, text: str, label: str) -> Texts:
     table = read_table(path)
     texts, labels = (
-        table.column(name, f"choose one with options.{option}_column")
+        table.column(name, f"set options.{option}_column to one of these")
         for name, option in ((text, "text"), (label, "label"))
     )
     labels = [name.strip() for name in labels]
     if "" in labels:
         row = labels.index("")
-        raise DataError(f"{path}, line {table.lines[row]}: row {row + 1} has no label; fill it in or remove it")
+        raise DataError(f"{path}, line {table.lines[row]}: row {row + 1} has no label; add the label or remove the row")
     return texts, labels

@@ -1,4 +1,4 @@
-"""Texts for language models from any source, and their splits."""
+"""Loads text for language models from any source, as token numbers in splits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from seqtasks.data.text.bptt_batches import next_tokens
 from seqtasks.data.text.reader import Text, find_files
 from seqtasks.data.text.vocabulary import VocabularySpec
 
-Parts = Mapping[str, tuple[Text, int, int | None]]  # of each split: a text, its first character, the one after its last
+Parts = Mapping[str, tuple[Text, int, int | None]]  # text, first character and end (None: the end of the text) by split
 Split = Literal["own", "nanogpt"]
 NAMES = ("train", "validation", "test")
 
@@ -26,70 +26,72 @@ class LanguageSpec(VocabularySpec):
     """Facts about the text of a language model.
 
     Attributes:
-        vocabulary: Vocabulary of the training text, `Vocabulary.to_text()`.
-        size: Number of tokens of the vocabulary.
+        vocabulary: Vocabulary of the training text, as JSON of `Vocabulary.to_text`.
+        size: Number of tokens in the vocabulary.
         tokens: Number of tokens of each split.
 
     Example:
         >>> from seqtasks.data.text.vocabulary import Vocabulary
         >>> from seqtasks.task_types import LanguageSpec
-        >>> letters = Vocabulary.train("characters", ["hello"])
-        >>> spec = LanguageSpec(vocabulary=letters.to_text(), size=len(letters), tokens={"train": 5})
-        >>> spec.size, spec.to_vocabulary().kind  # h, e, l, o and <unk>
-        (5, 'characters')
+        >>> vocabulary = Vocabulary.train("characters", ["abca"])
+        >>> counts = {"train": 4, "validation": 2, "test": 2}
+        >>> spec = LanguageSpec(vocabulary=vocabulary.to_text(), size=len(vocabulary), tokens=counts)
+        >>> spec.size, spec.to_vocabulary().decode([3, 1, 2])
+        (4, 'cab')
     """
 
     tokens: Mapping[str, int]
 
 
 def load(source: Source, split: Split = "own", **vocabulary: Any) -> Splits:
-    """The splits of a source as token numbers; the vocabulary is that of the training split.
+    """Loads the splits of a source as token numbers, with the vocabulary of the training split.
 
-    `source.limit` and `source.limit_test` count characters here: of the text for training and validation, or of
-    each of the two where they are separate, and of the test text.
+    `source.limit` and `source.limit_test` are numbers of characters. `source.limit` applies to the text that is
+    cut into training and validation, or to each of the two if they are separate texts.
 
     Args:
-        source: tfds with a feature `text`, files, or the built-in text.
-        split: `"own"`: the source's; a text without any is cut 90 : 5 : 5. `"nanogpt"`: the
-            first 90 % of all text for training, the last 10 % for both validation and test,
-            as https://github.com/karpathy/nanoGPT has it.
-        vocabulary: settings of `Vocabulary.train`.
+        source: A tfds source with the feature `text`, files, or the built-in text.
+        split: `"own"`: the splits of the source; a text without splits is cut 90 : 5 : 5. `"nanogpt"`: the
+            first 90 % of all text for training, the last 10 % for both validation and test, as in
+            https://github.com/karpathy/nanoGPT.
+        vocabulary: Arguments of `Vocabulary.train`.
 
     Raises:
-        DataError: no text, too little, or not UTF-8.
+        DataError: There is no text, the text of a split is too short, or a file is not UTF-8.
     """
     name, parts = _parts(source, split)
     return numbered(name, _limited(parts, source), **vocabulary)
 
 
 def numbered(source: str, parts: Parts, **vocabulary: Any) -> Splits:
-    """Texts as token numbers; the vocabulary is that of the training split.
+    """Encodes texts as token numbers, with the vocabulary of the training split.
 
     Args:
-        source: its name.
-        parts: `train`, `validation` and `test`.
-        vocabulary: settings of `Vocabulary.train`.
+        source: Text of the data source.
+        parts: Texts of `train`, `validation` and `test`.
+        vocabulary: Arguments of `Vocabulary.train`.
 
     Raises:
-        DataError: too little text, or not UTF-8.
+        DataError: The text of a split is too short, or a file is not UTF-8.
     """
     for part, (text, start, stop) in parts.items():
         if (stop if stop is not None else len(text)) - start < 3:
             raise DataError(f"{source}: the {part} split has fewer than 3 characters; give more text")
-    known = token_cache.vocabulary_of(*parts["train"], **vocabulary)
+    trained = token_cache.vocabulary_of(*parts["train"], **vocabulary)
     examples: dict[str, Examples] = {}
     for part, (text, start, stop) in parts.items():
-        numbers = token_cache.encode(text, known, start, stop)
+        numbers = token_cache.encode(text, trained, start, stop)
         if len(numbers) < 2:
-            raise DataError(f"{source}: the {part} split has {len(numbers)} tokens; it needs 2 or more; give more text")
+            raise DataError(f"{source}: the {part} split has {len(numbers)} tokens; allowed: 2 or more; give more text")
         examples[part] = next_tokens(numbers)
     tokens = {part: len(rows) + 1 for part, rows in examples.items()}
-    spec = LanguageSpec(vocabulary=known.to_text(), size=len(known), tokens=tokens)
+    spec = LanguageSpec(vocabulary=trained.to_text(), size=len(trained), tokens=tokens)
     digests = "-".join(dict.fromkeys(text.digest for text, _, _ in parts.values()))
     return Splits(**examples, source=source, fingerprint=digests[:50], spec=spec)
 
 
 def _parts(source: Source, split: Split) -> tuple[str, Parts]:
+    """The text of a source for result rows, and its texts by split."""
     name, texts = str(source), _texts(source)
     if source.kind == "builtin":
         name += f" of Python {platform.python_version()}"
@@ -105,26 +107,27 @@ def _parts(source: Source, split: Split) -> tuple[str, Parts]:
 
 
 def _reference() -> str:
-    """The reference of the Python language, which every Python carries, each paragraph once.
+    """The reference of the Python language from the standard library, each paragraph once.
 
-    Some stand there several times: a test text of which a sixth is copied from training tells how well a method copies.
+    Some paragraphs occur several times. With them, a sixth of the test text would be copied from the training
+    text, and the score would measure copying.
     """
     from pydoc_data.topics import topics
 
     paragraphs = "\n\n".join(str(text).strip() for _, text in sorted(topics.items())).split("\n\n")
-    once: dict[str, str] = {}
+    distinct: dict[str, str] = {}
     for paragraph in paragraphs:
-        once.setdefault(" ".join(paragraph.split()), paragraph)
-    return "\n\n".join(once.values()) + "\n"
+        distinct.setdefault(" ".join(paragraph.split()), paragraph)
+    return "\n\n".join(distinct.values()) + "\n"
 
 
 def _limited(parts: Parts, source: Source) -> Parts:
-    """The parts cut to the limits; a text that is cut into training and validation keeps their proportion."""
+    """Cuts the parts to the limits; training and validation of one text keep their proportion."""
     if source.limit is None and source.limit_test is None:
         return parts
     ends = {part: len(text) if stop is None else stop for part, (text, _, stop) in parts.items()}
     starts = {part: start for part, (_, start, _) in parts.items()}
-    if source.limit is not None and parts["train"][0] is parts["validation"][0]:  # one text, validation behind training
+    if source.limit is not None and parts["train"][0] is parts["validation"][0]:  # validation follows training
         share = (ends["train"] - starts["train"]) / (ends["validation"] - starts["train"])
         whole = min(source.limit, ends["validation"] - starts["train"])
         ends["train"] = starts["validation"] = starts["train"] + round(whole * share)
@@ -138,12 +141,12 @@ def _limited(parts: Parts, source: Source) -> Parts:
 
 
 def _texts(source: Source) -> dict[str, Text]:
-    """The text of each split, or of all of them as one."""
+    """The texts of a source by split; a text without splits has the name `all`."""
     if source.kind == "tfds":
-        has = NAMES if source.name == "tiny_shakespeare" else ("train", "test")
-        arrays = tfds.load(source, has, ["text"])
-        splits = {part: tfds.texts(arrays, f"{part}/text") for part in has}
-        if "validation" not in splits:  # many texts, each a line; of those for training one in twenty is held out
+        names = NAMES if source.name == "tiny_shakespeare" else ("train", "test")
+        arrays = tfds.load(source, names, ["text"])
+        splits = {part: tfds.texts(arrays, f"{part}/text") for part in names}
+        if "validation" not in splits:  # each text becomes a line; one in twenty of the training texts is held out
             splits = {part: [text.replace("\n", " ") + "\n" for text in texts] for part, texts in splits.items()}
             cut = len(splits["train"]) * 19 // 20
             splits |= {"train": splits["train"][:cut], "validation": splits["train"][cut:]}
@@ -158,6 +161,6 @@ def _texts(source: Source) -> dict[str, Text]:
     if missing := [file for part, file in layout.items() if part not in paths]:
         raise DataError(
             f"{source.folder} has {', '.join(path.name for path in paths.values())} but not {', '.join(missing)}; "
-            "give all three, or any other names for one text that is cut into splits"
+            "give all three, or files with other names for one text that is cut into splits"
         )
     return {part: Text([path]) for part, path in paths.items()}

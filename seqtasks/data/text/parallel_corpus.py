@@ -1,4 +1,4 @@
-"""Parallel lines in two languages from any source."""
+"""Loads parallel lines in two languages from any source in training, validation and test splits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from seqtasks.data.splits import held_out_count, spread
 from seqtasks.data.text import synthetic_parallel
 from seqtasks.data.text.reader import read_lines
 
-Lines = tuple[list[str], list[str]]  # of the two languages, as many of each
+Lines = tuple[list[str], list[str]]  # lines of the two languages, equally many
 ROLES = {"train": ("train", "training"), "validation": ("val", "valid", "validation", "dev"), "test": ("test",)}
 COUNTS = {"train": 20_000, "validation": 500, "test": 1000}
 
@@ -25,13 +25,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Parallel:
-    """Lines by split.
+    """Parallel lines in two languages, by split.
 
     Attributes:
-        parts: `train`, `validation` and `test`.
-        languages: their names.
-        source: its name.
-        fingerprint: of all lines.
+        parts: Lines of `train`, `validation` and `test`.
+        languages: Names of the source and target language.
+        source: Text of the data source.
+        fingerprint: Fingerprint of all lines.
     """
 
     parts: dict[str, Lines]
@@ -41,20 +41,19 @@ class Parallel:
 
 
 def load(source: Source, languages: tuple[str, str]) -> Parallel:
-    """All pairs of a source.
+    """Loads the pairs of parallel lines of a source.
 
-    Of a single file, or a folder without other splits, 5 % of the pairs, at least one, each are held
-    out for validation and test; small sets hold out more, see `held_out_count`. `source.limit` cuts the
-    training pairs before the validation pairs are held out. Training pairs with an empty side are left
-    out, with a warning.
+    If the source has no test split, 5 % of the training pairs are held out; if it has no validation split,
+    another 5 %. Small sets hold out more, see `held_out_count`. `source.limit` cuts the training pairs before
+    the validation pairs are held out. Training pairs with an empty side are left out, with a warning.
 
     Args:
-        source: tfds of `a_to_b`, a folder of `train.en train.de val.* test.*`, a TSV file of
-            pairs, or the built-in numbers and dates.
-        languages: the suffixes of the files.
+        source: A tfds source with a name such as `pt_to_en`, a folder with the files `train.en`, `train.de`,
+            `val.*` and `test.*`, a TSV file of pairs, or the built-in numbers and dates.
+        languages: Suffixes of the files of the source and target language.
 
     Raises:
-        DataError: missing files, files of unequal length, one file given twice, not UTF-8.
+        DataError: Files are missing, differ in their number of lines, are equal, or are not UTF-8.
     """
     if source.kind == "tfds":
         first, _, second = source.name.rpartition("/")[2].partition("_to_")
@@ -78,7 +77,7 @@ def load(source: Source, languages: tuple[str, str]) -> Parallel:
         parts["train"], parts["validation"] = _held_out(parts["train"], source)
     parts["test"] = _first(parts["test"], source.limit_test)
     parts["train"] = _without_empty(parts["train"], source)
-    data = {f"{part} {i}": _bytes(lines) for part, both in parts.items() for i, lines in enumerate(both)}
+    data = {f"{part} {i}": _bytes(lines) for part, pair in parts.items() for i, lines in enumerate(pair)}
     return Parallel({part: parts[part] for part in ROLES}, languages, str(source), fingerprint(data))
 
 
@@ -91,59 +90,84 @@ def _first(rows: Lines, limit: int | None) -> Lines:
 
 
 def _held_out(rows: Lines, source: Source) -> tuple[Lines, Lines]:
-    """All but a twentieth of the pairs, and that twentieth, spread evenly."""
+    """Holds out a twentieth of the pairs, evenly spaced; returns the kept and the held-out pairs.
+
+    Raises:
+        DataError: There are fewer than three pairs.
+    """
     count = len(rows[0])
     if count < 3:
-        raise DataError(f"{source}: {count} pairs for training, validation and test; give 3 or more")
-    kept, held = spread(count, held_out_count(count, 20))
-    one, other = (([rows[0][i] for i in part], [rows[1][i] for i in part]) for part in (kept, held))
-    return one, other
+        raise DataError(f"{source}: {count} pairs for training, validation and test; allowed: 3 or more; add pairs")
+    indices = spread(count, held_out_count(count, 20))
+    kept, held_out = (([rows[0][i] for i in part], [rows[1][i] for i in part]) for part in indices)
+    return kept, held_out
 
 
 def _without_empty(rows: Lines, source: Source) -> Lines:
-    full = [i for i, (a, b) in enumerate(zip(*rows, strict=True)) if a.strip() and b.strip()]
-    if not full:
-        raise DataError(f"{source}: no training pair has text on both sides")
-    if left := len(rows[0]) - len(full):
-        first = next(i for i, j in enumerate([*full, -1]) if i != j)
+    """Removes pairs with an empty side, with a warning.
+
+    Raises:
+        DataError: No pair is left.
+    """
+    kept = [i for i, (a, b) in enumerate(zip(*rows, strict=True)) if a.strip() and b.strip()]
+    if not kept:
+        raise DataError(f"{source}: no training pair has text on both sides; add pairs with text in both languages")
+    if removed := len(rows[0]) - len(kept):
+        first = next(i for i, j in enumerate([*kept, -1]) if i != j)
         log.warning(
-            "%s: %d training pairs with an empty side are left out, the first is number %d", source, left, first + 1
+            "%s: %d training pairs with an empty side are left out, the first is number %d", source, removed, first + 1
         )
-    return [rows[0][i] for i in full], [rows[1][i] for i in full]
+    return [rows[0][i] for i in kept], [rows[1][i] for i in kept]
 
 
 def _folder(folder: Path, languages: tuple[str, str]) -> dict[str, Lines]:
+    """The pairs of a folder by split, from files named `<split>.<language>`.
+
+    Raises:
+        DataError: There is no training file, a language is missing, or a split has files of several names.
+    """
     parts: dict[str, Lines] = {}
     files = sorted(path for path in folder.iterdir() if path.is_file())
     suffixes = sorted({path.suffix[1:] for path in files if path.stem in sum(ROLES.values(), ())})
     for part, names in ROLES.items():
-        here = [name for name in names if any(path.stem == name for path in files if path.suffix[1:] in languages)]
-        if len(here) > 1:
-            raise DataError(f"{folder} has files named {' and '.join(here)}; keep one name for {part}")
-        for name in here:
+        matches = [name for name in names if any(path.stem == name for path in files if path.suffix[1:] in languages)]
+        if len(matches) > 1:
+            raise DataError(
+                f"{folder} has files named {' and '.join(matches)}; allowed: one name for {part}; move the others away"
+            )
+        for name in matches:
             paths = [folder / f"{name}.{language}" for language in languages]
             if missing := [path.name for path in paths if not path.is_file()]:
                 raise DataError(
-                    f"{folder} has no {missing[0]}; its languages are {', '.join(suffixes)}: set options.source and "
-                    "options.target"
+                    f"{folder} has no {missing[0]}; its languages are {', '.join(suffixes)}; set options.source and "
+                    "options.target to two of them"
                 )
-            parts[part] = _both(*paths)
+            parts[part] = _pairs(*paths)
     if "train" not in parts:
-        shown = f"; its languages are {', '.join(suffixes)}: set options.source and options.target" if suffixes else ""
-        raise DataError(f"{folder} has no train.{languages[0]} and train.{languages[1]}{shown}")
+        advice = (
+            f"its languages are {', '.join(suffixes)}; set options.source and options.target to two of them"
+            if suffixes
+            else "add these files"
+        )
+        raise DataError(f"{folder} has no train.{languages[0]} and train.{languages[1]}; {advice}")
     return parts
 
 
-def _both(one: Path, other: Path) -> Lines:
-    first, second = _lines(one), _lines(other)
-    if len(first) != len(second):
+def _pairs(source: Path, target: Path) -> Lines:
+    """The lines of two parallel files.
+
+    Raises:
+        DataError: The files have different numbers of lines or equal lines.
+    """
+    sources, targets = _lines(source), _lines(target)
+    if len(sources) != len(targets):
         raise DataError(
-            f"{one.name} has {len(first):,} lines and {other.name} {len(second):,}; line by line they must be "
-            "translations of each other"
+            f"{source.name} has {len(sources):,} lines and {target.name} {len(targets):,}; allowed: files whose lines "
+            "are translations of each other; correct one of them"
         )
-    if first == second:
-        raise DataError(f"{one} and {other.name} hold the same text; give two languages")
-    return first, second
+    if sources == targets:
+        raise DataError(f"{source} and {target.name} have the same text; give files in two languages")
+    return sources, targets
 
 
 def _lines(path: Path) -> list[str]:
@@ -151,11 +175,16 @@ def _lines(path: Path) -> list[str]:
 
 
 def _table(path: Path) -> Lines:
-    """The first two columns, as Anki exports them."""
+    """The first two columns of a TSV file, as in exports of Anki.
+
+    Raises:
+        DataError: A line has no tab.
+    """
     rows = [line.split("\t") for line in _lines(path)]
     for number, row in enumerate(rows, 1):
         if len(row) < 2:
             raise DataError(
-                f"{path}, line {number}: {row[0][:40]!r} has no tab; each line is a pair with a tab between"
+                f"{path}, line {number}: {row[0][:40]!r} has no tab; allowed: two texts separated by a tab; correct "
+                "that line"
             )
     return [row[0].strip() for row in rows], [row[1].strip() for row in rows]

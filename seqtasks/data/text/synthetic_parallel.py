@@ -1,4 +1,4 @@
-"""Numbers and dates written out in English and German, a built-in parallel corpus."""
+"""Built-in parallel corpus: numbers and dates written out in English and German."""
 
 from __future__ import annotations
 
@@ -84,7 +84,13 @@ LARGEST = 999_999
 
 
 def english(n: int) -> str:
-    """A number from 0 to 999,999, e.g. `three hundred and forty-two`."""
+    """A number from 0 to 999,999 in English words.
+
+    Example:
+        >>> from seqtasks.data.text.synthetic_parallel import english, german
+        >>> english(342), german(342)
+        ('three hundred and forty-two', 'dreihundertzweiundvierzig')
+    """
     if n < 20:
         return ENGLISH[n]
     if n < 100:
@@ -98,7 +104,12 @@ def english(n: int) -> str:
 
 
 def german(n: int, last: bool = True) -> str:
-    """A number from 0 to 999,999, e.g. `dreihundertzweiundvierzig`; `ein` for `eins` unless it is the last part."""
+    """A number from 0 to 999,999 in German words.
+
+    Args:
+        n: The number.
+        last: Whether the number is the last part of a word; false: 1 is `ein` instead of `eins`.
+    """
     if n == 1 and not last:
         return "ein"
     if n < 20:
@@ -111,43 +122,48 @@ def german(n: int, last: bool = True) -> str:
 
 
 def english_date(day: int, month: int, year: int) -> str:
-    """E.g. `the third of May nineteen ninety-eight`, of a year from 1100 to 1999."""
+    """A date with a year from 1100 to 1999 in English, e.g. `the third of May nineteen ninety-eight`."""
     if day in ENGLISH_ORDINALS:
-        which = ENGLISH_ORDINALS[day]
+        ordinal = ENGLISH_ORDINALS[day]
     elif day < 20:
-        which = f"{ENGLISH[day]}th"
+        ordinal = f"{ENGLISH[day]}th"
     elif day % 10:
-        which = f"{ENGLISH_TENS[day // 10]}-{ENGLISH_ORDINALS.get(day % 10, ENGLISH[day % 10] + 'th')}"
+        ordinal = f"{ENGLISH_TENS[day // 10]}-{ENGLISH_ORDINALS.get(day % 10, ENGLISH[day % 10] + 'th')}"
     else:
-        which = f"{ENGLISH_TENS[day // 10][:-1]}ieth"
+        ordinal = f"{ENGLISH_TENS[day // 10][:-1]}ieth"
     century, yy = english(year // 100), year % 100
-    later = "hundred" if yy == 0 else f"oh {ENGLISH[yy]}" if yy < 10 else english(yy)
-    return f"the {which} of {ENGLISH_MONTHS[month - 1]} {century} {later}"
+    year_of_century = "hundred" if yy == 0 else f"oh {ENGLISH[yy]}" if yy < 10 else english(yy)
+    return f"the {ordinal} of {ENGLISH_MONTHS[month - 1]} {century} {year_of_century}"
 
 
 def german_date(day: int, month: int, year: int) -> str:
-    """E.g. `der dritte Mai neunzehnhundertachtundneunzig`, of a year from 1100 to 1999."""
-    which = GERMAN_ORDINALS.get(day, german(day) + ("te" if day < 20 else "ste"))
+    """A date with a year from 1100 to 1999 in German, e.g. `der dritte Mai neunzehnhundertachtundneunzig`."""
+    ordinal = GERMAN_ORDINALS.get(day, german(day) + ("te" if day < 20 else "ste"))
     hundreds = f"{german(year // 100, last=False)}hundert" + (german(year % 100) if year % 100 else "")
-    return f"der {which} {GERMAN_MONTHS[month - 1]} {hundreds}"
+    return f"der {ordinal} {GERMAN_MONTHS[month - 1]} {hundreds}"
 
 
 def pairs(count: int, seed: int) -> tuple[list[str], list[str]]:
-    """English and German lines: numbers of up to six digits, each length as often as the others, and dates.
+    """Generates pairs of English and German lines, half numbers and half dates.
+
+    Numbers have one to six digits; all numbers of digits are equally likely.
 
     Args:
-        count: how many.
-        seed: of all that is drawn.
+        count: Number of pairs.
+        seed: Random seed.
+
+    Returns:
+        The English and the German lines.
     """
     rng = np.random.default_rng(seed)
-    one, other = [], []
+    english_lines, german_lines = [], []
     for _ in range(count):
         if rng.random() < 0.5:
             n = int(rng.integers(0, 10 ** int(rng.integers(1, 7))))
-            one.append(english(n))
-            other.append(german(n))
+            english_lines.append(english(n))
+            german_lines.append(german(n))
         else:
             date = int(rng.integers(1, 32)), int(rng.integers(1, 13)), int(rng.integers(1100, 2000))
-            one.append(english_date(*date))
-            other.append(german_date(*date))
-    return one, other
+            english_lines.append(english_date(*date))
+            german_lines.append(german_date(*date))
+    return english_lines, german_lines

@@ -12,17 +12,17 @@ from seqtasks.data.bucketing import Buckets, Ragged
 from seqtasks.data.splits import Examples
 from seqtasks.data.text.label_index import LabelIndex
 
-LONGEST = 40  # characters read of a word
+LONGEST = 40  # maximum number of characters of a word; further ones are cut off
 
 
 class Types:
-    """Distinct words, their numbers in the lexicon and their characters.
+    """Word types: distinct words with their numbers in the lexicon and the numbers of their characters.
 
     Args:
-        words: the distinct words.
-        lexicon: of words in lower case.
-        characters: of characters.
-        counts: how often each word of the lexicon comes in training, (words of the lexicon,).
+        words: The distinct words.
+        lexicon: Numbers of lower-case words.
+        characters: Numbers of characters.
+        counts: Number of occurrences of each word of the lexicon in training, `(words,)`; None: no word dropout.
     """
 
     def __init__(
@@ -34,29 +34,34 @@ class Types:
 
 
 class TaggedBatches(Buckets):
-    """Inputs `words` (batch, time), 0 at padding, `places` (batch, time), the row of each word in
-    `characters` (distinct words, length), and `targets` (batch, time); targets and weights (batch, time).
+    """Batches of tagged sentences, with words as numbers and as characters.
+
+    A batch is `(inputs, targets, weights)`. Inputs are `words`, numbers in the lexicon, `(batch, time)`;
+    `characters`, the numbers of the characters of each distinct word of the batch, `(distinct words, length)`;
+    `places`, the row of each word in `characters`, `(batch, time)`; and `targets`. Targets and weights are
+    `(batch, time)`; weights are 1 at valid and 0 at padded steps. Padding is 0 everywhere.
 
     Args:
-        examples: `words` as numbers of types, and the tags.
-        types: all distinct words.
-        word_dropout: α: a training word that comes n times is unknown with a chance of α/(α + n)
-            (Kiperwasser & Goldberg 2016, https://arxiv.org/abs/1603.04351).
-        characters: false leaves out `places` and `characters`.
-        how: of `Buckets`.
+        examples: Input `words`, indices of word types, and the tags, both `Ragged`.
+        types: All word types.
+        args: Arguments of `Buckets` after `examples`.
+        word_dropout: α in the probability α/(α + n) that a word with n occurrences in training is replaced by the
+            unknown word (Kiperwasser & Goldberg 2016, https://arxiv.org/abs/1603.04351).
+        characters: Whether to include the inputs `characters` and `places`.
+        kwargs: Arguments of `Buckets` by name.
     """
 
     def __init__(
         self,
         examples: Examples,
         types: Types,
-        *how: Any,
+        *args: Any,
         word_dropout: float = 0.0,
         characters: bool = True,
-        **keywords: Any,
+        **kwargs: Any,
     ):
         self.types, self.word_dropout, self.characters = types, word_dropout, characters
-        super().__init__(examples, *how, **keywords)
+        super().__init__(examples, *args, **kwargs)
 
     def make(self, index: int, extra: int = 0) -> Any:
         rng = np.random.default_rng((self.seed, self.epoch, self.start + index))
@@ -66,13 +71,13 @@ class TaggedBatches(Buckets):
         words = rows.inputs["words"]
         numbers = self.types.numbers[words.values]
         if rng is not None and self.word_dropout and self.types.counts is not None:
-            chance = self.word_dropout / (self.word_dropout + self.types.counts[numbers])
-            numbers = np.where(rng.random(len(numbers)) < chance, 1, numbers).astype(np.int32)
+            rate = self.word_dropout / (self.word_dropout + self.types.counts[numbers])
+            numbers = np.where(rng.random(len(numbers)) < rate, 1, numbers).astype(np.int32)
         width = max(1, int(words.lengths.max())) + extra
         inputs = {"words": Ragged(numbers, words.ends).padded(least=width), "targets": rows.targets.padded(least=width)}
         if self.characters:
-            distinct, places = np.unique(words.values, return_inverse=True)
+            distinct, indices = np.unique(words.values, return_inverse=True)
             letters = self.types.letters[distinct]
-            inputs["places"] = Ragged(places.astype(np.int32), words.ends).padded(least=width)
+            inputs["places"] = Ragged(indices.astype(np.int32), words.ends).padded(least=width)
             inputs["characters"] = letters.padded(least=max(1, int(letters.lengths.max())) + extra)
         return inputs, inputs["targets"], (inputs["words"] > 0).astype(np.float32)

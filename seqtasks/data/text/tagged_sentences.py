@@ -1,4 +1,4 @@
-"""Tagged sentences from any source."""
+"""Loads tagged sentences from any source in training, validation and test splits."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ _STRINGS = {"FSTRING_START", "FSTRING_MIDDLE", "FSTRING_END"}
 
 @dataclass(frozen=True)
 class Tagged:
-    """Sentences by split.
+    """Tagged sentences by split.
 
     Attributes:
-        parts: `train`, `validation` and `test`.
-        source: its name, for result rows.
-        fingerprint: of all words and labels.
+        parts: Sentences of `train`, `validation` and `test`.
+        source: Text of the data source for result rows.
+        fingerprint: Fingerprint of all words and labels.
     """
 
     parts: dict[str, list[Sentence]]
@@ -50,18 +50,20 @@ class Tagged:
 
 
 def load(source: Source, column: str) -> Tagged:
-    """All sentences of a source; those without a word are left out. `source.limit` cuts training and validation.
+    """Loads the tagged sentences of a source; sentences without words are left out.
 
-    Of one file a tenth of the sentences each is held out for test and validation, spread evenly, but
-    none with a label that the others do not have. Labels of spans in IOB1 become IOB2.
+    Of a single file, a tenth each is held out for test and validation, evenly spaced, without sentences
+    that have a label which no other sentence has. `source.limit` cuts training and validation. Span labels in
+    IOB1 are converted to IOB2.
 
     Args:
-        source: a treebank of tfds, a folder of CoNLL-U or CoNLL files or one such file, or Python's own library.
-        column: of CoNLL-U: `upos`, `xpos`, or the name of a feature, such as `Number`.
+        source: A treebank of tfds, a folder of CoNLL-U or CoNLL files or one such file, or the Python standard
+            library (built-in).
+        column: Column of CoNLL-U with the labels: `upos`, `xpos`, or a feature such as `Number`.
 
     Raises:
-        DataError: missing or broken data; a split without a sentence; labels of spans that
-            cannot be scored.
+        DataError: Data is missing or malformed, a split has no sentence, all words of the training split have
+            the same label, or span labels mix several schemes.
     """
     name = str(source)
     if source.kind == "tfds":
@@ -77,77 +79,99 @@ def load(source: Source, column: str) -> Tagged:
     }
     for part, rows in parts.items():
         if not rows:
-            raise DataError(f"{source}: the {part} split has no sentence; give more data")
+            raise DataError(f"{source}: the {part} split has no sentence; allowed: 1 or more; give more data")
     if is_iob1(chain(*parts.values())):
-        log.warning("%s: its labels of spans are IOB1; they are read as IOB2, where each span begins with B-", source)
+        log.warning(
+            "%s: the span labels are IOB1; they are converted to IOB2, in which every span begins with B-", source
+        )
         parts = {part: [(words, iob2(labels)) for words, labels in rows] for part, rows in parts.items()}
     if span_scheme(label for rows in parts.values() for _, labels in rows for label in labels) is not None:
         for part, rows in parts.items():
             _check_spans(f"{source}: the {part} split", rows)
-    kinds = {label for _, labels in parts["train"] for label in labels}
-    if len(kinds) == 1:
+    classes = {label for _, labels in parts["train"] for label in labels}
+    if len(classes) == 1:
         raise DataError(
-            f"{source}: every word of the training split is labelled {kinds.pop()!r}; "
-            f"is the column {column!r} the right one?"
+            f"{source}: every word of the training split has the label {classes.pop()!r} in column {column!r}; "
+            "allowed: two or more labels; set options.column to another column, or give other data"
         )
     return Tagged(parts, name, fingerprint({part: _bytes(rows) for part, rows in parts.items()}))
 
 
 def _files(source: Source, path: Path, column: str) -> dict[str, list[Sentence]]:
+    """The sentences of a folder or of a single file by split.
+
+    Raises:
+        DataError: A file is missing or malformed, or a single file has fewer than three sentences.
+    """
     if path.is_dir():
         return {part: list(conll.read(file, column)) for part, file in conll.splits_of(path).items()}
     remaining = list(conll.read(path, column))
     if len(remaining) < 3:
-        raise DataError(f"{source}: {len(remaining)} sentences for training, validation and test; give 3 or more")
+        raise DataError(
+            f"{source}: {len(remaining)} sentences for training, validation and test; allowed: 3 or more; add sentences"
+        )
     parts, tenth = {}, len(remaining) // 10
     for part in ("test", "validation"):
-        kept, held = spread(len(remaining), tenth)
-        known = {label for i in kept for label in remaining[i][1]}
-        chosen: dict[int, None] = {}
-        for i in held:
-            if known.issuperset(remaining[i][1]):
-                chosen[i] = None
+        kept, candidates = spread(len(remaining), tenth)
+        kept_labels = {label for i in kept for label in remaining[i][1]}
+        held_out: dict[int, None] = {}
+        for i in candidates:
+            if kept_labels.issuperset(remaining[i][1]):
+                held_out[i] = None
             else:
-                known.update(remaining[i][1])
-        parts[part] = [remaining[i] for i in chosen]
-        remaining = [sentence for i, sentence in enumerate(remaining) if i not in chosen]
+                kept_labels.update(remaining[i][1])
+        parts[part] = [remaining[i] for i in held_out]
+        remaining = [sentence for i, sentence in enumerate(remaining) if i not in held_out]
     return {"train": remaining, "validation": parts["validation"], "test": parts["test"]}
 
 
 def is_iob1(rows: Iterable[Sentence]) -> bool:
-    """Whether labels are IOB1: spans begin with I-, and with B- only right after another of their kind.
+    """Whether labels are IOB1.
+
+    In IOB1 a span begins with I-, and with B- only directly after another span of its type. In IOB2 every
+    span begins with B-.
 
     Args:
-        rows: all sentences; IOB2 and IOB1 differ only where spans begin.
+        rows: All sentences.
     """
-    begun = False
+    begins_with_i = False
     names: set[str] = set()
     for _, labels in rows:
         names.update(labels)
         for before, label in zip(["O", *labels], labels, strict=False):
-            goes_on = before in (f"B-{label[2:]}", f"I-{label[2:]}")
-            if label.startswith("B-") and not goes_on:
+            continues = before in (f"B-{label[2:]}", f"I-{label[2:]}")
+            if label.startswith("B-") and not continues:
                 return False
-            begun = begun or (label.startswith("I-") and not goes_on)
-    return begun and "O" in names and all(name == "O" or re.match("[BI]-.", name) for name in names)
+            begins_with_i = begins_with_i or (label.startswith("I-") and not continues)
+    return begins_with_i and "O" in names and all(name == "O" or re.match("[BI]-.", name) for name in names)
 
 
 def iob2(labels: Sequence[str]) -> list[str]:
-    """IOB1 as IOB2: every span begins with B-."""
+    """Converts the labels of a sentence from IOB1 to IOB2, in which every span begins with B-.
+
+    Example:
+        >>> from seqtasks.data.text.tagged_sentences import iob2
+        >>> iob2(["O", "I-PER", "I-PER", "B-PER", "I-LOC"])
+        ['O', 'B-PER', 'I-PER', 'B-PER', 'B-LOC']
+    """
     pairs = zip(["O", *labels], labels, strict=False)
     return [
         f"B-{label[2:]}" if label.startswith("I-") and before[2:] != label[2:] else label for before, label in pairs
     ]
 
 
-def _check_spans(where: str, rows: list[Sentence]) -> None:
-    """Refuses spans that begin with I- beside others that begin with B-: scored as BIO they would be lost."""
+def _check_spans(name: str, rows: list[Sentence]) -> None:
+    """Checks that all spans begin with B-; scores of BIO would ignore the others.
+
+    Raises:
+        DataError: A span begins with I- or E-.
+    """
     for number, (words, labels) in enumerate(rows, 1):
         for before, word, label in zip(["O", *labels], words, labels, strict=False):
             if label.startswith(("I-", "E-")) and before not in (f"B-{label[2:]}", f"I-{label[2:]}"):
                 raise DataError(
-                    f"{where}, sentence {number}: {word!r} is labelled {label} after {before}; a span begins with "
-                    f"B-{label[2:]} in IOB2, and in IOB1 no other does; write all of them in one scheme"
+                    f"{name}, sentence {number}: {word!r} begins a span with the label {label} after {before}; "
+                    f"allowed: B-{label[2:]} in IOB2; write all spans in one scheme"
                 )
 
 
@@ -167,7 +191,7 @@ def _treebank(source: Source, column: str) -> dict[str, list[Sentence]]:
 
 
 def _words_only(words: list[str], heads: list[str], values: list[str], column: str) -> Sentence:
-    """Without rows of several words ("don't") and of words that are not there: they have no head."""
+    """Removes rows without a head: multiword tokens ("don't") and empty nodes."""
     kept = [i for i, head in enumerate(heads) if head != "None"]
     if column in COLUMNS:
         return [words[i] for i in kept], [values[i] for i in kept]
@@ -175,9 +199,10 @@ def _words_only(words: list[str], heads: list[str], values: list[str], column: s
 
 
 def _python() -> dict[str, list[Sentence]]:
-    """Every sixth module of the standard library, a character a word; of these a tenth each for validation and test.
+    """Every sixth module of the standard library, with characters as words and syntax classes as labels.
 
-    All modules have ten million characters, which take half an hour for no better a lesson.
+    A tenth of the modules each is for validation and test. All modules have ten million characters; training
+    on them takes half an hour and does not improve the score.
     """
     parts: dict[str, list[Sentence]] = {part: [] for part in PARTS}
     paths = sorted(Path(sysconfig.get_path("stdlib")).glob("*.py"))[::6]
@@ -187,22 +212,28 @@ def _python() -> dict[str, list[Sentence]]:
     return parts
 
 
-def _pieces(code: str, most: int = 400) -> Iterator[Sentence]:
-    """Some lines at a time, never cut inside a line."""
+def _pieces(code: str, maximum: int = 400) -> Iterator[Sentence]:
+    """Yields code in pieces of whole lines with a maximum number of characters; longer lines are cut."""
     classes, begin = syntax(code), 0
     if classes is None:
         return
     while begin < len(code):
-        end = code.rfind(NEWLINE, begin, begin + most) + 1 or begin + most
+        end = code.rfind(NEWLINE, begin, begin + maximum) + 1 or begin + maximum
         yield list(code[begin:end]), classes[begin:end]
         begin = end
 
 
 def syntax(code: str) -> list[str] | None:
-    """The class of each character of Python code, as `tokenize` has it; None where it cannot be read."""
+    """The syntax class of each character of Python code by `tokenize`; None: the code cannot be tokenized.
+
+    Example:
+        >>> from seqtasks.data.text.tagged_sentences import syntax
+        >>> syntax("x = 1")
+        ['name', 'space', 'operator', 'space', 'number']
+    """
     classes = ["space"] * len(code)
     starts = [0]
-    for line in code.split(NEWLINE):  # as `tokenize` counts them: a form feed ends no line
+    for line in code.split(NEWLINE):  # `tokenize` counts lines in this way: a form feed does not end a line
         starts.append(starts[-1] + len(line) + 1)
     try:
         for token in tokenize.generate_tokens(io.StringIO(code).readline):
@@ -217,6 +248,7 @@ def syntax(code: str) -> list[str] | None:
 
 
 def _class_of(token: tokenize.TokenInfo) -> str | None:
+    """The syntax class of a token; None: white space."""
     if token.type == tokenize.NAME:
         return "keyword" if keyword.iskeyword(token.string) else "name"
     return "string" if tokenize.tok_name[token.type] in _STRINGS else _CLASSES.get(token.type)

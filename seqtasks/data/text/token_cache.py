@@ -1,4 +1,4 @@
-"""Cache of token numbers on disk, mapped into memory."""
+"""Cache of vocabularies and token numbers on disk; token numbers are memory-mapped."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ log = logging.getLogger(__name__)
 
 
 def vocabulary_of(text: Text, start: int, stop: int | None, **settings: Any) -> Vocabulary:
-    """The vocabulary of a text from one character to before another; made once and kept.
+    """Returns the vocabulary of a part of a text from the cache, or trains and stores it.
 
     Args:
-        text: what to read.
-        start: the first character.
-        stop: the one after the last.
-        settings: of `Vocabulary.train`.
+        text: The text.
+        start: Index of the first character.
+        stop: Index after the last character; None: the end of the text.
+        settings: Arguments of `Vocabulary.train`.
     """
     path = _path(["vocabulary", text.digest, start, stop, settings]).with_suffix(".json")
     if path.is_file():
@@ -39,14 +39,25 @@ def vocabulary_of(text: Text, start: int, stop: int | None, **settings: Any) -> 
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, vocabulary.to_text())
     except OSError as error:
-        log.warning("the vocabulary cannot be kept in %s (%s); set SEQTASKS_CACHE", path.parent, error)
+        log.warning(
+            "the vocabulary cannot be cached in %s (%s); set SEQTASKS_CACHE to another folder", path.parent, error
+        )
     return vocabulary
 
 
 def encode(text: Text, vocabulary: Vocabulary, start: int = 0, stop: int | None = None) -> IntArray:
-    """The numbers of a text from one character to before another, (units,), mapped from disk.
+    """Returns the token numbers of a part of a text from the cache, or computes and stores them.
 
-    Where nothing can be written they are held in memory, and a warning says so.
+    If the cache cannot be written, the numbers are in memory, with a warning.
+
+    Args:
+        text: The text.
+        vocabulary: The vocabulary.
+        start: Index of the first character.
+        stop: Index after the last character; None: the end of the text.
+
+    Returns:
+        Token numbers, `(tokens,)`, memory-mapped.
     """
     digest = hashlib.sha256(vocabulary.to_text().encode()).hexdigest()
     path = _path(["tokens", text.digest, start, stop, digest]).with_suffix(".npy")
@@ -55,28 +66,35 @@ def encode(text: Text, vocabulary: Vocabulary, start: int = 0, stop: int | None 
         try:
             _write(path, pieces, vocabulary.dtype)
         except OSError as error:
-            log.warning("the tokens cannot be kept in %s (%s); they stay in memory", path.parent, error)
+            log.warning(
+                "the tokens cannot be cached in %s (%s) and are kept in memory; set SEQTASKS_CACHE to another folder",
+                path.parent,
+                error,
+            )
             pieces = vocabulary.encode_pieces(text.pieces(start, stop))
             return np.concatenate([np.zeros(0, vocabulary.dtype), *pieces])
     return np.asanyarray(np.load(path, mmap_mode="r"))
 
 
 def _write(path: Path, pieces: Iterator[IntArray], dtype: Any) -> None:
-    """As .npy, whose header is written again when the length is known; moved into place at the end."""
+    """Writes pieces of an array to a temporary `.npy` file and renames it.
+
+    The header is written again at the end, when the length is known.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".tmp", dir=path.parent)
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
-            facts = {"descr": np.dtype(dtype).str, "fortran_order": False}
-            # 20 digits of length leave the header as long as it is.
-            np.lib.format.write_array_header_1_0(file, {**facts, "shape": (10**19,)})
+            header = {"descr": np.dtype(dtype).str, "fortran_order": False}
+            # A length of 20 digits reserves space, so that the final header is equally long.
+            np.lib.format.write_array_header_1_0(file, {**header, "shape": (10**19,)})
             begin, count = file.tell(), 0
             for piece in pieces:
                 file.write(piece.tobytes())
                 count += len(piece)
             file.seek(0)
-            np.lib.format.write_array_header_1_0(file, {**facts, "shape": (count,)})
+            np.lib.format.write_array_header_1_0(file, {**header, "shape": (count,)})
             assert file.tell() == begin
         temporary.replace(path)
     finally:

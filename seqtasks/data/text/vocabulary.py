@@ -1,4 +1,4 @@
-"""Vocabularies of characters, words or byte-pair units, by the `tokenizers` library."""
+"""Vocabularies of characters, words or byte-pair units, with the `tokenizers` library."""
 
 from __future__ import annotations
 
@@ -16,21 +16,28 @@ from seqtasks.data.spec import Spec
 
 Kind = Literal["characters", "words", "bpe"]
 UNKNOWN, END = "<unk>", "<eos>"
-_BATCH = 256  # texts encoded at a time
-_LENGTH = 4096  # characters a text
+_BATCH = 256  # number of texts that are encoded at once
+_LENGTH = 4096  # number of characters in such a text
 
 
 class Vocabulary:
-    """Characters, words or byte-pair units, and their numbers.
+    """Vocabulary: maps characters, words or byte-pair units to token numbers and back.
 
-    Whatever is not in it becomes `<unk>`, number 0 (in byte-pair units nothing is unknown).
-    Words are what stands between spaces; the end of a line is the word `<eos>`.
+    Unknown units become `<unk>`, number 0; with byte-pair units no unit is unknown. Words are separated by
+    white space; a line break is the word `<eos>`.
 
     Args:
-        text: what `to_text` gave.
+        text: JSON of `to_text`; use `train` to make a new vocabulary.
 
     Raises:
-        DataError: it is damaged.
+        DataError: The JSON is damaged.
+
+    Example:
+        >>> from seqtasks.data.text.vocabulary import Vocabulary
+        >>> words = Vocabulary.train("words", ["a cat and a dog"])
+        >>> numbers = words.encode("a cat and a bird")
+        >>> numbers, words.decode(numbers)
+        (array([2, 4, 3, 2, 0], dtype=int32), 'a cat and a <unk>')
     """
 
     def __init__(self, text: str):
@@ -39,7 +46,7 @@ class Vocabulary:
         try:
             self._tokenizer: Any = Tokenizer.from_str(text)
         except Exception as error:  # the library raises plain Exception
-            raise DataError(f"the vocabulary is damaged: {error}; train again") from error
+            raise DataError(f"the vocabulary is damaged: {error}; allowed: JSON of tokenizers; train again") from error
         kinds: dict[str, Kind] = {"Fuse": "characters", "ByteLevel": "bpe"}
         self.kind: Kind = kinds.get(type(self._tokenizer.decoder).__name__, "words")
         self._table: IntArray | None = None
@@ -54,18 +61,18 @@ class Vocabulary:
         lowercase: bool = False,
         punctuation: bool = False,
     ) -> Vocabulary:
-        """The vocabulary of some texts.
+        """Makes the vocabulary of some texts.
 
         Args:
-            kind: of the units.
-            texts: in pieces that cut no word.
-            size: the most units; None: all (byte-pair units: 4096).
-            min_frequency: rarer units are left out.
-            lowercase: fold capitals first.
-            punctuation: signs are words of their own even where no space is between.
+            kind: Type of the units: `"characters"`, `"words"` or `"bpe"` (byte-pair units).
+            texts: The texts; they may be pieces of a text that are cut between words.
+            size: Maximum number of units; None: all, and 4096 byte-pair units.
+            min_frequency: Minimum number of occurrences of a unit; rarer units are unknown.
+            lowercase: Whether to convert texts to lower case.
+            punctuation: Whether punctuation marks are separate words, also without a space between.
 
         Raises:
-            ConfigError: byte-pair units fewer than there are bytes.
+            ConfigError: `size` is smaller than 257 for byte-pair units.
         """
         from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
@@ -73,7 +80,10 @@ class Vocabulary:
         if kind == "bpe":
             size = size or 4096
             if size < 257:
-                raise ConfigError(f"a vocabulary of {size} byte-pair units; allowed: ≥ 257, a unit for each byte")
+                raise ConfigError(
+                    f"a vocabulary of {size} byte-pair units; allowed: ≥ 257, as each byte is a unit; set a larger "
+                    "vocabulary"
+                )
             tokenizer = Tokenizer(models.BPE())
             tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
             tokenizer.decoder = decoders.ByteLevel()
@@ -86,9 +96,9 @@ class Vocabulary:
                 tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
                 tokenizer.decoder = decoders.Fuse()
             else:
-                # Between spaces; or each match, and what lies between is dropped.
-                # Here \w has combining marks, but not the joiners of Persian and of Indian scripts. Not [\w…]:
-                # in brackets \w lacks ½ and ³.
+                # A word is a match of the pattern; the text between matches is dropped. In this library \w includes
+                # combining marks, but not the joiners of Persian and Indian scripts, U+200C and U+200D. They are not
+                # in brackets with \w, because \w in brackets does not include ½ and ³.
                 word = r"\w+(?:[\x{200c}\x{200d}]+\w*)*"
                 signs = pre_tokenizers.Split(
                     Regex(rf"{END}|{UNKNOWN}|{word}(?:['’]{word})*|[^\w\s]"), "removed", invert=True
@@ -99,16 +109,17 @@ class Vocabulary:
             trainer = trainers.WordLevelTrainer(vocab_size=(size or 1 << 30) + 2, special_tokens=special, **settings)
         if lowercase:
             tokenizer.normalizer = normalizers.Lowercase()
-        counted = kind == "characters" and not lowercase  # here, as that is twenty times as fast
-        if not counted:
+        count_here = kind == "characters" and not lowercase  # twenty times as fast as the library
+        if not count_here:
             tokenizer.train_from_iterator(texts, trainer)
         model = tokenizer.model
-        if kind != "bpe":  # a text may hold the word <unk>, which the library counts as another than its own
-            known = tokenizer.get_vocab()
-            ordered = sorted(known.keys() - set(special), key=known.__getitem__)
-            names = [*special, *(_frequent(texts, min_frequency) if counted else ordered)]
+        if kind != "bpe":  # the library does not count the word <unk> of a text as its special token
+            numbers = tokenizer.get_vocab()
+            ordered = sorted(numbers.keys() - set(special), key=numbers.__getitem__)
+            names = [*special, *(_frequent(texts, min_frequency) if count_here else ordered)]
             model = models.WordLevel({name: number for number, name in enumerate(names[:size])}, UNKNOWN)
-        # A special token is cut out of any text before all else: the characters "<unk>" of a text must stay five.
+        # A tokenizer without special tokens, because these are cut out of a text before it is split into units:
+        # the characters "<unk>" of a text must remain five characters.
         plain = Tokenizer(model)
         plain.pre_tokenizer, plain.decoder = tokenizer.pre_tokenizer, tokenizer.decoder
         if lowercase:
@@ -119,22 +130,22 @@ class Vocabulary:
         return int(self._tokenizer.get_vocab_size())
 
     def encode(self, text: str) -> IntArray:
-        """The numbers of a text, int32 (units,)."""
+        """Token numbers of a text, int32 `(tokens,)`."""
         text = _with_ends(text) if self.kind == "words" else text
         return np.array(self._tokenizer.encode(text, add_special_tokens=False).ids, np.int32)
 
     def normalised(self, text: str) -> str:
-        """A text of words as `decode` would give it back, unknown ones too: in its case, with single spaces."""
+        """The text that `decode` returns for a text of words, but with its unknown words."""
         tokenizer = self._tokenizer
         text = text if tokenizer.normalizer is None else tokenizer.normalizer.normalize_str(text)
         return " ".join(word for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(text))
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        """Where each unit of a text without line breaks begins and ends, as `encode` cuts it."""
+        """Begin and end of each token of `encode` in a text without line breaks."""
         return list(self._tokenizer.encode(text, add_special_tokens=False).offsets)
 
     def encode_pieces(self, texts: Iterable[str]) -> Iterator[IntArray]:
-        """The numbers of long texts, in pieces; uses all cores."""
+        """Yields the token numbers of long texts in pieces, `(tokens,)` each; uses all cores."""
         if self.kind == "characters" and self._tokenizer.normalizer is None:
             yield from map(self._look_up, texts)
             return
@@ -144,7 +155,7 @@ class Vocabulary:
                 yield np.array(encoding.ids, self.dtype)
 
     def _look_up(self, text: str) -> IntArray:
-        """The same as `encode` for characters, a hundred times as fast."""
+        """Token numbers of a text of characters, a hundred times as fast as `encode`."""
         if self._table is None:
             self._table = np.zeros(sys.maxunicode + 1, self.dtype)
             for token, number in self._tokenizer.get_vocab().items():
@@ -155,30 +166,31 @@ class Vocabulary:
 
     @property
     def dtype(self) -> type[np.unsignedinteger[Any]]:
-        """The smallest that holds all numbers."""
+        """Smallest data type for all token numbers."""
         return np.uint16 if len(self) <= 1 << 16 else np.uint32
 
     def decode(self, numbers: Sequence[int] | IntArray) -> str:
-        """The text of some numbers; characters and byte-pair units give back what was encoded."""
+        """The text of token numbers; for characters and byte-pair units the inverse of `encode`."""
         if self.kind == "words":
             words = [self.token(number) for number in numbers]
             return " ".join("\n" if word == END else word for word in words).replace(" \n ", "\n").replace(" \n", "\n")
         return str(self._tokenizer.decode(list(map(int, numbers)), skip_special_tokens=False))
 
     def token(self, number: int) -> str:
-        """One unit as text."""
+        """The text of a token number."""
         return str(self._tokenizer.id_to_token(int(number)))
 
     def number(self, token: str) -> int | None:
-        """The number of a unit; None if it is unknown."""
+        """The number of a token; None if it is unknown."""
         index = self._tokenizer.token_to_id(token)
         return None if index is None else int(index)
 
     def to_text(self) -> str:
-        """JSON in the format of `tokenizers`."""
+        """The vocabulary as JSON in the format of `tokenizers`."""
         return str(self._tokenizer.to_str())
 
     def _cut(self, text: str) -> Iterator[str]:
+        """Yields the texts that the library encodes for a text."""
         if self.kind == "words":
             yield _with_ends(text)
         elif self.kind == "characters":
@@ -188,16 +200,20 @@ class Vocabulary:
 
 
 def _with_ends(text: str) -> str:
+    """A text with the word `<eos>` for each line break."""
     return text.replace("\n", f" {END} ")
 
 
 def _points(text: str) -> IntArray:
-    """The code point of each character, (characters,)."""
+    """Code point of each character, `(characters,)`."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
 
 
 def _frequent(texts: Iterable[str], least: int) -> list[str]:
-    """The characters that come at least so often, in the order of the library: frequent ones first, then by number."""
+    """Characters with a minimum number of occurrences, the most frequent first, then by code point.
+
+    This is the order of the library.
+    """
     counts = np.zeros(sys.maxunicode + 1, np.int64)
     for text in texts:
         points, times = np.unique(_points(text), return_counts=True)
@@ -208,16 +224,16 @@ def _frequent(texts: Iterable[str], least: int) -> list[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class VocabularySpec(Spec):
-    """Facts about texts as token numbers.
+    """Facts about texts that are encoded as token numbers.
 
     Attributes:
-        vocabulary: That of the training texts, as `Vocabulary.to_text` gives it.
-        size: Number of token numbers that the model knows.
+        vocabulary: Vocabulary of the training texts, as JSON of `Vocabulary.to_text`.
+        size: Number of different token numbers of the model.
     """
 
     vocabulary: str
     size: int
 
     def to_vocabulary(self) -> Vocabulary:
-        """The vocabulary, ready for use."""
+        """The vocabulary as an object."""
         return Vocabulary(self.vocabulary)

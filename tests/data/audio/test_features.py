@@ -1,4 +1,4 @@
-"""WAV files of every kind, and frames against Keras's spectra."""
+"""WAV files of all formats, and frames compared with spectra of Keras."""
 
 import logging
 import struct
@@ -16,7 +16,7 @@ WAVE = 0.5 * np.sin(2 * np.pi * 440 * np.arange(4000) / 8000)
 
 
 def write24(path, wave, rate=8000):
-    """PCM of 24 bits, which SciPy does not write."""
+    """Writes PCM of 24 bits, which SciPy cannot write."""
     values = np.round(wave * (2**23 - 1)).astype("<i4")
     data = values.view(np.uint8).reshape(-1, 4)[:, :3].tobytes()
     head = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + len(data), b"WAVE", b"fmt ", 16, 1, 1, rate, rate * 3, 3, 24,
@@ -53,8 +53,8 @@ def test_channels_are_averaged(tmp_path):
 def test_another_rate_is_resampled_and_told(tmp_path, caplog, rate):
     time = np.arange(rate) / rate
     wavfile.write(tmp_path / "a.wav", rate, (0.5 * np.sin(2 * np.pi * 440 * time)).astype("float32"))
-    wave, given = read_wav(tmp_path / "a.wav", 8000)
-    assert given == rate and len(wave) == 8000
+    wave, file_rate = read_wav(tmp_path / "a.wav", 8000)
+    assert file_rate == rate and len(wave) == 8000
     expected = 0.5 * np.sin(2 * np.pi * 440 * np.arange(8000) / 8000)
     np.testing.assert_allclose(wave[200:-200], expected[200:-200], atol=0.01)
     with caplog.at_level(logging.WARNING):
@@ -63,22 +63,22 @@ def test_another_rate_is_resampled_and_told(tmp_path, caplog, rate):
 
 
 @pytest.mark.parametrize(("riff", "size"), [(2**32 - 1, 2**32 - 1), (0, 0), (36, 0), (2**31 + 36, 2**31)])
-@pytest.mark.parametrize("rest", [b"", b"\1"])  # a program that was stopped leaves half a sample
-def test_a_stream_whose_length_its_header_does_not_know_is_read_to_the_end(tmp_path, riff, size, rest):
+@pytest.mark.parametrize("tail", [b"", b"\1"])  # a program that was stopped leaves half a sample
+def test_a_stream_whose_length_its_header_does_not_know_is_read_to_the_end(tmp_path, riff, size, tail):
     path = tmp_path / "a.wav"
     wavfile.write(path, 8000, (WAVE * 32767).astype("int16"))
     data = path.read_bytes()
-    path.write_bytes(data[:4] + struct.pack("<I", riff) + data[8:40] + struct.pack("<I", size) + data[44:] + rest)
+    path.write_bytes(data[:4] + struct.pack("<I", riff) + data[8:40] + struct.pack("<I", size) + data[44:] + tail)
     np.testing.assert_allclose(read_wav(path, 8000)[0], WAVE, atol=1e-4)
 
 
 def test_no_sound_and_a_length_that_is_cut_short_stay_errors(tmp_path):
     path = tmp_path / "a.wav"
     wavfile.write(path, 8000, np.zeros(0, np.int16))
-    with pytest.raises(DataError, match="holds no sound"):
+    with pytest.raises(DataError, match="has no samples"):
         read_wav(path, 8000)
     path.write_bytes(path.read_bytes()[:4] + struct.pack("<I", 36 + 12) + path.read_bytes()[8:] + b"LIST\4\0\0\0abcd")
-    with pytest.raises(DataError, match="holds no sound"):
+    with pytest.raises(DataError, match="has no samples"):
         read_wav(path, 8000)
     wavfile.write(path, 8000, (WAVE * 32767).astype("int16"))
     path.write_bytes(path.read_bytes()[:-100])
@@ -89,29 +89,29 @@ def test_no_sound_and_a_length_that_is_cut_short_stay_errors(tmp_path):
 def test_a_chunk_of_another_program_is_skipped(tmp_path):
     wavfile.write(tmp_path / "a.wav", 8000, WAVE.astype("float32"))
     data = (tmp_path / "a.wav").read_bytes()
-    more = data + b"XYZW" + struct.pack("<I", 4) + b"1234"
-    (tmp_path / "a.wav").write_bytes(more[:4] + struct.pack("<I", len(more) - 8) + more[8:])
+    extended = data + b"XYZW" + struct.pack("<I", 4) + b"1234"
+    (tmp_path / "a.wav").write_bytes(extended[:4] + struct.pack("<I", len(extended) - 8) + extended[8:])
     np.testing.assert_allclose(read_wav(tmp_path / "a.wav", 8000)[0], WAVE, atol=1e-6)
 
 
 @pytest.mark.parametrize(
-    ("damage", "says"),
+    ("damage", "message"),
     [
-        (lambda p: p.unlink(), "is not there; give a WAV file"),
+        (lambda p: p.unlink(), "does not exist; give a WAV file"),
         (lambda p: (p.unlink(), p.mkdir()), "is a folder; give a WAV file"),
         (lambda p: p.write_bytes(b""), "cannot be read as WAV"),
         (lambda p: p.write_bytes(b"ID3 this is an MP3"), "cannot be read as WAV"),
         (lambda p: p.write_bytes(p.read_bytes()[:1000]), "cannot be read as WAV"),
         (lambda p: p.write_bytes(p.read_bytes()[:30]), "cannot be read as WAV"),
-        (lambda p: wavfile.write(p, 8000, np.zeros(0, "int16")), "holds no sound"),
-        (lambda p: wavfile.write(p, 8000, np.array([0, np.nan], "float32")), "not numbers"),
+        (lambda p: wavfile.write(p, 8000, np.zeros(0, "int16")), "has no samples"),
+        (lambda p: wavfile.write(p, 8000, np.array([0, np.nan], "float32")), "not finite numbers"),
     ],
 )
-def test_what_is_broken_is_named(tmp_path, damage, says):
+def test_what_is_broken_is_named(tmp_path, damage, message):
     path = tmp_path / "bad.wav"
     wavfile.write(path, 8000, (WAVE * 32767).astype("int16"))
     damage(path)
-    with pytest.raises(DataError, match=rf"bad\.wav .*{says}"):
+    with pytest.raises(DataError, match=rf"bad\.wav .*{message}"):
         read_wav(path, 8000)
 
 
@@ -126,10 +126,10 @@ def test_frames_are_keras_spectra_in_keras_bands():
     )  # fmt: skip
     power = np.array(real) ** 2 + np.array(imaginary) ** 2
     # Keras puts the window into the middle of its transform.
-    heard = wave[(spectra.size - spectra.samples) // 2 :]
-    power *= LEVEL**2 / np.mean(heard.astype("float64") ** 2)
+    aligned = wave[(spectra.size - spectra.samples) // 2 :]
+    power *= LEVEL**2 / np.mean(aligned.astype("float64") ** 2)
     expected = np.log(power @ mel_matrix(8000, 40, spectra.size // 2 + 1) + FLOOR)
-    np.testing.assert_allclose(spectra(heard)[: len(expected)], expected, atol=2e-3)
+    np.testing.assert_allclose(spectra(aligned)[: len(expected)], expected, atol=2e-3)
 
 
 @pytest.mark.parametrize("samples", [1, 199, 200, 201, 280, 281, 1234])
@@ -167,8 +167,8 @@ def test_mfcc_are_cosine_coefficients():
     mel = Spectra(bands=bands)(wave)
     n, k = np.arange(bands), np.arange(13)[:, None]
     matrix = np.cos(np.pi * k * (n + 0.5) / bands) * np.where(k == 0, np.sqrt(1 / bands), np.sqrt(2 / bands))
-    found = Spectra(features="mfcc", bands=bands)(wave)
-    np.testing.assert_allclose(found, mel @ matrix.T, atol=1e-4)
+    mfcc = Spectra(features="mfcc", bands=bands)(wave)
+    np.testing.assert_allclose(mfcc, mel @ matrix.T, atol=1e-4)
     assert Spectra(features="mfcc").width == 13
 
 
@@ -177,14 +177,14 @@ def test_the_window_is_hanns():
 
 
 @pytest.mark.parametrize(
-    ("settings", "says"),
+    ("settings", "message"),
     [
         ({"hop": 30.0}, r"options\.window=25 and options\.hop=30 ms .* set another"),
         ({"hop": 0.01}, "hop from one sample to the window"),
-        ({"bands": 200}, r"options\.bands=200: \d+ of them lie between two frequencies"),
+        ({"bands": 200}, r"options\.bands=200: \d+ of them have no frequency of a window"),
         ({"features": "mfcc", "coefficients": 50}, r"options\.coefficients=50 is more than options\.bands=40"),
     ],
 )
-def test_settings_that_cannot_be_are_refused(settings, says):
-    with pytest.raises(ConfigError, match=says):
+def test_settings_that_cannot_be_are_refused(settings, message):
+    with pytest.raises(ConfigError, match=message):
         Spectra(**settings)

@@ -1,4 +1,4 @@
-"""Batches of frames: padding, masks, shifts that depend on seed, epoch and place alone, shapes that Keras takes."""
+"""Batches of frames: padding, masks, shifts that depend on seed, epoch and position only, shapes for Keras."""
 
 import keras
 import numpy as np
@@ -28,10 +28,10 @@ def test_rows_are_found_again_in_any_order():
 
 
 def test_padding_is_zero_and_the_mask_is_true_at_real_frames():
-    found = padded(Frames.stack(rows([2, 0, 4]), 3), 6)
-    assert found["sound"].shape == (3, 6, 3) and found["mask"].sum(axis=1).tolist() == [2, 0, 4]
-    assert not found["sound"][~found["mask"]].any()
-    np.testing.assert_array_equal(found["sound"][2, :4], rows([2, 0, 4])[2])
+    inputs = padded(Frames.stack(rows([2, 0, 4]), 3), 6)
+    assert inputs["sound"].shape == (3, 6, 3) and inputs["mask"].sum(axis=1).tolist() == [2, 0, 4]
+    assert not inputs["sound"][~inputs["mask"]].any()
+    np.testing.assert_array_equal(inputs["sound"][2, :4], rows([2, 0, 4])[2])
 
 
 @pytest.mark.parametrize("time", range(6))
@@ -42,8 +42,8 @@ def test_the_first_two_batches_never_have_as_many_steps(time, other):
 
 
 def test_shifts_are_the_same_for_the_same_place_and_others_elsewhere():
-    def batches(**more):
-        return FrameBatches(examples([20] * 12), 4, None, True, 7, shift=3, **more)
+    def batches():
+        return FrameBatches(examples([20] * 12), 4, None, True, 7, shift=3)
 
     one, other = batches(), batches()
     other.seek(1, 2)
@@ -70,8 +70,8 @@ def test_keras_reads_all_batches_with_targets_of_any_length():
     targets = Ragged.of([[1], [1, 2], [], [2, 2, 2], [1], [1]])
     batches = FrameBatches(examples([3, 4, 4, 6, 2, 9], targets), 2)
     inputs = {"sound": keras.Input((None, 3), name="sound"), "mask": keras.Input((None,), name="mask", dtype="bool")}
-    real = keras.ops.cast(inputs["mask"][..., None], "float32")  # an older Keras has every input lead to an output
-    model = keras.Model(list(inputs.values()), keras.layers.Dense(3)(inputs["sound"]) * real)
+    valid = keras.ops.cast(inputs["mask"][..., None], "float32")  # older versions of Keras need all inputs to be used
+    model = keras.Model(list(inputs.values()), keras.layers.Dense(3)(inputs["sound"]) * valid)
     model.compile("sgd", keras.losses.CTC())
     assert np.isfinite(model.evaluate(batches, verbose=0))
     assert {batches[i][1].shape[1] for i in range(3)} == {3}

@@ -1,4 +1,4 @@
-"""Recordings by label and speaker: the official splits, a speaker left out, folders, errors."""
+"""Recordings by label and speaker: official splits, a left-out speaker, folders, errors."""
 
 import numpy as np
 import pytest
@@ -15,10 +15,10 @@ def folder_of(path, labels=("up", "go_on"), speakers=("ann", "bob"), count=5, ra
     path.mkdir(exist_ok=True)
     rng = np.random.default_rng(0)
     for label in labels:
-        for who in speakers:
+        for speaker in speakers:
             for n in range(count):
                 wave = rng.normal(size=800 + 10 * n) * 0.1
-                wavfile.write(path / f"{label}_{who}_{n}.wav", rate, wave.astype("float32"))
+                wavfile.write(path / f"{label}_{speaker}_{n}.wav", rate, wave.astype("float32"))
     return Source("files", str(path), path)
 
 
@@ -35,7 +35,7 @@ def test_the_built_in_syllables_are_the_same_every_time(syllables):
     assert len(syllables.labels) == 480 and len(syllables.classes) == 10 and len(set(syllables.speakers)) == 4
     assert recordings.load(SYLLABLES, 8000).fingerprint == syllables.fingerprint
     assert np.abs(syllables.waves.values).max() < 1
-    assert set(syllables.labels[:60]) == set(syllables.classes)  # mixed
+    assert set(syllables.labels[:60]) == set(syllables.classes)  # in random order
 
 
 def test_every_label_and_speaker_is_in_every_split(syllables):
@@ -58,21 +58,21 @@ def test_a_speaker_left_out_is_heard_in_the_test_only(syllables):
 
 @pytest.mark.slow
 def test_the_official_split_of_the_spoken_digits(tfds_dir):
-    found = recordings.load(Source("tfds", "spoken_digit", tfds_dir), 8000)
-    parts = recordings.split(found)
+    loaded = recordings.load(Source("tfds", "spoken_digit", tfds_dir), 8000)
+    parts = recordings.split(loaded)
     assert {part: len(rows) for part, rows in parts.items()} == {"train": 2000, "validation": 250, "test": 250}
-    assert {n for *_, n in names(found, parts["test"])} == set(range(5))
-    assert {n for *_, n in names(found, parts["validation"])} == set(range(5, 10))
-    assert found.waves.lengths.max() == 18262 and np.abs(found.waves.values).max() <= 1
-    assert len(recordings.split(found, "theo")["test"]) == 500
+    assert {n for *_, n in names(loaded, parts["test"])} == set(range(5))
+    assert {n for *_, n in names(loaded, parts["validation"])} == set(range(5, 10))
+    assert loaded.waves.lengths.max() == 18262 and np.abs(loaded.waves.values).max() <= 1
+    assert len(recordings.split(loaded, "theo")["test"]) == 500
 
 
 def test_a_folder_of_files(tmp_path):
-    found = recordings.load(folder_of(tmp_path), 8000)
-    assert found.classes == ["go_on", "up"] and set(found.speakers) == {"ann", "bob"} and len(found.labels) == 20
+    loaded = recordings.load(folder_of(tmp_path), 8000)
+    assert loaded.classes == ["go_on", "up"] and set(loaded.speakers) == {"ann", "bob"} and len(loaded.labels) == 20
     again = recordings.load(folder_of(tmp_path), 16000)
-    assert again.fingerprint != found.fingerprint and again.waves.lengths.sum() == 2 * found.waves.lengths.sum()
-    parts = recordings.split(found)
+    assert again.fingerprint != loaded.fingerprint and again.waves.lengths.sum() == 2 * loaded.waves.lengths.sum()
+    parts = recordings.split(loaded)
     assert {part: len(rows) for part, rows in parts.items()} == {"train": 12, "validation": 4, "test": 4}
 
 
@@ -80,16 +80,16 @@ def test_what_a_folder_lacks_is_said(tmp_path):
     source = folder_of(tmp_path / "a", count=2)
     with pytest.raises(DataError, match="has 2 recordings of go_on by ann; three or more are needed"):
         recordings.split(recordings.load(source, 8000))
-    with pytest.raises(DataError, match="has only the label up; classification takes two or more"):
+    with pytest.raises(DataError, match="has only the label up; allowed: two or more labels"):
         recordings.load(folder_of(tmp_path / "b", labels=("up",)), 8000)
     with pytest.raises(ConfigError, match="has 1 speakers; there is no other"):
         recordings.split(recordings.load(folder_of(tmp_path / "c", speakers=("ann",)), 8000), "ann")
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "notes.txt").write_text("nothing")
-    with pytest.raises(DataError, match=r"has no WAV file; put files there named label_speaker_number\.wav"):
+    with pytest.raises(DataError, match=r"has no WAV file; add files named label_speaker_number\.wav"):
         recordings.load(Source("files", "d", tmp_path / "d"), 8000)
     wavfile.write(tmp_path / "d" / "hello.WAV", 8000, np.ones(9, "int16"))
-    with pytest.raises(DataError, match=r"hello\.WAV: the name does not say what is spoken by whom"):
+    with pytest.raises(DataError, match=r"hello\.WAV: the name has no label, speaker and number"):
         recordings.load(Source("files", "d", tmp_path / "d"), 8000)
     (tmp_path / "a" / "up_ann_9.wav").write_bytes(b"RIFF")
     with pytest.raises(DataError, match=r"up_ann_9\.wav cannot be read as WAV"):
@@ -99,7 +99,7 @@ def test_what_a_folder_lacks_is_said(tmp_path):
 def test_a_label_of_the_left_out_speaker_alone(tmp_path):
     folder_of(tmp_path)
     folder_of(tmp_path, labels=("only",), speakers=("bob",))
-    found = recordings.load(Source("files", str(tmp_path), tmp_path), 8000)
-    rows = recordings.split(found, "bob")
-    labels = {part: {found.labels[i] for i in index} for part, index in rows.items()}
-    assert "only" in labels["test"] and "only" not in labels["train"] and "only" in found.classes
+    loaded = recordings.load(Source("files", str(tmp_path), tmp_path), 8000)
+    rows = recordings.split(loaded, "bob")
+    labels = {part: {loaded.labels[i] for i in index} for part, index in rows.items()}
+    assert "only" in labels["test"] and "only" not in labels["train"] and "only" in loaded.classes

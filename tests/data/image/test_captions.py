@@ -1,4 +1,4 @@
-"""Folders of images and captions, and what is wrong with some."""
+"""Images with captions: folders, COCO, errors, and reading of images."""
 
 import numpy as np
 import pytest
@@ -11,73 +11,73 @@ from seqtasks.data.source import Source
 COUNTS = {"train": 10, "validation": 5, "test": 5}
 
 
-def folder_of(path, rows, images=8, header="image,caption", place=""):
-    (path / place).mkdir(parents=True, exist_ok=True)
+def folder_of(path, rows, images=8, header="image,caption", subfolder=""):
+    (path / subfolder).mkdir(parents=True, exist_ok=True)
     for i in range(images):
-        Image.fromarray(np.full((20, 30 + i, 3), 10 * i, np.uint8)).save(path / place / f"{i}.png")
+        Image.fromarray(np.full((20, 30 + i, 3), 10 * i, np.uint8)).save(path / subfolder / f"{i}.png")
     (path / "captions.csv").write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
     return Source("files", str(path), path)
 
 
-def said(images=8):
+def caption_rows(images=8):
     return [f'{i}.png,"A dog, {n} cats "' for i in range(images) for n in range(1 + i % 3)]
 
 
-@pytest.mark.parametrize("place", ["", "Images"])
-def test_images_and_their_captions(tmp_path, place):
-    found = captions.load(folder_of(tmp_path, said(), place=place), COUNTS, 16)
-    assert {part: len(images) for part, images in found.images.items()} == {"train": 6, "validation": 1, "test": 1}
-    for part, images in found.images.items():
+@pytest.mark.parametrize("subfolder", ["", "Images"])
+def test_images_and_their_captions(tmp_path, subfolder):
+    captioned = captions.load(folder_of(tmp_path, caption_rows(), subfolder=subfolder), COUNTS, 16)
+    assert {part: len(images) for part, images in captioned.images.items()} == {"train": 6, "validation": 1, "test": 1}
+    for part, images in captioned.images.items():
         assert images.shape == (16, 16, 3)
-        for image, own in zip(images.images(0), found.captions[part], strict=True):
-            assert own == tuple(f"A dog, {n} cats" for n in range(1 + int(image[0, 0, 0]) // 10 % 3))
+        for image, texts in zip(images.images(0), captioned.captions[part], strict=True):
+            assert texts == tuple(f"A dog, {n} cats" for n in range(1 + int(image[0, 0, 0]) // 10 % 3))
     again = captions.load(Source("files", str(tmp_path), tmp_path), COUNTS, 16)
-    assert again.fingerprint == found.fingerprint and again.captions == found.captions
+    assert again.fingerprint == captioned.fingerprint and again.captions == captioned.captions
 
 
 def test_a_column_may_name_the_split(tmp_path):
     rows = [f"{i}.png,a dog,{split}" for i, split in enumerate(["train", "val", "test", "train"])]
-    found = captions.load(folder_of(tmp_path, rows, 4, "image,caption,split"), COUNTS, 16)
-    assert found.images["train"].array[:, 0, 0, 0].tolist() == [0, 30]
-    assert found.images["validation"].array[0, 0, 0, 0] == 10
+    captioned = captions.load(folder_of(tmp_path, rows, 4, "image,caption,split"), COUNTS, 16)
+    assert captioned.images["train"].array[:, 0, 0, 0].tolist() == [0, 30]
+    assert captioned.images["validation"].array[0, 0, 0, 0] == 10
 
 
 @pytest.mark.parametrize(
-    ("rows", "header", "told"),
+    ("rows", "header", "message"),
     [
-        (said(), "file,text", r"has no column 'image'; it has: file, text; name the columns image,caption"),
-        ([*said(), "9.png,x"], "image,caption", r"names 1 of 9 images that are not there, such as 9\.png"),
+        (caption_rows(), "file,text", r"has no column 'image'; it has: file, text; name the columns image,caption"),
+        ([*caption_rows(), "9.png,x"], "image,caption", r"1 of 9 images do not exist, such as 9\.png"),
         (["0.png,a", "1.png, "], "image,caption", r"row 3: the caption is empty"),
-        (["0.png,a"], "image,caption", r"leaves no image for train"),
+        (["0.png,a"], "image,caption", r"has 1 images, none for train"),
         (
             ["0.png,a big, brown dog", "1.png,a, b"],
             "image,caption",
-            r"captions\.csv, line 2: 3 fields, as have 1 more rows, but the header has 2 \(image, caption\)",
+            r"captions\.csv, line 2: 3 fields \(and 1 more such rows\), but the header has 2 \(image, caption\)",
         ),
         (["0.png,a,x"], "image,caption,split", r"split is 'x'; allowed: train, validation, test"),
     ],
 )
-def test_errors_name_what_is_wrong(tmp_path, rows, header, told):
-    with pytest.raises(DataError, match=told):
+def test_errors_name_what_is_wrong(tmp_path, rows, header, message):
+    with pytest.raises(DataError, match=message):
         captions.load(folder_of(tmp_path, rows, header=header), COUNTS, 16)
 
 
 def test_a_folder_without_captions_and_a_broken_image(tmp_path):
     with pytest.raises(DataError, match=r"has no captions\.csv"):
         captions.load(Source("files", str(tmp_path), tmp_path), COUNTS, 16)
-    source = folder_of(tmp_path, said())
+    source = folder_of(tmp_path, caption_rows())
     (tmp_path / "3.png").write_bytes(b"no image")
     with pytest.raises(DataError, match=r"3\.png cannot be read as an image"):
         captions.load(source, COUNTS, 16)
 
 
 def test_what_tensorflow_datasets_prepared_as_coco_captions_is_read(tmp_path, monkeypatch):
-    """Prepared by tensorflow-datasets itself, with the features of that set that are read."""
+    """The set is prepared by tensorflow-datasets, with those features of COCO captions that are read."""
     import tensorflow_datasets as tfds
 
     monkeypatch.setenv("SEQTASKS_CACHE", str(tmp_path / "cache"))
-    said = {"id": tfds.features.Scalar(np.int64), "text": tfds.features.Text()}
-    features = {"image": tfds.features.Image(shape=(None, None, 3)), "captions": tfds.features.Sequence(said)}
+    caption = {"id": tfds.features.Scalar(np.int64), "text": tfds.features.Text()}
+    features = {"image": tfds.features.Image(shape=(None, None, 3)), "captions": tfds.features.Sequence(caption)}
 
     def examples(first, count):
         for i in range(first, first + count):
@@ -91,17 +91,17 @@ def test_what_tensorflow_datasets_prepared_as_coco_captions_is_read(tmp_path, mo
         split_datasets={"train": examples(0, 20), "val": examples(20, 4)},
         data_dir=tmp_path / "tfds",
     )
-    found = captions.load(Source("tfds", "coco_captions", tmp_path / "tfds"), COUNTS, 16)
-    seen = {part: sorted(images.array[:, 0, 0, 0].tolist()) for part, images in found.images.items()}
+    captioned = captions.load(Source("tfds", "coco_captions", tmp_path / "tfds"), COUNTS, 16)
+    seen = {part: sorted(images.array[:, 0, 0, 0].tolist()) for part, images in captioned.images.items()}
     assert {part: len(numbers) for part, numbers in seen.items()} == {"train": 18, "validation": 2, "test": 4}
     assert sorted(seen["train"] + seen["validation"]) == list(range(20)) and seen["test"] == [20, 21, 22, 23]
-    for part, images in found.images.items():
-        for number, own in zip(images.array[:, 0, 0, 0], found.captions[part], strict=True):
-            assert own == tuple(f"A dog, {n} cats" for n in range(1 + int(number) % 3))
+    for part, images in captioned.images.items():
+        for number, texts in zip(images.array[:, 0, 0, 0], captioned.captions[part], strict=True):
+            assert texts == tuple(f"A dog, {n} cats" for n in range(1 + int(number) % 3))
 
 
 def test_images_are_read_as_they_are_shown(tmp_path):
-    """Turned by EXIF, 16 bits kept apart, transparent parts not in their hidden colour."""
+    """Images are rotated by EXIF, 16 bits keep their upper 8, and transparent parts do not show their colour."""
     upright = np.zeros((24, 24, 3), np.uint8)
     upright[:8, :, 0] = 255
     turned = Image.fromarray(np.rot90(upright))  # orientation 6: turn it clockwise to show it
@@ -112,7 +112,7 @@ def test_images_are_read_as_they_are_shown(tmp_path):
     deep = np.repeat(np.arange(16, dtype=np.uint16)[None] << 12, 16, 0)
     Image.fromarray(deep).save(tmp_path / "deep.png")
     assert captions.read_image(tmp_path / "deep.png", 16)[0, :, 1].tolist() == [i << 4 for i in range(16)]
-    hidden = np.full((16, 16, 4), [0, 255, 0, 0], np.uint8)  # green where nothing shows
+    hidden = np.full((16, 16, 4), [0, 255, 0, 0], np.uint8)  # green, but transparent
     hidden[:4] = [200, 100, 250, 255]
     Image.fromarray(hidden, "RGBA").save(tmp_path / "hidden.png")
     pixels = captions.read_image(tmp_path / "hidden.png", 16)
@@ -120,9 +120,9 @@ def test_images_are_read_as_they_are_shown(tmp_path):
 
 
 def test_only_formats_that_are_named_are_opened(tmp_path):
-    """Pillow runs Ghostscript for EPS, whatever the name of the file."""
+    """Pillow runs Ghostscript for EPS files, also if their name ends in `.png`."""
     (tmp_path / "eps.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n")
-    with pytest.raises(DataError, match=r"eps\.png cannot be read as an image .*; give a PNG, JPG or BMP picture"):
+    with pytest.raises(DataError, match=r"eps\.png cannot be read as an image .*; give a PNG, JPG or BMP file"):
         captions.read_image(tmp_path / "eps.png", 16)
 
 

@@ -1,4 +1,4 @@
-"""Canvases against their definition: where pictures are, what else is there, and what decides it."""
+"""Cluttered canvases: locations of images, clutter, and dependence on seed, epoch and example only."""
 
 import numpy as np
 import pytest
@@ -18,8 +18,8 @@ def batches(clutter=0, shuffle=True, seed=0, noise="normal", side=12):
 
 
 def epoch(read):
-    found = [read[i] for i in range(len(read))]
-    return [np.concatenate(part) for part in zip(*[(x["image"], x["noise"], y) for x, y in found], strict=True)]
+    data = [read[i] for i in range(len(read))]
+    return [np.concatenate(part) for part in zip(*[(x["image"], x["noise"], y) for x, y in data], strict=True)]
 
 
 def test_a_picture_stands_where_it_was_placed_and_all_else_is_black():
@@ -37,15 +37,15 @@ def test_clutter_is_of_other_pictures_and_hides_nothing_brighter():
     images, _, _ = epoch(read)
     places = read.places
     for row, image in enumerate(images):
-        wanted = np.zeros((12, 12), int)
+        expected = np.zeros((12, 12), int)
         y, x = places.corners[row]
-        wanted[y : y + 4, x : x + 6] = PICTURES[row]
+        expected[y : y + 4, x : x + 6] = PICTURES[row]
         for source, top, left, y, x in places.pieces[row]:
             assert source != row
             for i in range(2):
                 for j in range(2):
-                    wanted[y + i, x + j] = max(wanted[y + i, x + j], PICTURES[source, top + i, left + j])
-        np.testing.assert_array_equal(image, wanted)
+                    expected[y + i, x + j] = max(expected[y + i, x + j], PICTURES[source, top + i, left + j])
+        np.testing.assert_array_equal(image, expected)
     assert len({tuple(piece) for row in places.pieces for piece in row}) > 100
 
 
@@ -67,7 +67,7 @@ def test_only_seed_epoch_and_example_decide():
     one.on_epoch_end()
     second = epoch(one)
     assert np.any(second[0] != first[0]) and np.any(second[1] != first[1])
-    same.seek(1, 2)  # the rest of the second epoch
+    same.seek(1, 2)  # from the third batch of the second epoch
     for a, b in zip(epoch(same), second, strict=True):
         np.testing.assert_array_equal(a, b[16:])
 
@@ -89,19 +89,19 @@ def test_noise():
 
 
 def test_a_canvas_that_is_too_small_is_refused():
-    with pytest.raises(ConfigError, match=r"a canvas of 5×5 is too small for pictures of 6×4; set options.canvas to 6"):
+    with pytest.raises(ConfigError, match=r"a canvas of 5×5 is too small for images of 6×4; set options.canvas to 6"):
         Canvas((4, 6), 5)
 
 
 def test_a_small_picture_is_not_scaled(tmp_path):
     Image.fromarray(PICTURES[0] // 2).save(tmp_path / "small.png")
-    found, inverted = load_canvas(tmp_path / "small.png", 12, "no")
+    canvas, inverted = load_canvas(tmp_path / "small.png", 12, "no")
     assert not inverted
-    np.testing.assert_array_equal(found[4:8, 3:9], PICTURES[0] // 2)
+    np.testing.assert_array_equal(canvas[4:8, 3:9], PICTURES[0] // 2)
     Image.new("L", (40, 20), 255).save(tmp_path / "large.png")
-    found, inverted = load_canvas(tmp_path / "large.png", 12)
-    assert inverted and found.shape == (12, 12) and not found.any()
-    with pytest.raises(DataError, match="is not there"):
+    canvas, inverted = load_canvas(tmp_path / "large.png", 12)
+    assert inverted and canvas.shape == (12, 12) and not canvas.any()
+    with pytest.raises(DataError, match="does not exist"):
         load_canvas(tmp_path / "none.png", 12)
     (tmp_path / "text.png").write_text("no picture")
     with pytest.raises(DataError, match="cannot be read"):
@@ -113,5 +113,5 @@ def test_a_photograph_that_lies_on_its_side_is_turned_and_not_scaled(tmp_path):
     exif = picture.getexif()
     exif[0x0112] = 6
     picture.save(tmp_path / "turned.png", exif=exif)
-    found, _ = load_canvas(tmp_path / "turned.png", 12, "no")
-    np.testing.assert_array_equal(found[4:8, 3:9], PICTURES[0])
+    canvas, _ = load_canvas(tmp_path / "turned.png", 12, "no")
+    np.testing.assert_array_equal(canvas[4:8, 3:9], PICTURES[0])

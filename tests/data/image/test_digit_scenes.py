@@ -1,4 +1,4 @@
-"""Scenes: what is told of them is what they show, splits are disjoint, drawing is repeatable."""
+"""Digit scenes: captions are true, splits are disjoint, drawing is reproducible."""
 
 import re
 
@@ -13,12 +13,12 @@ COUNTS = {"train": 200, "validation": 20, "test": 20}
 
 
 @pytest.fixture(scope="module")
-def found():
+def scenes_by_split():
     return scenes(load(Source("builtin", "digits")), COUNTS)
 
 
 def marked(rows, seed=0):
-    """Scenes whose digit d is a full tile of brightness 20 + 20 d, so that they can be read back."""
+    """Scenes with a tile of brightness 20 + 20 d as digit d, so that the digits can be recognized."""
     digits = np.stack([np.full((8, 8), 20 + 20 * d, np.uint8) for d in range(10)])
     members = tuple(np.array([d]) for d in range(10))
     return Scenes(np.array(rows), np.arange(len(rows)), digits, members, seed)
@@ -43,10 +43,10 @@ def test_a_sentence_is_true_of_its_scene():
             mask = image == 20 + 20 * d
             if mask.any():
                 counts[d], centres[d] = mask.sum() / 64, np.argwhere(mask).mean(0)
-        told = [(match[1], match[2]), (match[4], match[5])][: 1 if match[3] is None else 2]
-        digits = [(SINGULAR if n.startswith("a") else PLURAL).index(name) for n, name in told]
-        assert [counts[d] for d in digits] == [{"a": 1, "an": 1, "two": 2, "three": 3}[n] for n, _ in told]
-        assert len(counts) == len(told) and digits == sorted(digits)
+        groups = [(match[1], match[2]), (match[4], match[5])][: 1 if match[3] is None else 2]
+        digits = [(SINGULAR if n.startswith("a") else PLURAL).index(name) for n, name in groups]
+        assert [counts[d] for d in digits] == [{"a": 1, "an": 1, "two": 2, "three": 3}[n] for n, _ in groups]
+        assert len(counts) == len(groups) and digits == sorted(digits)
         if match[3]:
             down, right = centres[digits[1]] - centres[digits[0]]
             assert match[3] == (
@@ -61,19 +61,19 @@ def test_grammar():
     assert sentence([1, 2, RELATIONS.index("right of"), 8, 0]) == "three ones right of an eight"
 
 
-def test_scenes_follow_from_seed_epoch_and_number(found):
-    some = found["train"]
-    whole = some.images(4)
-    np.testing.assert_array_equal(some[np.array([7, 3])].images(4), whole[[7, 3]])
-    np.testing.assert_array_equal(some[5:8].images(4), whole[5:8])
-    assert (some.images(5) != whole).any(axis=(1, 2)).all()
-    assert whole.shape == (200, 32, 32) == (len(some), *some.shape)
+def test_scenes_follow_from_seed_epoch_and_number(scenes_by_split):
+    train = scenes_by_split["train"]
+    whole = train.images(4)
+    np.testing.assert_array_equal(train[np.array([7, 3])].images(4), whole[[7, 3]])
+    np.testing.assert_array_equal(train[5:8].images(4), whole[5:8])
+    assert (train.images(5) != whole).any(axis=(1, 2)).all()
+    assert whole.shape == (200, 32, 32) == (len(train), *train.shape)
 
 
-def test_large_digits_are_halved(found):
+def test_large_digits_are_halved(scenes_by_split):
     splits = load(Source("builtin", "digits"))
     for part in (splits.train, splits.validation, splits.test):
         part.inputs["image"] = np.kron(part.inputs["image"], np.ones((4, 4), np.uint8))
     larger = scenes(splits, COUNTS)["train"]
     assert larger.shape == (64, 64)
-    np.testing.assert_array_equal(larger.digits[:, ::2, ::2], found["train"].digits)
+    np.testing.assert_array_equal(larger.digits[:, ::2, ::2], scenes_by_split["train"].digits)

@@ -1,4 +1,4 @@
-"""Pictures of the user's own: IDX files, label folders, and one to predict."""
+"""Image files of the user: IDX files, label folders, and single images for prediction."""
 
 import gzip
 import logging
@@ -70,8 +70,8 @@ def test_idx_files_without_a_test_set_and_with_labels_from_one(tmp_path):
         ("train-labels-idx1-ubyte", idx(LABELS[:5]), "has 5 labels, expected 6"),
         ("t10k-labels-idx1-ubyte", idx(LABELS[:3] + 7), "has the label 7, expected one of"),
         ("t10k-images-idx3-ubyte", idx(IMAGES[:3, 1:]), "4×4 pixels, expected 4×5"),
-        ("t10k-labels-idx1-ubyte", None, "no file t10k-labels"),
-        ("train-images-idx3-ubyte", None, "no file train-images"),
+        ("t10k-labels-idx1-ubyte", None, "no t10k-labels"),
+        ("train-images-idx3-ubyte", None, "no train-images"),
     ],
 )
 def test_damaged_idx_files_are_named(tmp_path, name, content, expected):
@@ -118,7 +118,7 @@ def test_other_files_are_counted(tmp_path, caplog):
 
 
 def test_folders_that_cannot_be_read(tmp_path):
-    for path, expected in ((tmp_path / "none", "not a folder"), (tmp_path, "no labelled pictures")):
+    for path, expected in ((tmp_path / "none", "not a folder"), (tmp_path, "no labelled images")):
         with pytest.raises(DataError, match=expected):
             read_folder(path)
     write_labels(tmp_path, ["7"])
@@ -126,7 +126,7 @@ def test_folders_that_cannot_be_read(tmp_path):
         read_folder(tmp_path)
     write_labels(tmp_path, ["8"])
     (tmp_path / "9").mkdir()
-    with pytest.raises(DataError, match="9 holds no picture"):
+    with pytest.raises(DataError, match="9 has no image"):
         read_folder(tmp_path)
     write_png(tmp_path / "9" / "wide.png", np.zeros((5, 9), np.uint8))
     with pytest.raises(DataError, match=r"wide.png is 9×5 pixels, expected 4×5"):
@@ -188,7 +188,7 @@ def test_another_size_keeps_its_proportions_on_its_ground(tmp_path):
 
 
 def test_pictures_that_cannot_be_read(tmp_path):
-    with pytest.raises(DataError, match=r"none\.png is not there"):
+    with pytest.raises(DataError, match=r"none\.png does not exist"):
         load_image(tmp_path / "none.png", (28, 28))
     with pytest.raises(DataError, match="is a folder"):
         load_image(tmp_path, (28, 28))

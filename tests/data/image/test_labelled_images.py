@@ -1,4 +1,4 @@
-"""Labelled images of a folder, and labels with few of them."""
+"""Labelled images of a folder: splits, limits, and labels with a single image."""
 
 import numpy as np
 from PIL import Image

@@ -1,4 +1,4 @@
-"""Videos against their definition: motion and bounces, what hides what, and what decides it."""
+"""Moving digits: motion, bounces, occlusion, and dependence on seed, epoch and number only."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def batches(shuffle=True, seed=0, count=30, **how):
 
 
 def corner(frame):
-    """Where the only picture is: none of its pixels is black."""
+    """Upper left corner of the only image, which has no black pixels."""
     rows, columns = np.flatnonzero(frame.any(axis=1)), np.flatnonzero(frame.any(axis=0))
     assert len(rows) == 3 and len(columns) == 4
     return np.array([rows[0], columns[0]])
@@ -58,12 +58,12 @@ def test_the_picture_in_front_hides_what_is_near_its_ink():
     pictures[0, 2, 2] = 200  # a dot, with a margin of one pixel around it
     pictures[1] = 100
     both = Clips(pictures, np.array([7, 4]), np.arange(1))
-    found = set()
+    labels_seen = set()
     for number in range(30):
         frames, labels = Video((5, 5), 7, "front", 6, 6, 1, 0.0).draw(np.random.default_rng(number), both, 6)
         for frame, label in zip(frames, labels, strict=True):
             dot = np.argwhere(frame == 200)
-            found.add(int(label))
+            labels_seen.add(int(label))
             if label == 4:  # the area hides all but what lies outside of it
                 assert np.count_nonzero(frame == 100) == 25
             else:
@@ -71,7 +71,7 @@ def test_the_picture_in_front_hides_what_is_near_its_ink():
                 near = frame[y - 1 : y + 2, x - 1 : x + 2]
                 assert len(dot) == 1 and np.count_nonzero(near) == 1
                 assert np.count_nonzero(frame == 100) >= 25 - 9
-    assert found == {4, 7}
+    assert labels_seen == {4, 7}
 
 
 def test_faint_pixels_hide_nothing():
@@ -134,9 +134,9 @@ def test_only_seed_epoch_and_number_decide():
     assert same(first, epoch(again)) and not np.array_equal(first[0][1]["image"], epoch(other)[0][1]["image"])
     one.on_epoch_begin()
     one.on_epoch_end()
-    rest = [(tuple(one.rows(i)), *one.make(i)) for i in range(2, len(one))]
+    expected = [(tuple(one.rows(i)), *one.make(i)) for i in range(2, len(one))]
     again.seek(1, 2)
-    assert same([(tuple(again.rows(i)), *again.make(i)) for i in range(len(again))], rest)
+    assert same([(tuple(again.rows(i)), *again.make(i)) for i in range(len(again))], expected)
     videos = {row: one.one(row)[0].tobytes() for row in range(30)}
     assert len(set(videos.values())) == 30 and videos != {
         row: batches(noise=0.1).one(row)[0].tobytes() for row in videos
@@ -153,7 +153,7 @@ def test_validation_and_test_are_always_the_same_also_in_part():
 
 
 def test_videos_that_cannot_be_are_refused():
-    with pytest.raises(ConfigError, match=r"on a canvas of 5×5 pictures of 4×3 cannot move; set options.canvas to 6"):
+    with pytest.raises(ConfigError, match=r"on a canvas of 5×5 images of 4×3 cannot move; .*set options.canvas to 6"):
         video(side=5)
     with pytest.raises(ConfigError, match=r"videos of 9 to 5 frames; .*set options.min_length or options.max_length"):
         video(lengths=(9, 5))

@@ -1,4 +1,4 @@
-"""Videos of the user: GIF, folder, pictures; errors."""
+"""Videos of the user: GIF files, folders, several images; errors."""
 
 import numpy as np
 import pytest
@@ -11,8 +11,8 @@ FRAMES = np.random.default_rng(0).integers(0, 100, (4, 8, 8)).astype(np.uint8)
 
 
 def gif(path, frames):
-    first, *rest = [Image.fromarray(frame) for frame in frames]
-    first.save(path, save_all=True, append_images=rest, duration=100)
+    first, *others = [Image.fromarray(frame) for frame in frames]
+    first.save(path, save_all=True, append_images=others, duration=100)
     return str(path)
 
 
@@ -24,10 +24,10 @@ def pngs(folder, frames):
 
 
 def test_a_gif_a_folder_and_pictures_are_the_same_video(tmp_path):
-    names = pngs(tmp_path, FRAMES)
+    images = pngs(tmp_path, FRAMES)
     (tmp_path / "notes.txt").write_text("ignored")
-    for given in (names, [str(tmp_path)], [gif(tmp_path.parent / "video.gif", FRAMES)]):
-        np.testing.assert_array_equal(read_video(given, 8), FRAMES)
+    for names in (images, [str(tmp_path)], [gif(tmp_path.parent / "video.gif", FRAMES)]):
+        np.testing.assert_array_equal(read_video(names, 8), FRAMES)
 
 
 def test_bright_videos_are_inverted_and_others_scaled(tmp_path):
@@ -35,8 +35,8 @@ def test_bright_videos_are_inverted_and_others_scaled(tmp_path):
     np.testing.assert_array_equal(read_video([bright], 8), FRAMES)
     np.testing.assert_array_equal(read_video([bright], 8, "no"), 255 - FRAMES)
     wide = gif(tmp_path / "wide.gif", np.repeat(np.repeat(FRAMES, 2, axis=1), 4, axis=2))
-    found = read_video([wide], 8)
-    assert found.shape == (4, 8, 8) and not found[:, :2].any() and not found[:, -2:].any()
+    scaled = read_video([wide], 8)
+    assert scaled.shape == (4, 8, 8) and not scaled[:, :2].any() and not scaled[:, -2:].any()
 
 
 def test_transparent_parts_of_a_gif_hide_their_colour(tmp_path):
@@ -54,13 +54,13 @@ def test_transparent_parts_of_a_gif_hide_their_colour(tmp_path):
 def test_what_is_no_film_is_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "bad.gif").write_text("no video")
-    for given, told in {
-        (str(tmp_path / "empty"),): "holds no picture",
+    for names, message in {
+        (str(tmp_path / "empty"),): "has no image",
         (str(tmp_path / "bad.gif"),): "cannot be read .*expected a GIF",
-        (str(tmp_path / "none.gif"),): "is not there; give a GIF file, or pictures",
-        (str(tmp_path / "none.png"),): "is not there",
+        (str(tmp_path / "none.gif"),): "does not exist; give a GIF file, or images",
+        (str(tmp_path / "none.png"),): "does not exist",
         (str(tmp_path / "bad.gif"), "x.png"): "give one video at a time",
-        ("x.png",) * 1001: "1001 pictures, allowed: 1000 or fewer",
+        ("x.png",) * 1001: "1001 images; allowed: 1000 or fewer",
     }.items():
-        with pytest.raises(DataError, match=told):
-            read_video(given, 8)
+        with pytest.raises(DataError, match=message):
+            read_video(names, 8)

@@ -1,4 +1,4 @@
-"""Labelled words from CoNLL-U and from columns; what is broken is named with its line."""
+"""Labelled words from CoNLL-U and column files; errors have the number of the malformed line."""
 
 import logging
 from pathlib import Path
@@ -53,8 +53,8 @@ def test_the_words_of_conllu_and_a_column(tmp_path, monkeypatch, piece, column, 
 
 def test_a_byte_order_mark_carriage_returns_and_no_last_line_end(tmp_path):
     other = write(tmp_path, b"\xef\xbb\xbf" + SAMPLE.rstrip("\n").replace("\n", "\r\n").encode(), "b.conllu")
-    wanted = list(conll.read_conllu(write(tmp_path, SAMPLE), "upos"))
-    assert list(conll.read_conllu(other, "upos")) == wanted
+    expected = list(conll.read_conllu(write(tmp_path, SAMPLE), "upos"))
+    assert list(conll.read_conllu(other, "upos")) == expected
 
 
 def test_words_keep_the_blanks_of_other_kinds(tmp_path):
@@ -82,7 +82,7 @@ def test_a_broken_line_of_conllu(tmp_path, content, column, message):
     with pytest.raises(DataError) as caught:
         list(conll.read_conllu(path, column))
     assert str(caught.value).startswith(f"{path}, {message}")
-    assert str(caught.value).endswith("; repair that line") and "\n" not in str(caught.value)
+    assert str(caught.value).endswith("; correct that line") and "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("column", ["pos", "lemma", "number", "UPOS=X", ""])
@@ -98,8 +98,8 @@ def test_columns_hold_the_word_first_and_the_label_last(tmp_path, between, middl
     rows = [["-DOCSTART-", "-X-", "O"], [], ["EU", *middle, "B-ORG"], ["rejects", *middle, "O"]]
     rows += [["-DOCSTART-"], ["#", *middle, "O"], [], [" "], ["a", *middle, "O"]]
     path = write(tmp_path, "\n".join(between.join(fields) for fields in rows), "a.txt")
-    wanted = [(["EU", "rejects"], ["B-ORG", "O"]), (["#"], ["O"]), (["a"], ["O"])]
-    assert list(conll.read_columns(path)) == wanted
+    expected = [(["EU", "rejects"], ["B-ORG", "O"]), (["#"], ["O"]), (["a"], ["O"])]
+    assert list(conll.read_columns(path)) == expected
 
 
 @pytest.mark.parametrize("between", [" ", "\t"])
@@ -108,14 +108,14 @@ def test_a_comment_above_a_sentence_may_look_like_a_row(tmp_path, caplog, betwee
     rows = [comment, "Ana|NOUN", "#|SYM", "ran|VERB", "", comment, "#|SYM", "1|NUM", "", "#Ana|NEW"]
     path = write(tmp_path, "\n".join(row.replace("|", between) for row in rows), "a.txt")
     with caplog.at_level(logging.WARNING):
-        found = list(conll.read_columns(path))
-    assert found == [
+        sentences = list(conll.read_columns(path))
+    assert sentences == [
         (["Ana", "#", "ran"], ["NOUN", "SYM", "VERB"]),
         (["#", "1"], ["SYM", "NUM"]),
         (["#Ana"], ["NEW"]),
     ]
     if comment.endswith("newdoc"):
-        assert f"a.txt: 2 lines above sentences are taken for comments, the first is line 1, {comment!r}" in caplog.text
+        assert f"a.txt: 2 lines above sentences are read as comments, the first is line 1, {comment!r}" in caplog.text
     else:
         assert not caplog.records
 
@@ -200,9 +200,9 @@ def test_the_splits_of_a_folder(tmp_path, names, others):
     for name in names + others:
         write(tmp_path, "a O\n", name)
     (tmp_path / "train.conllu").mkdir()
-    found = conll.splits_of(tmp_path)
-    assert found == {role: tmp_path / name for role, name in zip(conll.ROLES, names, strict=True)}
-    assert list(found) == ["train", "validation", "test"]
+    files = conll.splits_of(tmp_path)
+    assert files == {role: tmp_path / name for role, name in zip(conll.ROLES, names, strict=True)}
+    assert list(files) == ["train", "validation", "test"]
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,9 @@ def test_a_split_without_a_file_or_with_several(tmp_path, names, message):
 
 
 def test_a_folder_that_is_none(tmp_path):
-    with pytest.raises(DataError, match="is no folder; give one with a file for each of train, validation, test"):
+    with pytest.raises(
+        DataError, match="is not a folder; give a folder with a file for each of train, validation, test"
+    ):
         conll.splits_of(tmp_path / "none")
 
 
@@ -239,16 +241,16 @@ def test_a_folder_that_is_none(tmp_path):
 )
 def test_the_english_web_treebank(role, sentences, words):
     path = conll.splits_of(UD)[role]
-    found = list(conll.read(path, "upos"))
-    assert len(found) == sentences
-    assert sum(len(row) for row, _ in found) == sum(len(labels) for _, labels in found) == words
-    assert len({label for _, labels in found for label in labels}) == 17  # https://universaldependencies.org/u/pos/
+    parsed = list(conll.read(path, "upos"))
+    assert len(parsed) == sentences
+    assert sum(len(row) for row, _ in parsed) == sum(len(labels) for _, labels in parsed) == words
+    assert len({label for _, labels in parsed for label in labels}) == 17  # https://universaldependencies.org/u/pos/
     if role == "validation":
-        assert found[0] == (
+        assert parsed[0] == (
             ["From", "the", "AP", "comes", "this", "story", ":"],
             ["ADP", "DET", "PROPN", "VERB", "DET", "NOUN", "PUNCT"],
         )
         for column, labels in (("xpos", 49), ("Number", 4), ("Abbr", 2)):
             rows = list(conll.read(path, column))
-            assert [w for w, _ in rows] == [w for w, _ in found]
+            assert [w for w, _ in rows] == [w for w, _ in parsed]
             assert len({label for _, row in rows for label in row}) == labels, column

@@ -1,4 +1,4 @@
-"""Numbers of names: by frequency, unknown ones are one."""
+"""Numbers of names: sorted by frequency, 1 for unknown names."""
 
 from seqtasks.data.text.label_index import LabelIndex
 

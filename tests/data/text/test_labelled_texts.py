@@ -1,4 +1,4 @@
-"""Tables of texts and labels: quotes, line breaks, missing columns and labels."""
+"""Labelled texts: tables, splits, limits, missing columns and labels."""
 
 import pytest
 
@@ -20,19 +20,19 @@ def load(path, text="text", label="label"):
 
 
 def test_nothing_of_a_field_is_lost(tmp_path):
-    found = load(table(tmp_path / "all.csv"))
-    every = sorted(pair for texts, labels in found.parts.values() for pair in zip(texts, labels, strict=True))
-    assert every == sorted(ROWS) and found.classes == ["down", "up"]
-    assert [len(texts) for texts, _ in found.parts.values()] == [26, 6, 8]
-    assert load(tmp_path / "all.csv").parts == found.parts
+    labelled = load(table(tmp_path / "all.csv"))
+    every = sorted(pair for texts, labels in labelled.parts.values() for pair in zip(texts, labels, strict=True))
+    assert every == sorted(ROWS) and labelled.classes == ["down", "up"]
+    assert [len(texts) for texts, _ in labelled.parts.values()] == [26, 6, 8]
+    assert load(tmp_path / "all.csv").parts == labelled.parts
 
 
 def test_a_folder_has_a_file_for_each_split(tmp_path):
     for name, rows in (("train", ROWS), ("test", ROWS[:3]), ("dev", ROWS[:2])):
         table(tmp_path / f"{name}.tsv", rows, "label\ttext", "\t")
-    found = load(tmp_path, text="label", label="text")
-    assert [len(texts) for texts, _ in found.parts.values()] == [40, 2, 3]
-    before = found.fingerprint
+    labelled = load(tmp_path, text="label", label="text")
+    assert [len(texts) for texts, _ in labelled.parts.values()] == [40, 2, 3]
+    before = labelled.fingerprint
     table(tmp_path / "test.tsv", ROWS[1:4], "label\ttext", "\t")
     assert load(tmp_path, text="label", label="text").fingerprint != before
 
@@ -43,7 +43,7 @@ def test_a_folder_has_a_file_for_each_split(tmp_path):
         (
             "a.csv",
             "review,label\nx,y\n",
-            r"has no column 'text'; it has: review, label; choose one with",
+            r"has no column 'text'; it has: review, label; set options",
         ),
         ("a.csv", "text,label\n", "has no row below its header"),
         ("a.csv", "text,label\nx,y\nz,\n", "line 3: row 2 has no label"),
@@ -60,16 +60,16 @@ def test_what_is_wrong_is_said(tmp_path, name, content, message):
 
 
 def test_a_label_that_comes_once_stays_in_training(tmp_path):
-    found = load(table(tmp_path / "all.csv", [*ROWS, ("alone", "sideways")]))
-    assert found.classes == ["down", "sideways", "up"]
-    assert ["sideways" in labels for _, labels in found.parts.values()] == [True, False, False]
-    assert sum(len(texts) for texts, _ in found.parts.values()) == 41
+    labelled = load(table(tmp_path / "all.csv", [*ROWS, ("alone", "sideways")]))
+    assert labelled.classes == ["down", "sideways", "up"]
+    assert ["sideways" in labels for _, labels in labelled.parts.values()] == [True, False, False]
+    assert sum(len(texts) for texts, _ in labelled.parts.values()) == 41
 
 
 @pytest.mark.parametrize("name", ["train.csv", "all.csv"])
 def test_one_label_is_not_enough(tmp_path, name):
     table(tmp_path / name, [(text, "up") for text, _ in ROWS])
-    with pytest.raises(DataError, match="has only the label up; classification takes two or more; add texts"):
+    with pytest.raises(DataError, match="has only the label up; allowed: two or more labels; add texts"):
         load(tmp_path if name == "train.csv" else tmp_path / name)
 
 
@@ -90,9 +90,9 @@ def test_a_limit_takes_a_fair_sample_before_validation_is_held_out_and_leaves_th
     table(tmp_path / "train.csv", rows)
     table(tmp_path / "test.csv", rows[50:150])
     source = Source("files", str(tmp_path), tmp_path, limit=60)
-    found = labelled_texts.load(source, "text", "label")
-    assert [len(texts) for texts, _ in found.parts.values()] == [48, 12, 100]
-    assert 14 < found.parts["train"][1].count("up") < 34
+    labelled = labelled_texts.load(source, "text", "label")
+    assert [len(texts) for texts, _ in labelled.parts.values()] == [48, 12, 100]
+    assert 14 < labelled.parts["train"][1].count("up") < 34
     quick = labelled_texts.load(Source("files", str(tmp_path), tmp_path, limit_test=7), "text", "label")
     assert [len(texts) for texts, _ in quick.parts.values()] == [160, 40, 7]
 

@@ -1,4 +1,4 @@
-"""Lines in two languages: layouts of files, and files that do not fit together."""
+"""Parallel lines in two languages: file layouts, and files that do not match."""
 
 import logging
 
@@ -24,19 +24,19 @@ def test_a_folder_of_splits(tmp_path):
     write(tmp_path)
     write(tmp_path, "val", EN[:2], DE[:2])
     write(tmp_path, "test", EN[:3], DE[:3])
-    found = load(tmp_path)
-    assert found.parts == {"train": (EN, DE), "validation": (EN[:2], DE[:2]), "test": (EN[:3], DE[:3])}
+    corpus = load(tmp_path)
+    assert corpus.parts == {"train": (EN, DE), "validation": (EN[:2], DE[:2]), "test": (EN[:3], DE[:3])}
     assert load(tmp_path, ("de", "en")).parts["train"] == (DE, EN)
-    assert load(tmp_path, ("de", "en")).fingerprint != found.fingerprint == load(tmp_path).fingerprint
+    assert load(tmp_path, ("de", "en")).fingerprint != corpus.fingerprint == load(tmp_path).fingerprint
 
 
 def test_a_table_as_anki_exports_it(tmp_path):
     path = tmp_path / "deu.txt"
     path.write_text("".join(f"{a}\t{b}\tCC-BY 2.0\n" for a, b in zip(EN, DE, strict=True)), encoding="utf-8")
-    found = load(path)
-    every = sorted(pair for lines in found.parts.values() for pair in zip(*lines, strict=True))
+    corpus = load(path)
+    every = sorted(pair for lines in corpus.parts.values() for pair in zip(*lines, strict=True))
     assert every == sorted(zip(EN, DE, strict=True))
-    assert all(lines[0] for lines in found.parts.values())
+    assert all(lines[0] for lines in corpus.parts.values())
     path.write_text("a cat\teine Katze\nno tab here\n", encoding="utf-8")
     with pytest.raises(DataError, match="line 2: 'no tab here' has no tab"):
         load(path)
@@ -49,7 +49,7 @@ def test_crlf_and_a_byte_order_mark_change_nothing(tmp_path):
 
 
 def test_only_a_line_feed_ends_a_line(tmp_path):
-    """A stray carriage return in one file must not shift the lines of the other."""
+    """A carriage return inside a line of one file must not shift its lines against those of the other."""
     en, de = EN.copy(), DE.copy()
     en[3], en[5], de[7] = "a\rcat", "a\u2028cat\x85x", "zwei\x0cHunde\rx"
     for name, lines in (("en", en), ("de", de)):
@@ -64,9 +64,9 @@ def test_pairs_with_an_empty_side_are_left_out_and_told(tmp_path, caplog):
     write(tmp_path, "val")
     write(tmp_path, "test", [*EN[:2], ""], DE[:3])
     with caplog.at_level(logging.WARNING):
-        found = load(tmp_path)
-    assert found.parts["train"] == ([*EN[:4], *EN[5:]], [*DE[:4], *DE[5:]])
-    assert found.parts["test"][0] == [*EN[:2], ""]  # a test is left as it is
+        corpus = load(tmp_path)
+    assert corpus.parts["train"] == ([*EN[:4], *EN[5:]], [*DE[:4], *DE[5:]])
+    assert corpus.parts["test"][0] == [*EN[:2], ""]  # a test is left as it is
     assert "1 training pairs with an empty side are left out, the first is number 5" in caplog.text
 
 
@@ -74,11 +74,11 @@ def test_pairs_with_an_empty_side_are_left_out_and_told(tmp_path, caplog):
     ("damage", "message"),
     [
         (lambda p: (p / "train.de").write_text("eins\n"), "train.en has 30 lines and train.de 1"),
-        (lambda p: (p / "train.de").write_bytes((p / "train.en").read_bytes()), "hold the same text"),
+        (lambda p: (p / "train.de").write_bytes((p / "train.en").read_bytes()), "have the same text"),
         (lambda p: (p / "train.de").unlink(), "has no train.de; its languages are en"),
         (lambda p: (p / "train.de").write_bytes(b"\xff\xfe\x00"), "UTF-8"),
         (lambda p: (p / "train.de").write_text(""), "empty"),
-        (lambda p: write(p, "val") or write(p, "dev"), "files named val and dev; keep one name for validation"),
+        (lambda p: write(p, "val") or write(p, "dev"), "files named val and dev; allowed: one name for validation"),
         (lambda p: [(p / f"train.{x}").rename(p / f"other.{x}") for x in ("en", "de")], "has no train.en and train.de"),
     ],
 )
@@ -91,7 +91,7 @@ def test_files_that_do_not_fit(tmp_path, damage, message):
 
 def test_an_unknown_language_is_answered_with_those_that_are_there(tmp_path):
     write(tmp_path)
-    with pytest.raises(DataError, match=r"its languages are de, en: set options\.source and options\.target"):
+    with pytest.raises(DataError, match=r"its languages are de, en; set options\.source and options\.target"):
         load(tmp_path, ("en", "fr"))
     with pytest.raises(DataError, match="no training pair has text on both sides"):
         write(tmp_path, en=[""] * 30)

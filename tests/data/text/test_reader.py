@@ -1,4 +1,4 @@
-"""Text is read in pieces: all of it, whatever the pieces, and what is no text is named."""
+"""Reading text in pieces of any size, and errors for files that are not UTF-8 text."""
 
 import subprocess
 
@@ -117,10 +117,10 @@ def test_a_missing_file(tmp_path):
 
 def test_the_files_of_a_folder(tmp_path):
     (tmp_path / "deep").mkdir()
-    wanted = [write(tmp_path, b"a"), write(tmp_path / "deep", b"b", "b.md")]
+    paths = [write(tmp_path, b"a"), write(tmp_path / "deep", b"b", "b.md")]
     write(tmp_path, b"\x89PNG", "c.png")
-    assert find_files(tmp_path) == wanted
-    assert find_files(wanted[0]) == wanted[:1]
+    assert find_files(tmp_path) == paths
+    assert find_files(paths[0]) == paths[:1]
 
 
 def test_a_folder_without_text(tmp_path):

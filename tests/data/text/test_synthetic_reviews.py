@@ -1,4 +1,4 @@
-"""The grammar of opinions: a reader of its rules is right as often as it says."""
+"""Synthetic reviews: the rules of the grammar predict the labels with the stated best accuracy."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from seqtasks.data.text.synthetic_reviews import BAD, CLASSES, GOOD, WRONG, opin
 
 
 def rule(text):
-    """What counts is the last clause; "not" turns it round."""
+    """Label by the rules: that of the last clause; "not" negates it."""
     clause = text.removesuffix(" .").split(" but ")[-1] if " but the " in text else text.removesuffix(" .")
     clause = clause.split(" , ")[-1].split(" and ")[-1]
     good = any(word in GOOD for word in clause.split())

@@ -1,4 +1,4 @@
-"""Batches of words and of the characters of each distinct word."""
+"""Batches of tagged sentences: words, and the characters of each distinct word."""
 
 import numpy as np
 
@@ -22,28 +22,28 @@ def test_words_and_their_characters_come_back():
     batches = make()
     for index in range(len(batches)):
         inputs, targets, weights = batches[index]
-        for place, row in enumerate(batches.rows(index)):
+        for position, row in enumerate(batches.rows(index)):
             for t, word in enumerate(SENTENCES[row]):
-                assert inputs["words"][place, t] == WORDS.number(word.lower())
-                letters = inputs["characters"][inputs["places"][place, t]]
+                assert inputs["words"][position, t] == WORDS.number(word.lower())
+                letters = inputs["characters"][inputs["places"][position, t]]
                 assert letters[letters > 0].tolist() == [LETTERS.number(c) for c in word[:LONGEST]]
-                assert targets[place, t] == len(word) and weights[place, t] == 1
+                assert targets[position, t] == len(word) and weights[position, t] == 1
             n = len(SENTENCES[row])
-            assert not inputs["words"][place, n:].any() and not weights[place, n:].any()
+            assert not inputs["words"][position, n:].any() and not weights[position, n:].any()
 
 
 def test_rare_words_are_unknown_now_and_then_in_training():
     counts = np.array([1000, 1, 0, 1000, 1000, 1000])
     batches = make(counts, shuffle=True, word_dropout=1.0)
-    found = []
+    word_batches = []
     for epoch in range(200):
         batches.seek(epoch, 0)
-        found += [batches[i][0]["words"] for i in range(len(batches))]
+        word_batches += [batches[i][0]["words"] for i in range(len(batches))]
     number = int(np.flatnonzero(counts == 0)[0])  # it never came: it is always dropped
-    assert all(not (words == number).any() for words in found)
+    assert all(not (words == number).any() for words in word_batches)
     again = make(counts, shuffle=True, word_dropout=1.0)
     again.seek(7, 0)
     batches.seek(7, 0)
     np.testing.assert_array_equal(again[1][0]["words"], batches[1][0]["words"])
-    kept = sum((words > 2).sum() for words in found) / sum((words > 0).sum() for words in found)
+    kept = sum((words > 2).sum() for words in word_batches) / sum((words > 0).sum() for words in word_batches)
     assert 0.2 < kept < 0.9

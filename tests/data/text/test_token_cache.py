@@ -1,4 +1,4 @@
-"""Token numbers on disk: those of the vocabulary, made once, and never half."""
+"""Cache of token numbers on disk: equal to those of the vocabulary, computed once, no partial files."""
 
 import numpy as np
 import pytest
@@ -54,7 +54,7 @@ def test_a_kill_leaves_nothing_that_looks_finished(folder, monkeypatch):
 def test_where_nothing_can_be_written_it_stays_in_memory(folder, caplog):
     folder.write_text("a file where the folder would be")
     tokens = token_cache.encode(Text([TEXT]), words := Vocabulary.train("characters", [TEXT]))
-    assert words.decode(tokens) == TEXT and "stay in memory" in caplog.text
+    assert words.decode(tokens) == TEXT and "kept in memory" in caplog.text
 
 
 def test_clearing_the_cache_removes_them():

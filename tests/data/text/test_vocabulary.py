@@ -1,4 +1,4 @@
-"""Numbers of texts: nothing is lost, nothing crashes, and unknown units are one number."""
+"""Vocabularies: encoding and decoding of any text, unknown units, training."""
 
 import numpy as np
 import pytest
@@ -41,8 +41,8 @@ def test_written_out_it_is_five_characters():
 
 def test_signs_can_be_words():
     words = Vocabulary.train("words", ["It's here, (now)!\n<unk> \n"], punctuation=True)
-    found = [words.token(n) for n in words.encode("It's here, (now)!\n<unk>here")]
-    assert found == ["It's", "here", ",", "(", "now", ")", "!", END, UNKNOWN, "here"]
+    tokens = [words.token(n) for n in words.encode("It's here, (now)!\n<unk>here")]
+    assert tokens == ["It's", "here", ",", "(", "now", ")", "!", END, UNKNOWN, "here"]
     assert words.kind == Vocabulary(words.to_text()).kind == "words"
 
 
@@ -118,5 +118,5 @@ def test_a_text_as_decode_would_give_it_back():
     ],
 )
 def test_marks_and_joiners_end_no_word(words):
-    found = Vocabulary.train("words", [" ".join(words)], lowercase=True, punctuation=True)
-    assert [found.token(n) for n in found.encode(" ".join(words))] == words
+    vocabulary = Vocabulary.train("words", [" ".join(words)], lowercase=True, punctuation=True)
+    assert [vocabulary.token(n) for n in vocabulary.encode(" ".join(words))] == words

@@ -1,4 +1,4 @@
-"""Vectors of words from text files in the layouts of GloVe and fastText."""
+"""Word vectors from text files in the formats of GloVe and fastText."""
 
 import keras
 import numpy as np
@@ -17,8 +17,8 @@ def file(tmp_path, text, encoding="utf-8"):
 @pytest.mark.parametrize("first", ["", "4 3\n", "\ufeff", "\ufeff4 3\r\n"])
 def test_both_layouts(tmp_path, first):
     path = file(tmp_path, first + "the 1 2 3\n. . -1 0.5 2e-1 \ncafé 0 0 1\nthe 9 9 9\n5 1 2 4\n")
-    found = read_vectors(path, ["the", ". .", "café", "5", "absent"])
-    assert {word: vector.tolist() for word, vector in found.items()} == {
+    vectors = read_vectors(path, ["the", ". .", "café", "5", "absent"])
+    assert {word: vector.tolist() for word, vector in vectors.items()} == {
         "the": [1, 2, 3],
         ". .": [-1, 0.5, np.float32(0.2)],
         "café": [0, 0, 1],
@@ -30,7 +30,7 @@ def test_both_layouts(tmp_path, first):
     ("text", "message"),
     [
         ("", "is empty"),
-        ("4 3\n", "holds no vector"),
+        ("4 3\n", "has no vector"),
         ("a 1 2 3\nb 1 2\n", "line 2: 'b 1 2' is not a word and 3 numbers"),
         ("word\n", "line 1: 'word' is not a word and some numbers"),
         ("a 1 2\nb x y\n", "line 2: 'x y' are not numbers"),
@@ -50,8 +50,8 @@ def test_what_cannot_be_read(tmp_path):
 
 
 def test_a_word_may_hold_signs_that_end_lines_elsewhere(tmp_path):
-    found = read_vectors(file(tmp_path, "a\u2028b 1 2\r\nc\rd 3 4\r\ne\x85 5 6"), ["a\u2028b", "c\rd", "e\x85"])
-    assert {word: vector.tolist() for word, vector in found.items()} == {
+    vectors = read_vectors(file(tmp_path, "a\u2028b 1 2\r\nc\rd 3 4\r\ne\x85 5 6"), ["a\u2028b", "c\rd", "e\x85"])
+    assert {word: vector.tolist() for word, vector in vectors.items()} == {
         "a\u2028b": [1, 2],
         "c\rd": [3, 4],
         "e\x85": [5, 6],

@@ -1,4 +1,7 @@
-"""Beam search in one compiled loop, over a step function as described in `seqtasks.decoding.sampling`."""
+"""Beam search in one compiled loop.
+
+The step function of a model is described in `seqtasks.decoding.sampling`.
+"""
 
 from __future__ import annotations
 

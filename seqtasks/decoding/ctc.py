@@ -1,9 +1,8 @@
-"""Connectionist temporal classification (CTC): greedy and prefix beam search, error rates, alignment.
+"""CTC (connectionist temporal classification): decoders, error rates, alignment.
 
 A path assigns a label or the blank to each step. Its label sequence is obtained by merging repeated labels and
 then removing blanks: the path `1 1 – 1 2` has the labels `1 1 2`. The probability of a label sequence is the sum
-over all its paths. This module has the decoders and the error rates; the loss is `keras.losses.CTC`. The blank
-has number 0, labels begin at 1.
+over all its paths. The loss is `keras.losses.CTC`. The blank has number 0, labels begin at 1.
 
 Reference: Graves et al. 2006, https://doi.org/10.1145/1143844.1143891
 """
@@ -29,7 +28,10 @@ LOG_ZERO = -math.inf
 
 
 def steps_needed(labels: Sequence[int]) -> int:
-    """Minimum number of steps of a label sequence: one for each label, one for each blank between equal labels."""
+    """Returns the minimum number of steps that a label sequence needs.
+
+    It is one for each label and one for each blank between equal labels.
+    """
     return len(labels) + sum(a == b for a, b in itertools.pairwise(labels))
 
 
@@ -154,7 +156,9 @@ def _add(a: float, b: float) -> float:
 
 
 def ngram(strings: Sequence[Sequence[int]], labels: int, order: int) -> LanguageModel:
-    """Fits an n-gram language model over labels with Witten-Bell smoothing, by NLTK (https://www.nltk.org).
+    """Fits an n-gram language model over labels.
+
+    Probabilities have Witten-Bell smoothing and are computed by NLTK (https://www.nltk.org).
 
     Args:
         strings: Label sequences to count, numbers from 1.
@@ -185,7 +189,7 @@ def ngram(strings: Sequence[Sequence[int]], labels: int, order: int) -> Language
 
 
 def error_rate(true: Sequence[Sequence[int]], predicted: Sequence[Sequence[int]]) -> float:
-    """Label error rate: edit distance to the true sequences divided by the number of true labels.
+    """Label error rate: edit distance divided by the number of true labels.
 
     Args:
         true: True label sequences.

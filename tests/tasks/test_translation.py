@@ -92,7 +92,7 @@ def test_baselines_know_less(trained):
 def test_pairs_that_are_too_long(trained, tmp_path):
     cls = plugins.load_task("translation")
     config = resolve("translation", cls.Options, [f"data.source=files:{trained[3]}", "options.max_length=1"])
-    with pytest.raises(DataError, match=r"all training pairs have more than options\.max_length=1"):
+    with pytest.raises(DataError, match=r"more than 1 tokens; allowed: at most options\.max_length=1 on each"):
         train.run(config, cls, tmp_path, QUIET)
 
 
@@ -137,7 +137,7 @@ def test_unknown_words_are_those_that_were_attended_to(trained, reverse):
 
     rows = [np.array([UNKNOWN, 3, UNKNOWN]), np.array([3, 4, 5])]
     examples = splits.test.take([4, 7])
-    (copied, plain), (first, *_, last) = task._written(Looks(), examples, rows), lines(40, 2)[0][4].split()
+    (copied, plain), (first, *_, last) = task._decode(Looks(), examples, rows), lines(40, 2)[0][4].split()
     known = task.texts([[3]])[0]
     assert copied == f"{last} {known} {first}" and plain == task.texts([rows[1]])[0]
 

@@ -119,7 +119,7 @@ def test_videos_are_read_and_written(trained, tmp_path):
 
 def test_what_cannot_be_predicted_is_refused(trained, tmp_path):
     opened = run_folder.open_run(trained[0])
-    with pytest.raises(ConfigError, match="no video given; name a GIF, a folder"):
+    with pytest.raises(ConfigError, match="no video given; allowed: a GIF, a folder"):
         predict(opened, [])
     with pytest.raises(ConfigError, match="test:2000: no such video; allowed: test:0 to test:1999"):
         predict(opened, ["test:2000"])

@@ -39,7 +39,7 @@ def test_accuracy_looks_at_the_logits_alone():
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"bidirectional": True}, "glimpses that are not chosen yet; set encoder.bidirectional=false"),
+        ({"bidirectional": True}, "glimpses that are not chosen yet; allowed: false; set encoder.bidirectional=false"),
         ({"engine": "keras", "cell": "gru"}, "encoder.engine=keras needs the whole sequence.*allowed: auto, loop"),
         ({"recurrent_dropout": 0.1}, "set encoder.recurrent_dropout=0, or use encoder.dropout"),
         ({"weight_drop": 0.1}, "set encoder.weight_drop=0"),

@@ -1,4 +1,4 @@
-"""Adding problem: the sum of two marked numbers in a long sequence, many-to-one.
+"""Adding problem: the sum of two marked numbers in a long sequence.
 
 Each step has a number from 0 to 1 and a mark; one number of the first half and one of the second half are marked:
 

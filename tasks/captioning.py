@@ -1,4 +1,4 @@
-"""Image captioning: a sentence that describes an image, one-to-many.
+"""Image captioning: a sentence that describes an image.
 
     Input:   an image with one 3 over two 7s
     Target:  a three above two sevens

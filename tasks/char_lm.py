@@ -1,4 +1,4 @@
-"""Character-level language modeling: the next character of a text, synced.
+"""Character-level language modeling: the next character of a text.
 
     Input:   F i r s t _ C i t i z e
     Target:  i r s t _ C i t i z e n

@@ -1,4 +1,4 @@
-"""Copy-memory problem: repeat ten symbols after a long delay, synced.
+"""Copy-memory problem: repeat ten symbols after a long delay.
 
     Input:   3 7 1 1 8 2 5 4 4 6 · · · … · · : · · · · · · · · · ·
     Target:  · · · · · · · · · · · · · … · · · 3 7 1 1 8 2 5 4 4 6

@@ -1,4 +1,4 @@
-"""Frame-by-frame labelling of videos of moving digits, synced.
+"""Frame-by-frame labelling of videos of moving digits.
 
     Input:   1    2    3    4    5    6    7    8    frames with a 3 and a 7
     Target:  3    3    3    7    7    7    7    3    the digit in front

@@ -1,4 +1,4 @@
-"""Handwritten digit classification by a few glimpses at a large canvas, one-to-one.
+"""Handwritten digit classification by a few glimpses at a large canvas.
 
 A 28×28 digit is at a random position on a canvas of 60×60 pixels, in training at a new one in each epoch. The
 network does not read the whole canvas in full resolution. A glimpse has three patches around a location: 12×12

@@ -1,4 +1,4 @@
-"""Handwritten digit classification, row by row, many-to-one.
+"""Handwritten digit classification, row by row.
 
 A 28×28 image is a sequence of 28 steps of 28 features, from the top row to the bottom row:
 

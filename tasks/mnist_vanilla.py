@@ -1,4 +1,4 @@
-"""Handwritten digit classification without recurrence, one-to-one.
+"""Handwritten digit classification by a perceptron, without recurrence.
 
 A multilayer perceptron reads the whole image as one vector. Images and metric are those of `mnist_rows`, so the
 results of both can be compared in one table:

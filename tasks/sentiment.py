@@ -1,4 +1,4 @@
-"""Sentiment classification of texts, or any other labels of texts, many-to-one.
+"""Sentiment classification of texts, or any other labels of texts.
 
     Input:   this film was not what I call a good one .
     Target:  negative

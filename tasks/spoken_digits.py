@@ -1,4 +1,4 @@
-"""Spoken digit recognition from audio recordings, many-to-one.
+"""Spoken digit recognition from audio recordings.
 
     Input:   7_jackson_12.wav: 0.43 s, 42 frames of 40 mel bands, one every 10 ms
     Target:  7

@@ -1,4 +1,4 @@
-"""Recognition of strings of spoken digits, many-to-many without an alignment.
+"""Recognition of strings of spoken digits, without an alignment (CTC).
 
     Input:   2.1 s, 206 frames: silence, "four", silence, "seven", "seven"
     Target:  4 7 7

@@ -1,4 +1,4 @@
-"""Part-of-speech tagging, or other labels of words, synced.
+"""Part-of-speech tagging, or other labels of words.
 
     Input:   In   1998  they  were  joined  by   Gallagher  .
     Target:  ADP  NUM   PRON  AUX   VERB    ADP  PROPN      PUNCT

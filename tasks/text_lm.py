@@ -1,4 +1,4 @@
-"""Language modeling of the texts of a classifier, for pretraining, synced.
+"""Language modeling of the texts of a classifier, for pretraining.
 
     Input:   this film was not what I call
     Target:  film was not what I call a

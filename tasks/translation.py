@@ -1,4 +1,4 @@
-"""Machine translation of sentences, many-to-many.
+"""Machine translation of sentences.
 
     Input:   A man rides a bike .
     Target:  Ein Mann fährt Fahrrad .

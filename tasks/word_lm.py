@@ -1,4 +1,4 @@
-"""Word-level language modeling: the next word of a text, synced.
+"""Word-level language modeling: the next word of a text.
 
     Input:   the company said it expects <unk> to rise <eos>
     Target:  company said it expects <unk> to rise <eos> the

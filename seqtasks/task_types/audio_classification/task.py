@@ -200,7 +200,7 @@ class AudioTask(SoundTask):
 
     Example:
         >>> from seqtasks.task_types import AudioTask
-        >>> class Birds(AudioTask):  # below @register_task("birds"), in a file of its own
+        >>> class Birds(AudioTask):  # in a plugin file, below @register_task("birds")
         ...     topology, metric, builtin = "many-to-one", "accuracy", "syllables"
         >>> Birds.sources()
         ['files:DIR', 'builtin:syllables']

@@ -113,7 +113,7 @@ class CaptionTask(Seq2SeqTask):
 
     Example:
         >>> from seqtasks.task_types import CaptionTask
-        >>> class Scenes(CaptionTask):  # below @register_task("scenes"), in a file of its own
+        >>> class Scenes(CaptionTask):  # in a plugin file, below @register_task("scenes")
         ...     topology, metric, builtin = "one-to-many", "exact", "digits"
         >>> Scenes.sources()
         ['files:DIR', 'builtin:digits']

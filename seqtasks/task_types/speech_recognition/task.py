@@ -112,7 +112,7 @@ class CTCTask(SoundTask):
 
     Example:
         >>> from seqtasks.task_types import CTCTask
-        >>> class Commands(CTCTask):  # below @register_task("commands"), in a file of its own
+        >>> class Commands(CTCTask):  # in a plugin file, below @register_task("commands")
         ...     topology, metric, builtin = "many-to-many", "der", "syllables"
         >>> Commands.sources(), Commands.higher_is_better
         (['files:DIR', 'builtin:syllables'], False)

@@ -109,7 +109,7 @@ class TranslationTask(Seq2SeqTask):
 
     Example:
         >>> from seqtasks.task_types import TranslationTask
-        >>> class Numbers(TranslationTask):  # below @register_task("numbers"), in a file of its own
+        >>> class Numbers(TranslationTask):  # in a plugin file, below @register_task("numbers")
         ...     topology, metric, builtin = "many-to-many", "bleu", "spelled"
         >>> Numbers.sources()
         ['files:PATH', 'builtin:spelled']

@@ -96,7 +96,7 @@ class FramesTask(Task):
 
     Example:
         >>> from seqtasks.task_types import FramesTask
-        >>> class Videos(FramesTask):  # below @register_task("videos"), in a file of its own
+        >>> class Videos(FramesTask):  # in a plugin file, below @register_task("videos")
         ...     topology, metric, builtin = "synced", "accuracy", "digits"
         >>> Videos.sources()
         ['files:DIR', 'builtin:digits']

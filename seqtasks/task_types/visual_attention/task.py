@@ -89,7 +89,7 @@ class GlimpseTask(Task):
 
     Example:
         >>> from seqtasks.task_types import GlimpseTask
-        >>> class Search(GlimpseTask):  # below @register_task("search"), in a file of its own
+        >>> class Search(GlimpseTask):  # in a plugin file, below @register_task("search")
         ...     topology, metric, builtin = "one-to-one", "accuracy", "digits"
         >>> Search.sources(), Search.Options(glimpses=4).policy
         (['files:DIR', 'builtin:digits'], 'learned')

@@ -1,1 +1,1 @@
-"""Task plugins: one file each, named as the task."""
+"""Bundled tasks, one file each, named after the task."""

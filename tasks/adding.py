@@ -1,14 +1,13 @@
-"""The adding problem: the sum of two marked numbers, many-to-one.
+"""Adding problem: the sum of two marked numbers in a long sequence.
 
-Each step brings a number from 0 to 1 and a mark; one number of the first half and one of
-the second half are marked:
+Each step has a number from 0 to 1 and a mark; one number of the first half and one of the second half are marked:
 
     0.32  0.85  0.11  0.64  0.90  0.27  0.43  0.71
       ·     ×     ·     ·     ·     ·     ×     ·     →  0.85 + 0.43 = 1.28
 
-Always answering 1 has a mean squared error of 1/6. To do better, a network has to keep
-a number over `options.length / 2` steps on average (Hochreiter & Schmidhuber 1997; in this
-form Le, Jaitly & Hinton 2015, arXiv:1504.00941).
+The constant prediction 1 has a mean squared error of 1/6. To do better, a network has to store a number for
+`options.length / 2` steps on average (Hochreiter & Schmidhuber 1997,
+https://doi.org/10.1162/neco.1997.9.8.1735; in this form Le, Jaitly & Hinton 2015, https://arxiv.org/abs/1504.00941).
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from seqtasks.layers import Encoder
 
 @dataclass(frozen=True)
 class Options:
-    """The size of the problem."""
+    """Options of the adding problem."""
 
     length: int = setting(100, "number of time steps; the literature uses 100 to 1000", ge=2)
     examples: int = setting(10_000, "number of training examples", ge=1)
@@ -34,7 +33,7 @@ class Options:
 
 @register_task("adding")
 class Adding(Task):
-    """The sum of two marked numbers in a long sequence."""
+    """Adding problem: the sum of two marked numbers in a long sequence."""
 
     topology = "many-to-one"
     metric = "mse"
@@ -67,14 +66,14 @@ class Adding(Task):
         return [keras.metrics.MeanSquaredError(name="mse")]
 
     def score(self, model: keras.Model, batches: Any) -> dict[str, float]:
-        wrong = np.abs(self.predict_logits(model, batches)[:, 0] - batches.examples.targets)
-        return {"mse": float(np.mean(wrong**2)), "within_0.04": float(np.mean(wrong < 0.04))}
+        errors = np.abs(self.predict_logits(model, batches)[:, 0] - batches.examples.targets)
+        return {"mse": float(np.mean(errors**2)), "within_0.04": float(np.mean(errors < 0.04))}
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
         def mean() -> Baseline:
-            wrong = splits.test.targets - splits.train.targets.mean()
+            errors = splits.test.targets - splits.train.targets.mean()
             return Baseline(
-                {"mse": float(np.mean(wrong**2)), "within_0.04": float(np.mean(np.abs(wrong) < 0.04))}, 1, "NumPy"
+                {"mse": float(np.mean(errors**2)), "within_0.04": float(np.mean(np.abs(errors) < 0.04))}, 1, "NumPy"
             )
 
         return {"the mean": mean}

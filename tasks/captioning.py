@@ -1,12 +1,12 @@
-"""A sentence about an image, one-to-many.
+"""Image captioning: a sentence that describes an image.
 
-    read     an image with one 3 over two 7s
-    wanted   a three above two sevens
+    Input:   an image with one 3 over two 7s
+    Target:  a three above two sevens
 
-From MNIST, or the built-in digits, scenes are composed anew in each epoch; their sentences
-need counting, order and relation, and no combination of the test split is ever trained on.
-`files:DIR` takes images and a `captions.csv` with the columns image,caption, as Flickr8k
-has it, with any number of captions for an image; `tfds:coco_captions` is read the same way.
+Scenes are composed of MNIST or of the built-in digits, new ones in each epoch. Their sentences state counts, order
+and relation; no combination of the test split occurs in training. `files:DIR` reads images and `captions.csv` with
+the columns image,caption, the layout of Flickr8k, with any number of captions for an image. The photographs of
+`tfds:coco_captions` are read in the same way.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from seqtasks.task_types import CaptionTask
 
 @register_task("captioning")
 class Captioning(CaptionTask):
-    """A sentence about an image."""
+    """Image captioning: a sentence that describes an image."""
 
     topology = "one-to-many"
     metric = "exact"

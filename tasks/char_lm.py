@@ -1,10 +1,10 @@
-"""The next character of a text, synced.
+"""Character-level language modeling: the next character of a text.
 
-    read     F i r s t _ C i t i z e
-    wanted   i r s t _ C i t i z e n
+    Input:   F i r s t _ C i t i z e
+    Target:  i r s t _ C i t i z e n
 
-The text is one long sequence, read in windows whose state is carried on. The score is the
-mean negative log-likelihood in nats a character, over every character of the test text.
+The text is one long sequence, read in windows; each window starts from the final state of the one before. The
+score is the mean negative log-likelihood of a character in nats, over all characters of the test text.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from seqtasks.task_types import LanguageTask
 
 @register_task("char_lm")
 class CharLM(LanguageTask):
-    """The next character of a text."""
+    """Character-level language modeling: the next character of a text."""
 
     topology = "synced"
     metric = "nats"

@@ -1,12 +1,14 @@
-"""The copy-memory problem: repeat ten symbols after a long wait, synced.
+"""Copy-memory problem: repeat ten symbols after a long delay.
 
-    seen    3 7 1 1 8 2 5 4 4 6 · · · … · · : · · · · · · · · ·
-    wanted  · · · · · · · · · · · · · … · · · 3 7 1 1 8 2 5 4 4 6
+    Input:   3 7 1 1 8 2 5 4 4 6 · · · … · · : · · · · · · · · · ·
+    Target:  · · · · · · · · · · · · · … · · · 3 7 1 1 8 2 5 4 4 6
 
-Ten symbols of eight kinds, `options.length` blanks, a sign to begin (`:`), and then the
-ten symbols have to be given back in order. The score is the accuracy over those ten;
-guessing reaches 1/8. (Hochreiter & Schmidhuber 1997; in this form Arjovsky, Shah & Bengio
-2015, arXiv:1511.06464.)
+The input is ten symbols of eight kinds, a delay of `options.length` steps that ends with a start symbol (`:`), and ten
+blanks, at which the ten symbols have to be repeated in order. The score is the accuracy over these ten steps; chance
+is 1/8.
+
+References: Hochreiter & Schmidhuber 1997, https://doi.org/10.1162/neco.1997.9.8.1735; in this form Arjovsky, Shah &
+Bengio 2015, https://arxiv.org/abs/1511.06464
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ BLANK, GO = 0, SYMBOLS + 1
 
 @dataclass(frozen=True)
 class Options:
-    """The size of the problem."""
+    """Options of the copy-memory problem."""
 
     length: int = setting(100, "number of time steps of the delay; the literature uses 100 to 1000", ge=1)
     examples: int = setting(10_000, "number of training examples", ge=1)
@@ -35,7 +37,7 @@ class Options:
 
 @register_task("copy_memory")
 class CopyMemory(Task):
-    """Ten symbols repeated after a long wait."""
+    """Copy-memory problem: repeat ten symbols after a long delay."""
 
     topology = "synced"
     metric = "accuracy"
@@ -57,7 +59,7 @@ class CopyMemory(Task):
 
     def build_model(self, encoder: Encoder) -> keras.Model:
         inputs = keras.Input((self.options.length + 2 * COPIED,), name="symbols", dtype="uint8")
-        # One-hot vectors, as usual for this problem: nothing is learnt before the recurrence.
+        # One-hot vectors, as usual for this problem: there are no trained weights before the recurrent layer.
         x = keras.layers.CategoryEncoding(GO + 1, output_mode="one_hot")(inputs)
         outputs, _ = encoder(x)
         logits = keras.layers.Dense(GO, dtype="float32", name="logits")(outputs)

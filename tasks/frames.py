@@ -1,14 +1,13 @@
-"""Which digit is in front, frame by frame, synced.
+"""Frame-by-frame labelling of videos of moving digits.
 
-Two handwritten digits of 28×28 pixels move over a canvas of 40×40 and bounce off its borders. The one in
-front hides what is near its ink, and now and then the other one comes to the front:
+    Input:   1    2    3    4    5    6    7    8    frames with a 3 and a 7
+    Target:  3    3    3    7    7    7    7    3    the digit in front
 
-    frame    1    2    3    4    5    6    7    8        of 3 and 7
-    label    3    3    3    7    7    7    7    3
-
-Where the strokes do not cross, a frame alone does not tell; those before and after it do, so the encoder
-reads in both directions. `options.label=direction` asks where the only digit goes next, one of eight
-directions. Every epoch has new videos; a video has 8 to 20 frames, some of their pixels are noise.
+Two handwritten digits of 28×28 pixels move over a canvas of 40×40 pixels and bounce off its borders. The digit in
+front hides the parts of the other one near its strokes; now and then the other one comes to the front. Where the
+strokes do not cross, a single frame does not determine the label, but the frames before and after it do, so the
+encoder is bidirectional. With `options.label=direction` there is one digit, and the label is its next direction, one
+of eight. Training videos are new in each epoch; a video has 8 to 20 frames with noisy pixels.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from seqtasks.task_types import FramesTask
 
 @register_task("frames")
 class Frames(FramesTask):
-    """Which digit is in front, frame by frame."""
+    """Frame-by-frame labelling of videos of moving digits."""
 
     topology = "synced"
     metric = "accuracy"

@@ -1,18 +1,19 @@
-"""Handwritten digits found and read in a few glimpses, one-to-one.
+"""Handwritten digit classification by a few glimpses at a large canvas.
 
-A 28×28 digit stands anywhere on a canvas of 60×60 pixels, in training at another place in every epoch. The
-network never sees the canvas as it is. A glimpse has 12×12 pixels around a place as they are, and the same
-number of means over 24×24 and over 48×48 pixels; after each the network chooses the next place:
+A 28×28 digit is at a random position on a canvas of 60×60 pixels, in training at a new one in each epoch. The
+network does not read the whole canvas in full resolution. A glimpse has three patches around a location: 12×12
+pixels, and means over 24×24 and 48×48 pixels at the same size. After each glimpse the network chooses the next
+location:
 
     ┌──────────────────┐
-    │                  │    glimpse 1  in the middle (0, 0): something bright at the upper right
+    │                  │    glimpse 1  at the centre (0, 0): something bright at the upper right
     │            ▒██▒  │    glimpse 2  at (-0.4, 0.5): strokes
     │         1    2█▒ │    …
     │            ▒█▒   │    glimpse 6  → label 7
     └──────────────────┘
 
-One picture becomes one label; the sequence between them is the network's own. `options.clutter` adds
-pieces of other digits. `options.policy=random` and `centre` take the choice away.
+The topology is that of the data, one image and one label; the sequence of glimpses is internal to the network.
+`options.clutter` adds pieces of other digits. With `options.policy=random` or `centre` the locations are not learned.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from seqtasks.task_types import GlimpseTask
 
 @register_task("glimpses")
 class Glimpses(GlimpseTask):
-    """Handwritten digits found and read in a few glimpses."""
+    """Handwritten digit classification by a few glimpses at a large canvas."""
 
     topology = "one-to-one"
     metric = "accuracy"

@@ -1,13 +1,13 @@
-"""Handwritten digits read row by row, many-to-one.
+"""Handwritten digit classification, row by row.
 
-A 28×28 image is a sequence of 28 steps of 28 features, from the top row down:
+A 28×28 image is a sequence of 28 steps of 28 features, from the top row to the bottom row:
 
     step  8   ········▒███▒·······        0, …, 0, 84, 185, 159, 0, …, 0
     step 14   ··········▒██········   →  label 7
     step 20   ·······▒██▒··········
 
-`options.pixels=true` makes it 784 steps of one pixel, `options.permute=true` shuffles the
-steps in a fixed order: the usual tests of long memory.
+With `options.pixels=true` the sequence has 784 steps of one pixel; `options.permute=true` permutes the steps in a
+fixed random order. Both are usual tests of long memory.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from seqtasks.task_types import ImageTask
 
 @dataclass(frozen=True)
 class Options:
-    """How an image becomes a sequence, and regularisation."""
+    """Options: conversion of an image to a sequence, augmentation and label smoothing."""
 
     pixels: bool = setting(False, "read one pixel at each time step instead of one row", affects_data=False)
     permute: bool = setting(False, "permute the time steps in a fixed random order", affects_data=False)
@@ -37,7 +37,7 @@ class Options:
 
 @register_task("mnist_rows")
 class MnistRows(ImageTask):
-    """Handwritten digits read row by row."""
+    """Handwritten digit classification, row by row."""
 
     topology = "many-to-one"
     metric = "accuracy"

@@ -1,7 +1,7 @@
-"""Handwritten digits at a glance, one-to-one.
+"""Handwritten digit classification by a perceptron, without recurrence.
 
-The whole image is one vector, and what answers is a perceptron: nothing is a sequence,
-nothing recurs. Its row stands beside those of `mnist_rows`, which has the same images:
+A multilayer perceptron reads the whole image as one vector. Images and metric are those of `mnist_rows`, so the
+results of both can be compared in one table:
 
     seqtasks table mnist_vanilla mnist_rows
 """
@@ -21,7 +21,7 @@ from seqtasks.task_types import ImageTask
 
 @dataclass(frozen=True)
 class Options:
-    """The perceptron, and regularisation."""
+    """Options: hidden layers, dropout, augmentation and label smoothing."""
 
     hidden: tuple[int, ...] = setting((512, 256), "number of units of each hidden layer", affects_data=False)
     dropout: float = setting(0.3, "dropout rate on each hidden layer", ge=0, lt=1, affects_data=False)
@@ -33,7 +33,7 @@ class Options:
 
 @register_task("mnist_vanilla")
 class MnistVanilla(ImageTask):
-    """Handwritten digits at a glance, without recurrence."""
+    """Handwritten digit classification by a perceptron, without recurrence."""
 
     topology = "one-to-one"
     metric = "accuracy"

@@ -1,12 +1,11 @@
-"""Which digit somebody says, many-to-one.
+"""Spoken digit recognition from audio recordings.
 
-    hear     7_jackson_12.wav: 0.43 s, 42 frames of 40 bands, one every 10 ms
-    wanted   7
+    Input:   7_jackson_12.wav: 0.43 s, 42 frames of 40 mel bands, one every 10 ms
+    Target:  7
 
-The Free Spoken Digit Dataset has 50 recordings of each digit by each speaker; 0 to 4 of them
-are the test split. `options.speaker=theo` hears theo in the test only. `files:DIR` takes a
-folder of WAV files named label_speaker_number.wav, whatever the labels. The built-in syllables
-come from a synthesiser.
+The Free Spoken Digit Dataset has 50 recordings of each digit by each speaker; numbers 0 to 4 are the test split.
+With `options.speaker=theo` the test split is all recordings of theo. `files:DIR` reads WAV files named
+label_speaker_number.wav, with any labels. The built-in syllables are synthetic.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from seqtasks.task_types import AudioTask
 
 @register_task("spoken_digits")
 class SpokenDigits(AudioTask):
-    """Which digit somebody says."""
+    """Spoken digit recognition from audio recordings."""
 
     topology = "many-to-one"
     metric = "accuracy"

@@ -1,13 +1,13 @@
-"""The part of speech of each word of a sentence, synced.
+"""Part-of-speech tagging, or other labels of words.
 
-    read     In   1998  they  were  joined  by   Gallagher  .
-    wanted   ADP  NUM   PRON  AUX   VERB    ADP  PROPN      PUNCT
+    Input:   In   1998  they  were  joined  by   Gallagher  .
+    Target:  ADP  NUM   PRON  AUX   VERB    ADP  PROPN      PUNCT
 
-A word is its own vector and what a second network makes of its characters; the encoder
-reads the sentence, usually in both directions. `files:DIR` with train, dev and test takes
-CoNLL-U, whose column is `options.column`, and CoNLL files of a word and a label a line. Where
-the labels are those of spans (B-PER, I-PER, O), the score is their F1. The built-in data is
-Python's own library, character by character: keyword, name, string, comment.
+A word is represented by its embedding and the output of a character-level network; the encoder, usually
+bidirectional, reads the sentence. `files:DIR` with train, dev and test reads CoNLL-U files, whose label column is
+`options.column`, and CoNLL files with a word and a label on each line. If the labels are those of spans (B-PER,
+I-PER, O), the score is the F1 of the spans. The built-in data is the source code of Python's standard library,
+labelled character by character: keyword, name, string, comment.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from seqtasks.task_types import TaggingTask
 
 @register_task("tagging")
 class Tagging(TaggingTask):
-    """The part of speech of each word."""
+    """Part-of-speech tagging, or other labels of words."""
 
     topology = "synced"
     metric = "accuracy"

@@ -1,10 +1,10 @@
-"""The next word of labelled texts, synced.
+"""Language modeling of the texts of a classifier, for pretraining.
 
-    read     this film was not what I call
-    wanted   film was not what I call a
+    Input:   this film was not what I call
+    Target:  film was not what I call a
 
-It reads the texts of `sentiment`, split in the same way, and no label. With
-`options.pretrain=lm` that task trains one first, and begins with its embedding and encoder.
+The data is the texts of `sentiment`, with the same splits and without the labels. With `options.pretrain=lm`,
+`sentiment` first trains this task and initializes its embedding and encoder from it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from seqtasks.task_types import TextLanguageTask
 
 @register_task("text_lm")
 class TextLM(TextLanguageTask):
-    """The next word of labelled texts."""
+    """Language modeling of the texts of a classifier, for pretraining."""
 
     topology = "synced"
     metric = "perplexity"

@@ -1,12 +1,12 @@
-"""Sentences of one language into another, many-to-many.
+"""Machine translation of sentences.
 
-    read     A man rides a bike .
-    wanted   Ein Mann fährt Fahrrad .
+    Input:   A man rides a bike .
+    Target:  Ein Mann fährt Fahrrad .
 
-The encoder reads the source, usually in both directions; a decoder of the same kind of cells
-writes the target, one byte-pair unit after another, and attends to what was read. `files:DIR`
-has train.en, train.de, val.* and test.*, line by line; `files:PAIRS.tsv` has pairs with a tab
-between. The built-in data is numbers and dates, written out in English and German.
+The encoder, usually bidirectional, reads the source. A decoder with the same cell generates the target, one
+byte-pair unit at each step, and attends to the outputs of the encoder. `files:DIR` has the parallel lines of train.en,
+train.de, val.* and test.*; `files:PAIRS.tsv` has pairs separated by a tab. The built-in data is numbers and dates,
+written out in English and German.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from seqtasks.task_types import TranslationTask
 
 @register_task("translation")
 class Translation(TranslationTask):
-    """Sentences of one language into another."""
+    """Machine translation of sentences."""
 
     topology = "many-to-many"
     metric = "bleu"

@@ -1,11 +1,11 @@
-"""The next word of a text, synced.
+"""Word-level language modeling: the next word of a text.
 
-    read     the company said it expects <unk> to rise <eos>
-    wanted   company said it expects <unk> to rise <eos> the
+    Input:   the company said it expects <unk> to rise <eos>
+    Target:  company said it expects <unk> to rise <eos> the
 
-The end of a line is a word, `<eos>`, and counts. The score is the perplexity over every
-word of the test text. `files:DIR` with train.txt, valid.txt and test.txt takes the layout
-of the Penn Treebank; `options.unit=bpe` reads byte-pair units instead of words.
+The end of a line is a word, `<eos>`, and is scored, too. The score is the perplexity of all words of the test text.
+`files:DIR` reads train.txt, valid.txt and test.txt, the layout of the Penn Treebank. With `options.unit=bpe` the tokens
+are byte-pair units instead of words.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from seqtasks.task_types import LanguageOptions, LanguageTask
 
 @dataclass(frozen=True)
 class Options(LanguageOptions):
-    """The text and the model of it."""
+    """Options of word-level language modeling: tokens and model."""
 
     unit: Literal["words", "bpe"] = setting(
         "words", "token type: words, or byte-pair units (bpe), which cover any text"
@@ -29,13 +29,13 @@ class Options(LanguageOptions):
     lowercase: bool = setting(False, "convert the text to lower case")
     punctuation: Literal["auto", "split", "keep"] = setting(
         "auto",
-        "separate punctuation from words (split) or not (keep); auto: split unless the text comes as train.txt …",
+        "separate punctuation from words (split) or not (keep); auto: split, unless the data has a file train.txt",
     )
 
 
 @register_task("word_lm")
 class WordLM(LanguageTask):
-    """The next word of a text."""
+    """Word-level language modeling: the next word of a text."""
 
     topology = "synced"
     metric = "perplexity"

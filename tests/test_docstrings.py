@@ -22,26 +22,6 @@ CALLS = ("call", "step", "__call__")
 LONGEST_FIRST_LINE = 88
 
 PENDING = {
-    "seqtasks.decoding",
-    "seqtasks.decoding.BeamSearch",
-    "seqtasks.decoding.Sampler",
-    "seqtasks.decoding.Seq2SeqGenerator",
-    "seqtasks.decoding.prefix_beam_search",
-    "seqtasks.task_types.AudioOptions",
-    "seqtasks.task_types.AudioSpec",
-    "seqtasks.task_types.AudioTask",
-    "seqtasks.task_types.CTCTask",
-    "seqtasks.task_types.CaptionOptions",
-    "seqtasks.task_types.CaptionSpec",
-    "seqtasks.task_types.CaptionTask",
-    "seqtasks.task_types.FramesSpec",
-    "seqtasks.task_types.FramesTask",
-    "seqtasks.task_types.GlimpseTask",
-    "seqtasks.task_types.StringOptions",
-    "seqtasks.task_types.StringSpec",
-    "seqtasks.task_types.TranslationOptions",
-    "seqtasks.task_types.TranslationSpec",
-    "seqtasks.task_types.TranslationTask",
 }
 
 

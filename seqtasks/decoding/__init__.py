@@ -1,4 +1,4 @@
-"""Sequences from trained models: beam search, sampling, sequence-to-sequence generation, CTC search."""
+"""Decoding: sampling, beam search, sequence-to-sequence generation, CTC prefix search."""
 
 import lazy_loader
 

@@ -1,10 +1,10 @@
 """Greedy decoding and sampling in one compiled loop, or in C.
 
-A model is a function `logits, states = step(tokens, states)`: tokens are (batch,) whole
-numbers, logits (batch, vocabulary), a state is (batch, …). Generation starts from the logits
-of the first token and the states before it, and gives the states after the last one, so that
-it can go on. What stays the same, such as a memory that is attended to, is given once, (batch, …)
-each, and reaches the model as further arguments: `step(tokens, states, *given)`.
+A model is a step function `logits, states = step(tokens, states, *context)` with tokens `(batch,)`, logits
+`(batch, vocabulary)` and states that are nested lists of `(batch, …)`. Constant inputs, such as a memory for
+attention, are the `context`: they are passed once, `(batch, …)` each. Generation starts from the logits of the
+first token and the states before it. It returns the logits and states after the last token, so that a later
+call can continue.
 """
 
 from __future__ import annotations
@@ -22,18 +22,19 @@ from seqtasks.engines.backend.compile import compiled
 
 Step = Callable[..., tuple[Any, Any]]
 
-LEAST_TEMPERATURE = 1e-6  # logits divided by less are no numbers of float32
+MIN_TEMPERATURE = 1e-6  # logits divided by less overflow float32
 
 
 @dataclass(frozen=True)
 class Sampled:
-    """Sequences, one a row.
+    """Sampled sequences and the states to continue from.
 
     Attributes:
-        tokens: (batch, length); `end` fills a row after its end.
-        scores: (batch,), log-probability under the model as it is, its end included.
-        logits: (batch, vocabulary), of the token that would follow.
-        states: after the last token.
+        tokens: Tokens, `(batch, length)`, filled up with `end` after the end of a sequence.
+        scores: Log-probability, `(batch,)`, under the model without temperature, `top_k` and `top_p`; the end
+            included.
+        logits: Logits of the next token, `(batch, vocabulary)`.
+        states: States after the last token.
     """
 
     tokens: IntArray
@@ -43,20 +44,34 @@ class Sampled:
 
 
 class Sampler:
-    """Draws from a model, or takes its likeliest token; compiled once for each shape.
+    """Generates sequences by random sampling, or greedily with temperature 0.
+
+    The loop is compiled by XLA, once for each shape; on PyTorch it runs uncompiled, without gradients.
 
     Args:
-        step: the model. If it has a method `writer`, what that gives (None: nothing) makes sequences without an end:
-            called as `write(logits, states, uniforms, temperature, top_k, top_p)`, it returns all that is in `Sampled`,
-            by the weights that the model has when this is made.
-        temperature: divides the logits; 0, for which everything below 1e-6 is taken, takes the likeliest token.
-        top_k: only so many of the likeliest tokens; None: all.
-        top_p: only the likeliest tokens that together reach this probability, one at least
-            (Holtzman et al. 2019, https://arxiv.org/abs/1904.09751); None: all.
-        end: the token that ends a sequence; None: each has the full length.
+        step: Step function of the model, `logits, states = step(tokens, states, *context)`. If it has a method
+            `writer` and `end` is None, the function that `writer()` returns generates in place of the loop,
+            unless it is None. It is called as `write(logits, states, uniforms, temperature, top_k, top_p)`, returns
+            the fields of `Sampled`, and uses the weights that the model has when the sampler is created.
+        temperature: Divisor of the logits; below 1e-6 the likeliest token is chosen (greedy decoding).
+        top_k: Number of likeliest tokens to sample from; None: all.
+        top_p: Nucleus sampling: sample from the likeliest tokens that together reach this probability, at least
+            one (Holtzman et al. 2019, https://arxiv.org/abs/1904.09751); None: all.
+        end: Token that ends a sequence; None: every sequence has the full length.
 
     Raises:
-        ConfigError: a value that is not allowed.
+        ConfigError: `temperature` is negative, `top_k` is below 1 or `top_p` is not in (0, 1].
+
+    Example:
+        >>> import numpy as np
+        >>> from keras import ops
+        >>> from seqtasks.decoding import Sampler
+        >>> from seqtasks.decoding.sampling import uniform
+        >>> def step(tokens, states):  # the next token is the same one or the one after it
+        ...     return 9.0 * (ops.one_hot(tokens, 5) + ops.one_hot((tokens + 1) % 5, 5)), states
+        >>> logits, states = np.eye(5, dtype="float32")[:2], [np.zeros((2, 1))]  # of the first token
+        >>> Sampler(step, temperature=0)(logits, states, uniform(4, seeds=[0, 0])).tokens.tolist()
+        [[0, 0, 0, 0], [1, 1, 1, 1]]
     """
 
     def __init__(
@@ -67,54 +82,57 @@ class Sampler:
         top_p: float | None = None,
         end: int | None = None,
     ):
-        for name, value, allowed, right in (
+        for name, value, allowed, valid in (
             ("temperature", temperature, "≥ 0", temperature >= 0),
             ("top_k", top_k, "≥ 1", top_k is None or top_k >= 1),
             ("top_p", top_p, "> 0 and ≤ 1", top_p is None or 0 < top_p <= 1),
         ):
-            if not right:
-                raise ConfigError(f"{name} is {value}; allowed: {allowed}")
+            if not valid:
+                raise ConfigError(f"{name} is {value}; allowed: {allowed}; set {name} to such a value")
         self.step, self.top_k, self.end = step, top_k, end
-        self.temperature = 0.0 if temperature < LEAST_TEMPERATURE else temperature
-        self.top_p = None if top_p is not None and np.float32(top_p) == 1 else top_p  # then nothing has to be sorted
+        self.temperature = 0.0 if temperature < MIN_TEMPERATURE else temperature
+        self.top_p = None if top_p is not None and np.float32(top_p) == 1 else top_p  # avoids a sort
         self._run = compiled(self._loop)
         self._write = step.writer() if end is None and hasattr(step, "writer") else None
 
-    def __call__(self, logits: Any, states: Any, uniforms: FloatArray, *given: Any) -> Sampled:
-        """Generates.
+    def __call__(self, logits: Any, states: Any, uniforms: FloatArray, *context: Any) -> Sampled:
+        """Generates one sequence for each row.
 
         Args:
-            logits: (batch, vocabulary), of the first token.
-            states: before it.
-            uniforms: (length, batch), from 0 to below 1, see `uniform`; they alone decide what
-                is drawn, so a row does not depend, but for rounding, on the batch around it.
-            given: what the model needs besides, (batch, …) each.
+            logits: Logits of the first token, `(batch, vocabulary)`.
+            states: States before the first token, nested lists of `(batch, …)`.
+            uniforms: Random numbers in [0, 1), `(length, batch)`, see `uniform`. They are the only source of
+                randomness, so a row does not depend on the other rows of the batch, except for rounding.
+            context: Constant inputs of the step function, `(batch, …)` each.
+
+        Returns:
+            The sequences, `(batch, length)`, their scores, and the logits and states to continue from.
         """
         if self._write is not None:
             states = [[ops.convert_to_numpy(state) for state in layer] for layer in states]
-            how = self.temperature, self.top_k, self.top_p
-            return Sampled(*self._write(ops.convert_to_numpy(logits), states, uniforms, *how))
+            settings = self.temperature, self.top_k, self.top_p
+            return Sampled(*self._write(ops.convert_to_numpy(logits), states, uniforms, *settings))
         drawn = ops.convert_to_tensor(np.asarray(uniforms, np.float32))
-        tokens, scores, logits, states = self._run(ops.convert_to_tensor(logits), states, drawn, given)
+        tokens, scores, logits, states = self._run(ops.convert_to_tensor(logits), states, drawn, context)
         return Sampled(ops.convert_to_numpy(tokens), ops.convert_to_numpy(scores), logits, states)
 
-    def _loop(self, logits: Any, states: Any, uniforms: Any, given: Sequence[Any]) -> tuple[Any, Any, Any, Any]:
+    def _loop(self, logits: Any, states: Any, uniforms: Any, context: Sequence[Any]) -> tuple[Any, Any, Any, Any]:
         length, batch = uniforms.shape
-        places = ops.arange(length)
+        positions = ops.arange(length)
 
-        def turn(t: Any, logits: Any, states: Any, tokens: Any, scores: Any, done: Any) -> tuple[Any, ...]:
+        def body(t: Any, logits: Any, states: Any, tokens: Any, scores: Any, done: Any) -> tuple[Any, ...]:
             logp = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
             chosen = self._choose(logp, ops.take(uniforms, t, axis=0))
-            gain = ops.squeeze(ops.take_along_axis(logp, chosen[:, None], axis=1), 1)
+            score = ops.squeeze(ops.take_along_axis(logp, chosen[:, None], axis=1), 1)
             if self.end is not None:
                 chosen = ops.where(done, self.end, chosen)
-                gain = ops.where(done, 0.0, gain)
+                score = ops.where(done, 0.0, score)
                 done = ops.logical_or(done, ops.equal(chosen, self.end))
-            tokens = ops.where(ops.equal(places, t)[None], chosen[:, None], tokens)
-            logits, states = self.step(chosen, states, *given)
-            return t + 1, logits, states, tokens, scores + gain, done
+            tokens = ops.where(ops.equal(positions, t)[None], chosen[:, None], tokens)
+            logits, states = self.step(chosen, states, *context)
+            return t + 1, logits, states, tokens, scores + score, done
 
-        def going(t: Any, logits: Any, states: Any, tokens: Any, scores: Any, done: Any) -> Any:
+        def condition(t: Any, logits: Any, states: Any, tokens: Any, scores: Any, done: Any) -> Any:
             return ops.logical_and(t < length, ops.logical_not(ops.all(done)))
 
         fill = 0 if self.end is None else self.end
@@ -126,11 +144,11 @@ class Sampler:
             ops.zeros((batch,), "float32"),
             ops.zeros((batch,), "bool"),
         )
-        _, logits, states, tokens, scores, _ = ops.while_loop(going, turn, start)
+        _, logits, states, tokens, scores, _ = ops.while_loop(condition, body, start)
         return tokens, scores, logits, states
 
     def _choose(self, logp: Any, u: Any) -> Any:
-        """A token for each row, by inversion of the distribution function."""
+        """Draws a token for each row by inverse transform sampling."""
         if self.temperature == 0:
             return ops.cast(ops.argmax(logp, axis=-1), "int32")
         p, order = ops.softmax(logp / self.temperature, axis=-1), None
@@ -142,25 +160,32 @@ class Sampler:
             if self.top_p is not None:
                 before = ops.cumsum(p, axis=-1) - p
                 p = ops.where(ops.logical_or(before < self.top_p, ops.arange(p.shape[-1]) == 0), p, 0.0)
-        # The last token with any probability bounds the place: rounding must not reach one that has none.
-        below = ops.cumsum(p, axis=-1)
-        place = ops.sum(ops.cast(below <= (u * below[:, -1])[:, None], "int32"), axis=-1)
+        cumulative = ops.cumsum(p, axis=-1)
+        rank = ops.sum(ops.cast(cumulative <= (u * cumulative[:, -1])[:, None], "int32"), axis=-1)
+        # Rounding must not select a token of probability 0, so the rank is at most that of the last other one.
         last = ops.max(ops.where(p > 0, ops.arange(p.shape[-1]), 0), axis=-1)
-        place = ops.minimum(place, ops.cast(last, "int32"))
-        return (
-            place
-            if order is None
-            else ops.squeeze(ops.take_along_axis(ops.cast(order, "int32"), place[:, None], axis=1), 1)
-        )
+        rank = ops.minimum(rank, ops.cast(last, "int32"))
+        if order is None:
+            return rank
+        return ops.squeeze(ops.take_along_axis(ops.cast(order, "int32"), rank[:, None], axis=1), 1)
 
 
 def uniform(length: int, seeds: Sequence[int], skip: int = 0) -> FloatArray:
-    """Random numbers (length, batch); each row of the batch has a seed of its own.
+    """Draws random numbers in [0, 1) for `Sampler`, with one seed for each row.
 
     Args:
-        length: steps.
-        seeds: one a row.
-        skip: steps already used.
+        length: Number of steps.
+        seeds: Seed of each row.
+        skip: Number of steps to skip, those that earlier calls used.
+
+    Returns:
+        Float32 numbers, `(length, batch)`.
+
+    Example:
+        >>> uniform(3, seeds=[7, 8]).shape
+        (3, 2)
+        >>> bool((uniform(5, seeds=[7])[2:] == uniform(3, seeds=[7], skip=2)).all())
+        True
     """
     drawn = [np.random.default_rng(seed).random(skip + length, np.float32)[skip:] for seed in seeds]
     return np.stack(drawn, axis=1)

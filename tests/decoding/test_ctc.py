@@ -1,4 +1,4 @@
-"""CTC against the sum over all alignments: Keras's loss, the decoders, the steps that labels need."""
+"""CTC loss and decoders against the sum over all alignments, and error rates."""
 
 import itertools
 import math
@@ -15,18 +15,18 @@ from seqtasks.layers.speech import CTCHead
 LABELS = 2
 
 
-def written(path):
-    """What a path writes: runs joined, then blanks left out."""
+def collapse(path):
+    """Labels of a path: repeated labels are merged, then blanks removed."""
     return tuple(n for n, _ in itertools.groupby(path) if n)
 
 
 def every_sequence(log_p):
-    """The probability of each label sequence, by summing over all paths in float64."""
-    p, found = np.exp(np.asarray(log_p, np.float64)), {}
+    """Probability of each label sequence: the sum over all its paths in float64."""
+    p, probabilities = np.exp(np.asarray(log_p, np.float64)), {}
     for path in itertools.product(range(p.shape[1]), repeat=len(p)):
-        labels = written(path)
-        found[labels] = found.get(labels, 0.0) + math.prod(p[t, n] for t, n in enumerate(path))
-    return found
+        labels = collapse(path)
+        probabilities[labels] = probabilities.get(labels, 0.0) + math.prod(p[t, n] for t, n in enumerate(path))
+    return probabilities
 
 
 def logits(steps, seed=0, labels=LABELS):
@@ -46,8 +46,8 @@ def test_the_loss_is_the_sum_over_all_alignments(steps):
     expected = every_sequence(log_softmax(x))
     assert sum(expected.values()) == pytest.approx(1)
     rows = list(expected)
-    found = keras.losses.ctc(padded(rows), np.repeat(x[None].astype("float32"), len(rows), 0))
-    np.testing.assert_allclose(ops.convert_to_numpy(found), [-np.log(expected[row]) for row in rows], atol=1e-4)
+    losses = keras.losses.ctc(padded(rows), np.repeat(x[None].astype("float32"), len(rows), 0))
+    np.testing.assert_allclose(ops.convert_to_numpy(losses), [-np.log(expected[row]) for row in rows], atol=1e-4)
 
 
 def test_padding_changes_no_loss_whatever_stands_there():
@@ -64,8 +64,8 @@ def test_padding_changes_no_loss_whatever_stands_there():
         head.build((None, None, 3))
         head.dense.kernel.assign(np.eye(3))
         out = head(x, mask=np.arange(width)[None] < np.array(lengths)[:, None])
-        found = ops.convert_to_numpy(keras.losses.ctc(padded(rows), out))
-        np.testing.assert_allclose(found, expected, atol=1e-4)
+        losses = ops.convert_to_numpy(keras.losses.ctc(padded(rows), out))
+        np.testing.assert_allclose(losses, expected, atol=1e-4)
 
 
 def test_the_loss_is_that_of_torch():
@@ -79,15 +79,15 @@ def test_the_loss_is_that_of_torch():
         torch.tensor([4, 1, 3]),
         reduction="none",
     )
-    found = ops.convert_to_numpy(keras.losses.ctc(padded(rows), x))
-    np.testing.assert_allclose(found, expected.numpy(), rtol=1e-4)
+    losses = ops.convert_to_numpy(keras.losses.ctc(padded(rows), x))
+    np.testing.assert_allclose(losses, expected.numpy(), rtol=1e-4)
 
 
 def test_labels_need_a_step_each_and_a_blank_between_equal_ones():
     for labels in [(), (1,), (1, 2), (1, 1), (1, 1, 1), (1, 2, 2, 1)]:
-        least = ctc.steps_needed(labels)
-        can = [labels in every_sequence(log_softmax(logits(steps))) for steps in range(least + 1)]
-        assert can == [False] * least + [True]
+        minimum = ctc.steps_needed(labels)
+        possible = [labels in every_sequence(log_softmax(logits(steps))) for steps in range(minimum + 1)]
+        assert possible == [False] * minimum + [True]
 
 
 def test_greedy_reads_the_likeliest_path():
@@ -99,17 +99,17 @@ def test_greedy_reads_the_likeliest_path():
 def test_the_search_finds_what_greedy_misses():
     log_p = np.log([[0.6, 0.4], [0.6, 0.4]])
     assert ctc.greedy(log_p) == ()
-    (best, score), (other, _) = ctc.prefix_beam_search(log_p, 2)[:2]
-    assert (best, other) == ((1,), ()) and math.exp(score) == pytest.approx(0.64)
+    (best, score), (second, _) = ctc.prefix_beam_search(log_p, 2)[:2]
+    assert (best, second) == ((1,), ()) and math.exp(score) == pytest.approx(0.64)
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_with_beams_enough_the_search_is_exact(seed):
     log_p = log_softmax(logits(5, seed))
     expected = sorted(every_sequence(log_p).items(), key=lambda item: -item[1])
-    found = ctc.prefix_beam_search(log_p, 1000)
-    assert [labels for labels, _ in found] == [labels for labels, _ in expected]
-    np.testing.assert_allclose([score for _, score in found], np.log([p for _, p in expected]), atol=1e-9)
+    ranked = ctc.prefix_beam_search(log_p, 1000)
+    assert [labels for labels, _ in ranked] == [labels for labels, _ in expected]
+    np.testing.assert_allclose([score for _, score in ranked], np.log([p for _, p in expected]), atol=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -123,9 +123,9 @@ def test_a_language_model_and_a_bonus_are_added_to_the_score(seed):
         + sum(weight * language(labels[:i])[n - 1] + bonus for i, n in enumerate(labels))
         for labels, p in every_sequence(log_p).items()
     }  # fmt: skip
-    found = ctc.prefix_beam_search(log_p, 1000, language, weight, bonus)
-    assert found[0][0] == max(expected, key=expected.get)
-    for labels, score in found:
+    ranked = ctc.prefix_beam_search(log_p, 1000, language, weight, bonus)
+    assert ranked[0][0] == max(expected, key=expected.get)
+    for labels, score in ranked:
         assert score == pytest.approx(expected[labels])
     plain = ctc.prefix_beam_search(log_p, 1000)
     assert ctc.prefix_beam_search(log_p, 1000, language, 0.0) == plain
@@ -143,9 +143,9 @@ def test_few_beams_never_promise_too_much_and_more_find_better():
 
 def test_labels_that_are_too_unlikely_are_not_tried():
     log_p = log_softmax(np.array([[0, 5, -9], [5, 0, -9], [0, 5, -2]]))
-    found = dict(ctc.prefix_beam_search(log_p, 1000, least=-8.0))
-    assert set(found) == {(), (1,), (2,), (1, 2), (1, 1)}  # 2 at the last step only
-    assert found[1, 1] == pytest.approx(np.log(every_sequence(log_p)[1, 1]))
+    scores = dict(ctc.prefix_beam_search(log_p, 1000, least=-8.0))
+    assert set(scores) == {(), (1,), (2,), (1, 2), (1, 1)}  # 2 at the last step only
+    assert scores[1, 1] == pytest.approx(np.log(every_sequence(log_p)[1, 1]))
 
 
 def test_the_search_refuses_what_it_cannot_read():
@@ -176,8 +176,8 @@ def test_error_rates():
 def test_alignments_have_as_many_edits_as_the_distance():
     rng = np.random.default_rng(0)
     for _ in range(30):
-        true, found = (tuple(rng.integers(1, 4, rng.integers(0, 6)).tolist()) for _ in range(2))
-        pairs = ctc.aligned(true, found)
-        assert tuple(a for a, _ in pairs if a) == true and tuple(b for _, b in pairs if b) == found
+        true, predicted = (tuple(rng.integers(1, 4, rng.integers(0, 6)).tolist()) for _ in range(2))
+        pairs = ctc.aligned(true, predicted)
+        assert tuple(a for a, _ in pairs if a) == true and tuple(b for _, b in pairs if b) == predicted
         if true:
-            assert sum(a != b for a, b in pairs) == round(ctc.error_rate([true], [found]) * len(true))
+            assert sum(a != b for a, b in pairs) == round(ctc.error_rate([true], [predicted]) * len(true))

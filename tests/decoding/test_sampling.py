@@ -1,4 +1,4 @@
-"""Generation against exhaustive search in NumPy, and samples against the distribution they are drawn from."""
+"""Beam search against exhaustive search in NumPy, samples against their distribution."""
 
 import itertools
 
@@ -32,7 +32,7 @@ class Toy:
         return ops.convert_to_tensor(h @ self.tables[2].astype("float32")), [ops.convert_to_tensor(h)]
 
     def rescore(self, tokens, batch=1, seed=1, row=0):
-        """The log-probability of a sequence up to its end, token by token, in float64."""
+        """Log-probability of a sequence up to its end, computed token by token in float64."""
         embedding, mix, out = self.tables
         h = np.random.default_rng(seed).normal(size=(batch, 3))[row].astype("float32").astype("float64")
         total = 0.0
@@ -46,7 +46,7 @@ class Toy:
 
 
 def finished(length):
-    """All sequences that stop at their first end, or at `length`."""
+    """Generates all sequences that stop at their first end or at `length`."""
     for tokens in itertools.product(range(WORDS), repeat=length):
         size = tokens.index(END) + 1 if END in tokens else length
         if all(token == END for token in tokens[size:]):
@@ -60,14 +60,14 @@ def finished(length):
 def test_a_beam_as_wide_as_all_paths_is_exhaustive_search(penalty, early_stop, seed):
     toy, length = Toy(seed), 4
     beam = BeamSearch(toy, WORDS**length, length, END, penalty, n_best=5, early_stop=early_stop)
-    found = beam(*toy.start())
+    best = beam(*toy.start())
     ranked = sorted(finished(length), key=lambda s: -toy.rescore(s) / ((5 + len(s)) / 6) ** penalty)
-    for place, wanted in enumerate(ranked[:5]):
-        size = found.lengths[0, place]
-        assert tuple(found.tokens[0, place, :size]) == wanted
-        assert np.all(found.tokens[0, place, size:] == END)
-        assert abs(found.scores[0, place] - toy.rescore(wanted)) < 1e-4
-        assert abs(found.ranks[0, place] - toy.rescore(wanted) / ((5 + size) / 6) ** penalty) < 1e-4
+    for rank, expected in enumerate(ranked[:5]):
+        size = best.lengths[0, rank]
+        assert tuple(best.tokens[0, rank, :size]) == expected
+        assert np.all(best.tokens[0, rank, size:] == END)
+        assert abs(best.scores[0, rank] - toy.rescore(expected)) < 1e-4
+        assert abs(best.ranks[0, rank] - toy.rescore(expected) / ((5 + size) / 6) ** penalty) < 1e-4
 
 
 @pytest.mark.parametrize("end", [None, END])
@@ -82,24 +82,24 @@ def test_a_beam_of_one_is_greedy(end):
 @pytest.mark.parametrize("beams", [2, 5])
 def test_a_narrow_beam_returns_scores_that_hold_and_different_sequences(beams):
     toy = Toy(5)
-    found = BeamSearch(toy, beams, 8, END, 0.6, n_best=beams)(*toy.start(3))
+    best = BeamSearch(toy, beams, 8, END, 0.6, n_best=beams)(*toy.start(3))
     for row in range(3):
-        sequences = [tuple(found.tokens[row, i, : found.lengths[row, i]]) for i in range(beams)]
+        sequences = [tuple(best.tokens[row, i, : best.lengths[row, i]]) for i in range(beams)]
         assert len(set(sequences)) == beams
         for i, sequence in enumerate(sequences):
-            assert abs(found.scores[row, i] - toy.rescore(sequence, 3, row=row)) < 1e-4
-        assert np.all(np.diff(found.ranks[row]) <= 1e-6)
+            assert abs(best.scores[row, i] - toy.rescore(sequence, 3, row=row)) < 1e-4
+        assert np.all(np.diff(best.ranks[row]) <= 1e-6)
 
 
 def test_the_score_of_a_sample_is_what_scoring_it_again_gives():
     toy = Toy(1)
     for end in (None, END):
-        found = Sampler(toy, 0.7, end=end)(*toy.start(6), uniform(9, range(6)))
+        sampled = Sampler(toy, 0.7, end=end)(*toy.start(6), uniform(9, range(6)))
         for row in range(6):
-            tokens = found.tokens[row] if end is not None else [*found.tokens[row]]
+            tokens = sampled.tokens[row] if end is not None else [*sampled.tokens[row]]
             if end is None and END in tokens:  # rescoring stops at END
                 continue
-            assert abs(found.scores[row] - toy.rescore(tokens, 6, row=row)) < 1e-4
+            assert abs(sampled.scores[row] - toy.rescore(tokens, 6, row=row)) < 1e-4
 
 
 @pytest.mark.parametrize(
@@ -111,14 +111,14 @@ def test_what_is_drawn_has_the_frequencies_of_the_model(settings, keep):
     logits, states = toy.start(1)
     many = ops.repeat(logits, n, axis=0), [ops.repeat(states[0], n, axis=0)]
     draws = np.random.default_rng(0).random((1, n))
-    found = Sampler(toy, **settings)(*many, draws).tokens[:, 0]
+    tokens = Sampler(toy, **settings)(*many, draws).tokens[:, 0]
     p = np.exp(np.asarray(logits, np.float64)[0] / settings.get("temperature", 1.0))
     p /= p.sum()
     order = np.argsort(-p)
     keep = keep or int(np.searchsorted(np.cumsum(p[order]), settings["top_p"]) + 1)
     allowed = order[:keep]
-    assert set(found) <= set(allowed.tolist())
-    counts = np.bincount(found, minlength=WORDS)[allowed]
+    assert set(tokens) <= set(allowed.tolist())
+    counts = np.bincount(tokens, minlength=WORDS)[allowed]
     assert chisquare(counts, n * p[allowed] / p[allowed].sum()).pvalue > 1e-3
 
 
@@ -126,8 +126,8 @@ def test_what_is_drawn_has_the_frequencies_of_the_model(settings, keep):
 def test_these_are_all_greedy(settings):
     toy = Toy(4)
     greedy = Sampler(toy, 0)(*toy.start(3), np.zeros((10, 3))).tokens
-    found = Sampler(toy, **settings)(*toy.start(3), uniform(10, [7, 8, 9])).tokens
-    np.testing.assert_array_equal(found, greedy)
+    tokens = Sampler(toy, **settings)(*toy.start(3), uniform(10, [7, 8, 9])).tokens
+    np.testing.assert_array_equal(tokens, greedy)
 
 
 def test_the_seed_decides_and_the_batch_does_not():
@@ -137,8 +137,8 @@ def test_the_seed_decides_and_the_batch_does_not():
     for row, seed in enumerate([3, 1, 4, 1, 5]):
         alone = Sampler(toy)(logits[row : row + 1], [states[0][row : row + 1]], uniform(30, [seed])).tokens
         np.testing.assert_array_equal(alone[0], together[row])
-    other = Sampler(toy)(logits, states, uniform(30, [3, 1, 4, 2, 5])).tokens
-    assert np.any(other[3] != together[3]) and np.all(other[[0, 1, 2, 4]] == together[[0, 1, 2, 4]])
+    other_seed = Sampler(toy)(logits, states, uniform(30, [3, 1, 4, 2, 5])).tokens
+    assert np.any(other_seed[3] != together[3]) and np.all(other_seed[[0, 1, 2, 4]] == together[[0, 1, 2, 4]])
 
 
 def test_it_goes_on_where_it_stopped():
@@ -157,7 +157,7 @@ def test_an_early_stop_saves_steps_and_changes_nothing():
 
     def search(early):
         calls, toy = [], Ending(0)
-        beam = BeamSearch(lambda *at: (calls.append(1), toy(*at))[1], 3, 40, END, 0.5, early_stop=early)
+        beam = BeamSearch(lambda *arguments: (calls.append(1), toy(*arguments))[1], 3, 40, END, 0.5, early_stop=early)
         beam._run = beam._loop  # not compiled, so that each step is a call
         return beam(*toy.start()), len(calls)
 

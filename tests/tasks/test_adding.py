@@ -1,4 +1,4 @@
-"""The adding problem: the data against its definition, scores by hand, and that it is learnt."""
+"""Adding problem: data against the definition, scores computed by hand, learning."""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ def test_numbers_and_places_are_uniform() -> None:
 
 
 def test_the_data_does_not_depend_on_the_seed() -> None:
-    one, two = (make(length=20, examples=50).load(SOURCE, seed) for seed in (0, 7))
+    first, second = (make(length=20, examples=50).load(SOURCE, seed) for seed in (0, 7))
     for name in PARTS:
-        np.testing.assert_array_equal(getattr(one, name).inputs["steps"], getattr(two, name).inputs["steps"])
-        np.testing.assert_array_equal(getattr(one, name).targets, getattr(two, name).targets)
-    assert one.fingerprint == two.fingerprint
-    assert str(one.source) == "builtin:generated"
+        np.testing.assert_array_equal(getattr(first, name).inputs["steps"], getattr(second, name).inputs["steps"])
+        np.testing.assert_array_equal(getattr(first, name).targets, getattr(second, name).targets)
+    assert first.fingerprint == second.fingerprint
+    assert str(first.source) == "builtin:generated"
     others = [make(length=21, examples=50), make(length=20, examples=51)]
-    assert len({one.fingerprint, *(task.load(SOURCE, 0).fingerprint for task in others)}) == 3
+    assert len({first.fingerprint, *(task.load(SOURCE, 0).fingerprint for task in others)}) == 3
 
 
 def test_no_sequence_is_in_two_splits() -> None:
@@ -79,8 +79,8 @@ def test_the_mean_has_an_error_of_a_sixth(tmp_path) -> None:
     config = configuration("options.length=20", "options.examples=5000")
     (row,) = run_baselines(config, plugins.load_task("adding"), tmp_path, QUIET)
     splits = make(length=20, examples=5000).load(SOURCE, 0)
-    wrong = splits.test.targets - splits.train.targets.mean()
-    assert row.scores["mse"] == row.value == pytest.approx(np.square(wrong).mean(), rel=1e-5)
+    errors = splits.test.targets - splits.train.targets.mean()
+    assert row.scores["mse"] == row.value == pytest.approx(np.square(errors).mean(), rel=1e-5)
     assert row.value == pytest.approx(1 / 6, abs=0.02)  # the variance of the sum of two uniform numbers
     # Two uniform numbers have the density 1 at 1, so 0.08 of the sums are within 0.04 of it.
     assert row.scores["within_0.04"] == pytest.approx(0.08, abs=0.04)
@@ -89,8 +89,8 @@ def test_the_mean_has_an_error_of_a_sixth(tmp_path) -> None:
 
 
 def test_scores_of_predictions_by_hand() -> None:
-    wanted = np.array([1.0, 0.5, 1.5, 0.2], np.float32)
-    found = np.array([1.0, 0.53, 1.45, 0.6], np.float32)
+    targets = np.array([1.0, 0.5, 1.5, 0.2], np.float32)
+    predicted = np.array([1.0, 0.53, 1.45, 0.6], np.float32)
 
     class Fixed(keras.Model):
         def call(self, x):
@@ -98,13 +98,13 @@ def test_scores_of_predictions_by_hand() -> None:
 
     task = make(length=2)
     x = np.zeros((4, 2, 2), np.float32)
-    x[:, 0, 0] = found
-    batches = task.batches(Examples({"steps": x}, wanted), 3)
+    x[:, 0, 0] = predicted
+    batches = task.batches(Examples({"steps": x}, targets), 3)
     scores = task.score(Fixed(), batches)
     assert scores["mse"] == pytest.approx((0 + 0.03**2 + 0.05**2 + 0.4**2) / 4, rel=1e-5)
     assert scores["within_0.04"] == 0.5
     assert not task.higher_is_better and task.metric == "mse"
-    loss = task.loss()(wanted[:, None], found[:, None])
+    loss = task.loss()(targets[:, None], predicted[:, None])
     assert float(loss) == pytest.approx(scores["mse"], rel=1e-5)
 
 

@@ -1,4 +1,4 @@
-"""Captions of scenes and of files: learning, the batches, prediction, errors."""
+"""Captions of scenes and of files: learning, batches, prediction, errors."""
 
 import numpy as np
 import pytest
@@ -39,14 +39,14 @@ def trained(tmp_path_factory):
     return base / "runs" / row.run, row, config, base
 
 
-def test_files_are_learnt_and_told(trained, tmp_path):
+def test_captions_of_files_are_learnt_and_predicted(trained, tmp_path):
     folder, row, _, base = trained
     assert row.value == row.scores["exact"] > 0.7 and row.topology == "one-to-many" and row.encoder_params > 0
     assert (folder / "plots" / "attention.png").read_bytes().startswith(b"\x89PNG")
     files = [str(base / "data" / f"{i}.png") for i in (4, 24)]
-    found = predict(run_folder.open_run(folder), [*files, "--n-best", "2", "--attention", str(tmp_path / "map.png")])
-    assert [row["caption"] for row in found][::2] == ["a dark image", "a bright one !"]
-    assert found[0]["log-probability"] > found[1]["log-probability"] and found[1]["image"] == ""
+    rows = predict(run_folder.open_run(folder), [*files, "--n-best", "2", "--attention", str(tmp_path / "map.png")])
+    assert [row["caption"] for row in rows][::2] == ["a dark image", "a bright one !"]
+    assert rows[0]["log-probability"] > rows[1]["log-probability"] and rows[1]["image"] == ""
     assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(ConfigError, match="no image given"):
         predict(run_folder.open_run(folder), [])
@@ -77,8 +77,8 @@ def test_batches_are_those_of_their_epoch():
     images = np.concatenate([inputs["image"] for inputs, _, _ in first])
     assert len(np.unique(images, axis=0)) == 40
     for inputs, targets, weights in first:
-        said = task.texts([row[w > 0] for row, w in zip(targets, weights, strict=True)])
-        assert all(len(text.split()) + 1 == w.sum() for text, w in zip(said, weights, strict=True))
+        texts = task.texts([row[w > 0] for row, w in zip(targets, weights, strict=True)])
+        assert all(len(text.split()) + 1 == w.sum() for text, w in zip(texts, weights, strict=True))
         assert (inputs["previous"][:, 0] == END).all() and (inputs["previous"][:, 1:] == targets[:, :-1]).all()
 
 

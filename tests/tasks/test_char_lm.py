@@ -1,4 +1,4 @@
-"""The character model on text whose best score is known, its baseline, and the commands around it."""
+"""Character-level language model on a text with a known best score, baseline, commands."""
 
 import json
 import math
@@ -20,7 +20,7 @@ QUIET = Reporter(quiet=True)
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A run on random letters, each followed by its capital, which is certain; the letters are 1 of 4."""
+    """A run on random letters, one of 4, each followed by its capital, which is certain."""
     folder = tmp_path_factory.mktemp("lm")
     letters = np.random.default_rng(0).choice(list("abcd"), 6000)
     (folder / "text.txt").write_text("".join(letter + letter.upper() for letter in letters))

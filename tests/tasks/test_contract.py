@@ -1,4 +1,4 @@
-"""Every bundled task keeps the contract, with every cell; a new task is tested by existing."""
+"""Every bundled task passes `check_task`; a new task is tested without further code."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from seqtasks.testing import check_task
 pytestmark = pytest.mark.pictures  # looked at in the run folders
 
 TASKS = [entry.name for entry in plugins.tasks.entries() if entry.module.startswith("seqtasks.tasks.")]
-# Every cell is trained and saved by its own contract; these are the odd ones: outputs of another width than
-# the state, no state of that name, an engine of their own, fixed weights.
+# tests/cells trains and saves every cell. These four are special: outputs of another width than a state (lstmp, scrn),
+# no state named `h` and an engine of its own (lru), fixed weights (echo_state).
 CELLS = ["lstmp", "scrn", "lru", "echo_state"]
-# Sizes that keep the contract short where the default ones take long: scenes, beams, and what is searched or drawn.
+# Small sizes for tasks whose defaults take long: scenes, beams, and examples that are searched or drawn.
 SHORT = {
     "captioning": ["options.scenes=60", "data.limit_test=30", "options.num_beams=1"],
     "translation": ["data.limit=60", "data.limit_test=30", "options.num_beams=2"],
@@ -28,7 +28,7 @@ SHORT = {
 
 
 def built_in(name: str) -> None:
-    """Skips a task that reads files only: its own test writes some."""
+    """Skips a task that reads files only; the test of the task writes some."""
     if plugins.load_task(name).builtin is None:
         pytest.skip(f"{name} has no built-in set; tests/tasks/test_{name}.py gives it files")
 

@@ -1,4 +1,4 @@
-"""The copy-memory problem: the data against its definition, scores by hand, and that it is learnt."""
+"""Copy-memory problem: data against the definition, scores computed by hand, learning."""
 
 from __future__ import annotations
 
@@ -39,29 +39,29 @@ def test_ten_symbols_a_wait_a_sign_and_ten_answers(length: int) -> None:
         part = getattr(splits, name)
         x, y = part.inputs["symbols"], part.targets
         assert x.shape == y.shape == (len(part), length + 20)
-        seen, waiting, sign, answering = np.split(x, [10, length + 9, length + 10], axis=1)
-        assert set(np.unique(seen)) == set(range(1, 9))
-        assert not waiting.any() and waiting.shape[1] == length - 1
-        assert np.all(sign == 9) and sign.shape[1] == 1
-        assert not answering.any() and answering.shape[1] == 10
+        symbols, delay, start, blanks = np.split(x, [10, length + 9, length + 10], axis=1)
+        assert set(np.unique(symbols)) == set(range(1, 9))
+        assert not delay.any() and delay.shape[1] == length - 1
+        assert np.all(start == 9) and start.shape[1] == 1
+        assert not blanks.any() and blanks.shape[1] == 10
         assert not y[:, : length + 10].any()
-        np.testing.assert_array_equal(y[:, length + 10 :], seen)
+        np.testing.assert_array_equal(y[:, length + 10 :], symbols)
 
 
 def test_symbols_are_uniform() -> None:
-    seen = make(length=1, examples=5000).load(SOURCE, 0).train.inputs["symbols"][:, :10]
-    shares = np.stack([(seen == symbol).mean(axis=0) for symbol in range(1, 9)])
+    symbols = make(length=1, examples=5000).load(SOURCE, 0).train.inputs["symbols"][:, :10]
+    shares = np.stack([(symbols == symbol).mean(axis=0) for symbol in range(1, 9)])
     np.testing.assert_allclose(shares, 1 / 8, atol=5 * np.sqrt(7 / 64 / 5000))
 
 
 def test_the_data_does_not_depend_on_the_seed() -> None:
-    one, two = (make(length=5, examples=50).load(SOURCE, seed) for seed in (0, 7))
+    first, second = (make(length=5, examples=50).load(SOURCE, seed) for seed in (0, 7))
     for name in PARTS:
-        np.testing.assert_array_equal(getattr(one, name).inputs["symbols"], getattr(two, name).inputs["symbols"])
-        np.testing.assert_array_equal(getattr(one, name).targets, getattr(two, name).targets)
-    assert one.fingerprint == two.fingerprint
+        np.testing.assert_array_equal(getattr(first, name).inputs["symbols"], getattr(second, name).inputs["symbols"])
+        np.testing.assert_array_equal(getattr(first, name).targets, getattr(second, name).targets)
+    assert first.fingerprint == second.fingerprint
     others = [make(length=6, examples=50), make(length=5, examples=51)]
-    assert len({one.fingerprint, *(task.load(SOURCE, 0).fingerprint for task in others)}) == 3
+    assert len({first.fingerprint, *(task.load(SOURCE, 0).fingerprint for task in others)}) == 3
 
 
 def test_no_sequence_is_in_two_splits() -> None:
@@ -82,7 +82,7 @@ def test_the_baseline_guesses(tmp_path, length: int) -> None:
 
 
 class Fixed(keras.Model):
-    """Gives certain logits for certain sequences, told apart by their first symbol."""
+    """Model that returns fixed logits for each sequence, selected by its first symbol."""
 
     def __init__(self, logits):
         super().__init__()
@@ -101,16 +101,16 @@ def test_scores_of_predictions_by_hand() -> None:
     x[:, length + 9] = 9
     y = np.zeros_like(x)
     y[:, -10:] = x[:, :10]
-    answers = y.astype(int)
-    answers[1, -1] = answers[1, -1] % 8 + 1  # one of ten wrong
-    answers[2, -10:] = 0  # all wrong
-    answers[3, 0] = 5  # wrong before the answer: not in the accuracy
+    predicted = y.astype(int)
+    predicted[1, -1] = predicted[1, -1] % 8 + 1  # one of ten wrong
+    predicted[2, -10:] = 0  # all wrong
+    predicted[3, 0] = 5  # wrong before the answer: not in the accuracy
     logits = np.full((4, length + 20, 9), -1.0, np.float32)
-    np.put_along_axis(logits, answers[..., None], 2.0, axis=-1)
+    np.put_along_axis(logits, predicted[..., None], 2.0, axis=-1)
     scores = task.score(Fixed(logits), task.batches(Examples({"symbols": x}, y), 3))
     assert scores["accuracy"] == pytest.approx((1 + 0.9 + 0 + 1) / 4)
     assert scores["exact"] == 0.5
-    right = answers == y
+    right = predicted == y
     total = np.log(np.exp(2) + 8 * np.exp(-1))
     assert scores["loss"] == pytest.approx(np.where(right, total - 2, total + 1).mean(), rel=1e-5)
 
@@ -133,10 +133,10 @@ def test_each_step_sees_no_later_one() -> None:
     x = task.load(SOURCE, 0).test.inputs["symbols"][:2]
     later = x.copy()
     later[:, 12:] = 5
-    one, two = np.asarray(model(x)), np.asarray(model(later))
-    assert one.shape == (2, 23, 9)
-    np.testing.assert_array_equal(one[:, :12], two[:, :12])
-    assert np.abs(one[:, 12:] - two[:, 12:]).max() > 1e-4
+    outputs, changed = np.asarray(model(x)), np.asarray(model(later))
+    assert outputs.shape == (2, 23, 9)
+    np.testing.assert_array_equal(outputs[:, :12], changed[:, :12])
+    assert np.abs(outputs[:, 12:] - changed[:, 12:]).max() > 1e-4
 
 
 def test_it_is_learnt(tmp_path) -> None:

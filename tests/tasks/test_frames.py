@@ -1,4 +1,4 @@
-"""Labels of frames: that they are learnt, padding, baselines, prediction of videos, errors."""
+"""Labels of video frames: learning, padding, baselines, prediction of videos, errors."""
 
 import keras
 import numpy as np
@@ -30,7 +30,7 @@ def configuration(*words):
 
 @pytest.fixture(scope="module")
 def signs(tmp_path_factory):
-    """Pictures of 4×4: upright or lying bars."""
+    """Images of 4×4 pixels: upright or lying bars."""
     folder = tmp_path_factory.mktemp("signs")
     rng = np.random.default_rng(0)
     for label in ("lying", "upright"):
@@ -51,18 +51,18 @@ def trained(signs, tmp_path_factory):
     return base / row.run, row, config, base
 
 
-def test_the_front_is_told(trained):
+def test_the_digit_in_front_is_learnt(trained):
     _, row, _, _ = trained
     assert row.value > 0.85 and 0.4 < row.scores["whole"] <= row.value
 
 
 def test_single_frames_and_the_most_frequent_label_are_worse(trained):
     _, row, config, base = trained
-    found = {b.cell: b for b in run_baselines(config, plugins.load_task("frames"), base, QUIET)}
-    assert set(found) == {"most frequent label", "logistic regression"}
-    assert 0.45 < found["most frequent label"].value < 0.55 < row.value
-    assert found["logistic regression"].value < row.value and found["logistic regression"].params == 8 * 8 + 1
-    assert all(b.scores.keys() == row.scores.keys() for b in found.values())
+    baselines = {b.cell: b for b in run_baselines(config, plugins.load_task("frames"), base, QUIET)}
+    assert set(baselines) == {"most frequent label", "logistic regression"}
+    assert 0.45 < baselines["most frequent label"].value < 0.55 < row.value
+    assert baselines["logistic regression"].value < row.value and baselines["logistic regression"].params == 8 * 8 + 1
+    assert all(b.scores.keys() == row.scores.keys() for b in baselines.values())
 
 
 def test_padding_changes_nothing(trained):
@@ -119,7 +119,7 @@ def test_videos_are_read_and_written(trained, tmp_path):
 
 def test_what_cannot_be_predicted_is_refused(trained, tmp_path):
     opened = run_folder.open_run(trained[0])
-    with pytest.raises(ConfigError, match="no video given; name a GIF, a folder"):
+    with pytest.raises(ConfigError, match="no video given; allowed: a GIF, a folder"):
         predict(opened, [])
     with pytest.raises(ConfigError, match="test:2000: no such video; allowed: test:0 to test:1999"):
         predict(opened, ["test:2000"])
@@ -139,8 +139,8 @@ def test_directions_are_learnt_from_neighbours(signs, tmp_path):
              "train.learning_rate=0.01"]  # fmt: skip
     config = configuration(*words)
     row, _ = train.run(config, plugins.load_task("frames"), tmp_path, QUIET)
-    found = {b.cell: b.value for b in run_baselines(config, plugins.load_task("frames"), tmp_path, QUIET)}
-    assert row.value > 0.6 and row.value > found["logistic regression"] + 0.15
+    baselines = {b.cell: b.value for b in run_baselines(config, plugins.load_task("frames"), tmp_path, QUIET)}
+    assert row.value > 0.6 and row.value > baselines["logistic regression"] + 0.15
 
 
 def test_the_sizes_follow_the_pictures():
@@ -149,7 +149,7 @@ def test_the_sizes_follow_the_pictures():
     splits = task.load(Source("builtin", "digits"), 0)
     assert (task.video.side, task.video.margin) == (11, 1)
     assert splits.spec.counts == {"train": 50, "validation": 1000, "test": 2000}
-    other = cls(configuration("options.examples=50", "options.noise=0.2").options)
-    assert other.load(Source("builtin", "digits"), 0).fingerprint != splits.fingerprint
+    noisy = cls(configuration("options.examples=50", "options.noise=0.2").options)
+    assert noisy.load(Source("builtin", "digits"), 0).fingerprint != splits.fingerprint
     wide = cls(configuration("options.examples=20").options).load(Source("builtin", "digits"), 1)
     assert wide.fingerprint == splits.fingerprint

@@ -1,4 +1,4 @@
-"""Glimpses on small canvases: that a digit is found and read, scores, pictures, prediction, errors."""
+"""Glimpses at small canvases: learning, scores, plots, prediction, errors."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def make(*words, source=("builtin", "digits")):
 
 @pytest.fixture(scope="module")
 def signs(tmp_path_factory):
-    """Pictures of 4×4: upright or lying bars, with as many bright pixels."""
+    """Images of 4×4 pixels: upright or lying bars, with equal numbers of bright pixels."""
     folder = tmp_path_factory.mktemp("signs")
     rng = np.random.default_rng(0)
     for label in ("lying", "upright"):
@@ -67,9 +67,9 @@ def test_signs_are_found_and_read(trained):
 
 def test_linear_canvases_are_hard(trained):
     _, row, config, base = trained
-    (found,) = run_baselines(config, plugins.load_task("glimpses"), base, QUIET)
-    assert found.cell == "logistic regression" and 0.3 < found.value < row.value - 0.1
-    assert found.params == 10 * 10 + 1
+    (baseline,) = run_baselines(config, plugins.load_task("glimpses"), base, QUIET)
+    assert baseline.cell == "logistic regression" and 0.3 < baseline.value < row.value - 0.1
+    assert baseline.params == 10 * 10 + 1
 
 
 def test_the_run_folder_shows_paths(trained):
@@ -113,8 +113,8 @@ def test_the_same_without_choice(signs, tmp_path):
 def test_noise_is_for_training_alone_unless_chance_chooses():
     for policy, kinds in {"learned": (True, False), "random": (True, True), "centre": (False, False)}.items():
         task, splits = make(f"options.policy={policy}", "options.clutter=2")
-        read = task.batches(splits.train, 10, True), task.batches(splits.test, 10)
-        assert tuple(bool(batches[0][0]["noise"].any()) for batches in read) == kinds
+        splits_batches = task.batches(splits.train, 10, True), task.batches(splits.test, 10)
+        assert tuple(bool(batches[0][0]["noise"].any()) for batches in splits_batches) == kinds
 
 
 def test_the_sizes_follow_the_pictures():
@@ -131,10 +131,10 @@ def test_how_often_the_picture_is_looked_at():
     batches = task.batches(splits.test.take(4), 4)
     corners = batches.places.corners
     centres = (corners + 4) / 16 * 2 - 1
-    places = np.stack([np.zeros((4, 2)), centres], axis=1)
-    assert on_picture(places, batches) == 1
-    places[0, 1] = (corners[0] - 1) / 16 * 2 - 1
-    assert on_picture(places, batches) == 0.75
+    locations = np.stack([np.zeros((4, 2)), centres], axis=1)
+    assert on_picture(locations, batches) == 1
+    locations[0, 1] = (corners[0] - 1) / 16 * 2 - 1
+    assert on_picture(locations, batches) == 0.75
 
 
 def test_an_encoder_that_reads_backwards_is_refused(tmp_path):

@@ -1,4 +1,4 @@
-"""Rows of digits: the real data, files in every layout, and a trained run that reads pictures."""
+"""Digits row by row: MNIST itself, files in every layout, prediction of image files."""
 
 from __future__ import annotations
 
@@ -82,9 +82,9 @@ def test_files_of_ones_own(tmp_path: Path, layout: str) -> None:
         write_idx(folder, images, labels, test=100)
     else:
         for i, (image, label) in enumerate(zip(images[:400], labels[:400], strict=True)):
-            place = folder / str(label)
-            place.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(image).save(place / f"{i}.png")
+            label_folder = folder / str(label)
+            label_folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(label_folder / f"{i}.png")
     task = plugins.load_task("mnist_rows")
     words = [f"data.source=files:{folder}", "train.epochs=1", "encoder.units=8", "train.batch_size=32"]
     row, _ = train.run(resolve("mnist_rows", task.Options, words), task, tmp_path / "runs", QUIET)
@@ -95,7 +95,7 @@ def test_files_of_ones_own(tmp_path: Path, layout: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "says"),
+    ("damage", "named"),
     [
         (
             lambda f: (f / "train-images-idx3-ubyte.gz").write_bytes(b"\x1f\x8b\x08 broken"),
@@ -105,12 +105,12 @@ def test_files_of_ones_own(tmp_path: Path, layout: str) -> None:
         (lambda f: (f / "train-labels-idx1-ubyte").unlink(), "train-labels"),
     ],
 )
-def test_damaged_files_are_named_on_one_line(cli, tmp_path: Path, damage, says: str) -> None:
+def test_damaged_files_are_named_on_one_line(cli, tmp_path: Path, damage, named: str) -> None:
     images, labels = digits()
     write_idx(tmp_path / "data", images, labels, test=100)
     damage(tmp_path / "data")
     code, _, err = cli("run", "mnist_rows", "data.source=files:data")
     assert code == 2
     (line,) = [line for line in err.splitlines() if line.startswith("seqtasks: ")]
-    assert says in line
+    assert named in line
     assert not (tmp_path / "runs").exists()

@@ -1,4 +1,4 @@
-"""A perceptron beside the recurrent readers of the same images."""
+"""Perceptron without recurrence, compared with a recurrent model of the same images."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Every cell trains in every task: a step changes the weights of the recurrent layers, and all stay finite."""
+"""Every cell trains in every task: an update changes recurrent weights, all stay finite."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from seqtasks.core.config import resolve
 from seqtasks.core.reporter import Reporter
 from seqtasks.training import resolution, train
 
-OWN = [entry.name for entry in plugins.tasks.entries() if entry.module.startswith("seqtasks.tasks.")]
-TASKS = [name for name in OWN if plugins.load_task(name).uses_encoder is not False]  # text tasks: by an option
+BUNDLED = [entry.name for entry in plugins.tasks.entries() if entry.module.startswith("seqtasks.tasks.")]
+TASKS = [name for name in BUNDLED if plugins.load_task(name).uses_encoder is not False]  # text tasks: by an option
 CELLS = [entry.name for entry in plugins.cells.entries() if entry.module.startswith("seqtasks.")]
 PAIRS = list(itertools.product(TASKS, CELLS))
-# Each task once, each with another cell.
+# Each task once, with a different cell each.
 SAMPLE = list(zip(TASKS, np.random.default_rng(0).permutation(CELLS).tolist(), strict=False))
 SMALL = ["data.source=builtin", "encoder.units=6", "train.batch_size=4"]
-CHARACTERS = {"char_lm": 2000, "word_lm": 2000}  # that data.limit counts there
+CHARACTERS = {"char_lm": 2000, "word_lm": 2000}  # `data.limit` counts characters in these tasks
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""Opinions from the grammar are learnt to what can be known; tables with any labels; the words that mattered."""
+"""Sentiment: accuracy near its upper bound, tables with any labels, salient words."""
 
 import numpy as np
 import pytest
@@ -37,8 +37,8 @@ def test_negation_and_contrast_are_learnt_to_what_can_be_known(trained):
 
 def test_the_linear_baseline_knows_less(trained):
     folder, row, config = trained
-    (found,) = run_baselines(config, plugins.load_task("sentiment"), folder.parent, QUIET)
-    assert 0.6 < found.value < row.value and set(found.scores) == set(row.scores)
+    (baseline,) = run_baselines(config, plugins.load_task("sentiment"), folder.parent, QUIET)
+    assert 0.6 < baseline.value < row.value and set(baseline.scores) == set(row.scores)
 
 
 def test_the_words_that_mattered_are_named(trained, tmp_path):
@@ -63,14 +63,14 @@ def test_anything_can_be_judged_but_nothing(trained):
         predict(opened, [" "])
 
 
-@pytest.mark.parametrize("more", ["pooling=last", "pooling=mean", "pooling=attention", "adversarial=2"])
-def test_tables_with_three_labels_and_empty_texts(tmp_path, more):
+@pytest.mark.parametrize("option", ["pooling=last", "pooling=mean", "pooling=attention", "adversarial=2"])
+def test_tables_with_three_labels_and_empty_texts(tmp_path, option):
     rows = [f"{'good' if n % 3 == 0 else 'bad' if n % 3 else ''} {'x ' * (n % 5)},l{n % 3}" for n in range(60)]
     (tmp_path / "all.csv").write_text("\n".join(["text,label", *rows, ",l0", ",l1"]) + "\n")
     row = check_task(
         plugins.load_task("sentiment"),
         tmp_path / "runs",
-        [f"data.source=files:{tmp_path / 'all.csv'}", f"options.{more}", "options.embedding_dim=8"],
+        [f"data.source=files:{tmp_path / 'all.csv'}", f"options.{option}", "options.embedding_dim=8"],
         inputs=["good"],
     )
     assert row.params > 0

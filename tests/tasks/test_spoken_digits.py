@@ -1,4 +1,4 @@
-"""Words are told apart by the order of their sounds; files of any rate and width; a speaker left out."""
+"""Spoken words: learning, WAV files of any rate and sample width, held-out speaker."""
 
 import numpy as np
 import pytest
@@ -32,10 +32,10 @@ def trained(tmp_path_factory):
 
 
 def write(folder, rate=RATE, kind="int16", words=("ai", "ia"), count=60):
-    """Recordings of the first words, as files."""
+    """Writes recordings of some words as WAV files."""
     folder.mkdir()
-    chosen = [recording for recording in syllables() if recording[0] in words][:count]
-    for word, voice, number, wave in chosen:
+    selected = [recording for recording in syllables() if recording[0] in words][:count]
+    for word, voice, number, wave in selected:
         wave = np.interp(np.arange(0, len(wave), RATE / rate), np.arange(len(wave)), wave)
         data = wave if kind == "float32" else wave * 32767
         wavfile.write(folder / f"{word}_{voice}_{number}.wav", rate, data.astype(kind))
@@ -50,9 +50,9 @@ def test_the_order_of_sounds_is_heard(trained):
 
 def test_the_baseline_is_a_row(trained):
     folder, row, config = trained
-    (found,) = run_baselines(config, plugins.load_task("spoken_digits"), folder.parent, QUIET)
-    assert 0.1 < found.value < 1 and set(found.scores) == set(row.scores)
-    assert found.params == 10 * (2 * 20 + 1)
+    (baseline,) = run_baselines(config, plugins.load_task("spoken_digits"), folder.parent, QUIET)
+    assert 0.1 < baseline.value < 1 and set(baseline.scores) == set(row.scores)
+    assert baseline.params == 10 * (2 * 20 + 1)
 
 
 def test_files_are_heard_whatever_their_rate(trained, tmp_path, caplog):
@@ -79,9 +79,9 @@ def test_silence_and_very_short_and_long_sounds_get_an_answer(trained, tmp_path)
     assert len(rows) == 3 and all(np.isfinite(row["P(ai)"]) for row in rows)
 
 
-def test_what_cannot_be_heard_is_said(trained, tmp_path):
+def test_missing_recordings_are_errors(trained, tmp_path):
     opened = run_folder.open_run(trained[0])
-    with pytest.raises(ConfigError, match=r"no recording given; name one or more: seqtasks predict RUN seven\.wav"):
+    with pytest.raises(ConfigError, match=r"no recording given; .*, as in seqtasks predict RUN seven\.wav"):
         predict(opened, [])
     with pytest.raises(DataError, match=r"nothing\.wav does not exist; give a WAV file"):
         predict(opened, [str(tmp_path / "nothing.wav")])

@@ -1,4 +1,4 @@
-"""Strings without an alignment: learnt, decoded, resumed; what CTC cannot write is refused before training."""
+"""Strings of spoken words: learning, decoding, resuming; too few steps for CTC are errors."""
 
 import numpy as np
 import pytest
@@ -51,24 +51,24 @@ def test_strings_are_learnt_without_an_alignment(trained):
 
 def test_the_baseline_is_a_row(trained):
     folder, _, config = trained
-    (found,) = run_baselines(config, plugins.load_task("spoken_strings"), folder.parent, QUIET)
-    assert 0 < found.value < 1.5 and 0 <= found.scores["exact"] < 1
+    (baseline,) = run_baselines(config, plugins.load_task("spoken_strings"), folder.parent, QUIET)
+    assert 0 < baseline.value < 1.5 and 0 <= baseline.scores["exact"] < 1
 
 
-def test_files_are_read_off(trained, tmp_path):
+def test_recordings_are_recognized(trained, tmp_path):
     words = recordings.load(Source("builtin", "syllables"), 8000)
-    made = Composer(words, recordings.split(words)["test"], 2, 0.1, False)
-    recipes = [made.recipe(9, n) for n in range(20)]
+    composer = Composer(words, recordings.split(words)["test"], 2, 0.1, False)
+    recipes = [composer.recipe(9, n) for n in range(20)]
     for n, recipe in enumerate(recipes):
-        wavfile.write(tmp_path / f"{n:02d}.wav", 8000, made.sound(recipe))
+        wavfile.write(tmp_path / f"{n:02d}.wav", 8000, composer.sound(recipe))
     paths = [str(path) for path in sorted(tmp_path.iterdir())]
     opened = run_folder.open_run(trained[0])
     answers = [row["answer"].split() for row in predict(opened, paths)]
     true = [[words.labels[i] for i in recipe.recordings] for recipe in recipes]
     numbers = {name: n for n, name in enumerate(words.classes)}
     assert ctc.error_rate(*([[numbers[w] for w in row] for row in rows] for rows in (true, answers))) < 0.6
-    liked = predict(opened, [*paths[:3], "--num-beams", "2", "--lm-weight", "0.5"])
-    assert len(liked) == 3 and all(np.isfinite(row["score"]) for row in liked)
+    rows_with_lm = predict(opened, [*paths[:3], "--num-beams", "2", "--lm-weight", "0.5"])
+    assert len(rows_with_lm) == 3 and all(np.isfinite(row["score"]) for row in rows_with_lm)
     with pytest.raises(ConfigError, match="no recording given"):
         predict(opened, [])
     with pytest.raises(ConfigError, match="beams is 0; allowed: ≥ 1"):

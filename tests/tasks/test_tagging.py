@@ -1,4 +1,4 @@
-"""The tagger on sentences whose tags follow from words, their ends and their neighbours; files, errors, prediction."""
+"""Tagger on artificial sentences: learning, baselines, files, errors, prediction."""
 
 import keras
 import numpy as np
@@ -23,7 +23,7 @@ SMALL = ["encoder.units=16", "options.embedding_dim=16", "options.characters=rnn
 
 
 def sentences(count, seed):
-    """Invented words: nouns end in o, verbs in as; "run" is a verb after "I" and a noun after "the"."""
+    """Artificial sentences: nouns end in o, verbs in as; "run" is a verb only after "I"."""
     rng = np.random.default_rng(seed)
     rows = []
     for _ in range(count):
@@ -79,10 +79,10 @@ def test_anything_can_be_tagged_but_nothing(trained):
 
 def test_its_baselines(trained):
     _, row, config, base = trained
-    found = {b.cell: b for b in run_baselines(config, plugins.load_task("tagging"), base / "runs", QUIET)}
-    assert set(found) == {"most frequent tag", "logistic regression"}
-    assert 0.8 < found["most frequent tag"].value < found["logistic regression"].value
-    assert "unseen_accuracy" in found["most frequent tag"].scores and row.scores.keys() == found[
+    baselines = {b.cell: b for b in run_baselines(config, plugins.load_task("tagging"), base / "runs", QUIET)}
+    assert set(baselines) == {"most frequent tag", "logistic regression"}
+    assert 0.8 < baselines["most frequent tag"].value < baselines["logistic regression"].value
+    assert "unseen_accuracy" in baselines["most frequent tag"].scores and row.scores.keys() == baselines[
         "most frequent tag"
     ].scores.keys()  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The translator learns a toy language; files, errors, prediction, baselines."""
+"""Translation of an artificial language: learning, files, errors, prediction, baselines."""
 
 import json
 
@@ -23,7 +23,7 @@ WORDS = {"red": "rot", "green": "grün", "blue": "blau", "dog": "Hund", "cat": "
 
 
 def lines(count, seed):
-    """Two words, the other way round in the other language."""
+    """Pairs of lines with two words, in reverse order in the target language."""
     rng = np.random.default_rng(seed)
     pairs = [(rng.choice(list(WORDS)), rng.choice(list(WORDS))) for _ in range(count)]
     return [f"a {a} {b}." for a, b in pairs], [f"{WORDS[b]} {WORDS[a]} ein." for a, b in pairs]
@@ -92,7 +92,7 @@ def test_baselines_know_less(trained):
 def test_pairs_that_are_too_long(trained, tmp_path):
     cls = plugins.load_task("translation")
     config = resolve("translation", cls.Options, [f"data.source=files:{trained[3]}", "options.max_length=1"])
-    with pytest.raises(DataError, match=r"all training pairs have more than options\.max_length=1"):
+    with pytest.raises(DataError, match=r"more than 1 tokens; allowed: at most options\.max_length=1 on each"):
         train.run(config, cls, tmp_path, QUIET)
 
 
@@ -129,7 +129,7 @@ def test_unknown_words_are_those_that_were_attended_to(trained, reverse):
     splits = resolution.load(task, config, QUIET)
 
     class Looks:
-        """At the last word, then at the first."""
+        """Translator that attends to the last word, then to the first one."""
 
         def attention(self, sources, targets):
             order = [0, 2] if reverse == "true" else [2, 0]
@@ -137,9 +137,9 @@ def test_unknown_words_are_those_that_were_attended_to(trained, reverse):
 
     rows = [np.array([UNKNOWN, 3, UNKNOWN]), np.array([3, 4, 5])]
     examples = splits.test.take([4, 7])
-    (copied, plain), (first, *_, last) = task._written(Looks(), examples, rows), lines(40, 2)[0][4].split()
-    known = task.texts([[3]])[0]
-    assert copied == f"{last} {known} {first}" and plain == task.texts([rows[1]])[0]
+    (copied, plain), (first, *_, last) = task._decode(Looks(), examples, rows), lines(40, 2)[0][4].split()
+    middle = task.texts([[3]])[0]
+    assert copied == f"{last} {middle} {first}" and plain == task.texts([rows[1]])[0]
 
 
 def test_copying_needs_words_and_attention(trained, tmp_path):

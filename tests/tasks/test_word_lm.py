@@ -1,4 +1,4 @@
-"""Words and byte-pair units in the layout of the Penn Treebank."""
+"""Word-level language models: files in the layout of the Penn Treebank, published sizes."""
 
 import numpy as np
 import pytest
@@ -42,8 +42,8 @@ def test_raw_text_is_split_at_signs(tmp_path, treebank):
     assert [task.vocabulary.token(n) for n in splits.train.inputs["tokens"][:7]] == [
         "Well", ",", "it", "did", "n't", ".", "<eos>",
     ]  # fmt: skip
-    kept, splits = load(raw, punctuation="keep")
-    assert kept.vocabulary.token(splits.train.inputs["tokens"][0]) == "Well,"
+    unsplit, splits = load(raw, punctuation="keep")
+    assert unsplit.vocabulary.token(splits.train.inputs["tokens"][0]) == "Well,"
 
 
 def test_byte_pair_units(treebank):

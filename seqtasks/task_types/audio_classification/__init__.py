@@ -1,1 +1,1 @@
-"""Recordings with a label each."""
+"""Classification of audio recordings."""

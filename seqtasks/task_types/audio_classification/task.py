@@ -1,4 +1,4 @@
-"""Audio tasks: features, model, prediction from WAV files; classification of recordings."""
+"""Audio tasks: features, prediction from WAV files, and classification of recordings."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from seqtasks.task_types.common.columns import class_row
 from seqtasks.task_types.common.linear_baseline import logistic_regression
 from seqtasks.task_types.common.plots import class_pictures
 
-MOST_FRAMES = 20_000  # in a batch of files, padding included: a long one does not fill up many short ones
+MAX_BATCH_FRAMES = 20_000  # of `predict`, padding included, so that one long file does not pad many short ones
 
 
 @dataclass(frozen=True)
 class SoundOptions:
-    """How sound is heard."""
+    """Audio feature options."""
 
     speaker: str | None = setting(None, "speaker whose recordings are the test split; null: a tenth of each speaker's")
     rate: int = setting(8000, "sampling rate in Hz; other recordings are resampled", ge=1000)
@@ -60,7 +60,14 @@ class SoundOptions:
 
 @dataclass(frozen=True)
 class AudioOptions(SoundOptions):
-    """How sound is heard, and the model of a recording."""
+    """Options of audio classification: features, augmentation and pooling.
+
+    Example:
+        >>> from seqtasks.task_types import AudioOptions
+        >>> options = AudioOptions(features="mfcc", pooling="mean")
+        >>> options.coefficients, options.rate
+        (13, 8000)
+    """
 
     shift: int = setting(
         0, "maximum number of frames cut off at random at each end in training", ge=0, affects_data=False
@@ -72,12 +79,12 @@ class AudioOptions(SoundOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class SoundSpec(Spec):
-    """Facts about recordings, of all tasks that read sound.
+    """Facts about recordings that all audio tasks store in the run folder.
 
     Attributes:
         classes: Names of the classes or words, in the order of their numbers.
-        mean: Mean of each band over the frames of the training split, (features,).
-        sd: Standard deviation of each band over them, (features,); 1 where a band never changes.
+        mean: Mean of each feature over the frames of the training split, `(features,)`.
+        sd: Standard deviation of each feature over these frames, `(features,)`; 1 for a constant feature.
         counts: Number of examples of each split.
     """
 
@@ -89,24 +96,30 @@ class SoundSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class AudioSpec(SoundSpec):
-    """Facts about recordings with a label each.
+    """Facts about labelled recordings, as the run folder stores them.
 
     Attributes:
         classes: Names of the classes, in the order of their numbers.
         speakers: Names of the speakers, sorted.
-        mean: Mean of each band over the frames of the training split, (features,).
-        sd: Standard deviation of each band over them, (features,); 1 where a band never changes.
+        mean: Mean of each feature over the frames of the training split, `(features,)`.
+        sd: Standard deviation of each feature over these frames, `(features,)`; 1 for a constant feature.
         counts: Number of recordings of each split.
+
+    Example:
+        >>> from seqtasks.task_types import AudioSpec
+        >>> spec = AudioSpec(classes=["no", "yes"], speakers=["ada"], mean=[0.5], sd=[1.0], counts={"train": 9})
+        >>> AudioSpec.from_dict(spec.to_dict()) == spec
+        True
     """
 
     speakers: Sequence[str]
-    mean: Sequence[float]  # declared again: the run folder keeps the order
+    mean: Sequence[float]  # repeated, because the run folder stores the fields in the order of declaration
     sd: Sequence[float]
     counts: Mapping[str, int]
 
 
 class SoundTask(Task):
-    """Something that is heard."""
+    """Base class of audio tasks: features, augmentation, and WAV files in `predict`."""
 
     files = True
     reads = "paths"
@@ -117,16 +130,16 @@ class SoundTask(Task):
 
     @property
     def spectra(self) -> Spectra:
-        """What makes frames, as `options` say."""
+        """Feature extractor with the settings of `options`."""
         o = self.options
         return Spectra(o.rate, o.features, o.bands, o.coefficients, o.window, o.hop)
 
     def frames(self, waves: Ragged, digest: str) -> Frames:
-        """The frames of all sounds, made once.
+        """Returns the features of all recordings; they are computed once and cached.
 
         Args:
-            waves: samples.
-            digest: their fingerprint.
+            waves: Samples of each recording.
+            digest: Fingerprint of the samples, for the key of the cache.
         """
         spectra = self.spectra
 
@@ -138,7 +151,14 @@ class SoundTask(Task):
         return Frames(arrays["sound"], arrays["ends"])
 
     def steps(self) -> tuple[dict[str, Any], Any, Any]:
-        """The inputs `sound` and `mask`; steps (batch, time, size) with a mean of 0, and their mask (batch, time)."""
+        """Builds the first layers: normalization, SpecAugment and concatenation of frames.
+
+        Padding is masked: the mask excludes it from augmentation, and is joined as the frames are.
+
+        Returns:
+            The inputs `sound`, `(batch, frames, features)`, and `mask`, `(batch, frames)`; the time steps,
+            `(batch, time, width)`; and their mask, `(batch, time)`.
+        """
         o = self.options
         inputs = {
             "sound": keras.Input((None, self.spectra.width), name="sound"),
@@ -154,21 +174,37 @@ class SoundTask(Task):
         return inputs, x, mask
 
     def heard(self, names: Sequence[str], example: str) -> Frames:
-        """The frames of WAV files.
+        """Reads WAV files and computes their features.
+
+        Args:
+            names: Paths of the files.
+            example: Name of a file for the error message.
 
         Raises:
-            ConfigError: no file was named.
-            DataError: a file cannot be read.
+            ConfigError: No file is named.
+            DataError: A file cannot be read.
         """
         if not names:
-            raise ConfigError(f"no recording given; name one or more: seqtasks predict RUN {example}")
-        read = [read_wav(Path(name), self.options.rate) for name in names]
-        tell_rates((file_rate for _, file_rate in read), self.options.rate)
-        return Frames.stack([self.spectra(wave) for wave, _ in read], self.spectra.width)
+            raise ConfigError(
+                f"no recording given; allowed: one or more WAV files; name them, as in seqtasks predict RUN {example}"
+            )
+        waves = [read_wav(Path(name), self.options.rate) for name in names]
+        tell_rates((file_rate for _, file_rate in waves), self.options.rate)
+        return Frames.stack([self.spectra(wave) for wave, _ in waves], self.spectra.width)
 
 
 class AudioTask(SoundTask):
-    """A label for a recording."""
+    """Base class of tasks that classify recordings.
+
+    The outputs of the encoder are pooled over the valid steps; padding does not change the logits.
+
+    Example:
+        >>> from seqtasks.task_types import AudioTask
+        >>> class Birds(AudioTask):  # in a plugin file, below @register_task("birds")
+        ...     topology, metric, builtin = "many-to-one", "accuracy", "syllables"
+        >>> Birds.sources()
+        ['files:DIR', 'builtin:syllables']
+    """
 
     Options = AudioOptions
     options: AudioOptions
@@ -192,7 +228,12 @@ class AudioTask(SoundTask):
         return Splits(**parts, source=str(source), fingerprint=corpus.fingerprint, spec=spec)
 
     def build_model(self, encoder: Encoder) -> keras.Model:
-        """Frames (batch, time, width) and their mask to logits (batch, classes)."""
+        """Builds the model.
+
+        Returns:
+            A model of `sound`, `(batch, frames, features)`, and `mask`, `(batch, frames)`, whose output is the
+            logits, `(batch, classes)`.
+        """
         inputs, x, mask = self.steps()
         x, _ = encoder(x, mask=mask)
         x = Pooling(self.options.pooling, name="pooling")(x, mask=mask)
@@ -227,17 +268,20 @@ class AudioTask(SoundTask):
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: Any) -> list[dict[str, Any]]:
         examples = Examples({"sound": self.heard(inputs, "seven.wav")}, np.zeros(len(inputs)))
-        predicted = np.exp(log_softmax(self.predict_logits(model, FrameBatches(examples, 32, MOST_FRAMES))))
+        predicted = np.exp(log_softmax(self.predict_logits(model, FrameBatches(examples, 32, MAX_BATCH_FRAMES))))
         return [class_row({"recording": name}, self.classes, p) for name, p in zip(inputs, predicted, strict=True)]
 
 
 def moments(frames: Frames) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of each band over all frames; of a band that never changes the latter is 1."""
+    """Returns mean and standard deviation of each feature over all frames.
+
+    The standard deviation of a constant feature is 1, so that one can divide by it.
+    """
     mean, sd = frames.values.mean(axis=0, dtype=np.float64), frames.values.std(axis=0, dtype=np.float64)
     return mean.tolist(), np.where(sd > 1e-6, sd, 1).tolist()
 
 
 def over_time(frames: Frames) -> FloatArray:
-    """The mean and standard deviation over time of each row, (rows, 2 · width)."""
+    """Returns mean and standard deviation over time, `(recordings, 2 · features)`."""
     rows = [frames.row(i) for i in range(len(frames))]
     return np.array([np.concatenate([row.mean(axis=0), row.std(axis=0)]) for row in rows])

@@ -1,1 +1,1 @@
-"""Sentences about images."""
+"""Image captioning."""

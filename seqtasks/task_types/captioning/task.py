@@ -1,4 +1,4 @@
-"""Image captioning: data, model, beam search, scores, attention plots."""
+"""Image captioning task: data, model, beam search, scores, attention plots."""
 
 from __future__ import annotations
 
@@ -31,7 +31,14 @@ from seqtasks.task_types.seq2seq.task import Seq2SeqPredictOptions, Seq2SeqTask
 
 @dataclass(frozen=True)
 class CaptionOptions(Seq2SeqOptions):
-    """The images, the words and the model of them."""
+    """Options of a captioning task: images, vocabulary and model.
+
+    Example:
+        >>> from seqtasks.task_types import CaptionOptions
+        >>> options = CaptionOptions(filters=(16, 32))
+        >>> options.length, options.num_beams
+        (30, 5)
+    """
 
     scenes: int = setting(20_000, "number of generated images of digits in each epoch", ge=1, affects_data=False)
     side: int = setting(96, "height and width in pixels that photographs are scaled to", ge=16, affects_data=False)
@@ -44,18 +51,25 @@ class CaptionOptions(Seq2SeqOptions):
 
 @dataclass(frozen=True)
 class CaptionPredictOptions(Seq2SeqPredictOptions, ImagePredictOptions):
-    """How pictures are read, and sentences searched for."""
+    """Options of `predict`: reading of images, beam search and attention plot."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CaptionSpec(VocabularySpec):
-    """Facts about images with captions.
+    """Facts about images with captions, as the run folder stores them.
 
     Attributes:
-        vocabulary: Words of the training captions, as `Vocabulary.to_text` gives them.
-        size: Number of token numbers, padding and end included.
-        shape: Of an image, (height, width) or (height, width, colours).
+        vocabulary: Words of the training captions, as `Vocabulary.to_text` returns them.
+        size: Vocabulary size, padding and end included.
+        shape: Shape of an image, `(height, width)` or `(height, width, colours)`.
         counts: Number of images of each split.
+
+    Example:
+        >>> from seqtasks.task_types import CaptionSpec
+        >>> words = Vocabulary.train("words", ["a red ball"])
+        >>> spec = CaptionSpec(vocabulary=words.to_text(), size=len(words) + 2, shape=(8, 8), counts={"train": 1})
+        >>> spec.to_vocabulary().encode("a ball").shape
+        (2,)
     """
 
     shape: Sequence[int]
@@ -63,9 +77,11 @@ class CaptionSpec(VocabularySpec):
 
 
 class CaptionBatches(Buckets):
-    """Batches of images and captions: `image`, `previous`, `targets`, and weights, see `data.seq2seq_batches`.
+    """Batches of images and captions.
 
-    Images are those of the epoch; of several captions one is drawn.
+    Inputs are `image`, `(batch, height, width)` or `(batch, height, width, colours)`, and `previous` and `targets`,
+    `(batch, time)`, see `data.seq2seq_batches`; the targets follow, and weights that are 0 at padding. Images are
+    those of the epoch. If an image has several captions, one is drawn in training, and else the first is taken.
     """
 
     def measure(self) -> IntArray:
@@ -82,15 +98,26 @@ class CaptionBatches(Buckets):
             ]
         else:
             drawn = [sentences[0] for sentences in tokens]
-        # As wide as the longest that could be drawn: where all rows are one batch, Keras takes its width for fixed.
-        extra += max(len(one) for sentences in tokens for one in sentences) - max(map(len, drawn))
+        # Pad to the longest caption that can be drawn: if all rows are one batch, Keras infers a static width from it.
+        extra += max(len(caption) for sentences in tokens for caption in sentences) - max(map(len, drawn))
         previous, targets, weights = shifted(Ragged.of(drawn), extra)
         inputs = {"image": rows.inputs["image"].images(epoch), "previous": previous, "targets": targets}
         return inputs, targets, weights
 
 
 class CaptionTask(Seq2SeqTask):
-    """A sentence about an image."""
+    """Base class of image captioning tasks.
+
+    The model has convolutions and a decoder with attention; the scores are BLEU, chrF and exact matches of beam
+    search. Padding of the captions has weight 0 in the loss.
+
+    Example:
+        >>> from seqtasks.task_types import CaptionTask
+        >>> class Scenes(CaptionTask):  # in a plugin file, below @register_task("scenes")
+        ...     topology, metric, builtin = "one-to-many", "exact", "digits"
+        >>> Scenes.sources()
+        ['files:DIR', 'builtin:digits']
+    """
 
     causal = True
     files = True
@@ -137,22 +164,22 @@ class CaptionTask(Seq2SeqTask):
         return self.texts([best[0].tokens for best in writer(examples.inputs["image"].images(0))])
 
     def texts(self, rows: Sequence[IntArray]) -> list[str]:
-        """Sentences of tokens, their ends left out."""
+        """Decodes tokens to sentences, without their ends."""
         words = self.spec.to_vocabulary()
         return [words.decode([n - 2 for n in row if n > END]) for row in rows]
 
     def references(self, examples: Examples) -> list[list[str]]:
-        # As the vocabulary writes them: in lower case, signs apart.
+        # Normalized as the vocabulary does: lower case, punctuation separated.
         words = self.spec.to_vocabulary()
         return [[words.normalised(text) for text in sentences] for sentences in examples.targets]
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
-        wanted, train_captions = self.references(splits.test), self.references(splits.train)
+        references, train_captions = self.references(splits.test), self.references(splits.train)
 
         def frequent() -> Baseline:
             lines = [line for row in train_captions for line in row]
             best = max(dict.fromkeys(lines), key=lines.count)
-            return Baseline(line_scores([best] * len(wanted), wanted), 1, "none")
+            return Baseline(line_scores([best] * len(references), references), 1, "none")
 
         def nearest() -> Baseline:
             from sklearn.neighbors import NearestNeighbors
@@ -162,7 +189,7 @@ class CaptionTask(Seq2SeqTask):
             )
             index = NearestNeighbors(n_neighbors=1).fit(train)
             neighbours = index.kneighbors(test, return_distance=False)[:, 0]
-            return Baseline(line_scores([train_captions[i][0] for i in neighbours], wanted), train.size)
+            return Baseline(line_scores([train_captions[i][0] for i in neighbours], references), train.size)
 
         return {"most frequent sentence": frequent, "nearest neighbour": nearest}
 
@@ -173,13 +200,14 @@ class CaptionTask(Seq2SeqTask):
         self.check_attention(options)
         shape = self.spec.shape
         if len(shape) == 2:
-            read = np.stack([load_image(Path(name), (shape[0], shape[1]), options.invert)[0] for name in inputs])
+            images = np.stack([load_image(Path(name), (shape[0], shape[1]), options.invert)[0] for name in inputs])
         else:
-            read = np.stack([captions.read_image(Path(name), shape[0]) for name in inputs])
+            images = np.stack([captions.read_image(Path(name), shape[0]) for name in inputs])
         writer = self.writer(model, **self.search(options.num_beams, options.n_best))
-        hypotheses = writer(read)
+        hypotheses = writer(images)
         if options.attention is not None:
-            export_figure(self._maps(writer, read[:1], [hypotheses[0][0].tokens]), Path(options.attention))
+            figure = self._attention_figure(writer, images[:1], [hypotheses[0][0].tokens])
+            export_figure(figure, Path(options.attention))
         texts = [self.texts([hypothesis.tokens for hypothesis in ranked]) for ranked in hypotheses]
         return self.rows("image", inputs, hypotheses, texts)
 
@@ -191,10 +219,10 @@ class CaptionTask(Seq2SeqTask):
         if self.options.attention == "none":
             return
         writer, images = self.writer(model), batches.examples.inputs["image"][:4].images(0)
-        yield "attention", self._maps(writer, images, [best[0].tokens for best in writer(images)])
+        yield "attention", self._attention_figure(writer, images, [best[0].tokens for best in writer(images)])
 
-    def _maps(self, writer: Captioner, read: PixelArray, tokens: Sequence[IntArray]) -> Any:
+    def _attention_figure(self, writer: Captioner, images: PixelArray, tokens: Sequence[IntArray]) -> Any:
         height, width = writer.grid
-        maps = [row[:-1].reshape(-1, height, width) for row in writer.weights(read, None, tokens)]
-        names = [self.texts([np.array([n]) for n in row]) for row in tokens]
-        return attention_pictures(read, maps, names)
+        maps = [row[:-1].reshape(-1, height, width) for row in writer.weights(images, None, tokens)]
+        words = [self.texts([np.array([n]) for n in row]) for row in tokens]
+        return attention_pictures(images, maps, words)

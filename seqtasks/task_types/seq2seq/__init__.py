@@ -1,1 +1,1 @@
-"""Sequence-to-sequence tasks: loss, scores and search that translation and captioning share."""
+"""Base class of tasks that generate text: translation and captioning."""

@@ -1,4 +1,4 @@
-"""BLEU and chrF by sacrebleu, and simple translation baselines."""
+"""Scores of generated text (BLEU, chrF), and a word-by-word translation baseline."""
 
 from __future__ import annotations
 
@@ -8,45 +8,56 @@ from typing import Any
 Lines = Sequence[str]
 
 
-def line_scores(predicted: Lines, wanted: Sequence[Lines]) -> dict[str, float]:
-    """Corpus BLEU and chrF, cased and detokenised, from 0 to 100, and the share of lines that are right to the letter.
+def line_scores(predicted: Lines, references: Sequence[Lines]) -> dict[str, float]:
+    """Computes BLEU, chrF and the share of exact matches of predicted lines.
+
+    BLEU and chrF are those of sacrebleu: of the whole corpus, cased, on untokenized lines, from 0 to 100.
 
     Args:
-        predicted: lines.
-        wanted: for each line those that are right, one or more.
+        predicted: Predicted lines.
+        references: Reference lines of each predicted line, one or more.
+
+    Returns:
+        The scores `bleu`, `chrf` and `exact`, the share of lines equal to one of their references.
+
+    Example:
+        >>> line_scores(["a red ball", "two"], [["a red ball"], ["2", "two"]])["exact"]
+        1.0
     """
     import sacrebleu
 
-    most = max(map(len, wanted))  # sacrebleu wants streams of references, with gaps where there are fewer
-    streams: Any = [[right[i] if i < len(right) else None for right in wanted] for i in range(most)]
+    count = max(map(len, references))  # sacrebleu takes one list for each rank, with None where a line has fewer
+    streams: Any = [[lines[i] if i < len(lines) else None for lines in references] for i in range(count)]
     return {
         "bleu": float(sacrebleu.corpus_bleu(list(predicted), streams).score),
         "chrf": float(sacrebleu.corpus_chrf(list(predicted), streams).score),
-        "exact": sum(line in right for line, right in zip(predicted, wanted, strict=True)) / len(wanted),
+        "exact": sum(line in lines for line, lines in zip(predicted, references, strict=True)) / len(references),
     }
 
 
 def signature() -> str:
-    """How sacrebleu computes BLEU here, in its own words."""
+    """Returns sacrebleu's signature of the BLEU score: its version and settings."""
     from sacrebleu.metrics.bleu import BLEU
 
     metric = BLEU()
-    metric.corpus_score(["a"], [["a"]])  # only then it knows the number of references
+    metric.corpus_score(["a"], [["a"]])  # the signature needs the number of references, which is set here
     return str(metric.get_signature())
 
 
 def word_by_word(train: tuple[Lines, Lines], sources: Lines, rounds: int = 5) -> tuple[list[str], int]:
-    """Each word of a line as its likeliest translation, by IBM model 1 of NLTK (https://www.nltk.org).
+    """Translates each word by its likeliest translation under IBM model 1.
+
+    The model is that of NLTK (https://www.nltk.org).
 
     Reference: Brown et al. 1993, https://aclanthology.org/J93-2003/
 
     Args:
-        train: lines of both languages.
-        sources: lines to translate; a word that training has not is copied.
-        rounds: of expectation maximisation.
+        train: Source lines and target lines of the training split.
+        sources: Lines to translate; words that do not occur in training are copied.
+        rounds: Number of iterations of expectation maximization.
 
     Returns:
-        Translations, and how many pairs of words have a probability.
+        The translations, and the number of word pairs that have a probability.
     """
     from nltk.translate import AlignedSent, IBMModel1
 

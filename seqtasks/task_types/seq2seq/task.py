@@ -22,7 +22,7 @@ from seqtasks.task_types.seq2seq.scores import line_scores, signature
 
 @dataclass(frozen=True)
 class Seq2SeqPredictOptions:
-    """How the answer is searched for."""
+    """Options of `predict`: beam search and attention plot."""
 
     num_beams: int | None = setting(None, "number of beams; null: as in training", ge=1)
     n_best: int = setting(1, "number of outputs for each input", ge=1)
@@ -34,27 +34,36 @@ class Seq2SeqPredictOptions:
 
 
 class Seq2SeqTask(Task):
-    """Lines of text about something; a subclass writes `writer`, `lines` and `references`."""
+    """Base class of tasks that generate a line of text for each input.
+
+    A subclass implements `writer`, `lines` and `references`. Padding of the targets is excluded from loss and
+    scores by sample weights of 0.
+    """
 
     options: Seq2SeqOptions
     _greedy: tuple[keras.Model, Seq2SeqGenerator] | None = None
 
     @abstractmethod
     def writer(self, model: keras.Model, **settings: Any) -> Seq2SeqGenerator:
-        """The user of a trained model.
+        """Creates the generator of a trained model.
 
         Args:
-            model: as `model` gave it.
-            settings: of `Seq2SeqGenerator`.
+            model: Trained model, as `build_model` returns it.
+            settings: Keyword arguments of `Seq2SeqGenerator`.
         """
 
     @abstractmethod
     def lines(self, writer: Any, examples: Examples) -> list[str]:
-        """The best line for each example."""
+        """Generates the best line for each example.
+
+        Args:
+            writer: Generator that `writer` returned.
+            examples: Examples of a split.
+        """
 
     @abstractmethod
     def references(self, examples: Examples) -> Sequence[Sequence[str]]:
-        """The lines that are right for each example."""
+        """Returns the reference lines of each example, one or more."""
 
     def loss(self) -> Any:
         return TagLoss()
@@ -70,30 +79,36 @@ class Seq2SeqTask(Task):
         return [GreedyScores(self, validation.examples)]
 
     def search(self, beams: int | None = None, n_best: int = 1) -> dict[str, Any]:
-        """The settings of `Seq2SeqGenerator` for beam search as it is scored.
+        """Returns the keyword arguments of `Seq2SeqGenerator` for the beam search that is scored.
 
         Args:
-            beams: others than those of the options.
-            n_best: answers for each row.
+            beams: Number of beams; None: `options.num_beams`. At least `n_best` are used.
+            n_best: Number of hypotheses for each input.
         """
         o = self.options
         settings = {"length_penalty": o.length_penalty, "coverage": o.coverage}
         return {**settings, "beams": max(beams or o.num_beams, n_best), "n_best": n_best}
 
     def greedy(self, model: keras.Model, examples: Examples) -> list[str]:
-        """The line for each example by greedy search; what was compiled for a model is used again."""
+        """Generates the line of each example by greedy search.
+
+        The generator of the last model is kept, so that its search is compiled only once.
+        """
         if self._greedy is None or self._greedy[0] is not model:
             self._greedy = model, self.writer(model)
         return self.lines(self._greedy[1], examples)
 
     def check_attention(self, options: Seq2SeqPredictOptions) -> None:
-        """Refuses a plot of attention weights that the model does not have.
+        """Checks that the model has attention if a plot of it is requested.
 
         Raises:
-            ConfigError: a plot is asked for, and the decoder has no attention.
+            ConfigError: A plot is requested, and the decoder has no attention.
         """
         if options.attention is not None and self.options.attention == "none":
-            raise ConfigError("this model has no attention to draw; train one with options.attention=additive")
+            raise ConfigError(
+                "the model was trained with options.attention=none and has no attention to draw; allowed: additive, "
+                "multiplicative; leave out --attention, or train a model with options.attention=additive"
+            )
 
     def rows(
         self,
@@ -102,25 +117,27 @@ class Seq2SeqTask(Task):
         hypotheses: Sequence[Sequence[Hypothesis]],
         texts: Sequence[Sequence[str]],
     ) -> list[dict[str, Any]]:
-        """Prediction rows: one for each hypothesis; the first of an input names it.
+        """Returns the rows of `predict`, one for each hypothesis.
+
+        Only the row of the first hypothesis names the input.
 
         Args:
-            column: name of the column of inputs.
-            inputs: what was read.
-            hypotheses: those of each input, the best first.
-            texts: their lines.
+            column: Name of the column of inputs.
+            inputs: Inputs, as the user typed them.
+            hypotheses: Hypotheses of each input, the best first.
+            texts: Lines of the hypotheses of each input.
         """
         return [
-            {column: name if place == 0 else "", self.answer_column: text, "log-probability": hypothesis.score}
+            {column: name if rank == 0 else "", self.answer_column: text, "log-probability": hypothesis.score}
             for name, ranked, lines in zip(inputs, hypotheses, texts, strict=True)
-            for place, (hypothesis, text) in enumerate(zip(ranked, lines, strict=True))
+            for rank, (hypothesis, text) in enumerate(zip(ranked, lines, strict=True))
         ]
 
     def score(self, model: keras.Model, batches: Any) -> dict[str, float]:
         examples = batches.examples
-        wanted = self.references(examples)
-        scores = line_scores(self.lines(self.writer(model, **self.search()), examples), wanted)
-        greedy = line_scores(self.greedy(model, examples), wanted)[self.metric]
+        references = self.references(examples)
+        scores = line_scores(self.lines(self.writer(model, **self.search()), examples), references)
+        greedy = line_scores(self.greedy(model, examples), references)[self.metric]
         nll = count = 0.0
         for index in range(len(batches)):
             inputs, _, weights = batches[index]
@@ -130,19 +147,19 @@ class Seq2SeqTask(Task):
 
 
 class GreedyScores(keras.callbacks.Callback):
-    """Adds the task's metric on the validation split, by greedy search, to what an epoch tells.
+    """Callback that adds the greedy validation score to the logs of each epoch.
 
     Args:
-        task: which scores.
-        validation: examples.
+        task: Task that generates and scores the lines.
+        validation: Examples of the validation split.
     """
 
     def __init__(self, task: Seq2SeqTask, validation: Examples):
         super().__init__()
         self.task, self.validation = task, validation
-        self._wanted = task.references(validation)
+        self._references = task.references(validation)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        scores = line_scores(self.task.greedy(self.model, self.validation), self._wanted)
+        scores = line_scores(self.task.greedy(self.model, self.validation), self._references)
         if logs is not None:
             logs[f"val_{self.task.metric}"] = scores[self.task.metric]

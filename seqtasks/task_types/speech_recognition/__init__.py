@@ -1,1 +1,1 @@
-"""Words of recordings, by connectionist temporal classification."""
+"""Speech recognition: the words of a recording, without an alignment."""

@@ -1,4 +1,4 @@
-"""Baseline: words cut at pauses, each classified by itself."""
+"""Baseline of speech recognition: words are cut at pauses and classified one by one."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ import numpy as np
 from seqtasks.core.arrays import FloatArray, IntArray
 from seqtasks.data.audio.frame_batches import Frames
 
-LONGEST_HOLE = 60.0  # ms within a word that may be quiet
-SHORTEST_WORD = 80.0  # ms
+MAX_PAUSE = 60.0  # ms; a quiet piece of at most this length belongs to the word around it
+MIN_WORD = 80.0  # ms; a shorter loud piece is noise
 
 
 def isolated_words(single: Frames, targets: IntArray, strings: Frames, hop: float) -> tuple[list[tuple[int, ...]], int]:
-    """The labels of strings, and how many numbers were fitted.
+    """Labels strings of words that are cut at pauses, by logistic regression of each piece.
 
-    Logistic regression on the mean and standard deviation of the frames of a word, over time.
+    The features of a piece are the mean and standard deviation of its frames over time.
 
     Args:
-        single: training recordings of one word each.
-        targets: (recordings,) their labels.
-        strings: to be labelled.
-        hop: from frame to frame, in milliseconds.
+        single: Training recordings of one word each.
+        targets: Labels of the training recordings, `(recordings,)`.
+        strings: Strings to label.
+        hop: Distance between frames in milliseconds.
+
+    Returns:
+        The labels of each string, and the number of fitted coefficients.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -38,13 +41,18 @@ def isolated_words(single: Frames, targets: IntArray, strings: Frames, hop: floa
 
 
 def segments(row: FloatArray, hop: float) -> list[tuple[int, int]]:
-    """Where frames (time, width) are loud: first frame and the one after the last of each piece.
+    """Finds the loud pieces of a recording.
 
-    Louder than halfway between the tenth and the ninetieth percentile of the mean over the bands.
+    A frame is loud if its mean over the features is above the midpoint of the 10th and the 90th percentile of these
+    means. Pieces with a pause of at most `MAX_PAUSE` between them are joined; pieces shorter than `MIN_WORD` are
+    dropped.
 
     Args:
-        row: frames.
-        hop: from frame to frame, in milliseconds.
+        row: Features of the recording, `(frames, features)`.
+        hop: Distance between frames in milliseconds.
+
+    Returns:
+        First frame of each piece, and the frame after its last one.
     """
     loudness = row.mean(axis=1)
     low, high = np.percentile(loudness, [10, 90])
@@ -52,11 +60,11 @@ def segments(row: FloatArray, hop: float) -> list[tuple[int, int]]:
     begins, ends = (np.flatnonzero(loud[1:] & ~loud[:-1]), np.flatnonzero(~loud[1:] & loud[:-1]))
     pieces: list[tuple[int, int]] = []
     for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
-        if pieces and begin - pieces[-1][1] <= LONGEST_HOLE / hop:
+        if pieces and begin - pieces[-1][1] <= MAX_PAUSE / hop:
             pieces[-1] = (pieces[-1][0], end)
         else:
             pieces.append((begin, end))
-    return [(begin, end) for begin, end in pieces if end - begin >= SHORTEST_WORD / hop]
+    return [(begin, end) for begin, end in pieces if end - begin >= MIN_WORD / hop]
 
 
 def _summary(row: FloatArray) -> FloatArray:

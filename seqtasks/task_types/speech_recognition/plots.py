@@ -18,40 +18,42 @@ if TYPE_CHECKING:
 
 
 def mistakes(true: Sequence[ctc.Labels], predicted: Sequence[ctc.Labels], classes: Sequence[str], name: str) -> Figure:
-    """A confusion matrix of aligned labels; "–" stands for a label that is missing or too many.
+    """Draws the confusion matrix of aligned labels; "–" is a deletion or an insertion.
 
     Args:
-        true: label numbers from 1 of each row.
-        predicted: the same, as they were predicted.
-        classes: names of the labels.
-        name: of the task.
+        true: True label sequences, numbers from 1.
+        predicted: Predicted label sequences, one for each true one.
+        classes: Names of the labels.
+        name: Name of the task, for the title.
     """
     pairs = [pair for a, b in zip(true, predicted, strict=True) for pair in ctc.aligned(a, b)]
-    one, other = np.array(pairs or np.zeros((0, 2)), np.int64).T
-    title = f"{name}: {np.sum(one != other):,} edits to {sum(map(len, true)):,} labels"
-    return confusion(one, other, ["–", *classes], title)
+    targets, aligned = np.array(pairs or np.zeros((0, 2)), np.int64).T
+    title = f"{name}: {np.sum(targets != aligned):,} edits to {sum(map(len, true)):,} labels"
+    return confusion(targets, aligned, ["–", *classes], title)
 
 
 def by_length(true: Sequence[ctc.Labels], predicted: Sequence[ctc.Labels]) -> DataFrame:
-    """Error rate and exact matches of the sequences of each length."""
+    """Tabulates error rate and exact matches by the length of the true sequence."""
     import pandas as pd
 
     rows = []
     for length in sorted({len(row) for row in true}):
-        chosen = [(a, b) for a, b in zip(true, predicted, strict=True) if len(a) == length]
-        these, those = (list(side) for side in zip(*chosen, strict=True))
-        rows.append([length, len(chosen), ctc.error_rate(these, those), ctc.exact(these, those)])
+        pairs = [(a, b) for a, b in zip(true, predicted, strict=True) if len(a) == length]
+        targets, outputs = (list(side) for side in zip(*pairs, strict=True))
+        rows.append([length, len(pairs), ctc.error_rate(targets, outputs), ctc.exact(targets, outputs)])
     return pd.DataFrame(rows, columns=["labels", "strings", "error rate", "exact"]).set_index("labels")
 
 
 def posteriors(log_p: FloatArray, true: ctc.Labels, classes: Sequence[str], step: float) -> Figure:
-    """The probabilities of labels over time: peaks, with blanks between.
+    """Draws the probabilities of the labels and of the blank over time.
+
+    Labels are drawn if they are true or exceed a probability of 0.2 at some step.
 
     Args:
-        log_p: (steps, 1 + labels) log-probabilities.
-        true: label numbers of the row.
-        classes: names of the labels.
-        step: seconds.
+        log_p: Log-probabilities of one string, `(steps, 1 + labels)`.
+        true: True labels of the string, numbers from 1.
+        classes: Names of the labels.
+        step: Duration of a step in seconds.
     """
     from matplotlib.figure import Figure
 

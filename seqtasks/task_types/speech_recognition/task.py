@@ -1,4 +1,4 @@
-"""Speech recognition of word strings: data, model, CTC, decoding, error rates."""
+"""Speech recognition task for strings of words: data, model, CTC, decoding, error rates."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.metrics import log_softmax
 from seqtasks.layers.speech import CTCHead, TimeReduction, joined_mask
 from seqtasks.task_types.audio_classification.task import (
-    MOST_FRAMES,
+    MAX_BATCH_FRAMES,
     SoundOptions,
     SoundSpec,
     SoundTask,
@@ -37,13 +37,20 @@ from seqtasks.task_types.base import Baseline
 from seqtasks.task_types.speech_recognition.baselines import isolated_words
 from seqtasks.task_types.speech_recognition.plots import by_length, mistakes, posteriors
 
-LEAST = -14.0  # log-probability that a label has at a step where the search tries it
-NUMBERS = {"train": 0, "validation": 1, "test": 2}  # of the splits, as the composer counts them
+MIN_LOG_P = -14.0  # log-probability at or below which the search does not try a label
+SPLIT_NUMBERS = {"train": 0, "validation": 1, "test": 2}  # by which the composer seeds the strings of a split
 
 
 @dataclass(frozen=True)
 class StringOptions(SoundOptions):
-    """The strings, how they are heard, and how labels are read off."""
+    """Options of speech recognition: composition of strings, features, model and CTC search.
+
+    Example:
+        >>> from seqtasks.task_types import StringOptions
+        >>> options = StringOptions(max_length=3, pyramid=1)
+        >>> options.num_beams, options.lm_weight
+        (8, 0.0)
+    """
 
     strings: int = setting(2000, "number of training strings composed in each epoch", ge=1)
     tests: int = setting(500, "number of validation strings, and of test strings", ge=1)
@@ -66,7 +73,7 @@ class StringOptions(SoundOptions):
 
 @dataclass(frozen=True)
 class StringPredictOptions:
-    """How labels are read off."""
+    """Options of `predict`: CTC beam search."""
 
     num_beams: int | None = setting(None, "number of beams; null: as in training", ge=1)
     lm_weight: float | None = setting(None, "weight of the language model; null: as in training", ge=0)
@@ -74,23 +81,42 @@ class StringPredictOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class StringSpec(SoundSpec):
-    """Facts about strings of spoken words.
+    """Facts about strings of spoken words, as the run folder stores them.
 
     Attributes:
-        classes: The words, in the order of their numbers.
-        mean: Mean of each band over the frames of the training split, (features,).
-        sd: Standard deviation of each band over them, (features,); 1 where a band never changes.
-        strings: Labels of the training strings of the first epoch, each 1 + the number of a word; of these the
-            language model counts n-grams.
+        classes: Words, in the order of their numbers.
+        mean: Mean of each feature over the frames of the training split, `(features,)`.
+        sd: Standard deviation of each feature over these frames, `(features,)`; 1 for a constant feature.
+        strings: Labels of the training strings of the first epoch, each 1 + the number of a word; the n-gram
+            language model is fitted on them.
         counts: Number of strings of each split.
+
+    Example:
+        >>> from seqtasks.task_types import StringSpec
+        >>> spec = StringSpec(classes=["no", "yes"], mean=[0.5], sd=[1.0], strings=[[1, 2, 2]], counts={"train": 1})
+        >>> [spec.classes[label - 1] for label in spec.strings[0]]
+        ['no', 'yes', 'yes']
     """
 
     strings: Sequence[Sequence[int]]
-    counts: Mapping[str, int]  # declared again: the run folder keeps the order
+    counts: Mapping[str, int]  # repeated, because the run folder stores the fields in the order of declaration
 
 
 class CTCTask(SoundTask):
-    """The words of a string, in order; nobody says when each is spoken."""
+    """Base class of tasks that recognize the words of a recording, trained with CTC.
+
+    The data has no word times: the loss sums over all alignments. Outputs are the blank and the labels; at masked
+    steps the blank has probability 1, so padding changes neither the loss nor the decoded labels.
+
+    Reference: Graves et al. 2006, https://doi.org/10.1145/1143844.1143891
+
+    Example:
+        >>> from seqtasks.task_types import CTCTask
+        >>> class Commands(CTCTask):  # in a plugin file, below @register_task("commands")
+        ...     topology, metric, builtin = "many-to-many", "der", "syllables"
+        >>> Commands.sources(), Commands.higher_is_better
+        (['files:DIR', 'builtin:syllables'], False)
+    """
 
     higher_is_better = False
     unit = "strings"
@@ -102,7 +128,7 @@ class CTCTask(SoundTask):
 
     def load(self, source: Source, seed: int) -> Splits:
         o = self.options
-        corpus = recordings.load(source.whole(), o.rate)  # limits count strings, which are composed of the recordings
+        corpus = recordings.load(source.whole(), o.rate)  # `data.limit` counts strings, not recordings
         rows = recordings.split(corpus, o.speaker)
         settings = (o.max_length, o.gap, o.voices == "mixed")
         composers = {part: Composer(corpus, index, *settings) for part, index in rows.items()}
@@ -113,8 +139,8 @@ class CTCTask(SoundTask):
 
         def make() -> dict[str, np.ndarray]:
             arrays: dict[str, np.ndarray] = {}
-            for part, composer in composers.items():  # those of training give the moments of frames only
-                frames, labels = composer.examples(spectra, NUMBERS[part], o.tests)
+            for part, composer in composers.items():  # training strings are used only for mean and deviation
+                frames, labels = composer.examples(spectra, SPLIT_NUMBERS[part], o.tests)
                 arrays |= {f"{part}/frames": frames.values, f"{part}/ends": frames.ends}
                 arrays |= {f"{part}/labels": labels.values, f"{part}/words": labels.ends}
             return arrays
@@ -125,17 +151,17 @@ class CTCTask(SoundTask):
                 {"sound": Frames(arrays[f"{part}/frames"], arrays[f"{part}/ends"])},
                 Ragged(arrays[f"{part}/labels"], arrays[f"{part}/words"]),
             )
-            for part in NUMBERS
+            for part in SPLIT_NUMBERS
         }
         mean, sd = moments(parts["train"].inputs["sound"])
-        places = np.arange(o.strings)
-        parts["train"] = Examples({"place": places}, places)
-        first = [self._composer.recipe(1, 0, 0, n) for n in range(o.strings)]
+        numbers = np.arange(o.strings)
+        parts["train"] = Examples({"place": numbers}, numbers)  # composed anew in each epoch from these numbers
+        first_epoch = [self._composer.recipe(1, 0, 0, n) for n in range(o.strings)]
         spec = StringSpec(
             classes=corpus.classes,
             mean=mean,
             sd=sd,
-            strings=[self._composer.labels(recipe) for recipe in first],
+            strings=[self._composer.labels(recipe) for recipe in first_epoch],
             counts={part: len(examples) for part, examples in parts.items()},
         )
         data = {name: arrays[name] for name in arrays if not name.startswith("train")}
@@ -143,10 +169,12 @@ class CTCTask(SoundTask):
         return Splits(**parts, source=str(source), fingerprint=digest, spec=spec)
 
     def _check_length(self, composer: Composer) -> None:
-        """A string that has fewer steps than CTC needs would have an infinite loss.
+        """Checks that every string can have the steps that CTC needs.
+
+        With fewer steps the loss would be infinite.
 
         Raises:
-            ConfigError: so many steps are joined that there could be one.
+            ConfigError: So many frames are joined that a string could have too few steps.
         """
         o, factor = self.options, self.options.join * 2**self.options.pyramid
         for words in range(1, o.max_length + 1):
@@ -155,16 +183,20 @@ class CTCTask(SoundTask):
                 seconds = composer.shortest / o.rate
                 raise ConfigError(
                     f"options.join={o.join} and options.pyramid={o.pyramid} leave {steps} steps for {words} times the "
-                    f"shortest word, of {seconds:.2f} s; CTC needs {needed}, a step for each and a blank between; set "
-                    "options.join or options.pyramid lower, or options.hop shorter"
+                    f"shortest word, of {seconds:.2f} s; CTC needs {needed}, one for each word and one for each blank "
+                    "between them; set options.join or options.pyramid lower, or options.hop shorter"
                 )
 
     def build_model(self, encoder: Encoder) -> keras.Model:
-        """Frames (batch, time, width) and their mask to logits (batch, steps, 1 + labels), see `CTCHead`."""
+        """Builds the model: features, `(batch, frames, features)`, and their mask to logits.
+
+        Returns:
+            A model whose output is `(batch, steps, 1 + labels)`, see `CTCHead`.
+        """
         inputs, x, mask = self.steps()
-        one = dataclasses.replace(encoder.config, layers=1, last_units=None, match=None)
+        single_layer = dataclasses.replace(encoder.config, layers=1, last_units=None, match=None)
         for level in range(self.options.pyramid):
-            x, _ = Encoder(one, name=f"below_{level}")(x, mask=mask)
+            x, _ = Encoder(single_layer, name=f"below_{level}")(x, mask=mask)
             x, mask = TimeReduction(2)(x, mask=mask), joined_mask(mask, 2)
         x, _ = encoder(x, mask=mask)
         x = keras.layers.Dropout(self.options.dropout)(x)
@@ -188,7 +220,11 @@ class CTCTask(SoundTask):
         return FrameBatches(examples, batch_size, None, shuffle, seed)
 
     def outputs(self, model: keras.Model, batches: FrameBatches) -> tuple[list[FloatArray], float]:
-        """Log-probabilities (steps, 1 + labels) of each row, and the mean loss of all."""
+        """Runs the model on a split.
+
+        Returns:
+            Log-probabilities of the valid steps of each row, `(steps, 1 + labels)`, and the mean CTC loss of a row.
+        """
         outputs: list[FloatArray] = [np.zeros((0, 0))] * len(batches.examples)
         factor, total = self.options.join * 2**self.options.pyramid, 0.0
         for index in range(len(batches)):
@@ -200,33 +236,38 @@ class CTCTask(SoundTask):
         return outputs, total / max(1, len(outputs))
 
     def read(self, outputs: Sequence[FloatArray], options: Any = None) -> list[tuple[Labels, float]]:
-        """The best labels of each row by search, and their scores.
+        """Decodes by CTC prefix beam search.
 
         Args:
-            outputs: (steps, 1 + labels) of each row.
-            options: `beams`, `lm_weight`, `lm_order` and `label_bonus`; None: the task's.
+            outputs: Log-probabilities of each row, `(steps, 1 + labels)`.
+            options: Options with `num_beams`, `lm_weight`, `lm_order` and `label_bonus`; None: those of the task.
+
+        Returns:
+            The best labels of each row and their score.
         """
         o = options or self.options
         language = ctc.ngram(self.spec.strings, len(self.classes), o.lm_order) if o.lm_weight else None
-        return [ctc.prefix_beam_search(p, o.num_beams, language, o.lm_weight, o.label_bonus, LEAST)[0] for p in outputs]
+        return [
+            ctc.prefix_beam_search(p, o.num_beams, language, o.lm_weight, o.label_bonus, MIN_LOG_P)[0] for p in outputs
+        ]
 
     def score(self, model: keras.Model, batches: FrameBatches) -> dict[str, float]:
         outputs, nll = self.outputs(model, batches)
         true = labels_of(batches.examples)
-        beam, plain = [labels for labels, _ in self.read(outputs)], [ctc.greedy(p) for p in outputs]
+        beam, greedy = [labels for labels, _ in self.read(outputs)], [ctc.greedy(p) for p in outputs]
         return {
             "der": ctc.error_rate(true, beam),
-            "der_greedy": ctc.error_rate(true, plain),
+            "der_greedy": ctc.error_rate(true, greedy),
             "exact": ctc.exact(true, beam),
-            "exact_greedy": ctc.exact(true, plain),
+            "exact_greedy": ctc.exact(true, greedy),
             "nll": nll,
         }
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
         def segments() -> Baseline:
-            words, rows = self._recordings, self._rows["train"]
-            single = Frames.stack([self.spectra(words.waves.row(i)) for i in rows], self.spectra.width)
-            targets = recordings.numbers_of([words.labels[i] for i in rows], words.classes) + 1
+            corpus, rows = self._recordings, self._rows["train"]
+            single = Frames.stack([self.spectra(corpus.waves.row(i)) for i in rows], self.spectra.width)
+            targets = recordings.numbers_of([corpus.labels[i] for i in rows], corpus.classes) + 1
             predicted, size = isolated_words(single, targets, splits.test.inputs["sound"], self.options.hop)
             true = labels_of(splits.test)
             return Baseline({"der": ctc.error_rate(true, predicted), "exact": ctc.exact(true, predicted)}, size)
@@ -238,13 +279,13 @@ class CTCTask(SoundTask):
         true, predicted = labels_of(batches.examples), [labels for labels, _ in self.read(outputs)]
         yield "mistakes", mistakes(true, predicted, self.classes, self.name)
         yield "lengths", by_length(true, predicted)
-        shown = int(np.argmax([len(row) for row in true]))
+        longest = int(np.argmax([len(row) for row in true]))
         step = self.options.hop / 1000 * self.options.join * 2**self.options.pyramid
-        yield "posteriors", posteriors(outputs[shown], true[shown], self.classes, step)
+        yield "posteriors", posteriors(outputs[longest], true[longest], self.classes, step)
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: StringPredictOptions) -> list[dict[str, Any]]:
         examples = Examples({"sound": self.heard(inputs, "phone_number.wav")}, Ragged.of([[]] * len(inputs)))
-        outputs, _ = self.outputs(model, FrameBatches(examples, 32, MOST_FRAMES))
+        outputs, _ = self.outputs(model, FrameBatches(examples, 32, MAX_BATCH_FRAMES))
         changes = {name: value for name, value in dataclasses.asdict(options).items() if value is not None}
         predicted = self.read(outputs, dataclasses.replace(self.options, **changes))
         return [
@@ -254,16 +295,16 @@ class CTCTask(SoundTask):
 
 
 def labels_of(examples: Examples) -> list[Labels]:
-    """The targets as tuples."""
+    """Returns the target labels of each example as a tuple."""
     return [tuple(examples.targets.row(i).tolist()) for i in range(len(examples))]
 
 
 class GreedyErrorRate(keras.callbacks.Callback):
-    """Adds `val_der`, that of the likeliest paths, to what an epoch tells.
+    """Callback that adds `val_der`, the greedy validation error rate, to the logs.
 
     Args:
-        task: which scores.
-        validation: its batches.
+        task: Task that runs the model.
+        validation: Batches of the validation split.
     """
 
     def __init__(self, task: CTCTask, validation: FrameBatches):

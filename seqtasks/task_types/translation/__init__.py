@@ -1,1 +1,1 @@
-"""Sentences of one language into another."""
+"""Translation of sentences between two languages."""

@@ -1,4 +1,4 @@
-"""Translation model and its inference."""
+"""Translation model: encoder, decoder, and inference in batches of similar length."""
 
 from __future__ import annotations
 
@@ -16,43 +16,49 @@ from seqtasks.decoding.seq2seq import DECODER, EMBEDDING, Hypothesis, Seq2SeqGen
 from seqtasks.layers.decoder import Decoder
 from seqtasks.layers.encoder import Encoder
 
-LEAST = 16  # sources are padded to it, or to twice it and so on: what is compiled is compiled for a shape
+# Sources are padded to 16, 32, 64 … steps, because the search is compiled anew for each shape.
+MIN_STEPS = 16
 
 
 def translation_model(encoder: Encoder, sizes: Sequence[int], shared: bool, options: Any, name: str) -> keras.Model:
-    """Encoder, bridge, decoder, softmax.
+    """Builds the translation model: encoder, bridge, decoder and softmax.
+
+    Padding of the source, token 0, is masked in the encoder and in the attention.
+
+    References: Bahdanau et al. 2014, https://arxiv.org/abs/1409.0473 (additive attention); Luong et al. 2015,
+    https://arxiv.org/abs/1508.04025 (multiplicative attention, input feeding)
 
     Args:
-        encoder: of the source.
-        sizes: of the two vocabularies, padding and end included.
-        shared: both languages have one embedding.
-        options: `TranslationOptions`.
-        name: of the model.
+        encoder: Encoder of the source.
+        sizes: Sizes of the source and of the target vocabulary, padding and end included.
+        shared: Whether source and target share one embedding.
+        options: Options of the task, `TranslationOptions`.
+        name: Name of the model.
 
     Returns:
-        A model of `source`, `previous` and `targets`, see `Pairs`; it gives the smoothed
-        loss and the negative log-likelihood of each target, (batch, time, 2).
+        A model with the inputs `source`, `(batch, steps)`, `previous` and `targets`, `(batch, time)`, see `Pairs`.
+        Its output is the smoothed loss and the negative log-likelihood of each target, `(batch, time, 2)`.
     """
     o = options
     source = keras.Input((None,), name="source", dtype="int32")
     mask = ops.not_equal(source, 0)
-    written = embedding(sizes[1], o.embedding_dim, EMBEDDING)
-    read = written if shared else embedding(sizes[0], o.embedding_dim, "read")
-    memory, finals = encoder(keras.layers.Dropout(o.dropout)(read(source)), mask=mask)
+    target_embedding = embedding(sizes[1], o.embedding_dim, EMBEDDING)
+    source_embedding = target_embedding if shared else embedding(sizes[0], o.embedding_dim, "read")
+    memory, states = encoder(keras.layers.Dropout(o.dropout)(source_embedding(source)), mask=mask)
     config = dataclasses.replace(encoder.config, cell=o.decoder_cell or encoder.config.cell)
     decoder = Decoder(config, o.attention, o.input_feeding, name=DECODER)
-    inputs, losses = seq2seq_head(memory, finals, mask, decoder, written, o)
+    inputs, losses = seq2seq_head(memory, states, mask, decoder, target_embedding, o)
     return keras.Model([source, *inputs], losses, name=name)
 
 
 class Translator(Seq2SeqGenerator):
-    """Writes targets for sources, those of about one length together.
+    """Translates sources in batches of similar length.
 
     Args:
-        model: of `translation_model`.
-        rows: sources at a time.
-        most: tokens of the longest target; None: 10 more than twice those of the source.
-        settings: of `Seq2SeqGenerator`.
+        model: Model that `translation_model` returned.
+        rows: Maximum batch size.
+        most: Maximum number of tokens of a target; None: 10 more than twice the padded length of the sources.
+        settings: Keyword arguments of `Seq2SeqGenerator`.
     """
 
     def __init__(self, model: keras.Model, *, rows: int = 64, most: int | None = None, **settings: Any):
@@ -60,10 +66,10 @@ class Translator(Seq2SeqGenerator):
         self.rows, self.most = rows, most
 
     def __call__(self, sources: Ragged) -> list[list[Hypothesis]]:
-        """The best targets of each source, the best first.
+        """Returns the best hypotheses for each source, the best first.
 
         Args:
-            sources: token numbers, as of `Pairs`.
+            sources: Token numbers, as in `Pairs`.
         """
         hypotheses: list[list[Hypothesis]] = [[] for _ in range(len(sources))]
         for chosen, batch in self._batches(sources):
@@ -73,14 +79,15 @@ class Translator(Seq2SeqGenerator):
         return hypotheses
 
     def attention(self, sources: Ragged, targets: Sequence[IntArray]) -> list[FloatArray]:
-        """How much each token of a target, and its end, reads of each token of its source.
+        """Computes the attention weights of given targets over their sources.
 
         Args:
-            sources: token numbers.
-            targets: those of a target for each, without ends.
+            sources: Token numbers, as in `Pairs`.
+            targets: Target tokens of each source, without their ends.
 
         Returns:
-            (tokens + 1, steps) each; they sum to one over the steps.
+            For each source the weights of the target's tokens and its end, `(tokens + 1, steps)`; they sum to one
+            over the steps.
         """
         maps: list[FloatArray] = []
         for begin in range(0, len(sources), self.rows):
@@ -91,8 +98,12 @@ class Translator(Seq2SeqGenerator):
         return maps
 
     def _batches(self, sources: Ragged) -> Iterator[tuple[IntArray, IntArray]]:
-        """Rows of about one length; the last ones of a length are filled up, so that few shapes are compiled."""
-        widths = LEAST << np.ceil(np.log2(np.maximum(sources.lengths, LEAST) / LEAST)).astype(int)
+        """Yields the row numbers and the padded sources of each batch.
+
+        Lengths are rounded up to 16, 32, 64 …, and the last batch of a length is filled up with copies of a row, so
+        that few shapes are compiled.
+        """
+        widths = MIN_STEPS << np.ceil(np.log2(np.maximum(sources.lengths, MIN_STEPS) / MIN_STEPS)).astype(int)
         for width in np.unique(widths):
             rows = np.flatnonzero(widths == width)
             full = self.rows if len(rows) >= self.rows else 1 << (len(rows) - 1).bit_length()

@@ -1,4 +1,4 @@
-"""Translation: parallel lines, vocabularies, model, beam search, BLEU, baselines."""
+"""Translation task: parallel corpus, vocabularies, model, beam search, BLEU, baselines."""
 
 from __future__ import annotations
 
@@ -31,12 +31,19 @@ from seqtasks.task_types.seq2seq.task import Seq2SeqPredictOptions, Seq2SeqTask
 from seqtasks.task_types.translation.model import Translator, translation_model
 
 log = logging.getLogger(__name__)
-UNKNOWN = 2  # the number of an unknown word
+UNKNOWN = 2  # token number of an unknown word; 0 is padding, 1 the end
 
 
 @dataclass(frozen=True)
 class TranslationOptions(Seq2SeqOptions):
-    """The languages, their tokens and the model of them."""
+    """Options of a translation task: languages, tokens and model.
+
+    Example:
+        >>> from seqtasks.task_types import TranslationOptions
+        >>> options = TranslationOptions(source="en", target="fr", unit="words")
+        >>> options.num_beams, options.attention
+        (5, 'additive')
+    """
 
     source: str = setting("en", "source language, the suffix of its files")
     target: str = setting("de", "target language, the suffix of its files")
@@ -65,13 +72,27 @@ class TranslationOptions(Seq2SeqOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class TranslationSpec(Spec):
-    """Facts about pairs of lines in two languages.
+    """Facts about a parallel corpus, as the run folder stores them.
 
     Attributes:
-        vocabularies: Those of the source and of the target, as `Vocabulary.to_text` gives them; a shared one once.
-        sizes: Number of token numbers of the source and of the target, padding and end included.
+        vocabularies: Vocabularies of the source and of the target, as `Vocabulary.to_text` returns them; one if
+            they are shared.
+        sizes: Sizes of the source and of the target vocabulary, padding and end included.
         languages: Names of the source and of the target language.
-        tokens: Number of tokens of each split, both sides together.
+        tokens: Number of tokens of each split, source and target together.
+
+    Example:
+        >>> from seqtasks.task_types import TranslationSpec
+        >>> from seqtasks.data.text.vocabulary import Vocabulary
+        >>> words = [Vocabulary.train("words", lines) for lines in (["one two"], ["eins zwei"])]
+        >>> spec = TranslationSpec(
+        ...     vocabularies=[v.to_text() for v in words],
+        ...     sizes=[len(v) + 2 for v in words],
+        ...     languages=["en", "de"],
+        ...     tokens={"train": 4},
+        ... )
+        >>> TranslationSpec.from_dict(spec.to_dict()) == spec
+        True
     """
 
     vocabularies: Sequence[str]
@@ -81,7 +102,18 @@ class TranslationSpec(Spec):
 
 
 class TranslationTask(Seq2SeqTask):
-    """Lines of one language into lines of another."""
+    """Base class of tasks that translate lines of one language into another.
+
+    The model is an encoder and a decoder with attention; the scores are BLEU, chrF and exact matches of beam
+    search. Padding is masked in the encoder and the attention, and has weight 0 in the loss.
+
+    Example:
+        >>> from seqtasks.task_types import TranslationTask
+        >>> class Numbers(TranslationTask):  # in a plugin file, below @register_task("numbers")
+        ...     topology, metric, builtin = "many-to-many", "bleu", "spelled"
+        >>> Numbers.sources()
+        ['files:PATH', 'builtin:spelled']
+    """
 
     files = "any"
     unit = "pairs"
@@ -97,7 +129,8 @@ class TranslationTask(Seq2SeqTask):
         if o.copy and (o.unit == "bpe" or o.attention == "none"):
             raise ConfigError(
                 f"options.copy=true with options.unit={o.unit} and options.attention={o.attention}; copying needs "
-                "options.unit=words, as every text has byte-pair units, and an attention"
+                "options.unit=words, as byte-pair units cover every text, and attention; set these, or "
+                "options.copy=false"
             )
         corpus = parallel_corpus.load(source, (o.source, o.target))
         self._lines = corpus.parts
@@ -107,18 +140,19 @@ class TranslationTask(Seq2SeqTask):
         vocabularies = [trained[0], trained[-1]]
         self._sources: list[str] = []
         parts = {part: self._examples(lines, vocabularies) for part, lines in corpus.parts.items()}
-        long = np.maximum(parts["train"].inputs["source"].lengths, parts["train"].targets.lengths) > o.max_length
-        if long.all():
+        too_long = np.maximum(parts["train"].inputs["source"].lengths, parts["train"].targets.lengths) > o.max_length
+        if too_long.all():
             raise DataError(
-                f"{source}: all training pairs have more than options.max_length={o.max_length} units; set it higher"
+                f"{source}: all training pairs have more than {o.max_length} tokens; allowed: at most "
+                f"options.max_length={o.max_length} on each side; set options.max_length higher"
             )
-        if long.any():
+        if too_long.any():
             log.warning(
-                "%d training pairs have more than options.max_length=%d units and are left out",
-                long.sum(),
+                "%d training pairs have more than options.max_length=%d tokens and are left out",
+                too_long.sum(),
                 o.max_length,
             )
-            kept = np.flatnonzero(~long)
+            kept = np.flatnonzero(~too_long)
             parts["train"] = parts["train"].take(kept)
             self._lines["train"] = ([train[0][i] for i in kept], [train[1][i] for i in kept])
         spec = TranslationSpec(
@@ -134,7 +168,7 @@ class TranslationTask(Seq2SeqTask):
 
     @property
     def vocabularies(self) -> tuple[Vocabulary, Vocabulary]:
-        """Of the source and of the target."""
+        """Vocabularies of the source and of the target."""
         texts = self.spec.vocabularies
         return Vocabulary(texts[0]), Vocabulary(texts[-1])
 
@@ -155,27 +189,30 @@ class TranslationTask(Seq2SeqTask):
         return Pairs(examples, batch_size, self.options.max_tokens_per_batch, shuffle, seed)
 
     def texts(self, rows: Sequence[IntArray]) -> list[str]:
-        """The lines of targets, their ends left out."""
+        """Decodes target tokens to lines, without their ends."""
         target = self.vocabularies[1]
         return [target.decode([n - 2 for n in row if n > seq2seq_batches.END]) for row in rows]
 
     def lines(self, writer: Translator, examples: Examples) -> list[str]:
-        return self._written(writer, examples, [best[0].tokens for best in writer(examples.inputs["source"])])
+        return self._decode(writer, examples, [best[0].tokens for best in writer(examples.inputs["source"])])
 
-    def _written(self, translator: Translator, examples: Examples, rows: Sequence[IntArray]) -> list[str]:
-        """The lines of targets, one for each example; with `options.copy` unknown words are those of the source."""
+    def _decode(self, translator: Translator, examples: Examples, rows: Sequence[IntArray]) -> list[str]:
+        """Decodes one target for each example to lines.
+
+        With `options.copy` an unknown word is replaced by the source word with the largest attention weight.
+        """
         texts = self.texts(rows)
-        gaps = [i for i, row in enumerate(rows) if self.options.copy and UNKNOWN in row]
-        if not gaps:
+        with_unknown = [i for i, row in enumerate(rows) if self.options.copy and UNKNOWN in row]
+        if not with_unknown:
             return texts
-        chosen = examples.take(gaps)
-        weights = translator.attention(chosen.inputs["source"], [rows[i] for i in gaps])
-        for i, line, read in zip(gaps, chosen.inputs["line"], weights, strict=True):
-            names, spans = self.texts([np.array([n]) for n in rows[i]]), self.vocabularies[0].spans(self._sources[line])
-            for place in np.flatnonzero(rows[i] == UNKNOWN) if spans else ():
-                begin, end = spans[:: -1 if self.options.reverse else 1][int(read[place].argmax())]
-                names[place] = self._sources[line][begin:end]
-            texts[i] = " ".join(names)
+        chosen = examples.take(with_unknown)
+        attention = translator.attention(chosen.inputs["source"], [rows[i] for i in with_unknown])
+        for i, line, weights in zip(with_unknown, chosen.inputs["line"], attention, strict=True):
+            words, spans = self.texts([np.array([n]) for n in rows[i]]), self.vocabularies[0].spans(self._sources[line])
+            for position in np.flatnonzero(rows[i] == UNKNOWN) if spans else ():
+                begin, end = spans[:: -1 if self.options.reverse else 1][int(weights[position].argmax())]
+                words[position] = self._sources[line][begin:end]
+            texts[i] = " ".join(words)
         return texts
 
     def references(self, examples: Examples) -> list[list[str]]:
@@ -191,24 +228,27 @@ class TranslationTask(Seq2SeqTask):
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
         train, sources = self._lines["train"], self._lines["test"][0]
-        wanted = self.references(splits.test)
+        references = self.references(splits.test)
 
         def dictionary() -> Baseline:
             translations, size = word_by_word(train, sources)
-            return Baseline(line_scores(translations, wanted), size, "NLTK")
+            return Baseline(line_scores(translations, references), size, "NLTK")
 
         return {
-            "copy of the source": lambda: Baseline(line_scores(sources, wanted), 0, "none"),
+            "copy of the source": lambda: Baseline(line_scores(sources, references), 0, "none"),
             "word by word (IBM model 1)": dictionary,
         }
 
     def predict(
         self, model: keras.Model, inputs: Sequence[str], options: Seq2SeqPredictOptions
     ) -> list[dict[str, Any]]:
-        """Translations of sentences, the best first, and their log-probabilities."""
+        """Translates sentences; the rows of a sentence are ordered by rank, the best first."""
         lines = [line.strip() for line in inputs]
         if not lines:
-            raise ConfigError('nothing to translate; write a sentence: seqtasks predict RUN "A man rides a bike."')
+            raise ConfigError(
+                "there is nothing to translate; allowed: one or more sentences; write them after the run, as in "
+                'seqtasks predict RUN "A man rides a bike."'
+            )
         self.check_attention(options)
         self._sources = []
         examples = self._examples((lines, [""] * len(lines)), self.vocabularies)
@@ -217,7 +257,7 @@ class TranslationTask(Seq2SeqTask):
         if options.attention is not None:
             self._draw(translator, examples, hypotheses[0][0].tokens, Path(options.attention))
         ranked = [
-            self._written(translator, examples, [best.tokens for best in nth]) for nth in zip(*hypotheses, strict=True)
+            self._decode(translator, examples, [best.tokens for best in nth]) for nth in zip(*hypotheses, strict=True)
         ]
         return self.rows(self.spec.languages[0], lines, hypotheses, list(zip(*ranked, strict=True)))
 

@@ -1,1 +1,1 @@
-"""A label for each frame of a video."""
+"""Labelling of the frames of a video."""

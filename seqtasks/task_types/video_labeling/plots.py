@@ -1,4 +1,4 @@
-"""Plots of videos with the predicted label of each frame, as strips or animated."""
+"""Plots of videos with the predicted label of each frame: strips and animated GIFs."""
 
 from __future__ import annotations
 
@@ -19,53 +19,56 @@ if TYPE_CHECKING:
 
 GREEN, RED, WHITE = "#55cc55", "#ff6655", "#ffffff"
 SUFFIXES = (".gif", ".png")
-SECONDS = 0.4  # a frame of a GIF
-_LARGE = 200  # pixels of a frame, at least
+SECONDS = 0.4  # duration of a frame in a GIF
+_MIN_SIDE = 200  # minimum width and height of a frame in a GIF, in pixels
 
 
 def frame_strip(
-    videos: Sequence[PixelArray], answers: Sequence[Sequence[str]], wanted: Sequence[Sequence[str]]
+    videos: Sequence[PixelArray], predicted: Sequence[Sequence[str]], targets: Sequence[Sequence[str]]
 ) -> Figure:
-    """Videos one below the other, their frames side by side, the answer above each; red where it is wrong.
+    """Draws videos as rows of frames, with the predicted label above each frame.
+
+    A label is green if it is right, red if it is wrong (the true label follows in brackets), and black if the true
+    label is unknown.
 
     Args:
-        videos: uint8 (frames, height, width) each.
-        answers: a label for each frame of each video.
-        wanted: likewise; empty where they are not known.
+        videos: Videos, `(frames, height, width)` each, uint8.
+        predicted: Predicted label of each frame of each video.
+        targets: True label of each frame of each video; empty for a video whose labels are unknown.
     """
     from matplotlib.figure import Figure
 
     columns = max(map(len, videos))
     figure = Figure(figsize=(1.0 * columns, 1.35 * len(videos)), layout="constrained")
-    for row, video, answer, true in zip(
-        figure.subplots(len(videos), columns, squeeze=False), videos, answers, wanted, strict=True
+    for row, video, labels, true in zip(
+        figure.subplots(len(videos), columns, squeeze=False), videos, predicted, targets, strict=True
     ):
         for axes in row:
             axes.set_axis_off()
-        for axes, frame, (text, right) in zip(row, video, _captions(answer, true), strict=False):
+        for axes, frame, (text, right) in zip(row, video, _captions(labels, true), strict=False):
             axes.imshow(frame, cmap="gray", vmin=0, vmax=255)
             axes.set_title(text, fontsize=8, color="black" if right is None else "green" if right else "red")
     return figure
 
 
-def write_video(path: Path, video: PixelArray, answers: Sequence[str], wanted: Sequence[str]) -> None:
-    """Writes a moving GIF, or a PNG of all frames side by side.
+def write_video(path: Path, video: PixelArray, predicted: Sequence[str], targets: Sequence[str]) -> None:
+    """Writes an animated GIF, or a PNG of all frames side by side, with the predicted labels.
 
     Args:
-        path: ends in .gif or .png.
-        video: uint8 (frames, height, width).
-        answers: a label for each frame.
-        wanted: likewise; empty where they are not known.
+        path: Path of the file, ending in .gif or .png.
+        video: Video, `(frames, height, width)`, uint8.
+        predicted: Predicted label of each frame.
+        targets: True label of each frame; empty if they are unknown.
 
     Raises:
-        ConfigError: another ending, or it cannot be written.
+        ConfigError: The path has another ending, or the file cannot be written.
     """
     check_output(path, "--strip", SUFFIXES)
     if path.suffix.lower() == ".png":
-        export_figure(frame_strip([video], [answers], [wanted]), path)
+        export_figure(frame_strip([video], [predicted], [targets]), path)
     else:
         first, *following = [
-            _large(frame, *caption) for frame, caption in zip(video, _captions(answers, wanted), strict=True)
+            _gif_frame(frame, *caption) for frame, caption in zip(video, _captions(predicted, targets), strict=True)
         ]
         save = functools.partial(
             first.save, format="GIF", save_all=True, append_images=following, duration=int(1000 * SECONDS), loop=0
@@ -73,20 +76,21 @@ def write_video(path: Path, video: PixelArray, answers: Sequence[str], wanted: S
         write_output(path, save)
 
 
-def _captions(answers: Sequence[str], wanted: Sequence[str]) -> list[tuple[str, bool | None]]:
-    """Of each frame the text, and whether the answer is right; None: that is not known."""
-    if not len(wanted):
-        return [(answer, None) for answer in answers]
-    pairs = zip(answers, wanted, strict=True)
-    return [(answer if answer == true else f"{answer} ({true})", answer == true) for answer, true in pairs]
+def _captions(predicted: Sequence[str], targets: Sequence[str]) -> list[tuple[str, bool | None]]:
+    """Returns the caption of each frame, and whether its label is right; None: unknown."""
+    if not len(targets):
+        return [(label, None) for label in predicted]
+    pairs = zip(predicted, targets, strict=True)
+    return [(label if label == true else f"{label} ({true})", label == true) for label, true in pairs]
 
 
-def _large(frame: PixelArray, text: str, right: bool | None) -> Image.Image:
-    factor = -(-_LARGE // max(frame.shape))
+def _gif_frame(frame: PixelArray, text: str, right: bool | None) -> Image.Image:
+    """Enlarges a frame and writes its caption above it."""
+    factor = -(-_MIN_SIDE // max(frame.shape))
     picture = Image.fromarray(np.kron(frame, np.ones((factor, factor), np.uint8))).convert("RGB")
     canvas = Image.new("RGB", (picture.width, picture.height + 20))
     canvas.paste(picture, (0, 20))
-    # The built-in font of Pillow has no other letters than these.
+    # Pillow's built-in font has the characters of Latin-1 only.
     text = text.encode("latin-1", "replace").decode("latin-1")
     ImageDraw.Draw(canvas).text((4, 4), text, fill=WHITE if right is None else GREEN if right else RED)
     return canvas

@@ -1,1 +1,1 @@
-"""Images read by glimpses at chosen locations."""
+"""Image classification by glimpses (recurrent visual attention)."""

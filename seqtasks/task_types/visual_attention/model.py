@@ -1,4 +1,4 @@
-"""Visual attention model: glimpses, and the REINFORCE loss that trains it."""
+"""Visual attention model: recurrent attention over glimpses, and its REINFORCE loss."""
 
 from __future__ import annotations
 
@@ -12,81 +12,92 @@ from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.glimpse import GlimpseNetwork
 from seqtasks.layers.recurrent_attention import Policy, RecurrentAttention, split
 
-# Canvases are mostly black: this way they, and what is made of them, have a standard deviation of about 1.
-BRIGHTEST = 5.0
+# Value of a white pixel. Canvases are mostly black; with 5 they and the glimpses have a standard deviation of about 1.
+WHITE = 5.0
 
 
 def glimpse_model(
     encoder: Encoder, shape: tuple[int, int], classes: int, size: int, options: Any, name: str
 ) -> keras.Model:
-    """Glimpses of a picture, the encoder as their core, an answer.
+    """Builds the recurrent attention model, with the encoder as its core.
+
+    All rows have the same number of glimpses, so there is no mask.
 
     Args:
-        encoder: in one direction.
-        shape: height and width of the picture.
-        classes: of the answer.
-        size: of the patches.
-        options: `GlimpseOptions`.
-        name: of the model.
+        encoder: Encoder in one direction.
+        shape: Height and width of an image.
+        classes: Number of classes.
+        size: Side of a glimpse in pixels.
+        options: Options of the task, `GlimpseOptions`.
+        name: Name of the model.
 
     Returns:
-        A model of `image` (batch, height, width), 0 to 255, and `noise` (batch, glimpses, 2)
-        that gives what `RecurrentAttention` gives.
+        A model with the inputs `image`, `(batch, height, width)`, 0 to 255, and `noise`, `(batch, glimpses, 2)`.
+        Its output is that of `RecurrentAttention`, `(batch, columns)`.
 
     Raises:
-        ConfigError: an encoder that cannot run step by step.
+        ConfigError: The encoder cannot run step by step.
     """
     check(encoder)
     o = options
     image = keras.Input(shape, name="image", dtype="uint8")
     noise = keras.Input((o.glimpses, 2), name="noise")
     network = GlimpseNetwork(o.hidden, size, o.scales, o.filters, name="glimpse")
-    # A single glimpse is not chosen.
+    # A single glimpse is at the centre; there is no location to learn.
     policy: Policy = "centre" if o.policy == "learned" and o.glimpses == 1 else o.policy
-    gaze = RecurrentAttention(encoder, network, classes, policy, o.location_std, name="gaze")
-    return keras.Model([image, noise], gaze(keras.layers.Rescaling(BRIGHTEST / 255)(image), noise), name=name)
+    attention = RecurrentAttention(encoder, network, classes, policy, o.location_std, name="gaze")
+    return keras.Model([image, noise], attention(keras.layers.Rescaling(WHITE / 255)(image), noise), name=name)
 
 
 def check(encoder: Encoder) -> None:
-    """Refuses what does not go with one step at a time, and names the engine that does.
+    """Checks that the encoder can run step by step, and sets its engine to `loop`.
 
     Raises:
-        ConfigError: a setting that needs the whole sequence.
+        ConfigError: A setting needs the whole sequence.
     """
     config = encoder.config
     if config.bidirectional:
         raise ConfigError(
-            "a bidirectional encoder would need the glimpses that are not chosen yet; set encoder.bidirectional=false"
+            "encoder.bidirectional=true needs glimpses that are not chosen yet; allowed: false; set "
+            "encoder.bidirectional=false"
         )
     if config.engine in ("keras", "native"):
         raise ConfigError(
             f"encoder.engine={config.engine} needs the whole sequence, but each glimpse is chosen after the one "
-            "before; allowed: auto, loop"
+            "before; allowed: auto, loop; set encoder.engine=auto"
         )
-    # Their masks are drawn once for a call, and here every step is a call.
-    for what in ("recurrent_dropout", "variational_dropout", "variational_input", "weight_drop"):
-        if getattr(config, what):
+    # Their dropout masks are drawn once for each call of the encoder, and here each step is a call.
+    for name in ("recurrent_dropout", "variational_dropout", "variational_input", "weight_drop"):
+        if rate := getattr(config, name):
             raise ConfigError(
-                f"encoder.{what} keeps one mask for a whole sequence, which glimpses, read step by step, do not have; "
-                f"set encoder.{what}=0, or use encoder.dropout"
+                f"encoder.{name}={rate} draws one dropout mask for a whole sequence, but glimpses are read step by "
+                f"step; allowed: 0; set encoder.{name}=0, or use encoder.dropout"
             )
-    for recurrent in encoder.recurrents:  # also where XLA asked for another: what a row names is what ran
+    for recurrent in encoder.recurrents:  # single steps run on `loop`, so the result row has to name it
         recurrent.running_engine = "loop"
 
 
 class RecurrentAttentionLoss(keras.losses.Loss):
-    """Cross-entropy of the answer, REINFORCE for the locations, and the baseline that REINFORCE subtracts.
+    """Loss of a recurrent attention model: cross-entropy, REINFORCE and its baseline.
 
         -log p(y) - λ Σ_t (R - b_t) log N(l_t; μ_t, σ²) + mean_t (R - b_t)²
 
-    The reward R is 1 for a right answer, else 0. In the second term R and b_t are constants.
+    The reward R is 1 if the predicted class is right, else 0. In the second term R and b_t are constants. If the
+    locations are not learned, the loss is the cross-entropy alone.
 
     Reference: Mnih et al. 2014, https://arxiv.org/abs/1406.6247, section 3.2
 
     Args:
-        classes: of the answer.
-        steps: glimpses.
-        reinforce: λ.
+        classes: Number of classes.
+        steps: Number of glimpses.
+        reinforce: Weight λ of the REINFORCE term.
+
+    Example:
+        >>> import numpy as np
+        >>> loss = RecurrentAttentionLoss(classes=2, steps=1)
+        >>> outputs = np.zeros((1, 2 + 2), "float32")  # logits of two classes, location of one glimpse
+        >>> round(float(loss(np.array([0]), outputs)), 4)  # log 2
+        0.6931
     """
 
     def __init__(self, classes: int, steps: int, reinforce: float = 1.0, **kwargs: Any):
@@ -94,16 +105,24 @@ class RecurrentAttentionLoss(keras.losses.Loss):
         self.classes, self.steps, self.reinforce = classes, steps, reinforce
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Class numbers (batch,) and what `RecurrentAttention` gives to losses (batch,)."""
+        """Computes the loss of each example.
+
+        Args:
+            y_true: Class numbers, `(batch,)`.
+            y_pred: Output of `RecurrentAttention`, `(batch, columns)`.
+
+        Returns:
+            Losses, `(batch,)`.
+        """
         targets = ops.reshape(ops.cast(y_true, "int32"), (-1,))
-        logits, _, chances, values = split(y_pred, self.classes, self.steps)
+        logits, _, log_densities, values = split(y_pred, self.classes, self.steps)
         loss = ops.sparse_categorical_crossentropy(targets, logits, from_logits=True)
         if not values.shape[1]:
             return loss
         right = ops.equal(ops.cast(ops.argmax(logits, axis=-1), "int32"), targets)
-        missed = ops.cast(right, values.dtype)[:, None] - values
-        gain = ops.sum(ops.stop_gradient(missed) * chances, axis=1)
-        return loss - self.reinforce * gain + ops.mean(ops.square(missed), axis=1)
+        advantage = ops.cast(right, values.dtype)[:, None] - values
+        reinforce = ops.sum(ops.stop_gradient(advantage) * log_densities, axis=1)
+        return loss - self.reinforce * reinforce + ops.mean(ops.square(advantage), axis=1)
 
     def get_config(self) -> dict[str, Any]:
         config = {"classes": self.classes, "steps": self.steps, "reinforce": self.reinforce}
@@ -111,7 +130,12 @@ class RecurrentAttentionLoss(keras.losses.Loss):
 
 
 class AnswerAccuracy(keras.metrics.MeanMetricWrapper):
-    """The share of right answers so far."""
+    """Accuracy of the logits in the output of `RecurrentAttention`.
+
+    Args:
+        classes: Number of classes.
+        name: Name of the metric.
+    """
 
     def __init__(self, classes: int, name: str = "accuracy", **kwargs: Any):
         def right(y_true: Any, y_pred: Any) -> Any:

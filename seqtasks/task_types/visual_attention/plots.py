@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 def glimpse_paths(
     images: PixelArray, locations: FloatArray, titles: Sequence[str], size: int, columns: int = 4
 ) -> Figure:
-    """The glimpses over each image: their order, and a frame around the sharp patch of each.
+    """Draws the path of the glimpses over each image: a numbered square around each location.
 
     Args:
-        images: (images, height, width), uint8.
-        locations: (images, glimpses, 2), row and column in [-1, 1].
-        titles: one for each image.
-        size: side of the sharp patch, in pixels.
-        columns: images side by side.
+        images: Images, `(images, height, width)`, uint8.
+        locations: Locations, `(images, glimpses, 2)`, row and column in [-1, 1].
+        titles: Title of each image.
+        size: Side of the finest patch of a glimpse in pixels, which the square shows.
+        columns: Number of images in a row.
     """
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
@@ -29,12 +29,12 @@ def glimpse_paths(
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
     figure = Figure(figsize=(2.6 * columns, 2.8 * rows), layout="constrained")
-    every = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes in every:
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid:
         axes.set_axis_off()
     colours = _colours(locations.shape[1])
-    for axes, image, path, title in zip(every, images, locations, titles, strict=False):
-        # A location is a point between the edges of the picture, a pixel of matplotlib is a point in its own middle.
+    for axes, image, path, title in zip(grid, images, locations, titles, strict=False):
+        # Locations are relative to the edges of the image; matplotlib's pixel coordinates to the centre of a pixel.
         y, x = ((path + 1) / 2 * image.shape - 0.5).T
         axes.imshow(image, cmap="gray", vmin=0, vmax=255)
         axes.plot(x, y, color="white", linewidth=0.8, alpha=0.7)
@@ -47,7 +47,7 @@ def glimpse_paths(
 
 
 def _colours(count: int) -> list[tuple[float, ...]]:
-    """From the first to the last, dark to bright but all seen on black."""
+    """Returns colours from dark to bright that are all visible on black."""
     from matplotlib import colormaps
 
     return [tuple(colormaps["plasma"](0.25 + 0.7 * i / max(1, count - 1))) for i in range(count)]

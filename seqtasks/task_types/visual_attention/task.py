@@ -1,4 +1,4 @@
-"""Visual attention: classification of images on a canvas by glimpses."""
+"""Visual attention task: classification of images on a large canvas by glimpses."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from seqtasks.task_types.visual_attention.model import AnswerAccuracy, Recurrent
 from seqtasks.task_types.visual_attention.plots import glimpse_paths
 
 NOISE = {"learned": "normal", "random": "uniform", "centre": "none"}
-SHOWN = 12  # canvases of the test split with their paths
+SHOWN = 12  # number of test canvases in the plot of paths
 
 
 @dataclass(frozen=True)
 class GlimpseOptions:
-    """The canvas, the glimpses and their training."""
+    """Options of visual attention: canvas, glimpses, policy and its training."""
 
     canvas: int | None = setting(
         None, "side of the canvas in pixels; null: 60 for images of 28, others in proportion", ge=1
@@ -74,13 +74,26 @@ class GlimpseOptions:
 
 @dataclass(frozen=True)
 class GlimpsePredictOptions(ImagePredictOptions):
-    """How pictures are read, and a picture of the glimpses."""
+    """Options of `predict`: reading of images, and a plot of the glimpses."""
 
     path: str | None = setting(None, "PNG file of a plot of the glimpse locations", output=(".png",))
 
 
 class GlimpseTask(Task):
-    """A label for a small picture on a large canvas, which is never seen whole in full detail."""
+    """Base class of tasks that classify an image on a large canvas by a few glimpses.
+
+    The network reads patches of the canvas at locations that it chooses, and never the whole canvas in full
+    resolution. All examples have the same number of glimpses, so there is no mask.
+
+    Reference: Mnih et al. 2014, https://arxiv.org/abs/1406.6247
+
+    Example:
+        >>> from seqtasks.task_types import GlimpseTask
+        >>> class Search(GlimpseTask):  # in a plugin file, below @register_task("search")
+        ...     topology, metric, builtin = "one-to-one", "accuracy", "digits"
+        >>> Search.sources(), Search.Options(glimpses=4).policy
+        (['files:DIR', 'builtin:digits'], 'learned')
+    """
 
     files = True
     unit = "images"
@@ -94,20 +107,20 @@ class GlimpseTask(Task):
     def load(self, source: Source, seed: int) -> Splits:
         images = labelled_images.load(source)
         self.spec = images.spec
-        canvases = self.batches(images.test.take(100), 100)[0][0]["image"]  # how they are drawn is part of the data
+        canvases = self.batches(images.test.take(100), 100)[0][0]["image"]  # the fingerprint covers how they are drawn
         data = {"pictures": np.array(images.fingerprint), "canvases": canvases}
         return dataclasses.replace(images, fingerprint=cache.fingerprint(data))
 
     @property
     def canvas(self) -> Canvas:
-        """How canvases are made."""
+        """Composer of canvases with the settings of `options`."""
         height, width = self.spec.shape
         side = self.options.canvas or round(max(height, width) * 60 / 28)
         return Canvas((height, width), side, self.options.clutter, max(1, round(min(height, width) * 8 / 28)))
 
     @property
     def size(self) -> int:
-        """Pixels of a side of a glimpse."""
+        """Side of a glimpse in pixels."""
         height, width = self.spec.shape
         return int(self.options.glimpse_size or max(1, round(max(height, width) * 12 / 28)))
 
@@ -123,12 +136,16 @@ class GlimpseTask(Task):
 
     def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> CanvasBatches:
         policy = self.options.policy
-        # A learned location has noise in training only, one drawn by chance always.
+        # Learned locations have noise in training only; with the policy "random" the noise is the location.
         noise: Any = "none" if policy == "learned" and not shuffle else NOISE[policy]
         return CanvasBatches(examples, self.canvas, self.options.glimpses, noise, batch_size, shuffle, seed)
 
     def look(self, model: keras.Model, batches: CanvasBatches) -> tuple[FloatArray, FloatArray]:
-        """Logits (examples, classes) and locations (examples, glimpses, 2), in the order of the examples."""
+        """Runs the model on a split.
+
+        Returns:
+            Logits, `(examples, classes)`, and locations, `(examples, glimpses, 2)`, in the order of the examples.
+        """
         outputs = model.predict(UntunedDataAdapter(batches), verbose=0)
         logits, locations, _, _ = split(outputs, len(self.classes), self.options.glimpses)
         return np.asarray(logits, np.float64), np.asarray(locations)
@@ -146,25 +163,29 @@ class GlimpseTask(Task):
         return scores
 
     def _mean_of_draws(self, model: keras.Model, batches: CanvasBatches) -> FloatArray:
-        """The logarithms of the mean probabilities (examples, classes) after several paths."""
-        kept, draws = batches.noise, []
+        """Averages the predictions of `options.draws` sampled sequences of locations.
+
+        Returns:
+            Logarithms of the mean probabilities, `(examples, classes)`.
+        """
+        original_noise, draws = batches.noise, []
         for draw in range(self.options.draws):
-            batches.noise = draw_noise(NOISE[self.options.policy], kept.shape, (draw, 3))
+            batches.noise = draw_noise(NOISE[self.options.policy], original_noise.shape, (draw, 3))
             draws.append(log_softmax(self.predict_logits(model, batches)))
-        batches.noise = kept
+        batches.noise = original_noise
         return np.asarray(np.logaddexp.reduce(draws) - math.log(len(draws)))
 
     def predict(
         self, model: keras.Model, inputs: Sequence[str], options: GlimpsePredictOptions
     ) -> list[dict[str, Any]]:
         check_images(inputs)
-        read = [load_canvas(Path(name), self.canvas.side, options.invert) for name in inputs]
-        canvases = np.stack([image for image, _ in read])
+        loaded = [load_canvas(Path(name), self.canvas.side, options.invert) for name in inputs]
+        canvases = np.stack([image for image, _ in loaded])
         kind = "uniform" if self.options.policy == "random" else "none"
-        noise = draw_noise(kind, (len(read), self.options.glimpses, 2), (0,))
+        noise = draw_noise(kind, (len(loaded), self.options.glimpses, 2), (0,))
         outputs = model.predict({"image": canvases, "noise": noise}, verbose=0)
         logits, locations, _, _ = map(np.asarray, split(outputs, len(self.classes), self.options.glimpses))
-        rows = image_rows(inputs, [inverted for _, inverted in read], logits, self.classes)
+        rows = image_rows(inputs, [inverted for _, inverted in loaded], logits, self.classes)
         if options.path is not None:
             titles = [f"{Path(name).name}: {row['answer']}" for name, row in zip(inputs, rows, strict=True)]
             export_figure(glimpse_paths(canvases, locations, titles, self.size), Path(options.path))
@@ -177,12 +198,13 @@ class GlimpseTask(Task):
         return {"logistic regression": lambda: self._logistic(splits)}
 
     def _logistic(self, splits: Splits) -> Baseline:
+        """Fits a logistic regression on the pixels of whole canvases."""
         from scipy.sparse import csr_matrix, vstack
 
         def flat(examples: Examples) -> Any:
             batches, n = self.batches(examples, 1000), len(examples)
             parts = [batches.images(np.arange(i, min(n, i + 1000))) for i in range(0, n, 1000)]
-            # Canvases are black almost everywhere.
+            # Sparse matrices save memory, because most pixels of a canvas are black.
             return vstack([csr_matrix(part.reshape(len(part), -1).astype(np.float32) / 255) for part in parts])
 
         return logistic_regression(
@@ -205,13 +227,15 @@ class GlimpseTask(Task):
 
 
 def on_picture(locations: FloatArray, batches: CanvasBatches) -> float:
-    """The share of glimpses after the first whose middle lies on the picture; of all, where there is one only.
+    """Returns the share of glimpses after the first whose centre is on the image.
+
+    If there is only one glimpse, it is counted.
 
     Args:
-        locations: (examples, glimpses, 2).
-        batches: they belong to.
+        locations: Locations, `(examples, glimpses, 2)`, row and column in [-1, 1].
+        batches: Batches of the same examples, with the positions of the images on their canvases.
     """
-    at = (locations[:, min(1, locations.shape[1] - 1) :] + 1) / 2 * batches.canvas.side
-    begin = batches.places.corners[:, None]
-    inside = (at >= begin) & (at <= begin + np.array(batches.canvas.shape))
+    centres = (locations[:, min(1, locations.shape[1] - 1) :] + 1) / 2 * batches.canvas.side
+    corners = batches.places.corners[:, None]
+    inside = (centres >= corners) & (centres <= corners + np.array(batches.canvas.shape))
     return float(inside.all(axis=-1).mean())

@@ -1,4 +1,4 @@
-"""Words cut out at pauses: where they are, and that a simple classifier reads them."""
+"""Baseline of speech recognition: cutting at pauses, and classification of the pieces."""
 
 import numpy as np
 
@@ -9,9 +9,9 @@ RNG = np.random.default_rng(0)
 
 
 def row(*pieces, width=4):
-    """Frames: `(loudness, frames)` one after the other, a slope over the bands that tells the word apart."""
-    found = [np.full((n, width), loud) + tilt * np.linspace(-1, 1, width) for loud, n, tilt in pieces]
-    return (np.concatenate(found) + 0.1 * RNG.normal(size=(sum(n for _, n, _ in pieces), width))).astype("float32")
+    """Frames of `(loudness, frames, slope)` pieces; the slope over the bands is the word."""
+    frames = [np.full((n, width), loud) + tilt * np.linspace(-1, 1, width) for loud, n, tilt in pieces]
+    return (np.concatenate(frames) + 0.1 * RNG.normal(size=(sum(n for _, n, _ in pieces), width))).astype("float32")
 
 
 def test_pieces_are_where_it_is_loud():
@@ -35,5 +35,5 @@ def test_strings_are_read():
         [row(quiet, (5, 20, 2), quiet, (5, 20, 3), quiet), row(quiet, (5, 20, 1), quiet), np.zeros((9, 4), "float32")],
         4,
     )
-    found, size = isolated_words(single, np.array([1, 2, 3] * 20), strings, 10)
-    assert found == [(2, 3), (1,), ()] and size == 3 * 9
+    labels, size = isolated_words(single, np.array([1, 2, 3] * 20), strings, 10)
+    assert labels == [(2, 3), (1,), ()] and size == 3 * 9

@@ -1,15 +1,15 @@
-"""What the run folder shows of label sequences."""
+"""Plots and tables of label sequences."""
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from seqtasks.task_types.speech_recognition.plots import by_length, mistakes, posteriors
 
-TRUE, FOUND = [(1, 2), (1,), (2, 2)], [(1, 2), (), (2, 1, 2)]
+TRUE, PREDICTED = [(1, 2), (1,), (2, 2)], [(1, 2), (), (2, 1, 2)]
 
 
 def test_edits_are_counted_and_what_is_missing_or_too_many_has_a_place():
-    figure = mistakes(TRUE, FOUND, ["one", "two"], "task")
+    figure = mistakes(TRUE, PREDICTED, ["one", "two"], "task")
     (axes,) = figure.axes
     assert axes.get_title() == "task: 2 edits to 5 labels"
     shown = {(round(t.get_position()[1]), round(t.get_position()[0])): t.get_text() for t in axes.texts}
@@ -17,7 +17,7 @@ def test_edits_are_counted_and_what_is_missing_or_too_many_has_a_place():
 
 
 def test_scores_of_each_length():
-    table = by_length(TRUE, FOUND)
+    table = by_length(TRUE, PREDICTED)
     assert table.index.tolist() == [1, 2] and table["strings"].tolist() == [1, 2]
     assert table["error rate"].tolist() == [1, 0.25] and table["exact"].tolist() == [0, 0.5]
 

@@ -1,4 +1,4 @@
-"""Translations of a small model: beam and greedy, scores against re-scoring, whatever the batch."""
+"""Translations of a small model: beam and greedy search, scores against re-scoring."""
 
 import itertools
 
@@ -32,10 +32,10 @@ def made(shared=False, cell="gru", **options):
 
 
 def nll_of(model, source, target):
-    """Teacher-forced, with its end, in one call of the training model."""
+    """Negative log-likelihood of a target and its end, from the training model."""
     previous = np.array([[END, *target]], np.int32)
-    wanted = np.array([[*target, END]], np.int32)
-    return float(np.asarray(model.predict_on_batch([source[None], previous, wanted]))[0, :, 1].sum())
+    targets = np.array([[*target, END]], np.int32)
+    return float(np.asarray(model.predict_on_batch([source[None], previous, targets]))[0, :, 1].sum())
 
 
 @pytest.mark.parametrize("options", KINDS, ids=str)
@@ -43,18 +43,18 @@ def test_scores_are_those_of_the_training_model(options):
     model = made(**options)
     for row, best in enumerate(Translator(model, beams=4, n_best=3, length_penalty=1.0)(SOURCES)):
         assert len(best) == 3 and best[0].rank >= best[1].rank >= best[2].rank
-        for one in best:
-            if len(one.tokens) < MOST:  # it ended
-                assert one.score == pytest.approx(-nll_of(model, SOURCES.row(row), one.tokens), abs=1e-4)
+        for hypothesis in best:
+            if len(hypothesis.tokens) < MOST:  # it ended
+                assert hypothesis.score == pytest.approx(-nll_of(model, SOURCES.row(row), hypothesis.tokens), abs=1e-4)
 
 
 def test_parts_of_a_loaded_model_translate_alike(tmp_path):
     model = made()
     model.save(tmp_path / "model.keras")
-    again = keras.models.load_model(tmp_path / "model.keras")
-    for one, other in zip(Translator(model)(SOURCES), Translator(again)(SOURCES), strict=True):
-        assert one[0].tokens.tolist() == other[0].tokens.tolist()
-    parts = Seq2SeqParts.of(again)
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    for first, second in zip(Translator(model)(SOURCES), Translator(loaded)(SOURCES), strict=True):
+        assert first[0].tokens.tolist() == second[0].tokens.tolist()
+    parts = Seq2SeqParts.of(loaded)
     assert (parts.embedding.input_dim, parts.head.size, parts.projection.units) == (SIZES[1], SIZES[1], 6)
     assert Seq2SeqParts.of(made(tie_embeddings=False)).projection is None
 
@@ -66,18 +66,18 @@ def test_a_beam_of_one_is_greedy_and_the_batch_does_not_matter(options):
     beam = Translator(model, beams=1, n_best=1, rows=2)
     one_by_one = Translator(model, rows=1)
     alone = [one_by_one(SOURCES[np.array([i])])[0] for i in range(len(SOURCES))]
-    for one, other, own in zip(greedy, beam(SOURCES), alone, strict=True):
-        assert one[0].tokens.tolist() == other[0].tokens.tolist() == own[0].tokens.tolist()
-        assert one[0].score == pytest.approx(own[0].score, abs=1e-4)
+    for best, by_beam, by_row in zip(greedy, beam(SOURCES), alone, strict=True):
+        assert best[0].tokens.tolist() == by_beam[0].tokens.tolist() == by_row[0].tokens.tolist()
+        assert best[0].score == pytest.approx(by_row[0].score, abs=1e-4)
 
 
 def test_a_beam_as_wide_as_all_paths_is_exhaustive_search():
     model, source = made(), SOURCES.row(0)
-    most = 3
-    ended = [t for n in range(most) for t in itertools.product((2, 3, 4), repeat=n)]
+    length = 3
+    ended = [t for n in range(length) for t in itertools.product((2, 3, 4), repeat=n)]
     scores = {t: -nll_of(model, source, t) for t in ended}
-    (best,) = Translator(model, beams=64, n_best=5, most=most)(SOURCES[np.array([0])])
-    finished = [tuple(one.tokens.tolist()) for one in best if len(one.tokens) < most]
+    (best,) = Translator(model, beams=64, n_best=5, most=length)(SOURCES[np.array([0])])
+    finished = [tuple(hypothesis.tokens.tolist()) for hypothesis in best if len(hypothesis.tokens) < length]
     expected = sorted(scores, key=scores.get, reverse=True)
     assert finished == [t for t in expected if t in finished] and finished[0] == expected[0]
 
@@ -85,13 +85,13 @@ def test_a_beam_as_wide_as_all_paths_is_exhaustive_search():
 def test_coverage_asks_for_all_of_the_source():
     model = made()
     plain, covering = (Translator(model, beams=4, n_best=4, coverage=c)(SOURCES) for c in (0.0, 0.7))
-    assert all(one.rank == pytest.approx(one.score, abs=1e-5) for one in plain[1])
+    assert all(hypothesis.rank == pytest.approx(hypothesis.score, abs=1e-5) for hypothesis in plain[1])
     source = SOURCES.row(1)
-    for one in covering[1]:
-        if len(one.tokens) < MOST:
-            (weights,) = Translator(model).attention(Ragged.of([source]), [one.tokens])
-            seen = np.minimum(weights.sum(0), 1)
-            assert one.rank == pytest.approx(one.score + 0.7 * np.log(seen).sum(), abs=1e-3)
+    for hypothesis in covering[1]:
+        if len(hypothesis.tokens) < MOST:
+            (weights,) = Translator(model).attention(Ragged.of([source]), [hypothesis.tokens])
+            coverage_sums = np.minimum(weights.sum(0), 1)
+            assert hypothesis.rank == pytest.approx(hypothesis.score + 0.7 * np.log(coverage_sums).sum(), abs=1e-3)
 
 
 def test_attention_reads_the_source_whatever_the_batch():
@@ -105,16 +105,16 @@ def test_attention_reads_the_source_whatever_the_batch():
 
 def test_the_loss_is_smoothed_and_the_likelihood_is_not():
     model, source = made(label_smoothing=0.2), SOURCES.row(0)
-    previous, wanted = np.array([[END, 3]], np.int32), np.array([[3, END]], np.int32)
-    found = np.asarray(model.predict_on_batch([source[None], previous, wanted]))[0]
-    every = [
+    previous, targets = np.array([[END, 3]], np.int32), np.array([[3, END]], np.int32)
+    losses = np.asarray(model.predict_on_batch([source[None], previous, targets]))[0]
+    nll = [
         np.asarray(model.predict_on_batch([source[None], previous, np.full((1, 2), n, np.int32)]))[0, :, 1]
         for n in range(1, 5)  # 0 is padding
     ]
-    logp = -np.stack(every, -1)
+    logp = -np.stack(nll, -1)
     np.testing.assert_allclose(log_softmax(logp), logp, atol=1e-5)
-    np.testing.assert_allclose(found[:, 1], [-logp[0, 3 - 1], -logp[1, END - 1]], atol=1e-5)
-    np.testing.assert_allclose(found[:, 0], 0.8 * found[:, 1] - 0.2 * logp.mean(-1), atol=1e-5)
+    np.testing.assert_allclose(losses[:, 1], [-logp[0, 3 - 1], -logp[1, END - 1]], atol=1e-5)
+    np.testing.assert_allclose(losses[:, 0], 0.8 * losses[:, 1] - 0.2 * logp.mean(-1), atol=1e-5)
 
 
 def test_one_embedding_for_both_languages_and_the_output():
@@ -126,21 +126,21 @@ def test_one_embedding_for_both_languages_and_the_output():
 
 def test_scheduled_sampling_is_for_training_only():
     plain, sampled = made(), made(scheduled_sampling=1.0, sampling_steps=1)
-    for weight, given in zip(sampled.trainable_weights, plain.trainable_weights, strict=True):
-        weight.assign(given)
+    for weight, value in zip(sampled.trainable_weights, plain.trainable_weights, strict=True):
+        weight.assign(value)
     source, previous = SOURCES[np.array([1])].padded(), np.array([[END, 2, 3, 4, 2, 2]], np.int32)
     inputs = [source, previous, np.array([[2, 3, 4, 2, 2, END]], np.int32)]
-    wanted = plain.predict_on_batch(inputs)
-    np.testing.assert_allclose(sampled.predict_on_batch(inputs), wanted, atol=1e-6)
+    plain_losses = plain.predict_on_batch(inputs)
+    np.testing.assert_allclose(sampled.predict_on_batch(inputs), plain_losses, atol=1e-6)
     sampled(inputs, training=True)  # after this update all are replaced
-    found = np.asarray(sampled(inputs, training=True))
-    guesses = [END]
+    losses = np.asarray(sampled(inputs, training=True))
+    predicted = [END]
     for step in range(5):  # of the plain model after the given words
-        every = [
+        nll = [
             float(plain.predict_on_batch([source, previous, np.full((1, 6), n, np.int32)])[0, step, 1])
             for n in range(1, 5)
         ]
-        guesses.append(1 + int(np.argmin(every)))
-    own = plain.predict_on_batch([source, np.array([guesses], np.int32), inputs[2]])
-    np.testing.assert_allclose(found, own, atol=1e-5)
-    assert np.abs(found - wanted).max() > 1e-3
+        predicted.append(1 + int(np.argmin(nll)))
+    expected = plain.predict_on_batch([source, np.array([predicted], np.int32), inputs[2]])
+    np.testing.assert_allclose(losses, expected, atol=1e-5)
+    assert np.abs(losses - plain_losses).max() > 1e-3

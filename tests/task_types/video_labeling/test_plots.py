@@ -1,4 +1,4 @@
-"""Videos with labels: a GIF of as many frames, a strip, colours of right and wrong."""
+"""Plots of videos: GIF, strip, and colours of right and wrong labels."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from seqtasks.task_types.video_labeling.plots import frame_strip, write_video
 VIDEO = np.arange(3 * 5 * 5, dtype=np.uint8).reshape(3, 5, 5)
 
 
-def test_answers_stand_above_the_frames():
+def test_predicted_labels_are_above_the_frames():
     figure = frame_strip([VIDEO, VIDEO[:2]], [["a", "b", "漢"], ["a", "b"]], [["a", "c", "漢"], []])
     titles = [(axes.get_title(), axes.title.get_color()) for axes in figure.axes]
     assert titles[:3] == [("a", "green"), ("b (c)", "red"), ("漢", "green")]

@@ -1,0 +1,65 @@
+"""Custom gradients of TensorFlow whose graphs are freed with the model."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+
+def custom_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorates a function as `tf.custom_gradient` does, without keeping its graph for the life of the process.
+
+    For each call in a graph, `tf.custom_gradient` registers a gradient under a new name and never removes it. The
+    gradient refers to the graph, so every model that was ever trained stays in memory: 12 MB for each model of three
+    recurrent layers of 4 units. Here the graph owns its gradients, and their names go with it.
+
+    Args:
+        function: Function that takes tensors and returns its results and a function of their gradients.
+
+    Returns:
+        The decorated function. It takes tensors only, and uses no variables.
+    """
+    import tensorflow as tf
+    from tensorflow.python.framework import ops
+
+    decorated = tf.custom_gradient(function)
+    # A private name: where a later TensorFlow has another one, gradients are kept as TensorFlow keeps them.
+    registry: dict[str, dict[str, Any]] | None = getattr(ops.gradient_registry, "_registry", None)
+    if tf.executing_eagerly() or registry is None:
+        return decorated
+
+    @functools.wraps(function)
+    def call(*tensors: Any) -> Any:
+        before = len(registry)
+        results = decorated(*tensors)
+        graph = ops.get_default_graph()
+        for name in list(itertools.islice(reversed(registry), len(registry) - before)):
+            _own_gradient(graph, registry, name)
+        return results
+
+    return call
+
+
+def _own_gradient(graph: Any, registry: dict[str, dict[str, Any]], name: str) -> None:
+    """Makes a graph the owner of a registered gradient; the registry refers to it weakly.
+
+    Args:
+        graph: Graph that has the operation.
+        registry: Gradients of TensorFlow by name.
+        name: Name of the gradient.
+    """
+    gradient = registry[name]["type"]
+    reference = weakref.ref(gradient)
+
+    def referred(*arguments: Any) -> Any:
+        owned = reference()
+        if owned is None:
+            raise LookupError(f"the graph of {name} was freed")
+        return owned(*arguments)
+
+    vars(graph).setdefault("_seqtasks_gradients", []).append(gradient)
+    registry[name]["type"] = referred
+    weakref.finalize(graph, registry.pop, name, None).atexit = False

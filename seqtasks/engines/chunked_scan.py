@@ -15,6 +15,7 @@ import keras
 from keras import ops
 from keras.src.backend import AutocastScope
 
+from seqtasks.engines.backend.custom_gradient import custom_gradient
 from seqtasks.engines.backend.masking import last_valid_step
 from seqtasks.engines.linear_recurrence import fused
 
@@ -96,7 +97,7 @@ def run(
         _, d_carry, d_values, d_xs = tf.while_loop(lambda j, *_: j < count, body, initial)
         return tf.reshape(d_xs.stack(), tf.shape(xs)), d_carry[1:], d_values
 
-    @tf.custom_gradient
+    @custom_gradient
     def solve(xs: Any, states: Any, values: Any) -> tuple[Any, Any]:
         last = tf.zeros((tf.shape(xs)[1], width), xs.dtype)
         out, final, borders = fused(forward)(xs, valid, [last, *states], values)

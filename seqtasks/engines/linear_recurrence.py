@@ -16,6 +16,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from seqtasks.engines.backend.custom_gradient import custom_gradient
+
 
 def fused(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compiles a function by XLA in a TensorFlow graph on a CPU; else returns it unchanged.
@@ -74,9 +76,8 @@ def _has_accelerator() -> bool:
 
 def _sequential(a: Any, b: Any, h0: Any) -> Any:
     """`linear_recurrence` as a loop of TensorFlow with its own gradient."""
-    import tensorflow as tf
 
-    @tf.custom_gradient
+    @custom_gradient
     def solve(a: Any, b: Any, h0: Any) -> Any:
         h = fused(_forward)(a, b, h0)
 

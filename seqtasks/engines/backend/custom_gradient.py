@@ -13,7 +13,7 @@ def custom_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
     """Decorates a function as `tf.custom_gradient` does, without keeping its graph for the life of the process.
 
     For each call in a graph, `tf.custom_gradient` registers a gradient under a new name and never removes it. The
-    gradient refers to the graph, so every model that was ever trained stays in memory: 12 MB for each model of three
+    gradient refers to the graph, so every model that was ever trained stays in memory: 11 MB for a model of three
     recurrent layers of 4 units. Here the graph owns its gradients, and their names go with it.
 
     Args:
@@ -60,6 +60,6 @@ def _own_gradient(graph: Any, registry: dict[str, dict[str, Any]], name: str) ->
             raise LookupError(f"the graph of {name} was freed")
         return owned(*arguments)
 
-    vars(graph).setdefault("_seqtasks_gradients", []).append(gradient)
+    graph.add_to_collection("seqtasks_gradients", gradient)
     registry[name]["type"] = referred
     weakref.finalize(graph, registry.pop, name, None).atexit = False

@@ -42,6 +42,16 @@ class Adam(keras.optimizers.Adam):
             grads = [grad if grad is None else tf.convert_to_tensor(grad) for grad in grads]
         super().apply(grads, trainable_variables)
 
+    def _all_reduce_sum_gradients(self, grads_and_vars: Sequence[tuple[Any, Any]]) -> Sequence[tuple[Any, Any]]:
+        # A sum over one device changes nothing, but TensorFlow would keep the graph of this training for the life of
+        # the process: the sum has a custom gradient, see `seqtasks.engines.backend.custom_gradient`.
+        import tensorflow as tf
+
+        if tf.distribute.get_strategy().num_replicas_in_sync == 1:
+            return grads_and_vars
+        summed: Sequence[tuple[Any, Any]] = super()._all_reduce_sum_gradients(grads_and_vars)
+        return summed
+
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         if keras.backend.backend() != "tensorflow" or self.amsgrad:
             super().update_step(gradient, variable, learning_rate)

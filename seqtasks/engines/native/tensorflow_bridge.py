@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from seqtasks.engines.backend.custom_gradient import custom_gradient
 from seqtasks.engines.native import library
 from seqtasks.engines.native.arguments import ARRAYS, Direction, shape_header, tokens_and_mask
 from seqtasks.engines.native.library import HAS_C
@@ -46,7 +47,7 @@ def loop(
             arguments += [array for arrays in extra for array in arrays[i]]
         return arguments
 
-    @tf.custom_gradient
+    @custom_gradient
     def looped(x: Any, *tensors: Any) -> Any:
         flat = operations.seqtasks_forward(arguments_of(x, tensors), R=[tf.float32] * (RUN * many))
         runs = [flat[RUN * i : RUN * (i + 1)] for i in range(many)]

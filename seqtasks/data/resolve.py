@@ -129,7 +129,8 @@ def _obtain(source: Source, announce: Callable[[str], None]) -> str | None:
 def _files(spec: str, single: bool, announce: Callable[[str], None]) -> Source:
     text = spec.removeprefix("files:")
     if not text.strip():
-        raise ConfigError("data.source=files: names no folder; write data.source=files:DIR")
+        form = "files:PATH, a file or folder with the data" if single else "files:DIR, a folder with the data"
+        raise ConfigError(f"data.source={shown(spec)} names no folder; allowed: {form}; add its path")
     try:
         folder = Path(text).expanduser().resolve()
     except (OSError, ValueError, RuntimeError) as error:  # a loop of links, NUL, or ~ of nobody

@@ -108,6 +108,13 @@ def test_every_help_has_an_example(cli, command: str) -> None:
         (["run", "mnist_rows", "options.pixel=true"], "unknown setting options.pixel; did you mean options.pixels?"),
         (["run", "mnist_rows", "data.source=files:nowhere"], "nowhere"),
         (["run", "mnist_rows", "data.source=web"], "data.source"),
+        (
+            ["run", "mnist_rows", "data.source=files:"],
+            "data.source=files: names no folder; allowed: files:DIR, a folder with the data; add its path",
+        ),
+        (["run", "sentiment", "data.source=files:"], "allowed: files:PATH, a file or folder with the data; add"),
+        (["run", "mnist_rows", "data.source=files: x"], "data.source=files: x: "),
+        (["run", "mnist_rows", "train.optimizer=adam:"], "train.optimizer is 'adam:'; did you mean adam?"),
         (["run", "mnist_rows", "--config", "nothing.yaml"], "there is no configuration file nothing.yaml"),
         (["run", "./nothing.py"], "there is no task file nothing.py"),
         (["run", "mnist_rows", "encoder.options.forget=1", "data.source=builtin"], "cell lstm has no option 'forget'"),

@@ -109,6 +109,21 @@ def test_options_of_a_task_without_options():
     assert config("options.pixels=true", options=None).options == NoOptions()  # not read yet
 
 
+def test_names_of_options_are_checked_before_the_task_is_imported(tmp_path):
+    def check(*overrides, text="", names=("num_beams", "dropout")):
+        file = write(tmp_path / "file.yaml", text)
+        return config(*overrides, options=None, option_names=names, config_file=file).options
+
+    for text in ("options: {beams: 3}", "options: null", "options: 3", "sizes: {10: {options: {no: 1}}}"):
+        assert check("options.dropout=no number", text=text) == NoOptions()
+    assert check("options.beam=3", names=None) == NoOptions()
+    for words, text in ([["options.beam=3"], ""], [["options={beam: 3}"], ""], [[], "options: {beam: 3}"]):
+        with pytest.raises(ConfigError, match=r"unknown setting options.beam; did you mean options.num_beams\?"):
+            check(*words, text=text)
+    with pytest.raises(ConfigError, match=r"unknown setting options.beam; there are none"):
+        check("options.beam=3", names=())
+
+
 def test_options_of_a_cell_are_numbers_where_they_look_like_numbers():
     made = config("encoder.options.forget_bias=1e-3", "encoder.options.layer=no", "encoder.options.kind=relu")
     assert made.encoder.options == {"forget_bias": 0.001, "layer": False, "kind": "relu"}

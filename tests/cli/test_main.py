@@ -238,6 +238,17 @@ def test_run_table_evaluate_predict(cli, tmp_path: Path) -> None:
         assert "written by seqtasks 9.0" in err
 
 
+def test_notes_on_a_result_are_printed_once(cli) -> None:
+    note = "fewer than the 4,000 of train.min_updates"
+    for words in ([], [], ["--quiet", "--force"]):
+        code, out, err = cli("run", "mnist_rows", *SMALL, *words)
+        assert code == 0 and out.count(note) == 1 and note not in err, err
+    for words, count in ((["--force"], 1), (["--force", "--quiet"], 0), ([], 0)):  # of a child of `compare`
+        code, out, err = cli("run", "mnist_rows", *SMALL, "--json", *words)
+        assert code == 0 and err.count(note) == count
+        assert note in json.loads(out)["notes"][0]
+
+
 def test_show_describes_settings_and_data(cli) -> None:
     code, out, _ = cli("show", "mnist_rows")
     assert code == 0

@@ -317,6 +317,29 @@ def show(
 
 
 @command()
+def schema(
+    task: Annotated[
+        str | None, typer.Argument(help="Name or file of a task; left out: only the settings that every task has")
+    ] = None,
+    out: Annotated[str | None, typer.Option("--out", metavar="PATH", help="File to write to; a .json file")] = None,
+) -> None:
+    """Print the JSON Schema of a task's configuration files, for editors and validators.
+
+    An editor completes and checks a YAML file whose first line names the schema:
+    # yaml-language-server: $schema=my_task.schema.json
+
+    Examples:
+
+      seqtasks schema mnist_rows
+
+      seqtasks schema ./my_task.py --out my_task.schema.json
+    """
+    from seqtasks.cli import schema_command
+
+    schema_command.main(task, out)
+
+
+@command()
 def new(
     name: Annotated[
         str, typer.Argument(help="Name of the task or cell: lower-case letters, digits and _, such as my_task")

@@ -35,11 +35,7 @@ def check(task: str, overrides: Sequence[str], config_file: str | None) -> tuple
     Raises:
         SeqtasksError: Unknown task, cell, setting or data source.
     """
-    from_file = task.endswith(".py") or "/" in task
-    if not from_file and task not in plugins.tasks:
-        raise UnknownNameError(f"unknown task {task!r}; {plugins.tasks.suggest(task)}")
-    if from_file:
-        plugins.check_file(Path(task), "task")
+    from_file = plugins.check_task(task)
     name, task_file = (Path(task).stem, Path(task).with_suffix(".yaml")) if from_file else (task, None)
     facts = plugins.declared(task)
     options = facts.get("options")

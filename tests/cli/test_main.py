@@ -88,7 +88,9 @@ def test_wrong_words_are_refused_before_keras_is_imported(tmp_path: Path) -> Non
     assert len(errors(done.stderr)) == len(WRONG)
 
 
-@pytest.mark.parametrize("command", ["run", "resume", "compare", "table", "evaluate", "predict", "show", "new"])
+@pytest.mark.parametrize(
+    "command", ["run", "resume", "compare", "table", "evaluate", "predict", "show", "new", "schema"]
+)
 def test_every_help_has_an_example(cli, command: str) -> None:
     code, out, _ = cli(command, "--help")
     assert code == 0

@@ -10,7 +10,7 @@ import yaml
 
 from seqtasks.core import plugins
 from seqtasks.core.config import Config, EncoderConfig, NoOptions, from_dict, resolve, split_override
-from seqtasks.core.config_files import bundled
+from seqtasks.core.config_files import MODELINE, bundled, command_line
 from seqtasks.core.errors import ConfigError
 from seqtasks.core.settings import flatten, setting
 
@@ -71,8 +71,7 @@ def test_every_bundled_file_can_be_used(name):
             for key, value in values.items() if isinstance(values, dict) else {}:
                 found = leaves[f"{group}.{key}"]
                 assert (list(found) if isinstance(found, tuple) else found) == value
-    first = bundled()[name].read_text().splitlines()[0]
-    assert first.startswith(f"# seqtasks run {task}"), "the first line is the command that runs it"
+    assert command_line(bundled()[name]).startswith(f"seqtasks run {task}"), "its first comment runs it"
 
 
 @pytest.mark.parametrize(
@@ -161,6 +160,19 @@ def test_a_file_that_cannot_be_read(tmp_path):
 def test_a_missing_file_is_not_replaced_by_a_bundled_one_of_its_name(tmp_path):
     with pytest.raises(ConfigError, match="there is no configuration file"):
         config(config_file=tmp_path / "base.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("# seqtasks run a\nseed: 1\n", "seqtasks run a"),
+        (f"{MODELINE}a.json\n# seqtasks run a\n# More.\n", "seqtasks run a"),
+        (f"{MODELINE}a.json\nseed: 1\n# later\n", ""),
+        ("", ""),
+    ],
+)
+def test_the_command_of_a_file(tmp_path, text, command):
+    assert command_line(write(tmp_path / "some.yaml", text)) == command
 
 
 def test_an_empty_file_changes_nothing(tmp_path):

@@ -41,4 +41,4 @@ def text_of(task: str | None) -> str:
     plugins.check_task(task)
     keras_import.import_keras()
     cls = plugins.load_task(task)
-    return schema.to_text(schema.schema(cls.name, cls.Options))
+    return schema.to_text(schema.schema(cls.name, cls.Options, cls.PredictOptions))

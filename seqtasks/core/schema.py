@@ -16,6 +16,7 @@ from typing import Any, Literal, Union
 
 from seqtasks.core.aliases import former_names
 from seqtasks.core.config import Config
+from seqtasks.core.settings import describe
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _LIMITS = {"≥": "minimum", ">": "exclusiveMinimum", "≤": "maximum", "<": "exclusiveMaximum"}
@@ -34,12 +35,13 @@ _TYPES: dict[Any, dict[str, Any]] = {
 }
 
 
-def schema(task: str | None = None, options: type | None = None) -> dict[str, Any]:
+def schema(task: str | None = None, options: type | None = None, predict_options: type | None = None) -> dict[str, Any]:
     """The schema of the configuration files of a task.
 
     Args:
         task: Name of the task; None: settings of every task.
         options: The task's `Options` dataclass; None: `options` may hold anything.
+        predict_options: The task's `PredictOptions`; the schema only describes them, for completion in a shell.
 
     Returns:
         The schema, which JSON can store.
@@ -50,13 +52,16 @@ def schema(task: str | None = None, options: type | None = None) -> dict[str, An
         1
     """
     groups = {name: cls for name, cls in typing.get_type_hints(Config).items() if dataclasses.is_dataclass(cls)}
-    definitions = {name: _group(cls) for name, cls in groups.items()}
-    definitions["options"] = {"type": "object"} if options is None else _group(options)
+    definitions = {name: group(cls) for name, cls in groups.items()}
+    definitions["options"] = {"type": "object"} if options is None else group(options)
     definitions["options"] |= {"description": "Settings `options.*` of the task.", "type": ["object", "null"]}
     settings: dict[str, Any] = {name: {"$ref": f"#/$defs/{name}"} for name in definitions}
-    whole = _group(Config)["properties"]
+    whole = group(Config)["properties"]
     settings = {"task": whole["task"] | ({} if task is None else {"const": task}), "seed": whole["seed"], **settings}
     definitions["section"] = _object(settings)
+    if predict_options is not None:
+        about = {"description": "Options of `seqtasks predict`, which are no settings of a file."}
+        definitions["predict"] = group(predict_options) | about
     section = {"$ref": "#/$defs/section"}
     sources = {
         "description": "Settings for a data source, by its kind or its full name, such as tfds:imdb_reviews.",
@@ -92,14 +97,18 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
-def _group(cls: Any) -> dict[str, Any]:
-    """The schema of a dataclass; former names of its fields are deprecated properties."""
+def group(cls: Any) -> dict[str, Any]:
+    """The schema of a dataclass; former names of its fields are deprecated properties.
+
+    Args:
+        cls: Dataclass whose fields are settings.
+    """
     hints = typing.get_type_hints(cls)
     fields = {field.name: field for field in dataclasses.fields(cls)}
     properties = {name: _setting(field, hints[name]) for name, field in fields.items()}
     for former, name in former_names(fields).items():
         same = {key: value for key, value in properties[name].items() if key != "default"}
-        # The last one is of VS Code, which does not suggest such a name.
+        # yaml-language-server suggests no name with a deprecationMessage.
         properties[former] = same | {"deprecated": True, "deprecationMessage": f"{former} is now called {name}"}
     text = inspect.cleandoc(cls.__doc__ or "").partition("\n")[0]
     about = {} if text.startswith(f"{cls.__name__}(") else {"description": text}  # written by `dataclass`
@@ -111,13 +120,16 @@ def _setting(field: dataclasses.Field[Any], annotation: Any) -> dict[str, Any]:
     limits = {_LIMITS[sign]: bound for sign, bound in field.metadata.get("limits", {}).items()}
     default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
     known = default is not dataclasses.MISSING and not dataclasses.is_dataclass(default)
-    return {**about, **_value(annotation), **limits, **({"default": default} if known else {})}
+    value = _value(annotation)
+    if "pattern" in value:
+        value["patternErrorMessage"] = f"allowed: {describe(annotation)}"  # shown by yaml-language-server
+    return {**about, **value, **limits, **({"default": default} if known else {})}
 
 
 def _value(annotation: Any) -> dict[str, Any]:
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
     if dataclasses.is_dataclass(annotation) and isinstance(annotation, type):
-        return _group(annotation)
+        return group(annotation)
     if origin is Literal:
         return {"enum": list(args)}
     if origin in (list, tuple):

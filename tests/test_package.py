@@ -30,7 +30,7 @@ def test_the_version_is_stated_once():
         ("seqtasks.configs", "", "configs", ".yaml"),
         ("seqtasks.configs", "schemas", "configs/schemas", ".json"),
         ("seqtasks.tasks", "", "tasks", ".py"),
-        ("seqtasks.cli", "templates", "seqtasks/cli/templates", ".txt"),
+        ("seqtasks.cli", "templates", "seqtasks/cli/templates", ""),
         ("seqtasks", "", "seqtasks", "py.typed"),
         *(("seqtasks", f"task_types/{name}", f"seqtasks/task_types/{name}", ".txt") for name in scaffold.task_types()),
     ],

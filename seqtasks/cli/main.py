@@ -419,6 +419,28 @@ def bench(
 
 
 @command()
+def completion(
+    shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(help="The shell that you use")],
+) -> None:
+    """Print the script that completes commands, tasks, settings and files at the Tab key.
+
+    Add the line for your shell to the file that it reads at its start: ~/.bashrc, ~/.zshrc or
+    ~/.config/fish/config.fish.
+
+    Examples:
+
+      eval "$(seqtasks completion bash)"
+
+      eval "$(seqtasks completion zsh)"
+
+      seqtasks completion fish | source
+    """
+    from seqtasks.cli import completion as scripts
+
+    print(scripts.script(shell), end="")
+
+
+@command()
 def doctor() -> None:
     """Check versions, backend, devices, engines, data and network.
 

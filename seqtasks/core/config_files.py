@@ -86,6 +86,11 @@ def bundled() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
+def schema_file(task: str) -> Path:
+    """The JSON Schema of a bundled task's configuration, or, for the name `base`, of the settings of every task."""
+    return Path(str(resources.files("seqtasks.configs"))) / "schemas" / f"{task}.json"
+
+
 def command_line(path: Path) -> str:
     """The first comment of a bundled file, the command that runs it; empty if it does not begin with a comment.
 

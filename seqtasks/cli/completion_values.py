@@ -1,4 +1,7 @@
-"""Shell completion of values: tasks, cells, settings, run folders and files; imports no Keras."""
+"""Shell completion of values: tasks, cells, settings, run folders and files.
+
+Nothing imports Keras, and each function imports what it needs, as the answer should come at once.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-from seqtasks.core import plugins
 
 Candidates = Iterator[tuple[str, str]]  # words and their descriptions
 Values = Callable[["Line", str], Candidates]
@@ -67,6 +68,8 @@ def _python_files(word: str) -> Candidates:
 
 
 def _tasks(line: Line, word: str) -> Candidates:
+    from seqtasks.core import plugins
+
     yield from ((entry.name, str(entry.about.get("summary") or "")) for entry in plugins.tasks.entries())
     yield from _python_files(word)
 
@@ -77,6 +80,8 @@ def _tasks_or_cell(line: Line, word: str) -> Candidates:
 
 
 def _cells(line: Line, word: str) -> Candidates:
+    from seqtasks.core import plugins
+
     if line.command == "compare":
         yield "all", "Every cell"
     yield from ((entry.name, str(entry.about.get("summary") or "")) for entry in plugins.cells.entries())
@@ -84,10 +89,14 @@ def _cells(line: Line, word: str) -> Candidates:
 
 
 def _matches(line: Line, word: str) -> Candidates:
+    from seqtasks.core import plugins
+
     yield from ((f"{name}:", "") for name in plugins.cells.names())
 
 
 def _sources(line: Line, word: str) -> Candidates:
+    from seqtasks.core import plugins
+
     facts = plugins.declared(line.task or "")
     tfds = facts.get("tfds") or ()
     names = [tfds] if isinstance(tfds, str) else tfds
@@ -213,6 +222,8 @@ def _schema(task: str | None) -> dict[str, Any]:
     stored = task is None or ("/" not in task and schema_file(task).is_file())
     made: dict[str, Any] = json.loads(schema_file(task if task and stored else "base").read_text(encoding="utf-8"))
     if task is not None and not stored:
+        from seqtasks.core import plugins
+
         made["$defs"]["options"]["properties"] = {name: {} for name in plugins.declared(task).get("options", ())}
     return made
 

@@ -157,7 +157,7 @@ def _print_registry(registry: Registry[Any], facts: list[str], title: str) -> No
 
 
 def _print_configs() -> None:
-    table = plain("name", "command", title="bundled configurations, for --config NAME")
+    table = plain("name", "first comment of the file", title="bundled configurations, for --config NAME")
     for name, path in bundled().items():
         table.add_row(name, command_line(path))
     print_table(table)

@@ -44,7 +44,7 @@ setup(
     package_data={
         "seqtasks": ["py.typed", "**/*.pyi", "task_types/*/example.*.txt"],
         "seqtasks.cli": ["templates/*"],
-        "seqtasks.configs": ["*.yaml"],
+        "seqtasks.configs": ["*.yaml", "schemas/*.json"],
     },
     ext_modules=[KERNEL],
     options={"bdist_wheel": {"py_limited_api": "cp311"}},

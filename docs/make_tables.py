@@ -1,14 +1,15 @@
-"""Rewrites the parts of cells/index.md and tasks/index.md that follow from the registries.
+"""Rewrites the parts of cells/index.md and tasks/index.md that follow from the registries, and configs/schemas/.
 
     python docs/make_tables.py
 
-A generated part stands between two comments; the first one says what it holds:
+configs/schemas/ has the JSON Schema of each task's configuration, as `seqtasks schema TASK` prints it. A generated
+part of a document stands between two comments; the first one says what it holds:
 
     <!-- cells: gru lstm -->          rows of these cells, in this order
     <!-- topologies -->              rows of all tasks; the last columns, command and what was reached, are kept
     <!-- end -->
 
-Facts come from the registries, which read them from source text; Keras is not imported.
+Facts come from the registries, which read them from source text. Only schemas need Keras.
 Measured numbers are never touched.
 """
 
@@ -19,10 +20,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from seqtasks.cli import schema_command
 from seqtasks.core import plugins
 from seqtasks.core.registry import Entry, Registry
 
 DOCS = Path(__file__).resolve().parent
+SCHEMAS = DOCS.parent / "configs" / "schemas"
 FILES = ("cells/index.md", "tasks/index.md")
 PART = re.compile(r"(<!-- (cells:|topologies)(.*?)-->\n)(.*?)(<!-- end -->)", re.S)
 ORDER = ("one-to-one", "one-to-many", "many-to-one", "many-to-many", "synced")  # as in topologies.svg
@@ -92,12 +95,25 @@ def _table(header: str, rows: list[str]) -> str:
     return "\n".join([f"| {header} |", f"| {rule} |", *rows, ""])
 
 
+def schemas() -> dict[str, str]:
+    """The text of each file of configs/schemas/, by its name."""
+    names = {"base.json": None, **{f"{name}.json": name for name in bundled(plugins.tasks)}}
+    return {file: schema_command.text_of(name) for file, name in names.items()}
+
+
 def main() -> int:
     """Rewrites the files; returns 1 if a bundled cell is in no section of cells/index.md or in two."""
     for file in FILES:
         path = DOCS / file
         text = path.read_text(encoding="utf-8")
         path.write_text(generated(text), encoding="utf-8")
+    texts = schemas()
+    SCHEMAS.mkdir(exist_ok=True)
+    for path in SCHEMAS.iterdir():
+        if path.name not in texts:
+            path.unlink()
+    for name, text in texts.items():
+        (SCHEMAS / name).write_text(text, encoding="utf-8")
     listed = listed_cells((DOCS / "cells" / "index.md").read_text(encoding="utf-8"))
     wrong = sorted(name for name in bundled_cells() if listed.count(name) != 1)
     if wrong:

@@ -33,6 +33,13 @@ def test_the_tables_are_up_to_date(text: str) -> None:
     assert new.splitlines() == text.splitlines(), WHAT
 
 
+def test_the_schemas_are_up_to_date() -> None:
+    texts = {path.name: path.read_text(encoding="utf-8") for path in make_tables.SCHEMAS.iterdir()}
+    made = make_tables.schemas()
+    assert sorted(texts) == sorted(made), WHAT
+    assert [name for name, text in made.items() if texts[name] != text] == [], WHAT
+
+
 def test_every_cell_stands_in_one_section() -> None:
     assert sorted(make_tables.listed_cells(CELLS)) == sorted(make_tables.bundled_cells()), WHAT
 

@@ -9,6 +9,7 @@ from packaging.requirements import Requirement
 
 import seqtasks
 from seqtasks.cli import scaffold
+from seqtasks.core.config_files import MODELINE
 
 ROOT = Path(__file__).resolve().parents[1]
 REQUIREMENTS = [Requirement(text) for text in metadata.requires("seqtasks") or []]
@@ -27,8 +28,9 @@ def test_the_version_is_stated_once():
     ("package", "inside", "folder", "suffix"),
     [
         ("seqtasks.configs", "", "configs", ".yaml"),
+        ("seqtasks.configs", "schemas", "configs/schemas", ".json"),
         ("seqtasks.tasks", "", "tasks", ".py"),
-        ("seqtasks.cli", "templates", "seqtasks/cli/templates", ".txt"),
+        ("seqtasks.cli", "templates", "seqtasks/cli/templates", ""),
         ("seqtasks", "", "seqtasks", "py.typed"),
         *(("seqtasks", f"task_types/{name}", f"seqtasks/task_types/{name}", ".txt") for name in scaffold.task_types()),
     ],
@@ -39,11 +41,16 @@ def test_every_file_is_in_the_package(package, inside, folder, suffix):
         assert resources.files(package).joinpath(inside, name).is_file(), f"{name}: install seqtasks again"
 
 
-def test_the_first_line_of_a_configuration_runs_it():
-    for name in files("configs", ".yaml") - {"base.yaml"}:
-        first = (ROOT / "configs" / name).read_text(encoding="utf-8").splitlines()[0]
+def test_a_configuration_begins_with_its_schema_and_the_command_that_runs_it():
+    for name in files("configs", ".yaml"):
+        schema, first, *_ = (ROOT / "configs" / name).read_text(encoding="utf-8").splitlines()
+        if name == "base.yaml":
+            assert schema == f"{MODELINE}schemas/base.json"
+            continue
         sign, program, command, task, *words = shlex.split(first, comments=False)
-        assert (sign, program, command) == ("#", "seqtasks", "run"), f"{name}: the first line is the command to run it"
+        assert schema == f"{MODELINE}schemas/{task}.json", f"{name}: the first line names the schema"
+        assert (ROOT / "configs" / schema.removeprefix(MODELINE)).is_file(), "run python docs/make_tables.py"
+        assert (sign, program, command) == ("#", "seqtasks", "run"), f"{name}: the second line is the command to run it"
         assert (ROOT / "tasks" / f"{task}.py").is_file(), name
         config = words[words.index("--config") + 1] if "--config" in words else task
         assert Path(config).stem == Path(name).stem, name

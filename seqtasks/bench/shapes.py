@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Literal
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Literal
 
 from seqtasks.core.settings import setting
+
+if TYPE_CHECKING:
+    import numpy as np
 
 GATES = {"lstm": 4, "gru": 3, "simple_rnn": 1}
 
@@ -48,6 +49,8 @@ class Shape:
             For each batch: inputs, (batch, time) tokens or (batch, time, features); targets, (batch,) or
             (batch, time); and lengths, (batch,), or None if no sequence is padded.
         """
+        import numpy as np  # completion of shell commands reads the shapes, but makes no data
+
         rng = np.random.default_rng(seed)
         batches = []
         for middle in self.lengths or (self.time,):

@@ -105,6 +105,11 @@ def main() -> None:
             from seqtasks.core.version import __version__
 
             print(f"seqtasks {__version__}")
+        elif "complete" in sys.argv[1:2]:  # at each Tab of a shell
+            from seqtasks.cli import completion
+
+            group: Any = typer.main.get_command(app)
+            completion.main(sys.argv[2:], group.commands)
         else:
             outcome = app(prog_name="seqtasks", standalone_mode=False)
             code = outcome if isinstance(outcome, int) else 0  # --help returns its exit code

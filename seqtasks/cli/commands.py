@@ -38,7 +38,7 @@ def run(
         return
     # `compare` starts its runs with --json and fits the baselines once, in a process before them.
     row, skipped = requests.train(task, overrides, config_file, runs, _reporter(quiet), force=force, baselines=not json)
-    _print_row(row, skipped, runs, json)
+    _print_row(row, skipped, runs, json=json, quiet=quiet)
 
 
 def _dry_run(task: str, overrides: Sequence[str], config_file: str | None, reporter: Reporter) -> None:
@@ -59,7 +59,8 @@ def resume(name: str, runs: Path, *, quiet: bool, json: bool, trust: bool) -> No
     quietly.import_keras()
     from seqtasks.training import inference
 
-    _print_row(*inference.resume(folder, _reporter(quiet), trust), folder.path.parent, json)
+    row, skipped = inference.resume(folder, _reporter(quiet), trust)
+    _print_row(row, skipped, folder.path.parent, json=json, quiet=quiet)
 
 
 def baseline(
@@ -181,16 +182,19 @@ def show(task: str, words: Sequence[str], load: bool) -> None:
     show.print_data(resolved, batches)
 
 
-def _print_row(row: results.Row, skipped: bool, runs: Path, json: bool) -> None:
+def _print_row(row: results.Row, skipped: bool, runs: Path, *, json: bool, quiet: bool) -> None:
     """Prints a row, the notes on it, and the stored baselines of its data.
 
     Args:
         row: The result row.
         skipped: Whether the run was finished before this command.
         runs: Folder of all runs.
-        json: Print the row as one line of JSON instead.
+        json: Print the row as one line of JSON instead, and its notes to standard error.
+        quiet: With `json`, print the row only.
     """
     if json:
+        for note in row.notes if not (skipped or quiet) else ():
+            print(note, file=sys.stderr)
         print(results.to_json(row, skipped=skipped))
         return
     if skipped:

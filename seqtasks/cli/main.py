@@ -317,6 +317,29 @@ def show(
 
 
 @command()
+def schema(
+    task: Annotated[
+        str | None, typer.Argument(help="Name or file of a task; left out: only the settings that every task has")
+    ] = None,
+    out: Annotated[str | None, typer.Option("--out", metavar="PATH", help="File to write to; a .json file")] = None,
+) -> None:
+    """Print the JSON Schema of a task's configuration files, for editors and validators.
+
+    An editor completes and checks a YAML file whose first line names the schema:
+    # yaml-language-server: $schema=my_task.schema.json
+
+    Examples:
+
+      seqtasks schema mnist_rows
+
+      seqtasks schema ./my_task.py --out my_task.schema.json
+    """
+    from seqtasks.cli import schema_command
+
+    schema_command.main(task, out)
+
+
+@command()
 def new(
     name: Annotated[
         str, typer.Argument(help="Name of the task or cell: lower-case letters, digits and _, such as my_task")
@@ -393,6 +416,28 @@ def bench(
     from seqtasks.cli import bench_command
 
     bench_command.main(words or [], contenders, seconds, threads, markdown, picture, quiet)
+
+
+@command()
+def completion(
+    shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(help="The shell that you use")],
+) -> None:
+    """Print the script that completes commands, tasks, settings and files at the Tab key.
+
+    Add the line for your shell to the file that it reads at its start: ~/.bashrc, ~/.zshrc or
+    ~/.config/fish/config.fish.
+
+    Examples:
+
+      eval "$(seqtasks completion bash)"
+
+      eval "$(seqtasks completion zsh)"
+
+      seqtasks completion fish | source
+    """
+    from seqtasks.cli import completion as scripts
+
+    print(scripts.script(shell), end="")
 
 
 @command()

@@ -28,8 +28,8 @@ def task_types() -> list[str]:
 def write_task(name: str, folder: Path, task_type: str | None = None) -> list[Path]:
     """Writes the three files of a new task: the task, its configuration and its test.
 
-    In a checkout of seqtasks they go to `tasks/`, `configs/` and `tests/tasks/`;
-    elsewhere side by side into `folder`.
+    In a checkout of seqtasks they go to `tasks/`, `configs/` and `tests/tasks/`, and the configuration names
+    its schema; elsewhere side by side into `folder`.
 
     Args:
         name: Name of the task: lower-case letters, digits and `_`.
@@ -45,6 +45,7 @@ def write_task(name: str, folder: Path, task_type: str | None = None) -> list[Pa
         RunError: The folder cannot be written.
     """
     from seqtasks.core import plugins  # imported here to keep `--help` fast
+    from seqtasks.core.config_files import MODELINE
 
     types = task_types()
     if task_type is not None and task_type not in types:
@@ -67,7 +68,10 @@ def write_task(name: str, folder: Path, task_type: str | None = None) -> list[Pa
         "LOAD": f'"{name}"' if checkout else f'str(Path(__file__).with_name("{name}.py"))',
         "RUN": name if checkout else f"./{name}.py",
     }
-    return _fill(dict(zip(paths, (task, config, _TEMPLATES / "test_task.py.txt"), strict=True)), words)
+    _fill(dict(zip(paths, (task, config, _TEMPLATES / "test_task.py.txt"), strict=True)), words)
+    if checkout:
+        write_text(paths[1], f"{MODELINE}schemas/{name}.json\n" + paths[1].read_text(encoding="utf-8"))
+    return paths
 
 
 def write_cell(name: str, folder: Path) -> list[Path]:
@@ -94,8 +98,10 @@ def write_cell(name: str, folder: Path) -> list[Path]:
 
 def next_steps(task: Path, test: Path) -> str:
     """One line with the commands that run and test a new task, see `write_task`."""
-    name = task.stem if test.parent.name == "tasks" else _argument(task)
-    return f"next: seqtasks run {name} && pytest {test}"
+    if test.parent.name != "tasks":
+        return f"next: seqtasks run {_argument(task)} && pytest {test}"
+    schema = task.parents[1] / "configs" / "schemas" / f"{task.stem}.json"
+    return f"next: seqtasks run {task.stem} && seqtasks schema {task.stem} --out {schema} && pytest {test}"
 
 
 def next_steps_of_cell(cell: Path, test: Path) -> str:

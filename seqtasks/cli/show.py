@@ -12,7 +12,7 @@ from rich.console import Console
 from seqtasks.cli.console import plain, print_table
 from seqtasks.cli.latex import plain_equations
 from seqtasks.core import plugins
-from seqtasks.core.config_files import bundled
+from seqtasks.core.config_files import bundled, command_line
 from seqtasks.core.registry import Registry
 from seqtasks.core.settings import table_rows
 from seqtasks.data import survey
@@ -157,9 +157,9 @@ def _print_registry(registry: Registry[Any], facts: list[str], title: str) -> No
 
 
 def _print_configs() -> None:
-    table = plain("name", "first line of the file", title="bundled configurations, for --config NAME")
+    table = plain("name", "first comment of the file", title="bundled configurations, for --config NAME")
     for name, path in bundled().items():
-        table.add_row(name, path.read_text(encoding="utf-8").partition("\n")[0].lstrip("# "))
+        table.add_row(name, command_line(path))
     print_table(table)
 
 

@@ -58,6 +58,21 @@ def present_name(name: str, fields: Collection[str]) -> str | None:
     return candidates.pop() if len(candidates) == 1 else None
 
 
+def former_names(fields: Collection[str]) -> dict[str, str]:
+    """Former names of a task's options, former to present.
+
+    Args:
+        fields: Present names of the task's options.
+
+    Example:
+        >>> former_names(["num_beams", "max_length"])
+        {'beams': 'num_beams', 'longest': 'max_length'}
+    """
+    formers = dict.fromkeys(former for _, names in FAMILIES for former in names if former not in fields)
+    present = {former: present_name(former, fields) for former in formers}
+    return {former: name for former, name in present.items() if name is not None}
+
+
 def former_options(options: Mapping[str, Any]) -> dict[str, str]:
     """Renamed options of a stored configuration of seqtasks 0.1, former to present name.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +18,7 @@ from seqtasks.core import config_files
 from seqtasks.core.aliases import former_of_present
 from seqtasks.core.errors import ConfigError
 from seqtasks.core.files import is_utf8, shown
-from seqtasks.core.settings import build, flatten, parse, setting
+from seqtasks.core.settings import build, field_name, flatten, parse, setting
 
 
 @dataclasses.dataclass(frozen=True)
@@ -221,18 +221,21 @@ def resolve(
     task_file: Path | None = None,
     source: str | None = None,
     size: int | None = None,
+    option_names: Collection[str] | None = None,
 ) -> Config:
     """Builds the configuration of a run from files and overrides.
 
     Args:
         task: Name of the task.
-        options: The task's `Options` dataclass; None leaves `options.*` unread, to check all other
+        options: The task's `Options` dataclass; None leaves the values of `options.*` unread, to check all other
             settings before the task is imported.
         overrides: Settings as `key=value`.
         config_file: A YAML file, or the name of a bundled one.
         task_file: YAML file beside the task, for a task that is not bundled.
         source: Data source of the run, e.g. `builtin:digits`; selects a section `sources` of the files.
         size: Number of training examples; selects a section `sizes` of the files.
+        option_names: Names of the task's options, to check those of `options.*` where `options` is None; None: they
+            are not known.
 
     Raises:
         ConfigError: Unknown key, value that is not allowed, or unreadable file.
@@ -259,22 +262,13 @@ def resolve(
     option_values = {} if option_values is None else option_values
     config = build(Config, {"task": task, **values}, raw=raw)
     if options is None:
+        if option_names is not None and isinstance(option_values, Mapping):
+            for key in option_values:
+                field_name(str(key), option_names, "options.", raw)
         return config
     if not isinstance(option_values, Mapping):
         raise ConfigError(f"options is {option_values!r}; allowed: a group of settings; set options.<name>=…")
     return dataclasses.replace(config, options=build(options, option_values, "options.", raw))
-
-
-def option_names(
-    task: str, overrides: Iterable[str], config_file: str | Path | None = None, task_file: Path | None = None
-) -> list[str]:
-    """The names of `options.*` that files and overrides set; for the arguments see `resolve`."""
-    values: dict[str, Any] = {}
-    for path in config_files.paths(task, config_file, task_file):
-        options = config_files.read_yaml(path).get("options")
-        values |= options if isinstance(options, dict) else {}
-    keys = [split_override(text)[0].split(".") for text in overrides]
-    return [*map(str, values), *(key[1] for key in keys if key[0] == "options" and len(key) > 1)]
 
 
 def from_dict(values: Mapping[str, Any], options: type) -> Config:

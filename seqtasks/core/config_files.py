@@ -23,6 +23,9 @@ import yaml
 from seqtasks.core.errors import ConfigError, suggest
 from seqtasks.core.files import usable
 
+# First line of a YAML file, before the path of its JSON Schema, by which editors complete and check it.
+MODELINE = "# yaml-language-server: $schema="
+
 
 def read(path: Path, source: str | None = None, size: int | None = None) -> dict[str, Any]:
     """Loads the settings of a file, including its sections that apply.
@@ -81,6 +84,22 @@ def bundled() -> dict[str, Path]:
     """The bundled YAML files, by name."""
     folder = Path(str(resources.files("seqtasks.configs")))
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def schema_file(task: str) -> Path:
+    """The JSON Schema of a bundled task's configuration, or, for the name `base`, of the settings of every task."""
+    return Path(str(resources.files("seqtasks.configs"))) / "schemas" / f"{task}.json"
+
+
+def command_line(path: Path) -> str:
+    """The first comment of a bundled file, the command that runs it; empty if it does not begin with a comment.
+
+    Args:
+        path: Path of the file. The line that names its schema is skipped.
+    """
+    lines = path.read_text(encoding="utf-8").splitlines()
+    first = next((line for line in lines if not line.startswith(MODELINE)), "")
+    return first.lstrip("# ") if first.startswith("#") else ""
 
 
 def paths(task: str, config_file: str | Path | None, task_file: Path | None) -> list[Path]:

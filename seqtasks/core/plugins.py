@@ -24,6 +24,27 @@ from seqtasks.core.files import usable
 from seqtasks.core.registry import FILE_MODULE, Registry
 
 
+def check_task(name: str) -> bool:
+    """Checks that a task exists, without importing it.
+
+    Args:
+        name: Name of a task, or path of a task file.
+
+    Returns:
+        Whether it is a file.
+
+    Raises:
+        UnknownNameError: There is no such task or file.
+        ConfigError: No file can have that name.
+    """
+    from_file = name.endswith(".py") or "/" in name
+    if from_file:
+        check_file(Path(name), "task")
+    elif name not in tasks:
+        raise UnknownNameError(f"unknown task {name!r}; {tasks.suggest(name)}")
+    return from_file
+
+
 def load_task(name: str) -> type[Any]:
     """Loads a task class.
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import sys
+from collections.abc import Iterator
+from logging.handlers import BufferingHandler
 from typing import TextIO
 
 from rich.console import Console
@@ -16,6 +20,29 @@ def in_notebook() -> bool:
 def message_stream() -> TextIO:
     """Standard error; in a notebook, which paints standard error red, standard output."""
     return sys.stdout if in_notebook() else sys.stderr
+
+
+@contextlib.contextmanager
+def held_messages() -> Iterator[list[logging.LogRecord]]:
+    """Holds back the log messages of seqtasks in the body; at its end, logs those that are still in the list.
+
+    Example:
+        >>> log = logging.getLogger("seqtasks.example")
+        >>> with held_messages() as messages:
+        ...     log.warning("the first of two attempts")
+        ...     messages.clear()
+    """
+    logger = logging.getLogger("seqtasks")
+    buffer = BufferingHandler(sys.maxsize)
+    messages = buffer.buffer
+    handlers, propagate = logger.handlers, logger.propagate
+    logger.handlers, logger.propagate = [buffer], False
+    try:
+        yield messages
+    finally:
+        logger.handlers, logger.propagate = handlers, propagate
+        for record in messages:
+            logging.getLogger(record.name).handle(record)
 
 
 class Reporter:

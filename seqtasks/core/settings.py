@@ -14,7 +14,7 @@ import re
 import types
 import typing
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Literal, TypeVar, Union
 
 import yaml
@@ -104,18 +104,20 @@ def setting(
 
 
 def parse(text: str) -> Any:
-    """Parses the value of a `key=TEXT` as YAML: numbers, booleans, lists, `null`, else text.
+    """Parses the value of a `key=TEXT` as YAML: numbers, booleans, `null`, lists and mappings in brackets, else text.
 
     Example:
-        >>> parse("64"), parse("[1, 2]"), parse("null"), parse("lstm")
-        (64, [1, 2], None, 'lstm')
+        >>> parse("64"), parse("[1, 2]"), parse("null"), parse("lstm"), parse("files:")
+        (64, [1, 2], None, 'lstm', 'files:')
     """
     if text.strip().lower() == "none":
         return None
     try:
-        return yaml.safe_load(text)
+        value = yaml.safe_load(text)
     except yaml.YAMLError:
         return text
+    # YAML reads `files:` as a mapping and `- a` as a list; on a command line both are texts.
+    return text if isinstance(value, dict | list | set) and text.lstrip()[0] not in "{[" else value
 
 
 def build(cls: type[D], values: Mapping[str, Any], where: str = "", raw: Mapping[str, str] | None = None) -> D:
@@ -135,11 +137,9 @@ def build(cls: type[D], values: Mapping[str, Any], where: str = "", raw: Mapping
     fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
     values = dict(values)
     for key in list(values):
-        if key in fields:
+        present = field_name(str(key), fields, where, raw)
+        if present == key:
             continue
-        present = present_name(str(key), fields)
-        if present is None or where + present in (raw or {}):
-            raise ConfigError(f"unknown setting {where}{key}; {suggest(str(key), fields, where, TASK_SETTINGS)}")
         values[present] = values.pop(key)
         if raw and where + key in raw:
             raw = {**raw, where + present: raw[where + key]}
@@ -162,6 +162,30 @@ def build(cls: type[D], values: Mapping[str, Any], where: str = "", raw: Mapping
     if missing:
         raise ConfigError(f"setting {where}{missing[0]} has no value; give {where}{missing[0]}=…")
     return cls(**made)
+
+
+def field_name(key: str, fields: Collection[str], where: str = "", raw: Mapping[str, str] | None = None) -> str:
+    """The present name of a setting, which may be given by its name in seqtasks 0.1.
+
+    Args:
+        key: Name of the setting, present or former.
+        fields: Present names.
+        where: Prefix of the keys in messages, e.g. `"options."`.
+        raw: Values as the user typed them, by full key.
+
+    Raises:
+        ConfigError: Unknown name; or a former name, although the present one was typed.
+
+    Example:
+        >>> field_name("beams", ["num_beams", "dropout"])
+        'num_beams'
+    """
+    if key in fields:
+        return key
+    present = present_name(key, fields)
+    if present is None or where + present in (raw or {}):
+        raise ConfigError(f"unknown setting {where}{key}; {suggest(key, fields, where, TASK_SETTINGS)}")
+    return present
 
 
 @functools.cache  # warn once, although a command builds its configuration several times
@@ -245,7 +269,8 @@ def _convert(value: Any, annotation: Any, path: str, raw: Mapping[str, str]) -> 
         made = _scalar(value, annotation, raw.get(path))
         if made is not _MISSING:
             return made
-    raise ConfigError(f"{path} is {_show(value)}; allowed: {describe(annotation)}; set {path}=…")
+    advice = f"write {path}={{name: value}}" if dict in (origin, annotation) else f"set {path}=…"
+    raise ConfigError(f"{path} is {_show(value)}; allowed: {describe(annotation)}; {advice}")
 
 
 def _convert_union(value: Any, annotation: Any, path: str, raw: Mapping[str, str]) -> Any:

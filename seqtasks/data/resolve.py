@@ -130,7 +130,8 @@ def _obtain(source: Source, announce: Callable[[str], None]) -> str | None:
 def _files(spec: str, single: bool, announce: Callable[[str], None]) -> Source:
     text = spec.removeprefix("files:")
     if not text.strip():
-        raise ConfigError("data.source=files: has no folder; allowed: files:DIR; write the folder after the colon")
+        form = "files:PATH, a file or folder with the data" if single else "files:DIR, a folder with the data"
+        raise ConfigError(f"data.source={shown(spec)} names no folder; allowed: {form}; add its path")
     try:
         folder = Path(text).expanduser().resolve()
     except (OSError, ValueError, RuntimeError) as error:  # a loop of links, a NUL byte, or ~ of an unknown user

@@ -184,9 +184,8 @@ def run(
     """
     runs = Path(runs)
     reporter = Reporter(quiet)
-    row, skipped = requests.train(task, _overrides(settings, values), _text(config), runs, reporter, force=force)
-    notes = row.notes if skipped else []  # training has printed them
-    for note in [*notes, *verdict.of_baselines(row, results.baselines_of(row, runs))]:
+    row, _ = requests.train(task, _overrides(settings, values), _text(config), runs, reporter, force=force)
+    for note in [*row.notes, *verdict.of_baselines(row, results.baselines_of(row, runs))]:
         reporter.say(note)
     return Result(row, runs / row.run, _same_code(runs / row.run, task, settings))
 

@@ -54,12 +54,14 @@ def find_or_train(
         return run
     reporter.say(f"pretraining: first a run of {required.task}; {config.task} starts from its weights")
     try:
-        row, _ = train(required, plugins.load_task(required.task), runs_dir, reporter)
+        row, skipped = train(required, plugins.load_task(required.task), runs_dir, reporter)
     except Interrupted as error:
         folder.set_status("interrupted")
         raise Interrupted(
             f"stopped during pretraining, a run of {required.task}; continue with: {folder.command('resume')}"
         ) from error
+    for note in row.notes if not skipped else ():
+        reporter.say(f"pretraining: {note}")
     return run_folder.open_run(runs_dir / row.run)
 
 

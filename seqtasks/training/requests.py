@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqtasks.core import config as configuration
 from seqtasks.core import config_files, keras_import, plugins
-from seqtasks.core.aliases import present_name
-from seqtasks.core.errors import TASK_SETTINGS, ConfigError, UnknownNameError, suggest
+from seqtasks.core.errors import UnknownNameError
 from seqtasks.core.reporter import Reporter
 from seqtasks.experiments import results
 from seqtasks.training import known_runs
@@ -36,20 +35,12 @@ def check(task: str, overrides: Sequence[str], config_file: str | None) -> tuple
     Raises:
         SeqtasksError: Unknown task, cell, setting or data source.
     """
-    from_file = task.endswith(".py") or "/" in task
-    if not from_file and task not in plugins.tasks:
-        raise UnknownNameError(f"unknown task {task!r}; {plugins.tasks.suggest(task)}")
-    if from_file:
-        plugins.check_file(Path(task), "task")
+    from_file = plugins.check_task(task)
     name, task_file = (Path(task).stem, Path(task).with_suffix(".yaml")) if from_file else (task, None)
-    config = configuration.resolve(name, None, overrides, config_file, task_file)
-    _check_cells(config.encoder, from_file)
     facts = plugins.declared(task)
-    known: list[str] | None = facts.get("options")
-    for option in configuration.option_names(name, overrides, config_file, task_file):
-        if known is not None and option not in known and present_name(option, known) is None:
-            hint = suggest(option, known, "options.", TASK_SETTINGS)
-            raise ConfigError(f"unknown setting options.{option}; {hint}")
+    options = facts.get("options")
+    config = configuration.resolve(name, None, overrides, config_file, task_file, option_names=options)
+    _check_cells(config.encoder, from_file)
     if config.data.source != "auto" or not (facts.get("tfds", True) or facts.get("builtin", True)):
         from seqtasks.data.resolve import check_source  # imports NumPy, which takes 0.1 s
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from seqtasks.core.config import Config, TrainConfig
-from seqtasks.core.reporter import Reporter
+from seqtasks.core.reporter import Reporter, held_messages
 from seqtasks.data.resolve import resolve_source
 from seqtasks.data.source import Source
 from seqtasks.data.splits import Splits, limit
@@ -58,9 +58,13 @@ def resolve(config: Config, task_class: type[Task], reporter: Reporter, plan: Pl
     source = find(task_class(config.options), config, reporter)
     sourced = plan(source=str(source))
     task = task_class(sourced.options)
-    splits = read(task, sourced, source)
-    sized = plan(source=str(source), size=len(splits.train))
-    if sized.options != sourced.options:  # load again, as the vocabulary may depend on options; fast for small data
+    with held_messages() as messages:
+        splits = read(task, sourced, source)
+        sized = plan(source=str(source), size=len(splits.train))
+        again = sized.options != sourced.options
+        if again:
+            messages.clear()  # the second reading logs them, too
+    if again:  # the vocabulary may depend on options; fast for small data
         task = task_class(sized.options)
         splits = read(task, sized, source)
     suited = _changed(config, sized)

@@ -229,9 +229,6 @@ def _train(task: Task, splits: Splits, config: Config, folder: run_folder.Run, r
     test = task.batches(splits.test, config.train.eval_batch_size)
     scores = task.score(model, test)
     updates = len(history) * batches.batches_per_epoch
-    notes = verdict.of_training(task, updates, config.train.min_updates)
-    for note in notes:
-        reporter.say(note)
     seconds = [epoch["seconds"] for epoch in history]
     earlier = 0.0 if before is None else results.read(before.path).seconds
     row = results.Row(
@@ -252,7 +249,7 @@ def _train(task: Task, splits: Splits, config: Config, folder: run_folder.Run, r
         examples_per_second=len(splits.train) / statistics.median(seconds),
         started=utc(started),
         finished=utc(time.time()),
-        notes=notes,
+        notes=verdict.of_training(task, updates, config.train.min_updates),
     )
     results.write(row, folder.path)
     for name in ("checkpoint.npz", "best.npz"):

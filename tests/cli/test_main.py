@@ -88,7 +88,9 @@ def test_wrong_words_are_refused_before_keras_is_imported(tmp_path: Path) -> Non
     assert len(errors(done.stderr)) == len(WRONG)
 
 
-@pytest.mark.parametrize("command", ["run", "resume", "compare", "table", "evaluate", "predict", "show", "new"])
+@pytest.mark.parametrize(
+    "command", ["run", "resume", "compare", "table", "evaluate", "predict", "show", "new", "schema"]
+)
 def test_every_help_has_an_example(cli, command: str) -> None:
     code, out, _ = cli(command, "--help")
     assert code == 0
@@ -108,6 +110,13 @@ def test_every_help_has_an_example(cli, command: str) -> None:
         (["run", "mnist_rows", "options.pixel=true"], "unknown setting options.pixel; did you mean options.pixels?"),
         (["run", "mnist_rows", "data.source=files:nowhere"], "nowhere"),
         (["run", "mnist_rows", "data.source=web"], "data.source"),
+        (
+            ["run", "mnist_rows", "data.source=files:"],
+            "data.source=files: names no folder; allowed: files:DIR, a folder with the data; add its path",
+        ),
+        (["run", "sentiment", "data.source=files:"], "allowed: files:PATH, a file or folder with the data; add"),
+        (["run", "mnist_rows", "data.source=files: x"], "data.source=files: x: "),
+        (["run", "mnist_rows", "train.optimizer=adam:"], "train.optimizer is 'adam:'; did you mean adam?"),
         (["run", "mnist_rows", "--config", "nothing.yaml"], "there is no configuration file nothing.yaml"),
         (["run", "./nothing.py"], "there is no task file nothing.py"),
         (["run", "mnist_rows", "encoder.options.forget=1", "data.source=builtin"], "cell lstm has no option 'forget'"),
@@ -229,6 +238,17 @@ def test_run_table_evaluate_predict(cli, tmp_path: Path) -> None:
         code, _, err = cli(command, row["run"])
         assert code == 2
         assert "written by seqtasks 9.0" in err
+
+
+def test_notes_on_a_result_are_printed_once(cli) -> None:
+    note = "fewer than the 4,000 of train.min_updates"
+    for words in ([], [], ["--quiet", "--force"]):
+        code, out, err = cli("run", "mnist_rows", *SMALL, *words)
+        assert code == 0 and out.count(note) == 1 and note not in err, err
+    for words, count in ((["--force"], 1), (["--force", "--quiet"], 0), ([], 0)):  # of a child of `compare`
+        code, out, err = cli("run", "mnist_rows", *SMALL, "--json", *words)
+        assert code == 0 and err.count(note) == count
+        assert note in json.loads(out)["notes"][0]
 
 
 def test_show_describes_settings_and_data(cli) -> None:

@@ -190,10 +190,13 @@ def test_a_checkout_gets_the_files_in_their_places(tmp_path: Path) -> None:
         (tmp_path / folder).mkdir()
     written = scaffold.write_task("echo_task", tmp_path)
     paths = [path.relative_to(tmp_path).as_posix() for path in written]
-    assert scaffold.next_steps(written[0], written[2]) == f"next: seqtasks run echo_task && pytest {written[2]}"
+    schema = f"seqtasks schema echo_task --out {tmp_path / 'configs/schemas/echo_task.json'}"
+    steps = f"next: seqtasks run echo_task && {schema} && pytest {written[2]}"
+    assert scaffold.next_steps(written[0], written[2]) == steps
     assert paths == ["tasks/echo_task.py", "configs/echo_task.yaml", "tests/tasks/test_echo_task.py"]
     assert 'TASK = "echo_task"\n' in (tmp_path / paths[2]).read_text(encoding="utf-8")
-    assert (tmp_path / paths[1]).read_text(encoding="utf-8").startswith("# seqtasks run echo_task\n")
+    lines = (tmp_path / paths[1]).read_text(encoding="utf-8").splitlines()
+    assert lines[:2] == ["# yaml-language-server: $schema=schemas/echo_task.json", "# seqtasks run echo_task"]
 
 
 @pytest.mark.parametrize("name", ["", "1st", "My", "with-dash", "class", "a/b", "_hidden", "mnist_rows", "random"])

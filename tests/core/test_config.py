@@ -10,7 +10,7 @@ import yaml
 
 from seqtasks.core import plugins
 from seqtasks.core.config import Config, EncoderConfig, NoOptions, from_dict, resolve, split_override
-from seqtasks.core.config_files import bundled
+from seqtasks.core.config_files import MODELINE, bundled, command_line
 from seqtasks.core.errors import ConfigError
 from seqtasks.core.settings import flatten, setting
 
@@ -71,8 +71,7 @@ def test_every_bundled_file_can_be_used(name):
             for key, value in values.items() if isinstance(values, dict) else {}:
                 found = leaves[f"{group}.{key}"]
                 assert (list(found) if isinstance(found, tuple) else found) == value
-    first = bundled()[name].read_text().splitlines()[0]
-    assert first.startswith(f"# seqtasks run {task}"), "the first line is the command that runs it"
+    assert command_line(bundled()[name]).startswith(f"seqtasks run {task}"), "its first comment runs it"
 
 
 @pytest.mark.parametrize(
@@ -107,6 +106,21 @@ def test_options_of_a_task_without_options():
     with pytest.raises(ConfigError, match=r"unknown setting options.pixels; there are none"):
         config("options.pixels=true", options=NoOptions)
     assert config("options.pixels=true", options=None).options == NoOptions()  # not read yet
+
+
+def test_names_of_options_are_checked_before_the_task_is_imported(tmp_path):
+    def check(*overrides, text="", names=("num_beams", "dropout")):
+        file = write(tmp_path / "file.yaml", text)
+        return config(*overrides, options=None, option_names=names, config_file=file).options
+
+    for text in ("options: {beams: 3}", "options: null", "options: 3", "sizes: {10: {options: {no: 1}}}"):
+        assert check("options.dropout=no number", text=text) == NoOptions()
+    assert check("options.beam=3", names=None) == NoOptions()
+    for words, text in ([["options.beam=3"], ""], [["options={beam: 3}"], ""], [[], "options: {beam: 3}"]):
+        with pytest.raises(ConfigError, match=r"unknown setting options.beam; did you mean options.num_beams\?"):
+            check(*words, text=text)
+    with pytest.raises(ConfigError, match=r"unknown setting options.beam; there are none"):
+        check("options.beam=3", names=())
 
 
 def test_options_of_a_cell_are_numbers_where_they_look_like_numbers():
@@ -146,6 +160,19 @@ def test_a_file_that_cannot_be_read(tmp_path):
 def test_a_missing_file_is_not_replaced_by_a_bundled_one_of_its_name(tmp_path):
     with pytest.raises(ConfigError, match="there is no configuration file"):
         config(config_file=tmp_path / "base.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("# seqtasks run a\nseed: 1\n", "seqtasks run a"),
+        (f"{MODELINE}a.json\n# seqtasks run a\n# More.\n", "seqtasks run a"),
+        (f"{MODELINE}a.json\nseed: 1\n# later\n", ""),
+        ("", ""),
+    ],
+)
+def test_the_command_of_a_file(tmp_path, text, command):
+    assert command_line(write(tmp_path / "some.yaml", text)) == command
 
 
 def test_an_empty_file_changes_nothing(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 from seqtasks.core import settings
 from seqtasks.core.errors import ConfigError
-from seqtasks.core.settings import build, describe, flatten, parse, setting
+from seqtasks.core.settings import build, describe, field_name, flatten, parse, setting
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,12 @@ def typed(key, text):
         ("name", "files:a/b c", "files:a/b c"),
         ("name", "a=b", "a=b"),
         ("name", "{", "{"),
+        ("name", "files:", "files:"),
+        ("name", "lstm: 128", "lstm: 128"),
+        ("name", "- a", "- a"),
+        ("name", "? a", "? a"),
+        ("words", "a: b,c", ("a: b", "c")),
+        ("how", " auto", "auto"),
         ("often", "None", None),
         ("often", "null", None),
         ("often", "3", 3),
@@ -119,7 +125,12 @@ def test_what_is_typed_is_what_is_meant(key, text, value):
         ("sizes", "3", r"sizes is 3; allowed: list of integer; write sizes=\[a,b\]"),
         ("sizes", "[1, x]", r"sizes\[1\] is 'x'; allowed: integer"),
         ("how", "slow", "how is 'slow'; allowed: one of 'auto' or number"),
-        ("more", "3", "more is 3; allowed: mapping"),
+        ("more", "3", "more is 3; allowed: mapping; write more={name: value}"),
+        ("more", "a: 1", "more is 'a: 1'; allowed: mapping; write more={name: value}"),
+        ("inner", "rate: 1", "inner is 'rate: 1'; allowed: a group of settings"),
+        ("inner.size", "8:", "inner.size is '8:'; allowed: integer"),
+        ("kind", "two:", r"kind is 'two:'; did you mean two\?; allowed: one, two, no"),
+        ("sizes", "- 1", r"sizes is '- 1'; allowed: list of integer; write sizes=\[a,b\]"),
         ("name", "[a]", r"name is \['a'\]; allowed: text"),
     ],
 )
@@ -199,6 +210,13 @@ def test_former_names_are_read_and_say_the_new_one_if_typed(caplog):
         build(Renamed, {"embedding": 0}, "options.", {"options.embedding": "0"})
     with pytest.raises(ConfigError, match=r"unknown setting options\.tied"):
         build(Renamed, {"tied": True, "tie_embeddings": False}, "options.", {"options.tie_embeddings": "false"})
+
+
+def test_a_name_is_looked_up_in_one_place():
+    names = ["tie_embeddings", "embedding_dim"]
+    assert [field_name(key, names) for key in ("tied", "embedding_dim")] == names
+    with pytest.raises(ConfigError, match=r"unknown setting --tie_embedding; did you mean --tie_embeddings\?"):
+        field_name("tie_embedding", names, "--")
 
 
 def test_former_keywords_of_setting_work():

@@ -180,3 +180,11 @@ def test_what_is_cut_of_one_text_keeps_its_proportion(tmp_path):
     assert [len(part) + 1 for part in (small.train, small.validation, small.test)] == [900, 50, 100]
     for name in ("train", "validation"):
         np.testing.assert_array_equal(getattr(small, name).inputs["tokens"][:5], np.arange(5) + 1)
+
+
+def test_data_that_is_read_twice_is_warned_of_once(tmp_path, caplog):
+    for part in ("train", "dev", "test"):
+        (tmp_path / f"{part}.txt").write_text("John I-PER\n\nHe O\nmet O\nAnn I-PER\nLee I-PER\n\n" * 20)
+    made = resolved("tagging", f"data.source=files:{tmp_path}")
+    assert "options.dropout=0.5" in made.computed, "a section for the size changes an option"
+    assert len([message for message in caplog.messages if "IOB1" in message]) == 1

@@ -32,9 +32,9 @@ class BuildWithCommit(build_py):
         # An archive unpacked inside another repository has no commit of its own.
         if not self.editable_mode and (ROOT / ".git").exists() and shutil.which("git"):
             git = ["git", "-C", str(ROOT), "describe", "--always", "--exclude=*", "--abbrev=12", "--dirty=+"]
-            found = subprocess.run(git, capture_output=True, text=True)
-            if found.returncode == 0:
-                text = f'"""The commit that this package was built from."""\n\nCOMMIT = "{found.stdout.strip()}"\n'
+            result = subprocess.run(git, capture_output=True, text=True)
+            if result.returncode == 0:
+                text = f'"""The commit that this package was built from."""\n\nCOMMIT = "{result.stdout.strip()}"\n'
                 Path(self.build_lib, "seqtasks", "_commit.py").write_text(text, encoding="utf-8")
 
 

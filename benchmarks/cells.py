@@ -38,11 +38,11 @@ def trainer(layer: Callable, x: np.ndarray, y: np.ndarray) -> Callable[[], None]
 
 def contenders(name: str, units: int, x: np.ndarray, y: np.ndarray) -> dict[str, Callable[[], None]]:
     """By name: `keras.layers.RNN`, `loop`, and `parallel` where it can run the cell."""
-    found = {"RNN": trainer(keras.layers.RNN(make_cell(name, units)), x, y)}
+    trainers = {"RNN": trainer(keras.layers.RNN(make_cell(name, units)), x, y)}
     for engine in ("loop", "parallel") if make_cell(name, units).has_own("scan") else ("loop",):
         layer = Recurrent(make_cell(name, units), engine=engine)
-        found[engine] = trainer(lambda inputs, layer=layer: layer(inputs, return_sequences=False)[0], x, y)
-    return found
+        trainers[engine] = trainer(lambda inputs, layer=layer: layer(inputs, return_sequences=False)[0], x, y)
+    return trainers
 
 
 def measure(steps: dict[str, Callable[[], None]], rounds: int) -> dict[str, np.ndarray]:
@@ -53,7 +53,7 @@ def measure(steps: dict[str, Callable[[], None]], rounds: int) -> dict[str, np.n
             begin = time.perf_counter()
             steps[name]()
             times[name].append(1000 * (time.perf_counter() - begin))
-    return {name: np.array(found[2:]) for name, found in times.items()}
+    return {name: np.array(values[2:]) for name, values in times.items()}
 
 
 def main() -> None:

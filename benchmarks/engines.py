@@ -41,15 +41,15 @@ def main() -> None:
     names = [name for name in given.contenders.split(",") if is_installed(name)]
     races: dict[str, Race] = {}
     for name in given.shapes.split(","):
-        found = races[name] = race(
+        raced = races[name] = race(
             SHAPES[name].of(cell=given.cell), names, given.rounds, given.threads, turn=given.turn
         )
-        print(f"\n{name}, {given.cell}; {len(found.seconds[names[0]])} rounds; peak {found.peak / 1e9:.0f} GFLOP/s")
-        for row in [list(report.HEAD), *report.rows(found)]:
+        print(f"\n{name}, {given.cell}; {len(raced.seconds[names[0]])} rounds; peak {raced.peak / 1e9:.0f} GFLOP/s")
+        for row in [list(report.HEAD), *report.rows(raced)]:
             print(f"{row[0]:28} {row[1]:>8} {row[2]:>15} {row[3]:>8} {row[4]:>8} {row[5]:>6}")
-        for line in report.ratios(found, names[0]):
+        for line in report.ratios(raced, names[0]):
             print(line)
-        for loser, why in found.failed.items():
+        for loser, why in raced.failed.items():
             print(f"{loser} did not run: {why}")
     if given.markdown:
         given.markdown.write_text(report.markdown(races, names[0]) + "\n", encoding="utf-8")

@@ -61,19 +61,19 @@ def main() -> None:
     model = keras.Model(inputs, keras.layers.Dense(10)(last))
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=False)
     model.fit(batches, shuffle=False, verbose=0)  # traces
-    found: dict[str, list[list[float]]] = {"Keras": [], "Feed": []}
+    ticks: dict[str, list[list[float]]] = {"Keras": [], "Feed": []}
     for _ in range(given.rounds):
-        for name, lines in found.items():
+        for name, lines in ticks.items():
             clock = Clock()
             read = UntunedDataAdapter(batches) if name == "Feed" else batches
             model.fit(read, epochs=given.epochs, shuffle=False, verbose=0, callbacks=[clock])
             lines += clock.times[1:]  # before the first there is none to wait for
     print(f"{'read by':8} {'s/epoch: median':>16} {'mean':>6} {'most':>6} {'waited: mean':>13} {'most':>6}")
-    for name, lines in found.items():
+    for name, lines in ticks.items():
         begin, first, end = np.array(lines).T
         took, waited = end - begin, first - begin
-        told = f"{np.median(took):16.2f} {took.mean():6.2f} {took.max():6.2f}"
-        print(f"{name:8} {told} {waited.mean():13.2f} {waited.max():6.2f}")
+        summary = f"{np.median(took):16.2f} {took.mean():6.2f} {took.max():6.2f}"
+        print(f"{name:8} {summary} {waited.mean():13.2f} {waited.max():6.2f}")
 
 
 if __name__ == "__main__":

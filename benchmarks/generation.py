@@ -95,8 +95,8 @@ def main() -> None:
             times[name].append(pipes[name].recv())
     print(f"{given.layers} × {given.cell} {given.units}, {given.length} characters, {given.rounds} rounds")
     print(f"{'contender':20} {'characters/s':>13} {'quartiles':>15}")
-    for name, found in times.items():
-        low, middle, high = np.percentile(given.length / np.array(found[1:]), [25, 50, 75])
+    for name, seconds in times.items():
+        low, middle, high = np.percentile(given.length / np.array(seconds[1:]), [25, 50, 75])
         print(f"{name:20} {middle:13,.0f} {low:7,.0f}-{high:,.0f}")
     ratio = np.array(times["PyTorch step loop"][1:]) / np.array(times["seqtasks"][1:])
     print(f"times as fast: {np.median(ratio):.2f} ({ratio.min():.2f}-{ratio.max():.2f})")

@@ -50,7 +50,7 @@ def main() -> None:
         c0 = of(batch, units) if kind in library.HAS_C else None
         weights = of(features, width), of(width), of(units, width), b
         loop = numpy_bridge.Loop(kind, False, of(batch, steps, features), *weights, of(batch, units), c0, None)
-        wanted = numpy_bridge.Results(of(batch, steps, units), of(batch, units), of(batch, units))
+        output_gradients = numpy_bridge.Results(of(batch, steps, units), of(batch, units), of(batch, units))
         square, times = of(1024, 1024), {"product": [], "forward": [], "backward": []}
         for _ in range(given.rounds):
             begin = time.perf_counter()
@@ -62,8 +62,8 @@ def main() -> None:
             (states,) = numpy_bridge.forward(loop)
             times["forward"].append(time.perf_counter() - begin)
             begin = time.perf_counter()
-            (found,) = numpy_bridge.backward([loop], [states], [wanted])
-            numpy_bridge.inputs([loop], [found.gate_grads])
+            (gradients,) = numpy_bridge.backward([loop], [states], [output_gradients])
+            numpy_bridge.inputs([loop], [gradients.gate_grads])
             times["backward"].append(time.perf_counter() - begin)
         peak = 2 * 1024**3 / min(times["product"])
         operations = 6.0 * batch * steps * (features + units) * width

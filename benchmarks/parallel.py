@@ -58,9 +58,9 @@ def main() -> None:
     print(f"batch {given.batch}, {given.time} steps of 1 feature, {given.units} units; {given.rounds} rounds")
     print(f"{'contender':22} {'ms/step':>9} {'ratio to gru, loop':>20} {'quartiles':>13}")
     reference = np.array(times["gru, loop"][2:])
-    for name, found in times.items():
-        low, middle, high = np.percentile(np.array(found[2:]) / reference, [25, 50, 75])
-        print(f"{name:22} {np.median(found[2:]):9.1f} {middle:20.3f} {low:6.3f}-{high:.3f}")
+    for name, seconds in times.items():
+        low, middle, high = np.percentile(np.array(seconds[2:]) / reference, [25, 50, 75])
+        print(f"{name:22} {np.median(seconds[2:]):9.1f} {middle:20.3f} {low:6.3f}-{high:.3f}")
 
 
 if __name__ == "__main__":

@@ -76,12 +76,12 @@ def main() -> None:
             path = Path(folder, f"{size}.txt")
             write(path, size)
             environment = {**os.environ, "SEQTASKS_CACHE": str(Path(folder, f"cache{size}"))}
-            told = subprocess.run(
+            output = subprocess.run(
                 [sys.executable, __file__, "--train", str(path)],
                 env=environment, check=True, capture_output=True, text=True,
             ).stdout.split()  # fmt: skip
-            peaks[size] = float(told[1])
-            print(f"{size:5} MB of text: prepared in {float(told[0]):6.1f} s, largest memory {peaks[size]:6.0f} MB")
+            peaks[size] = float(output[1])
+            print(f"{size:5} MB of text: prepared in {float(output[0]):6.1f} s, largest memory {peaks[size]:6.0f} MB")
     print(f"difference: {peaks[given.megabytes] - peaks[1]:.0f} MB")
 
 

@@ -69,8 +69,8 @@ def by_hand(cell, weights, start, x=X, mask=MASK, zone=None, backward=False):
     return [np.array(outputs), *finals]
 
 
-def same(got, wanted, tolerance=1e-10):
-    for a, b in zip(got, wanted, strict=True):
+def same(actual, expected, tolerance=1e-10):
+    for a, b in zip(actual, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=tolerance)
 
 

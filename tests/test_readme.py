@@ -60,9 +60,9 @@ def test_the_python_code_of_a_page_runs(page, tmp_path, monkeypatch):
 def test_commands_parse(line):
     name, *words = shlex.split(line)[1:]
     command = typer.main.get_command(app)
-    found = command.get_command(None, name)
-    assert found is not None, f"there is no command {name}"
-    values = found.make_context(name, words).params  # refuses unknown options and values
+    actual = command.get_command(None, name)
+    assert actual is not None, f"there is no command {name}"
+    values = actual.make_context(name, words).params  # refuses unknown options and values
     task, overrides = values.get("task"), values.get("overrides") or values.get("words") or []
     if task == "cell":
         (cell,) = overrides

@@ -84,8 +84,8 @@ def compose(encoder, x, mask, sequences=True):
     return x
 
 
-def same(got, wanted):
-    np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-10)
+def same(actual, expected):
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-10)
 
 
 CASES = [(skip, False) for skip in SKIPS] + [("residual", True), ("highway", True)]
@@ -134,10 +134,10 @@ def gru(features):
 @pytest.mark.parametrize("features", [3, UNITS])
 def test_the_number_of_parameters(features):
     above, gate = [gru(UNITS)] * (LAYERS - 1), UNITS * UNITS + UNITS
-    wanted = dict.fromkeys(("none", "residual"), gru(features) + sum(above))
-    wanted["highway"] = wanted["none"] + gate * (LAYERS - 1 + (features == UNITS))
-    wanted["dense"] = sum(gru(features + i * UNITS) for i in range(LAYERS))
-    assert {skip: make(features, skip=skip).count_params() for skip in SKIPS} == wanted
+    expected = dict.fromkeys(("none", "residual"), gru(features) + sum(above))
+    expected["highway"] = expected["none"] + gate * (LAYERS - 1 + (features == UNITS))
+    expected["dense"] = sum(gru(features + i * UNITS) for i in range(LAYERS))
+    assert {skip: make(features, skip=skip).count_params() for skip in SKIPS} == expected
 
 
 def test_dense_layers_read_all_below():

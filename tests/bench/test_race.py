@@ -19,17 +19,17 @@ SMALL = Shape(units=8, batch=4, time=6, features=3, layers=2, bidirectional=True
 @pytest.mark.slow
 def test_a_race_and_who_cannot_run_is_named(monkeypatch):
     monkeypatch.setenv("PYTHONWARNINGS", "ignore")
-    said = []
-    found = race(SMALL, ["parallel", "loop", "stock", *filter(is_installed, ["native", "torch"])], 3, 1, said.append)
-    assert "engine=parallel cannot run this" in found.failed.pop("parallel") and not found.failed
-    assert set(found.seconds) >= {"loop", "stock"} and "parallel" not in found.seconds
-    for seconds in found.seconds.values():
+    lines = []
+    actual = race(SMALL, ["parallel", "loop", "stock", *filter(is_installed, ["native", "torch"])], 3, 1, lines.append)
+    assert "engine=parallel cannot run this" in actual.failed.pop("parallel") and not actual.failed
+    assert set(actual.seconds) >= {"loop", "stock"} and "parallel" not in actual.seconds
+    for seconds in actual.seconds.values():
         assert seconds.shape == (3,) and (seconds > 0).all()
-    assert found.peak > 1e8 and found.speed("loop") < found.peak
-    assert all(2**26 < memory < 2**34 for memory in found.memory.values())
-    assert said[-1] == "round 3 of 3" and "loop: warming up" in said
-    low, middle, high = found.ratio("loop", "stock")
-    assert 0 < low <= middle <= high and found.ratio("stock", "stock") == (1, 1, 1)
+    assert actual.peak > 1e8 and actual.speed("loop") < actual.peak
+    assert all(2**26 < memory < 2**34 for memory in actual.memory.values())
+    assert lines[-1] == "round 3 of 3" and "loop: warming up" in lines
+    low, middle, high = actual.ratio("loop", "stock")
+    assert 0 < low <= middle <= high and actual.ratio("stock", "stock") == (1, 1, 1)
 
 
 @pytest.mark.parametrize("name", ["loop", "stock"])
@@ -77,14 +77,14 @@ def test_no_round_begins_after_the_budget(monkeypatch):
 
     monkeypatch.setattr(racing, "_worker", Worker)
     monkeypatch.setattr(racing, "_ask", ask)
-    found = race(SMALL, ["loop", "stock"], 100, budget=9, turn=0.4)
-    assert len(found.seconds["loop"]) == 5 and found.peak == 2 * racing.PEAK
+    actual = race(SMALL, ["loop", "stock"], 100, budget=9, turn=0.4)
+    assert len(actual.seconds["loop"]) == 5 and actual.peak == 2 * racing.PEAK
     # The order turns round by round, so that nobody always runs after the same one.
     assert [name for name in asked if name != "peak"][:4] == ["stock", "loop", "loop", "stock"]
 
 
 def test_ratios_are_taken_round_by_round():
     slow = np.array([1.0, 2.0, 4.0])  # a machine that slows down
-    found = Race(SMALL, {"native": slow, "torch": 2 * slow}, {}, 1e9, {})
-    assert found.ratio("native", "torch") == (0.5, 0.5, 0.5)
-    assert set(found.seconds) <= set(NAMES)
+    actual = Race(SMALL, {"native": slow, "torch": 2 * slow}, {}, 1e9, {})
+    assert actual.ratio("native", "torch") == (0.5, 0.5, 0.5)
+    assert set(actual.seconds) <= set(NAMES)

@@ -18,7 +18,7 @@ def test_words_make_a_shape():
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["cahr"], "unknown shape 'cahr'; did you mean char"),
         (["char", "ptb"], "unknown shape 'char ptb'; allowed: one of mnist, char"),
@@ -27,8 +27,8 @@ def test_words_make_a_shape():
         (["cell=mgu"], "cell is 'mgu'; .*allowed: lstm, gru, simple_rnn"),
     ],
 )
-def test_words_that_make_none(words, told):
-    with pytest.raises(ConfigError, match=told):
+def test_words_that_make_none(words, message):
+    with pytest.raises(ConfigError, match=message):
         bench_command.shape_of(words)
 
 

@@ -123,9 +123,9 @@ def test_show_cell_lists_options_and_several_engines(cli):
     _, out, _ = cli("show", "cell", "lstm")
     assert re.search(r"^encoder.options.forget_bias +1.0$", out, re.MULTILINE)
     assert re.search(r"^states +h, c$", out, re.MULTILINE)
-    found = engines.available(make_cell("lstm", 4))
-    assert found[-2:] == ["keras", "loop"]
-    assert re.search(rf"^engines +{', '.join(found)}$", out, re.MULTILINE)
+    actual = engines.available(make_cell("lstm", 4))
+    assert actual[-2:] == ["keras", "loop"]
+    assert re.search(rf"^engines +{', '.join(actual)}$", out, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -192,8 +192,8 @@ sys.exit("keras" in sys.modules)
 
 
 def test_the_list_is_the_same_once_a_cell_is_imported(cli):
-    wanted = facts_of("min_gru")
+    expected = facts_of("min_gru")
     code, out, _ = cli("list", "cells")
-    found = listed(out)["min_gru"]
+    actual = listed(out)["min_gru"]
     assert code == 0
-    assert found | {"engines": sorted(found["engines"].split(", "))} == wanted
+    assert actual | {"engines": sorted(actual["engines"].split(", "))} == expected

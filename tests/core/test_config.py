@@ -69,13 +69,13 @@ def test_every_bundled_file_can_be_used(name):
         leaves = resolve(task, cls.Options, config_file=name, **data).flat()
         for group, values in part.items():
             for key, value in values.items() if isinstance(values, dict) else {}:
-                found = leaves[f"{group}.{key}"]
-                assert (list(found) if isinstance(found, tuple) else found) == value
+                actual = leaves[f"{group}.{key}"]
+                assert (list(actual) if isinstance(actual, tuple) else actual) == value
     assert command_line(bundled()[name]).startswith(f"seqtasks run {task}"), "its first comment runs it"
 
 
 @pytest.mark.parametrize(
-    ("override", "said"),
+    ("override", "message"),
     [
         ("encoder.cel=gru", r"unknown setting encoder.cel; did you mean encoder.cell\?"),
         ("encodr.cell=gru", r"unknown setting encodr; did you mean encoder\?"),
@@ -97,8 +97,8 @@ def test_every_bundled_file_can_be_used(name):
         ("=3", "'=3' is not a setting"),
     ],
 )
-def test_wrong_overrides_are_refused(override, said):
-    with pytest.raises(ConfigError, match=said):
+def test_wrong_overrides_are_refused(override, message):
+    with pytest.raises(ConfigError, match=message):
         config(override)
 
 
@@ -129,7 +129,7 @@ def test_options_of_a_cell_are_numbers_where_they_look_like_numbers():
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("a: [", "is not valid YAML"),
         ("\x00", "is not valid YAML"),
@@ -140,8 +140,8 @@ def test_options_of_a_cell_are_numbers_where_they_look_like_numbers():
         ("encoder: {cell: no}", "encoder.cell is false; allowed: text"),
     ],
 )
-def test_wrong_files_are_refused(tmp_path, text, said):
-    with pytest.raises(ConfigError, match=said):
+def test_wrong_files_are_refused(tmp_path, text, message):
+    with pytest.raises(ConfigError, match=message):
         config(config_file=write(tmp_path / "wrong.yaml", text))
 
 

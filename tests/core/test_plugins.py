@@ -117,9 +117,9 @@ def test_a_broken_package_stops_only_itself(tmp_path, monkeypatch):
     assert plugins.load_task("sound").name == "sound"
     with pytest.raises(PluginError) as caught:
         plugins.load_task("broken")
-    told = str(caught.value)
-    assert "task broken of package someone" in told and "AttributeError" in told and "nonsense" in told
-    assert f"{tmp_path / 'someone_broken.py'}:2" in told
+    messages = str(caught.value)
+    assert "task broken of package someone" in messages and "AttributeError" in messages and "nonsense" in messages
+    assert f"{tmp_path / 'someone_broken.py'}:2" in messages
     assert isinstance(caught.value.__cause__, AttributeError)
     with pytest.raises(PluginError, match="No module named 'someone_absent'"):
         plugins.load_task("absent")

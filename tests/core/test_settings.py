@@ -93,12 +93,12 @@ def typed(key, text):
     ],
 )
 def test_what_is_typed_is_what_is_meant(key, text, value):
-    got = typed(key, text)
-    assert got == value and type(got) is type(value)
+    actual = typed(key, text)
+    assert actual == value and type(actual) is type(value)
 
 
 @pytest.mark.parametrize(
-    ("key", "text", "said"),
+    ("key", "text", "message"),
     [
         ("inner.rate", "fast", "inner.rate is 'fast'; allowed: number"),
         ("inner.rate", "nan", "inner.rate is 'nan'; allowed: number"),
@@ -134,13 +134,13 @@ def test_what_is_typed_is_what_is_meant(key, text, value):
         ("name", "[a]", r"name is \['a'\]; allowed: text"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_by_key(key, text, said):
-    with pytest.raises(ConfigError, match=said):
+def test_what_cannot_be_meant_is_refused_by_key(key, text, message):
+    with pytest.raises(ConfigError, match=message):
         typed(key, text)
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         ({"nam": 1}, r"unknown setting nam; did you mean name\?"),
         ({"inner": {"sise": 1}}, r"unknown setting inner.sise; did you mean inner.size\?"),
@@ -149,8 +149,8 @@ def test_what_cannot_be_meant_is_refused_by_key(key, text, said):
         ({"name": 3}, "name is 3; allowed: text"),
     ],
 )
-def test_mappings_are_checked_at_every_level(values, said):
-    with pytest.raises(ConfigError, match=said):
+def test_mappings_are_checked_at_every_level(values, message):
+    with pytest.raises(ConfigError, match=message):
         build(Outer, values)
 
 

@@ -54,8 +54,8 @@ def gradients(loop, results):
     if c is not None:
         loss = loss + (c * torch.tensor(results.dc_last)).sum()
     loss.backward()
-    found = {"out": out, "h_last": h} | ({} if c is None else {"c_last": c})
+    actual = {"out": out, "h_last": h} | ({} if c is None else {"c_last": c})
     for name, array in leaves.items():
         if array is not None:
-            found[f"d{name}"] = torch.zeros_like(array) if array.grad is None else array.grad
-    return {name: array.detach().numpy() for name, array in found.items()}
+            actual[f"d{name}"] = torch.zeros_like(array) if array.grad is None else array.grad
+    return {name: array.detach().numpy() for name, array in actual.items()}

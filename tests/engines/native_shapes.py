@@ -58,19 +58,19 @@ def states_of(rng, layers, batch):
     ]
 
 
-def table_gradient(loop, found):
+def table_gradient(loop, actual):
     """The gradient of a loop's table, (vocabulary, features)."""
     total = np.zeros(loop.x.shape, "float32")
-    total[found.rows] += found.dx
+    total[actual.rows] += actual.dx
     return total
 
 
 def at_once(call, count=4):
     """What a function returns in each of some threads that run at the same time."""
-    found = []
-    threads = [threading.Thread(target=lambda: found.append(call())) for _ in range(count)]
+    actual = []
+    threads = [threading.Thread(target=lambda: actual.append(call())) for _ in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return found
+    return actual

@@ -41,9 +41,9 @@ def outcome(run, cell, x, states, mask, reverse, sequences):
     return [*parts, *tape.gradient(total, [x, *states, *(w.value for w in cell.trainable_weights)])]
 
 
-def same(found, wanted, tolerance=1e-11):
-    assert len(found) == len(wanted)
-    for one, other in zip(found, wanted, strict=True):
+def same(actual, expected, tolerance=1e-11):
+    assert len(actual) == len(expected)
+    for one, other in zip(actual, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=tolerance * (1 + np.abs(other).max()))
 
 

@@ -30,7 +30,7 @@ def by_hand(a, b, h0):
 
 def differences(readout, *at):
     """Of the sum of readout · h in each number; it is linear in each, so there is no error but rounding."""
-    found = []
+    actual = []
     for i, array in enumerate(at):
         slope = np.zeros_like(array)
         for place in np.ndindex(array.shape):
@@ -40,8 +40,8 @@ def differences(readout, *at):
                 moved[place] += side
                 values.append(np.sum(by_hand(*at[:i], moved, *at[i + 1 :]) * readout))
             slope[place] = values[0] - values[1]
-        found.append(slope)
-    return found
+        actual.append(slope)
+    return actual
 
 
 def gradients(solve, readout, *at):
@@ -52,8 +52,8 @@ def gradients(solve, readout, *at):
     return tape.gradient(total, tensors)
 
 
-def same(got, wanted, tolerance=1e-12):
-    np.testing.assert_allclose(got, wanted, rtol=0, atol=tolerance * (1 + np.abs(wanted).max()))
+def same(computed, expected, tolerance=1e-12):
+    np.testing.assert_allclose(computed, expected, rtol=0, atol=tolerance * (1 + np.abs(expected).max()))
 
 
 @ways
@@ -69,8 +69,8 @@ def test_gradients(solve, time, graph):
     at = draw(time, batch=2, size=3)
     readout = np.random.default_rng(1).normal(size=at[0].shape)
     run = tf.function(gradients) if graph else gradients
-    for found, wanted in zip(run(solve, readout, *at), differences(readout, *at), strict=True):
-        same(found, wanted, 1e-11)
+    for actual, expected in zip(run(solve, readout, *at), differences(readout, *at), strict=True):
+        same(actual, expected, 1e-11)
 
 
 @pytest.mark.parametrize("solve", each)
@@ -96,10 +96,10 @@ def test_one_graph_for_every_length_and_batch():
     for time, batch in ((5, 2), (1, 3), (9, 1)):
         at = draw(time, batch, seed=time)
         readout = np.random.default_rng(time).normal(size=at[0].shape)
-        h, found = run(readout, *at)
+        h, actual = run(readout, *at)
         same(h, by_hand(*at))
-        for one, wanted in zip(found, differences(readout, *at), strict=True):
-            same(one, wanted, 1e-11)
+        for one, expected in zip(actual, differences(readout, *at), strict=True):
+            same(one, expected, 1e-11)
     assert len(traces) == 1
 
 
@@ -112,8 +112,8 @@ def test_it_can_be_compiled_with_all_around_it():
     at = draw(5)
     readout = np.random.default_rng(1).normal(size=at[0].shape)
     compiled = tf.function(gradients, jit_compile=True)(linear_recurrence, readout, *at)
-    for found, wanted in zip(compiled, differences(readout, *at), strict=True):
-        same(found, wanted, 1e-11)
+    for actual, expected in zip(compiled, differences(readout, *at), strict=True):
+        same(actual, expected, 1e-11)
 
 
 @pytest.mark.parametrize("solve", each)

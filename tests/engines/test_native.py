@@ -44,22 +44,22 @@ def test_random_shapes_equal_pytorch(kind, name, instructions, monkeypatch):
         monkeypatch.setattr(library, "threads", lambda count=1 + trial % 4: count)
         # Two at once, now and then: the directions of a bidirectional layer.
         pairs = [drawn(rng, kind) for _ in range(1 + trial % 3 // 2)]
-        loops, wanted = [loop for loop, _ in pairs], [results for _, results in pairs]
+        loops, output_gradients = [loop for loop, _ in pairs], [results for _, results in pairs]
         states = numpy_bridge.forward(*loops)
-        found = numpy_bridge.backward(loops, states, wanted)
-        of_inputs = [of_input(loop, one) for loop, one in zip(loops, found, strict=True)]
-        for loop, results, run, got, dx in zip(loops, wanted, states, found, of_inputs, strict=True):
+        actual = numpy_bridge.backward(loops, states, output_gradients)
+        of_inputs = [of_input(loop, one) for loop, one in zip(loops, actual, strict=True)]
+        for loop, results, run, computed, dx in zip(loops, output_gradients, states, actual, of_inputs, strict=True):
             expected = gradients(loop, results)
-            given = {**run._asdict(), **got._asdict(), "dx": dx}
+            given = {**run._asdict(), **computed._asdict(), "dx": dx}
             for what, value in expected.items():
                 scale = max(np.abs(value).max(initial=0), 1e-2)
                 np.testing.assert_allclose(given[what], value, rtol=0, atol=1e-5 * scale, err_msg=what)
 
 
-def of_input(loop, found):
+def of_input(loop, actual):
     if loop.tokens is not None:
-        return table_gradient(loop, found)
-    return numpy_bridge.inputs([loop], [found.gate_grads])[0]
+        return table_gradient(loop, actual)
+    return numpy_bridge.inputs([loop], [actual.gate_grads])[0]
 
 
 def test_two_passes_before_a_way_back_keep_their_own_numbers():
@@ -69,9 +69,9 @@ def test_two_passes_before_a_way_back_keep_their_own_numbers():
     (alone,) = numpy_bridge.backward([one], [states], [d_one])
     numpy_bridge.forward(other)
     (again,) = numpy_bridge.backward([one], [states], [d_one])
-    for what, wanted in alone._asdict().items():
+    for what, output_gradients in alone._asdict().items():
         if what != "gate_grads":  # of which no more than real steps is ever read
-            np.testing.assert_array_equal(getattr(again, what), wanted)
+            np.testing.assert_array_equal(getattr(again, what), output_gradients)
 
 
 def test_no_rows_and_no_steps_are_right():
@@ -94,7 +94,7 @@ def test_no_rows_and_no_steps_are_right():
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"u": np.zeros((4, 16))}, r"u is float64 \(4, 16\); allowed: contiguous float32 \(4, 16\)"),
         ({"u": np.zeros((16, 4), "f4").T}, r"u is float32 \(4, 16\); allowed: contiguous"),
@@ -108,20 +108,20 @@ def test_no_rows_and_no_steps_are_right():
         ({"x": np.broadcast_to(np.zeros(5, "f4"), (2**20, 2**20, 5))}, "less than 2\\^40 bytes; use smaller batches"),
     ],
 )
-def test_wrong_arrays_are_refused(changes, told):
+def test_wrong_arrays_are_refused(changes, message):
     state = np.zeros((2, 4), "f4")
     right = {"kind": library.LSTM, "reverse": False, "x": np.zeros((2, 3, 5), "f4"), "mask": None, "b": None}
     right |= {"w": np.zeros((5, 16), "f4"), "bias": np.zeros(16, "f4"), "u": np.zeros((4, 16), "f4")}
     right |= {"h0": state, "c0": state}
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         Loop(**{**right, **changes})
 
 
 def test_threads_are_those_asked_for_and_no_more_than_cores(monkeypatch):
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    for asked, wanted in (("1", 1), ("1000", cores), ("", cores), ("many", cores), ("0", cores), ("1,2", 1)):
+    for asked, output_gradients in (("1", 1), ("1000", cores), ("", cores), ("many", cores), ("0", cores), ("1,2", 1)):
         monkeypatch.setenv("OMP_NUM_THREADS", asked)
-        assert library.threads() == wanted
+        assert library.threads() == output_gradients
 
 
 def test_what_auto_takes_and_what_is_refused():
@@ -133,8 +133,8 @@ def test_what_auto_takes_and_what_is_refused():
     assert engines.choose("auto", make_cell("lstm", 4, dtype="mixed_float16")) == "keras"
     relu = make_cell("simple_rnn", 4, {"activation": "relu"})
     assert engines.choose("auto", relu) == "keras"
-    for cell, more, told in ((make_cell("mgu", 4), {}, "no loop for MGU"), (relu, {}, "only with tanh")):
-        with pytest.raises(ConfigError, match=told):
+    for cell, more, message in ((make_cell("mgu", 4), {}, "no loop for MGU"), (relu, {}, "only with tanh")):
+        with pytest.raises(ConfigError, match=message):
             engines.choose("native", cell, **more)
 
 
@@ -155,15 +155,15 @@ def test_xla_and_exports_take_another_engine(tmp_path):
     inputs = keras.Input((None, 5))
     model = keras.Model(inputs, keras.ops.concatenate([layer(inputs)[0] for layer in layers]))
     x = np.random.default_rng(0).normal(size=(3, 6, 5)).astype("float32")
-    wanted = np.asarray(model(x))
-    np.testing.assert_allclose(tf.function(model, jit_compile=True)(tf.constant(x)), wanted, atol=1e-6)
+    output_gradients = np.asarray(model(x))
+    np.testing.assert_allclose(tf.function(model, jit_compile=True)(tf.constant(x)), output_gradients, atol=1e-6)
     model.export(tmp_path / "exported", verbose=False)
     np.save(tmp_path / "x.npy", x)
     script = "import sys, numpy as np, tensorflow as tf; model = tf.saved_model.load(sys.argv[1]); "
     script += "np.save(sys.argv[3], model.serve(np.load(sys.argv[2])))"
     files = [str(tmp_path / name) for name in ("exported", "x.npy", "y.npy")]
     subprocess.run([sys.executable, "-c", script, *files], check=True, capture_output=True)  # without seqtasks
-    np.testing.assert_allclose(np.load(tmp_path / "y.npy"), wanted, atol=1e-6)
+    np.testing.assert_allclose(np.load(tmp_path / "y.npy"), output_gradients, atol=1e-6)
 
 
 @pytest.mark.parametrize("cell", native.KINDS)
@@ -186,10 +186,10 @@ def test_a_model_trained_on_it_goes_on_without_it(tmp_path, monkeypatch):
     x, y = np.random.default_rng(0).normal(size=(2, 4, 6, 8)).astype("float32")
     model.fit(x[:, :, :5], y, epochs=2, verbose=0)
     model.save(tmp_path / "m.keras")
-    wanted = model.predict(x[:, :, :5], verbose=0)
+    output_gradients = model.predict(x[:, :, :5], verbose=0)
     monkeypatch.setattr(library, "library", lambda: None)
     copy = keras.models.load_model(tmp_path / "m.keras")
     assert copy.get_layer("r").running_engine == "keras"
-    np.testing.assert_allclose(copy.predict(x[:, :, :5], verbose=0), wanted, atol=1e-6)
+    np.testing.assert_allclose(copy.predict(x[:, :, :5], verbose=0), output_gradients, atol=1e-6)
     with pytest.raises(ConfigError, match="it was not built"):
         engines.choose("native", make_cell("gru", 8))

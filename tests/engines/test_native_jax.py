@@ -20,7 +20,7 @@ pytestmark = [
 ]
 
 
-def run_and_back(one, wanted):
+def run_and_back(one, output_gradients):
     """Results and gradients of a loop by the names of the oracle."""
     import jax
 
@@ -36,10 +36,10 @@ def run_and_back(one, wanted):
         return loop([direction], x, one.mask, True, one.tokens)[0]
 
     (out, h_last, c_last), back = jax.vjp(run, one.x, given)
-    dc = wanted.dc_last if c_last.size else np.zeros_like(c_last)
-    dx, gradients = jax.jit(back)([wanted.dout, wanted.dh_last, dc])
-    found = {"out": out, "h_last": h_last, "dx": dx} | {f"d{name}": array for name, array in gradients.items()}
-    return found | ({"c_last": c_last} if "c0" in given else {})
+    dc = output_gradients.dc_last if c_last.size else np.zeros_like(c_last)
+    dx, gradients = jax.jit(back)([output_gradients.dout, output_gradients.dh_last, dc])
+    actual = {"out": out, "h_last": h_last, "dx": dx} | {f"d{name}": array for name, array in gradients.items()}
+    return actual | ({"c_last": c_last} if "c0" in given else {})
 
 
 @pytest.mark.parametrize("kind", native.KINDS.values(), ids=native.KINDS)
@@ -66,7 +66,7 @@ def test_layers_are_those_of_the_loop_of_the_backend(more, with_table):
     embedding = Embedding(9, 6)
     embedding.build()
     table = embedding.embeddings.value
-    found = []
+    actual = []
     weights = None
     for engine in ("native", "loop"):
         encoder = Encoder(EncoderConfig(cell="gru", units=8, engine=engine, **more))
@@ -81,8 +81,8 @@ def test_layers_are_those_of_the_loop_of_the_backend(more, with_table):
             (out, states), _ = encoder.stateless_call(trained, rest, table[tokens], mask=mask, **looked_up)
             return jnp.sin(out).sum() + sum(jnp.cos(state).sum() for states_of in states for state in states_of)
 
-        found.append(jax.tree.leaves(jax.value_and_grad(loss, argnums=(0, 1))(table, values[0])))
-    for one, other in zip(*found, strict=True):
+        actual.append(jax.tree.leaves(jax.value_and_grad(loss, argnums=(0, 1))(table, values[0])))
+    for one, other in zip(*actual, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=2e-5)
 
 
@@ -98,14 +98,14 @@ def test_a_compiled_model_trains_on_it_and_exported_it_runs_without(tmp_path):
     assert losses[-1] < losses[0]
     model.save(tmp_path / "m.keras")
     copy = keras.models.load_model(tmp_path / "m.keras")
-    wanted = model.predict(x[:, :, :5], verbose=0)
-    np.testing.assert_allclose(copy.predict(x[:, :, :5], verbose=0), wanted, atol=1e-6)
+    output_gradients = model.predict(x[:, :, :5], verbose=0)
+    np.testing.assert_allclose(copy.predict(x[:, :, :5], verbose=0), output_gradients, atol=1e-6)
 
     import tensorflow as tf
 
     model.export(tmp_path / "exported", verbose=False)
     exported = tf.saved_model.load(tmp_path / "exported")
-    np.testing.assert_allclose(exported.serve(tf.constant(x[:, :, :5])), wanted, atol=1e-5)
+    np.testing.assert_allclose(exported.serve(tf.constant(x[:, :, :5])), output_gradients, atol=1e-5)
 
 
 def test_no_rows_no_steps_and_wrong_tokens():
@@ -121,13 +121,13 @@ def test_no_rows_no_steps_and_wrong_tokens():
 
     assert run(0, 3)[0].shape == (0, 3, 2)
     np.testing.assert_array_equal(run(2, 0)[1], 1)
-    for wrong, told in (
+    for wrong, message in (
         ({"table": np.ones((2, 3, 3), "i4")}, r"inputs is int32 \(2, 3, 3\); allowed: float32"),
         ({"table": np.ones((3, 3, 3), "f4")}, r"h0 is float32 \(2, 2\); allowed: float32 \(3, 2\)"),
         ({"table": np.ones((2, 3, 4), "f4")}, r"w is float32 \(3, 8\); allowed: float32 \(4, 8\)"),
         ({"tokens": np.zeros((2, 3), "i4")}, "inputs have 3 axes, tokens 2; allowed"),
     ):
-        with pytest.raises(ValueError, match=told):
+        with pytest.raises(ValueError, match=message):
             run(2, 3, **wrong)
     with pytest.raises(Exception, match="tokens are outside of the table"):
         jax.block_until_ready(run(2, 2, np.ones((4, 3), "f4"), np.array([[0, 1], [2, 4]], "i4")))

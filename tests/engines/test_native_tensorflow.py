@@ -21,13 +21,16 @@ pytestmark = [
 NAMES = ("w", "bias", "u", "b", "h0", "c0")
 
 
-def run_and_back(loops, wanted, compiled):
+def run_and_back(loops, reference, compiled):
     """Results and gradients of loops over the same inputs, by the names of the oracle."""
     import tensorflow as tf
 
     from seqtasks.engines.native.tensorflow_bridge import loop
 
-    one, dout, dh, dc = loops[0], *(tf.constant(np.stack([getattr(w, n) for w in wanted])) for n in wanted[0]._fields)
+    one, dout, dh, dc = (
+        loops[0],
+        *(tf.constant(np.stack([getattr(w, n) for w in reference])) for n in reference[0]._fields),
+    )
     given = [{n: tf.constant(getattr(o, n)) for n in NAMES if getattr(o, n) is not None} for o in loops]
     x = tf.constant(one.x)
 
@@ -48,13 +51,13 @@ def run_and_back(loops, wanted, compiled):
         return results, tape.gradient(loss, [x, given])
 
     results, (dx, slopes) = (tf.function(run) if compiled else run)()
-    found = []
+    actual = []
     for own, (out, h_last, c_last) in zip(slopes, results, strict=True):
         one = {"out": out, "h_last": h_last} | {f"d{name}": array for name, array in own.items()}
-        found.append(
+        actual.append(
             {n: tf.convert_to_tensor(a) for n, a in (one | ({"c_last": c_last} if "c0" in own else {})).items()}
         )
-    return found, tf.convert_to_tensor(dx)
+    return actual, tf.convert_to_tensor(dx)
 
 
 @pytest.mark.parametrize("kind", native.KINDS.values(), ids=native.KINDS)
@@ -69,8 +72,8 @@ def test_random_shapes_equal_pytorch(kind, compiled, monkeypatch):
             loop = pairs[0][0]
             pairs.append((type(loop)(**{**vars(loop), "reverse": not loop.reverse, "u": loop.u * 0.5}), pairs[0][1]))
         expected = [gradients(*pair) for pair in pairs]
-        found, dx = run_and_back(*zip(*pairs, strict=True), compiled)
-        for own, right in zip(found, expected, strict=True):
+        actual, dx = run_and_back(*zip(*pairs, strict=True), compiled)
+        for own, right in zip(actual, expected, strict=True):
             for what, value in own.items():
                 scale = max(np.abs(right[what]).max(initial=0), 1e-2)
                 np.testing.assert_allclose(value, right[what], rtol=0, atol=1e-5 * scale, err_msg=what)
@@ -80,18 +83,18 @@ def test_random_shapes_equal_pytorch(kind, compiled, monkeypatch):
 
 def arguments(**changes):
     """Those of a forward pass: an LSTM of 4 units over 2 rows of 3 steps of 5 numbers."""
-    found = {"about": np.array([library.LSTM, 0, 1, 6], np.int32), "x": np.zeros((2, 3, 5), "f4")}
-    found |= {"tokens": np.zeros(0, "i4"), "w": np.zeros((5, 16), "f4"), "bias": np.zeros(16, "f4")}
-    found |= {"u": np.zeros((4, 16), "f4"), "b": np.zeros(0, "f4"), "h0": np.zeros((2, 4), "f4")}
-    found |= {"c0": np.zeros((2, 4), "f4"), "mask": np.ones((2, 3), bool)}
-    return list((found | changes).values())
+    actual = {"about": np.array([library.LSTM, 0, 1, 6], np.int32), "x": np.zeros((2, 3, 5), "f4")}
+    actual |= {"tokens": np.zeros(0, "i4"), "w": np.zeros((5, 16), "f4"), "bias": np.zeros(16, "f4")}
+    actual |= {"u": np.zeros((4, 16), "f4"), "b": np.zeros(0, "f4"), "h0": np.zeros((2, 4), "f4")}
+    actual |= {"c0": np.zeros((2, 4), "f4"), "mask": np.ones((2, 3), bool)}
+    return list((actual | changes).values())
 
 
 TOKENS = {"about": np.array([0, 0, 1, 7], np.int32), "x": np.zeros((9, 5), "f4")}
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"u": np.zeros((4, 16))}, r"u is \(4, 16\) of another dtype; allowed: \(4, 16\)"),
         ({"x": np.zeros((2, 3, 4), "f4")}, r"w is \(5, 16\); allowed: \(4, 16\)"),
@@ -109,12 +112,12 @@ TOKENS = {"about": np.array([0, 0, 1, 7], np.int32), "x": np.zeros((9, 5), "f4")
         ({**TOKENS, "tokens": np.full((2, 3), -1, "i4")}, "tokens are outside of the table"),
     ],
 )
-def test_wrong_arrays_are_refused(changes, told):
+def test_wrong_arrays_are_refused(changes, message):
     import tensorflow as tf
 
     forward, types = library.operations().seqtasks_forward, [tf.float32] * 6
     assert forward(arguments(), R=types)[0].shape == (2, 3, 4)
-    with pytest.raises(tf.errors.InvalidArgumentError, match=told):
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         forward(arguments(**changes), R=types)
 
 
@@ -138,10 +141,10 @@ def test_no_rows_and_no_steps_are_right(rows, steps):
     one = numpy_bridge.Loop(
         library.LSTM, False, np.ones((rows, steps, 5), "f4"), **weights, h0=state, c0=state, mask=None
     )
-    (found,), dx = run_and_back([one], [numpy_bridge.Results(np.ones((rows, steps, 4), "f4"), state, state)], True)
-    np.testing.assert_array_equal(found["h_last"], 1)
-    np.testing.assert_array_equal(found["dh0"], 1)
-    assert not np.any(found["dw"]) and not np.any(found["du"]) and dx.shape == (rows, steps, 5)
+    (actual,), dx = run_and_back([one], [numpy_bridge.Results(np.ones((rows, steps, 4), "f4"), state, state)], True)
+    np.testing.assert_array_equal(actual["h_last"], 1)
+    np.testing.assert_array_equal(actual["dh0"], 1)
+    assert not np.any(actual["dw"]) and not np.any(actual["du"]) and dx.shape == (rows, steps, 5)
 
 
 def forward():
@@ -156,16 +159,16 @@ def answer(pipe):
 
 
 def test_calls_of_several_threads_are_right():
-    wanted = forward()
-    found = [out for own in at_once(lambda: [forward() for _ in range(20)]) for out in own]
-    assert len(found) == 80
-    for out in found:
-        np.testing.assert_array_equal(out, wanted)
+    reference = forward()
+    actual = [out for own in at_once(lambda: [forward() for _ in range(20)]) for out in own]
+    assert len(actual) == 80
+    for out in actual:
+        np.testing.assert_array_equal(out, reference)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_fork_in_the_middle_of_a_call_can_go_on():
-    wanted, going = forward(), True
+    reference, going = forward(), True
 
     def call():
         while going:
@@ -182,7 +185,7 @@ def test_a_fork_in_the_middle_of_a_call_can_go_on():
             if not answered:
                 child.kill()
             assert answered, "a fork waits for threads that it has not got"
-            np.testing.assert_array_equal(mine.recv(), wanted)
+            np.testing.assert_array_equal(mine.recv(), reference)
             child.join()
     finally:
         going = False

@@ -39,7 +39,7 @@ def test_outputs_and_gradients_are_those_without_the_table(cell, more):
     embedding, encoder = Embedding(30, 12), Encoder(EncoderConfig(cell=cell, units=12, engine="native", **more))
     tokens = tf.constant(rng.integers(30, size=(5, 7)), tf.int32)
     mask = tf.constant(rng.random((5, 7)) < 0.8)
-    found = []
+    actual = []
     for with_table in (False, True):
         model = model_of(embedding, encoder, with_table)
 
@@ -50,21 +50,21 @@ def test_outputs_and_gradients_are_those_without_the_table(cell, more):
                 loss = tf.reduce_sum(tf.sin(out))
             return out, [tf.convert_to_tensor(g) for g in tape.gradient(loss, model.trainable_variables)]
 
-        found.append([tf.nest.flatten(run(training)) for training in (False, True)])
+        actual.append([tf.nest.flatten(run(training)) for training in (False, True)])
     dropped = "input_dropout" in more  # then the table is not what the encoder reads in training
     for training in range(1 if dropped else 2):
-        for one, other in zip(found[0][training], found[1][training], strict=True):
+        for one, other in zip(actual[0][training], actual[1][training], strict=True):
             np.testing.assert_allclose(other, one, atol=2e-5)
     if dropped:
-        assert np.abs(found[1][1][0] - found[1][0][0]).max() > 1e-3
+        assert np.abs(actual[1][1][0] - actual[1][0][0]).max() > 1e-3
 
 
 @pytest.mark.parametrize("engine", ["keras", "loop"])
 def test_other_engines_read_what_was_looked_up(engine):
     embedding, encoder = Embedding(9, 4), Encoder(EncoderConfig(cell="gru", units=3, engine=engine))
     data = [np.arange(8, dtype="int32").reshape(2, 4), np.ones((2, 4), bool)]
-    wanted, found = (np.asarray(model_of(embedding, encoder, with_table)(data)) for with_table in (False, True))
-    np.testing.assert_allclose(found, wanted, atol=1e-6)
+    expected, actual = (np.asarray(model_of(embedding, encoder, with_table)(data)) for with_table in (False, True))
+    np.testing.assert_allclose(actual, expected, atol=1e-6)
 
 
 def test_a_model_with_a_table_is_saved_and_exported(tmp_path):
@@ -72,12 +72,12 @@ def test_a_model_with_a_table_is_saved_and_exported(tmp_path):
 
     model = model_of(Embedding(9, 4, name="embedding"), Encoder(EncoderConfig(units=3), name="encoder"), True)
     data = [np.arange(8, dtype="int32").reshape(2, 4), np.ones((2, 4), bool)]
-    wanted = model.predict(data, verbose=0)
+    expected = model.predict(data, verbose=0)
     model.save(tmp_path / "m.keras")
-    np.testing.assert_array_equal(keras.models.load_model(tmp_path / "m.keras").predict(data, verbose=0), wanted)
+    np.testing.assert_array_equal(keras.models.load_model(tmp_path / "m.keras").predict(data, verbose=0), expected)
     model.export(tmp_path / "exported", verbose=False)
     exported = tf.saved_model.load(tmp_path / "exported")
-    np.testing.assert_allclose(exported.serve([tf.constant(part) for part in data]), wanted, atol=1e-6)
+    np.testing.assert_allclose(exported.serve([tf.constant(part) for part in data]), expected, atol=1e-6)
 
 
 def loop_of(tokens, mask=None):
@@ -96,10 +96,10 @@ def test_a_token_without_a_row_is_refused_but_not_in_padding(wrong):
         numpy_bridge.forward(loop_of([[0, 1], [2, wrong]]))
     loop = loop_of([[0, 1], [2, wrong]], np.array([[True, True], [True, False]]))
     (states,) = numpy_bridge.forward(loop)
-    (found,) = numpy_bridge.backward([loop], [states], [Results(states.out, states.h_last, states.c_last)])
-    assert sorted(found.rows) == [0, 1, 2] and found.dx.shape == (3, 5)
+    (actual,) = numpy_bridge.backward([loop], [states], [Results(states.out, states.h_last, states.c_last)])
+    assert sorted(actual.rows) == [0, 1, 2] and actual.dx.shape == (3, 5)
     with pytest.raises(ValueError, match="a loop has tokens; allowed"):
-        numpy_bridge.inputs([loop], [found.gate_grads])
+        numpy_bridge.inputs([loop], [actual.gate_grads])
 
 
 @pytest.mark.parametrize("shape", [(0, 3), (2, 0)])
@@ -108,6 +108,6 @@ def test_no_rows_or_no_steps_give_no_gradient(shape):
     weights = np.ones((3, width), "f4"), np.ones(width, "f4"), np.ones((2, width), "f4")
     loop = Loop(LSTM, False, np.ones((4, 3), "f4"), *weights, None, start, start, None, np.zeros(shape, "i4"))
     (states,) = numpy_bridge.forward(loop)
-    (found,) = numpy_bridge.backward([loop], [states], [Results(states.out, start, start)])
-    table = table_gradient(loop, found)
-    assert table.shape == (4, 3) and not table.any() and not found.dw.any() and not found.dbias.any()
+    (actual,) = numpy_bridge.backward([loop], [states], [Results(states.out, start, start)])
+    table = table_gradient(loop, actual)
+    assert table.shape == (4, 3) and not table.any() and not actual.dw.any() and not actual.dbias.any()

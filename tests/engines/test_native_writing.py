@@ -32,7 +32,7 @@ def forced(parts, states, tokens):
     table, layers, head, bias = parts
     of = {id(a): torch.tensor(a.astype("f8")) for la in layers for a in (la.w, la.bias, la.u, la.b) if a is not None}
     states = [[torch.tensor(s.astype("f8")) for s in own] for own in states]
-    found = []
+    actual = []
     for now in tokens.T:
         x = torch.tensor(table[now].astype("f8"))
         for i, layer in enumerate(layers):
@@ -41,8 +41,8 @@ def forced(parts, states, tokens):
             b = None if layer.b is None else of[id(layer.b)]
             x, new_c = oracle_step(layer.kind, p, h, c[0] if c else None, of[id(layer.u)], b)
             states[i] = [x, new_c][: len(states[i])]
-        found.append((x @ torch.tensor(head.astype("f8")) + torch.tensor(bias.astype("f8"))).numpy())
-    return np.stack(found, 1), states
+        actual.append((x @ torch.tensor(head.astype("f8")) + torch.tensor(bias.astype("f8"))).numpy())
+    return np.stack(actual, 1), states
 
 
 @pytest.mark.parametrize("kind", range(len(native.KINDS)), ids=list(native.KINDS))
@@ -59,20 +59,20 @@ def test_each_draw_is_right_in_float64(kind, batch, units, vocabulary, threads, 
     )
     writer = NativeTextGenerator(*parts)
     monkeypatch.setattr(writer, "_threads", lambda: threads)
-    found = writer(logits, states, draws, 0.8)
-    after, last = forced(parts, states, found.tokens)
+    actual = writer(logits, states, draws, 0.8)
+    after, last = forced(parts, states, actual.tokens)
     every = np.concatenate([logits.astype("f4")[:, None], after], 1)
-    np.testing.assert_allclose(found.logits, every[:, -1], atol=1e-4)
-    for own, wanted in zip(found.states, last, strict=True):
-        for state, right in zip(own, wanted, strict=True):
+    np.testing.assert_allclose(actual.logits, every[:, -1], atol=1e-4)
+    for own, expected in zip(actual.states, last, strict=True):
+        for state, right in zip(own, expected, strict=True):
             np.testing.assert_allclose(state, right, atol=1e-5)
     logp = every[:, :-1] - np.log(np.exp(every[:, :-1]).sum(-1, keepdims=True))
-    gained = np.take_along_axis(logp, found.tokens[..., None], -1)[..., 0].sum(1)
-    np.testing.assert_allclose(found.scores, gained, atol=1e-3)
+    gained = np.take_along_axis(logp, actual.tokens[..., None], -1)[..., 0].sum(1)
+    np.testing.assert_allclose(actual.scores, gained, atol=1e-3)
     p = np.exp(logp / 0.8)
     below = np.cumsum(p / p.sum(-1, keepdims=True), -1)
-    upper = np.take_along_axis(below, found.tokens[..., None], -1)[..., 0]
-    lower = np.take_along_axis(np.pad(below, ((0, 0), (0, 0), (1, 0))), found.tokens[..., None], -1)[..., 0]
+    upper = np.take_along_axis(below, actual.tokens[..., None], -1)[..., 0]
+    lower = np.take_along_axis(np.pad(below, ((0, 0), (0, 0), (1, 0))), actual.tokens[..., None], -1)[..., 0]
     assert np.all(lower - 1e-5 <= draws.T) and np.all(upper + 1e-5 >= draws.T)
     np.testing.assert_array_equal(writer(logits, states, draws, 0.0).tokens[:, 0], logits.argmax(-1))
 
@@ -104,15 +104,15 @@ def test_it_draws_what_the_compiled_loop_draws(cell, encoder, options, settings)
     step = LanguageStep(model, never=[0, 7])
     logits, states = read(model, np.array([[1, 2, 3], [4, 5, 6]], "int32"))
     logits, draws = step.allowed(logits), uniform(40, [3, 4])
-    wanted = Sampler(lambda tokens, states: step(tokens, states), **settings)(logits, states, draws)
-    found = Sampler(step, **settings)(logits, states, draws)
-    np.testing.assert_array_equal(found.tokens, wanted.tokens)
-    assert not np.isin(found.tokens, [0, 7]).any()
-    np.testing.assert_allclose(found.scores, wanted.scores, atol=1e-3)
-    np.testing.assert_allclose(found.logits, wanted.logits, atol=1e-3)
+    expected = Sampler(lambda tokens, states: step(tokens, states), **settings)(logits, states, draws)
+    actual = Sampler(step, **settings)(logits, states, draws)
+    np.testing.assert_array_equal(actual.tokens, expected.tokens)
+    assert not np.isin(actual.tokens, [0, 7]).any()
+    np.testing.assert_allclose(actual.scores, expected.scores, atol=1e-3)
+    np.testing.assert_allclose(actual.logits, expected.logits, atol=1e-3)
     first = Sampler(step, **settings)(logits, states, draws[:15])
     rest = Sampler(step, **settings)(first.logits, first.states, draws[15:])
-    np.testing.assert_array_equal(np.concatenate([first.tokens, rest.tokens], 1), found.tokens)
+    np.testing.assert_array_equal(np.concatenate([first.tokens, rest.tokens], 1), actual.tokens)
 
 
 def test_the_rows_of_a_large_vocabulary_are_projected_as_they_come():
@@ -132,8 +132,8 @@ OTHER = [{"engine": "loop"}, {"cell": "mgu"}, {"skip": "residual", "layers": 2},
 def test_other_engines_and_what_stands_between_layers_have_no_writer(changes):
     model = language_model(Encoder(EncoderConfig(units=8, **changes), name="encoder"), 9, LanguageOptions(), "lm")
     assert LanguageStep(model).writer() is None
-    found = Sampler(LanguageStep(model))(*read(model, np.array([[1]], "int32")), uniform(5, [0]))
-    assert found.tokens.shape == (1, 5)
+    actual = Sampler(LanguageStep(model))(*read(model, np.array([[1]], "int32")), uniform(5, [0]))
+    assert actual.tokens.shape == (1, 5)
 
 
 def test_a_draw_of_zero_takes_no_token_without_probability_and_no_number_stays_in_range():
@@ -145,8 +145,8 @@ def test_a_draw_of_zero_takes_no_token_without_probability_and_no_number_stays_i
     nearly = np.nextafter(np.float32(1), np.float32(0))
     assert writer(logits, states, np.full((1, 1), nearly, "f4")).tokens == 7
     for settings in ({}, {"temperature": 0.0}, {"top_k": 3, "top_p": 0.5}):
-        found = writer(np.full((1, 9), np.nan), states, uniform(9, [0]), **settings)
-        assert found.tokens.min() >= 0 and found.tokens.max() < 9 and np.isnan(found.scores).all()
+        actual = writer(np.full((1, 9), np.nan), states, uniform(9, [0]), **settings)
+        assert actual.tokens.min() >= 0 and actual.tokens.max() < 9 and np.isnan(actual.scores).all()
 
 
 def test_what_does_not_fit_is_refused_and_nothing_is_nothing():
@@ -160,20 +160,20 @@ def test_what_does_not_fit_is_refused_and_nothing_is_nothing():
         NativeTextGenerator(table, projected, head, bias)
     without_b = [Layer(library.GRU, la.w, la.bias, la.u) for la in layers]
     with_b = [Layer(library.LSTM, np.zeros((6, 32)), np.zeros(32), np.zeros((8, 32)), np.zeros(24))]
-    for wrong, told in (
+    for wrong, message in (
         (without_b, "a layer has w, bias, u; allowed: .*, b"),
         (with_b, "u, b; allowed"),
         ([], "0 layers"),
     ):
-        with pytest.raises(ValueError, match=told):
+        with pytest.raises(ValueError, match=message):
             NativeTextGenerator(table, wrong, head, bias)
     writer, states, logits = NativeTextGenerator(*parts), states_of(rng, layers, 2), np.zeros((2, 9), "f4")
     for wrong in ((logits[:1], states), (logits, states[:1]), (logits, [[s[0][:1]] for s in states])):
         with pytest.raises(ValueError, match="allowed"):
             writer(*wrong, uniform(3, [0, 1]))
-    found = writer(logits, states, np.zeros((0, 2)))
-    assert found.tokens.shape == (2, 0) and not found.scores.any()
-    np.testing.assert_array_equal(found.states[0][0], states[0][0])
+    actual = writer(logits, states, np.zeros((0, 2)))
+    assert actual.tokens.shape == (2, 0) and not actual.scores.any()
+    np.testing.assert_array_equal(actual.states[0][0], states[0][0])
     assert writer(logits[:0], [[s[0][:0]] for s in states], np.zeros((4, 0))).tokens.shape == (0, 4)
 
 
@@ -181,8 +181,8 @@ def test_several_threads_of_python_may_write_at_once():
     rng = np.random.default_rng(0)
     parts = stack(rng, library.LSTM, 128, 66, True)
     writer, states, logits = NativeTextGenerator(*parts), states_of(rng, parts[1], 1), rng.normal(size=(1, 66))
-    wanted = writer(logits, states, uniform(300, [0])).tokens
-    found = at_once(lambda: writer(logits, states, uniform(300, [0])).tokens)
-    assert len(found) == 4
-    for tokens in found:
-        np.testing.assert_array_equal(tokens, wanted)
+    expected = writer(logits, states, uniform(300, [0])).tokens
+    actual = at_once(lambda: writer(logits, states, uniform(300, [0])).tokens)
+    assert len(actual) == 4
+    for tokens in actual:
+        np.testing.assert_array_equal(tokens, expected)

@@ -41,8 +41,8 @@ def by_hand(a, b, h0, mask):
     return h
 
 
-def same(got, wanted, tolerance=1e-12):
-    np.testing.assert_allclose(got, wanted, rtol=0, atol=tolerance)
+def same(computed, expected, tolerance=1e-12):
+    np.testing.assert_allclose(computed, expected, rtol=0, atol=tolerance)
 
 
 @masks
@@ -69,7 +69,7 @@ def test_gradients_go_to_real_steps(mask):
     with tf.GradientTape() as tape:
         tape.watch(at)
         total = tf.reduce_sum(Recurrence(P, mask)(*at) * readout)
-    found = tape.gradient(total, at)
+    actual = tape.gradient(total, at)
     for i, array in enumerate((A, B, H0)):
         slope = np.zeros_like(array)
         for place in np.ndindex(array.shape):
@@ -79,8 +79,8 @@ def test_gradients_go_to_real_steps(mask):
                 moved[i][place] += side
                 sides.append(np.sum(by_hand(*moved, mask) * readout))
             slope[place] = sides[0] - sides[1]
-        same(found[i], slope, 1e-11)
-    for of_step in found[:2]:
+        same(actual[i], slope, 1e-11)
+    for of_step in actual[:2]:
         assert not np.any(of_step.numpy()[~real(mask)])
 
 
@@ -103,8 +103,8 @@ def test_shift_gives_the_real_step_before_and_the_last_one_so_far(mask):
 def test_steps_count_the_real_ones(mask, dtype, counts):
     steps = keras.ops.convert_to_numpy(Recurrence(tf.constant(P, dtype), mask).steps())
     assert steps.dtype == counts
-    wanted = np.cumsum(real(mask), axis=0)[..., None]
-    same(np.broadcast_to(steps, wanted.shape), wanted)
+    expected = np.cumsum(real(mask), axis=0)[..., None]
+    same(np.broadcast_to(steps, expected.shape), expected)
 
 
 def sigmoid(x):
@@ -144,7 +144,7 @@ def test_the_engine_gives_the_equations(mask, features, direction, graph):
     layer = layer_of("min_gru", features, direction=direction)
     x = np.random.default_rng(3).normal(size=(BATCH, TIME, features))
     given = None if mask is None else mask.T
-    wanted, end, final = min_gru(layer, x, H0, real(mask).T, direction == "backward")
+    expected, end, final = min_gru(layer, x, H0, real(mask).T, direction == "backward")
 
     def run(x):
         outputs, (state,) = layer(x, mask=given, initial_state=[H0])
@@ -152,8 +152,8 @@ def test_the_engine_gives_the_equations(mask, features, direction, graph):
         return outputs, last, state, again
 
     run = tf.function(run, input_signature=[tf.TensorSpec((None, None, features), tf.float64)]) if graph else run
-    for got, what in zip(run(x), (wanted, end, final, final), strict=True):
-        same(got, what)
+    for computed, what in zip(run(x), (expected, end, final, final), strict=True):
+        same(computed, what)
 
 
 @pytest.mark.parametrize("engine", ["loop", "parallel"])
@@ -285,10 +285,10 @@ def test_a_subclass_with_other_equations_has_the_engines_of_its_own(cls, engines
 
 def test_the_engines_of_a_subclass_run_its_own_equations():
     x = np.random.default_rng(3).normal(size=(BATCH, TIME, 2))
-    plain, wanted = layer_of("min_gru", 2), None
+    plain, expected = layer_of("min_gru", 2), None
     for cls, factor in ((MinGRU, 1), (Doubled, 2), (DoubledAtOnce, 2)):
         layer = Recurrent(cls(SIZE, dtype="float64"), dtype="float64")
         layer.build(x.shape)
         layer.cell.set_weights(plain.cell.get_weights())
-        wanted, _, _ = min_gru(plain, x, np.zeros((BATCH, SIZE)), np.ones(x.shape[:2], bool), False)
-        same(layer(x)[0], factor * wanted)
+        expected, _, _ = min_gru(plain, x, np.zeros((BATCH, SIZE)), np.ones(x.shape[:2], bool), False)
+        same(layer(x)[0], factor * expected)

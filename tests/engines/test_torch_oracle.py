@@ -99,8 +99,8 @@ def compare(layer, cells, name):
             np.testing.assert_allclose(my_final[direction][k], final[direction][k], atol=TOLERANCE)
             np.testing.assert_allclose(my_states[direction][k], of_states[k][direction], atol=TOLERANCE)
         grads = my_weights[3 * direction : 3 * direction + 3]
-        for got, wanted in zip(grads, gradients_of(module, direction, name), strict=True):
-            np.testing.assert_allclose(got, wanted, atol=TOLERANCE * max(1, np.abs(wanted).max()))
+        for actual, expected in zip(grads, gradients_of(module, direction, name), strict=True):
+            np.testing.assert_allclose(actual, expected, atol=TOLERANCE * max(1, np.abs(expected).max()))
     np.testing.assert_allclose(my_inputs, of_inputs, atol=TOLERANCE)
     assert np.all(my_inputs[np.arange(STEPS)[None] >= LENGTHS[:, None]] == 0), "padding has no gradient"
 

@@ -66,7 +66,7 @@ def execute(command: Sequence[str], env: Mapping[str, str], log: Path | None) ->
 
 
 @pytest.fixture
-def said() -> list[str]:
+def lines() -> list[str]:
     return []
 
 
@@ -134,14 +134,14 @@ def test_a_point_is_a_command_labelled_by_what_varies(tmp_path: Path) -> None:
 
 
 def test_one_at_a_time_shows_the_errors_of_the_children(
-    tmp_path: Path, said: list[str], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, lines: list[str], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    grid = run_grid("t", ["encoder.cell=gru,old"], runs_dir=tmp_path, execute=execute, announce=said.append)
+    grid = run_grid("t", ["encoder.cell=gru,old"], runs_dir=tmp_path, execute=execute, announce=lines.append)
     grid.check()
     assert [row.cell for row in grid.rows] == ["gru", "old"]
     assert grid.skipped == ["encoder.cell=old"]
-    assert said == [
+    assert lines == [
         "[1/2] encoder.cell=gru",
         "encoder.cell=gru: accuracy 0.98 after 91 s",
         "[2/2] encoder.cell=old",
@@ -155,9 +155,9 @@ def test_one_at_a_time_shows_the_errors_of_the_children(
 
 
 @pytest.mark.parametrize("jobs", [1, 3])
-def test_a_failure_stops_no_other_point(jobs: int, tmp_path: Path, said: list[str]) -> None:
+def test_a_failure_stops_no_other_point(jobs: int, tmp_path: Path, lines: list[str]) -> None:
     cells = "encoder.cell=broken,told,killed,silent,lstm"
-    grid = run_grid("t", [cells], runs_dir=tmp_path, jobs=jobs, execute=execute, announce=said.append)
+    grid = run_grid("t", [cells], runs_dir=tmp_path, jobs=jobs, execute=execute, announce=lines.append)
     assert [row.cell for row in grid.rows] == ["lstm"]
     assert len(grid.failed) == 4
     log = tmp_path / "logs" / "t_encoder.cell=broken.log"
@@ -169,7 +169,7 @@ def test_a_failure_stops_no_other_point(jobs: int, tmp_path: Path, said: list[st
     assert grid.failed["encoder.cell=told"].startswith("no such cell (exit code 2")
     assert grid.failed["encoder.cell=killed"] == "killed by SIGKILL"
     assert grid.failed["encoder.cell=silent"].startswith("this is not a result row")
-    assert len([text for text in said if text.startswith("failed: ")]) == 4
+    assert len([text for text in lines if text.startswith("failed: ")]) == 4
     with pytest.raises(RunError, match=r"4 runs failed: .*encoder.cell=told: no such cell.*run the same command again"):
         grid.check()
 
@@ -183,15 +183,15 @@ def test_the_cores_are_shared_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert {tuple(row.versions.values()) for row in grid.rows} == {("4", "5")}
 
 
-def test_the_baseline_comes_first_and_may_fail(tmp_path: Path, said: list[str]) -> None:
+def test_the_baseline_comes_first_and_may_fail(tmp_path: Path, lines: list[str]) -> None:
     row = make(kind="baseline", cell="most frequent")
-    grid = run_grid("t", [], runs_dir=tmp_path, execute=execute, baseline=lambda: [row], announce=said.append)
+    grid = run_grid("t", [], runs_dir=tmp_path, execute=execute, baseline=lambda: [row], announce=lines.append)
     assert [row.cell for row in grid.rows] == ["most frequent", "gru"]
 
     def fail() -> list[results.Row]:
         raise RunError("no baseline today")
 
-    grid = run_grid("t", [], runs_dir=tmp_path, execute=execute, baseline=fail, announce=said.append)
+    grid = run_grid("t", [], runs_dir=tmp_path, execute=execute, baseline=fail, announce=lines.append)
     assert (len(grid.rows), grid.failed) == (1, {"baseline": "no baseline today"})
 
 

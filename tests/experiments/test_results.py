@@ -153,8 +153,8 @@ def test_rows_are_sorted_and_damaged_ones_reported_once(tmp_path: Path, caplog: 
     bad = store(make(run="bad"), tmp_path)
     bad.write_text("{")
     with caplog.at_level(logging.WARNING):
-        found = results.rows(tmp_path)
-    assert found == [kept[1], kept[0], kept[2], kept[3]]
+        actual = results.rows(tmp_path)
+    assert actual == [kept[1], kept[0], kept[2], kept[3]]
     assert [record.message.count(str(bad)) for record in caplog.records] == [1]
     assert results.rows(tmp_path, "tagging") == [replace(kept[3])]
 

@@ -47,9 +47,9 @@ def trained(folder, rows, units=2):
 def test_kept_states_fit_another_largest_batch(tmp_path, rows):
     checkpoint, _, kept = trained(tmp_path, 4)
     checkpoint.save()
-    other, model, found = trained(tmp_path, rows)
-    assert other.restore(model) and len(found) == len(kept) == 2
-    for saved, restored in zip(kept, map(keras.ops.convert_to_numpy, found), strict=True):
+    other, model, actual = trained(tmp_path, rows)
+    assert other.restore(model) and len(actual) == len(kept) == 2
+    for saved, restored in zip(kept, map(keras.ops.convert_to_numpy, actual), strict=True):
         np.testing.assert_array_equal(restored[: min(4, rows)], keras.ops.convert_to_numpy(saved)[: min(4, rows)])
         assert not restored[4:].any()
 

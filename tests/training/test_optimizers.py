@@ -32,8 +32,8 @@ def rates(config, steps):
 
 
 def test_sgd_with_momentum():
-    got = after([[1, 2], [1, 2]], train(optimizer="sgd", momentum=0.5))
-    np.testing.assert_allclose(got, 1 - 0.1 * np.array([1, 2]) * (1 + 1.5), rtol=1e-6)
+    computed = after([[1, 2], [1, 2]], train(optimizer="sgd", momentum=0.5))
+    np.testing.assert_allclose(computed, 1 - 0.1 * np.array([1, 2]) * (1 + 1.5), rtol=1e-6)
 
 
 def test_adam_moves_by_the_rate_at_first():
@@ -67,14 +67,14 @@ def test_cosine_ends_at_zero():
 
 
 def test_warm_up_rises_linearly_and_the_cosine_takes_the_rest():
-    got = rates(train(schedule="cosine", warmup_epochs=1.0), [0, 5, 10, 25, 40])
-    np.testing.assert_allclose(got, [0, 0.05, 0.1, 0.05, 0], atol=1e-7)
+    computed = rates(train(schedule="cosine", warmup_epochs=1.0), [0, 5, 10, 25, 40])
+    np.testing.assert_allclose(computed, [0, 0.05, 0.1, 0.05, 0], atol=1e-7)
     assert all(math.isfinite(rate) for rate in rates(train(schedule="cosine", warmup_epochs=9.0), range(0, 41, 5)))
 
 
 def test_exponential_falls_by_its_factor_each_epoch():
-    got = rates(train(schedule="exponential", decay=0.5), [0, 10, 20])
-    np.testing.assert_allclose(got, [0.1, 0.05, 0.025], rtol=1e-6)
+    computed = rates(train(schedule="exponential", decay=0.5), [0, 10, 20])
+    np.testing.assert_allclose(computed, [0.1, 0.05, 0.025], rtol=1e-6)
 
 
 @pytest.mark.parametrize("schedule", ["constant", "plateau"])
@@ -126,8 +126,8 @@ def test_nothing_watches_unless_asked():
 
 
 def test_step_keeps_the_rate_for_some_epochs_and_then_falls_with_each():
-    found = rates(train(schedule="step", decay=0.5, decay_after=4, learning_rate=1.0), [0, 9, 10, 39, 40, 49, 50, 60])
-    np.testing.assert_allclose(found, [1, 1, 1, 1, 0.5, 0.5, 0.25, 0.125])
+    actual = rates(train(schedule="step", decay=0.5, decay_after=4, learning_rate=1.0), [0, 9, 10, 39, 40, 49, 50, 60])
+    np.testing.assert_allclose(actual, [1, 1, 1, 1, 0.5, 0.5, 0.25, 0.125])
 
 
 def test_step_is_saved_with_a_model():

@@ -41,6 +41,6 @@ def test_notes_on_the_pretrained_run_are_printed_when_it_is_trained(tmp_path, ca
     task.pretraining_config = lambda _: config
     folder = run_folder.Run(tmp_path / "another", {})
     for count in (1, 0):  # the second time it is found
-        found = prerequisite.find_or_train(task, config, folder, Reporter(), train.run)
-        assert found is not None and found.finished
+        actual = prerequisite.find_or_train(task, config, folder, Reporter(), train.run)
+        assert actual is not None and actual.finished
         assert capsys.readouterr().err.count("pretraining: trained for ") == count

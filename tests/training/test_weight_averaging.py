@@ -98,5 +98,5 @@ def test_the_mean_of_the_ends_of_the_last_epochs(last):
     trained, scored, kept, _ = train(config, 5)
     ends, begin = trained[STEPS - 1 :: STEPS], max(0, 5 - last)
     for epoch in range(5):
-        wanted = ends[epoch] if epoch < begin else ends[begin : epoch + 1].mean()
-        assert scored[epoch] == kept[epoch] == pytest.approx(wanted, abs=1e-6)
+        expected = ends[epoch] if epoch < begin else ends[begin : epoch + 1].mean()
+        assert scored[epoch] == kept[epoch] == pytest.approx(expected, abs=1e-6)

@@ -46,15 +46,15 @@ def test_words_that_come_twice_in_a_batch_as_in_torch(jit, clip):
 
 @pytest.mark.parametrize("more", [{}, {"weight_decay": 0.1}, {"amsgrad": True}, {"use_ema": True}, {"clipnorm": 0.1}])
 def test_dense_gradients_as_in_keras(more):
-    found = []
+    actual = []
     for cls in (Adam, keras.optimizers.Adam):
         w = keras.Variable(np.ones((3, 4), "f"))
         optimizer = cls(keras.optimizers.schedules.CosineDecay(0.1, 10), beta_1=0.8, beta_2=0.9, epsilon=1e-3, **more)
         for step in range(10):
             grad = np.random.default_rng(step).normal(size=(3, 4)).astype("f")
             optimizer.apply([keras.ops.convert_to_tensor(grad)], [w])
-        found.append([np.asarray(v) for v in (w, *optimizer.variables)])
-    for one, other in zip(*found, strict=True):
+        actual.append([np.asarray(v) for v in (w, *optimizer.variables)])
+    for one, other in zip(*actual, strict=True):
         np.testing.assert_allclose(one, other, rtol=2e-5, atol=1e-6)
 
 

@@ -54,9 +54,9 @@ def test_any_kind_of_mask_is_read_as_true_or_false(step, which, mask, kind):
 @ends
 @pytest.mark.parametrize("dtype", ["float16", "float64"])
 def test_the_dtype_stays(step, which, dtype):
-    got = keras.ops.convert_to_numpy(step(tf.constant(X, dtype), MASKS["holes"]))
-    assert got.dtype == dtype
-    np.testing.assert_array_equal(got, by_hand(MASKS["holes"], which, X.astype(dtype)))
+    actual = keras.ops.convert_to_numpy(step(tf.constant(X, dtype), MASKS["holes"]))
+    assert actual.dtype == dtype
+    np.testing.assert_array_equal(actual, by_hand(MASKS["holes"], which, X.astype(dtype)))
 
 
 @ends
@@ -73,8 +73,8 @@ def test_the_gradient_goes_to_that_step_alone(step, which):
     with tf.GradientTape() as tape:
         tape.watch(x)
         total = tf.reduce_sum(step(x, mask))
-    wanted = np.zeros_like(X)
+    expected = np.zeros_like(X)
     for row, real in enumerate(mask):
         if real.any():
-            wanted[row, np.flatnonzero(real)[which]] = 1
-    np.testing.assert_array_equal(tape.gradient(total, x), wanted)
+            expected[row, np.flatnonzero(real)[which]] = 1
+    np.testing.assert_array_equal(tape.gradient(total, x), expected)

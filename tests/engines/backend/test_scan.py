@@ -36,5 +36,5 @@ def test_a_graph_gives_what_single_steps_give(name, direction, sequences):
             tf.constant(np.arange(length)[None] < np.array([[length], [max(1, length - 2)], [0]])) if masked else None
         )
         expected = loss_and_gradients(x, mask)
-        found = tf.function(loss_and_gradients)(x, mask)
-        tf.nest.map_structure(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), found, expected)
+        actual = tf.function(loss_and_gradients)(x, mask)
+        tf.nest.map_structure(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), actual, expected)

@@ -1,9 +1,10 @@
-"""Rewrites the parts of cells/index.md and tasks/index.md that follow from the registries, and configs/schemas/.
+"""Rewrites the parts of cells/index.md and tasks/index.md that follow from the registries, and stored tables.
 
     python docs/make_tables.py
 
-configs/schemas/ has the JSON Schema of each task's configuration, as `seqtasks schema TASK` prints it. A generated
-part of a document stands between two comments; the first one says what it holds:
+configs/schemas/ has the JSON Schema of each task's configuration, as `seqtasks schema TASK` prints it, and
+seqtasks/cli/templates/completion.json the commands and names that a shell completes. A generated part of a document
+stands between two comments; the first one says what it holds:
 
     <!-- cells: gru lstm -->          rows of these cells, in this order
     <!-- topologies -->              rows of all tasks; the last columns, command and what was reached, are kept
@@ -20,7 +21,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from seqtasks.cli import schema_command
+import typer
+
+from seqtasks.cli import completion, completion_values, schema_command
+from seqtasks.cli.main import app
 from seqtasks.core import plugins
 from seqtasks.core.registry import Entry, Registry
 
@@ -101,12 +105,23 @@ def schemas() -> dict[str, str]:
     return {file: schema_command.text_of(name) for file, name in names.items()}
 
 
+def completions() -> str:
+    """The text of completion.json."""
+    group: Any = typer.main.get_command(app)
+    # From the text, as the summary of an imported task is that of its class.
+    tasks = {name: plugins._about_task(Path(entry.about["file"])) for name, entry in bundled(plugins.tasks).items()}
+    cells = {name: entry.about for name, entry in bundled_cells().items()}
+    summaries = ({name: str(about["summary"]) for name, about in facts.items()} for facts in (tasks, cells))
+    return completion.table(group.commands, *summaries)
+
+
 def main() -> int:
     """Rewrites the files; returns 1 if a bundled cell is in no section of cells/index.md or in two."""
     for file in FILES:
         path = DOCS / file
         text = path.read_text(encoding="utf-8")
         path.write_text(generated(text), encoding="utf-8")
+    completion_values.TABLE.write_text(completions(), encoding="utf-8")
     texts = schemas()
     SCHEMAS.mkdir(exist_ok=True)
     for path in SCHEMAS.iterdir():

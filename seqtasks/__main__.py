@@ -1,6 +1,19 @@
-"""Entry point of `python -m seqtasks`, the same as the command `seqtasks`."""
+"""Entry point of the command `seqtasks` and of `python -m seqtasks`."""
 
-from seqtasks.cli.main import main
+import sys
+
+
+def main() -> None:
+    """Runs the command line; answers the Tab key of a shell without importing it."""
+    if "complete" in sys.argv[1:2]:
+        from seqtasks.cli import completion
+
+        completion.main(sys.argv[2:])
+    else:
+        from seqtasks.cli.main import main as command_line
+
+        command_line()
+
 
 if __name__ == "__main__":
     main()

@@ -40,6 +40,11 @@ def test_the_schemas_are_up_to_date() -> None:
     assert [name for name, text in made.items() if texts[name] != text] == [], WHAT
 
 
+def test_the_table_of_completion_is_up_to_date() -> None:
+    stored = make_tables.completion_values.TABLE.read_text(encoding="utf-8")
+    assert stored.splitlines() == make_tables.completions().splitlines(), WHAT
+
+
 def test_every_cell_stands_in_one_section() -> None:
     assert sorted(make_tables.listed_cells(CELLS)) == sorted(make_tables.bundled_cells()), WHAT
 

@@ -108,8 +108,7 @@ def main() -> None:
         elif "complete" in sys.argv[1:2]:  # at each Tab of a shell
             from seqtasks.cli import completion
 
-            group: Any = typer.main.get_command(app)
-            completion.main(sys.argv[2:], group.commands)
+            completion.main(sys.argv[2:])
         else:
             outcome = app(prog_name="seqtasks", standalone_mode=False)
             code = outcome if isinstance(outcome, int) else 0  # --help returns its exit code

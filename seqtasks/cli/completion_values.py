@@ -6,6 +6,7 @@ Nothing imports Keras, and each function imports what it needs, as the answer sh
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+TABLE = Path(__file__).parent / "templates" / "completion.json"
 Candidates = Iterator[tuple[str, str]]  # words and their descriptions
 Values = Callable[["Line", str], Candidates]
 
@@ -35,6 +37,12 @@ class Line:
     def task(self) -> str | None:
         """Name or file of the task, if there is one."""
         return next((text for text in self.arguments if "=" not in text), None)
+
+
+@functools.cache
+def stored() -> dict[str, Any]:
+    """The stored table of `completion.table`."""
+    return dict(json.loads(TABLE.read_text(encoding="utf-8")))
 
 
 def paths(word: str, suffixes: Sequence[str] | None = None, complete: str | None = None) -> Candidates:
@@ -67,10 +75,16 @@ def _python_files(word: str) -> Candidates:
             yield path, about
 
 
-def _tasks(line: Line, word: str) -> Candidates:
-    from seqtasks.core import plugins
+def _names(kind: str) -> Candidates:
+    """Yields the names of all tasks or cells, bundled and of other packages."""
+    from importlib import metadata
 
-    yield from ((entry.name, str(entry.about.get("summary") or "")) for entry in plugins.tasks.entries())
+    yield from stored()[kind].items()
+    yield from ((point.name, "Of another package") for point in metadata.entry_points(group=f"seqtasks.{kind}s"))
+
+
+def _tasks(line: Line, word: str) -> Candidates:
+    yield from _names("task")
     yield from _python_files(word)
 
 
@@ -80,18 +94,14 @@ def _tasks_or_cell(line: Line, word: str) -> Candidates:
 
 
 def _cells(line: Line, word: str) -> Candidates:
-    from seqtasks.core import plugins
-
     if line.command == "compare":
         yield "all", "Every cell"
-    yield from ((entry.name, str(entry.about.get("summary") or "")) for entry in plugins.cells.entries())
+    yield from _names("cell")
     yield from _python_files(word)
 
 
 def _matches(line: Line, word: str) -> Candidates:
-    from seqtasks.core import plugins
-
-    yield from ((f"{name}:", "") for name in plugins.cells.names())
+    yield from ((f"{name}:", about) for name, about in _names("cell"))
 
 
 def _sources(line: Line, word: str) -> Candidates:

@@ -1,6 +1,6 @@
 from .antisymmetric_rnn import AntisymmetricRNN, GatedAntisymmetricRNN
 from .atr import ATR
-from .base import Cell, make_cell, register_cell
+from .base import Cell
 from .br import BR, NBR
 from .cfn import CFN
 from .co_rnn import CoRNN
@@ -35,6 +35,7 @@ from .original_lstm import OriginalLSTM
 from .peephole_lstm import PeepholeLSTM
 from .qrnn import QRNN
 from .ran import RAN
+from .registration import make_cell, register_cell
 from .rhn import RHN
 from .scrn import SCRN
 from .sgrn import SGRN

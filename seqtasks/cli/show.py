@@ -87,7 +87,8 @@ def print_cell(text: str) -> None:
         PluginError: The file cannot be imported.
     """
     from seqtasks import engines
-    from seqtasks.cells.base import cell_options, make_cell
+    from seqtasks.cells.base import cell_options
+    from seqtasks.cells.registration import make_cell
 
     cls = plugins.load_cell(text)
     name = cls.cell_name

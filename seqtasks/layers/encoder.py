@@ -9,7 +9,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from seqtasks.cells.base import Cell, make_cell
+from seqtasks.cells.base import Cell
+from seqtasks.cells.registration import make_cell
 from seqtasks.core.config import EncoderConfig
 from seqtasks.core.errors import ConfigError
 from seqtasks.core.settings import build

@@ -11,7 +11,8 @@ import numpy as np
 from keras import ops
 
 from seqtasks import engines
-from seqtasks.cells.base import Cell, make_cell
+from seqtasks.cells.base import Cell
+from seqtasks.cells.registration import make_cell
 from seqtasks.layers.recurrent import Recurrent
 
 FEATURES, STEPS = 3, 6

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from seqtasks.cells.base import Cell, make_cell
+from seqtasks.cells.base import Cell
+from seqtasks.cells.registration import make_cell
 from seqtasks.layers.parameter_matching import formula
 from seqtasks.testing.cell_fixture import (
     FEATURES,

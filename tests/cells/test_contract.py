@@ -8,7 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from seqtasks.cells.base import cell_options, make_cell
+from seqtasks.cells.base import cell_options
+from seqtasks.cells.registration import make_cell
 from seqtasks.core import plugins
 from seqtasks.core.errors import ConfigError, UnknownNameError
 from seqtasks.testing import check_cell

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from seqtasks import engines
-from seqtasks.cells.base import make_cell
+from seqtasks.cells.registration import make_cell
 from seqtasks.cli.latex import plain_equations
 from seqtasks.core import plugins
 

@@ -31,6 +31,9 @@ class Cell(keras.layers.Layer):
     The layer `seqtasks.layers.Recurrent` runs a cell over a sequence and handles masks and direction, so a cell does
     not need to: at a masked step, the layer keeps the previous states. A cell also works in `keras.layers.RNN`.
 
+    A time-aware cell, for steps that are not equally far apart, sets `uses_gaps` and takes the inputs of `project`
+    apart by `split_inputs`. It passes the gap on to `step` as a column of the projected input.
+
     Args:
         units: Number of hidden units, at least 1: the width of the output and of each state, unless a subclass
             overrides `output_size` or `state_size`.
@@ -40,6 +43,9 @@ class Cell(keras.layers.Layer):
 
     Attributes:
         states: Names of the states; their number is the number of states. Default `("h",)`.
+        uses_gaps: Whether the equations use the time since the step before; default False.
+        uses_observed: Whether they also use the observation mask of the inputs; default False.
+        counts_time: Whether a state counts elapsed time, which zoneout must not delay; default False.
         cell_name: Name in configurations, set by `register_cell`, like `paper`, `year` and `params`.
         scan: Optional method that computes all time steps in parallel, or None.
         keras_layer: Optional method that returns a Keras layer of the same equations, or None.
@@ -72,6 +78,9 @@ class Cell(keras.layers.Layer):
     year: ClassVar[int | None]
     params: ClassVar[str | None] = None
     states: ClassVar[tuple[str, ...]] = ("h",)
+    uses_gaps: ClassVar[bool] = False
+    uses_observed: ClassVar[bool] = False
+    counts_time: ClassVar[bool] = False
     scan: Callable[[Any, Sequence[Any], Recurrence], tuple[Any, list[Any]]] | None = None
     """Optional method `scan(p, states, recurrence)` that computes all time steps in parallel, for engine `parallel`.
 
@@ -118,12 +127,47 @@ class Cell(keras.layers.Layer):
         Each row has to be computed independently of the others: the rows are the steps of all sequences of a batch.
 
         Args:
-            x: Inputs, `(steps, features)`.
+            x: Inputs, `(steps, features)`; in a time-aware cell the result of `join_inputs`.
 
         Returns:
             Projected inputs, `(steps, width)`, of any width.
         """
         raise NotImplementedError
+
+    def join_inputs(self, x: Any, gaps: Any = None, observed: Any = None) -> Any:
+        """Joins inputs, observation mask and gaps into the one tensor that `project` receives.
+
+        Args:
+            x: Inputs, `(…, features)`.
+            gaps: Time since the step before, `(…)`; None: 1. Unused without `uses_gaps`.
+            observed: Observation mask, `(…, features)`; None: all are observed. Unused without `uses_observed`.
+
+        Returns:
+            `x` itself, or in a time-aware cell `(…, features + 1)` or `(…, 2 * features + 1)`.
+        """
+        if not self.uses_gaps:
+            return x
+        parts = [x]
+        if self.uses_observed:
+            parts.append(ops.ones_like(x) if observed is None else ops.cast(observed, x.dtype))
+        parts.append(ops.ones_like(x[..., :1]) if gaps is None else ops.cast(gaps, x.dtype)[..., None])
+        return ops.concatenate(parts, axis=-1)
+
+    def split_inputs(self, x: Any) -> tuple[Any, Any, Any]:
+        """Takes the result of `join_inputs` apart, in `project` of a time-aware cell.
+
+        Args:
+            x: Inputs of `project`, `(…, features + 1)` or `(…, 2 * features + 1)`.
+
+        Returns:
+            Inputs, `(…, features)`; time since the step before, `(…, 1)`; observation mask, `(…, features)`, 1 where
+            observed, or None without `uses_observed`.
+        """
+        x, gaps = x[..., :-1], x[..., -1:]
+        if not self.uses_observed:
+            return x, gaps, None
+        x, observed = ops.split(x, 2, axis=-1)
+        return x, gaps, observed
 
     def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
         """Computes one time step from its projected input and the previous states.
@@ -260,7 +304,7 @@ class Cell(keras.layers.Layer):
         return [ops.zeros((batch_size, size), dtype=self.compute_dtype) for size in self.state_size]
 
     def call(self, inputs: Any, states: Sequence[Any], training: bool = False) -> tuple[Any, list[Any]]:
-        """Computes one time step without a mask, for `keras.layers.RNN`.
+        """Computes one time step without a mask, with a gap of 1, for `keras.layers.RNN`.
 
         Args:
             inputs: Inputs of the step, `(batch, features)`.
@@ -270,7 +314,7 @@ class Cell(keras.layers.Layer):
         Returns:
             The output, `(batch, output_size)`, and a list of the new states.
         """
-        return self.step(self.project(inputs), states)
+        return self.step(self.project(self.join_inputs(inputs)), states)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`, each read from the attribute of the same name."""

@@ -46,6 +46,8 @@ def register_cell(
         cls.cell_name, cls.paper, cls.year, cls.params = name, paper, year, params
         summary = (inspect.getdoc(cls) or "").split("\n")[0].rstrip(".")
         facts = {"summary": summary, "paper": paper, "year": year, "params": params, "states": ", ".join(cls.states)}
+        inputs = {"x": True, "time_gaps": cls.uses_gaps, "observed": cls.uses_observed}
+        facts["inputs"] = ", ".join(name for name, is_used in inputs.items() if is_used)
         methods = {"native": "native_loop", "keras": "keras_layer", "parallel": "scan"}
         engines = [engine for engine, method in methods.items() if cls.has_own(method)]
         facts["engines"] = ", ".join(["loop", *engines])

@@ -74,6 +74,17 @@ def batch(rows: int = 4, dtype: str = "float32") -> tuple[np.ndarray, np.ndarray
     return x, np.arange(STEPS)[None] < lengths[:, None]
 
 
+def timing(cell: Cell, rows: int = 4, dtype: str = "float32") -> dict[str, np.ndarray]:
+    """Random gaps and observation mask, as arguments of a layer; of these, those that the cell uses."""
+    rng = np.random.default_rng(4)
+    arguments = {}
+    if cell.uses_gaps:
+        arguments["time_gaps"] = rng.uniform(0.1, 2.0, size=(rows, STEPS)).astype(dtype)
+    if cell.uses_observed:
+        arguments["observed"] = rng.random(size=(rows, STEPS, FEATURES)) < 0.6
+    return arguments
+
+
 def start(layer: Recurrent, rows: int) -> list[np.ndarray]:
     """Random initial states, (rows, size) each, which differ from the cell's initial states."""
     rng = np.random.default_rng(2)

@@ -25,10 +25,10 @@ class CfC(Cell):
         v &= \lambda(x_t W + h_{t-1} U + b_1) \\
         v &\leftarrow \lambda(v K_l + b_l), \quad l = 2 … \text{depth} \\
         f, q, g, k &= v H + c \\
-        s &= \sigma(q - f \Delta t) \\
+        s &= \sigma(q - f \Delta_t) \\
         h_t &= s \odot \tanh(g) + (1 - s) \odot \tanh(k)
 
-    Δt is the gap since the step before, and λ(a) = 1.7159 tanh(0.666 a). The gate s
+    Δ_t is the gap since the step before, and λ(a) = 1.7159 tanh(0.666 a). The gate s
     goes from g to k as time passes. This is the default, gated form of the authors'
     code; the bias q of its gate is not in the paper.
 

@@ -16,7 +16,7 @@ class CTLSTM(Cell):
     r"""Continuous-time LSTM, whose memory cell decays towards a target between the steps.
 
     .. math::
-        \hat c &= \bar c_{t-1} + (c_{t-1} - \bar c_{t-1}) \odot \exp(-\delta_{t-1} \Delta t) \\
+        \hat c &= \bar c_{t-1} + (c_{t-1} - \bar c_{t-1}) \odot \exp(-\delta_{t-1} \Delta_t) \\
         \hat h &= o_{t-1} \odot \tanh(\hat c) \\
         i, f, g, o, \bar i, \bar f, d &= x_t W + \hat h U + b \\
         c_t &= \sigma(f) \odot \hat c + \sigma(i) \odot (2 \sigma(g) - 1) \\
@@ -25,7 +25,7 @@ class CTLSTM(Cell):
         o_t &= \sigma(o) \\
         h_t &= o_t \odot \tanh(c_t)
 
-    Δt is the gap since the step before, over which c decays exponentially, each unit
+    Δ_t is the gap since the step before, over which c decays exponentially, each unit
     at its rate δ. W is `(features, 7 * units)`, U is `(units, 7 * units)` and b is
     `(7 * units,)`, with blocks in the order i, f, g, o, ī, f̄, d. In the paper this
     cell gives the intensities of a point process, which are not part of it here.

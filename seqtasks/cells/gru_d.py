@@ -22,7 +22,7 @@ class GRUD(Cell):
     r"""GRU with decay (GRU-D), for features that are not observed at every step.
 
     .. math::
-        \delta &= \Delta t + e_{t-1} \\
+        \delta &= \Delta_t + e_{t-1} \\
         \hat x &= m_t \odot x_t + (1 - m_t) \odot (\bar x
             + \exp(-\max(0, \delta \odot w_x + b_x)) \odot u_{t-1}) \\
         \hat h &= \exp(-\max(0, \delta W_h + b_h)) \odot h_{t-1} \\
@@ -32,7 +32,7 @@ class GRUD(Cell):
         u_t &= m_t \odot (x_t - \bar x) + (1 - m_t) \odot u_{t-1} \\
         e_t &= (1 - m_t) \odot \delta
 
-    Δt is the gap since the step before, and m_t the observation mask, 1 where a feature
+    Δ_t is the gap since the step before, and m_t the observation mask, 1 where a feature
     was observed. A missing value decays from the last observation towards the mean x̄ of
     its feature, and the state decays with the time δ since each feature was observed.
 
@@ -46,7 +46,7 @@ class GRUD(Cell):
     is built.
 
     The state h is `(batch, units)` and also the output. The last observation less its
-    mean, u, and the time e since a feature was observed, up to the step itself, are
+    mean, u (`last`), and the time since a feature was observed, e (`elapsed`), are
     `(batch, features)` each. All start as zeros. Since e counts time, zoneout is not
     allowed. Inputs that are not observed may be NaN.
 

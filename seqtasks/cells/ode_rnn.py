@@ -24,13 +24,13 @@ class ODERNN(Cell):
     r"""ODE-RNN, a GRU whose state follows a differential equation between the steps.
 
     .. math::
-        \frac{dh}{dt} &= f(h) = \tanh(h A + a) B + d \\
-        \hat h &= \text{solution after } \Delta t \text{, from } h_{t-1} \\
+        d h(s) / d s &= f(h(s)) = \tanh(h(s) A + a) B + d, \quad h(0) = h_{t-1} \\
+        \hat h &= h(\Delta_t) \\
         z, r &= \sigma(x_t W_{zr} + \hat h U_{zr} + b_{zr}) \\
         \tilde h &= \tanh(x_t W_h + (r \odot \hat h) U_h + b_h) \\
         h_t &= z \odot \hat h + (1 - z) \odot \tilde h
 
-    Δt is the gap since the step before. The solver divides it into a fixed number of
+    Δ_t is the gap since the step before. The solver divides it into a fixed number of
     equal steps, so the gradient is exact for the numbers that were computed.
 
     A is `(units, hidden)`, B is `(hidden, units)`, and a and d are their biases. W is

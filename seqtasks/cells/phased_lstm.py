@@ -20,8 +20,9 @@ class PhasedLSTM(Cell):
 
     .. math::
         \phi &= ((T_t - s) \bmod \tau) / \tau \\
-        k &= 2 \phi / r \ \text{ if } \phi < r / 2, \quad 2 - 2 \phi / r \ \text{ if } r / 2 \le \phi < r,
-            \quad \alpha \phi \ \text{ otherwise} \\
+        k &= 2 \phi / r \quad (\phi < r / 2) \\
+        k &= 2 - 2 \phi / r \quad (r / 2 \le \phi < r) \\
+        k &= \alpha \phi \quad (\phi \ge r) \\
         i, f, g, o &= x_t W + h_{t-1} U + b \\
         \tilde c &= \sigma(f) \odot c_{t-1} + \sigma(i) \odot \tanh(g) \\
         c_t &= k \odot \tilde c + (1 - k) \odot c_{t-1} \\
@@ -125,7 +126,11 @@ class PhasedLSTM(Cell):
         return h, [h, k * updated + (1 - k) * c, phase]
 
     def openness(self, phase: Any) -> Any:
-        """Openness k of the time gates at a phase, `(batch, units)`, of which whole periods are dropped."""
+        """Openness k of the time gates, from 0 to 1.
+
+        Args:
+            phase: Phase in periods, `(batch, units)`; whole periods make no difference.
+        """
         phase = phase - ops.floor(phase)
         rising = 2 * phase / self.open_ratio
         closed = ops.where(phase < self.open_ratio, 2 - rising, self.leak * phase)

@@ -306,7 +306,7 @@ class Recurrent(MaskedLayer):
         for mode, kept in self._kept.items():
             if training is None or mode == training:
                 for variable in kept:
-                    variable.assign(ops.zeros_like(variable))
+                    variable.assign(ops.zeros(variable.shape, variable.dtype))
 
     def _dropout_mask(self, batch: Any, training: bool) -> Any:
         """Draws the mask of recurrent dropout, `(batch, width)`; None if it is not applied."""

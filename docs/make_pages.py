@@ -38,6 +38,7 @@ def cell_page(entry: Any, measured: list[str]) -> str:
     cls, about = plugins.cells.get(entry.name), entry.about
     facts = [
         ("name", f"`encoder.cell={entry.name}`"),
+        ("inputs", ", ".join(f"`{name}`" for name in about["inputs"].split(", "))),
         ("states", about["states"]),
         ("parameters", f"`{about['params']}`, with m features and n units"),
         ("engines", about["engines"]),

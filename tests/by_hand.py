@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from seqtasks.cells.base import make_cell
+from seqtasks.cells.registration import make_cell
 from seqtasks.layers.recurrent import Recurrent
 
 from .cells.oracles import ORACLES

@@ -1,14 +1,17 @@
 from .antisymmetric_rnn import AntisymmetricRNN, GatedAntisymmetricRNN
 from .atr import ATR
-from .base import Cell, make_cell, register_cell
+from .base import Cell
 from .br import BR, NBR
+from .cfc import CfC
 from .cfn import CFN
 from .co_rnn import CoRNN
 from .coupled_lstm import CoupledLSTM
+from .ct_lstm import CTLSTM
 from .echo_state import EchoState
 from .elman import Elman, Jordan
 from .fast_rnn import FastGRNN, FastRNN
 from .gru import GRU, GRUv1
+from .gru_d import GRUD
 from .ind_rnn import IndRNN
 from .intersection_rnn import IntersectionRNN
 from .irnn import IRNN
@@ -31,10 +34,13 @@ from .mogrifier_lstm import MogrifierLSTM
 from .multiplicative_lstm import MultiplicativeLSTM
 from .mut import MUT1, MUT2, MUT3
 from .nas import NASCell
+from .ode_rnn import ODERNN
 from .original_lstm import OriginalLSTM
 from .peephole_lstm import PeepholeLSTM
+from .phased_lstm import PhasedLSTM
 from .qrnn import QRNN
 from .ran import RAN
+from .registration import make_cell, register_cell
 from .rhn import RHN
 from .scrn import SCRN
 from .sgrn import SGRN
@@ -51,7 +57,9 @@ __all__ = [
     "ATR",
     "BR",
     "CFN",
+    "CTLSTM",
     "GRU",
+    "GRUD",
     "IRNN",
     "JANET",
     "LEM",
@@ -67,6 +75,7 @@ __all__ = [
     "MUT2",
     "MUT3",
     "NBR",
+    "ODERNN",
     "QRNN",
     "RAN",
     "RHN",
@@ -82,6 +91,7 @@ __all__ = [
     "WMCLSTM",
     "AntisymmetricRNN",
     "Cell",
+    "CfC",
     "CoRNN",
     "CoupledLSTM",
     "EchoState",
@@ -106,6 +116,7 @@ __all__ = [
     "NASCell",
     "OriginalLSTM",
     "PeepholeLSTM",
+    "PhasedLSTM",
     "SimpleRNN",
     "UnICORNN",
     "make_cell",

@@ -1,99 +1,18 @@
-"""Base class, registration and construction of recurrent cells."""
+"""Base class of recurrent cells."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
 from keras import ops
 
-from seqtasks.core.errors import ConfigError, suggest
-from seqtasks.core.plugins import cells
-
-
-def register_cell(
-    name: str, *, paper: str, year: int | None = None, params: str | None = None
-) -> Callable[[type[Cell]], type[Cell]]:
-    """Class decorator that registers a cell, for `encoder.cell=NAME` and `make_cell`.
-
-    It also registers the class with Keras, so that saved models can be loaded. The first line of the docstring of the
-    class is the summary in `seqtasks list cells`.
-
-    Args:
-        name: Name of the cell in configurations, such as `"lstm"`.
-        paper: Source of the equations, a URL or a citation.
-        year: Year of the source.
-        params: Number of trainable parameters, a formula over m features, n units and the attributes of the cell,
-            such as `"4*n*(m + n + 1)"`; None: unknown.
-
-    Returns:
-        A decorator that returns the class itself.
-
-    Raises:
-        DuplicateNameError: Another cell is registered under the name.
-
-    Example:
-        >>> @register_cell("my_rnn", paper="https://arxiv.org/abs/1611.09913", year=2016)  # doctest: +SKIP
-        ... class MyRNN(Cell): ...
-        >>> from seqtasks.cells import LSTM  # registered as "lstm"
-        >>> LSTM.cell_name, LSTM.year, LSTM.params
-        ('lstm', 2000, '4*n*(m + n + 1)')
-    """
-
-    def register(cls: type[Cell]) -> type[Cell]:
-        cls.cell_name, cls.paper, cls.year, cls.params = name, paper, year, params
-        summary = (inspect.getdoc(cls) or "").split("\n")[0].rstrip(".")
-        facts = {"summary": summary, "paper": paper, "year": year, "params": params, "states": ", ".join(cls.states)}
-        methods = {"native": "native_loop", "keras": "keras_layer", "parallel": "scan"}
-        engines = [engine for engine, method in methods.items() if cls.has_own(method)]
-        facts["engines"] = ", ".join(["loop", *engines])
-        cells.add(name, cls, cls.__module__, facts)
-        # Only after `cells.add`: if that raises, Keras must not load saved cells of this name as this class.
-        return keras.saving.register_keras_serializable("seqtasks.cells", name)(cls)
-
-    return register
-
-
-class Recurrence(Protocol):
-    """Linear recurrences over time, the third argument of `Cell.scan`; see `seqtasks.engines.parallel`.
-
-    All tensors have the time axis first. A masked step repeats the result of the step before it.
-    """
-
-    def __call__(self, a: Any, b: Any, h0: Any) -> Any:
-        """Solves h_t = a_t ⊙ h_{t-1} + b_t for all time steps at once.
-
-        Args:
-            a: Factors, of a shape that can be broadcast to that of `b`.
-            b: Summands, `(time, batch, size)`.
-            h0: State before the first step, `(batch, size)`.
-
-        Returns:
-            The states h_t of all steps, `(time, batch, size)`.
-        """
-
-    def shift(self, v: Any, v0: Any) -> tuple[Any, Any]:
-        """Shifts a sequence by one valid step, for equations that use the input of the step before.
-
-        Args:
-            v: Sequence, `(time, batch, size)`.
-            v0: Value before the first valid step, `(batch, size)`.
-
-        Returns:
-            Two tensors `(time, batch, size)`: for each step, `v` of the valid step before it, and `v` of the last valid
-            step up to and including it.
-        """
-
-    def steps(self) -> Any:
-        """Counts the valid steps up to and including each step.
-
-        Returns:
-            A float tensor, `(time, batch, 1)`, or `(time, 1, 1)` without a mask.
-        """
+from seqtasks.cells.recurrence import Recurrence
+from seqtasks.core.errors import ConfigError
 
 
 class Cell(keras.layers.Layer):
@@ -112,6 +31,9 @@ class Cell(keras.layers.Layer):
     The layer `seqtasks.layers.Recurrent` runs a cell over a sequence and handles masks and direction, so a cell does
     not need to: at a masked step, the layer keeps the previous states. A cell also works in `keras.layers.RNN`.
 
+    A time-aware cell, for steps that are not equally far apart, sets `uses_gaps` and takes the inputs of `project`
+    apart by `split_inputs`. It passes the gap on to `step` as a column of the projected input.
+
     Args:
         units: Number of hidden units, at least 1: the width of the output and of each state, unless a subclass
             overrides `output_size` or `state_size`.
@@ -121,6 +43,9 @@ class Cell(keras.layers.Layer):
 
     Attributes:
         states: Names of the states; their number is the number of states. Default `("h",)`.
+        uses_gaps: Whether the equations use the time since the step before; default False.
+        uses_observed: Whether they also use the observation mask of the inputs; default False.
+        counts_time: Whether a state counts elapsed time, which zoneout must not delay; default False.
         cell_name: Name in configurations, set by `register_cell`, like `paper`, `year` and `params`.
         scan: Optional method that computes all time steps in parallel, or None.
         keras_layer: Optional method that returns a Keras layer of the same equations, or None.
@@ -153,6 +78,9 @@ class Cell(keras.layers.Layer):
     year: ClassVar[int | None]
     params: ClassVar[str | None] = None
     states: ClassVar[tuple[str, ...]] = ("h",)
+    uses_gaps: ClassVar[bool] = False
+    uses_observed: ClassVar[bool] = False
+    counts_time: ClassVar[bool] = False
     scan: Callable[[Any, Sequence[Any], Recurrence], tuple[Any, list[Any]]] | None = None
     """Optional method `scan(p, states, recurrence)` that computes all time steps in parallel, for engine `parallel`.
 
@@ -200,12 +128,47 @@ class Cell(keras.layers.Layer):
         of all sequences of a batch.
 
         Args:
-            x: Inputs, `(steps, features)`.
+            x: Inputs, `(steps, features)`; in a time-aware cell the result of `join_inputs`.
 
         Returns:
             Projected inputs, `(steps, width)`, of any width.
         """
         raise NotImplementedError
+
+    def join_inputs(self, x: Any, gaps: Any = None, observed: Any = None) -> Any:
+        """Joins inputs, observation mask and gaps into the one tensor that `project` receives.
+
+        Args:
+            x: Inputs, `(…, features)`.
+            gaps: Time since the step before, `(…)`; None: 1. Unused without `uses_gaps`.
+            observed: Observation mask, `(…, features)`; None: all are observed. Unused without `uses_observed`.
+
+        Returns:
+            `x` itself, or in a time-aware cell `(…, features + 1)` or `(…, 2 * features + 1)`.
+        """
+        if not self.uses_gaps:
+            return x
+        parts = [x]
+        if self.uses_observed:
+            parts.append(ops.ones_like(x) if observed is None else ops.cast(observed, x.dtype))
+        parts.append(ops.ones_like(x[..., :1]) if gaps is None else ops.cast(gaps, x.dtype)[..., None])
+        return ops.concatenate(parts, axis=-1)
+
+    def split_inputs(self, x: Any) -> tuple[Any, Any, Any]:
+        """Takes the result of `join_inputs` apart, in `project` of a time-aware cell.
+
+        Args:
+            x: Inputs of `project`, `(…, features + 1)` or `(…, 2 * features + 1)`.
+
+        Returns:
+            Inputs, `(…, features)`; time since the step before, `(…, 1)`; observation mask, `(…, features)`, 1 where
+            observed, or None without `uses_observed`.
+        """
+        x, gaps = x[..., :-1], x[..., -1:]
+        if not self.uses_observed:
+            return x, gaps, None
+        x, observed = ops.split(x, 2, axis=-1)
+        return x, gaps, observed
 
     def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
         """Computes one time step from its projected input and the previous states.
@@ -349,7 +312,7 @@ class Cell(keras.layers.Layer):
         return [ops.zeros((batch_size, size), dtype=self.compute_dtype) for size in self.state_size]
 
     def call(self, inputs: Any, states: Sequence[Any], training: bool = False) -> tuple[Any, list[Any]]:
-        """Computes one time step without a mask, for `keras.layers.RNN`.
+        """Computes one time step without a mask, with a gap of 1, for `keras.layers.RNN`.
 
         Args:
             inputs: Inputs of the step, `(batch, features)`.
@@ -359,7 +322,7 @@ class Cell(keras.layers.Layer):
         Returns:
             The output, `(batch, output_size)`, and a list of the new states.
         """
-        return self.step(self.project(inputs), states)
+        return self.step(self.project(self.join_inputs(inputs)), states)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of `__init__`, each read from the attribute of the same name."""
@@ -375,40 +338,6 @@ class _Parts(keras.initializers.Initializer):
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Any:
         return ops.convert_to_tensor(np.repeat(self.values, shape[0] // len(self.values)), dtype)
-
-
-def make_cell(name: str, units: int, options: dict[str, Any] | None = None, **kwargs: Any) -> Cell:
-    """Creates a registered cell by its name.
-
-    Args:
-        name: Name of the cell, see `seqtasks list cells`.
-        units: Number of hidden units, at least 1.
-        options: Other arguments of the cell, see `seqtasks show cell NAME`.
-        **kwargs: Arguments of `keras.layers.Layer`, such as `dtype`.
-
-    Raises:
-        UnknownNameError: No cell has the name.
-        ConfigError: The cell has no such option, or its value is not allowed.
-
-    Example:
-        >>> from seqtasks.cells import make_cell
-        >>> cell = make_cell("lstm", 8, {"forget_bias": 2.0})
-        >>> type(cell).__name__, cell.states, cell.state_size
-        ('LSTM', ('h', 'c'), [8, 8])
-    """
-    cls = cells.get(name)
-    options = options or {}
-    allowed = cell_options(cls)
-    for key in options:
-        if key not in allowed:
-            hint = suggest(key, allowed, "encoder.options.", f"`seqtasks show cell {name}`")
-            raise ConfigError(f"cell {name} has no option {key!r}; {hint}")
-    try:
-        return cls(units, **options, **kwargs)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(
-            f"cell {name} cannot be created with encoder.options {options}: {error}; see `seqtasks show cell {name}`"
-        ) from error
 
 
 def cell_options(cls: type[Cell]) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from typing import Any
 
 from keras import ops
 
-from seqtasks.cells.base import Cell, register_cell
+from seqtasks.cells.base import Cell
+from seqtasks.cells.registration import register_cell
 
 
 @register_cell("br", paper="https://arxiv.org/abs/2006.05252", year=2021, params="3*n*(m + 1) + 2*n")

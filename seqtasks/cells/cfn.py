@@ -7,7 +7,8 @@ from typing import Any
 
 from keras import ops
 
-from seqtasks.cells.base import Cell, register_cell
+from seqtasks.cells.base import Cell
+from seqtasks.cells.registration import register_cell
 
 
 @register_cell("cfn", paper="https://arxiv.org/abs/1612.06212", year=2016, params="3*m*n + 2*n*n + 2*n")

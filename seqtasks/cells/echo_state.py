@@ -10,7 +10,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from seqtasks.cells.base import Cell, register_cell
+from seqtasks.cells.base import Cell
+from seqtasks.cells.registration import register_cell
 from seqtasks.core.errors import ConfigError
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from keras import ops
 
-from seqtasks.cells.base import Cell, register_cell
+from seqtasks.cells.base import Cell
+from seqtasks.cells.registration import register_cell
 
 
 @register_cell("elman", paper="https://doi.org/10.1207/s15516709cog1402_1", year=1990, params="n*(m + 2*n + 2)")

@@ -7,7 +7,8 @@ from typing import Any
 
 from keras import ops
 
-from seqtasks.cells.base import Cell, register_cell
+from seqtasks.cells.base import Cell
+from seqtasks.cells.registration import register_cell
 
 
 @register_cell("fast_rnn", paper="https://arxiv.org/abs/1901.02358", year=2018, params="n*(m + n + 1) + 2")

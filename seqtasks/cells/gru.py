@@ -8,7 +8,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from seqtasks.cells.base import Cell, register_cell
+from seqtasks.cells.base import Cell
+from seqtasks.cells.registration import register_cell
 
 
 @register_cell("gru", paper="https://arxiv.org/abs/1412.3555", year=2014, params="3*n*(m + n + 2)")

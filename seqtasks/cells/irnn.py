@@ -8,7 +8,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from seqtasks.cells.base import Cell, register_cell
+from seqtasks.cells.base import Cell
+from seqtasks.cells.registration import register_cell
 
 
 @keras.saving.register_keras_serializable("seqtasks")

@@ -7,8 +7,9 @@ from typing import Any
 
 from keras import ops
 
-from seqtasks.cells.base import Cell, register_cell
+from seqtasks.cells.base import Cell
 from seqtasks.cells.layernorm_lstm import layer_norm
+from seqtasks.cells.registration import register_cell
 from seqtasks.core.errors import ConfigError
 
 

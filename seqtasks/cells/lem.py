@@ -7,7 +7,8 @@ from typing import Any
 
 from keras import ops
 
-from seqtasks.cells.base import Cell, register_cell
+from seqtasks.cells.base import Cell
+from seqtasks.cells.registration import register_cell
 from seqtasks.core.errors import ConfigError
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from keras import ops
 
-from seqtasks.cells.base import Cell, register_cell
+from seqtasks.cells.base import Cell
+from seqtasks.cells.registration import register_cell
 
 
 @register_cell("li_gru", paper="https://arxiv.org/abs/1803.10225", year=2018, params="2*n*(m + n + 1)")

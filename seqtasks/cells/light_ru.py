@@ -7,7 +7,8 @@ from typing import Any
 
 from keras import ops
 
-from seqtasks.cells.base import Cell, register_cell
+from seqtasks.cells.base import Cell
+from seqtasks.cells.registration import register_cell
 
 
 @register_cell("light_ru", paper="https://www.mdpi.com/2079-9292/13/16/3204", year=2024, params="2*n*(m + 1) + n*n")

@@ -11,7 +11,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from seqtasks.cells.base import Cell, Recurrence, register_cell
+from seqtasks.cells.base import Cell
+from seqtasks.cells.recurrence import Recurrence
+from seqtasks.cells.registration import register_cell
 from seqtasks.core.errors import ConfigError
 
 

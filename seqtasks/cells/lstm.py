@@ -8,7 +8,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from seqtasks.cells.base import Cell, register_cell
+from seqtasks.cells.base import Cell
+from seqtasks.cells.registration import register_cell
 
 
 @register_cell("lstm", paper="https://doi.org/10.1162/089976600300015015", year=2000, params="4*n*(m + n + 1)")

@@ -7,7 +7,8 @@ from typing import Any
 
 from keras import ops
 
-from seqtasks.cells.base import Cell, register_cell
+from seqtasks.cells.base import Cell
+from seqtasks.cells.registration import register_cell
 
 
 @register_cell("mgu", paper="https://arxiv.org/abs/1603.09420", year=2016, params="2*n*(m + n + 1)")

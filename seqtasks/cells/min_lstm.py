@@ -7,7 +7,9 @@ from typing import Any
 
 from keras import ops
 
-from seqtasks.cells.base import Cell, Recurrence, register_cell
+from seqtasks.cells.base import Cell
+from seqtasks.cells.recurrence import Recurrence
+from seqtasks.cells.registration import register_cell
 
 
 @register_cell("min_lstm", paper="https://arxiv.org/abs/2410.01201", year=2024, params="3*n*(m + 1)")

@@ -7,7 +7,8 @@ from typing import Any
 
 from keras import ops
 
-from seqtasks.cells.base import Cell, register_cell
+from seqtasks.cells.base import Cell
+from seqtasks.cells.registration import register_cell
 
 
 @register_cell("minimal_rnn", paper="https://arxiv.org/abs/1711.06788", year=2017, params="m*n + 2*n*n + 2*n")

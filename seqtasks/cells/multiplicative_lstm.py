@@ -7,7 +7,8 @@ from typing import Any
 
 from keras import ops
 
-from seqtasks.cells.base import Cell, register_cell
+from seqtasks.cells.base import Cell
+from seqtasks.cells.registration import register_cell
 
 
 @register_cell("multiplicative_lstm", paper="https://arxiv.org/abs/1609.07959", year=2016, params="5*n*(m + n) + 4*n")

@@ -7,7 +7,8 @@ from typing import Any
 
 from keras import ops
 
-from seqtasks.cells.base import Cell, register_cell
+from seqtasks.cells.base import Cell
+from seqtasks.cells.registration import register_cell
 
 
 @register_cell("original_lstm", paper="https://doi.org/10.1162/neco.1997.9.8.1735", year=1997, params="3*n*(m + n + 1)")

@@ -7,7 +7,9 @@ from typing import Any
 
 from keras import ops
 
-from seqtasks.cells.base import Cell, Recurrence, register_cell
+from seqtasks.cells.base import Cell
+from seqtasks.cells.recurrence import Recurrence
+from seqtasks.cells.registration import register_cell
 
 
 @register_cell("qrnn", paper="https://arxiv.org/abs/1611.01576", year=2016, params="6*m*n + 3*n")

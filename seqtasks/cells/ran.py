@@ -7,7 +7,8 @@ from typing import Any
 
 from keras import ops
 
-from seqtasks.cells.base import Cell, register_cell
+from seqtasks.cells.base import Cell
+from seqtasks.cells.registration import register_cell
 
 
 @register_cell("ran", paper="https://arxiv.org/abs/1705.07393", year=2017, params="3*m*n + 2*n*n + 2*n")

@@ -7,7 +7,8 @@ from typing import Any
 
 from keras import ops
 
-from seqtasks.cells.base import Cell, register_cell
+from seqtasks.cells.base import Cell
+from seqtasks.cells.registration import register_cell
 
 
 @register_cell("sgrn", paper="https://doi.org/10.1049/gtd2.12056", year=2020, params="n*(m + n + 1)")

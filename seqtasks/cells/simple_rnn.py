@@ -7,7 +7,8 @@ from typing import Any
 
 import keras
 
-from seqtasks.cells.base import Cell, register_cell
+from seqtasks.cells.base import Cell
+from seqtasks.cells.registration import register_cell
 
 
 @register_cell("simple_rnn", paper="https://doi.org/10.1207/s15516709cog1402_1", year=1990, params="n*(m + n + 1)")

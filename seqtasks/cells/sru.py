@@ -7,7 +7,9 @@ from typing import Any
 
 from keras import ops
 
-from seqtasks.cells.base import Cell, Recurrence, register_cell
+from seqtasks.cells.base import Cell
+from seqtasks.cells.recurrence import Recurrence
+from seqtasks.cells.registration import register_cell
 
 
 @register_cell("sru", paper="https://arxiv.org/abs/1709.02755", year=2017, params="4*m*n + 2*n")

@@ -7,7 +7,8 @@ from typing import Any
 
 from keras import ops
 
-from seqtasks.cells.base import Cell, register_cell
+from seqtasks.cells.base import Cell
+from seqtasks.cells.registration import register_cell
 
 
 @register_cell("star", paper="https://arxiv.org/abs/1911.11033", year=2019, params="2*n*(m + 1) + n*n")

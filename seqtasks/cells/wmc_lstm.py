@@ -7,7 +7,8 @@ from typing import Any
 
 from keras import ops
 
-from seqtasks.cells.base import Cell, register_cell
+from seqtasks.cells.base import Cell
+from seqtasks.cells.registration import register_cell
 
 
 @register_cell("wmc_lstm", paper="https://arxiv.org/abs/2109.00020", year=2021, params="4*n*(m + n + 1) + 3*n*n")

@@ -53,7 +53,7 @@ def _engines(problems: list[str]) -> Iterator[tuple[str, str]]:
     import numpy as np
 
     from seqtasks import engines
-    from seqtasks.cells.base import make_cell
+    from seqtasks.cells.registration import make_cell
     from seqtasks.engines.native import availability, library
     from seqtasks.layers.recurrent import Recurrent
 

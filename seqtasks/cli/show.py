@@ -87,7 +87,8 @@ def print_cell(text: str) -> None:
         PluginError: The file cannot be imported.
     """
     from seqtasks import engines
-    from seqtasks.cells.base import cell_options, make_cell
+    from seqtasks.cells.base import cell_options
+    from seqtasks.cells.registration import make_cell
 
     cls = plugins.load_cell(text)
     name = cls.cell_name
@@ -95,6 +96,7 @@ def print_cell(text: str) -> None:
     _console.print(f"{name}: {title}", style="bold", markup=False)
     _console.print(description.rstrip(), markup=False)
     table = plain("property", "value")
+    table.add_row("inputs", next(entry.about["inputs"] for entry in plugins.cells.entries() if entry.name == name))
     table.add_row("states", ", ".join(cls.states))
     table.add_row("parameters", f"{cls.params}, with m features and n units" if cls.params else "no formula")
     table.add_row("engines", ", ".join(engines.available(make_cell(name, 1))))

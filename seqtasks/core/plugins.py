@@ -305,11 +305,18 @@ def _about_cells(tree: ast.Module) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _about_body(node: ast.ClassDef) -> dict[str, str]:
-    """States and engines of a cell, read from the text of its class."""
+    """States, inputs and engines of a cell, read from the text of its class."""
     facts: dict[str, str] = {}
+    flags = {"uses_gaps": "time_gaps", "uses_observed": "observed"}
+    used = set()
     for part in node.body:
-        if isinstance(part, ast.Assign) and isinstance(part.targets[0], ast.Name) and part.targets[0].id == "states":
-            facts["states"] = ", ".join(ast.literal_eval(part.value))
+        if isinstance(part, ast.Assign) and isinstance(part.targets[0], ast.Name):
+            name = part.targets[0].id
+            if name == "states":
+                facts["states"] = ", ".join(ast.literal_eval(part.value))
+            elif name in flags and ast.literal_eval(part.value):
+                used.add(name)
+    facts["inputs"] = ", ".join(["x", *(argument for flag, argument in flags.items() if flag in used)])
     defined = {part.name for part in node.body if isinstance(part, ast.FunctionDef)}
     defined |= {
         name.id

@@ -45,7 +45,8 @@ class Decoder(MaskedLayer):
         stack: Encoder of `config` that runs the cells and is used by nothing else; None: a new one.
 
     Raises:
-        ConfigError: Input feeding is combined with `attention="none"` or with other regularisation.
+        ConfigError: Input feeding is combined with `attention="none"` or with other regularisation, or the
+            cell has states as wide as the input, as `gru_d` has.
 
     Example:
         >>> import numpy as np
@@ -74,6 +75,11 @@ class Decoder(MaskedLayer):
             _check(config, attention)
         self.config, self.how, self.feeding = config, attention, feeding
         self.stack = stack or Encoder(config, name="stack", dtype=self.dtype_policy)
+        if any(0 in sizes for sizes in self.state_sizes):
+            raise ConfigError(
+                f"decoder with cell {config.cell}, some of whose states are as wide as the input; allowed: cells whose "
+                "states have a width known in advance; choose another cell"
+            )
         self.attention: Attention | None = None
         self.combine: keras.layers.Dense | None = None
         if attention != "none":
@@ -165,7 +171,7 @@ class Decoder(MaskedLayer):
             below, old = ops.concatenate([inputs[0], carry[-1]], axis=-1), list(carry[:-1])
             new: list[Any] = []
             for i, cell in enumerate(cells):
-                below, after = cell.step(cell.project(below), old[: counts[i]])
+                below, after = cell.step(cell.project(cell.join_inputs(below)), old[: counts[i]])
                 old, new = old[counts[i] :], [*new, *after]
                 below = below * inputs[1 + i] if masks else below
             fed, _ = self._attend(below[:, None], memory, mask, keys)

@@ -9,13 +9,15 @@ from typing import Any
 import keras
 from keras import ops
 
-from seqtasks.cells.base import Cell, make_cell
+from seqtasks.cells.base import Cell
+from seqtasks.cells.registration import make_cell
 from seqtasks.core.config import EncoderConfig
 from seqtasks.core.errors import ConfigError
 from seqtasks.core.settings import build
 from seqtasks.engines.backend.masking import first_valid_step, last_valid_step
 from seqtasks.layers.implicit_mask import MaskedLayer
 from seqtasks.layers.recurrent import Recurrent
+from seqtasks.layers.time_gaps import check_shapes, check_use, without_missing
 
 
 def encoder_config(
@@ -61,6 +63,9 @@ class Encoder(MaskedLayer):
 
     Masks: masked steps copy the states and have zero outputs in every layer. The mask is an argument or
     Keras's implicit mask, which the outputs then carry, see `MaskedLayer`.
+
+    Time between the steps: every layer of time-aware cells reads `time_gaps`. An observation mask is that of
+    the inputs, so only the first layer reads it; what layers above read is observed.
 
     Args:
         config: An `EncoderConfig` or a mapping of its settings; None: settings given by keywords.
@@ -195,6 +200,8 @@ class Encoder(MaskedLayer):
         projected: bool = False,
         tokens: Any = None,
         table: Any = None,
+        time_gaps: Any = None,
+        observed: Any = None,
     ) -> tuple[Any, list[list[Any]]]:
         """Encodes a batch of sequences.
 
@@ -217,19 +224,29 @@ class Encoder(MaskedLayer):
             projected: Whether `x` is a result of `project`, `(batch, time, width)`. Inference only.
             tokens: Token numbers, `(batch, time)`, if `x` is `table[tokens]`, see `Recurrent.call`.
             table: Embedding table, `(vocabulary, features)`; needed with `tokens`.
+            time_gaps: Time between each step and the one before it, `(batch, time)`, for time-aware cells, see
+                `Recurrent.call`.
+            observed: Observation mask of the inputs, `(batch, time, features)`, for cells that use it, see
+                `Recurrent.call`.
 
         Returns:
             Outputs, `(batch, time, output_size)` or `(batch, output_size)`, and the final states: one list of
             `(batch, units)` for each layer and direction, forward before backward.
+
+        Raises:
+            ConfigError: The cell does not use `time_gaps` or `observed`, but it is given.
         """
         if keep is not None and training and x.shape[1] != keep:
             assert mask is None and initial_state is None and return_sequences
-            parts = (None, None) if tokens is None else (tokens[:, :keep], tokens[:, keep:])
-            first, states = self.call(x[:, :keep], reset=reset, training=True, tokens=parts[0], table=table)
-            second, last = self.call(x[:, keep:], initial_state=states, training=True, tokens=parts[1], table=table)
+            steps = {"tokens": tokens, "time_gaps": time_gaps, "observed": observed}
+            head = {name: array[:, :keep] for name, array in steps.items() if array is not None}
+            tail = {name: array[:, keep:] for name, array in steps.items() if array is not None}
+            first, states = self.call(x[:, :keep], reset=reset, training=True, table=table, **head)
+            second, last = self.call(x[:, keep:], initial_state=states, training=True, table=table, **tail)
             return ops.concatenate([first, second], axis=1), last
+        check_shapes(x, time_gaps, observed)
         valid = None if mask is None else ops.expand_dims(ops.cast(mask, self.compute_dtype), -1)
-        x = self.drop_input(x, training=training)
+        x = self.drop_input(without_missing(x, observed), training=training)
         finals: list[list[Any]] = []
         for i, layer in enumerate(self.layers):
             sequences = return_sequences or i + 1 < len(self.layers)
@@ -237,6 +254,7 @@ class Encoder(MaskedLayer):
             x = self.drops_variational[i](x, training=training)
             starts = [None] * len(layer) if initial_state is None else initial_state[len(finals) :][: len(layer)]
             arguments = {"mask": mask, "reset": reset, "return_sequences": sequences, "training": training}
+            arguments |= {"time_gaps": time_gaps, "observed": observed if i == 0 else None}
             dropped = training and (self.drop_input.rate or self.drops_variational[0].rate)
             if i == 0 and tokens is not None and not dropped:
                 arguments |= {"tokens": tokens, "table": table}
@@ -261,7 +279,7 @@ class Encoder(MaskedLayer):
         return x, finals
 
     def project(self, x: Any) -> Any | None:
-        """Computes the part of the first layer that does not depend on its state.
+        """Computes the part of the first layer that does not depend on its state, with gaps of 1.
 
         Args:
             x: Inputs, `(…, features)`.
@@ -273,7 +291,8 @@ class Encoder(MaskedLayer):
         c = self.config
         if c.bidirectional or c.skip != "none" or self.compute_dtype != self.variable_dtype:
             return None
-        return self.recurrents[0].cell.project(x)
+        cell = self.recurrents[0].cell
+        return cell.project(cell.join_inputs(x))
 
     def plain_cells(self) -> list[Cell] | None:
         """Returns the cells, if each layer reads only the layer below, in one direction.
@@ -322,6 +341,9 @@ class Encoder(MaskedLayer):
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> tuple[Any, list[list[None]]]:
         """Returns the mask of the outputs, `(batch, time)`, and None for each state."""
         return previous_mask, [[None] * len(recurrent.cell.state_size) for recurrent in self.recurrents]
+
+    def check_arguments(self, arguments: dict[str, Any]) -> None:
+        check_use(self.recurrents[0].cell, arguments)
 
     def keeps_time(self, arguments: dict[str, Any]) -> bool:
         return bool(arguments.get("return_sequences", True))

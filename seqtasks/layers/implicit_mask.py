@@ -41,6 +41,7 @@ class MaskedLayer(keras.layers.Layer):
             # `Layer.__call__` computes the mask of the outputs only from a keyword argument.
             args, kwargs = args[:position], dict(zip(names[position:], args[position:], strict=False)) | kwargs
         arguments = dict(zip(names, args, strict=False)) | kwargs
+        self.check_arguments(arguments)
         first, source = arguments.get(names[0]), arguments.get(self.mask_of or names[0])
         implicit, carries = get_keras_mask(source), get_keras_mask(first) is not None
         if arguments.get("mask") is None:
@@ -53,6 +54,12 @@ class MaskedLayer(keras.layers.Layer):
         if not (carries and self.keeps_time(arguments)):
             forget_masks(outputs)
         return outputs
+
+    def check_arguments(self, arguments: dict[str, Any]) -> None:
+        """Checks the arguments of a call, by name, before Keras handles them.
+
+        Keras adds a list of all arguments to the message of an error that is raised in `call`.
+        """
 
     def keeps_time(self, arguments: dict[str, Any]) -> bool:
         """Returns whether a call with these arguments, by name, has outputs with a time axis."""

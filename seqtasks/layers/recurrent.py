@@ -5,6 +5,8 @@
   has zero outputs and its initial state as final state.
 - States are an argument and a result: reading a sequence in chunks, each from the final states of the
   chunk before, is equal to reading the whole sequence.
+- Time-aware cells also read the time between the steps. The gaps of masked steps add up, so a valid step
+  has the time since the valid step before it. Masked steps after the last valid one change nothing.
 - The mask is an argument, or else Keras's implicit mask of the input, see `MaskedLayer`.
 """
 
@@ -23,6 +25,7 @@ from seqtasks.cells.base import Cell
 from seqtasks.core.errors import ConfigError
 from seqtasks.engines import LoopInputs, keras_layers, native
 from seqtasks.layers.implicit_mask import MaskedLayer
+from seqtasks.layers.time_gaps import check_shapes, check_use, elapsed, without_missing
 
 KEPT = "kept_state"  # name of the variables that keep the states of a stateful layer between calls
 
@@ -60,7 +63,8 @@ class Recurrent(MaskedLayer):
 
     Raises:
         ConfigError: `direction` is another value, or `"backward"` in a stateful layer; the engine cannot
-            run the cell; the cell has no recurrent weights for `recurrent_dropout` or `weight_drop`.
+            run the cell; the cell has no recurrent weights for `recurrent_dropout` or `weight_drop`, or it
+            counts elapsed time in a state, which rules out `zoneout`.
 
     Example:
         >>> import numpy as np
@@ -110,15 +114,17 @@ class Recurrent(MaskedLayer):
         if not self.cell.built:
             self.cell.build(input_shape)
             self.cell.built = True
-        supported = {
-            "recurrent_dropout": any(weight.name.startswith("recurrent") for weight in self.cell.weights),
-            "weight_drop": bool(self.cell.recurrent_weights()),
+        has_recurrent = any(weight.name.startswith("recurrent") for weight in self.cell.weights)
+        reasons = {
+            "recurrent_dropout": "" if has_recurrent else "has no recurrent weights for it",
+            "weight_drop": "" if self.cell.recurrent_weights() else "has no recurrent weights for it",
+            "zoneout": "counts elapsed time in a state, which it would delay" if self.cell.counts_time else "",
         }
-        for name, is_supported in supported.items():
-            if getattr(self, name) and not is_supported:
+        for name, reason in reasons.items():
+            if getattr(self, name) and reason:
                 raise ConfigError(
-                    f"{name} is {getattr(self, name)}, but {type(self.cell).__name__} has no recurrent weights for it; "
-                    f"allowed: 0; set {name}=0, or use dropout between the layers"
+                    f"{name} is {getattr(self, name)}, but {type(self.cell).__name__} {reason}; allowed: 0; set "
+                    f"{name}=0, or use dropout between the layers"
                 )
         if "keras" in (self.running_engine, self.portable_engine):
             keras_layers.prepare(self.cell, self.direction == "backward")
@@ -142,6 +148,8 @@ class Recurrent(MaskedLayer):
         projected: bool = False,
         tokens: Any = None,
         table: Any = None,
+        time_gaps: Any = None,
+        observed: Any = None,
     ) -> tuple[Any, list[Any]]:
         """Runs the cell over time.
 
@@ -161,6 +169,15 @@ class Recurrent(MaskedLayer):
             tokens: Token numbers, `(batch, time)`, if `x` is `table[tokens]`: the engine `native` then projects
                 each distinct row of the table once. Gradients flow to the table, not to `x`.
             table: Embedding table, `(vocabulary, features)`; needed with `tokens`.
+            time_gaps: Time between each step and the one before it in the sequence, `(batch, time)`, at least
+                0, for time-aware cells (`Cell.uses_gaps`). The first is the time since the initial state.
+                Gaps of masked steps add up to that of the next valid step; masked steps after the last valid
+                one are not counted, neither in this call nor in the next. For `"backward"` the gap of a step
+                is that to the later step, which is read before it; the step that is read first has 0. None:
+                1 at every valid step.
+            observed: Observation mask, `(batch, time, features)`, true where a value was observed, for cells
+                that use it (`Cell.uses_observed`). Other values are not read and may be NaN. None: all are
+                observed.
 
         Returns:
             Outputs, `(batch, time, units)` or `(batch, units)`, and the list of final states, each
@@ -168,8 +185,12 @@ class Recurrent(MaskedLayer):
 
         Raises:
             ValueError: The input, the mask or a state has a wrong shape.
+            ConfigError: The cell does not use `time_gaps` or `observed`, but it is given.
         """
         self._check(x, mask, initial_state, reset)
+        check_shapes(x, time_gaps, observed)
+        if not projected:
+            x = self._joined(x, mask, time_gaps, observed)
         engine = "loop" if projected else self._engine(x)
         inputs = LoopInputs(
             x,
@@ -203,6 +224,8 @@ class Recurrent(MaskedLayer):
         training: bool = False,
         tokens: Any = None,
         table: Any = None,
+        time_gaps: Any = None,
+        observed: Any = None,
     ) -> list[tuple[Any, list[Any]]]:
         """Runs this layer and another over the same inputs, at the same time where the engine can.
 
@@ -219,6 +242,7 @@ class Recurrent(MaskedLayer):
         both = (self, other)
         if any(layer._engine(x) != "native" for layer in both):
             arguments = {"mask": mask, "reset": reset, "return_sequences": return_sequences, "training": training}
+            arguments |= {"time_gaps": time_gaps, "observed": observed}
             return [
                 layer(x, initial_state=start, **arguments) for layer, start in zip(both, initial_states, strict=True)
             ]
@@ -237,6 +261,12 @@ class Recurrent(MaskedLayer):
         # The plain loop has the least overhead for a single step, as in generation.
         name = "loop" if x.shape[1] == 1 else self.running_engine
         return self.portable_engine if name == "native" and native.cannot_embed_in_graph() else name
+
+    def _joined(self, x: Any, mask: Any, time_gaps: Any, observed: Any) -> Any:
+        """Returns the inputs as `Cell.project` takes them, `(batch, time, width)`."""
+        if time_gaps is not None:
+            time_gaps = elapsed(ops.cast(time_gaps, x.dtype), mask, self.direction == "backward")
+        return self.cell.join_inputs(without_missing(x, observed), time_gaps, observed)
 
     def _start(self, x: Any, initial_state: Sequence[Any] | None, reset: Any, training: bool) -> list[Any]:
         """Returns the states before the first step."""
@@ -260,6 +290,9 @@ class Recurrent(MaskedLayer):
         """Returns the mask of the outputs, `(batch, time)`, and None for each state."""
         return previous_mask, [None] * len(self.cell.state_size)
 
+    def check_arguments(self, arguments: dict[str, Any]) -> None:
+        check_use(self.cell, arguments)
+
     def keeps_time(self, arguments: dict[str, Any]) -> bool:
         return bool(arguments.get("return_sequences", True))
 
@@ -273,7 +306,7 @@ class Recurrent(MaskedLayer):
         for mode, kept in self._kept.items():
             if training is None or mode == training:
                 for variable in kept:
-                    variable.assign(ops.zeros_like(variable))
+                    variable.assign(ops.zeros(variable.shape, variable.dtype))
 
     def _dropout_mask(self, batch: Any, training: bool) -> Any:
         """Draws the mask of recurrent dropout, `(batch, width)`; None if it is not applied."""

@@ -46,7 +46,13 @@ class RNN(Recurrent):
         self.return_sequences, self.return_state = return_sequences, return_state
 
     def call(  # type: ignore[override]
-        self, x: Any, initial_state: Sequence[Any] | None = None, mask: Any = None, training: bool = False
+        self,
+        x: Any,
+        initial_state: Sequence[Any] | None = None,
+        mask: Any = None,
+        training: bool = False,
+        time_gaps: Any = None,
+        observed: Any = None,
     ) -> Any:
         """Runs the cell over time.
 
@@ -57,6 +63,8 @@ class RNN(Recurrent):
             mask: `(batch, time)`, true at valid steps; None: the implicit mask of `x`, or else all steps are
                 valid.
             training: Whether dropout is applied.
+            time_gaps: Time between each step and the one before it, `(batch, time)`, see `Recurrent.call`.
+            observed: Observation mask, `(batch, time, features)`, see `Recurrent.call`.
 
         Returns:
             Outputs, `(batch, time, units)`, or `(batch, units)` without `return_sequences`. With `return_state`
@@ -65,7 +73,13 @@ class RNN(Recurrent):
         if initial_state is not None and not isinstance(initial_state, list | tuple):
             initial_state = [initial_state]
         outputs, states = super().call(
-            x, mask=mask, initial_state=initial_state, return_sequences=self.return_sequences, training=training
+            x,
+            mask=mask,
+            initial_state=initial_state,
+            return_sequences=self.return_sequences,
+            training=training,
+            time_gaps=time_gaps,
+            observed=observed,
         )
         return [outputs, *states] if self.return_state else outputs
 

@@ -17,6 +17,7 @@ from seqtasks.testing.cell_numerics import (
     check_precision,
     check_start,
 )
+from seqtasks.testing.gap_rules import check_gaps
 from seqtasks.testing.sequence_rules import check_stack, check_time
 
 
@@ -29,6 +30,10 @@ def check_cell(name: str, options: dict[str, Any] | None = None, units: int = 5,
       reset; no gradient flows across windows.
     - Numbers: gradients equal finite differences in float64; every weight has an effect; the number of
       parameters equals the formula; engines agree; float16.
+    - Time-aware cells, also with random gaps and observation masks in all of the above: gaps of 1 equal no
+      gaps; the scale of gaps has an effect; gaps of padding have none and those of other masked steps add
+      up; the backward direction reads the gap to the later step; chunks; values that were not observed
+      have no effect.
     - Keras: two bidirectional layers; `keras.layers.RNN(cell)`; configuration and `.keras` file restore
       the cell; batches of any size.
 
@@ -38,7 +43,8 @@ def check_cell(name: str, options: dict[str, Any] | None = None, units: int = 5,
         units: Number of hidden units.
         oracle: The equations in NumPy, for comparison: `oracle(x, states, weights, **options)` returns
             the output and the new states of one time step, in float64. x is (features,), a state
-            (size,), and `weights` maps the names of the cell's weights to arrays.
+            (size,), and `weights` maps the names of the cell's weights to arrays. For a time-aware cell
+            `gap` is also given, a number, and `observed`, (features,) of bools, if the cell uses it.
 
     Raises:
         AssertionError: The cell breaks a rule, which the message names.
@@ -54,6 +60,7 @@ def check_cell(name: str, options: dict[str, Any] | None = None, units: int = 5,
         others = [engine for engine in engines.available(subject.cell()) if engine != "loop"]
         for engine in ("loop", *others):
             check_time(subject, engine)
+            check_gaps(subject, engine)
             check_gradients(subject, engine, oracle)
             if oracle is not None:
                 check_equations(subject, engine, oracle)

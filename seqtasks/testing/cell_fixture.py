@@ -11,7 +11,8 @@ import numpy as np
 from keras import ops
 
 from seqtasks import engines
-from seqtasks.cells.base import Cell, make_cell
+from seqtasks.cells.base import Cell
+from seqtasks.cells.registration import make_cell
 from seqtasks.layers.recurrent import Recurrent
 
 FEATURES, STEPS = 3, 6
@@ -71,6 +72,17 @@ def batch(rows: int = 4, dtype: str = "float32") -> tuple[np.ndarray, np.ndarray
     x = np.random.default_rng(0).normal(size=(rows, STEPS, FEATURES)).astype(dtype)
     lengths = np.array([6, 4, 1, 0])[-rows:]
     return x, np.arange(STEPS)[None] < lengths[:, None]
+
+
+def timing(cell: Cell, rows: int = 4, dtype: str = "float32") -> dict[str, np.ndarray]:
+    """Random gaps and observation mask, as arguments of a layer; of these, those that the cell uses."""
+    rng = np.random.default_rng(4)
+    arguments = {}
+    if cell.uses_gaps:
+        arguments["time_gaps"] = rng.uniform(0.1, 2.0, size=(rows, STEPS)).astype(dtype)
+    if cell.uses_observed:
+        arguments["observed"] = rng.random(size=(rows, STEPS, FEATURES)) < 0.6
+    return arguments
 
 
 def start(layer: Recurrent, rows: int) -> list[np.ndarray]:

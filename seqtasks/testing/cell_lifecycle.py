@@ -12,7 +12,7 @@ from keras import ops
 
 from seqtasks.cells.base import Cell
 from seqtasks.layers.recurrent import Recurrent
-from seqtasks.testing.cell_fixture import FEATURES, Subject, batch, call, close
+from seqtasks.testing.cell_fixture import FEATURES, Subject, batch, call, close, timing
 
 
 def check_keras(subject: Subject) -> None:
@@ -39,24 +39,26 @@ def check_config(subject: Subject) -> None:
 def check_model(subject: Subject) -> None:
     """Checks that a model with the cell trains, predicts, and is saved and loaded by Keras."""
     x, mask = batch()
-    inputs, steps = keras.Input((None, FEATURES)), keras.Input((None,), dtype="bool")
-    outputs, _ = Recurrent(subject.cell(), engine="loop")(inputs, mask=steps, return_sequences=False)
-    model = keras.Model([inputs, steps], keras.layers.Dense(2)(outputs))
+    cell = subject.cell()
+    arrays = {"x": x, "mask": mask, **timing(cell)}
+    inputs = {name: keras.Input((None, *a.shape[2:]), dtype=str(a.dtype), name=name) for name, a in arrays.items()}
+    outputs, _ = Recurrent(cell, engine="loop")(**inputs, return_sequences=False)
+    model = keras.Model(inputs, keras.layers.Dense(2)(outputs))
     model.compile("sgd", "mse", jit_compile=False)
     model.optimizer.build(model.trainable_variables)  # otherwise the training step is traced twice
     before = model.get_weights()
-    loss = model.train_on_batch([x, mask], np.ones((len(x), 2), "float32"))
+    loss = model.train_on_batch(arrays, np.ones((len(x), 2), "float32"))
     assert np.isfinite(loss), "the training loss is not finite"
     assert any(np.any(a != b) for a, b in zip(before, model.get_weights(), strict=True)), "training changes no weight"
-    whole = ops.convert_to_numpy(model([x, mask]))
+    whole = ops.convert_to_numpy(model(arrays))
     for rows in (1, 3):
-        part = ops.convert_to_numpy(model([x[:rows], mask[:rows]]))
+        part = ops.convert_to_numpy(model({name: array[:rows] for name, array in arrays.items()}))
         close(part, whole[:rows], "a batch of another size has the same outputs")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         model.save(path)
         loaded = keras.models.load_model(path)
-    close(ops.convert_to_numpy(loaded([x, mask])), whole, "a saved and loaded model has the same outputs")
+    close(ops.convert_to_numpy(loaded(arrays)), whole, "a saved and loaded model has the same outputs")
 
 
 def _layer(cell: Cell) -> Recurrent:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from seqtasks.cells.base import Cell, make_cell
+from seqtasks.cells.base import Cell
+from seqtasks.cells.registration import make_cell
 from seqtasks.layers.parameter_matching import formula
 from seqtasks.testing.cell_fixture import (
     FEATURES,
@@ -22,6 +23,7 @@ from seqtasks.testing.cell_fixture import (
     gradients,
     loss_of,
     start,
+    timing,
     weight_values,
     with_weights,
 )
@@ -34,9 +36,10 @@ def check_equations(subject: Subject, engine: str, oracle: Oracle) -> None:
     exact = subject.exact(engine)
     layer = subject.layer(engine, dtype=exact)
     x, _ = batch(2, exact)
-    states = start(layer, len(x))
-    outputs, final = call(layer, x, initial_state=states)
-    expected, expected_final = _by_oracle(subject, oracle, _weights(layer), x, np.ones(x.shape[:2], bool), states)
+    states, times = start(layer, len(x)), timing(layer.cell, len(x), exact)
+    outputs, final = call(layer, x, initial_state=states, **times)
+    everywhere = np.ones(x.shape[:2], bool)
+    expected, expected_final = _by_oracle(subject, oracle, _weights(layer), x, everywhere, states, times)
     close(outputs, expected, f"the equations of the paper, engine {engine}", TOLERANCE[exact])
     for computed, state in zip(final, expected_final, strict=True):
         close(computed, state, f"the final states of the paper's equations, engine {engine}", TOLERANCE[exact])
@@ -49,14 +52,22 @@ def _weights(layer: Any) -> dict[str, np.ndarray]:
 
 
 def _by_oracle(
-    subject: Subject, oracle: Oracle, weights: dict[str, Any], x: Any, mask: Any, states: Sequence[Any]
+    subject: Subject,
+    oracle: Oracle,
+    weights: dict[str, Any],
+    x: Any,
+    mask: Any,
+    states: Sequence[Any],
+    times: dict[str, Any],
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Outputs and final states by the oracle, in float64, for each row and time step."""
+    """Outputs and final states by the oracle, in float64, for each row and time step of right-padded inputs."""
+    names = {"time_gaps": "gap", "observed": "observed"}
     outputs, finals = [], []
     for row in range(len(x)):
         state, of_row = [np.asarray(s[row], "float64") for s in states], []
         for t in range(x.shape[1]):
-            output, new = oracle(np.asarray(x[row, t], "float64"), state, weights, **subject.options)
+            of_step = {names[name]: array[row, t] for name, array in times.items()}
+            output, new = oracle(np.asarray(x[row, t], "float64"), state, weights, **of_step, **subject.options)
             of_row.append(output if mask[row, t] else np.zeros_like(output))
             state = new if mask[row, t] else state
         outputs.append(of_row)
@@ -73,22 +84,27 @@ def check_gradients(subject: Subject, engine: str, oracle: Oracle | None = None)
     exact = subject.exact(engine)
     layer = subject.layer(engine, dtype=exact)
     x, mask = batch(3, exact)
-    weights, states = weight_values(layer), start(layer, len(x))
-    n = len(weights)
+    weights, states, times = weight_values(layer), start(layer, len(x)), timing(layer.cell, len(x), exact)
+    n, end = len(weights), len(weights) + 1 + len(states)
+    variables = [*weights, x, *states, *([times["time_gaps"]] if times else [])]
+
+    def times_at(at: list[Any]) -> dict[str, Any]:
+        return times | ({"time_gaps": at[end]} if times else {})
 
     def loss(at: list[Any]) -> Any:
-        return with_weights(layer, at[:n], lambda: loss_of(*layer(at[n], mask=mask, initial_state=at[n + 1 :])))
+        arguments = {"mask": mask, "initial_state": at[n + 1 : end], **times_at(at)}
+        return with_weights(layer, at[:n], lambda: loss_of(*layer(at[n], **arguments)))
 
     def loss_by_oracle(at: list[Any]) -> Any:
         named = _weights(layer) | {w.name: v for w, v in zip(layer.cell.trainable_variables, at[:n], strict=True)}
         assert oracle is not None
-        return loss_of(*_by_oracle(subject, oracle, named, at[n], mask, at[n + 1 :]))
+        return loss_of(*_by_oracle(subject, oracle, named, at[n], mask, at[n + 1 : end], times_at(at)))
 
     by_cell = exact == "float64"
-    at = [np.asarray(array, "float64") for array in (*weights, x, *states)]
-    names = [*(w.path for w in layer.trainable_variables), "the inputs", *layer.cell.states]
+    at = [np.asarray(array, "float64") for array in variables]
+    names = [*(w.path for w in layer.trainable_variables), "the inputs", *layer.cell.states, "the time gaps"]
     rng = np.random.default_rng(3)
-    for i, (name, gradient) in enumerate(zip(names, gradients(loss, [*weights, x, *states]), strict=True)):
+    for i, (name, gradient) in enumerate(zip(names, gradients(loss, variables), strict=False)):
         assert np.any(gradient), f"{name} has no effect: its gradient is zero"
         if oracle is None and not by_cell:
             continue
@@ -105,15 +121,16 @@ def check_engines_agree(subject: Subject, engine: str) -> None:
     """Checks that an engine has the outputs, states and gradients of the engine loop."""
     x, mask = batch()
     one, two = subject.layer("loop"), subject.layer(engine)
+    times = timing(one.cell)
     for used_mask in (None, mask):
-        (a, final), (b, other) = call(one, x, mask=used_mask), call(two, x, mask=used_mask)
+        (a, final), (b, other) = (call(layer, x, mask=used_mask, **times) for layer in (one, two))
         close(b, a, f"engine {engine} has the outputs of the loop")
         for state, expected_state in zip(other, final, strict=True):
             close(state, expected_state, f"engine {engine} has the states of the loop")
     weights = weight_values(one)
 
     def loss(layer: Any, values: Any) -> Any:
-        return with_weights(layer, values, lambda: loss_of(*layer(x, mask=mask)))
+        return with_weights(layer, values, lambda: loss_of(*layer(x, mask=mask, **times)))
 
     computed, expected = (gradients(functools.partial(loss, layer), weights) for layer in (two, one))
     for a, b in zip(computed, expected, strict=True):
@@ -144,9 +161,10 @@ def check_start(subject: Subject) -> None:
 def check_precision(subject: Subject) -> None:
     """Checks that mixed precision has float16 outputs close to float32, float32 weights."""
     x, mask = batch()
-    expected, _ = call(subject.layer("auto"), x, mask=mask)
     layer = subject.layer("auto", dtype="mixed_float16")
-    outputs, states = layer(x, mask=mask)
+    times = timing(layer.cell)
+    expected, _ = call(subject.layer("auto"), x, mask=mask, **times)
+    outputs, states = layer(x, mask=mask, **times)
     assert all("float16" in str(tensor.dtype) for tensor in (outputs, *states)), "mixed precision computes in float16"
     assert all("float32" in str(weight.dtype) for weight in layer.weights), "mixed precision keeps float32 weights"
     close(ops.convert_to_numpy(outputs).astype("float32"), expected, "float16 is close to float32", 2e-2)

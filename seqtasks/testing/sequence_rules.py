@@ -21,6 +21,7 @@ from seqtasks.testing.cell_fixture import (
     gradients,
     loss_of,
     start,
+    timing,
     weight_values,
     with_weights,
 )
@@ -161,13 +162,15 @@ def check_stack(subject: Subject) -> None:
     )
     encoder = Encoder(config)
     encoder.build((None, None, FEATURES))
-    outputs, _ = encoder(x, mask=mask)
-    vectors, _ = encoder(x, mask=mask, return_sequences=False)
+    times = timing(encoder.recurrents[0].cell)
+    outputs, _ = encoder(x, mask=mask, **times)
+    vectors, _ = encoder(x, mask=mask, return_sequences=False, **times)
     outputs, vectors = ops.convert_to_numpy(outputs), ops.convert_to_numpy(vectors)
     for row, length in enumerate(mask.sum(axis=1)):
         close(outputs[row, length:], 0, "outputs of masked steps of a bidirectional stack are zero")
         if length:
-            alone = ops.convert_to_numpy(encoder(x[row : row + 1, :length])[0])[0]
+            of_row = {name: array[row : row + 1, :length] for name, array in times.items()}
+            alone = ops.convert_to_numpy(encoder(x[row : row + 1, :length], **of_row)[0])[0]
             close(outputs[row, :length], alone, "padding changes no output of a bidirectional stack")
             half = alone.shape[-1] // 2
             ends = np.concatenate([alone[-1, :half], alone[0, half:]])

@@ -8,10 +8,14 @@ import keras
 import numpy as np
 import pytest
 
-from seqtasks.cells.base import cell_options, make_cell
+from seqtasks.cells.base import cell_options
+from seqtasks.cells.registration import make_cell
 from seqtasks.core import plugins
 from seqtasks.core.errors import ConfigError, UnknownNameError
+from seqtasks.layers.time_gaps import elapsed
 from seqtasks.testing import check_cell
+from seqtasks.testing.cell_fixture import Subject
+from seqtasks.testing.gap_rules import check_gaps
 
 from .oracles import ORACLES
 
@@ -25,6 +29,9 @@ FORMS = [
     ("mogrifier_lstm", {"rounds": 2}),
     ("echo_state", {"leak": 0.3}),
     ("lem", {"dt": 0.5}),
+    ("phased_lstm", {"open_ratio": 0.6, "leak": 0.01, "period_max": 5.0}),
+    ("cfc", {"backbone": 7, "depth": 3}),
+    ("ode_rnn", {"solver": "rk4", "solver_steps": 2, "hidden": 7}),
 ]
 
 
@@ -40,7 +47,12 @@ def test_the_contract_in_other_forms(name, options):
     parameters = inspect.signature(ORACLES[name]).parameters
     arguments = {option: value for option, value in options.items() if option in parameters}
     oracle = ORACLES[name] if arguments or name in ("lstm", "lstmp", "scrn") else None
-    check_cell(name, options, oracle=oracle and (lambda x, states, w, **_: oracle(x, states, w, **arguments)))
+
+    def with_options(x, states, w, **others):
+        timing = {key: others[key] for key in ("gap", "observed") if key in others}
+        return oracle(x, states, w, **timing, **arguments)
+
+    check_cell(name, options, oracle=oracle and with_options)
 
 
 def test_every_cell_has_a_second_opinion():
@@ -107,6 +119,40 @@ def test_the_contract_sees_another_function_than_the_paper():
 
     with pytest.raises(AssertionError, match="the equations of the paper"):
         check_cell("gru", oracle=wrong)
+
+
+def test_the_contract_sees_gaps_without_effect(monkeypatch):
+    cfc = plugins.cells.get("cfc")
+    honest = cfc.split_inputs
+
+    def constant(self, x):
+        x, gaps, observed = honest(self, x)
+        return x, keras.ops.ones_like(gaps), observed
+
+    monkeypatch.setattr(cfc, "split_inputs", constant)
+    with pytest.raises(AssertionError, match="the scale of the gaps has no effect"):
+        check_gaps(Subject("cfc", {}, 5), "loop")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda gaps, mask, backward: gaps, "backward gaps are those to the later step"),
+        (lambda gaps, mask, backward: elapsed(gaps, None, backward), "gaps of (padding|masked steps)"),
+    ],
+)
+def test_the_contract_sees_wrong_elapsed_times(monkeypatch, wrong, message):
+    monkeypatch.setattr("seqtasks.layers.recurrent.elapsed", wrong)
+    with pytest.raises(AssertionError, match=message):
+        check_gaps(Subject("ct_lstm", {}, 5), "loop")
+
+
+def test_the_contract_sees_values_that_were_not_observed(monkeypatch):
+    gru_d = plugins.cells.get("gru_d")
+    honest = gru_d.join_inputs
+    monkeypatch.setattr(gru_d, "join_inputs", lambda self, x, gaps=None, observed=None: honest(self, x, gaps))
+    with pytest.raises(AssertionError, match="the observation mask has no effect"):
+        check_gaps(Subject("gru_d", {}, 5), "loop")
 
 
 @pytest.mark.parametrize("name", BUNDLED)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seqtasks.cells.base import make_cell
+from seqtasks.cells.registration import make_cell
 
 
 def one_step(name, units, x, states, options=None, **weights):

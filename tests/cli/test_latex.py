@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from seqtasks import engines
-from seqtasks.cells.base import make_cell
+from seqtasks.cells.registration import make_cell
 from seqtasks.cli.latex import plain_equations
 from seqtasks.core import plugins
 
@@ -31,6 +31,7 @@ def plain(latex):
         ),
         (r"\hat{\sigma}", "σ\N{COMBINING CIRCUMFLEX ACCENT}"),
         (r"z, r &= \sigma(x_t W_{zr} + b_{zr})", "z, r = σ(x_t W_zr + b_zr)"),
+        (r"\hat h &= h(\Delta_t) - \delta \bmod \tau", "h\N{COMBINING CIRCUMFLEX ACCENT} = h(Δ_t) - δ mod τ"),
         (r"f \odot c_{t-1} \cdot 2", "f ⊙ c_{t-1} · 2"),
         (r"A &= U - U^\top - \gamma I", "A = U - Uᵀ - γ I"),
         (r"\lambda = e^{\nu} \qquad \theta \in \{0, 1\}", "λ = e^ν      θ ∈ {0, 1}"),

@@ -7,7 +7,7 @@ import sys
 import keras
 import pytest
 
-import seqtasks.cells.base
+import seqtasks.cells.registration
 import seqtasks.layers.registration  # every cell enters the true registry before another takes its place
 import seqtasks.task_types.base
 from seqtasks.cells.gru import GRU
@@ -45,7 +45,7 @@ def fresh(monkeypatch):
     monkeypatch.setattr(plugins, "tasks", Registry("task", plugins._discover_tasks))
     monkeypatch.setattr(plugins, "cells", Registry("cell", plugins._discover_cells))
     monkeypatch.setattr(seqtasks.task_types.base, "tasks", plugins.tasks)
-    monkeypatch.setattr(seqtasks.cells.base, "cells", plugins.cells)
+    monkeypatch.setattr(seqtasks.cells.registration, "cells", plugins.cells)
     yield
     for name in set(sys.modules) - before:
         if name.startswith(("seqtasks_file_", "seqtasks.tasks.", "someone")):

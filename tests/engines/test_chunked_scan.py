@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from seqtasks.cells.base import make_cell
+from seqtasks.cells.registration import make_cell
 from seqtasks.engines import loop, parallel
 from seqtasks.engines.chunked_scan import chunk_length
 from seqtasks.engines.engine import LoopInputs

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from seqtasks.cells.base import make_cell
+from seqtasks.cells.registration import make_cell
 from seqtasks.layers.recurrent import Recurrent
 
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from seqtasks.cells.base import make_cell
 from seqtasks.cells.gru import GRU
 from seqtasks.cells.min_gru import MinGRU
+from seqtasks.cells.registration import make_cell
 from seqtasks.core.errors import ConfigError
 from seqtasks.engines import available, choose, linear_recurrence
 from seqtasks.engines.native import library

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from seqtasks.cells.base import make_cell
+from seqtasks.cells.registration import make_cell
 from seqtasks.core.config import EncoderConfig
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.recurrent import Recurrent

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from seqtasks import engines
-from seqtasks.cells.base import make_cell
+from seqtasks.cells.registration import make_cell
 from seqtasks.core.config import EncoderConfig
 from seqtasks.core.errors import ConfigError
 from seqtasks.layers.encoder import Encoder

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
-from seqtasks.cells.base import make_cell
+from seqtasks.cells.registration import make_cell
 from seqtasks.core import plugins
 from seqtasks.core.config import EncoderConfig
 from seqtasks.engines import available

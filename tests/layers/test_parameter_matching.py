@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from seqtasks.cells.base import make_cell
+from seqtasks.cells.registration import make_cell
 from seqtasks.core import plugins
 from seqtasks.core.config import EncoderConfig, parse_match, resolve
 from seqtasks.core.errors import ConfigError, UnknownNameError

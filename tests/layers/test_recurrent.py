@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from seqtasks.cells.base import make_cell
+from seqtasks.cells.registration import make_cell
 from seqtasks.core.errors import ConfigError
 from seqtasks.engines import available
 from seqtasks.layers.recurrent import Recurrent

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from seqtasks.cells.base import make_cell
+from seqtasks.cells.registration import make_cell
 from seqtasks.core.errors import RunError
 from seqtasks.data.batches import ArrayBatches
 from seqtasks.data.splits import Examples

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from seqtasks.cells.base import make_cell
+from seqtasks.cells.registration import make_cell
 from seqtasks.engines.backend.scan import STEPS_PER_ITERATION
 from seqtasks.layers.recurrent import Recurrent
 

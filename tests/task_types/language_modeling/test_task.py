@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from seqtasks.cells.base import make_cell
+from seqtasks.cells.registration import make_cell
 from seqtasks.core import plugins
 from seqtasks.core.config import EncoderConfig
 from seqtasks.core.errors import ConfigError, DataError

@@ -1,0 +1,43 @@
+"""The interface of linear recurrences over time, an argument of `Cell.scan`."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+
+class Recurrence(Protocol):
+    """Linear recurrences over time, the third argument of `Cell.scan`; see `seqtasks.engines.parallel`.
+
+    All tensors have the time axis first. A masked step repeats the result of the step before it.
+    """
+
+    def __call__(self, a: Any, b: Any, h0: Any) -> Any:
+        """Solves h_t = a_t ⊙ h_{t-1} + b_t for all time steps at once.
+
+        Args:
+            a: Factors, of a shape that can be broadcast to that of `b`.
+            b: Summands, `(time, batch, size)`.
+            h0: State before the first step, `(batch, size)`.
+
+        Returns:
+            The states h_t of all steps, `(time, batch, size)`.
+        """
+
+    def shift(self, v: Any, v0: Any) -> tuple[Any, Any]:
+        """Shifts a sequence by one valid step, for equations that use the input of the step before.
+
+        Args:
+            v: Sequence, `(time, batch, size)`.
+            v0: Value before the first valid step, `(batch, size)`.
+
+        Returns:
+            Two tensors `(time, batch, size)`: for each step, `v` of the valid step before it, and `v` of the last valid
+            step up to and including it.
+        """
+
+    def steps(self) -> Any:
+        """Counts the valid steps up to and including each step.
+
+        Returns:
+            A float tensor, `(time, batch, 1)`, or `(time, 1, 1)` without a mask.
+        """

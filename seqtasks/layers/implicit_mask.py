@@ -61,6 +61,11 @@ class MaskedLayer(keras.layers.Layer):
         Keras adds a list of all arguments to the message of an error that is raised in `call`.
         """
 
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        # Keras marks the symbolic result of `x * 2` as sparse, although it is dense when the model runs.
+        args, kwargs = keras.tree.map_structure(_dense, (args, kwargs))
+        return super().compute_output_spec(*args, **kwargs)
+
     def keeps_time(self, arguments: dict[str, Any]) -> bool:
         """Returns whether a call with these arguments, by name, has outputs with a time axis."""
         return True
@@ -75,6 +80,13 @@ class MaskedLayer(keras.layers.Layer):
                 "supports_masking=True.",
                 stacklevel=3,
             )
+
+
+def _dense(tensor: Any) -> Any:
+    """Returns a symbolic tensor without its mark as sparse; anything else as it is."""
+    if isinstance(tensor, keras.KerasTensor) and tensor.sparse:
+        return keras.KerasTensor(tensor.shape, tensor.dtype)
+    return tensor
 
 
 @functools.cache

@@ -65,6 +65,7 @@ class Recurrent(MaskedLayer):
         ConfigError: `direction` is another value, or `"backward"` in a stateful layer; the engine cannot
             run the cell; the cell has no recurrent weights for `recurrent_dropout` or `weight_drop`, or it
             counts elapsed time in a state, which rules out `zoneout`.
+        TypeError: The cell is not one of `seqtasks.cells`.
 
     Example:
         >>> import numpy as np
@@ -88,6 +89,11 @@ class Recurrent(MaskedLayer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
+        if not isinstance(cell, Cell):
+            raise TypeError(
+                f"{type(self).__name__} received a {type(cell).__name__}; allowed: a cell of seqtasks.cells; give such "
+                "a cell, or use keras.layers.RNN"
+            )
         if direction not in ("forward", "backward"):
             raise ConfigError(f"direction is {direction!r}; allowed: forward, backward; choose one of them")
         if stateful and direction == "backward":
@@ -132,6 +138,12 @@ class Recurrent(MaskedLayer):
             self._kept = {
                 training: [self._kept_state(size) for size in self.cell.state_size] for training in (True, False)
             }
+
+    @property
+    def weights(self) -> list[Any]:
+        """The weights, without the kept states: `set_weights` and `get_weights` fit the layer that is not stateful."""
+        kept = {id(variable) for states in self._kept.values() for variable in states}
+        return [weight for weight in super().weights if id(weight) not in kept]
 
     def _kept_state(self, size: int) -> Any:
         """Creates the variable that keeps a state of this width between calls."""

@@ -1,4 +1,4 @@
-"""RNN: a recurrent layer with the arguments and outputs of `keras.layers.RNN`."""
+"""RNN: a recurrent layer with the main arguments and the outputs of `keras.layers.RNN`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,21 @@ import keras
 from seqtasks.cells.base import Cell
 from seqtasks.layers.recurrent import Recurrent
 
+NOT_HERE = {  # arguments of `keras.layers.RNN`, and what to do without them
+    "go_backwards": 'use direction="backward", or Encoder(bidirectional=True) in place of keras.layers.Bidirectional',
+    "unroll": "leave it out: the engine chooses how the loop runs",
+    "zero_output_for_mask": "leave it out: outputs of masked steps are always zero",
+}
+
 
 @keras.saving.register_keras_serializable("seqtasks")
 class RNN(Recurrent):
-    """Recurrent layer with the arguments and outputs of `keras.layers.RNN`.
+    """Recurrent layer with the main arguments and the outputs of `keras.layers.RNN`.
 
-    `Recurrent` is the same layer, but always returns outputs and states.
+    `Recurrent` is the same layer, but always returns outputs and states. Keras's `go_backwards` is
+    `direction="backward"` here, whose outputs keep the order of the steps; `Encoder(bidirectional=True)` takes the
+    place of `keras.layers.Bidirectional`; `unroll` and `zero_output_for_mask` do not exist: the engine chooses how to
+    run the loop, and outputs of masked steps are always zero.
 
     Masks: a masked step copies the states and has output zero, on every engine. The mask is an argument
     or Keras's implicit mask. A stateful layer starts each call from the final states of the call before.
@@ -28,6 +37,7 @@ class RNN(Recurrent):
 
     Raises:
         ConfigError: As `Recurrent`.
+        TypeError: The cell is not one of `seqtasks.cells`, or an argument of `keras.layers.RNN` does not exist here.
 
     Example:
         >>> import numpy as np
@@ -42,6 +52,12 @@ class RNN(Recurrent):
     """
 
     def __init__(self, cell: Cell, return_sequences: bool = False, return_state: bool = False, **kwargs: Any):
+        for name, instead in NOT_HERE.items():
+            if name in kwargs:
+                raise TypeError(
+                    f"RNN has no argument {name}={kwargs[name]!r}; allowed: return_sequences, return_state and those "
+                    f"of seqtasks.layers.Recurrent; {instead}"
+                )
         super().__init__(cell, **kwargs)
         self.return_sequences, self.return_state = return_sequences, return_state
 

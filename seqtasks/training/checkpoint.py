@@ -39,6 +39,7 @@ _META: dict[str, Any] = {
     "history": list,
     "memories": list,
 }
+SEED = "seed_generator_state"  # name of the variables of Keras's seed generators
 AFRESH = "train from the beginning: seqtasks run with the same settings and --force"
 
 
@@ -210,7 +211,7 @@ class Checkpoint(keras.callbacks.Callback):
             RunError: The file of the best weights is damaged or missing.
         """
         path = self.run.path / "best.npz"
-        saved, weights = _load(path), {f"{i:05d}": weight for i, weight in enumerate(self.model.weights)}
+        saved, weights = _load(path), self._weights()
         if set(saved) != set(weights):
             raise _foreign(path)
         values = {name: _fitted(saved[name], weight, path) for name, weight in weights.items()}
@@ -243,9 +244,18 @@ class Checkpoint(keras.callbacks.Callback):
             if not tie and (value <= self.best if self.higher_is_better else value >= self.best):
                 return
         self.best, self.best_loss, self.best_epoch = value, loss, epoch
-        arrays = {f"{i:05d}": keras.ops.convert_to_numpy(w) for i, w in enumerate(self.model.weights)}
+        arrays = {name: keras.ops.convert_to_numpy(weight) for name, weight in self._weights().items()}
         with writing(self.run.path):
             write_atomic(self.run.path / "best.npz", lambda p: _savez(p, arrays))
+
+    def _weights(self) -> dict[str, Any]:
+        """Returns weights and kept states by the names in the file of the best weights.
+
+        Kept states are among them for files of version 0.1, where they were weights.
+        """
+        metrics = {id(v) for v in self.model.metrics_variables}
+        variables = [v for v in self.model.variables if id(v) not in metrics and not v.path.endswith(SEED)]
+        return {f"{i:05d}": v for i, v in enumerate(variables)}
 
     def _variables(self) -> dict[str, Any]:
         # model.variables also contains those of the metrics, which Keras creates only at the first batch.

@@ -182,6 +182,18 @@ def test_kept_states_are_not_saved(tmp_path):
     same(keras.models.load_model(tmp_path / "model.keras")(X).numpy(), fresh)
 
 
+def test_kept_states_are_not_weights():
+    def model(**arguments):
+        inputs = keras.Input((None, 3))
+        return keras.Model(inputs, make("gru", **arguments)(inputs)[0])
+
+    trained, stepper = model(), model(stateful=True, max_batch=4)
+    stepper.set_weights(trained.get_weights())
+    by_step = [stepper(X[:, t : t + 1]).numpy() for t in range(X.shape[1])]
+    same(np.concatenate(by_step, axis=1), trained(X).numpy())
+    assert stepper.count_params() == trained.count_params()
+
+
 def test_what_cannot_be_built_is_refused():
     with pytest.raises(ConfigError, match="stateful layer with direction 'backward'; allowed: forward"):
         make(direction="backward", stateful=True)

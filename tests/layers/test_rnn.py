@@ -41,6 +41,23 @@ def test_a_functional_model_with_an_implicit_mask_is_saved_and_loaded(tmp_path):
     np.testing.assert_array_equal(keras.models.load_model(tmp_path / "model.keras")(padded), model(padded))
 
 
+@pytest.mark.parametrize("name", ["go_backwards", "unroll", "zero_output_for_mask"])
+def test_arguments_of_keras_that_do_not_exist_here_say_what_to_do(name):
+    with pytest.raises(TypeError, match=rf"no argument {name}=True; allowed: return_sequences.*; (use|leave)"):
+        RNN(make_cell("gru", 4), **{name: True})
+
+
+def test_a_cell_of_keras_is_refused():
+    with pytest.raises(TypeError, match=r"RNN received a LSTMCell; allowed: a cell of seqtasks\.cells"):
+        RNN(keras.layers.LSTMCell(4))
+
+
+def test_a_product_with_a_number_may_be_the_input():
+    x = keras.Input((5, 2))
+    model = keras.Model(x, RNN(make_cell("mgu", 4))(x * 2))
+    np.testing.assert_allclose(model(X), model.layers[-1](2 * X), atol=1e-6)
+
+
 def test_a_single_initial_state_needs_no_list():
     layer, state = RNN(make_cell("gru", 4)), np.ones((3, 4), "float32")
     np.testing.assert_array_equal(layer(X, initial_state=state), layer(X, initial_state=[state]))

@@ -1,15 +1,15 @@
-"""Chooses where a task reads its data: prepared or downloaded tensorflow-datasets, files, or the built-in set."""
+"""Chooses where a task reads its data: tensorflow-datasets, files, sets of other packages, or the built-in set."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from seqtasks.core.errors import MANY, TASK_SETTINGS, ConfigError, DataError, suggest
 from seqtasks.core.files import is_utf8, shown, usable
-from seqtasks.data import cache
+from seqtasks.data import cache, package_data
 from seqtasks.data.source import Source, data_dir, network, prepared_folder, unavailable
 
 
@@ -24,6 +24,7 @@ def resolve_source(
     tfds: str | Sequence[str] | None,
     files: bool | Literal["any"],
     builtin: str | None,
+    packages: Mapping[str, Sequence[str]] | None = None,
     tfds_dir: str | None = None,
     announce: Callable[[str], None] = announce,
 ) -> Source:
@@ -32,10 +33,12 @@ def resolve_source(
     A download happens here, so that `auto` can still fall back when it fails.
 
     Args:
-        spec: `auto`, `tfds`, `tfds:NAME`, `builtin` or `files:DIR`; also `builtin:NAME`, as result rows have it.
+        spec: `auto`, `tfds`, `tfds:NAME`, `builtin`, `files:DIR`, or a set of another package such as `aeon:NAME`;
+            also `builtin:NAME`, as result rows have it.
         tfds: the tensorflow-datasets names the task reads, if any; the first is the default.
         files: whether the task reads files; "any": a single one, too.
         builtin: the name of the task's built-in set, if any.
+        packages: the packages whose data files the task reads, and the names of these files, see `package_data`.
         tfds_dir: `data.tfds_dir`.
         announce: receives one line that says what was chosen and why.
 
@@ -43,11 +46,17 @@ def resolve_source(
         ConfigError: a spec that is unknown, or that this task has no reader for.
         DataError: the data is not there and cannot be fetched.
     """
-    check_source(spec, {"tfds": tfds, "files": files, "builtin": builtin})
+    packages = packages or {}
+    check_source(spec, {"tfds": tfds, "files": files, "builtin": builtin, "packages": packages})
     if builtin is not None and spec == f"builtin:{builtin}":
         spec = "builtin"
     if spec.startswith("files:"):
         return _files(spec, files == "any", announce)
+    kind, _, name = spec.partition(":")
+    if name and kind in packages:
+        folder = package_data.folder_of(kind, name, packages[kind])
+        announce(f"data: {spec}, in {folder}")
+        return Source(cast(Literal["aeon", "statsmodels"], kind), name, folder)
     names = _names(tfds)
     reason = "" if spec == "builtin" else " (this task has no tensorflow-datasets set)"
     if names and spec != "builtin":
@@ -69,17 +78,24 @@ def check_source(spec: str, facts: Mapping[str, Any]) -> None:
 
     Args:
         spec: see `resolve_source`.
-        facts: `tfds`, `files` and `builtin` of the task, see `resolve_source`. What is not known
+        facts: `tfds`, `files`, `builtin` and `packages` of the task, see `resolve_source`. What is not known
             is left out, and nothing is refused for it.
 
     Raises:
         ConfigError: a spec that is unknown, or that this task has no reader for.
-        DataError: a folder of files that is missing or empty.
+        DataError: a folder of files that is missing or empty, or a package that is not installed.
     """
+    packages = facts.get("packages", {})
+    kind, _, name = spec.partition(":")
+    if name and kind in packages:
+        package_data.folder_of(kind, name, packages[kind])
+        return
+    if name and kind in package_data.PACKAGES and "packages" not in facts:
+        return
     if spec.startswith("files:") and facts.get("files", True):
         _files(spec, facts.get("files", "any") == "any", announce=lambda text: None)
         return
-    known = [f"tfds:{name}" for name in _names(facts["tfds"])] if "tfds" in facts else ["tfds:NAME"]
+    known = [f"tfds:{one}" for one in _names(facts["tfds"])] if "tfds" in facts else ["tfds:NAME"]
     forms = ["auto", *(["tfds", *known] if known else []), *(["builtin"] if facts.get("builtin", True) else [])]
     if spec == "auto" and len(forms) == 1:
         raise ConfigError("data.source=auto: this task reads only files; set data.source=files:DIR")
@@ -97,6 +113,7 @@ def check_source(spec: str, facts: Mapping[str, Any]) -> None:
     if len(known) > MANY:
         forms = ["auto", "tfds", "tfds:NAME", *forms[2 + len(known) :]]
     forms += [f"files:{'PATH' if facts.get('files', 'any') == 'any' else 'DIR'}"] if facts.get("files", True) else []
+    forms += package_data.forms(packages)
     hint = suggest(spec, forms)
     near = f"{hint} " if hint.startswith("did") else ""
     raise ConfigError(f"unknown data.source={spec}; {near}allowed for this task: {', '.join(forms)}")

@@ -1,4 +1,4 @@
-"""Data sources: tensorflow-datasets, files, or a built-in set.
+"""Data sources: tensorflow-datasets, files, data sets inside other packages, or a built-in set.
 
 Importing this module, and finding data that is already there, imports no TensorFlow.
 """
@@ -31,13 +31,13 @@ class Source:
 
     Attributes:
         kind: which reader.
-        name: the tfds name, the folder as text, or the name of the built-in set.
-        folder: the data folder of tensorflow-datasets, or the folder of files.
+        name: the tfds name, the folder as text, the name of the set in another package, or of the built-in set.
+        folder: the data folder of tensorflow-datasets, or the folder of files, also inside another package.
         limit: `data.limit`: the most training examples, and of a validation split of its own, that a reader returns.
         limit_test: `data.limit_test`: the same for the test split.
     """
 
-    kind: Literal["tfds", "files", "builtin"]
+    kind: Literal["tfds", "files", "builtin", "aeon", "statsmodels"]
     name: str
     folder: Path | None = None
     limit: int | None = None

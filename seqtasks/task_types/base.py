@@ -16,6 +16,7 @@ from seqtasks.core.arrays import FloatArray, IntArray
 from seqtasks.core.config import Config, NoOptions
 from seqtasks.core.errors import ConfigError
 from seqtasks.core.plugins import tasks
+from seqtasks.data import package_data
 from seqtasks.data import spec as data_spec
 from seqtasks.data.batches import ArrayBatches, ResumableBatches
 from seqtasks.data.bucketing import Buckets
@@ -84,7 +85,8 @@ class Task(ABC):
     names; it is stored in the run folder and is there again in `predict`. `reads` says what the inputs of
     `predict` are: texts, which the command also reads from the lines of `--file`; nothing but the option
     `prompt`, which `--file` fills; paths of files; or other words. `stateful` gives the task an encoder that
-    keeps its states between batches; `files="any"` lets it read a single file, too. `limits_examples=False`:
+    keeps its states between batches; `files="any"` lets it read a single file, too. `packages` names other packages
+    whose data files it reads, with the names of these files, see `seqtasks.data.package_data`. `limits_examples=False`:
     `data.limit` does not count the examples of the splits but something that `load` cuts, such as characters.
     `unit` names an example in the plural, for people.
 
@@ -108,6 +110,7 @@ class Task(ABC):
     reads: ClassVar[Literal["texts", "prompt", "paths", "words"]] = "words"
     limits_examples: ClassVar[bool] = True
     builtin: ClassVar[str | None] = None
+    packages: ClassVar[Mapping[str, Sequence[str]]] = {}
     file: ClassVar[Path | None] = None
 
     def __init_subclass__(cls, **kwargs: Any):
@@ -312,6 +315,7 @@ class Task(ABC):
         """The values that `data.source` may have, besides `auto`."""
         values = [f"tfds:{name}" for name in cls.tfds_names()]
         values += [f"files:{'PATH' if cls.files == 'any' else 'DIR'}"] if cls.files else []
+        values += package_data.forms(cls.packages)
         return values + ([f"builtin:{cls.builtin}"] if cls.builtin else [])
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from seqtasks.core.arrays import FloatArray, IntArray
-from seqtasks.data.bucketing import Buckets, Ragged
+from seqtasks.data.bucketing import Buckets, Ragged, uneven_width
 from seqtasks.data.splits import Examples
 
 
@@ -60,16 +60,7 @@ class FrameBatches(Buckets):
             frames = _shifted(frames, self.shift, np.random.default_rng((self.seed, self.epoch, self.start + index)))
         if isinstance(targets, Ragged):
             targets = targets.padded(least=self.examples.targets.shape[1])
-        return padded(frames, width(time, index)), np.asarray(targets)
-
-
-def width(time: int, index: int) -> int:
-    """Steps of the batch `index`, `time` or one more.
-
-    Keras takes for fixed what the first two batches share; so one has an even number of steps, the other an odd one.
-    """
-    time = max(1, time)
-    return time + (time + index) % 2 if index < 2 else time
+        return padded(frames, uneven_width(time, index)), np.asarray(targets)
 
 
 def padded(frames: Frames, least: int = 1) -> dict[str, np.ndarray]:

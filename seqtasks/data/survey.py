@@ -20,12 +20,14 @@ class Survey:
         labels: the labels of each split, one for each example or step; empty: there are none.
         keys: what makes an example equal to another, of each split; empty: it is not looked at.
         empty: examples of each split without content.
+        notes: what else was guessed or is unusual, one phrase each.
     """
 
     counts: Mapping[str, int]
     labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
     keys: Mapping[str, Sequence[Hashable]] = field(default_factory=dict)
     empty: Mapping[str, int] = field(default_factory=dict)
+    notes: Sequence[str] = ()
 
 
 def summary(survey: Survey, unit: str) -> str:
@@ -37,7 +39,7 @@ def summary(survey: Survey, unit: str) -> str:
     """
     c = survey.counts
     sizes = f"{c['train']:,} {unit} for training, {c['validation']:,} for validation, {c['test']:,} for test"
-    return "; ".join([sizes, *_labels(survey), *_duplicates(survey, unit), *_empty(survey, unit)])
+    return "; ".join([sizes, *_labels(survey), *_duplicates(survey, unit), *_empty(survey, unit), *survey.notes])
 
 
 def _labels(survey: Survey) -> list[str]:

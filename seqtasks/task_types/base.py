@@ -230,6 +230,11 @@ class Task(ABC):
         return self.metric
 
     @property
+    def primary_higher_is_better(self) -> bool:
+        """Whether a higher value of `primary_metric` is better: `higher_is_better`, unless the data decides."""
+        return self.higher_is_better
+
+    @property
     def monitor(self) -> str:
         """The validation value that chooses the best weights; lower is better for a loss."""
         return f"val_{self.metric}"

@@ -153,7 +153,7 @@ def facts_of_row(task: Task, splits: Splits, config: Config, folder: run_folder.
         "source": splits.source,
         "fingerprint": splits.fingerprint,
         "metric": task.primary_metric,
-        "higher_is_better": task.higher_is_better,
+        "higher_is_better": task.primary_higher_is_better,
         "seed": config.seed,
         "config": config.to_dict(),
         "versions": versions() | task.scorer_versions | code,
@@ -284,7 +284,7 @@ def _draw(task: Task, model: keras.Model, test: Any, history: list[dict[str, flo
     plots = folder.path / "plots"
 
     def curves() -> Iterator[tuple[str, Any]]:
-        yield "learning_curves", learning_curves(history, task.metric)
+        yield "learning_curves", learning_curves(history, task.primary_metric)
 
     def of_task() -> Iterator[tuple[str, Any]]:
         yield from task.plots(model, test)

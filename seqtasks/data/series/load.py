@@ -88,6 +88,19 @@ def load(source: Source, columns: Columns) -> SeriesData:
     )
 
 
+def read_file(path: Path, columns: Columns | Roles) -> SeriesSet:
+    """All series of one file, as those to predict.
+
+    Args:
+        path: The file; the splits of an `.npz` file are not read.
+        columns: Roles of a table in training, or what is known about its columns.
+
+    Raises:
+        DataError: As `load`.
+    """
+    return _read(path, columns).parts["train"]
+
+
 def split_files(source: Source) -> dict[str, Path]:
     """The file of each split of a source; a single file is `train`.
 

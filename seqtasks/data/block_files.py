@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import tempfile
 from collections.abc import Sequence
@@ -63,6 +64,16 @@ class BlockArray:
     def _header(self, count: int) -> None:
         facts = {"descr": self.dtype.str, "fortran_order": False, "shape": (count, *self.shape)}
         np.lib.format.write_array_header_1_0(self._file, facts)
+
+
+def release(array: np.ndarray) -> None:
+    """Gives the pages of a mapped array back to the system after it was read from end to end.
+
+    They are read again where they are needed; until then they would count as memory of this process.
+    """
+    pages = getattr(array, "_mmap", None)
+    if pages is not None and hasattr(mmap, "MADV_DONTNEED"):  # not on Windows
+        pages.madvise(mmap.MADV_DONTNEED)
 
 
 def mapped(path: Path) -> np.ndarray:

@@ -16,16 +16,16 @@ class Package:
 
     Attributes:
         inside: Folder of the data sets in the package; each set is a folder of its own.
-        extra: The extra of seqtasks that installs it.
+        requirement: What pip installs it by.
     """
 
     inside: str
-    extra: str
+    requirement: str
 
 
 PACKAGES = {
-    "aeon": Package("datasets/data", "series-aeon"),
-    "statsmodels": Package("datasets", "series"),
+    "aeon": Package("datasets/data", "seqtasks[series-aeon]"),
+    "statsmodels": Package("datasets", "seqtasks[series]"),
 }
 
 
@@ -70,7 +70,7 @@ def folder_of(package: str, name: str, patterns: Sequence[str]) -> Path:
     if folder is None:
         raise DataError(
             f"data.source={package}:{name}: the package {package} is not installed; allowed: data files of installed "
-            f"packages; run pip install 'seqtasks[{PACKAGES[package].extra}]'"
+            f"packages; run pip install '{PACKAGES[package].requirement}'"
         )
     known = names(package, patterns)
     if name not in known:

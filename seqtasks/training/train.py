@@ -228,8 +228,8 @@ def _train(task: Task, splits: Splits, config: Config, folder: run_folder.Run, r
     history = checkpoint.history
     test = task.batches(splits.test, config.train.eval_batch_size)
     scores = task.score(model, test)
-    updates = len(history) * batches.batches_per_epoch
-    notes = verdict.of_training(task, updates, config.train.min_updates)
+    planned = config.train.known_epochs * batches.batches_per_epoch  # one that stopped early was long enough
+    notes = verdict.of_training(task, planned, config.train.min_updates)
     for note in notes:
         reporter.say(note)
     seconds = [epoch["seconds"] for epoch in history]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seqtasks.data.block_files import BlockArray
+from seqtasks.data.block_files import BlockArray, release
 
 BLOCKS = [np.arange(6.0).reshape(3, 2), np.zeros((0, 2)), np.full((1, 2), 9.0)]
 
@@ -17,6 +17,8 @@ def test_the_blocks_one_after_the_other(tmp_path, name):
     whole = array.finish()
     np.testing.assert_array_equal(whole, np.concatenate(BLOCKS))
     assert whole.dtype == np.float32 and isinstance(whole, np.memmap) == (name is not None)
+    release(whole)  # it can still be read
+    assert whole[-1].tolist() == [9, 9]
     if path is not None:
         array.discard()  # what is finished stays
         np.testing.assert_array_equal(np.load(path), whole)

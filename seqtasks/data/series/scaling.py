@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from seqtasks.core.arrays import BoolArray, FloatArray
 from seqtasks.core.errors import DataError
+from seqtasks.data.block_files import release
 from seqtasks.data.series.segments import Segments
 from seqtasks.data.series.sets import SeriesSet
 
@@ -152,13 +153,14 @@ def _moments(values: Segments) -> tuple[FloatArray, FloatArray, FloatArray, Floa
     return shift + mean, sd, 1 - count / max(1, steps), low, high
 
 
-def _blocks(values: Segments) -> list[np.ndarray] | Any:
+def _blocks(values: Segments) -> Iterator[np.ndarray]:
     """The steps of all rows, some rows at a time, in the order in which they are stored."""
     order, begin = np.argsort(values.begins, kind="stable"), 0
     while begin < len(order):
         lengths = np.cumsum(values.lengths[order[begin:]])
         end = begin + max(1, int(np.searchsorted(lengths, BLOCK, side="right")))
         yield np.concatenate([values.row(int(i)) for i in order[begin:end]])
+        release(values.steps)
         begin = end
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from seqtasks.core.arrays import FloatArray, IntArray
 from seqtasks.core.errors import DataError
+from seqtasks.data.block_files import release
 from seqtasks.data.series.columns import Roles
 from seqtasks.data.series.segments import Segments
 
@@ -130,6 +131,7 @@ def check_times(
             raise _time_error(series, times, int(begin + wrong[0] + 1), float(gaps[wrong[0]]), column, row_of)
         if np.isfinite(gaps).any():
             least, most = min(least, float(np.nanmin(gaps))), max(most, float(np.nanmax(gaps)))
+        release(steps)
     return most > REGULAR * least
 
 

@@ -59,13 +59,14 @@ def features(tensors: dict[str, Any], inputs: Inputs) -> Any:
     return keras.layers.Concatenate(name="features")(parts) if len(parts) > 1 else parts[0]
 
 
-def series_model(encoder: Encoder, inputs: Inputs, target: Target, options: Any, name: str) -> keras.Model:
+def series_model(encoder: Encoder, inputs: Inputs, target: Target, join: int, options: Any, name: str) -> keras.Model:
     """Scaling, encoder, pooling over time, a dense layer.
 
     Args:
         encoder: Of the steps.
         inputs: What the batches have.
         target: What is predicted.
+        join: Number of steps that become one time step.
         options: `SeriesOptions`.
         name: Of the model.
 
@@ -78,8 +79,8 @@ def series_model(encoder: Encoder, inputs: Inputs, target: Target, options: Any,
     x, mask = features(tensors, inputs), tensors["mask"]
     if o.noise:
         x = keras.layers.GaussianNoise(o.noise)(x)
-    if o.join > 1:
-        x, mask = TimeReduction(o.join)(x, mask=mask), joined_mask(mask, o.join)
+    if join > 1:
+        x, mask = TimeReduction(join)(x, mask=mask), joined_mask(mask, join)
     x, _ = encoder(x, mask=mask)
     x = Pooling(o.pooling, name="pooling")(x, mask=mask)
     if inputs.scaling.static_mean:

@@ -40,6 +40,7 @@ from seqtasks.task_types.series import baselines, plots
 from seqtasks.task_types.series.model import Target, series_model
 from seqtasks.task_types.series.saliency import gradient_times_input
 
+LONG = 50  # time steps of the longest training series, at most, if the user joins none
 COMPARED = 50_000_000  # values up to which series are compared between splits
 SHOWN = 9  # series in a plot
 
@@ -80,7 +81,12 @@ class SeriesOptions:
         "none", "weights of the classes in the loss; balanced: rare ones count as much as frequent ones",
         affects_data=False,
     )  # fmt: skip
-    join: int = setting(1, "number of steps joined into one time step", ge=1, affects_data=False)
+    join: int | None = setting(
+        None,
+        "number of steps joined into one time step; null: so many that the longest training series has at most 50",
+        ge=1,
+        affects_data=False,
+    )
     noise: float = setting(
         0.0, "standard deviation of noise added to scaled steps in training", ge=0, affects_data=False
     )
@@ -100,6 +106,7 @@ class SeriesSpec(Spec):
         scaling: Means and standard deviations of the training series, see `seqtasks.data.series.scaling.Scaling`.
         measured: Numbers of the channels with an input that is 1 where a value was measured.
         irregular: Whether the time since the step before is an input.
+        join: Number of steps that are joined into one time step.
         roles: Roles of the columns of a table, for prediction; None: another format.
         mean: Mean of the training targets, if they are numbers; else 0.
         sd: Standard deviation of the training targets, if they are numbers; else 1.
@@ -110,8 +117,8 @@ class SeriesSpec(Spec):
     Example:
         >>> from seqtasks.task_types import SeriesSpec
         >>> scaling = {"mean": [0.0], "sd": [1.0], "missing": [0.0]}
-        >>> facts = {"channels": ["x"], "statics": [], "measured": [], "irregular": False, "mean": 0.0, "sd": 1.0}
-        >>> spec = SeriesSpec(**facts, scaling=scaling, classes=["down", "up"], counts={"train": 9})
+        >>> facts = {"channels": ["x"], "statics": [], "measured": [], "irregular": False, "join": 1, "counts": {}}
+        >>> spec = SeriesSpec(**facts, scaling=scaling, mean=0.0, sd=1.0, classes=["down", "up"])
         >>> SeriesSpec.from_dict(spec.to_dict()) == spec
         True
     """
@@ -121,6 +128,7 @@ class SeriesSpec(Spec):
     scaling: Mapping[str, Any]
     measured: Sequence[int]
     irregular: bool
+    join: int
     roles: Mapping[str, Any] | None = field(default_factory=lambda: None)
     mean: float
     sd: float
@@ -164,7 +172,11 @@ class SeriesTask(Task):
         parts, notes = series_splits.split(data, kind, o.split, source.limits)
         irregular = any(part.irregular for part in parts.values())
         scaling = Scaling.fit(parts["train"])
+        longest = int(parts["train"].values.lengths.max())
+        join = o.join or -(-longest // LONG)
         self._series, self._notes = parts, [*data.notes, *notes, *_notes(parts, scaling)]
+        if o.join is None and join > 1:
+            self._notes.append(f"options.join={join}, for at most {LONG} time steps")
         classes = sorted(set(train.targets or ()), key=_natural) if kind == "classes" else None
         if classes is not None and len(classes) < 2:
             raise DataError(
@@ -189,6 +201,7 @@ class SeriesTask(Task):
             scaling=scaling.to_dict(),
             measured=measured,
             irregular=irregular,
+            join=join,
             roles=None if data.roles is None else data.roles.to_dict(),
             mean=mean,
             sd=sd,
@@ -234,9 +247,9 @@ class SeriesTask(Task):
         return f"val_{self.primary_metric}"
 
     def build_model(self, encoder: Encoder) -> keras.Model:
-        """Inputs of `seqtasks.data.series.batches.Inputs` to logits (batch, classes), or numbers (batch, 1)."""
+        """A model of the arrays of `inputs` that gives logits (batch, classes) or numbers (batch, 1)."""
         target = Target(len(self.classes), self.spec.mean, self.spec.sd)
-        return series_model(encoder, self.inputs, target, self.options, self.name)
+        return series_model(encoder, self.inputs, target, self.spec.join, self.options, self.name)
 
     def loss(self) -> Any:
         if self.spec.classes:
@@ -345,7 +358,7 @@ class SeriesTask(Task):
         return plots.example_series(series, titles, right, shades, self.spec.channels)
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: Any) -> list[dict[str, Any]]:
-        """A row for each series of the files: its id, the answer, and the probabilities of classes."""
+        """A row for each series of some files: its id, the answer, probabilities of classes."""
         if not inputs:
             raise ConfigError("no file given; name one or more: seqtasks predict RUN new.csv")
         rows: list[dict[str, Any]] = []

@@ -16,9 +16,9 @@ SCALING = Scaling(mean=[100.0, -5.0], sd=[10.0, 2.0], missing=[0.0, 0.1], gap=3.
 INPUTS = Inputs(SCALING, measured=(1,), irregular=True)
 
 
-def model_of(target, **options):
+def model_of(target, join=1, **options):
     encoder = Encoder(EncoderConfig(cell="gru", units=4, bidirectional=True), name="encoder")
-    return series_model(encoder, INPUTS, target, SeriesOptions(**options), "m")
+    return series_model(encoder, INPUTS, target, join, SeriesOptions(**options), "m")
 
 
 def arrays(time=6, padding=0):

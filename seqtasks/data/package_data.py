@@ -82,6 +82,12 @@ def folder_of(package: str, name: str, patterns: Sequence[str]) -> Path:
     return folder / name
 
 
+def summary(package: str, patterns: Sequence[str]) -> str:
+    """The names of a package's sets, or how to install it; arguments as for `names`."""
+    known = ", ".join(names(package, patterns))
+    return known or f"not installed: pip install '{PACKAGES[package].requirement}'"
+
+
 def forms(packages: Mapping[str, Sequence[str]]) -> list[str]:
     """The values of `data.source` for packages, e.g. `aeon:NAME`."""
     return [f"{package}:NAME" for package in packages]

@@ -54,6 +54,8 @@ def test_a_package_that_is_missing_is_named_with_its_extra(installed):
     with pytest.raises(DataError, match=message):
         resolve("statsmodels:sunspots")
     assert package_data.names("statsmodels", FORMS["statsmodels"]) == []
+    assert package_data.summary("statsmodels", ()) == "not installed: pip install 'seqtasks[series]'"
+    assert package_data.summary("aeon", FORMS["aeon"]) == "Gestures, Walks"
 
 
 def test_a_task_that_reads_no_packages_refuses_them_and_names_what_it_reads(installed):

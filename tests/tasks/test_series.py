@@ -1,12 +1,15 @@
 """Series of measurements: classes, numbers, columns that are guessed, missing values, irregular times, predictions."""
 
+import dataclasses
+import signal
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from seqtasks.core import plugins
 from seqtasks.core.config import resolve
-from seqtasks.core.errors import ConfigError, DataError
+from seqtasks.core.errors import ConfigError, DataError, Interrupted
 from seqtasks.core.reporter import Reporter
 from seqtasks.data import package_data
 from seqtasks.data.source import Source
@@ -14,6 +17,7 @@ from seqtasks.experiments import run_folder
 from seqtasks.training import inference, train
 from seqtasks.training.baselines import run_baselines
 from seqtasks.training.saved_model import open_trained
+from seqtasks.training.signals import StopRequest
 
 from ..helpers import predict
 
@@ -42,10 +46,10 @@ def table(seed, count, target=True):
 def numbers(tmp_path_factory):
     """A run on a table whose target is a number."""
     folder = tmp_path_factory.mktemp("numbers")
-    table(0, 160).to_csv(folder / "levels.csv", index=False)
+    table(0, 120).to_csv(folder / "levels.csv", index=False)
     cls = plugins.load_task("series")
     words = [f"data.source=files:{folder / 'levels.csv'}", "options.id=patient", "options.target=level"]
-    words += ["options.statics=[age]", "options.group=ward", "train.epochs=30", "options.dropout=0", *SMALL]
+    words += ["options.statics=[age]", "options.group=ward", "train.epochs=20", "options.dropout=0", *SMALL]
     config = resolve("series", cls.Options, words)
     row, _ = train.run(config, cls, folder / "runs", QUIET)
     return folder, row, config
@@ -143,12 +147,19 @@ def test_classes_numbers_and_weights(tmp_path):
     rng = np.random.default_rng(0)
     np.savez(path, x=rng.normal(size=(60, 4)), y=[0] * 45 + [1] * 15)
     task, splits = load(path, class_weights="balanced")
-    assert task.primary_metric == "accuracy" and task.primary_higher_is_better and task.monitor == "val_accuracy"
+    assert task.primary_metric == "accuracy" and task.primary_higher_is_better
+    assert task.monitor == "val_epoch" and [type(callback).__name__ for callback in task.callbacks(None)] == [
+        "LastEpoch"
+    ]
+    task.spec = dataclasses.replace(task.spec, counts={"train": 400, "validation": 100, "test": 100})
+    assert task.monitor == "val_accuracy" and not task.callbacks(None)
+    task.spec = splits.spec
     counts = np.bincount(splits.train.targets)
     np.testing.assert_allclose(task.spec.weights * counts, len(splits.train) / 2)
     assert len(task.batches(splits.train, 8, shuffle=True)[0]) == 3 and len(task.batches(splits.test, 8)[0]) == 2
     task, splits = load(path, kind="number")
     assert task.primary_metric == "rmse" and not task.primary_higher_is_better and task.spec.classes is None
+    assert task.monitor == "val_rmse" and not task.callbacks(None)  # numbers tell more than right and wrong do
     assert load(path)[1].fingerprint != splits.fingerprint
     np.savez(path, x=rng.normal(size=(60, 4)), y=["10", "9", "b"] * 20)
     assert load(path)[0].classes == ["9", "10", "b"]
@@ -180,12 +191,36 @@ def test_missing_values_are_only_filled_where_no_mask_is_wanted(tmp_path):
     assert load(tmp_path / "a.npz", missing="forward")[0].spec.measured == ()
 
 
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(tmp_path, monkeypatch):
+    x = np.random.default_rng(0).normal(size=(60, 6, 2))
+    np.savez(tmp_path / "a.npz", x=x, y=(x[:, 2, 0] > 0).astype(int), lengths=np.arange(60) % 3 + 4)
+    cls = plugins.load_task("series")
+    words = [f"data.source=files:{tmp_path / 'a.npz'}", "train.epochs=3", "options.noise=0.2", *SMALL]
+    config = resolve("series", cls.Options, [*words, "train.batch_size=8", "train.checkpoint_seconds=1e-9"])
+    whole, _ = train.run(config, cls, tmp_path / "whole", QUIET)
+    calls = iter(range(100))
+
+    def received(self):
+        if next(calls) == 7:
+            signal.raise_signal(signal.SIGINT)  # Ctrl-C
+        return vars(self).get("pressed", False)
+
+    with monkeypatch.context() as patch:
+        asked = property(received, lambda self, value: vars(self).update(pressed=value))
+        patch.setattr(StopRequest, "received", asked, raising=False)
+        with pytest.raises(Interrupted, match="stopped in epoch 2 after step 3 and saved"):
+            train.run(config, cls, tmp_path / "broken", QUIET)
+    again, _ = train.run(config, cls, tmp_path / "broken", QUIET)
+    assert again.scores == whole.scores and again.epochs == whole.epochs == 3
+    assert again.validation["epoch"] == 3  # few validation series: the last weights are kept
+
+
 def test_a_set_of_the_archive_is_learnt(tmp_path):
     if package_data.data_folder("aeon") is None:
         pytest.skip("needs the data files of aeon: pip install 'seqtasks[series-aeon]'")
     cls = plugins.load_task("series")
     config = resolve(
-        "series", cls.Options, ["data.source=aeon:JapaneseVowels", "train.epochs=8", *SMALL, "encoder.units=16"]
+        "series", cls.Options, ["data.source=aeon:JapaneseVowels", "train.epochs=6", *SMALL, "encoder.units=16"]
     )
     row, _ = train.run(config, cls, tmp_path, QUIET)
     assert row.value > 0.8 and row.source == "aeon:JapaneseVowels"  # always answering one speaker has 11 %

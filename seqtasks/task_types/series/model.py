@@ -92,6 +92,7 @@ def series_model(encoder: Encoder, inputs: Inputs, target: Target, join: int, op
     if target.classes:
         outputs = keras.layers.Dense(target.classes, dtype="float32", name=LOGITS)(x)
     else:
-        scaled = keras.layers.Dense(1, dtype="float32", name=LOGITS)(x)
+        # Zeros: training begins at the mean of the targets, which few examples with little signal hardly beat.
+        scaled = keras.layers.Dense(1, kernel_initializer="zeros", dtype="float32", name=LOGITS)(x)
         outputs = keras.layers.Rescaling(target.sd, target.mean, dtype="float32", name="number")(scaled)
     return keras.Model(list(tensors.values()), outputs, name=name)

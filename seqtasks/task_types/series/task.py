@@ -33,6 +33,7 @@ from seqtasks.layers.metrics import log_softmax
 from seqtasks.layers.pooling import How
 from seqtasks.task_types.base import Baseline, Task, bucketed_logits
 from seqtasks.task_types.common.columns import class_row
+from seqtasks.task_types.common.last_epoch import FEW, LastEpoch
 from seqtasks.task_types.common.linear_baseline import logistic_regression
 from seqtasks.task_types.common.plots import class_pictures
 from seqtasks.task_types.common.scores import class_scores, number_scores
@@ -244,10 +245,18 @@ class SeriesTask(Task):
 
     @property
     def monitor(self) -> str:
-        return f"val_{self.primary_metric}"
+        return LastEpoch.MONITOR if self.keeps_last else f"val_{self.primary_metric}"
+
+    @property
+    def keeps_last(self) -> bool:
+        """Whether the weights of the last epoch are kept: there are few validation series, and they have classes."""
+        return bool(self.spec.classes) and self.spec.counts["validation"] < FEW
+
+    def callbacks(self, validation: SeriesBatches) -> list[keras.callbacks.Callback]:
+        return [LastEpoch()] if self.keeps_last else []
 
     def build_model(self, encoder: Encoder) -> keras.Model:
-        """A model of the arrays of `inputs` that gives logits (batch, classes) or numbers (batch, 1)."""
+        """A model of the arrays of `inputs`, to logits (batch, classes) or numbers (batch, 1)."""
         target = Target(len(self.classes), self.spec.mean, self.spec.sd)
         return series_model(encoder, self.inputs, target, self.spec.join, self.options, self.name)
 

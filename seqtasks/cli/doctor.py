@@ -80,7 +80,7 @@ def _engines(problems: list[str]) -> Iterator[tuple[str, str]]:
 
 def _data(problems: list[str]) -> Iterator[tuple[str, str]]:
     """Yields the folders of data, the sources of each task, and the state of the network."""
-    from seqtasks.data import cache
+    from seqtasks.data import cache, package_data
     from seqtasks.data.source import Source, data_dir, network, prepared_folder
 
     yield "tfds folder", str(data_dir())
@@ -97,5 +97,7 @@ def _data(problems: list[str]) -> Iterator[tuple[str, str]]:
             sources.append(f"tfds:{tfds} " + (f"prepared in {folder}" if folder else "not prepared"))
         if task.builtin:
             sources.append(f"builtin:{task.builtin}")
+        for package, patterns in task.packages.items():
+            sources.append(f"{package}: {package_data.summary(package, patterns)}")
         yield f"task {name}", "; ".join(sources) or "reads files"
     yield "network", "available: datasets can be downloaded" if network() else "none: only prepared and built-in data"

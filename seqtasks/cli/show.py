@@ -15,7 +15,7 @@ from seqtasks.core import plugins
 from seqtasks.core.config_files import bundled, command_line
 from seqtasks.core.registry import Registry
 from seqtasks.core.settings import table_rows
-from seqtasks.data import survey
+from seqtasks.data import package_data, survey
 from seqtasks.experiments import run_folder
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ def print_task(cls: type[Task], config: Config) -> None:
     arrow = "higher" if cls.higher_is_better else "lower"
     _console.print(f"\nmetric: {cls.metric} ({arrow} is better)", markup=False)
     _console.print(f"data sources: auto, {', '.join(cls.sources())}", markup=False)
+    for package, patterns in cls.packages.items():
+        _console.print(f"  {package}: {package_data.summary(package, patterns)}", markup=False)
     for title, part, prefix in (
         ("options of the task", config.options, "options."),
         ("data", config.data, "data."),

@@ -30,7 +30,9 @@ class NoOptions:
 class DataConfig:
     """Settings `data.*`: the source of the data, and limits on its size."""
 
-    source: str = setting("auto", "data source: auto, tfds, builtin, or files:DIR")
+    source: str = setting(
+        "auto", "data source: auto, tfds, builtin, files:DIR, or a set of another package such as aeon:NAME"
+    )
     tfds_dir: str | None = setting(
         None, "folder of tensorflow-datasets; null: TFDS_DATA_DIR or its default", hashed=False
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = Path(__file__).parents[1]
-FACTS = ("tfds", "files", "builtin")
+FACTS = ("tfds", "files", "builtin", "packages")
 
 
 class _UnreadableError(Exception):
@@ -28,7 +28,7 @@ class _Class:
 
 
 def facts_of_task(file: Path) -> dict[str, Any]:
-    """Reads `tfds`, `files`, `builtin` and `options` of the one task that a file registers.
+    """Reads `tfds`, `files`, `builtin`, `packages` and `options` of the one task that a file registers.
 
     Args:
         file: Path of a Python file; it is not imported.

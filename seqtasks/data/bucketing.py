@@ -217,6 +217,16 @@ class Buckets(ResumableBatches):
         return batches
 
 
+def uneven_width(time: int, index: int) -> int:
+    """Steps of the batch `index`, `time` or one more.
+
+    Keras takes a length for fixed that the first two batches share; so one has an even number of steps, the other an
+    odd one.
+    """
+    time = max(1, time)
+    return time + (time + index) % 2 if index < 2 else time
+
+
 def _sizes(batch: Any) -> list[int]:
     """Sizes of all arrays of a batch, without the batch axis."""
     return [size for array in keras.tree.flatten(batch) for size in array.shape[1:]]

@@ -1,15 +1,15 @@
-"""Resolves `data.source` to a source: tensorflow-datasets (prepared or downloaded), files or the built-in set."""
+"""Resolves `data.source` to a source: tensorflow-datasets, files, sets of other packages, or the built-in set."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from seqtasks.core.errors import MANY, TASK_SETTINGS, ConfigError, DataError, suggest
 from seqtasks.core.files import is_utf8, shown, usable
-from seqtasks.data import cache
+from seqtasks.data import cache, package_data
 from seqtasks.data.source import Source, data_dir, network, prepared_folder, unavailable
 
 
@@ -24,6 +24,7 @@ def resolve_source(
     tfds: str | Sequence[str] | None,
     files: bool | Literal["any"],
     builtin: str | None,
+    packages: Mapping[str, Sequence[str]] | None = None,
     tfds_dir: str | None = None,
     announce: Callable[[str], None] = announce,
 ) -> Source:
@@ -33,10 +34,12 @@ def resolve_source(
     set. The download is made here, so that `auto` can use the built-in set if the download fails.
 
     Args:
-        spec: `auto`, `tfds`, `tfds:NAME`, `builtin` or `files:DIR`; also `builtin:NAME`, as in result rows.
+        spec: `auto`, `tfds`, `tfds:NAME`, `builtin`, `files:DIR`, or a set of another package such as `aeon:NAME`;
+            also `builtin:NAME`, as in result rows.
         tfds: Names of the tensorflow-datasets that the task reads; the first is the default. None: it reads none.
         files: Whether the task reads folders of files; `"any"`: also a single file.
         builtin: Name of the built-in set of the task; None: it has none.
+        packages: Packages whose data files the task reads, and the names of these files, see `package_data`.
         tfds_dir: Value of `data.tfds_dir`.
         announce: Function that receives one line with the chosen source and the reason.
 
@@ -44,11 +47,17 @@ def resolve_source(
         ConfigError: The source is unknown, or the task cannot read it.
         DataError: The data does not exist and cannot be downloaded.
     """
-    check_source(spec, {"tfds": tfds, "files": files, "builtin": builtin})
+    packages = packages or {}
+    check_source(spec, {"tfds": tfds, "files": files, "builtin": builtin, "packages": packages})
     if builtin is not None and spec == f"builtin:{builtin}":
         spec = "builtin"
     if spec.startswith("files:"):
         return _files(spec, files == "any", announce)
+    kind, _, name = spec.partition(":")
+    if name and kind in packages:
+        folder = package_data.folder_of(kind, name, packages[kind])
+        announce(f"data: {spec}, in {folder}")
+        return Source(cast(Literal["aeon", "statsmodels"], kind), name, folder)
     names = _names(tfds)
     reason = "" if spec == "builtin" else " (this task has no tensorflow-datasets set)"
     if names and spec != "builtin":
@@ -70,17 +79,24 @@ def check_source(spec: str, facts: Mapping[str, Any]) -> None:
 
     Args:
         spec: Value of `data.source`, see `resolve_source`.
-        facts: Arguments `tfds`, `files` and `builtin` of `resolve_source` for the task. An argument that is
-            left out is not known and not checked.
+        facts: Arguments `tfds`, `files`, `builtin` and `packages` of `resolve_source` for the task. An argument that
+            is left out is not known and not checked.
 
     Raises:
         ConfigError: The source is unknown, or the task cannot read it.
-        DataError: The folder of files does not exist or is empty.
+        DataError: The folder of files does not exist or is empty, or a package is not installed.
     """
+    packages = facts.get("packages", {})
+    kind, _, name = spec.partition(":")
+    if name and kind in packages:
+        package_data.folder_of(kind, name, packages[kind])
+        return
+    if name and kind in package_data.PACKAGES and "packages" not in facts:
+        return
     if spec.startswith("files:") and facts.get("files", True):
         _files(spec, facts.get("files", "any") == "any", announce=lambda text: None)
         return
-    known = [f"tfds:{name}" for name in _names(facts["tfds"])] if "tfds" in facts else ["tfds:NAME"]
+    known = [f"tfds:{one}" for one in _names(facts["tfds"])] if "tfds" in facts else ["tfds:NAME"]
     forms = ["auto", *(["tfds", *known] if known else []), *(["builtin"] if facts.get("builtin", True) else [])]
     if spec == "auto" and len(forms) == 1:
         raise ConfigError("data.source=auto: this task reads only files; set data.source=files:DIR")
@@ -98,6 +114,7 @@ def check_source(spec: str, facts: Mapping[str, Any]) -> None:
     if len(known) > MANY:
         forms = ["auto", "tfds", "tfds:NAME", *forms[2 + len(known) :]]
     forms += [f"files:{'PATH' if facts.get('files', 'any') == 'any' else 'DIR'}"] if facts.get("files", True) else []
+    forms += package_data.forms(packages)
     hint = suggest(spec, forms)
     similar = f"{hint} " if hint.startswith("did") else ""
     raise ConfigError(f"unknown data.source={spec}; {similar}allowed for this task: {', '.join(forms)}")

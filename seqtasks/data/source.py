@@ -1,4 +1,4 @@
-"""Data sources: tensorflow-datasets, files, or a built-in set.
+"""Data sources: tensorflow-datasets, files, data sets inside other packages, or a built-in set.
 
 This module does not import TensorFlow, not even to find data that is prepared.
 """
@@ -30,8 +30,8 @@ class Source:
     """Data source of a run; result rows store it as text, such as `tfds:mnist`.
 
     Attributes:
-        kind: `"tfds"` (tensorflow-datasets), `"files"` or `"builtin"`.
-        name: Name in tensorflow-datasets, the folder as text, or name of the built-in set.
+        kind: `"tfds"` (tensorflow-datasets), `"files"`, `"builtin"`, or a package: `"aeon"`, `"statsmodels"`.
+        name: Name in tensorflow-datasets, the folder as text, or name of the set in the package or of the built-in set.
         folder: Data folder of tensorflow-datasets, or folder of the files; None for a built-in set.
         limit: Maximum number of training examples and, if the source has a validation split, of validation
             examples (`data.limit`); None: all.
@@ -44,7 +44,7 @@ class Source:
         ('builtin:digits', {'train': 100, 'validation': 100, 'test': None})
     """
 
-    kind: Literal["tfds", "files", "builtin"]
+    kind: Literal["tfds", "files", "builtin", "aeon", "statsmodels"]
     name: str
     folder: Path | None = None
     limit: int | None = None

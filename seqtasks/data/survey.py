@@ -20,12 +20,14 @@ class Survey:
         labels: Labels of all examples or steps; empty: the data has no labels.
         keys: Keys of the examples, equal for duplicates; empty: duplicates are not counted.
         empty: Number of examples without content.
+        notes: What else was guessed or is unusual, one phrase each.
     """
 
     counts: Mapping[str, int]
     labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
     keys: Mapping[str, Sequence[Hashable]] = field(default_factory=dict)
     empty: Mapping[str, int] = field(default_factory=dict)
+    notes: Sequence[str] = ()
 
 
 def summary(survey: Survey, unit: str) -> str:
@@ -39,7 +41,7 @@ def summary(survey: Survey, unit: str) -> str:
     sizes = (
         f"{counts['train']:,} {unit} for training, {counts['validation']:,} for validation, {counts['test']:,} for test"
     )
-    return "; ".join([sizes, *_labels(survey), *_duplicates(survey, unit), *_empty(survey, unit)])
+    return "; ".join([sizes, *_labels(survey), *_duplicates(survey, unit), *_empty(survey, unit), *survey.notes])
 
 
 def _labels(survey: Survey) -> list[str]:

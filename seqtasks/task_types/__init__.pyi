@@ -4,6 +4,7 @@ from .captioning.task import CaptionOptions, CaptionSpec, CaptionTask
 from .image_classification.task import ImageSpec, ImageTask
 from .language_modeling.labelled_text_task import TextLanguageOptions, TextLanguageTask
 from .language_modeling.task import LanguageOptions, LanguageSpec, LanguageTask
+from .series.task import SeriesOptions, SeriesSpec, SeriesTask
 from .speech_recognition.task import CTCTask, StringOptions, StringSpec
 from .tagging.task import TaggingOptions, TaggingSpec, TaggingTask
 from .text_classification.task import TextOptions, TextSpec, TextTask
@@ -28,6 +29,9 @@ __all__ = [
     "LanguageOptions",
     "LanguageSpec",
     "LanguageTask",
+    "SeriesOptions",
+    "SeriesSpec",
+    "SeriesTask",
     "StringOptions",
     "StringSpec",
     "TaggingOptions",

@@ -16,6 +16,7 @@ from seqtasks.core.arrays import FloatArray, IntArray
 from seqtasks.core.config import Config, NoOptions
 from seqtasks.core.errors import ConfigError
 from seqtasks.core.plugins import tasks
+from seqtasks.data import package_data
 from seqtasks.data import spec as data_spec
 from seqtasks.data.batches import ArrayBatches, ResumableBatches
 from seqtasks.data.bucketing import Buckets
@@ -111,6 +112,8 @@ class Task(ABC):
             `--prompt`, or the text of `--file`), `"paths"` of files, or other `"words"`.
         limits_examples: Whether `data.limit` counts examples; False: it counts another unit, such as characters, and
             `load` applies it.
+        packages: Packages whose data files the task reads, with the names of these files, see
+            `seqtasks.data.package_data`.
         builtin: Name of the built-in data set.
         file: File that defines the task, if it was loaded from a file.
         unpredicted: Labels of the last scored split that the model never predicted.
@@ -150,6 +153,7 @@ class Task(ABC):
     reads: ClassVar[Literal["texts", "prompt", "paths", "words"]] = "words"
     limits_examples: ClassVar[bool] = True
     builtin: ClassVar[str | None] = None
+    packages: ClassVar[Mapping[str, Sequence[str]]] = {}
     file: ClassVar[Path | None] = None
 
     def __init_subclass__(cls, **kwargs: Any):
@@ -286,6 +290,11 @@ class Task(ABC):
     def primary_metric(self) -> str:
         """Name of the score in `Row.value`: `metric`, unless it depends on `spec`."""
         return self.metric
+
+    @property
+    def primary_higher_is_better(self) -> bool:
+        """Whether a higher value of `primary_metric` is better: `higher_is_better`, unless the data decides."""
+        return self.higher_is_better
 
     @property
     def monitor(self) -> str:
@@ -454,6 +463,7 @@ class Task(ABC):
         """Allowed values of `data.source` besides `auto`."""
         values = [f"tfds:{name}" for name in cls.tfds_names()]
         values += [f"files:{'PATH' if cls.files == 'any' else 'DIR'}"] if cls.files else []
+        values += package_data.forms(cls.packages)
         return values + ([f"builtin:{cls.builtin}"] if cls.builtin else [])
 
 

@@ -64,7 +64,7 @@ def check_task(
     config = configuration.resolve(cls.name, cls.Options, chosen, task_file=task_file)
     row, skipped = run(config, cls, folder, Reporter(quiet=True))
     assert not skipped, "the folder was not empty"
-    assert cls.metric in row.scores, f"score() does not return {cls.metric!r}"
+    assert row.metric in row.scores, f"score() does not return {row.metric!r}"
     assert all(np.isfinite(value) for value in row.scores.values()), f"scores are not finite: {row.scores}"
     assert 0 < row.encoder_params <= row.params or cls.topology == "one-to-one"
     opened = run_folder.open_run(folder / row.run)

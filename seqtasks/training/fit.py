@@ -50,7 +50,7 @@ def fit(
         TrainingDiverged: The loss became NaN or infinite.
         RunError: The folder cannot be written.
     """
-    mode = "max" if task.higher_is_better and not task.monitor.endswith("loss") else "min"
+    mode = "max" if task.primary_higher_is_better and not task.monitor.endswith("loss") else "min"
     scheduled = schedule_callbacks(config.train, task.monitor, mode)
     with StopRequest() as request:
         checkpoint = Checkpoint(

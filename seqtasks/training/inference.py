@@ -80,7 +80,8 @@ def ensemble(folders: Sequence[run_folder.Run], reporter: Reporter, trust: bool 
     first: tuple[Any, ...] = ()
     for folder in folders:
         task, config, model = open_trained(folder, trust)
-        if type(task).score is not Task.score:  # only Task.score scores the logits of a classifier
+        # Only Task.score scores the logits of a classifier, and some tasks predict numbers where the data has numbers.
+        if type(task).score is not Task.score or not task.spec.classes:
             raise ConfigError(
                 f"{len(folders)} runs of task {task.name}, which predicts no class probabilities to average; allowed: "
                 "one run of it; evaluate each run separately"

@@ -181,7 +181,7 @@ def describe(logs: dict[str, float]) -> str:
     """
     parts = []
     for name, value in logs.items():
-        if name == "learning_rate":
+        if name in ("learning_rate", "val_epoch"):  # the latter only says that the last weights are kept
             continue
         text = f"{100 * value:.2f} %" if name.endswith("accuracy") else f"{value:.4f}"
         parts.append(f"{name} {text}")

@@ -134,6 +134,7 @@ def find(task: Task, config: Config, reporter: Reporter) -> Source:
         tfds=task.tfds,
         files=task.files,
         builtin=task.builtin,
+        packages=task.packages,
         tfds_dir=config.data.tfds_dir,
         announce=reporter.say,
     )

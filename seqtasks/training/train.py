@@ -153,7 +153,7 @@ def facts_of_row(task: Task, splits: Splits, config: Config, folder: run_folder.
         "source": splits.source,
         "fingerprint": splits.fingerprint,
         "metric": task.primary_metric,
-        "higher_is_better": task.higher_is_better,
+        "higher_is_better": task.primary_higher_is_better,
         "seed": config.seed,
         "config": config.to_dict(),
         "versions": versions() | task.scorer_versions | code,
@@ -228,7 +228,8 @@ def _train(task: Task, splits: Splits, config: Config, folder: run_folder.Run, r
     history = checkpoint.history
     test = task.batches(splits.test, config.train.eval_batch_size)
     scores = task.score(model, test)
-    updates = len(history) * batches.batches_per_epoch
+    # Training that stopped early was long enough.
+    planned = config.train.known_epochs * batches.batches_per_epoch
     seconds = [epoch["seconds"] for epoch in history]
     earlier = 0.0 if before is None else results.read(before.path).seconds
     row = results.Row(
@@ -249,7 +250,7 @@ def _train(task: Task, splits: Splits, config: Config, folder: run_folder.Run, r
         examples_per_second=len(splits.train) / statistics.median(seconds),
         started=utc(started),
         finished=utc(time.time()),
-        notes=verdict.of_training(task, updates, config.train.min_updates),
+        notes=verdict.of_training(task, planned, config.train.min_updates),
     )
     results.write(row, folder.path)
     for name in ("checkpoint.npz", "best.npz"):
@@ -281,7 +282,7 @@ def _draw(task: Task, model: keras.Model, test: Any, history: list[dict[str, flo
     plots = folder.path / "plots"
 
     def curves() -> Iterator[tuple[str, Any]]:
-        yield "learning_curves", learning_curves(history, task.metric)
+        yield "learning_curves", learning_curves(history, task.primary_metric)
 
     def of_task() -> Iterator[tuple[str, Any]]:
         yield from task.plots(model, test)

@@ -19,7 +19,7 @@ def of_training(task: Task, updates: int, min_updates: int) -> list[str]:
 
     Args:
         task: The task, after `score` was called.
-        updates: Number of weight updates in training.
+        updates: Number of weight updates that the settings ask for.
         min_updates: `train.min_updates`, the number of updates that the task needs.
     """
     notes = []

@@ -29,7 +29,7 @@ def forget():
     plugins.tasks.forget(__name__)
 
 
-EXAMPLES = {str: "a", int: 3, float: 0.1}
+EXAMPLES = {str: "a", int: 3, float: 0.1, bool: True, typing.Any: "b"}
 
 
 def example(hint):

@@ -9,9 +9,9 @@ import numpy as np
 
 from seqtasks.core.arrays import IntArray
 from seqtasks.data.audio.features import LEVEL, Spectra
-from seqtasks.data.audio.frame_batches import Frames, padded, width
+from seqtasks.data.audio.frame_batches import Frames, padded
 from seqtasks.data.audio.recordings import Recordings
-from seqtasks.data.bucketing import Buckets, Ragged
+from seqtasks.data.bucketing import Buckets, Ragged, uneven_width
 from seqtasks.data.splits import Examples
 
 LOUDER = 6.0  # maximum change of the level of a word in dB
@@ -156,7 +156,7 @@ class StringBatches(Buckets):
         rows, composer = self.rows(index), self.composer
         recipes = [self.recipes[i] for i in rows]
         frames = Frames.stack([self.spectra(composer.sound(recipe)) for recipe in recipes], self.spectra.width)
-        time = width(int(self.lengths[rows].max()), index)
+        time = uneven_width(int(self.lengths[rows].max()), index)
         if self.batches_per_epoch == 1:  # Keras infers a static length from the only batch
             time = int(self.spectra.count(composer.most_samples))
         return padded(frames, time), Ragged.of(map(composer.labels, recipes)).padded(least=composer.longest)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from seqtasks.core.arrays import FloatArray, IntArray
-from seqtasks.data.bucketing import Buckets, Ragged
+from seqtasks.data.bucketing import Buckets, Ragged, uneven_width
 from seqtasks.data.splits import Examples
 
 
@@ -75,21 +75,7 @@ class FrameBatches(Buckets):
             frames = _shifted(frames, self.shift, np.random.default_rng((self.seed, self.epoch, self.start + index)))
         if isinstance(targets, Ragged):
             targets = targets.padded(least=self.examples.targets.shape[1])
-        return padded(frames, width(time, index)), np.asarray(targets)
-
-
-def width(time: int, index: int) -> int:
-    """Number of steps to which a batch is padded: `time` or one more.
-
-    Keras infers a static length if the first two batches have equal lengths; therefore the first has an even
-    and the second an odd number of steps.
-
-    Args:
-        time: Number of steps of the longest row.
-        index: Number of the batch.
-    """
-    time = max(1, time)
-    return time + (time + index) % 2 if index < 2 else time
+        return padded(frames, uneven_width(time, index)), np.asarray(targets)
 
 
 def padded(frames: Frames, least: int = 1) -> dict[str, np.ndarray]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ import numpy as np
 
 from seqtasks.core.arrays import IntArray
 from seqtasks.core.files import write_text
+from seqtasks.data.block_files import BlockArray, mapped
 from seqtasks.data.cache import cache_dir
 from seqtasks.data.text.reader import Text
 from seqtasks.data.text.vocabulary import Vocabulary
@@ -73,32 +72,17 @@ def encode(text: Text, vocabulary: Vocabulary, start: int = 0, stop: int | None 
             )
             pieces = vocabulary.encode_pieces(text.pieces(start, stop))
             return np.concatenate([np.zeros(0, vocabulary.dtype), *pieces])
-    return np.asanyarray(np.load(path, mmap_mode="r"))
+    return mapped(path)
 
 
 def _write(path: Path, pieces: Iterator[IntArray], dtype: Any) -> None:
-    """Writes pieces of an array to a temporary `.npy` file and renames it.
-
-    The header is written again at the end, when the length is known.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".tmp", dir=path.parent)
-    temporary = Path(name)
+    array = BlockArray(dtype, path=path)
     try:
-        with os.fdopen(handle, "wb") as file:
-            header = {"descr": np.dtype(dtype).str, "fortran_order": False}
-            # A length of 20 digits reserves space, so that the final header is equally long.
-            np.lib.format.write_array_header_1_0(file, {**header, "shape": (10**19,)})
-            begin, count = file.tell(), 0
-            for piece in pieces:
-                file.write(piece.tobytes())
-                count += len(piece)
-            file.seek(0)
-            np.lib.format.write_array_header_1_0(file, {**header, "shape": (count,)})
-            assert file.tell() == begin
-        temporary.replace(path)
+        for piece in pieces:
+            array.append(piece)
+        array.finish()
     finally:
-        temporary.unlink(missing_ok=True)
+        array.discard()
 
 
 def _path(key: list[Any]) -> Path:

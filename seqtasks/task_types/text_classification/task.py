@@ -23,12 +23,13 @@ from seqtasks.data.text import labelled_texts
 from seqtasks.data.text.vocabulary import Vocabulary, VocabularySpec
 from seqtasks.data.text.word_vectors import start_from
 from seqtasks.layers.encoder import Encoder
-from seqtasks.layers.metrics import classification_scores, log_softmax
+from seqtasks.layers.metrics import log_softmax
 from seqtasks.layers.pooling import How
 from seqtasks.task_types.base import Baseline, Pretrained, Task, bucketed_logits
 from seqtasks.task_types.common.columns import class_row
 from seqtasks.task_types.common.linear_baseline import logistic_regression
 from seqtasks.task_types.common.plots import class_pictures
+from seqtasks.task_types.common.scores import class_scores
 from seqtasks.task_types.text_classification import pretraining, saliency
 from seqtasks.task_types.text_classification.model import TextClassifierParts, text_classifier
 
@@ -222,10 +223,7 @@ class TextTask(Task):
         return bucketed_logits(model, batches, len(self.classes))
 
     def scores_from_logits(self, logits: FloatArray, targets: IntArray) -> dict[str, float]:
-        from sklearn.metrics import f1_score
-
-        macro = f1_score(targets, logits.argmax(-1), labels=range(len(self.classes)), average="macro", zero_division=0)
-        return classification_scores(logits, targets) | {"macro_f1": float(macro)}
+        return class_scores(logits, targets)
 
     def survey(self, splits: Splits) -> Survey:
         survey = super().survey(splits)

@@ -1,0 +1,131 @@
+"""NumPy `.npz` files of series."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqtasks.core.errors import DataError, listed
+from seqtasks.data.series.segments import Segments
+from seqtasks.data.series.sets import SeriesSet, check_times
+
+PARTS = ("train", "validation", "test")
+
+
+def read_npz(path: Path, labelled: bool = True) -> tuple[dict[str, SeriesSet], str]:
+    """Reads an `.npz` file of arrays.
+
+    `x` has the series, (rows, time) or (rows, time, channels), NaN where a value is missing. Optional are `y` (rows,),
+    the targets; `lengths` (rows,), the valid steps of each row, or `mask` (rows, time); `times` (rows, time);
+    `statics` (rows, statics); `groups` (rows,); `ids` (rows,); `channels` (channels,), their names. Names that end in
+    `_train`, `_validation` and `_test` are those of splits: `x_train`, `y_train`, `x_test`, ….
+
+    Args:
+        path: The file; it is read into memory.
+        labelled: Whether `y` has to be there.
+
+    Returns:
+        The series of each split; without splits all of them as `train`; and a digest of the file.
+
+    Raises:
+        DataError: An array is missing, or its shape does not agree with that of `x`.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "noise.npz"
+        >>> np.savez(path, x=np.ones((4, 10, 2)), y=np.array([0, 1, 0, 1]), lengths=np.array([10, 8, 10, 9]))
+        >>> parts, _ = read_npz(path)
+        >>> parts["train"].values.shape, parts["train"].targets
+        ((4, 10, 2), ['0', '1', '0', '1'])
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+    except Exception as error:  # a damaged file can raise almost anything out of zipfile and NumPy
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(
+            f"{path} cannot be read: {reason}; allowed: arrays of numbers or text; save it again"
+        ) from error
+    arrays = {name.lower(): array for name, array in arrays.items()}
+    split = {part: f"_{part}" for part in PARTS if f"x_{part}" in arrays}
+    if not split and "x" in arrays:
+        split = {"train": ""}
+    if "train" not in split:
+        raise DataError(f"{path} has {listed(sorted(arrays)) or 'no array'}; needed: x, or x_train; save it so")
+    parts = {part: _part(path, arrays, ending, labelled) for part, ending in split.items()}
+    return parts, hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def _part(path: Path, arrays: dict[str, Any], ending: str, labelled: bool) -> SeriesSet:
+    x = arrays[f"x{ending}"]
+    if x.ndim not in (2, 3) or x.dtype.kind not in "fiub" or not x.size:
+        raise DataError(
+            f"{path}, x{ending}: its shape is {x.shape} of {x.dtype}; allowed: numbers (rows, time) or (rows, time, "
+            "channels); save it so"
+        )
+    x = np.asarray(x if x.ndim == 3 else x[..., None], np.float32)
+    if np.isinf(x).any():
+        i, t, c = np.argwhere(np.isinf(x))[0]
+        raise DataError(
+            f"{path}, x{ending}, row {i}, step {t}, channel {c}: {x[i, t, c]} is no finite number of 32 bits; allowed: "
+            "numbers up to 3e38, NaN where a value is missing; correct it"
+        )
+    rows, time, channels = x.shape
+
+    def optional(name: str, shape: tuple[int, ...], shared: bool = False) -> Any:
+        array = arrays.get(f"{name}{ending}", arrays.get(name) if shared else None)
+        if array is not None and array.shape[: len(shape)] != shape:
+            raise DataError(
+                f"{path}, {name}{ending}: its shape is {array.shape}; allowed: {shape}, as x{ending} has {rows} "
+                f"rows of {time} steps; save it so"
+            )
+        return array
+
+    y = optional("y", (rows,))
+    if y is None and labelled:
+        raise DataError(f"{path} has no y{ending}; needed: a target for each of the {rows} rows of x{ending}; add it")
+    lengths, mask, times = optional("lengths", (rows,)), optional("mask", (rows, time)), optional("times", (rows, time))
+    if lengths is None:
+        valid = np.asarray(mask, bool) if mask is not None else ~np.isnan(x).all(axis=2)
+        if mask is not None and (np.diff(valid.astype(int), axis=1) > 0).any():
+            raise DataError(
+                f"{path}, mask{ending}: a valid step follows a masked one; allowed: padding at the end; put NaN into x "
+                "where a value is missing"
+            )
+        lengths = time - np.argmax(valid[:, ::-1], axis=1)
+        lengths[~valid.any(axis=1)] = 0
+    lengths = np.asarray(lengths, np.int64)
+    if (wrong := np.flatnonzero((lengths < 1) | (lengths > time))).size:
+        raise DataError(
+            f"{path}, row {wrong[0]}: the series has {lengths[wrong[0]]} valid steps; allowed: 1 to {time}; "
+            "remove the row"
+        )
+    begins = np.arange(rows, dtype=np.int64) * time
+    statics, groups, ids = optional("statics", (rows,)), optional("groups", (rows,)), optional("ids", (rows,))
+    names = optional("channels", (channels,), shared=True)
+    if statics is not None:
+        statics = np.asarray(statics, np.float32).reshape(rows, -1)
+    clock = None
+    if times is not None:
+        clock = Segments.stack([row[:length] for row, length in zip(times, lengths, strict=True)], "float64")
+    series = SeriesSet(
+        Segments(x.reshape(rows * time, channels), begins, lengths),
+        [str(i + 1) for i in range(channels)] if names is None else [str(name) for name in names],
+        clock,
+        [str(name) for name in (range(rows) if ids is None else ids)],
+        None if y is None else [str(target) for target in y.tolist()],
+        None if groups is None else [str(group) for group in groups.tolist()],
+        statics,
+        [] if statics is None else [str(i + 1) for i in range(statics.shape[1])],
+        path,
+        np.arange(rows),
+    )
+    if series.times is not None:
+        series = dataclasses.replace(
+            series, irregular=check_times(series.times, series, "times", lambda row, step: row)
+        )
+    return series

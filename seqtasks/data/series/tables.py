@@ -1,0 +1,557 @@
+"""Tables of series: CSV, TSV and Parquet, long or wide, read in chunks; large ones into mapped files.
+
+A long table has a row for each step, and a column of series ids. A wide table has a row for each series, and a
+column for each step (and channel: `x_0, x_1, …, y_0, y_1, …`). Files of more than `LARGE` bytes are converted once
+and kept in the cache, from where their steps are mapped into memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import dataclasses
+import hashlib
+import itertools
+import json
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seqtasks.core.arrays import FloatArray, IntArray
+from seqtasks.core.errors import DataError, listed
+from seqtasks.core.files import shown, write_text
+from seqtasks.data.block_files import BlockArray, mapped
+from seqtasks.data.cache import cache_dir
+from seqtasks.data.series.columns import MISSING, Columns, Roles, is_date, resolve
+from seqtasks.data.series.segments import Segments
+from seqtasks.data.series.sets import SeriesSet, check_times
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+SUFFIXES = (".csv", ".tsv", ".parquet")
+LARGE = 64 << 20  # bytes of a file that is converted into mapped arrays
+CHUNK = 1 << 21  # numbers of a chunk
+SAMPLE = 1000  # rows from which the roles of columns are guessed
+VERSION = 1  # of the entries in the cache
+_log = logging.getLogger(__name__)
+
+
+class Table:
+    """A table on disk.
+
+    Args:
+        path: A CSV, TSV or Parquet file.
+
+    Raises:
+        DataError: Another suffix, no row, or a file that cannot be read.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.suffix = path.suffix.lower()
+        if self.suffix not in SUFFIXES:
+            raise DataError(f"{path} ends in {path.suffix!r}; allowed: {', '.join(SUFFIXES)}; give such a file")
+        self.names: list[str] = []
+        self.headed = True
+        with _readable(path):
+            self.sample = self._parquet_sample() if self.suffix == ".parquet" else self._csv_sample()
+
+    def chunks(self, roles: Roles, times: str | None) -> Iterator[DataFrame]:
+        """The rows of the table in chunks.
+
+        Args:
+            roles: Roles of the columns; others are not read.
+            times: Column of times that is read as text; None: it has numbers, or there is none.
+        """
+        texts = [*roles.texts, *([times] if times else [])]
+        needed = list(dict.fromkeys([*texts, *([roles.time] if roles.time else []), *roles.numbers]))
+        rows = max(1, min(200_000, CHUNK // max(1, len(needed))))
+        with _readable(self.path):
+            if self.suffix == ".parquet":
+                for batch in _parquet(self.path).iter_batches(batch_size=rows, columns=needed):
+                    yield batch.to_pandas()
+                return
+            import pandas as pd
+
+            missing = dict.fromkeys([name for name in needed if name not in texts], MISSING)
+            with pd.read_csv(
+                self.path,
+                sep="\t" if self.suffix == ".tsv" else ",",
+                names=self.names,
+                header=0 if self.headed else None,
+                usecols=None,
+                index_col=False,
+                dtype=dict.fromkeys(texts, str),
+                keep_default_na=False,
+                na_values=missing,
+                skipinitialspace=True,
+                encoding="utf-8-sig",
+                chunksize=rows,
+            ) as reader:
+                for frame in reader:
+                    yield frame[needed]
+
+    def _csv_sample(self) -> DataFrame:
+        import pandas as pd
+
+        separator = "\t" if self.suffix == ".tsv" else ","
+        with self.path.open(encoding="utf-8-sig", newline="") as file:
+            lines = csv.reader(file, delimiter=separator, skipinitialspace=True)
+            rows = list(itertools.islice((row for row in lines if any(field.strip() for field in row)), 2))
+        if not rows:
+            raise DataError(f"{self.path} is empty; allowed: a header and rows of numbers; fill it")
+        self.headed = not all(_is_number(text) for text in rows[0])
+        self.names = [name.strip() for name in rows[0]] if self.headed else [str(i) for i in range(len(rows[0]))]
+        if repeated := sorted({name for name in self.names if self.names.count(name) > 1}):
+            raise DataError(
+                f"{self.path}, row 0: the header has {self.names.count(repeated[0])} columns named {repeated[0]!r}; "
+                "allowed: each name once; rename them"
+            )
+        if self.headed and len(rows) < 2:
+            raise DataError(f"{self.path} has no row below its header {listed(self.names)}; add some")
+        if len(rows) > 1 and len(rows[1]) > len(self.names):
+            raise DataError(
+                f"{self.path}, row 1: {len(rows[1])} fields, but the header has {len(self.names)}; allowed: as many "
+                "fields as columns; correct the file"
+            )
+        frame = pd.read_csv(
+            self.path, sep=separator, names=self.names, header=0 if self.headed else None, index_col=False, dtype=str,
+            nrows=SAMPLE, keep_default_na=False, skipinitialspace=True, encoding="utf-8-sig",
+        )  # fmt: skip
+        return frame.fillna("")
+
+    def _parquet_sample(self) -> DataFrame:
+        file = _parquet(self.path)
+        self.names = [str(name) for name in file.schema_arrow.names]
+        first = next(file.iter_batches(batch_size=SAMPLE), None)
+        if first is None or not first.num_rows:
+            raise DataError(f"{self.path} has no row; allowed: a row for each step or series; add some")
+        return first.to_pandas()
+
+
+def read_table(path: Path, columns: Columns | Roles) -> tuple[SeriesSet, Roles, str]:
+    """Reads the series of a table.
+
+    Args:
+        path: A CSV, TSV or Parquet file.
+        columns: What is known about the columns; or the roles of another table, which must have the same.
+
+    Returns:
+        The series, the roles of the columns, and a digest of the content of the file.
+
+    Raises:
+        DataError: Missing columns, text in a column of numbers, times that go back or come twice, a target that
+            changes within a series, no rows; the message names file, row and column.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "walks.csv"
+        >>> _ = path.write_text("id,t,x,label\\na,0,1.5,up\\na,1,2.5,up\\nb,0,3.0,down\\n")
+        >>> series, roles, _ = read_table(path, Columns())
+        >>> series.ids, series.targets, series.values.lengths.tolist(), roles.channels
+        (['a', 'b'], ['up', 'down'], [2, 1], ('x',))
+    """
+    table = Table(path)
+    if isinstance(columns, Roles):
+        roles = columns.applied(table.names, path, table.headed)
+    else:
+        roles = resolve(columns, table.sample, path, table.headed)
+    digest = _digest(path)
+    large = path.stat().st_size >= LARGE
+    stem = None
+    if large:
+        facts = json.dumps([VERSION, digest, roles.layout, roles.texts, roles.time, roles.numbers, len(roles.channels)])
+        name = f"{path.stem}-{hashlib.sha256(facts.encode()).hexdigest()[:16]}"
+        stem = cache_dir() / "".join(c if c.isalnum() or c in "-." else "-" for c in name)
+        if (series := _stored(stem, path, roles)) is not None:
+            return series, roles, digest
+    try:
+        series = _read(table, roles, stem)
+    except OSError as error:
+        _log.warning("the steps of %s cannot be kept in %s (%s); they stay in memory", path, cache_dir(), error)
+        series = _read(table, roles, None)
+    return series, roles, digest
+
+
+def _read(table: Table, roles: Roles, stem: Path | None) -> SeriesSet:
+    series = (_Long if roles.layout == "long" else _Wide)(table, roles, stem).read()
+    if stem is not None:
+        _store(stem, series)
+    return series
+
+
+class _Reader(ABC):
+    """Collects the series of a table chunk by chunk."""
+
+    def __init__(self, table: Table, roles: Roles, stem: Path | None):
+        self.table, self.roles, self.stem = table, roles, stem
+        self.names: list[str] = []
+        self.targets: list[str] = []
+        self.groups: list[str] = []
+        self.statics: list[FloatArray] = []
+        self.begun: list[int] = []  # row of the file in which each series begins
+
+    @abstractmethod
+    def read(self) -> SeriesSet:
+        """All series of the table."""
+
+    def array(self, what: str, dtype: Any, shape: Sequence[int] = ()) -> BlockArray:
+        return BlockArray(dtype, shape, self.file(what))
+
+    def file(self, what: str) -> Path | None:
+        """Name of a mapped file: a pattern that `cache.clear` knows."""
+        return None if self.stem is None else _entry(self.stem, what)
+
+    def numbers(self, frame: DataFrame, names: Sequence[str], row: int) -> FloatArray:
+        """Columns of numbers as float32 (rows, columns); `row` is the number of the first row."""
+        import pandas as pd
+
+        for name in names:
+            column = frame[name]
+            if not pd.api.types.is_numeric_dtype(column):
+                parsed = pd.to_numeric(column, errors="coerce")
+                wrong = np.flatnonzero(parsed.isna().to_numpy() & column.notna().to_numpy())
+                if len(wrong):
+                    text = shown(str(column.iloc[int(wrong[0])]), 40)
+                    raise self.error(
+                        row + int(wrong[0]), name, f"{text!r} is not a number",
+                        "numbers, and empty fields where a value is missing; correct it, or name the channels with "
+                        "options.channels",
+                    )  # fmt: skip
+                frame = frame.assign(**{name: parsed})
+        block = frame[list(names)].to_numpy(np.float64, na_value=np.nan)
+        with np.errstate(over="ignore"):
+            block = block.astype(np.float32)
+        if np.isinf(block).any():
+            i, j = np.argwhere(np.isinf(block))[0]
+            raise self.error(
+                row + int(i), names[int(j)], f"{frame[names[int(j)]].iloc[int(i)]} is no finite number of 32 bits",
+                "numbers up to 3e38; correct it, or leave the field empty where the value is missing",
+            )  # fmt: skip
+        return block
+
+    def error(self, row: int, column: str, problem: str, advice: str) -> DataError:
+        return DataError(f"{self.table.path}, row {row}, column {column}: {problem}; allowed: {advice}")
+
+    def collected(self, values: Segments, times: Segments | None = None, dated: bool = False) -> SeriesSet:
+        roles = self.roles
+        return SeriesSet(
+            values,
+            list(roles.channels),
+            times,
+            self.names,
+            self.targets if roles.target else None,
+            self.groups if roles.group else None,
+            np.array(self.statics, np.float32) if roles.statics else None,
+            list(roles.statics),
+            self.table.path,
+            np.array(self.begun, np.int64),
+            dated,
+        )
+
+
+class _Wide(_Reader):
+    def read(self) -> SeriesSet:
+        roles, columns = self.roles, self.roles.numbers
+        channels, grid = len(roles.channels), len(self.roles.grid) * len(self.roles.channels)
+        values = self.array("values", np.float32, (channels,))
+        lengths: list[IntArray] = []
+        row = 1
+        try:
+            for frame in self.table.chunks(roles, None):
+                block = self.numbers(frame, columns, row)
+                steps = block[:, :grid].reshape(len(frame), -1, channels)
+                present = np.asarray(~np.isnan(steps).all(axis=2))
+                length = steps.shape[1] - np.argmax(present[:, ::-1], axis=1)
+                empty = np.flatnonzero(~present.any(axis=1))
+                if empty.size:
+                    raise self.error(
+                        row + int(empty[0]), columns[0], "the series has no value", "one value at least; fill the row, "
+                        "or remove it",
+                    )  # fmt: skip
+                values.append(steps[np.arange(steps.shape[1])[None] < length[:, None]])
+                lengths.append(length)
+                self.facts(frame, block[:, grid:], row)
+                row += len(frame)
+            steps = values.finish()
+        finally:
+            values.discard()
+        length = np.concatenate(lengths).astype(np.int64)
+        return self.collected(Segments(steps, np.cumsum(length) - length, length))
+
+    def facts(self, frame: DataFrame, statics: FloatArray, row: int) -> None:
+        roles = self.roles
+        rows = range(row, row + len(frame))
+        self.begun += rows
+        self.names += [str(name) for name in frame[roles.id]] if roles.id else [str(number) for number in rows]
+        for role, column, texts in (("target", roles.target, self.targets), ("group", roles.group, self.groups)):
+            if column is not None:
+                fields = _texts(frame[column])
+                if "" in fields:
+                    raise self.error(row + fields.index(""), column, "the field is empty", f"a {role} for each series; "
+                                     "fill it in, or remove the row")  # fmt: skip
+                texts += fields
+        self.statics += list(statics)
+
+
+class _Long(_Reader):
+    def read(self) -> SeriesSet:
+        roles = self.roles
+        self.number: dict[str, int] = {}  # of each series, by its id
+        texts = roles.time if roles.time and is_date(self.table.sample[roles.time]) else None
+        self.dated = texts is not None or (roles.time is not None and _is_day(self.table.sample[roles.time]))
+        values = self.array("values", np.float32, (len(roles.channels),))
+        times = self.array("times", np.float64) if roles.time else None
+        codes = self.array("codes", np.int32)
+        lengths, runs, last, row = np.zeros(0, np.int64), 0, -1, 1
+        try:
+            for frame in self.table.chunks(roles, texts):
+                block = self.numbers(frame, roles.numbers, row)
+                values.append(block[:, : len(roles.channels)])
+                code = self.codes(frame, row)
+                codes.append(code)
+                counts = np.bincount(code, minlength=max(len(self.names), len(lengths)))
+                counts[: len(lengths)] += lengths
+                lengths = counts
+                runs += int(np.count_nonzero(np.diff(code, prepend=last)))
+                last = int(code[-1])
+                if times is not None:
+                    times.append(self.times(frame, row))
+                self.facts(frame, code, block[:, len(roles.channels) :], row)
+                row += len(frame)
+            steps, owners = values.finish(), codes.finish()
+            clock = None if times is None else times.finish()
+        finally:
+            for array in (values, times, codes):
+                if array is not None:
+                    array.discard()
+        begins = np.cumsum(lengths) - lengths
+        if apart := runs > len(lengths):
+            steps = _together(steps, owners, begins, self.file("values"))
+            clock = None if clock is None else _together(clock, owners, begins, self.file("times"))
+        series = self.collected(
+            Segments(steps, begins, lengths), None if clock is None else Segments(clock, begins, lengths), self.dated
+        )
+        if series.times is not None:
+            assert roles.time is not None
+            row_of = (lambda i, step: int(np.flatnonzero(owners == i)[step]) + 1) if apart else None
+            irregular = check_times(series.times, series, roles.time, row_of)
+            series = dataclasses.replace(series, irregular=irregular)
+        if (path := self.file("codes")) is not None:
+            path.unlink(missing_ok=True)
+        return series
+
+    def codes(self, frame: DataFrame, row: int) -> IntArray:
+        """Number of the series of each row; new ids get the next numbers."""
+        import pandas as pd
+
+        if self.roles.id is None:
+            if not self.names:
+                self.names, self.begun = ["1"], [1]
+            return np.zeros(len(frame), np.int64)
+        local, ids = pd.factorize(np.array(_texts(frame[self.roles.id]), object))
+        for i, name in enumerate(ids):
+            if name not in self.number:
+                first = row + int(np.argmax(local == i))
+                if not name:
+                    raise self.error(first, self.roles.id, "the id of the series is missing", "an id in each row; fill "
+                                     "it in, or remove the row")  # fmt: skip
+                self.number[name] = len(self.names)
+                self.names.append(name)
+                self.begun.append(first)
+        return np.array([self.number[name] for name in ids], np.int64)[local]
+
+    def times(self, frame: DataFrame, row: int) -> FloatArray:
+        """Times as numbers: seconds since 1970 for dates."""
+        import pandas as pd
+
+        assert self.roles.time is not None
+        column = frame[self.roles.time]
+        if self.dated:
+            if pd.api.types.is_numeric_dtype(column):  # 20260131
+                column = column.astype("Int64").astype(str)
+            dates = pd.to_datetime(column, errors="coerce", utc=True)
+            if dates.isna().any():  # another form than that of the first row
+                dates = pd.to_datetime(column, errors="coerce", utc=True, format="mixed")
+            numbers = (dates - pd.Timestamp(0, tz="UTC")).dt.total_seconds().to_numpy(np.float64)
+        else:
+            numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+        if (wrong := np.flatnonzero(~np.isfinite(numbers))).size:
+            value = column.iloc[int(wrong[0])]
+            problem = (
+                "the time is missing" if value is None or value != value or value == "" else f"{value!r} is no time"
+            )
+            raise self.error(row + int(wrong[0]), self.roles.time, problem, "numbers or dates, the same in all rows; "
+                             "correct it, or name another column with options.time")  # fmt: skip
+        return numbers
+
+    def facts(self, frame: DataFrame, code: IntArray, statics: FloatArray, row: int) -> None:
+        """Target, group and statics of each series, which must not change within it."""
+        roles = self.roles
+        for role, column, texts in (("target", roles.target, self.targets), ("group", roles.group, self.groups)):
+            if column is None:
+                continue
+            fields = _texts(frame[column])
+            pairs = dict.fromkeys(zip(code.tolist(), fields, strict=True))  # few: a pair for each series
+            for number, text in pairs:
+                if number == len(texts) and text:
+                    texts.append(text)
+                elif number >= len(texts) or text != texts[number]:
+                    at = next(
+                        i for i, pair in enumerate(zip(code.tolist(), fields, strict=True)) if pair == (number, text)
+                    )
+                    problem = "the field is empty" if not text else (
+                        f"the {role} {shown(text)!r} of series {self.names[number]} was {shown(texts[number])!r} before"
+                    )  # fmt: skip
+                    raise self.error(row + at, column, problem, f"one {role} for a series, in each of its rows; "
+                                     f"correct it, or name another column with options.{role}")  # fmt: skip
+        if roles.statics:
+            first: dict[int, int] = {}
+            for i, number in enumerate(code.tolist()):
+                first.setdefault(number, i)
+            for number in sorted(first):
+                if number == len(self.statics):
+                    self.statics.append(statics[first[number]])
+            known = np.array(self.statics)[code]
+            changed = np.argwhere((known != statics) & ~(np.isnan(known) & np.isnan(statics)))
+            if len(changed):
+                i, j = changed[0]
+                raise self.error(
+                    row + int(i), roles.statics[int(j)], f"{statics[i, j]:g} of series {self.names[code[i]]} was "
+                    f"{known[i, j]:g} before", "one value for a series; correct it, or make it a channel",
+                )  # fmt: skip
+
+
+def _together(array: np.ndarray, owners: IntArray, begins: IntArray, path: Path | None) -> np.ndarray:
+    """The steps of each series one after the other, in the order in which they came.
+
+    Args:
+        array: (steps, …) as read.
+        owners: Number of the series of each step, (steps,).
+        begins: First step of each series in the result, (series,).
+        path: Mapped file of `array`, which is replaced; None: it is in memory.
+    """
+    following = begins.copy()
+    target = path and path.with_name(path.name + ".tmp")
+    result = (
+        np.empty_like(array)
+        if target is None
+        else np.lib.format.open_memmap(target, "w+", dtype=array.dtype, shape=array.shape)
+    )
+    block = 1 << 20
+    for begin in range(0, len(array), block):
+        owner = np.asarray(owners[begin : begin + block])
+        order = np.argsort(owner, kind="stable")
+        ordered = owner[order]
+        starts = np.flatnonzero(np.diff(ordered, prepend=-1))
+        counts = np.diff(starts, append=len(ordered))
+        rank = np.arange(len(ordered)) - np.repeat(starts, counts)
+        result[following[ordered] + rank] = array[begin : begin + block][order]
+        following[ordered[starts]] += counts
+    if target is None or path is None:
+        return result
+    result.flush()  # type: ignore[attr-defined]
+    target.replace(path)
+    return mapped(path)
+
+
+def _entry(stem: Path, what: str) -> Path:
+    """A file of the cache; its name ends in 16 hex digits, as `cache.ENTRY` asks."""
+    digest = hashlib.sha256(f"{stem.name} {what}".encode()).hexdigest()[:16]
+    return stem.with_name(f"{stem.name}-{what}-{digest}.{'json' if what == 'facts' else 'npy'}")
+
+
+def _store(stem: Path, series: SeriesSet) -> None:
+    """Writes all but the steps; last, so that an entry without it is not finished."""
+    assert series.rows is not None
+    facts = {
+        "begins": series.values.begins.tolist(),
+        "lengths": series.values.lengths.tolist(),
+        "ids": list(series.ids),
+        "targets": series.targets,
+        "groups": series.groups,
+        "statics": None if series.statics is None else series.statics.tolist(),
+        "rows": series.rows.tolist(),
+        "times": series.times is not None,
+        "dated": series.dated,
+        "irregular": series.irregular,
+    }
+    write_text(_entry(stem, "facts"), json.dumps(facts))
+
+
+def _stored(stem: Path, path: Path, roles: Roles) -> SeriesSet | None:
+    """The series of a table that was converted before; None: it was not."""
+    try:
+        facts = json.loads(_entry(stem, "facts").read_text(encoding="utf-8"))
+        begins, lengths = (np.array(facts[name], np.int64) for name in ("begins", "lengths"))
+        values = Segments(mapped(_entry(stem, "values")), begins, lengths)
+        times = Segments(mapped(_entry(stem, "times")), begins, lengths) if facts["times"] else None
+        statics = None if facts["statics"] is None else np.array(facts["statics"], np.float32)
+        return SeriesSet(
+            values, list(roles.channels), times, facts["ids"], facts["targets"], facts["groups"], statics,
+            list(roles.statics), path, np.array(facts["rows"], np.int64), facts["dated"], facts["irregular"],
+        )  # fmt: skip
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _digest(path: Path) -> str:
+    """16 hex digits of SHA-256 over the bytes of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turns the errors of pandas, pyarrow and the file system into a DataError that names the file."""
+    try:
+        yield
+    except DataError:
+        raise
+    except Exception as error:
+        if not isinstance(error, ValueError | OSError | csv.Error) and not type(error).__module__.startswith("pyarrow"):
+            raise
+        reason = " ".join(str(error).split()).removeprefix("Error tokenizing data. C error: ")
+        raise DataError(
+            f"{path} cannot be read: {reason or type(error).__name__}; allowed: a table in UTF-8 with as many fields "
+            "in each row as columns; correct the file"
+        ) from error
+
+
+def _parquet(path: Path) -> Any:
+    try:
+        from pyarrow.parquet import ParquetFile
+    except ImportError as error:
+        raise DataError(
+            f"{path} is a Parquet file, and pyarrow is not installed; allowed without it: .csv, .tsv; run pip install "
+            "'seqtasks[series]'"
+        ) from error
+    return ParquetFile(path)
+
+
+def _texts(column: Any) -> list[str]:
+    """The fields of a column as text without spaces around; empty where missing."""
+    return ["" if field is None or field != field else str(field).strip() for field in column.tolist()]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return not text.strip() or text.strip() in MISSING
+    return True
+
+
+def _is_day(column: Any) -> bool:
+    """Whether a column has days as numbers: 20260131."""
+    import pandas as pd
+
+    numbers = pd.to_numeric(column, errors="coerce").head(20)
+    if not numbers.between(15_000_101, 29_991_231).all() or (numbers % 1 != 0).any():
+        return False
+    return bool(pd.to_datetime(numbers.astype("Int64").astype(str), format="%Y%m%d", errors="coerce").notna().all())

@@ -1,0 +1,451 @@
+"""Series of measurements: a class or a number for each series."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+import numpy as np
+
+from seqtasks.core.arrays import FloatArray, IntArray
+from seqtasks.core.errors import ConfigError, DataError
+from seqtasks.core.settings import setting
+from seqtasks.data.series import load as files
+from seqtasks.data.series import splits as series_splits
+from seqtasks.data.series import synthetic
+from seqtasks.data.series.batches import Inputs, SeriesBatches
+from seqtasks.data.series.columns import Columns, Roles
+from seqtasks.data.series.scaling import Scaling
+from seqtasks.data.series.sets import SeriesData, SeriesSet
+from seqtasks.data.source import Source
+from seqtasks.data.spec import Spec
+from seqtasks.data.splits import Examples, Splits
+from seqtasks.data.survey import Survey
+from seqtasks.layers.encoder import Encoder
+from seqtasks.layers.metrics import log_softmax
+from seqtasks.layers.pooling import How
+from seqtasks.task_types.base import Baseline, Task, bucketed_logits
+from seqtasks.task_types.common.columns import class_row
+from seqtasks.task_types.common.last_epoch import FEW, LastEpoch
+from seqtasks.task_types.common.linear_baseline import logistic_regression
+from seqtasks.task_types.common.plots import class_pictures
+from seqtasks.task_types.common.scores import class_scores, number_scores
+from seqtasks.task_types.series import baselines, plots
+from seqtasks.task_types.series.model import Target, series_model
+from seqtasks.task_types.series.saliency import gradient_times_input
+
+LONG = 50  # time steps of the longest training series, at most, if the user joins none
+COMPARED = 50_000_000  # values up to which series are compared between splits
+SHOWN = 9  # series in a plot
+
+
+@dataclass(frozen=True)
+class SeriesOptions:
+    """The columns of a table, the split, and the model of a series.
+
+    Example:
+        >>> from seqtasks.task_types import SeriesOptions
+        >>> SeriesOptions(id="patient", target="outcome").missing
+        'mask'
+    """
+
+    layout: Literal["auto", "long", "wide"] = setting(
+        "auto", "layout of a table: long: a row for each step; wide: a row for each series"
+    )
+    id: str | None = setting(None, "column of series ids in a long table; null: guessed; -: there is none")
+    time: str | None = setting(None, "column of times in a long table; null: guessed; -: there is none")
+    target: str | None = setting(None, "column of the class or number to predict; null: guessed")
+    channels: tuple[str, ...] = setting((), "columns of measurements; []: all columns of numbers without another role")
+    statics: tuple[str, ...] = setting((), "columns of numbers that belong to a series as a whole, such as age")
+    group: str | None = setting(None, "column of groups, such as patients, that no split divides; null: none")
+    ignore: tuple[str, ...] = setting((), "columns that are not read")
+    kind: Literal["auto", "classes", "number"] = setting(
+        "auto", "what is predicted; auto: a number where targets have fractions or more than 20 whole values"
+    )
+    split: Literal["random", "time"] = setting(
+        "random", "how validation and test series are held out where the source has none; time: the latest series"
+    )
+    missing: Literal["mask", "forward"] = setting(
+        "mask",
+        "missing values: filled with the last value, and mask: an input that is 1 where a value was measured, or "
+        "forward: nothing more",
+        affects_data=False,
+    )
+    class_weights: Literal["none", "balanced"] = setting(
+        "none", "weights of the classes in the loss; balanced: rare ones count as much as frequent ones",
+        affects_data=False,
+    )  # fmt: skip
+    join: int | None = setting(
+        None,
+        "number of steps joined into one time step; null: so many that the longest training series has at most 50",
+        ge=1,
+        affects_data=False,
+    )
+    noise: float = setting(
+        0.0, "standard deviation of noise added to scaled steps in training", ge=0, affects_data=False
+    )
+    pooling: How = setting(
+        "max", "pooling of the outputs over time; concat: last, mean and max concatenated", affects_data=False
+    )
+    dropout: float = setting(0.0, "dropout rate on the pooled outputs", ge=0, lt=1, affects_data=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeriesSpec(Spec):
+    """Facts about series and their targets.
+
+    Attributes:
+        channels: Names of the channels.
+        statics: Names of the static covariates.
+        scaling: Means and standard deviations of the training series, see `seqtasks.data.series.scaling.Scaling`.
+        measured: Numbers of the channels with an input that is 1 where a value was measured.
+        irregular: Whether the time since the step before is an input.
+        join: Number of steps that are joined into one time step.
+        roles: Roles of the columns of a table, for prediction; None: another format.
+        mean: Mean of the training targets, if they are numbers; else 0.
+        sd: Standard deviation of the training targets, if they are numbers; else 1.
+        weights: Weight of each class in the loss; None: no weights.
+        classes: Names of the classes, in the order of their numbers; None: the targets are numbers.
+        counts: Number of series of each split.
+
+    Example:
+        >>> from seqtasks.task_types import SeriesSpec
+        >>> scaling = {"mean": [0.0], "sd": [1.0], "missing": [0.0]}
+        >>> facts = {"channels": ["x"], "statics": [], "measured": [], "irregular": False, "join": 1, "counts": {}}
+        >>> spec = SeriesSpec(**facts, scaling=scaling, mean=0.0, sd=1.0, classes=["down", "up"])
+        >>> SeriesSpec.from_dict(spec.to_dict()) == spec
+        True
+    """
+
+    channels: Sequence[str]
+    statics: Sequence[str]
+    scaling: Mapping[str, Any]
+    measured: Sequence[int]
+    irregular: bool
+    join: int
+    roles: Mapping[str, Any] | None = field(default_factory=lambda: None)
+    mean: float
+    sd: float
+    weights: Sequence[float] | None = field(default_factory=lambda: None)
+    counts: Mapping[str, int]
+
+
+class SeriesTask(Task):
+    """A class or a number for each series of measurements.
+
+    A subclass names its topology, metric and built-in set. Where the targets are numbers, the score of a run is
+    `rmse`, of which lower is better.
+
+    Example:
+        >>> from seqtasks import register_task
+        >>> from seqtasks.task_types import SeriesTask
+        >>> @register_task("walks")
+        ... class Walks(SeriesTask):
+        ...     "Who walks."
+        ...     topology = "many-to-one"
+        ...     builtin = "events"
+        >>> Walks.sources()
+        ['files:PATH', 'aeon:NAME', 'builtin:events']
+    """
+
+    files = "any"
+    packages = {"aeon": ("NAME_TRAIN.ts",)}
+    reads = "paths"
+    unit = "time series"
+    Options = SeriesOptions
+    options: SeriesOptions
+    Spec = SeriesSpec
+    spec: SeriesSpec
+
+    def load(self, source: Source, seed: int) -> Splits:
+        o = self.options
+        data = synthetic.events(str(source)) if source.kind == "builtin" else files.load(source, self.columns)
+        train = data.parts["train"]
+        kind = data.kind or series_splits.kind_of(train.targets or ())
+        kind = kind if o.kind == "auto" else o.kind
+        parts, notes = series_splits.split(data, kind, o.split, source.limits)
+        irregular = any(part.irregular for part in parts.values())
+        scaling = Scaling.fit(parts["train"])
+        longest = int(parts["train"].values.lengths.max())
+        join = o.join or -(-longest // LONG)
+        self._series, self._notes = parts, [*data.notes, *notes, *_notes(parts, scaling)]
+        if o.join is None and join > 1:
+            self._notes.append(f"options.join={join}, for at most {LONG} time steps")
+        classes = sorted(set(train.targets or ()), key=_natural) if kind == "classes" else None
+        if classes is not None and len(classes) < 2:
+            raise DataError(
+                f"{source} has only the label {classes[0]}; allowed: two or more for classes, or numbers; name another "
+                "column with options.target"
+            )
+        targets = {part: self._targets(series, classes) for part, series in parts.items()}
+        mean, sd = (0.0, 1.0) if classes else (float(targets["train"].mean()), float(targets["train"].std()))
+        if not sd:
+            raise DataError(
+                f"{source}: the target is {mean:g} in all training series; allowed: numbers that vary; name another "
+                "column with options.target"
+            )
+        measured = tuple(np.flatnonzero(np.array(scaling.missing) > 0).tolist()) if o.missing == "mask" else ()
+        weights = None
+        if classes and o.class_weights == "balanced":
+            counts = np.bincount(targets["train"], minlength=len(classes))
+            weights = (len(targets["train"]) / (len(classes) * np.maximum(counts, 1))).tolist()
+        spec = SeriesSpec(
+            channels=list(parts["train"].channels),
+            statics=list(parts["train"].static_names),
+            scaling=scaling.to_dict(),
+            measured=measured,
+            irregular=irregular,
+            join=join,
+            roles=None if data.roles is None else data.roles.to_dict(),
+            mean=mean,
+            sd=sd,
+            weights=weights,
+            classes=classes,
+            counts={part: len(series) for part, series in parts.items()},
+        )
+        inputs = _inputs(spec)
+        examples = {part: inputs.examples(series, targets[part]) for part, series in parts.items()}
+        return Splits(**examples, source=str(source), fingerprint=self._fingerprint(data, kind), spec=spec)
+
+    @property
+    def columns(self) -> Columns:
+        """What the options say about the columns of a table."""
+        o = self.options
+        return Columns(o.layout, o.id, o.time, o.target, o.group, o.channels, o.statics, o.ignore)
+
+    def _targets(self, series: SeriesSet, classes: Sequence[str] | None) -> Any:
+        if classes is None:
+            return series_splits.as_numbers(series)
+        number = {name: i for i, name in enumerate(classes)}
+        return np.array([number[label] for label in series.targets or ()], np.int64)
+
+    def _fingerprint(self, data: SeriesData, kind: str) -> str:
+        text = json.dumps([data.fingerprint, kind, self.options.split])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def inputs(self) -> Inputs:
+        """What makes the arrays of batches."""
+        return _inputs(self.spec)
+
+    @property
+    def primary_metric(self) -> str:
+        return self.metric if self.spec.classes else "rmse"
+
+    @property
+    def primary_higher_is_better(self) -> bool:
+        return bool(self.spec.classes)
+
+    @property
+    def monitor(self) -> str:
+        return LastEpoch.MONITOR if self.keeps_last else f"val_{self.primary_metric}"
+
+    @property
+    def keeps_last(self) -> bool:
+        """Whether the weights of the last epoch are kept: there are few validation series, and they have classes."""
+        return bool(self.spec.classes) and self.spec.counts["validation"] < FEW
+
+    def callbacks(self, validation: SeriesBatches) -> list[keras.callbacks.Callback]:
+        return [LastEpoch()] if self.keeps_last else []
+
+    def build_model(self, encoder: Encoder) -> keras.Model:
+        """A model of the arrays of `inputs`, to logits (batch, classes) or numbers (batch, 1)."""
+        target = Target(len(self.classes), self.spec.mean, self.spec.sd)
+        return series_model(encoder, self.inputs, target, self.spec.join, self.options, self.name)
+
+    def loss(self) -> Any:
+        if self.spec.classes:
+            return super().loss()
+        variance = self.spec.sd**2
+
+        def scaled_squared_error(targets: Any, predicted: Any) -> Any:
+            return keras.losses.mean_squared_error(targets, predicted) / variance
+
+        return scaled_squared_error
+
+    def metrics(self) -> list[Any]:
+        return super().metrics() if self.spec.classes else [keras.metrics.RootMeanSquaredError(name="rmse")]
+
+    def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> SeriesBatches:
+        weights = None if self.spec.weights is None else np.array(self.spec.weights)
+        return SeriesBatches(examples, batch_size, None, shuffle, seed, inputs=self.inputs, weights=weights)
+
+    def predict_logits(self, model: keras.Model, batches: SeriesBatches) -> FloatArray:
+        return bucketed_logits(model, batches, max(1, len(self.classes)))
+
+    def scores_from_logits(self, logits: FloatArray, targets: IntArray) -> dict[str, float]:
+        if self.spec.classes:
+            return class_scores(logits, targets)
+        return number_scores(logits[:, 0], np.asarray(targets, np.float64))
+
+    def survey(self, splits: Splits) -> Survey:
+        values = sum(int(part.values.lengths.sum()) * len(part.channels) for part in self._series.values())
+        keys = {part: _keys(series) for part, series in self._series.items()} if values <= COMPARED else {}
+        return dataclasses.replace(super().survey(splits), keys=keys, notes=self._notes)
+
+    def baseline_seconds(self, splits: Splits) -> dict[str, float]:
+        classes, series = max(1, len(self.classes)), sum(len(part) for part in self._series.values())
+        summaries = 1e-4 * series * len(self.spec.channels)
+        steps = sum(int(part.values.lengths.sum()) for part in self._series.values())
+        return {
+            "logistic regression": summaries,
+            "ridge regression": summaries,
+            "gradient boosting": summaries + 1.0 + 1e-3 * classes * len(splits.train),
+            "MiniRocket": 15.0 + 1e-4 * steps,
+        }
+
+    def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
+        classes, targets, count = len(self.classes), splits.train.targets, len(splits.test)
+        train, test = self._series["train"], self._series["test"]
+
+        def score(logits: FloatArray) -> dict[str, float]:
+            return self.scores_from_logits(logits, splits.test.targets)
+
+        @functools.cache
+        def summaries() -> tuple[FloatArray, FloatArray]:
+            return baselines.summary(train), baselines.summary(test)
+
+        def boosting() -> Baseline:
+            x, unseen = summaries()
+            return baselines.boosting((x, targets), unseen, classes, score)
+
+        def linear() -> Baseline:
+            from sklearn.preprocessing import StandardScaler
+
+            x, unseen = summaries()
+            if not classes:
+                return baselines.ridge((x, targets), unseen, score)
+            return logistic_regression((x, targets), unseen, classes, score, before=[StandardScaler()], max_iter=2000)
+
+        def rocket() -> Baseline:
+            mean = list(Scaling.from_dict(self.spec.scaling).mean)
+            return baselines.minirocket((train.values, targets), test.values, classes, mean, score)
+
+        if classes:
+            made: dict[str, Callable[[], Baseline]] = {
+                "majority class": lambda: baselines.constant_class(targets, count, classes, score),
+                "logistic regression": linear,
+            }
+        else:
+            made = {"the mean": lambda: baselines.constant_number(targets, count, score), "ridge regression": linear}
+        made["gradient boosting"] = boosting
+        return made if baselines.aeon_reason() else {**made, "MiniRocket": rocket}
+
+    def plots(self, model: keras.Model, batches: SeriesBatches) -> Iterator[tuple[str, Any]]:
+        logits, targets = self.predict_logits(model, batches), batches.examples.targets
+        if self.spec.classes:
+            yield from class_pictures(self.name, logits, targets, self.classes, "test series")
+        else:
+            scores = number_scores(logits[:, 0], targets)
+            title = f"{self.name}: RMSE {scores['rmse']:.4g}, R² {scores['r2']:.3f}, {len(targets):,} test series"
+            yield "predicted", plots.predicted_against_true(logits[:, 0], targets, title)
+        yield "examples", self._examples(model, batches, logits, _spread(targets, bool(self.spec.classes)))
+
+    def _examples(self, model: keras.Model, batches: SeriesBatches, logits: FloatArray, rows: IntArray) -> Any:
+        chosen = batches.examples.take(rows)
+        arrays = batches.inputs.arrays(chosen.inputs)
+        answers, scaling = logits[rows].argmax(axis=-1), batches.inputs.scaling
+        weights = gradient_times_input(model)(arrays, answers)
+        lengths = chosen.inputs["steps"].lengths
+        if self.spec.classes:
+            right: list[bool | None] = [bool(a == b) for a, b in zip(answers, chosen.targets, strict=True)]
+            titles = [
+                f"{self.classes[a]}, true: {self.classes[b]}" for a, b in zip(answers, chosen.targets, strict=True)
+            ]
+        else:
+            right = [None] * len(rows)
+            titles = [f"{p:.4g}, true: {t:.4g}" for p, t in zip(logits[rows, 0], chosen.targets, strict=True)]
+        series = [scaling.scaled(values[:n]) for values, n in zip(arrays["steps"], lengths, strict=True)]
+        shades = [weight[:n] for weight, n in zip(weights, lengths, strict=True)]
+        return plots.example_series(series, titles, right, shades, self.spec.channels)
+
+    def predict(self, model: keras.Model, inputs: Sequence[str], options: Any) -> list[dict[str, Any]]:
+        """A row for each series of some files: its id, the answer, probabilities of classes."""
+        if not inputs:
+            raise ConfigError("no file given; name one or more: seqtasks predict RUN new.csv")
+        rows: list[dict[str, Any]] = []
+        for name in inputs:
+            series = self.read(Path(name))
+            made = self.inputs
+            examples = made.examples(series, np.zeros(len(series)))
+            logits = self.predict_logits(model, SeriesBatches(examples, 64, None, inputs=made))
+            for i, row in enumerate(logits):
+                example = ({"file": name} if len(inputs) > 1 else {}) | {"id": series.ids[i]}
+                true = {} if series.targets is None else {"true": series.targets[i]}
+                if self.spec.classes:
+                    rows.append(class_row(example, self.classes, np.exp(log_softmax(row)), true))
+                else:
+                    rows.append({**example, "answer": float(f"{row[0]:.6g}"), **true})
+        return rows
+
+    def read(self, path: Path) -> SeriesSet:
+        """The series of a file to predict, which need no targets.
+
+        Raises:
+            DataError: The file cannot be read, or has other channels than the training series.
+        """
+        if not path.is_file():
+            raise DataError(f"{path} is {'a folder' if path.is_dir() else 'not there'}; give a file of series")
+        roles = None if self.spec.roles is None else Roles.from_dict(self.spec.roles)
+        series = files.read_file(path, roles or Columns(labels="optional"))
+        counts = [len(series.channels), len(series.static_names)]
+        wanted = [len(self.spec.channels), len(self.spec.statics)]
+        if counts != wanted:
+            raise DataError(
+                f"{path} has {counts[0]} channels and {counts[1]} static covariates; allowed: {wanted[0]} and "
+                f"{wanted[1]}, as in training: {', '.join([*self.spec.channels, *self.spec.statics])}; give such a file"
+            )
+        if self.spec.irregular and series.times is None:
+            raise DataError(f"{path} has no times; needed: the time of each step, as in training; add them")
+        return series
+
+
+def _inputs(spec: SeriesSpec) -> Inputs:
+    return Inputs(Scaling.from_dict(spec.scaling), tuple(spec.measured), spec.irregular)
+
+
+def _natural(label: str) -> tuple[int, float, str]:
+    """Order of labels: numbers by their value, then texts."""
+    try:
+        return 0, float(label), label
+    except ValueError:
+        return 1, 0.0, label
+
+
+def _notes(parts: Mapping[str, SeriesSet], scaling: Scaling) -> list[str]:
+    """What is unusual: missing values, irregular times, very different lengths."""
+    train, notes = parts["train"], []
+    missing = {name: share for name, share in zip(train.channels, scaling.missing, strict=True) if share > 0}
+    if missing:
+        shown = ", ".join(f"{name} {100 * share:.2g} %" for name, share in list(missing.items())[:3])
+        notes.append(
+            f"missing values in training: {shown}{f' and {len(missing) - 3} more channels' * (len(missing) > 3)}"
+        )
+    if any(part.irregular for part in parts.values()):
+        notes.append("times are irregular, so that the time since the step before is an input")
+    lengths = train.values.lengths
+    notes.append(f"{lengths.min()} to {lengths.max()} steps" if np.ptp(lengths) else f"{lengths.max()} steps each")
+    return notes
+
+
+def _keys(series: SeriesSet) -> list[bytes]:
+    """What makes a series equal to another."""
+    return [hashlib.sha256(np.ascontiguousarray(series.values.row(i)).data).digest() for i in range(len(series))]
+
+
+def _spread(targets: Any, classes: bool) -> IntArray:
+    """Series to show: of each class in turn, or spread over the numbers."""
+    if not classes:
+        order = np.argsort(targets, kind="stable")
+        return order[np.unique(np.linspace(0, len(order) - 1, min(SHOWN, len(order))).astype(int))]
+    rank = np.zeros(len(targets), np.int64)  # the how-manieth of its class
+    for label in np.unique(targets):
+        rank[targets == label] = np.arange(int((targets == label).sum()))
+    return np.lexsort((targets, rank))[:SHOWN]

@@ -44,7 +44,7 @@ class WordLM(LanguageTask):
     Options = Options
 
     def units(self, source: Source) -> dict[str, Any]:
-        o = self.options
+        o: Any = self.options
         settings = {"kind": o.unit, "min_frequency": o.min_frequency, "lowercase": o.lowercase, "size": o.vocab_size}
         if o.unit == "words":
             tokenized = source.folder is not None and (source.folder / "train.txt").is_file()

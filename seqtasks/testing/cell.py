@@ -10,6 +10,7 @@ from seqtasks.testing.cell_fixture import Subject, eager
 from seqtasks.testing.cell_lifecycle import check_config, check_keras, check_model
 from seqtasks.testing.cell_numerics import (
     Oracle,
+    check_dropout,
     check_engines_agree,
     check_equations,
     check_formula,
@@ -29,7 +30,8 @@ def check_cell(name: str, options: dict[str, Any] | None = None, units: int = 5,
       step; both directions; chunks with carried state equal the whole sequence; single rows can be
       reset; no gradient flows across windows.
     - Numbers: gradients equal finite differences in float64; every weight has an effect; the number of
-      parameters equals the formula; engines agree; float16.
+      parameters equals the formula; engines agree; float16; recurrent matrices meet the previous state through
+      variational dropout.
     - Time-aware cells, also with random gaps and observation masks in all of the above: gaps of 1 equal no
       gaps; the scale of gaps has an effect; gaps of padding have none and those of other masked steps add
       up; the backward direction reads the gap to the later step; chunks; values that were not observed
@@ -67,6 +69,7 @@ def check_cell(name: str, options: dict[str, Any] | None = None, units: int = 5,
             if engine != "loop":
                 check_engines_agree(subject, engine)
         check_formula(subject.cell())
+        check_dropout(subject)
         check_start(subject)
         check_precision(subject)
         check_stack(subject)

@@ -117,6 +117,30 @@ def check_gradients(subject: Subject, engine: str, oracle: Oracle | None = None)
         close(np.sum(gradient * direction) / 1e-6, difference, rule, 1e-6 if by_cell else 1e-4)
 
 
+def check_dropout(subject: Subject) -> None:
+    """Checks that a matrix that meets the previous state meets it with variational dropout.
+
+    If the whole state is dropped, such a matrix has no effect on the step. Those whose name contains `projection` meet
+    the output of the step, as in LSTMP.
+    """
+    cell = subject.cell()
+    lists = [value if isinstance(value, list) else [value] for value in cell.recurrent_weights().values()]
+    matrices = [matrix for of_one in lists for matrix in of_one if "projection" not in matrix.name]
+    x, _ = batch()
+    projected, states = cell.project(cell.join_inputs(x[:, 0])), start(subject.layer("loop"), len(x))
+
+    def one_step() -> np.ndarray:
+        with cell.variational_dropout(ops.zeros((len(x), max(cell.state_size)))):
+            output, new = cell.step(projected, [ops.convert_to_tensor(state) for state in states])
+        return np.concatenate([ops.convert_to_numpy(array).ravel() for array in (output, *new)])
+
+    before = one_step()
+    for matrix in matrices:
+        matrix.assign(-ops.convert_to_numpy(matrix))
+        rule = f"{matrix.name} meets the state through `self.dot` or `self.drop`, so that variational dropout applies"
+        close(one_step(), before, rule)
+
+
 def check_engines_agree(subject: Subject, engine: str) -> None:
     """Checks that an engine has the outputs, states and gradients of the engine loop."""
     x, mask = batch()

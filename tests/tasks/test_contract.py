@@ -57,4 +57,5 @@ def test_odd_cells_in_a_task(cell: str, tmp_path: Path) -> None:
 def test_its_configuration_says_how_to_run_it(name: str) -> None:
     for file in bundled():
         if file == name or file.startswith(f"{name}_"):
-            assert bundled()[file].read_text(encoding="utf-8").startswith(f"# seqtasks run {name}")
+            of_editor, command = bundled()[file].read_text(encoding="utf-8").splitlines()[:2]
+            assert of_editor.startswith("# yaml-language-server: ") and command.startswith(f"# seqtasks run {name}")

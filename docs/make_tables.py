@@ -10,6 +10,7 @@ stands between two comments; the first one says what it holds:
     <!-- topologies -->              rows of all tasks; the last columns, command and what was reached, are kept
     <!-- end -->
 
+The number of cells is written into the documents of `COUNTED`, where it stands before "cells" or "recurrent cells".
 Facts come from the registries, which read them from source text. Only schemas need Keras.
 Measured numbers are never touched.
 """
@@ -32,6 +33,8 @@ DOCS = Path(__file__).resolve().parent
 SCHEMAS = DOCS.parent / "configs" / "schemas"
 FILES = ("cells/index.md", "tasks/index.md")
 PART = re.compile(r"(<!-- (cells:|topologies)(.*?)-->\n)(.*?)(<!-- end -->)", re.S)
+COUNTED = ("../README.md", "index.md", "faq.md", "cells/index.md")
+COUNT = re.compile(r"\d+(?= (?:recurrent )?cells\b)")
 ORDER = ("one-to-one", "one-to-many", "many-to-one", "many-to-many", "synced")  # as in topologies.svg
 
 
@@ -121,6 +124,10 @@ def main() -> int:
         path = DOCS / file
         text = path.read_text(encoding="utf-8")
         path.write_text(generated(text), encoding="utf-8")
+    for file in COUNTED:
+        path = DOCS / file
+        text = path.read_text(encoding="utf-8")
+        path.write_text(COUNT.sub(str(len(bundled_cells())), text), encoding="utf-8")
     completion_values.TABLE.write_text(completions(), encoding="utf-8")
     texts = schemas()
     SCHEMAS.mkdir(exist_ok=True)

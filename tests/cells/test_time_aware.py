@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from keras.ops import convert_to_numpy
 
 from seqtasks.cells import CTLSTM, GRUD, ODERNN, CfC, PhasedLSTM
 from seqtasks.core.errors import ConfigError
@@ -24,7 +25,7 @@ def test_a_missing_value_decays_towards_the_mean_of_its_feature():
     layer, observed = Recurrent(GRUD(4)), RNG.random(size=X.shape) < 0.5
     layer(X)
     layer.cell.feature_mean.assign([2.0, -1.0, 0.5])
-    outputs = np.asarray(layer(X, time_gaps=GAPS, observed=observed)[0])
+    outputs = convert_to_numpy(layer(X, time_gaps=GAPS, observed=observed)[0])
     weights = {weight.name: np.asarray(weight, "float64") for weight in layer.cell.weights}
     for row in range(len(X)):
         states = [np.zeros(4), np.zeros(3), np.zeros(3)]
@@ -43,10 +44,10 @@ def test_what_was_not_observed_for_long_is_the_mean():
     gaps = np.full(GAPS.shape, 1e4, "float32")
     imputed = np.array(X)
     imputed[:, 1:] = [2.0, -1.0, 0.5]
-    outputs = np.asarray(layer(X, time_gaps=gaps, observed=observed)[0])
+    outputs = convert_to_numpy(layer(X, time_gaps=gaps, observed=observed)[0])
     layer.cell.V.assign(np.zeros((3, 12)))  # the mask itself is read, too
-    without_mask = np.asarray(layer(X, time_gaps=gaps, observed=observed)[0])
-    np.testing.assert_allclose(without_mask, layer(imputed)[0], atol=1e-5)
+    without_mask = convert_to_numpy(layer(X, time_gaps=gaps, observed=observed)[0])
+    np.testing.assert_allclose(without_mask, convert_to_numpy(layer(imputed)[0]), atol=1e-5)
     assert np.abs(outputs - without_mask).max() > 1e-3
 
 
@@ -58,7 +59,9 @@ def test_the_solvers_agree_and_rk4_needs_fewer_steps():
         layer = Recurrent(ODERNN(4, **options))
         layer(X)
         layer.cell.set_weights(exact.cell.get_weights())
-        return np.abs(np.asarray(layer(X, time_gaps=GAPS)[0]) - np.asarray(exact(X, time_gaps=GAPS)[0])).max()
+        return np.abs(
+            convert_to_numpy(layer(X, time_gaps=GAPS)[0]) - convert_to_numpy(exact(X, time_gaps=GAPS)[0])
+        ).max()
 
     euler = [error(solver_steps=steps) for steps in (1, 16)]
     assert 10 * error(solver="rk4", solver_steps=4) < euler[1] < euler[0] / 4

@@ -30,7 +30,7 @@ def reversed_waves(source: str, warm_up: int) -> MarkedData:
         source: Text of the data source.
         warm_up: First steps of a series that are not judged.
     """
-    parts = {}
+    parts: dict[str, Marked] = {}
     arrays: dict[str, np.ndarray] = {}
     for seed, (name, steps) in enumerate(STEPS.items()):
         rng = np.random.default_rng(seed)
@@ -44,7 +44,8 @@ def reversed_waves(source: str, warm_up: int) -> MarkedData:
         ids = [str(number + 1) for number in range(len(series))]
         parts[name] = Marked(SeriesSet(Segments.stack(series), CHANNELS, ids=ids), Segments.stack(marks, "int8"))
         arrays |= {f"{name} x": parts[name].series.values.steps, f"{name} y": parts[name].marks.steps}
-    return MarkedData(**parts, labelled=True, roles=None, label=None, fingerprint=fingerprint(arrays))
+    train, validation, test = parts.values()
+    return MarkedData(train, validation, test, True, None, None, fingerprint(arrays))
 
 
 def _waves(rng: np.random.Generator, steps: int) -> np.ndarray:

@@ -135,12 +135,12 @@ def load_marked(source: Source, columns: Columns, label: str | None, cuts: Cuts)
         if skip.any():
             notes.append(f"the test series begin with the {int(skip.max()):,} training steps, which are not judged")
         context = np.minimum(skip, cuts.context)
-        test_part = _part(test, test_marks, skip - context, test.values.lengths, context, cuts)
+        test_part = _part(test, test_marks, skip - context, test.values.lengths, np.maximum(context, cuts.warm_up))
         ends = series.values.lengths
     else:
         ends = _train_ends(series, paths["train"], cuts.train_end)
         context = np.minimum(ends, cuts.context)
-        test_part = _part(series, marks, ends - context, series.values.lengths, context, cuts)
+        test_part = _part(series, marks, ends - context, series.values.lengths, np.maximum(context, cuts.warm_up))
         notes.append(f"the first {', '.join(f'{n:,}' for n in np.unique(ends)[:3])} steps are for training")
     middle = np.floor(ends * (1 - cuts.validation) + 1e-9).astype(np.int64)
     if (middle < 2).any() or (ends - middle < 1).any():
@@ -148,9 +148,9 @@ def load_marked(source: Source, columns: Columns, label: str | None, cuts: Cuts)
             f"{series.path} has {int(ends.min())} training steps in a series; allowed: 10 or more; give more, or set "
             "options.train_end"
         )
-    train = _part(series, marks, np.zeros_like(middle), middle, np.full_like(middle, cuts.warm_up), cuts)
+    train = _part(series, marks, np.zeros_like(middle), middle)
     context = np.minimum(middle, cuts.context)
-    validation = _part(series, marks, middle - context, ends, context, cuts)
+    validation = _part(series, marks, middle - context, ends, np.maximum(context, cuts.warm_up))
     count = sum(int((part.marks.steps == ANOMALY).sum()) for part in (train, validation))
     if count:
         notes.append(f"{count:,} training steps are marked as anomalies and are not trained on")
@@ -311,9 +311,9 @@ def _known_steps(train: SeriesSet, test: SeriesSet) -> IntArray:
 
 
 def _part(
-    series: SeriesSet, marks: Segments, begins: IntArray, ends: IntArray, context: IntArray, cuts: Cuts
+    series: SeriesSet, marks: Segments, begins: IntArray, ends: IntArray, unjudged: IntArray | None = None
 ) -> Marked:
-    """Steps `begins` to `ends` of each series; the first `context` steps, and a warm-up, are not judged."""
+    """Steps `begins` to `ends` of each series, whose first `unjudged` steps are not judged."""
     lengths = ends - begins
     values, times = series.values, series.times
     part = dataclasses.replace(
@@ -322,10 +322,10 @@ def _part(
         times=None if times is None else Segments(times.steps, times.begins + begins, lengths),
         rows=None if series.rows is None else series.rows + begins,
     )
-    unjudged = np.minimum(np.maximum(context, cuts.warm_up), lengths - 1)
     rows = []
     for i in range(len(series)):
         row = marks.row(i)[begins[i] : ends[i]].copy()
-        row[: unjudged[i]] = UNJUDGED
+        if unjudged is not None:
+            row[: min(unjudged[i], len(row) - 1)] = UNJUDGED
         rows.append(row)
     return Marked(part, Segments.stack(rows, "int8"))

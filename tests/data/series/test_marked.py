@@ -43,7 +43,7 @@ def test_half_of_a_single_file_is_for_training(tmp_path):
     assert data.test.series.values.row(0)[10, 0] == 50 % 7 + 0.5
     assert marks_of(data.test) == [-1] * 10 + [0] * 30 + [1, 1] + [0] * 18
     assert marks_of(data.validation) == [-1] * 10 + [0] * 10
-    assert marks_of(data.train) == [-1] * 4 + [0] * 36
+    assert marks_of(data.train) == [0] * 40
     assert "the first 50 steps are for training" in data.notes
 
 

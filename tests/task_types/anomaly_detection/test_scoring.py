@@ -24,7 +24,7 @@ def examples(lengths=(37, 12), missing=True):
     rng = np.random.default_rng(0)
     rows = [rng.normal([100, -5], [10, 2], (length, 2)) for length in lengths]
     if missing:
-        rows[0][5, 1] = rows[0][20, 0] = np.nan
+        rows[0][5, 1] = rows[0][-17, 0] = np.nan
     marks = Segments.stack([np.zeros(length) for length in lengths], "int8")
     return Examples({"steps": Segments.stack(rows)}, marks)
 

@@ -21,10 +21,10 @@ def reversed_waves(source: str, warm_up: int) -> MarkedData:
     """Two channels that rise slowly and fall fast; in marked stretches of the test series time runs backwards.
 
     A stretch is a reversed piece of another normal series, so its values have the same mean, variance and extremes:
-    whatever looks at one step alone, as the z-score does, has a ROC-AUC of 0.5 on average. Who knows the waves predicts
-    the next step with an error of the noise, 0.1, which is 0.16 standard deviations; in a stretch the error of such a
-    prediction is several times as large in most steps, but not in all: where a wave crosses its reversed one, a step
-    is as expected, so that scores of single steps cannot reach a ROC-AUC of 1.
+    whatever looks at one step alone, as the z-score does, has a ROC-AUC of 0.5 on average. Who knows the waves and
+    their phase, and not only what came before, reaches 0.972 by the distance of each step to its wave, and 0.984 by
+    the mean of ten such distances; not 1, since a wave crosses its reversed one. The noise is 0.171 standard
+    deviations, and no prediction has a smaller error.
 
     Args:
         source: Text of the data source.

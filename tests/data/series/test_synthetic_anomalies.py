@@ -1,8 +1,9 @@
 """The built-in anomalies: no single value shows them, and the wave before them does."""
 
 import numpy as np
+from sklearn.metrics import roc_auc_score
 
-from seqtasks.data.series.synthetic_anomalies import NOISE, STEPS, STRETCHES, TEST_SERIES, reversed_waves
+from seqtasks.data.series.synthetic_anomalies import NOISE, PERIOD, STEPS, STRETCHES, TEST_SERIES, reversed_waves
 from seqtasks.task_types.anomaly_detection.scoring import runs
 
 
@@ -28,6 +29,17 @@ def test_values_of_anomalies_are_those_of_normal_steps():
 def test_a_period_before_has_the_same_value_but_for_noise():
     values = reversed_waves("x", warm_up=20).train.series.values.row(0)
     assert abs((values[20:] - values[:-20]).std() - NOISE * np.sqrt(2)) < 0.01
+
+
+def test_the_distance_to_the_known_wave_has_the_stated_roc_auc():
+    data, distances, marks = reversed_waves("x", warm_up=20), [], []
+    for i in range(TEST_SERIES):
+        values, mark = data.test.series.values.row(i), data.test.marks.row(i)
+        phase = np.arange(len(values)) % PERIOD
+        wave = np.stack([np.median(values[(phase == n) & (mark == 0)], axis=0) for n in range(PERIOD)])
+        distances.append(np.square(values - wave[phase]).mean(axis=1)[mark >= 0])
+        marks.append(mark[mark >= 0])
+    assert abs(roc_auc_score(np.concatenate(marks), np.concatenate(distances)) - 0.972) < 0.005
 
 
 def test_it_is_always_the_same():

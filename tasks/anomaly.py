@@ -22,4 +22,5 @@ class Anomaly(AnomalyTask):
     """An anomaly score for each step of series of measurements."""
 
     topology = "synced"
+    metric = "roc_auc"
     builtin = "reversed_waves"

@@ -82,9 +82,9 @@ def test_each_step_of_a_new_file_has_a_score_and_a_flag(pump, tmp_path):
     opened = run_folder.open_run(folder / "runs" / row.run)
     table(300, [(200, 220)], column=False).to_csv(tmp_path / "new.csv", index=False)
     rows = predict(opened, [str(tmp_path / "new.csv")])
-    assert len(rows) == 300 and list(rows[0]) == ["step", "time", "score", "anomaly"]
-    assert rows[19]["score"] is None and not rows[19]["anomaly"]  # the warm-up is not judged
-    flags = np.array([one["anomaly"] for one in rows])
+    assert len(rows) == 300 and list(rows[0]) == ["step", "time", "score", "flag"]
+    assert rows[19]["score"] is None and not rows[19]["flag"]  # the warm-up is not judged
+    flags = np.array([one["flag"] for one in rows])
     assert flags[200:220].any() and flags[20:200].mean() < 0.05 and rows[200]["time"] == 1000
     table(300, [(200, 220)]).to_csv(tmp_path / "known.csv", index=False)
     rows = predict(opened, [str(tmp_path / name) for name in ("new.csv", "known.csv")])

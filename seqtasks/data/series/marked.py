@@ -21,7 +21,7 @@ from seqtasks.data.series.sets import SeriesSet
 from seqtasks.data.series.tables import SUFFIXES, Table, read_table
 from seqtasks.data.source import Source
 
-LABEL_NAMES = ["is_anomaly", "anomaly", "is_outlier", "outlier", "attack", "label"]
+LABEL_NAMES = ["is_anomaly", "is_outlier", "is_attack", "label"]  # also without is_
 NORMAL, ANOMALY, UNJUDGED = 0, 1, -1
 TEXTS = (".txt",)  # the numbers of one series, as in the UCR anomaly archive
 # Name of a file of the UCR anomaly archive: the last training step, the first and the last step of the anomaly.
@@ -236,7 +236,8 @@ def _label(path: Path, names: Sequence[str], columns: Columns | Roles, label: st
         return label
     used = set(columns.channels)
     lower = {name.lower(): name for name in reversed(names) if name not in used}
-    return next((lower[known] for known in LABEL_NAMES if known in lower), None)
+    known = (form for name in LABEL_NAMES for form in (name, name.removeprefix("is_")))
+    return next((lower[form] for form in known if form in lower), None)
 
 
 def _columns(path: Path) -> list[str]:

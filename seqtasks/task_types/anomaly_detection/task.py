@@ -48,7 +48,7 @@ ZOOMED = 400  # steps of the plot around the highest score
 
 @dataclass(frozen=True)
 class AnomalyOptions:
-    """The columns of a table, the training part, the model of normal series, and the threshold.
+    """The columns of a table, the training part, the model, and the threshold.
 
     Example:
         >>> from seqtasks.task_types import AnomalyOptions
@@ -130,7 +130,7 @@ class AnomalySpec(Spec):
 class AnomalyTask(Task):
     """An anomaly score for each step of series, by a model of normal series.
 
-    A subclass names its topology and built-in set. The score of a run is the ROC-AUC of the test steps; where none is
+    A subclass names its topology, metric and built-in set. The score of a run is the ROC-AUC of the test steps; where none is
     marked, it is the number of false alarms for each 1,000 steps, of which lower is better.
 
     Example:
@@ -140,12 +140,12 @@ class AnomalyTask(Task):
         ... class Pumps(AnomalyTask):
         ...     "Faults of pumps."
         ...     topology = "synced"
+        ...     metric = "roc_auc"
         ...     builtin = "reversed_waves"
         >>> Pumps.sources()
         ['files:PATH', 'aeon:NAME', 'builtin:reversed_waves']
     """
 
-    metric = "roc_auc"
     causal = True
     files = "any"
     # A set of the UCR anomaly archive, one of freezing of gait, and an electrocardiogram.
@@ -233,7 +233,7 @@ class AnomalyTask(Task):
         return "val_loss"
 
     def build_model(self, encoder: Encoder) -> keras.Model:
-        """A model of the arrays of `inputs` that gives scaled values, see `prediction_model`, `rebuilding_model`."""
+        """A model that gives scaled values, see `prediction_model` and `rebuilding_model`."""
         o = self.options
         if self.horizon:
             return prediction_model(encoder, self.inputs, self.horizon, o, self.name)
@@ -339,7 +339,7 @@ class AnomalyTask(Task):
                             **start,
                             **({"step": step} if times is None else {"step": step, "time": times[step]}),
                             "score": float(f"{score:.6g}") if judged else None,
-                            "anomaly": int(judged and score > threshold),
+                            "flag": int(judged and score > threshold),
                             **({} if true is None else {"true": int(true[step])}),
                         }
                     )
@@ -347,7 +347,7 @@ class AnomalyTask(Task):
 
     @property
     def answer_column(self) -> str:
-        return "anomaly"
+        return "flag"
 
     def read(self, path: Path) -> tuple[SeriesSet, Segments | None]:
         """The series of a file to score, and their marks if it has some.

@@ -111,6 +111,11 @@ def test_names_of_columns_and_no_marks(tmp_path):
         load(path, label="fualt")
 
 
+def test_the_name_of_the_column_of_marks_may_lack_its_prefix(tmp_path):
+    path = write(table(100, [90]).rename(columns={"is_anomaly": "Outlier"}), tmp_path / "a.csv")
+    assert load(path).label == "Outlier"
+
+
 def test_a_file_to_score_may_lack_the_marks(tmp_path):
     data = load(write(table(100), tmp_path / "a.csv"))
     roles = Roles.from_dict(data.roles.to_dict())

@@ -130,8 +130,8 @@ class AnomalySpec(Spec):
 class AnomalyTask(Task):
     """An anomaly score for each step of series, by a model of normal series.
 
-    A subclass names its topology, metric and built-in set. The score of a run is the ROC-AUC of the test steps; where none is
-    marked, it is the number of false alarms for each 1,000 steps, of which lower is better.
+    A subclass names its topology, metric and built-in set. The metric is a score of `detection_scores`. Where no test
+    step is marked, it is the number of false alarms for each 1,000 steps, of which lower is better.
 
     Example:
         >>> from seqtasks import register_task

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,11 +48,11 @@ def names(package: str, patterns: Sequence[str]) -> list[str]:
 
     Args:
         package: Its name.
-        patterns: Names of files; NAME stands for the name of the set, e.g. `NAME_TRAIN.ts`, `NAME.csv`.
+        patterns: Names of files; NAME stands for the name of the set, e.g. `NAME_TRAIN.ts`, `NAME.csv`. They are in
+            the folder NAME, unless a pattern has a folder: `NAME/S*.csv`, `UnitTest/NAME_TEST.csv`. `*` stands for
+            any text.
     """
-    folder = data_folder(package)
-    folders = [] if folder is None else sorted(path for path in folder.iterdir() if path.is_dir())
-    return [path.name for path in folders if _files(path, patterns)]
+    return sorted(_sets(package, patterns))
 
 
 def folder_of(package: str, name: str, patterns: Sequence[str]) -> Path:
@@ -66,20 +67,19 @@ def folder_of(package: str, name: str, patterns: Sequence[str]) -> Path:
         DataError: The package is not installed.
         ConfigError: It has no such set; the message lists those that it has.
     """
-    folder = data_folder(package)
-    if folder is None:
+    if data_folder(package) is None:
         raise DataError(
             f"data.source={package}:{name}: the package {package} is not installed; allowed: data files of installed "
             f"packages; run pip install '{PACKAGES[package].requirement}'"
         )
-    known = names(package, patterns)
+    known = _sets(package, patterns)
     if name not in known:
         raise ConfigError(
             f"data.source={package}:{name}: the installed package {package} has no such set for this task; allowed: "
-            f"{', '.join(f'{package}:{one}' for one in known) or 'none'}; choose one of them, or give files: "
+            f"{', '.join(f'{package}:{one}' for one in sorted(known)) or 'none'}; choose one of them, or give files: "
             "data.source=files:PATH"
         )
-    return folder / name
+    return known[name]
 
 
 def summary(package: str, patterns: Sequence[str]) -> str:
@@ -93,5 +93,18 @@ def forms(packages: Mapping[str, Sequence[str]]) -> list[str]:
     return [f"{package}:NAME" for package in packages]
 
 
-def _files(folder: Path, patterns: Sequence[str]) -> list[Path]:
-    return [path for pattern in patterns for path in folder.glob(pattern.replace("NAME", folder.name))]
+def _sets(package: str, patterns: Sequence[str]) -> dict[str, Path]:
+    """The folder of each data set, by its name."""
+    root = data_folder(package)
+    sets: dict[str, Path] = {}
+    if root is None:
+        return sets
+    for pattern in patterns:
+        path = pattern if "/" in pattern else f"NAME/{pattern}"
+        parts = re.split(r"(NAME|\*)", path)
+        form = "".join({"*": "[^/]*", "NAME": "([^/]+)"}.get(part, re.escape(part)) for part in parts)
+        form = form.replace("([^/]+)", "(?P<name>[^/]+)", 1).replace("([^/]+)", "(?P=name)")
+        for file in root.glob(path.replace("NAME", "*")):
+            if match := re.fullmatch(form, file.relative_to(root).as_posix()):
+                sets[match["name"]] = file.parent
+    return sets

@@ -1,5 +1,6 @@
 from .attention import Attention
 from .bridge import Bridge
+from .calibration import Calibration
 from .character_encoder import CharacterWords
 from .crf import CRF
 from .decoder import Decoder
@@ -28,6 +29,7 @@ __all__ = [
     "AuxiliaryLoss",
     "Bridge",
     "CTCHead",
+    "Calibration",
     "CharacterWords",
     "Decoder",
     "Embedding",

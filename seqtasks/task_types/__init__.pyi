@@ -1,3 +1,4 @@
+from .anomaly_detection.task import AnomalyOptions, AnomalySpec, AnomalyTask
 from .audio_classification.task import AudioOptions, AudioSpec, AudioTask
 from .base import Baseline, Task, register_task
 from .captioning.task import CaptionOptions, CaptionSpec, CaptionTask
@@ -13,6 +14,9 @@ from .video_labeling.task import FramesSpec, FramesTask
 from .visual_attention.task import GlimpseTask
 
 __all__ = [
+    "AnomalyOptions",
+    "AnomalySpec",
+    "AnomalyTask",
     "AudioOptions",
     "AudioSpec",
     "AudioTask",

@@ -66,3 +66,16 @@ def test_a_task_that_reads_no_packages_refuses_them_and_names_what_it_reads(inst
     with pytest.raises(ConfigError, match=r"allowed for this task: .*, aeon:NAME, statsmodels:NAME"):
         resolve("eon:Walks")
     check_source("aeon:Anything", {"tfds": None})  # what a task reads is not known before it is imported
+
+
+def test_a_pattern_may_name_the_folder(installed):
+    (installed / "UnitTest").mkdir()
+    for name in ("ecg_TEST.csv", "ecg_TRAIN.csv", "other.csv"):
+        (installed / "UnitTest" / name).touch()
+    (installed / "Walks" / "S1E0.csv").touch()
+    patterns = ("UnitTest/NAME_TEST.csv", "NAME/S*E*.csv")
+    assert package_data.names("aeon", patterns) == ["Walks", "ecg"]
+    assert package_data.folder_of("aeon", "ecg", patterns) == installed / "UnitTest"
+    assert package_data.folder_of("aeon", "Walks", patterns) == installed / "Walks"
+    with pytest.raises(ConfigError, match="allowed: aeon:Walks, aeon:ecg; choose"):
+        package_data.folder_of("aeon", "UnitTest", patterns)

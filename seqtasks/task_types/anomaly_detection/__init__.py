@@ -1,0 +1,1 @@
+"""Anomaly detection: a score for each step of series, by a model of normal series."""

@@ -5,6 +5,7 @@ from .crf import CRF
 from .decoder import Decoder
 from .embedding import ActivityPenalty, Embedding, WordDropout
 from .encoder import Encoder
+from .forecasting import ForecastHead, IntervalCalibration, Lags, ReversibleNorm
 from .glimpse import GlimpseNetwork, GlimpseSensor
 from .losses import AuxiliaryLoss, SmoothedCrossentropy, TagLoss, TokenLoss
 from .metrics import Nats, Perplexity, TagAccuracy, TargetPerplexity
@@ -32,10 +33,13 @@ __all__ = [
     "Decoder",
     "Embedding",
     "Encoder",
+    "ForecastHead",
     "FrameEncoder",
     "GlimpseNetwork",
     "GlimpseSensor",
+    "IntervalCalibration",
     "LabelSmoothingHead",
+    "Lags",
     "Nats",
     "PermuteTime",
     "Perplexity",
@@ -44,6 +48,7 @@ __all__ = [
     "RandomAffine",
     "Recurrent",
     "RecurrentAttention",
+    "ReversibleNorm",
     "ScheduledSampling",
     "SmoothedCrossentropy",
     "SoftmaxHead",

@@ -1,6 +1,7 @@
 from .audio_classification.task import AudioOptions, AudioSpec, AudioTask
 from .base import Baseline, Task, register_task
 from .captioning.task import CaptionOptions, CaptionSpec, CaptionTask
+from .forecasting.task import ForecastOptions, ForecastPredictOptions, ForecastSpec, ForecastTask
 from .image_classification.task import ImageSpec, ImageTask
 from .language_modeling.labelled_text_task import TextLanguageOptions, TextLanguageTask
 from .language_modeling.task import LanguageOptions, LanguageSpec, LanguageTask
@@ -21,6 +22,10 @@ __all__ = [
     "CaptionOptions",
     "CaptionSpec",
     "CaptionTask",
+    "ForecastOptions",
+    "ForecastPredictOptions",
+    "ForecastSpec",
+    "ForecastTask",
     "FramesSpec",
     "FramesTask",
     "GlimpseTask",

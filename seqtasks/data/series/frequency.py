@@ -99,11 +99,11 @@ def calendar(times: FloatArray, frequency: Frequency) -> tuple[FloatArray, list[
 
     dates = pd.to_datetime(times, unit="s", utc=True)
     second = np.asarray(dates.hour * 3600 + dates.minute * 60 + dates.second, np.float64)
-    day = np.asarray(dates.dayofyear, np.float64) - 1 + second / DAY
+    day = np.asarray(dates.day_of_year, np.float64) - 1 + second / DAY
     if frequency.months:  # whole months, so that the place does not depend on leap years
         day = (np.asarray(dates.month, np.float64) - 1) / 12 * 365.2425
     cycles = {"year": (day / 365.2425, 365 * DAY), "day": (second / DAY, DAY)}
-    cycles["week"] = ((np.asarray(dates.dayofweek, np.float64) + second / DAY) / 7, 7 * DAY)
+    cycles["week"] = ((np.asarray(dates.day_of_week, np.float64) + second / DAY) / 7, 7 * DAY)
     columns, names = [], []
     for name, (phase, length) in cycles.items():
         if length < 2.5 * frequency.gap:

@@ -128,9 +128,13 @@ def ets(horizon: int, season: int) -> Callable[[FloatArray], Callable[[FloatArra
                 warnings.simplefilter("ignore")
                 return ETSModel(history, **settings).smooth(params)
 
-        starts = np.unique(np.linspace(max(len(past) // 2, 2), len(past) - 1, 20).astype(int))
-        ahead = [(past[s : s + horizon], np.asarray(smoothed(past[:s]).forecast(horizon))) for s in starts.tolist()]
-        sd = _growing([[t - p for t, p in zip(*pair, strict=False)] for pair in ahead], horizon)
+        least = max(len(past) // 2, 10, 2 * season + 2 if seasonal else 0)  # statsmodels starts with ten values
+        starts: list[int] = []
+        if least < len(past) - 1:
+            starts = np.unique(np.linspace(least, len(past) - 1, 20).astype(int)).tolist()
+        ahead = [(past[s : s + horizon], np.asarray(smoothed(past[:s]).forecast(horizon))) for s in starts]
+        errors_ahead = [[t - p for t, p in zip(*pair, strict=False)] for pair in ahead]
+        sd = _growing(errors_ahead or [np.diff(past).tolist()], horizon)
 
         def forecast(history: FloatArray) -> FloatArray:
             return np.asarray(np.asarray(smoothed(history).forecast(horizon))[:, None] + sd[:, None] * _Z)
@@ -155,7 +159,7 @@ def ar(horizon: int, season: int) -> Callable[[FloatArray], Callable[[FloatArray
             period = season if seasonal else None
             chosen = ar_select_order(past, most, ic="bic", trend="ct", seasonal=seasonal, period=period)
             settings = {"trend": "ct", "seasonal": seasonal, "period": season if seasonal else None}
-            lags = chosen.ar_lags if chosen.ar_lags is not None else 0
+            lags: Any = chosen.ar_lags if chosen.ar_lags is not None else 0
             fitted = AutoReg(past, lags, **settings).fit()
         error = float(np.sqrt(np.mean(fitted.resid**2)))
         impulse = np.ones(horizon)
@@ -180,7 +184,6 @@ def ar(horizon: int, season: int) -> Callable[[FloatArray], Callable[[FloatArray
 
 def _growing(errors: list[list[float]], horizon: int) -> FloatArray:
     """Standard deviation of the errors of each step ahead, not falling, `(horizon,)`."""
-    by_step: list[list[float]] = [[row[h] for row in errors if len(row) > h and np.isfinite(row[h])]
-                                  for h in range(horizon)]  # fmt: skip
+    by_step = [[row[h] for row in errors if len(row) > h and np.isfinite(row[h])] for h in range(horizon)]
     sd = np.array([np.sqrt(np.mean(np.square(step))) if len(step) > 1 else 0.0 for step in by_step])
     return np.maximum.accumulate(sd)

@@ -10,9 +10,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from seqtasks.engines.backend.masking import last_valid_step
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.forecasting import LEVELS, ForecastHead, IntervalCalibration, Lags, ReversibleNorm
+from seqtasks.layers.pooling import Pooling
 
 CALIBRATION = "calibration"  # name of the layer, by which a saved model finds it again
 
@@ -102,6 +102,10 @@ def forecast_model(encoder: Encoder, facts: Facts, options: Any, name: str) -> k
     head = ForecastHead(o.head, ahead, base[:ahead], o.lags, name="head")
     dropout = keras.layers.Dropout(o.dropout)
 
+    def last(x: Any) -> Any:
+        """The last valid step, `(batch, size)`."""
+        return Pooling("last")(x, mask=mask)
+
     def inputs(lags: Any, like: Any, step: int | None) -> Any:
         """Features of each step; of the step `step` ahead, when rolled on."""
         parts = [lags[..., 0], lags[..., 0] - lags[..., 1]]
@@ -113,7 +117,7 @@ def forecast_model(encoder: Encoder, facts: Facts, options: Any, name: str) -> k
             begin = 0 if step is None else step * facts.known
             known = tensors["known"]
             if step is not None:
-                known = last_valid_step(known, mask)[:, None]
+                known = last(known)[:, None]
             parts.append(known[..., begin : begin + facts.known] if rolled else known)
         if facts.statics:
             parts.append(ops.zeros_like(like[..., :1]) + tensors["statics"][:, None])
@@ -125,9 +129,9 @@ def forecast_model(encoder: Encoder, facts: Facts, options: Any, name: str) -> k
     else:
         size = facts.channels * count
         flat = keras.layers.Reshape((-1, size))(lags)
-        lags = ops.reshape(last_valid_step(flat, mask), (-1, 1, facts.channels, count))
-        level, scale = last_valid_step(level, mask)[:, None], last_valid_step(scale, mask)[:, None]
-        output, made = last_valid_step(outputs, mask)[:, None], []
+        lags = ops.reshape(last(flat), (-1, 1, facts.channels, count))
+        level, scale = last(level)[:, None], last(scale)[:, None]
+        output, made = last(outputs)[:, None], []
         for step in range(facts.horizon):
             made.append(head(dropout(output), lags, level, scale))
             if step + 1 < facts.horizon:

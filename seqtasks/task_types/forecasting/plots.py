@@ -39,7 +39,7 @@ def fans(
     for i, (panel, past, forecast, title) in enumerate(zip(panels, history, forecasts, titles, strict=False)):
         before, after = np.arange(-len(past) + 1, 1), np.arange(1, len(forecast.point) + 1)
         panel.plot(before, past, color="black", linewidth=1)
-        pairs = [level for level in forecast.levels if 0.1 <= level < 0.5]
+        pairs = [level for level in forecast.levels if level in (0.1, 0.2, 0.3, 0.4)]
         for level in pairs:
             low, high = forecast.at(level), forecast.at(round(1 - level, 3))
             panel.fill_between(after, low, high, color="tab:blue", alpha=0.6 / len(pairs), linewidth=0)

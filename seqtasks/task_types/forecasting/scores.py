@@ -10,7 +10,7 @@ import numpy as np
 from seqtasks.core.arrays import FloatArray
 
 # Levels at which a Gaussian forecast is scored and, after a transformation, stored.
-GRID = tuple(round(i / 40, 3) for i in range(1, 40))
+GRID = tuple(round(i / 100, 2) for i in range(1, 100))
 INTERVAL = (0.1, 0.9)  # an interval of 80 %
 
 

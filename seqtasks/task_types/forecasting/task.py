@@ -228,7 +228,7 @@ class ForecastTask(Task):
         season = o.season or frequency.season
         window = o.window or max(3 * season, 2 * o.horizon, 24)
         target = [list(series.channels).index(name) for name in channels]
-        values = [series.values.row(i)[:, target].astype(np.float64) for i in range(len(series))]
+        values: list[FloatArray] = [series.values.row(i)[:, target].astype(np.float64) for i in range(len(series))]
         past = [row[:n] for row, n in zip(values, cuts.train.tolist(), strict=True)]
         _check_values(series, channels, past)
         log = o.transform == "log" or (o.transform == "auto" and _grows(past, season))
@@ -626,19 +626,19 @@ def calibrated(factors: FloatArray, ratio: FloatArray, by_step: bool) -> FloatAr
     return new
 
 
-def _with_errors_added(blocks: list[FloatArray], head: str, factors: FloatArray) -> FloatArray:
+def _with_errors_added(blocks: Sequence[FloatArray], head: str, factors: FloatArray) -> FloatArray:
     """The blocks of a forecast one after the other, `(rows, steps, channels, numbers)`; see `ForecastTask.outputs`."""
     ahead = blocks[0].shape[1]
     if ahead == 1 and len(factors) > 1:  # fed back: the variance of so many steps, calibrated for each step ahead
         grown = []
         for h, block in enumerate(blocks):
             factor = float(factors[min(h, len(factors) - 1)] / factors[0]) * np.sqrt(h + 1)
-            grown.append(_widened(block, head, lambda width, factor=factor: width * factor))
+            grown.append(_moved(block, head, factor * _widths(block, head)))
         return np.concatenate(grown, axis=1)
-    made = blocks[:1]
+    made = [blocks[0]]
     for block in blocks[1:]:
-        before = _widths(made[-1][:, -1:], head)
-        made.append(_widened(block, head, lambda width, before=before: np.sign(width) * np.hypot(width, before)))
+        widths = _widths(block, head)
+        made.append(_moved(block, head, np.sign(widths) * np.hypot(widths, _widths(made[-1][:, -1:], head))))
     return np.concatenate(made, axis=1)
 
 
@@ -649,9 +649,9 @@ def _widths(block: FloatArray, head: str) -> FloatArray:
     return block - block[..., median(head), None]
 
 
-def _widened(block: FloatArray, head: str, how: Callable[[FloatArray], FloatArray]) -> FloatArray:
-    widths = _widths(block, head)
-    return np.asarray(block - widths + how(widths))
+def _moved(block: FloatArray, head: str, widths: FloatArray) -> FloatArray:
+    """The block with other widths."""
+    return np.asarray(block - _widths(block, head) + widths)
 
 
 def _panel(series: SeriesSet, spec: ForecastSpec, horizon: int, lengths: Any = None) -> Panel:

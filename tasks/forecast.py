@@ -20,4 +20,4 @@ class Forecast(ForecastTask):
     """The next values of series of numbers, with intervals."""
 
     topology = "many-to-many"
-    builtin = "seasonal"
+    builtin = "months"

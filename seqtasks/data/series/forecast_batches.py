@@ -51,7 +51,7 @@ class Panel:
             "ahead": Segments(self.values.steps, base + begins, ahead),
             "known": Segments(self.known.steps, self.known.begins[series] + begins, ends - begins + self.horizon),
             "statics": self.statics[series],
-            "series": series,
+            "series_index": series,
             "ends": ends,
         }
 

@@ -150,7 +150,7 @@ def ar(horizon: int, season: int) -> Callable[[FloatArray], Callable[[FloatArray
     def fit(past: FloatArray) -> Callable[[FloatArray], FloatArray]:
         from statsmodels.tsa.ar_model import AutoReg, ar_select_order
 
-        seasonal = 1 < season < LONG_SEASON and len(past) > 4 * season
+        seasonal = season > 1 and len(past) > 4 * season
         most = max(1, min(len(past) // 4, 24))
         if len(past) < 8:
             return seasonal_naive(horizon, season)(past)

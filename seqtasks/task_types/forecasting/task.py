@@ -36,6 +36,7 @@ from seqtasks.task_types.forecasting.cuts import cut, origins, training_windows
 from seqtasks.task_types.forecasting.model import CALIBRATION, LOSSES, Facts, forecast_model, median
 from seqtasks.task_types.forecasting.scores import INTERVAL, Forecasts, forecast_scores, naive_error
 
+LIMITS = 0.5, 2.0  # of the calibration of learnt intervals, as the validation split may be a time of crisis
 GROWTH = 1.5  # ratio of the levels of a series, from which on a growing spread can be seen
 SLOPE = 0.5  # of the logarithm of the spread against that of the level, from which on logarithms are taken
 SHOWN = 6  # series in a plot
@@ -424,12 +425,12 @@ class ForecastTask(Task):
         return dataclasses.replace(super().survey(splits), labels={}, notes=self._notes)
 
     def baseline_seconds(self, splits: Splits) -> dict[str, float]:
-        series = len(np.unique(splits.test.inputs["series"])) * len(self.spec.channels)
+        series = len(np.unique(splits.test.inputs["series_index"])) * len(self.spec.channels)
         steps = float(np.mean([len(row) for row in self._series]))
         return {"ETS": series * (0.3 + 0.01 * steps), "AR": 0.1 * series}
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
-        which, ends = splits.test.inputs["series"], splits.test.inputs["ends"]
+        which, ends = splits.test.inputs["series_index"], splits.test.inputs["ends"]
         horizon, season = self.spec.horizon, self.spec.season
 
         def scored(method: Any, by: str, params: int) -> Callable[[], Baseline]:
@@ -451,10 +452,10 @@ class ForecastTask(Task):
     def plots(self, model: keras.Model, batches: Any) -> Iterator[tuple[str, Any]]:
         made = self.forecasts(self.outputs(model, batches, self.spec.horizon))
         inputs, targets = batches.examples.inputs, batches.examples.targets
-        last = {int(number): i for i, number in enumerate(inputs["series"])}  # the last origin of each series
+        last = {int(number): i for i, number in enumerate(inputs["series_index"])}  # the last origin of each series
         rows = list(last.values())[:SHOWN]
-        history = [self._series[int(inputs["series"][i])][: int(inputs["ends"][i])] for i in rows]
-        titles = [self._ids[int(inputs["series"][i])] for i in rows] if len(last) > 1 else [self.name]
+        history = [self._series[int(inputs["series_index"][i])][: int(inputs["ends"][i])] for i in rows]
+        titles = [self._ids[int(inputs["series_index"][i])] for i in rows] if len(last) > 1 else [self.name]
         shown = 3 * max(self.spec.season, self.spec.horizon)
         yield (
             "forecasts",
@@ -612,8 +613,8 @@ def calibrated(factors: FloatArray, ratio: FloatArray, by_step: bool) -> FloatAr
         by_step: Whether each step ahead has a factor of its own, from that step and its neighbours.
 
     Example:
-        >>> calibrated(np.ones(1), np.arange(1.0, 12.0).reshape(11, 1, 1), False).tolist()
-        [9.0]
+        >>> calibrated(np.ones(1), np.arange(0.0, 1.1, 0.1).reshape(11, 1, 1), False).round(3).tolist()
+        [0.8]
     """
     coverage = INTERVAL[1] - INTERVAL[0]
     new = np.array(factors, np.float64)
@@ -623,7 +624,7 @@ def calibrated(factors: FloatArray, ratio: FloatArray, by_step: bool) -> FloatAr
         scaled = (part * here)[~np.isnan(part)] if by_step else part[~np.isnan(part)] * factors[0]
         if len(scaled):
             new[h] = max(float(np.quantile(scaled, coverage)), 1e-3)
-    return new
+    return new if by_step else np.clip(new, *LIMITS)
 
 
 def _with_errors_added(blocks: Sequence[FloatArray], head: str, factors: FloatArray) -> FloatArray:

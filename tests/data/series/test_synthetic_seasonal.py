@@ -4,7 +4,7 @@ from seqtasks.data.series.synthetic_seasonal import PHI, SEASON, best_mase, seas
 
 
 def test_it_is_the_same_each_time():
-    first, second = seasonal("builtin:seasonal"), seasonal("builtin:seasonal")
+    first, second = seasonal("builtin:months"), seasonal("builtin:seasonal")
     assert first.fingerprint == second.fingerprint
     series = first.parts["train"]
     assert len(series) == 20 and set(series.values.lengths) == {144} and series.dated

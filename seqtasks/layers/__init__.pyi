@@ -6,6 +6,7 @@ from .crf import CRF
 from .decoder import Decoder
 from .embedding import ActivityPenalty, Embedding, WordDropout
 from .encoder import Encoder
+from .forecasting import ForecastHead, IntervalCalibration, Lags, ReversibleNorm
 from .glimpse import GlimpseNetwork, GlimpseSensor
 from .losses import AuxiliaryLoss, SmoothedCrossentropy, TagLoss, TokenLoss
 from .metrics import Nats, Perplexity, TagAccuracy, TargetPerplexity
@@ -34,10 +35,13 @@ __all__ = [
     "Decoder",
     "Embedding",
     "Encoder",
+    "ForecastHead",
     "FrameEncoder",
     "GlimpseNetwork",
     "GlimpseSensor",
+    "IntervalCalibration",
     "LabelSmoothingHead",
+    "Lags",
     "Nats",
     "PermuteTime",
     "Perplexity",
@@ -46,6 +50,7 @@ __all__ = [
     "RandomAffine",
     "Recurrent",
     "RecurrentAttention",
+    "ReversibleNorm",
     "ScheduledSampling",
     "SmoothedCrossentropy",
     "SoftmaxHead",

@@ -2,6 +2,7 @@ from .anomaly_detection.task import AnomalyOptions, AnomalySpec, AnomalyTask
 from .audio_classification.task import AudioOptions, AudioSpec, AudioTask
 from .base import Baseline, Task, register_task
 from .captioning.task import CaptionOptions, CaptionSpec, CaptionTask
+from .forecasting.task import ForecastOptions, ForecastPredictOptions, ForecastSpec, ForecastTask
 from .image_classification.task import ImageSpec, ImageTask
 from .language_modeling.labelled_text_task import TextLanguageOptions, TextLanguageTask
 from .language_modeling.task import LanguageOptions, LanguageSpec, LanguageTask
@@ -25,6 +26,10 @@ __all__ = [
     "CaptionOptions",
     "CaptionSpec",
     "CaptionTask",
+    "ForecastOptions",
+    "ForecastPredictOptions",
+    "ForecastSpec",
+    "ForecastTask",
     "FramesSpec",
     "FramesTask",
     "GlimpseTask",

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seqtasks.core.errors import DataError, listed
-from seqtasks.data.series import array_files, tables, ts_files
+from seqtasks.data.series import array_files, tables, ts_files, tsf_files
 from seqtasks.data.series.columns import Columns, Roles
 from seqtasks.data.series.sets import Kind, SeriesData, SeriesSet
 from seqtasks.data.source import Source
 
-SUFFIXES = (*tables.SUFFIXES, ".npz", ".ts")
+SUFFIXES = (*tables.SUFFIXES, ".npz", ".ts", ".tsf")
 ENDINGS = {
     "train": ("train", "training"),
     "validation": ("valid", "validation", "val", "dev"),
@@ -143,6 +143,9 @@ def _read(path: Path, columns: Columns | Roles) -> _File:
     if suffix == ".ts":
         series, kind, digest = ts_files.read_ts(path)
         return _File({"train": series}, digest, kind=kind)
+    if suffix == ".tsf":
+        series, digest = tsf_files.read_tsf(path)
+        return _File({"train": series}, digest)
     if suffix == ".npz":
         parts, digest = array_files.read_npz(path, labelled)
         return _File(parts, digest)

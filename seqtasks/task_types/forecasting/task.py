@@ -1,0 +1,763 @@
+"""Forecasts of series of numbers, point and interval."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+import numpy as np
+
+from seqtasks.core.arrays import FloatArray
+from seqtasks.core.errors import ConfigError, DataError
+from seqtasks.core.settings import setting
+from seqtasks.data.series import load as files
+from seqtasks.data.series import synthetic_seasonal
+from seqtasks.data.series.columns import Columns, Roles
+from seqtasks.data.series.forecast_batches import ForecastBatches, Panel
+from seqtasks.data.series.frequency import Frequency, calendar, following, frequency_of
+from seqtasks.data.series.scaling import forward_filled
+from seqtasks.data.series.segments import Segments
+from seqtasks.data.series.sets import SeriesData, SeriesSet
+from seqtasks.data.source import Source
+from seqtasks.data.spec import Spec
+from seqtasks.data.splits import Examples, Splits
+from seqtasks.data.survey import Survey
+from seqtasks.layers.encoder import Encoder
+from seqtasks.layers.forecasting import LEVELS
+from seqtasks.task_types.base import Baseline, Task
+from seqtasks.task_types.forecasting import baselines, plots
+from seqtasks.task_types.forecasting.cuts import cut, origins, training_windows
+from seqtasks.task_types.forecasting.model import CALIBRATION, LOSSES, Facts, forecast_model, median
+from seqtasks.task_types.forecasting.scores import INTERVAL, Forecasts, forecast_scores, naive_error
+
+LIMITS = 0.5, 2.0  # of the calibration of learnt intervals, as the validation split may be a time of crisis
+GROWTH = 1.5  # ratio of the levels of a series, from which on a growing spread can be seen
+SLOPE = 0.5  # of the logarithm of the spread against that of the level, from which on logarithms are taken
+SHOWN = 6  # series in a plot
+
+
+@dataclass(frozen=True)
+class ForecastOptions:
+    """What is forecast, how far ahead, how a forecast is scored, and the model.
+
+    Example:
+        >>> from seqtasks.task_types import ForecastOptions
+        >>> ForecastOptions(horizon=24).strategy
+        'direct'
+    """
+
+    horizon: int = setting(12, "number of steps ahead", ge=1)
+    season: int | None = setting(
+        None, "steps of the season, of which MASE and base=seasonal depend; null: that of the dates; 1: none", ge=1
+    )
+    test_steps: int | None = setting(
+        None,
+        "steps at the end of each series for test, and as many before them for validation; null: a fifth of the "
+        "series, at least the horizon, and just the horizon with ten series or more",
+        ge=1,
+    )
+    origins: int = setting(50, "number of rolling origins of each series in validation and test at most", ge=1)
+    layout: Literal["auto", "long", "wide"] = setting(
+        "auto", "layout of a table: long: a row for each step; wide: a row for each series"
+    )
+    id: str | None = setting(None, "column of series ids in a long table; null: guessed; -: there is none")
+    time: str | None = setting(None, "column of times in a long table; null: guessed; -: there is none")
+    channels: tuple[str, ...] = setting((), "columns to forecast; []: all columns of numbers without another role")
+    known: tuple[str, ...] = setting((), "columns of covariates that are known in advance, such as holidays")
+    statics: tuple[str, ...] = setting((), "columns of numbers that belong to a series as a whole")
+    ignore: tuple[str, ...] = setting((), "columns that are not read")
+    calendar: bool = setting(True, "features of dates: place in the year, the week and the day")
+    strategy: Literal["direct", "step", "rollout"] = setting(
+        "direct",
+        "direct: each step forecasts all steps ahead; step: each step forecasts the next one, and forecasts are fed "
+        "back; rollout: a decoder that is trained to go on from its own forecasts",
+        affects_data=False,
+    )
+    head: Literal["quantile", "point", "gaussian"] = setting(
+        "quantile", "what is forecast: nine deciles, a point (absolute error), or a normal distribution",
+        affects_data=False,
+    )  # fmt: skip
+    normalization: Literal["revin", "none"] = setting(
+        "revin", "revin: reversible normalisation by level and scale of the steps so far", affects_data=False
+    )
+    base: Literal["auto", "seasonal", "last", "level"] = setting(
+        "auto",
+        "forecast that the network corrects: the value of the last season, the last value, or the level; auto: "
+        "seasonal where there is a season, else last",
+        affects_data=False,
+    )
+    lags: int | None = setting(
+        None, "number of last values in a linear map beside the network; 0: no such map; null: a season and one, at "
+        "least 4 and at most 60", ge=0, affects_data=False,
+    )  # fmt: skip
+    transform: Literal["auto", "none", "log"] = setting(
+        "auto", "log: the model works with logarithms; auto: where the spread of positive series grows with the level"
+    )
+    window: int | None = setting(
+        None, "number of steps that are read before a forecast; null: three seasons, two horizons and 24 at least",
+        ge=2,
+    )  # fmt: skip
+    dropout: float = setting(0.0, "dropout rate on the outputs of the encoder", ge=0, lt=1, affects_data=False)
+
+
+@dataclass(frozen=True)
+class ForecastPredictOptions:
+    """Options of `seqtasks predict` for forecasts."""
+
+    horizon: int | None = setting(None, "number of steps ahead; null: as in training", ge=1)
+    plot: str | None = setting(None, "file of a fan chart of the forecasts, such as fan.png; null: no chart")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForecastSpec(Spec):
+    """Facts about series to forecast.
+
+    Attributes:
+        channels: Names of the channels that are forecast.
+        known: Names of the columns that are known in advance.
+        statics: Names of the static covariates.
+        frequency: Name, season, months and gap of the dates, see `seqtasks.data.series.frequency.Frequency`.
+        season: Steps of the season; 1: none.
+        horizon: Steps ahead.
+        window: Steps that are read before a forecast.
+        lags: Lags of the linear map.
+        log: Whether the model works with logarithms.
+        mean: Means of channels, then of `known`, then of `statics`, in original units.
+        sd: Their standard deviations.
+        scaled_mean: Mean of each channel as the model has it, of logarithms if `log`.
+        scaled_sd: Standard deviation of each channel as the model has it.
+        spread: Scale that is expected around the level, in units of `scaled_sd`.
+        measured: Numbers of the channels with missing values.
+        features: Number of the calendar features.
+        roles: Roles of the columns of a table, for prediction; None: another format.
+        counts: Number of windows of the training split, and of origins of the others.
+
+    Example:
+        >>> from seqtasks.task_types import ForecastSpec
+        >>> names = {"channels": ["x"], "known": [], "statics": [], "measured": [], "counts": {}, "frequency": {}}
+        >>> sizes = {"season": 12, "horizon": 12, "window": 36, "lags": 13, "log": False, "features": 0}
+        >>> facts = {"mean": [0.0], "sd": [1.0], "scaled_mean": [0.0], "scaled_sd": [1.0], "spread": 1.0}
+        >>> spec = ForecastSpec(**names, **sizes, **facts)
+        >>> ForecastSpec.from_dict(spec.to_dict()) == spec
+        True
+    """
+
+    channels: Sequence[str]
+    known: Sequence[str]
+    statics: Sequence[str]
+    frequency: Mapping[str, Any]
+    season: int
+    horizon: int
+    window: int
+    lags: int
+    log: bool
+    mean: Sequence[float]
+    sd: Sequence[float]
+    scaled_mean: Sequence[float]
+    scaled_sd: Sequence[float]
+    spread: float
+    measured: Sequence[int]
+    features: int
+    roles: Mapping[str, Any] | None = field(default_factory=lambda: None)
+    counts: Mapping[str, int]
+
+
+class ForecastTask(Task):
+    """Forecasts of the next values of series, with intervals.
+
+    Each series is cut in time: training, then validation, then test, where forecasts begin at rolling origins. A
+    subclass names the topology, the sources and the built-in set.
+
+    Example:
+        >>> from seqtasks.task_types import ForecastTask
+        >>> ForecastTask.metric, ForecastTask.higher_is_better, ForecastTask.causal
+        ('mase', False, True)
+    """
+
+    metric = "mase"
+    higher_is_better = False
+    causal = True
+    files = "any"
+    packages = {"aeon": ["NAME.csv", "NAME.tsf"], "statsmodels": ["NAME.csv"]}
+    reads = "paths"
+    Options = ForecastOptions
+    PredictOptions = ForecastPredictOptions
+    Spec = ForecastSpec
+    options: ForecastOptions
+    spec: ForecastSpec
+    _panel: Panel
+    _series: list[FloatArray]
+
+    @property
+    def unit(self) -> str:
+        return "windows"
+
+    def read_builtin(self, source: Source) -> SeriesData:
+        """The built-in set."""
+        return synthetic_seasonal.seasonal(str(source))
+
+    def load(self, source: Source, seed: int) -> Splits:
+        """Reads series, cuts them in time, and fits the scaling to the training parts.
+
+        Raises:
+            DataError: Bad data; see the readers.
+            ConfigError: The horizon is longer than the history.
+        """
+        o = self.options
+        known = list(o.known)
+        data = self.read_builtin(source) if source.kind == "builtin" else files.load(source, self._columns())
+        if len(data.parts) > 1:
+            raise DataError(
+                f"{source} has the splits {', '.join(data.parts)}; allowed: whole series, which are cut in time; give "
+                "one file"
+            )
+        series = data.parts["train"]
+        if unknown := [name for name in known if name not in series.channels]:
+            raise ConfigError(
+                f"options.known names {unknown[0]!r}; allowed: {', '.join(series.channels)}; set options.known"
+            )
+        channels = [name for name in series.channels if name not in known]
+        cuts = cut(series.values.lengths, o.horizon, o.test_steps)
+        series = series.take(cuts.series)
+        frequency = self._frequency(series)
+        season = o.season or frequency.season
+        window = o.window or max(3 * season, 2 * o.horizon, 24)
+        target = [list(series.channels).index(name) for name in channels]
+        values: list[FloatArray] = [series.values.row(i)[:, target].astype(np.float64) for i in range(len(series))]
+        past = [row[:n] for row, n in zip(values, cuts.train.tolist(), strict=True)]
+        _check_values(series, channels, past)
+        log = o.transform == "log" or (o.transform == "auto" and _grows(past, season))
+        if o.transform == "log" and min(float(np.nanmin(row)) for row in values) <= 0:
+            raise ConfigError(
+                f"options.transform=log, but {source} has values of 0 or below; allowed: positive values; set "
+                "options.transform=none"
+            )
+        moved = [np.log(np.maximum(row, 1e-9)) if log else row for row in past]
+        every, scaled = np.concatenate(past), np.concatenate(moved)
+        covariates = [series.values.row(i)[:n, [list(series.channels).index(k) for k in known]]
+                      for i, n in enumerate(cuts.train.tolist())]  # fmt: skip
+        statics = series.statics if series.statics is not None else np.zeros((len(series), 0), np.float32)
+        parts = [every, np.concatenate(covariates).astype(np.float64), statics.astype(np.float64)]
+        mean = np.concatenate([np.nanmean(part, axis=0) for part in parts])
+        sd = np.concatenate([np.nanstd(part, axis=0) for part in parts])
+        scaled_sd = np.maximum(np.nanstd(scaled, axis=0), 1e-9)
+        spec = ForecastSpec(
+            channels=channels,
+            known=known,
+            statics=list(series.static_names),
+            frequency=dataclasses.asdict(frequency),
+            season=season,
+            horizon=o.horizon,
+            window=window,
+            lags=min(60, max(4, season + 1)) if o.lags is None else o.lags,
+            log=log,
+            mean=mean.tolist(),
+            sd=np.maximum(sd, 1e-9).tolist(),
+            scaled_mean=np.nanmean(scaled, axis=0).tolist(),
+            scaled_sd=scaled_sd.tolist(),
+            spread=_spread(moved, scaled_sd, season),
+            measured=np.flatnonzero(np.isnan(every).any(axis=0)).tolist(),
+            features=calendar(np.zeros(1), frequency)[0].shape[1] if o.calendar and series.dated else 0,
+            roles=None if data.roles is None else data.roles.to_dict(),
+            counts={},
+        )
+        panel = _panel(series, spec, o.horizon)
+        self._series, self._data = values, panel
+        self._ids = list(series.ids) or [str(i + 1) for i in range(len(series))]
+        weights = np.array([_weights(row, season) for row in moved])
+        made = {
+            "train": training_windows(cuts.train, window),
+            "validation": origins(cuts.train, cuts.validation, o.horizon, window, o.origins),
+            "test": origins(cuts.validation, cuts.length, o.horizon, window, o.origins),
+        }
+        past_of = {"train": cuts.train, "validation": cuts.train, "test": cuts.validation}
+        examples = {}
+        for part, (which, begins, ends) in made.items():
+            inputs = panel.windows(which, begins, ends, cuts.train[which] if part == "train" else cuts.length[which])
+            lengths = ends - begins
+            warm = np.minimum(max(season, 2), lengths // 2)
+            inputs["first"] = warm if part == "train" else lengths - 1
+            inputs["weights"] = np.ones((len(which), 1)) if o.head == "gaussian" else weights[which]
+            scale = np.array([naive_error(row[:n], season)
+                              for row, n in zip(values, past_of[part].tolist(), strict=True)])  # fmt: skip
+            inputs["scale"] = scale[which]
+            targets = np.zeros(len(which))
+            if part != "train":
+                targets = np.stack([values[i][e : e + o.horizon] for i, e in zip(which, ends, strict=True)])
+            examples[part] = Examples(inputs, targets)
+        spec = dataclasses.replace(spec, counts={part: len(rows) for part, rows in examples.items()})
+        self._notes = [*data.notes, *self._facts(spec, cuts.length, len(series), len(data.parts["train"]))]
+        text = json.dumps([data.fingerprint, o.horizon, season, o.test_steps, o.origins, window, o.calendar, log])
+        digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+        return Splits(**examples, source=str(source), fingerprint=digest, spec=spec)
+
+    def _columns(self) -> Columns:
+        o = self.options
+        channels = (*o.channels, *o.known) if o.channels else ()
+        return Columns(o.layout, o.id, o.time, channels=channels, statics=o.statics, ignore=o.ignore, labels="none")
+
+    def _frequency(self, series: SeriesSet) -> Frequency:
+        lengths = series.values.lengths
+        if series.times is None:
+            return Frequency("", 1, 0, 1.0)
+        return frequency_of(series.times.row(int(lengths.argmax())), series.dated)
+
+    def _facts(self, spec: ForecastSpec, lengths: Any, kept: int, total: int) -> list[str]:
+        """What was computed from the data, for people."""
+        chosen = self.options.season is not None
+        reason = "options.season" if chosen else spec.frequency["name"] or "no dates"
+        notes = [f"season {spec.season} ({reason})" if spec.season > 1 else f"no season ({reason})"]
+        notes.append(
+            f"{kept} series of {lengths.min()} to {lengths.max()} steps" if kept > 1 else f"{lengths[0]} steps"
+        )
+        if kept < total:
+            notes.append(f"{total - kept} series too short for the horizon {spec.horizon} are left out")
+        if spec.log:
+            notes.append("logarithms, as the spread grows with the level")
+        if spec.measured:
+            names = [spec.channels[i] for i in spec.measured]
+            notes.append(f"missing values in {', '.join(names[:3])}")
+        return notes
+
+    def build_model(self, encoder: Encoder) -> keras.Model:
+        """A model of windows in original units, see `forecast_model`."""
+        o, spec = self.options, self.spec
+        base = o.base if o.base != "auto" else "seasonal" if spec.season > 1 else "last"
+        if base == "seasonal" and spec.season == 1:
+            raise ConfigError(
+                "options.base=seasonal, but the series have no season; allowed: auto, last, level; set options.season"
+            )
+        facts = Facts(
+            channels=len(spec.channels),
+            measured=len(spec.measured),
+            known=len(spec.known) + spec.features,
+            statics=len(spec.statics),
+            horizon=spec.horizon,
+            season=spec.season,
+            log=spec.log,
+            mean=list(spec.scaled_mean),
+            sd=list(spec.scaled_sd),
+            spread=spec.spread,
+        )
+        decided = dataclasses.replace(o, base=base, lags=spec.lags)
+        return forecast_model(encoder, facts, decided, self.name)
+
+    def loss(self) -> Any:
+        return LOSSES[self.options.head]
+
+    def metrics(self) -> list[Any]:
+        return []
+
+    def callbacks(self, validation: Any) -> list[keras.callbacks.Callback]:
+        return [ValidationForecasts(self, validation)]
+
+    @property
+    def ahead(self) -> int:
+        """Steps ahead of one call of the model."""
+        return 1 if self.options.strategy == "step" else self.spec.horizon
+
+    def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> ForecastBatches:
+        rolled = self.options.strategy == "rollout"
+        return ForecastBatches(
+            examples, batch_size, None, shuffle, seed,
+            panel=self._data, ahead=self.ahead, log=self.spec.log, last=rolled,
+        )  # fmt: skip
+
+    def outputs(self, model: keras.Model, batches: ForecastBatches, horizon: int) -> FloatArray:
+        """Forecasts in the units of the model, in the order of the examples, `(examples, horizon, channels, numbers)`.
+
+        Beyond the steps that the model forecasts, the window moves on and its median stands for the next values; the
+        variance of a block of steps is then added to that of the last step before it.
+
+        Args:
+            model: Trained.
+            batches: Of windows that end at origins.
+            horizon: Steps ahead.
+        """
+        head, ahead, panel = self.options.head, self.ahead, batches.panel
+        middle = median(head)
+        factors = keras.ops.convert_to_numpy(model.get_layer(CALIBRATION).factors)
+        made: list[Any] = [None] * len(batches.examples)
+        for index in range(len(batches)):
+            rows = batches.rows(index)
+            inputs = batches.examples.take(rows).inputs
+            steps: Segments = inputs["steps"]
+            mask = steps.mask(2)
+            batch, time = mask.shape
+            values, present = forward_filled(steps.padded(2), panel.mean, mask)
+            values = np.concatenate([values, np.zeros((batch, horizon, values.shape[2]), values.dtype)], axis=1)
+            present = np.concatenate([present, np.ones((batch, horizon, values.shape[2]), bool)], axis=1)
+            ends, blocks = steps.lengths, []
+            for begin in range(0, horizon, ahead):
+                moved = slice(begin, begin + time)
+                arrays = panel.joined(values[:, moved], mask, present[:, moved], inputs, ahead, begin)
+                block = np.asarray(model.predict_on_batch(arrays), np.float64)
+                block = block[:, 0] if block.shape[1] == 1 < time else block[np.arange(batch), ends - 1]
+                blocks.append(block)
+                count = min(ahead, horizon - begin)
+                points = np.exp(block[..., middle]) if self.spec.log else block[..., middle]
+                for h in range(count):
+                    values[np.arange(batch), ends + begin + h] = points[:, h]
+            joined = _with_errors_added(blocks, head, factors)[:, :horizon]
+            for i, row in enumerate(rows):
+                made[row] = joined[i]
+        return np.stack(made)
+
+    def forecasts(self, outputs: FloatArray) -> Forecasts:
+        """Quantiles in original units of `outputs`."""
+        if self.options.head == "gaussian":
+            made = Forecasts.gaussian(outputs[..., 0], outputs[..., 1])
+        else:
+            made = Forecasts(outputs, LEVELS[self.options.head])
+        return Forecasts(np.exp(made.quantiles), made.levels) if self.spec.log else made
+
+    def score(self, model: keras.Model, batches: Any) -> dict[str, float]:
+        made = self.forecasts(self.outputs(model, batches, self.spec.horizon))
+        return forecast_scores(made, batches.examples.targets, batches.examples.inputs["scale"])
+
+    def survey(self, splits: Splits) -> Survey:
+        return dataclasses.replace(super().survey(splits), labels={}, notes=self._notes)
+
+    def baseline_seconds(self, splits: Splits) -> dict[str, float]:
+        series = len(np.unique(splits.test.inputs["series_index"])) * len(self.spec.channels)
+        steps = float(np.mean([len(row) for row in self._series]))
+        return {"ETS": series * (0.3 + 0.01 * steps), "AR": 0.1 * series}
+
+    def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
+        which, ends = splits.test.inputs["series_index"], splits.test.inputs["ends"]
+        horizon, season = self.spec.horizon, self.spec.season
+
+        def scored(method: Any, by: str, params: int) -> Callable[[], Baseline]:
+            def run() -> Baseline:
+                made = baselines.rolled(method, self._series, which, ends)
+                return Baseline(forecast_scores(made, splits.test.targets, splits.test.inputs["scale"]), params, by)
+
+            return run
+
+        made = {"last value": scored(baselines.seasonal_naive(horizon, 1), "NumPy", 0)}
+        if season > 1:
+            made["seasonal naive"] = scored(baselines.seasonal_naive(horizon, season), "NumPy", 0)
+        if baselines.statsmodels_reason():
+            return made
+        made["ETS"] = scored(baselines.ets(horizon, season), "statsmodels", 0)
+        made["AR"] = scored(baselines.ar(horizon, season), "statsmodels", 0)
+        return made
+
+    def plots(self, model: keras.Model, batches: Any) -> Iterator[tuple[str, Any]]:
+        made = self.forecasts(self.outputs(model, batches, self.spec.horizon))
+        inputs, targets = batches.examples.inputs, batches.examples.targets
+        last = {int(number): i for i, number in enumerate(inputs["series_index"])}  # the last origin of each series
+        rows = list(last.values())[:SHOWN]
+        history = [self._series[int(inputs["series_index"][i])][: int(inputs["ends"][i])] for i in rows]
+        titles = [self._ids[int(inputs["series_index"][i])] for i in rows] if len(last) > 1 else [self.name]
+        shown = 3 * max(self.spec.season, self.spec.horizon)
+        yield (
+            "forecasts",
+            plots.fans(
+                [row[-shown:, 0] for row in history],
+                [_channel(made, i, 0) for i in rows],
+                titles,
+                list(targets[rows, :, 0]),
+            ),
+        )
+        yield "error_by_step", plots.error_by_step(made, targets, inputs["scale"])
+
+    def predict(self, model: keras.Model, inputs: Sequence[str], options: Any) -> list[dict[str, Any]]:
+        """A row for each step ahead of each series of some files: point, and interval of 80 %."""
+        if not inputs:
+            raise ConfigError("no file given; name one or more: seqtasks predict RUN new.csv --horizon 12")
+        horizon = options.horizon or self.spec.horizon
+        if options.plot and Path(options.plot).suffix.lower() not in (".png", ".pdf", ".svg"):
+            raise ConfigError(f"--plot {options.plot}; allowed: a name that ends in .png, .pdf or .svg; rename it")
+        rows: list[dict[str, Any]] = []
+        shown: list[tuple[FloatArray, Forecasts, str]] = []
+        for name in inputs:
+            series = self.read(Path(name))
+            series, panel = self._ahead(series, horizon, name)
+            lengths = panel.values.lengths
+            which = np.arange(len(series))
+            made = panel.windows(which, np.maximum(0, lengths - self.spec.window), lengths, lengths)
+            batches = ForecastBatches(Examples(made, which), 64, None, panel=panel, ahead=self.ahead)
+            forecasts = self.forecasts(self.outputs(model, batches, horizon))
+            ids = list(series.ids) or [str(i + 1) for i in which]
+            for i in which.tolist():
+                stamps = self._stamps(series, i, int(lengths[i]), horizon)
+                for h in range(horizon):
+                    for c, channel in enumerate(self.spec.channels):
+                        row = {"file": name} if len(inputs) > 1 else {}
+                        row |= {"id": ids[i]} if len(series) > 1 else {}
+                        row |= {stamps[0]: stamps[1][h]}
+                        row |= {"channel": channel} if len(self.spec.channels) > 1 else {}
+                        numbers = {"point": forecasts.point, "low": forecasts.at(INTERVAL[0])}
+                        numbers["high"] = forecasts.at(INTERVAL[1])
+                        rows.append(row | {key: float(f"{v[i, h, c]:.6g}") for key, v in numbers.items()})
+                if len(shown) < SHOWN:
+                    past = panel.values.row(i)[:, 0][-3 * max(self.spec.season, horizon) :]
+                    shown.append((past, _channel(forecasts, i, 0), ids[i] if len(series) > 1 else Path(name).stem))
+        if options.plot:
+            figure = plots.fans([one[0] for one in shown], [one[1] for one in shown], [one[2] for one in shown])
+            _save(figure, options.plot)
+        return rows
+
+    def read(self, path: Path) -> SeriesSet:
+        """The series of a file to go on with.
+
+        Raises:
+            DataError: The file cannot be read, or has other columns than the training series.
+        """
+        if not path.is_file():
+            raise DataError(f"{path} is {'a folder' if path.is_dir() else 'not there'}; give a file of series")
+        roles = None if self.spec.roles is None else Roles.from_dict(self.spec.roles)
+        series = files.read_file(path, roles or Columns(labels="none"))
+        names = {*self.spec.channels, *self.spec.known}
+        if set(series.channels) != names or len(series.static_names) != len(self.spec.statics):
+            raise DataError(
+                f"{path} has the columns {', '.join([*series.channels, *series.static_names])}; allowed: "
+                f"{', '.join([*self.spec.channels, *self.spec.known, *self.spec.statics])}, as in training; give such "
+                "a file"
+            )
+        return series
+
+    def _ahead(self, series: SeriesSet, horizon: int, name: str) -> tuple[SeriesSet, Panel]:
+        """The series without rows that only have known covariates, and their panel, which has those rows."""
+        index = [list(series.channels).index(channel) for channel in self.spec.channels]
+        lengths = []
+        for i in range(len(series)):
+            present = np.flatnonzero(~np.isnan(series.values.row(i)[:, index]).all(axis=1))
+            lengths.append(int(present[-1]) + 1 if len(present) else 0)
+        after = int((series.values.lengths - lengths).min())
+        if self.spec.known and after < horizon:
+            raise DataError(
+                f"{name} has {after} rows after the last value of a series, with {', '.join(self.spec.known)} only; "
+                f"needed: {horizon}, one for each step ahead; add them, or set --horizon {after}"
+                if after
+                else f"{name} has no rows after the last value, with {', '.join(self.spec.known)} only; needed: "
+                f"{horizon}, one for each step ahead; add them"
+            )
+        if min(lengths) < 2:
+            raise DataError(f"{name} has a series of {min(lengths)} values; allowed: 2 or more; remove it")
+        spec = dataclasses.replace(self.spec)
+        # A block of the model may reach beyond the horizon that is asked for.
+        return series, _panel(series, spec, horizon + self.spec.horizon, np.array(lengths))
+
+    def _stamps(self, series: SeriesSet, number: int, length: int, horizon: int) -> tuple[str, list[Any]]:
+        """Name and values of the column that says which step a row of a forecast is."""
+        if series.times is None:
+            return "step", list(range(1, horizon + 1))
+        times = series.times.row(number)
+        frequency = self._frequency(series.take(np.array([number])))
+        stamps = following(float(times[length - 1]), horizon, frequency)
+        if not series.dated:
+            return "time", [float(f"{stamp:.10g}") for stamp in stamps]
+        text = np.asarray(np.round(stamps), "int64").astype("datetime64[s]").astype(str)
+        whole = all(stamp.endswith("T00:00:00") for stamp in text)
+        return "time", [stamp[:10] if whole else stamp for stamp in text]
+
+
+class ValidationForecasts(keras.callbacks.Callback):
+    """Scores the forecasts of the validation split after an epoch, and calibrates the intervals on them.
+
+    Args:
+        task: Makes the forecasts.
+        validation: Batches of the validation split.
+    """
+
+    def __init__(self, task: ForecastTask, validation: ForecastBatches):
+        super().__init__()
+        self.task, self.validation = task, validation
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        task, examples = self.task, self.validation.examples
+        outputs = task.outputs(self.model, self.validation, task.spec.horizon)
+        layer = self.model.get_layer(CALIBRATION)
+        factors = keras.ops.convert_to_numpy(layer.factors)
+        targets = np.log(np.maximum(examples.targets, 1e-9)) if task.spec.log else examples.targets
+        ratio = interval_ratio(outputs, targets, task.options.head)
+        by_step = task.options.head == "point" or task.options.strategy != "direct"
+        layer.factors.assign(calibrated(factors, ratio, by_step))
+        if logs is not None:
+            scores = forecast_scores(task.forecasts(outputs), examples.targets, examples.inputs["scale"])
+            logs["val_mase"] = scores["mase"]
+            logs["val_crps"] = scores["crps"]
+
+
+def interval_ratio(outputs: FloatArray, targets: FloatArray, head: str) -> FloatArray:
+    """Distance of targets from the median in units of the half-width of the interval of 80 % on that side.
+
+    Args:
+        outputs: Forecasts, `(examples, horizon, channels, numbers)`.
+        targets: `(examples, horizon, channels)`, NaN where missing.
+        head: `ForecastOptions.head`.
+    """
+    if head == "gaussian":
+        half = 1.2815515655446004 * outputs[..., 1]  # of the normal distribution
+        return np.asarray(np.abs(targets - outputs[..., 0]) / half)
+    levels = LEVELS[head]
+    middle, low, high = (outputs[..., levels.index(level)] for level in (0.5, *INTERVAL))
+    half = np.where(targets > middle, high - middle, middle - low)
+    return np.asarray(np.abs(targets - middle) / np.maximum(half, 1e-12))
+
+
+def calibrated(factors: FloatArray, ratio: FloatArray, by_step: bool) -> FloatArray:
+    """Factors of the intervals that cover 80 % of the targets.
+
+    Args:
+        factors: With which the intervals were made, `(horizon,)`.
+        ratio: Of `interval_ratio`, `(examples, horizon, channels)`.
+        by_step: Whether each step ahead has a factor of its own, from that step and its neighbours.
+
+    Example:
+        >>> calibrated(np.ones(1), np.arange(0.0, 1.1, 0.1).reshape(11, 1, 1), False).round(3).tolist()
+        [0.8]
+    """
+    coverage = INTERVAL[1] - INTERVAL[0]
+    new = np.array(factors, np.float64)
+    for h in range(len(new)):
+        part = ratio[:, max(0, h - 2) : h + 3] if by_step else ratio
+        here = factors[max(0, h - 2) : h + 3, None] if by_step else factors[:, None]
+        scaled = (part * here)[~np.isnan(part)] if by_step else part[~np.isnan(part)] * factors[0]
+        if len(scaled):
+            new[h] = max(float(np.quantile(scaled, coverage)), 1e-3)
+    return new if by_step else np.clip(new, *LIMITS)
+
+
+def _with_errors_added(blocks: Sequence[FloatArray], head: str, factors: FloatArray) -> FloatArray:
+    """The blocks of a forecast one after the other, `(rows, steps, channels, numbers)`; see `ForecastTask.outputs`."""
+    ahead = blocks[0].shape[1]
+    if ahead == 1 and len(factors) > 1:  # fed back: the variance of so many steps, calibrated for each step ahead
+        grown = []
+        for h, block in enumerate(blocks):
+            factor = float(factors[min(h, len(factors) - 1)] / factors[0]) * np.sqrt(h + 1)
+            grown.append(_moved(block, head, factor * _widths(block, head)))
+        return np.concatenate(grown, axis=1)
+    made = [blocks[0]]
+    for block in blocks[1:]:
+        widths = _widths(block, head)
+        made.append(_moved(block, head, np.sign(widths) * np.hypot(widths, _widths(made[-1][:, -1:], head))))
+    return np.concatenate(made, axis=1)
+
+
+def _widths(block: FloatArray, head: str) -> FloatArray:
+    """Distances of the quantiles from the median, or 0 and the standard deviation."""
+    if head == "gaussian":
+        return np.concatenate([0 * block[..., :1], block[..., 1:]], axis=-1)
+    return block - block[..., median(head), None]
+
+
+def _moved(block: FloatArray, head: str, widths: FloatArray) -> FloatArray:
+    """The block with other widths."""
+    return np.asarray(block - _widths(block, head) + widths)
+
+
+def _panel(series: SeriesSet, spec: ForecastSpec, horizon: int, lengths: Any = None) -> Panel:
+    """The arrays of series for windows.
+
+    Args:
+        series: With the channels and the known covariates of `spec`.
+        spec: Of the training data.
+        horizon: Steps of known covariates beyond the last value.
+        lengths: Steps of each series that have values; None: all.
+    """
+    lengths = series.values.lengths if lengths is None else lengths
+    names = list(series.channels)
+    target = [names.index(name) for name in spec.channels]
+    known = [names.index(name) for name in spec.known]
+    mean, sd = np.array(spec.mean), np.array(spec.sd)
+    parts = np.cumsum([len(spec.channels), len(spec.known)])
+    frequency = Frequency(**spec.frequency)
+    values, covariates = [], []
+    for i, length in enumerate(np.asarray(lengths).tolist()):
+        row = series.values.row(i)
+        values.append(row[:length][:, target])
+        extended = np.full((length + horizon, len(known)), np.nan)
+        extended[: len(row)] = row[: length + horizon][:, known]
+        scaled = (extended - mean[parts[0] : parts[1]]) / sd[parts[0] : parts[1]]
+        columns = [np.where(np.isnan(scaled), 0, scaled)]
+        if spec.features and series.times is not None:
+            times = series.times.row(i)[:length]
+            every = np.concatenate([times, following(float(times[-1]), horizon, frequency)])
+            columns.append(calendar(every, frequency)[0])
+        elif spec.features:
+            columns.append(np.zeros((length + horizon, spec.features)))
+        covariates.append(np.concatenate(columns, axis=1))
+    statics = series.statics if series.statics is not None else np.zeros((len(series), 0))
+    scaled = (statics - mean[parts[1] :]) / sd[parts[1] :]
+    return Panel(
+        Segments.stack(values),
+        Segments.stack(covariates),
+        np.where(np.isnan(scaled), 0, scaled).astype(np.float32),
+        horizon,
+        list(mean[: parts[0]]),
+        list(spec.measured),
+    )
+
+
+def _check_values(series: SeriesSet, channels: Sequence[str], past: Sequence[FloatArray]) -> None:
+    every = np.concatenate(past)
+    for name, column in zip(channels, every.T, strict=True):
+        present = column[~np.isnan(column)]
+        if not len(present) or float(np.ptp(present)) == 0:
+            problem = "has no value" if not len(present) else f"is always {present[0]:g}"
+            raise DataError(
+                f"{series.path or 'the data'}, column {name}: it {problem} in the training part; allowed: values that "
+                f"vary; leave it out with options.ignore={name}"
+            )
+
+
+def _grows(past: Sequence[FloatArray], season: int) -> bool:
+    """Whether the spread of positive series grows about in proportion to their level."""
+    if min(float(np.nanmin(row)) if (~np.isnan(row)).any() else 0.0 for row in past) <= 0:
+        return False
+    block = max(season, 6)
+    levels, spreads = [], []
+    for row in past:
+        for begin in range(0, len(row) - block + 1, block):
+            part = row[begin : begin + block]
+            gaps = np.abs(np.diff(part, axis=0))
+            if np.isnan(part).any():
+                continue
+            levels.append(part.mean(axis=0))
+            spreads.append(np.maximum(gaps.mean(axis=0), 1e-12))
+    if len(levels) < 3:
+        return False
+    level, spread = np.log(np.array(levels)), np.log(np.array(spreads))
+    if float(np.exp(np.ptp(level, axis=0)).min()) < GROWTH:
+        return False
+    off = level - level.mean(axis=0)
+    return bool((off * (spread - spread.mean(axis=0))).sum() / (off**2).sum() > SLOPE)
+
+
+def _spread(moved: Sequence[FloatArray], sd: FloatArray, season: int) -> float:
+    """Scale around the level that is expected, in units of `sd`: of differences, or of the last season."""
+    squares = []
+    for row in moved:
+        scaled = row / sd
+        if season > 1 and len(scaled) > season:
+            sums = np.lib.stride_tricks.sliding_window_view(scaled, season, axis=0).mean(axis=-1)
+            gaps = scaled[season - 1 :] - sums
+        else:
+            gaps = np.diff(scaled, axis=0)
+        squares.append((gaps[~np.isnan(gaps)] ** 2).ravel())
+    every = np.concatenate(squares)
+    return float(np.sqrt(every.mean())) if len(every) and every.any() else 1.0
+
+
+def _weights(row: FloatArray, season: int) -> FloatArray:
+    return 1 / naive_error(row, season)
+
+
+def _channel(forecasts: Forecasts, row: int, channel: int) -> Forecasts:
+    return Forecasts(forecasts.quantiles[row, :, channel], forecasts.levels)
+
+
+def _save(figure: Any, name: str) -> None:
+    from seqtasks.core.files import check_output, write_output
+
+    path = check_output(name, "--plot")
+    write_output(path, lambda target: figure.savefig(target, format=path.suffix[1:].lower(), dpi=150))

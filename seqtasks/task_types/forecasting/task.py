@@ -108,7 +108,13 @@ class ForecastOptions:
 
 @dataclass(frozen=True)
 class ForecastPredictOptions:
-    """Options of `seqtasks predict` for forecasts."""
+    """Options of `seqtasks predict` for forecasts.
+
+    Example:
+        >>> from seqtasks.task_types import ForecastPredictOptions
+        >>> ForecastPredictOptions(horizon=24, plot="fan.png").horizon
+        24
+    """
 
     horizon: int | None = setting(None, "number of steps ahead; null: as in training", ge=1)
     plot: str | None = setting(None, "file of a fan chart of the forecasts, such as fan.png; null: no chart")
@@ -370,7 +376,7 @@ class ForecastTask(Task):
         )  # fmt: skip
 
     def outputs(self, model: keras.Model, batches: ForecastBatches, horizon: int) -> FloatArray:
-        """Forecasts in the units of the model, in the order of the examples, `(examples, horizon, channels, numbers)`.
+        """Forecasts of examples in the units of the model.
 
         Beyond the steps that the model forecasts, the window moves on and its median stands for the next values; the
         variance of a block of steps is then added to that of the last step before it.
@@ -379,6 +385,9 @@ class ForecastTask(Task):
             model: Trained.
             batches: Of windows that end at origins.
             horizon: Steps ahead.
+
+        Returns:
+            `(examples, horizon, channels, numbers)`, in the order of the examples.
         """
         head, ahead, panel = self.options.head, self.ahead, batches.panel
         middle = median(head)

@@ -52,9 +52,10 @@ class Lags(keras.layers.Layer):
 class ReversibleNorm(MaskedLayer):
     """Level and scale of each step, for reversible instance normalisation.
 
-    They normalise what a network reads, and undo it on what it forecasts, with the statistics of the steps up to the present one only, so that every step
-    can be the origin of a forecast. The level is the mean of the last `window` steps; the scale is the root mean square
-    of the distances to the level so far, with a prior of `PRIOR` steps of scale `scale`.
+    They normalise what a network reads, and undo it on what it forecasts, with the statistics of the steps up to the
+    present one only, so that every step can be the origin of a forecast. The level is the mean of the last `window`
+    steps; the scale is the root mean square of the distances to the level so far, with a prior of `PRIOR` steps of
+    scale `scale`.
 
     Masks: masked steps, which come last, have no part in the statistics.
 
@@ -198,8 +199,8 @@ class ForecastHead(keras.layers.Layer):
 class IntervalCalibration(keras.layers.Layer):
     """Calibration of forecast intervals: a factor of their width for each step ahead.
 
-    It acts at inference only. The factors are no trainable weights; `factors` is assigned after an epoch, so that intervals cover as much of the
-    validation split as they should. Masks: each step is treated by itself.
+    It acts at inference only. The factors are no trainable weights; `factors` is assigned after an epoch, so that
+    intervals cover as much of the validation split as they should. Masks: each step is treated by itself.
 
     Reference: Romano et al. 2019, https://arxiv.org/abs/1905.03222
 

@@ -542,18 +542,15 @@ class ForecastTask(Task):
             lengths.append(int(present[-1]) + 1 if len(present) else 0)
         after = int((series.values.lengths - lengths).min())
         if self.spec.known and after < horizon:
+            rows, shorter = (f"{after} rows", f", or set --horizon {after}") if after else ("no rows", "")
             raise DataError(
-                f"{name} has {after} rows after the last value of a series, with {', '.join(self.spec.known)} only; "
-                f"needed: {horizon}, one for each step ahead; add them, or set --horizon {after}"
-                if after
-                else f"{name} has no rows after the last value, with {', '.join(self.spec.known)} only; needed: "
-                f"{horizon}, one for each step ahead; add them"
+                f"{name} has {rows} after the last value, with {', '.join(self.spec.known)} only; needed: {horizon}, "
+                f"one for each step ahead; add them{shorter}"
             )
         if min(lengths) < 2:
             raise DataError(f"{name} has a series of {min(lengths)} values; allowed: 2 or more; remove it")
-        spec = dataclasses.replace(self.spec)
         # A block of the model may reach beyond the horizon that is asked for.
-        return series, _panel(series, spec, horizon + self.spec.horizon, np.array(lengths))
+        return series, _panel(series, self.spec, horizon + self.spec.horizon, np.array(lengths))
 
     def _stamps(self, series: SeriesSet, number: int, length: int, horizon: int) -> tuple[str, list[Any]]:
         """Name and values of the column that says which step a row of a forecast is."""

@@ -20,4 +20,6 @@ class Forecast(ForecastTask):
     """The next values of series of numbers, with intervals."""
 
     topology = "many-to-many"
+    metric = "mase"
+    higher_is_better = False
     builtin = "months"

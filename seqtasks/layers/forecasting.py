@@ -50,11 +50,12 @@ class Lags(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("seqtasks")
 class ReversibleNorm(MaskedLayer):
-    """Level and scale of each step, to normalise what a network reads and to undo it on what it forecasts.
+    """Level and scale of each step, for reversible instance normalisation.
 
-    Reversible instance normalisation with the statistics of the steps up to the present one only, so that every step
-    can be the origin of a forecast. The level is the mean of the last `window` steps; the scale is the root mean square
-    of the distances to the level so far, with a prior of `PRIOR` steps of scale `scale`.
+    They normalise what a network reads, and undo it on what it forecasts, with the statistics of the steps up to the
+    present one only, so that every step can be the origin of a forecast. The level is the mean of the last `window`
+    steps; the scale is the root mean square of the distances to the level so far, with a prior of `PRIOR` steps of
+    scale `scale`.
 
     Masks: masked steps, which come last, have no part in the statistics.
 
@@ -107,7 +108,7 @@ class ReversibleNorm(MaskedLayer):
 
 @keras.saving.register_keras_serializable("seqtasks")
 class ForecastHead(keras.layers.Layer):
-    """Forecasts of the next `horizon` values from each step: a base forecast and what network and lags add to it.
+    """Forecast of the next `horizon` values at each step: a base and a learnt correction.
 
         forecast = level + scale · (base + linear(lags) + dense(outputs))
 
@@ -196,10 +197,10 @@ class ForecastHead(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("seqtasks")
 class IntervalCalibration(keras.layers.Layer):
-    """Widens or narrows the intervals of forecasts by a factor for each step ahead, at inference.
+    """Calibration of forecast intervals: a factor of their width for each step ahead.
 
-    The factors are no trainable weights; `factors` is assigned after an epoch, so that intervals cover as much of the
-    validation split as they should. Masks: each step is treated by itself.
+    It acts at inference only. The factors are no trainable weights; `factors` is assigned after an epoch, so that
+    intervals cover as much of the validation split as they should. Masks: each step is treated by itself.
 
     Reference: Romano et al. 2019, https://arxiv.org/abs/1905.03222
 
@@ -212,7 +213,7 @@ class IntervalCalibration(keras.layers.Layer):
         >>> from seqtasks.layers import IntervalCalibration
         >>> layer = IntervalCalibration(1)
         >>> layer.build((None, None, 1, 1, 3))
-        >>> layer.factors.assign([2.0])
+        >>> _ = layer.factors.assign([2.0])
         >>> np.array(layer(np.array([-1.0, 0.0, 1.0]).reshape(1, 1, 1, 1, 3))).ravel().tolist()
         [-2.0, 0.0, 2.0]
     """
@@ -227,7 +228,12 @@ class IntervalCalibration(keras.layers.Layer):
         )
 
     def call(self, x: Any, training: bool = False) -> Any:
-        """Returns forecasts of the same shape as `x`, `(batch, time, steps ahead, channels, numbers)`."""
+        """Returns calibrated forecasts.
+
+        Args:
+            x: Forecasts, `(batch, time, steps ahead, channels, numbers)`.
+            training: Whether to return `x` as it is.
+        """
         if training:
             return x
         factors = self.factors[: x.shape[2], None, None]

@@ -108,7 +108,13 @@ class ForecastOptions:
 
 @dataclass(frozen=True)
 class ForecastPredictOptions:
-    """Options of `seqtasks predict` for forecasts."""
+    """Options of `seqtasks predict` for forecasts.
+
+    Example:
+        >>> from seqtasks.task_types import ForecastPredictOptions
+        >>> ForecastPredictOptions(horizon=24, plot="fan.png").horizon
+        24
+    """
 
     horizon: int | None = setting(None, "number of steps ahead; null: as in training", ge=1)
     plot: str | None = setting(None, "file of a fan chart of the forecasts, such as fan.png; null: no chart")
@@ -370,7 +376,7 @@ class ForecastTask(Task):
         )  # fmt: skip
 
     def outputs(self, model: keras.Model, batches: ForecastBatches, horizon: int) -> FloatArray:
-        """Forecasts in the units of the model, in the order of the examples, `(examples, horizon, channels, numbers)`.
+        """Forecasts of examples in the units of the model.
 
         Beyond the steps that the model forecasts, the window moves on and its median stands for the next values; the
         variance of a block of steps is then added to that of the last step before it.
@@ -379,6 +385,9 @@ class ForecastTask(Task):
             model: Trained.
             batches: Of windows that end at origins.
             horizon: Steps ahead.
+
+        Returns:
+            `(examples, horizon, channels, numbers)`, in the order of the examples.
         """
         head, ahead, panel = self.options.head, self.ahead, batches.panel
         middle = median(head)
@@ -533,18 +542,15 @@ class ForecastTask(Task):
             lengths.append(int(present[-1]) + 1 if len(present) else 0)
         after = int((series.values.lengths - lengths).min())
         if self.spec.known and after < horizon:
+            rows, shorter = (f"{after} rows", f", or set --horizon {after}") if after else ("no rows", "")
             raise DataError(
-                f"{name} has {after} rows after the last value of a series, with {', '.join(self.spec.known)} only; "
-                f"needed: {horizon}, one for each step ahead; add them, or set --horizon {after}"
-                if after
-                else f"{name} has no rows after the last value, with {', '.join(self.spec.known)} only; needed: "
-                f"{horizon}, one for each step ahead; add them"
+                f"{name} has {rows} after the last value, with {', '.join(self.spec.known)} only; needed: {horizon}, "
+                f"one for each step ahead; add them{shorter}"
             )
         if min(lengths) < 2:
             raise DataError(f"{name} has a series of {min(lengths)} values; allowed: 2 or more; remove it")
-        spec = dataclasses.replace(self.spec)
         # A block of the model may reach beyond the horizon that is asked for.
-        return series, _panel(series, spec, horizon + self.spec.horizon, np.array(lengths))
+        return series, _panel(series, self.spec, horizon + self.spec.horizon, np.array(lengths))
 
     def _stamps(self, series: SeriesSet, number: int, length: int, horizon: int) -> tuple[str, list[Any]]:
         """Name and values of the column that says which step a row of a forecast is."""

@@ -64,7 +64,7 @@ def test_a_standing_wave_is_detected(pump):
     values = {one.cell: one.value for one in rows}
     assert set(values) == {"z-score", "moving average"} and values["z-score"] < 0.7 < row.value
     assert {path.name for path in (folder / "runs" / row.run / "plots").iterdir()} == {
-        "learning_curves.png", "series.png", "peak.png",
+        "learning_curves.png", "scores.png", "peak.png",
     }  # fmt: skip
 
 

@@ -35,7 +35,7 @@ class Calibration(keras.layers.Layer):
     """
 
     def __init__(self, outputs: int, **kwargs: Any):
-        super().__init__(trainable=False, **kwargs)
+        super().__init__(**kwargs)
         self.outputs = outputs
         self.supports_masking = True
         self.scale = self.add_weight(

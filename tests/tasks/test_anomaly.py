@@ -1,16 +1,19 @@
 """Anomaly detection: both methods, tables with and without marks, predictions, the threshold in the saved model."""
 
+import signal
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from seqtasks.core import plugins
 from seqtasks.core.config import resolve
-from seqtasks.core.errors import ConfigError, DataError
+from seqtasks.core.errors import ConfigError, DataError, Interrupted
 from seqtasks.core.reporter import Reporter
 from seqtasks.data import package_data
 from seqtasks.data.source import Source
 from seqtasks.experiments import run_folder
+from seqtasks.task_types.anomaly_detection.task import Calibrate
 from seqtasks.training import inference, train
 from seqtasks.training.baselines import run_baselines
 from seqtasks.training.saved_model import open_trained
@@ -64,7 +67,7 @@ def test_a_standing_wave_is_detected(pump):
     values = {one.cell: one.value for one in rows}
     assert set(values) == {"z-score", "moving average"} and values["z-score"] < 0.7 < row.value
     assert {path.name for path in (folder / "runs" / row.run / "plots").iterdir()} == {
-        "learning_curves.png", "series.png", "peak.png",
+        "learning_curves.png", "scores.png", "peak.png",
     }  # fmt: skip
 
 
@@ -117,6 +120,28 @@ def test_windows_can_be_rebuilt_and_without_marks_false_alarms_count(tmp_path):
     again = {line["score"]: line["now"] for line in inference.evaluate(opened, QUIET)}
     assert again == pytest.approx(row.scores)
     assert len(predict(opened, [str(tmp_path / "pump.csv")])) == 300
+
+
+def test_an_interrupted_run_ends_with_the_same_scores(tmp_path, monkeypatch):
+    table().to_csv(tmp_path / "pump.csv", index=False)
+    words = ["options.label=fault", "encoder.units=4", "train.epochs=3", "options.smooth=2"]
+    cls, source = plugins.load_task("anomaly"), f"data.source=files:{tmp_path / 'pump.csv'}"
+    config = resolve("anomaly", cls.Options, [source, *SMALL, *words])
+    whole, _ = train.run(config, cls, tmp_path / "whole", QUIET)
+    calibrate = Calibrate.on_epoch_end
+
+    def stop(self, epoch, logs=None):
+        calibrate(self, epoch, logs)
+        if epoch == 1:
+            signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Calibrate, "on_epoch_end", stop)
+        with pytest.raises(Interrupted):
+            train.run(config, cls, tmp_path / "broken", QUIET)
+    again, finished = train.run(config, cls, tmp_path / "broken", QUIET)
+    assert not finished and again.epochs == 3
+    assert again.scores == pytest.approx(whole.scores, rel=1e-6)
 
 
 def test_a_training_part_without_a_whole_window_is_one_line(tmp_path):

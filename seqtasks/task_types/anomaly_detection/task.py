@@ -302,7 +302,7 @@ class AnomalyTask(Task):
             values, marked_steps = examples.inputs["steps"].row(i), marks.row(i)
             title = f"{self.name}: test series {i + 1}, {len(row):,} steps"
             suffix = f"_{i + 1}" if len(scores) > 1 else ""
-            parts = {"series": slice(0, len(row))}
+            parts = {"scores": slice(0, len(row))}
             if len(row) > ZOOMED:
                 peak = int(np.argmax(np.where(marked_steps != UNJUDGED, row, -np.inf)))
                 begin = min(max(0, peak - ZOOMED // 2), len(row) - ZOOMED)
@@ -401,4 +401,4 @@ def _times(times: FloatArray, dated: bool) -> list[Any]:
     """Times as text or numbers."""
     if dated:
         return [str(moment) for moment in (times * 1000).round().astype("datetime64[ms]")]
-    return [float(moment) for moment in times]
+    return [int(moment) if float(moment).is_integer() else float(moment) for moment in times]

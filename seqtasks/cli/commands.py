@@ -207,7 +207,10 @@ def _print_row(row: results.Row, skipped: bool, runs: Path, *, json: bool, quiet
         f"{row.seconds:.0f} s, {row.seconds_per_epoch:.1f} s/epoch, engine {row.engine}, seed {row.seed}"
     )
     print(f"run folder: {runs / row.run}")
-    for line in [*row.notes, *verdict.of_baselines(row, results.baselines_of(row, runs))]:
+    plots = runs / row.run / "plots"
+    if count := len(list(plots.glob("*.png"))):
+        print(f"plots: {count} picture{'s' * (count != 1)} in {plots}")
+    for line in verdict.of_result(row, results.baselines_of(row, runs)):
         print(line)
 
 

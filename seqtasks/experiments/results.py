@@ -60,6 +60,7 @@ class Row:
         finished: Time of the end, ISO 8601 in UTC.
         run: Name of the run folder.
         notes: Sentences on what makes the score doubtful.
+        test_examples: Number of examples of the test split; None in rows of older versions.
 
     Example:
         >>> import seqtasks
@@ -97,6 +98,7 @@ class Row:
     finished: str
     run: str
     notes: list[str] = dataclasses.field(default_factory=list)
+    test_examples: int | None = None
 
 
 def to_json(row: Row, *, skipped: bool = False) -> str:
@@ -131,7 +133,8 @@ def from_json(text: str) -> Row:
             "run it again with --force"
         )
     fields = dataclasses.fields(Row)
-    missing = [f.name for f in fields if f.name not in values and f.default_factory is dataclasses.MISSING]
+    required = [f.name for f in fields if dataclasses.MISSING is f.default is f.default_factory]
+    missing = [name for name in required if name not in values]
     if missing:
         raise DamagedRunError(f"the result row lacks {', '.join(missing)}; run it again")
     if number == 1 and isinstance(values["config"], Mapping) and isinstance(values["config"].get("options"), Mapping):

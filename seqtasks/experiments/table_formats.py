@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from seqtasks.core.errors import TableError, suggest
+from seqtasks.experiments import doubts
 from seqtasks.experiments.results import Row
 
 if TYPE_CHECKING:
@@ -108,8 +109,8 @@ def render(table: Table, format: str = "text") -> str:
     return _FORMATS[format](table)
 
 
-def _legend(table: Table, mark: str) -> str:
-    """One line that explains the scores.
+def _notes(table: Table, mark: str) -> list[str]:
+    """Lines below the table: what the scores are, doubts about them, and their origin.
 
     Args:
         table: The table.
@@ -118,7 +119,7 @@ def _legend(table: Table, mark: str) -> str:
     parts = ["score: mean ± standard deviation (number of seeds)"]
     if any(group.kind == "model" for group in table.groups):
         parts.append(f"{mark}: best mean among the models")
-    return "; ".join(parts)
+    return ["; ".join(parts), *doubts.lines([group.rows for group in table.groups]), *table.notes]
 
 
 def _cells(table: Table, escape: Callable[[str], str], bold: str) -> tuple[list[str], list[list[str]]]:
@@ -141,11 +142,8 @@ def _cells(table: Table, escape: Callable[[str], str], bold: str) -> tuple[list[
         seconds = statistics.median(row.seconds_per_epoch for row in group.rows)
         sizes = [group.rows[-1].encoder_params, group.rows[-1].params]
         line = [escape(show(label)) for label in group.labels]
-        line += [
-            (bold if best and group.kind == "model" and group.mean == best.mean else "{}").format(
-                escape(_score(group, percent))
-            )
-        ]
+        style = bold if best and group.kind == "model" and group.mean == best.mean else "{}"
+        line += [style.format(escape(_score(group, percent))) + escape(doubts.mark(group.rows))]
         line += [f"{size:,}" if size else escape(MISSING) for size in sizes]
         line += [f"{seconds:.{1 if seconds >= 10 else 2}f}" if seconds else escape(MISSING)]
         body.append([*line, escape(", ".join(dict.fromkeys(row.engine for row in group.rows)))])
@@ -176,6 +174,7 @@ def _records(table: Table) -> list[dict[str, Any]]:
             "params": group.rows[-1].params,
             "seconds_per_epoch": statistics.median(row.seconds_per_epoch for row in group.rows),
             "engine": ", ".join(dict.fromkeys(row.engine for row in group.rows)),
+            "notes": list(dict.fromkeys(note for row in group.rows for note in row.notes)),
         }
         for group in table.groups
     ]
@@ -197,14 +196,14 @@ def _text(table: Table) -> str:
     plain = console.Console(file=out, width=10_000, force_terminal=terminal, force_jupyter=False, highlight=False)
     plain.print(grid)
     lines = [line.rstrip() for line in out.getvalue().splitlines()]
-    legend = _legend(table, "bold" if terminal else "*")
-    return "\n".join([*(line for line in lines if line), "", legend, *table.notes])
+    notes = _notes(table, "bold" if terminal else "*")
+    return "\n".join([*(line for line in lines if line), "", *notes])
 
 
 def _markdown(table: Table) -> str:
     header, body = _cells(table, lambda text: text.replace("|", r"\|"), "**{}**")
     left = len(table.columns)
-    notes = [_legend(table, "bold"), *table.notes]
+    notes = _notes(table, "bold")
     rule = [":--"] * left + ["--:"] * (len(header) - left - 1) + [":--"]
     return "\n".join([*(f"| {' | '.join(line)} |" for line in (header, rule, *body)), "", "  \n".join(notes)])
 
@@ -213,7 +212,7 @@ def _html(table: Table) -> str:
     header, body = _cells(table, html.escape, "<b>{}</b>")
     head = "".join(f"<th>{cell}</th>" for cell in header)
     lines = ["<tr>" + "".join(f"<td>{cell}</td>" for cell in line) + "</tr>" for line in body]
-    notes = [f"<p>{html.escape(note)}</p>" for note in (_legend(table, "bold"), *table.notes)]
+    notes = [f"<p>{html.escape(note)}</p>" for note in _notes(table, "bold")]
     return "\n".join(["<table>", f"<thead><tr>{head}</tr></thead>", "<tbody>", *lines, "</tbody>", "</table>", *notes])
 
 
@@ -221,19 +220,23 @@ def _latex(table: Table) -> str:
     signs = {sign: "\\" + sign for sign in "_%&#${}"} | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}"}
     signs |= {"^": r"\textasciicircum{}", "±": r"$\pm$", "↑": r"$\uparrow$", "↓": r"$\downarrow$"}
     signs |= {"–": "--", "·": r"$\cdot$", "…": r"\ldots{}", "<": r"\textless{}", ">": r"\textgreater{}"}
+    signs |= {"†": r"$\dagger$", "‡": r"$\ddagger$"}
     rules = str.maketrans(signs)
     header, body = _cells(table, lambda text: text.translate(rules), r"\textbf{{{}}}")
     left = len(table.columns)
     lines = [" & ".join(line) + r" \\" for line in (header, *body)]
     begin = rf"\begin{{tabular}}{{{'l' * left}{'r' * (len(header) - left - 1)}l}}"
-    notes = [note.translate(rules) for note in (_legend(table, "bold"), *table.notes)]
+    notes = [note.translate(rules) for note in _notes(table, "bold")]
     lines = [begin, r"\hline", lines[0], r"\hline", *lines[1:], r"\hline", r"\end{tabular}"]
     return "\n".join([*lines, "", (r" \\" + "\n").join(notes)])
 
 
 def _csv(table: Table) -> str:
     records = [
-        {name: " ".join(map(str, value)) if isinstance(value, list) else value for name, value in record.items()}
+        {
+            name: ("; " if name == "notes" else " ").join(map(str, value)) if isinstance(value, list) else value
+            for name, value in record.items()
+        }
         for record in _records(table)
     ]
     out = io.StringIO()

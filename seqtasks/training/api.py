@@ -185,7 +185,7 @@ def run(
     runs = Path(runs)
     reporter = Reporter(quiet)
     row, _ = requests.train(task, _overrides(settings, values), _text(config), runs, reporter, force=force)
-    for note in [*row.notes, *verdict.of_baselines(row, results.baselines_of(row, runs))]:
+    for note in verdict.of_result(row, results.baselines_of(row, runs)):
         reporter.say(note)
     return Result(row, runs / row.run, _same_code(runs / row.run, task, settings))
 

@@ -34,7 +34,7 @@ from seqtasks.task_types.common.plots import learning_curves, save_figure
 from seqtasks.training import prerequisite, verdict
 from seqtasks.training.fit import fit
 from seqtasks.training.optimizers import make_optimizer
-from seqtasks.training.resolution import Plan, Resolved, resolve
+from seqtasks.training.resolution import Plan, Resolved, resolve, with_epochs
 
 log = logging.getLogger(__name__)
 
@@ -161,6 +161,7 @@ def facts_of_row(task: Task, splits: Splits, config: Config, folder: run_folder.
         "machine": machine(),
         "threads": threads(),
         "run": folder.path.name,
+        "test_examples": len(splits.test),
     }
 
 
@@ -228,8 +229,7 @@ def _train(task: Task, splits: Splits, config: Config, folder: run_folder.Run, r
     history = checkpoint.history
     test = task.batches(splits.test, config.train.eval_batch_size)
     scores = task.score(model, test)
-    # Training that stopped early was long enough.
-    planned = config.train.known_epochs * batches.batches_per_epoch
+    unset = with_epochs(dataclasses.replace(config.train, epochs=None), batches.batches_per_epoch)
     seconds = [epoch["seconds"] for epoch in history]
     earlier = 0.0 if before is None else results.read(before.path).seconds
     row = results.Row(
@@ -250,7 +250,7 @@ def _train(task: Task, splits: Splits, config: Config, folder: run_folder.Run, r
         examples_per_second=len(splits.train) / statistics.median(seconds),
         started=utc(started),
         finished=utc(time.time()),
-        notes=verdict.of_training(task, planned, config.train.min_updates),
+        notes=verdict.of_training(task, config.train, batches.batches_per_epoch, unset.known_epochs),
     )
     results.write(row, folder.path)
     for name in ("checkpoint.npz", "best.npz"):

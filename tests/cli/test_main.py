@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -245,10 +246,15 @@ def test_notes_on_a_result_are_printed_once(cli) -> None:
     for words in ([], [], ["--quiet", "--force"]):
         code, out, err = cli("run", "mnist_rows", *SMALL, *words)
         assert code == 0 and out.count(note) == 1 and note not in err, err
+        plots = re.search(r"^plots: (\d+) pictures? in (runs.*plots)$", out, re.M)
+        assert plots is not None and len(list(Path(plots[2]).glob("*.png"))) == int(plots[1]) > 0
+        assert "try more epochs" not in out
     for words, count in ((["--force"], 1), (["--force", "--quiet"], 0), ([], 0)):  # of a child of `compare`
         code, out, err = cli("run", "mnist_rows", *SMALL, "--json", *words)
         assert code == 0 and err.count(note) == count
         assert note in json.loads(out)["notes"][0]
+    code, out, _ = cli("table", "mnist_rows")
+    assert code == 0 and out.count("† trained for fewer weight updates than train.min_updates (") == 1
 
 
 def test_show_describes_settings_and_data(cli) -> None:

@@ -1,8 +1,7 @@
-"""An anomaly score for each step of series of measurements, synced.
+"""Anomaly detection in series of measurements: a score for each step.
 
-    read      flow and pressure, step by step
-    expected  what normal series would have next
-    score     how far the measured values are from that
+    Input:   flow and pressure, step by step
+    Output:  the distance of each step from what normal series would have there
 
 `files:PATH` takes a table (CSV, TSV, Parquet) with a row for each step, an `.npz` or `.ts` file, or a text of numbers
 of the UCR anomaly archive, whose first steps are normal; or a folder with a file of normal series, `train.csv`, and
@@ -19,7 +18,7 @@ from seqtasks.task_types import AnomalyTask
 
 @register_task("anomaly")
 class Anomaly(AnomalyTask):
-    """An anomaly score for each step of series of measurements."""
+    """Anomaly detection in series of measurements: a score for each step."""
 
     topology = "synced"
     metric = "roc_auc"

@@ -1,7 +1,7 @@
-"""The next values of series, point and interval, many-to-many.
+"""Forecasting of series of numbers: the next values, with intervals.
 
-    read     3 years of months: 21.3 24.0 22.8 …
-    target   the next 12 months: 23.1 25.9 …
+    Input:   3 years of months: 21.3 24.0 22.8 …
+    Target:  the next 12 months: 23.1 25.9 …
 
 `files:PATH` takes a table (CSV, TSV, Parquet) with a row for each step, an `.npz` file, or a `.tsf` file of the Monash
 archive. `statsmodels:NAME` (sunspots, co2, elec_equip) and `aeon:NAME` (Airline, m1_yearly_dataset) read files inside
@@ -17,7 +17,7 @@ from seqtasks.task_types import ForecastTask
 
 @register_task("forecast")
 class Forecast(ForecastTask):
-    """The next values of series of numbers, with intervals."""
+    """Forecasting of series of numbers: the next values, with intervals."""
 
     topology = "many-to-many"
     metric = "mase"

@@ -1,7 +1,7 @@
-"""A class or a number for a series of measurements, many-to-one.
+"""Classification or regression of series of measurements.
 
-    read     30 to 60 steps of pressure and temperature: noise, and one bump in each
-    target   pressure first
+    Input:   30 to 60 steps of pressure and temperature: noise, and one bump in each
+    Target:  pressure first
 
 `files:PATH` takes a table (CSV, TSV, Parquet; a row for each step, or for each series), an `.npz` file, or `.ts` and
 `.tsv` files of the UEA and UCR archives; or a folder with one of them for each split. Where the targets are numbers, a
@@ -17,7 +17,7 @@ from seqtasks.task_types import SeriesTask
 
 @register_task("series")
 class Series(SeriesTask):
-    """A class or a number for a series of measurements."""
+    """Classification or regression of series of measurements."""
 
     topology = "many-to-one"
     metric = "accuracy"

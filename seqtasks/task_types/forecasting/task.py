@@ -319,9 +319,8 @@ class ForecastTask(Task):
         chosen = self.options.season is not None
         reason = "options.season" if chosen else spec.frequency["name"] or "no dates"
         notes = [f"season {spec.season} ({reason})" if spec.season > 1 else f"no season ({reason})"]
-        notes.append(
-            f"{kept} series of {lengths.min()} to {lengths.max()} steps" if kept > 1 else f"{lengths[0]} steps"
-        )
+        span = f"{lengths.min()} to {lengths.max()}" if np.ptp(lengths) else f"{lengths.max()}"
+        notes.append(f"{kept} series of {span} steps" if kept > 1 else f"{span} steps")
         if kept < total:
             notes.append(f"{total - kept} series too short for the horizon {spec.horizon} are left out")
         if spec.log:

@@ -1,4 +1,4 @@
-"""Doubts about the scores of a result table: few weight updates, few test examples, worse than a baseline."""
+"""Doubts about scores of a table: few updates, few test examples, worse than a baseline."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def mark(rows: Sequence[Row]) -> str:
 
 
 def lines(groups: Sequence[Sequence[Row]]) -> list[str]:
-    """Lines below a table: the meaning of each mark, uncertain scores, and models worse than the best baseline.
+    """Lines below a table: meanings of marks, uncertain scores, models worse than a baseline.
 
     Args:
         groups: Rows of each line of the table, which differ in their seed only.

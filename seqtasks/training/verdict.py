@@ -1,4 +1,4 @@
-"""Notes on a result: few updates, labels never predicted, few test examples, a score below a baseline."""
+"""Notes on a result: few updates or test examples, unpredicted labels, weak scores."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def _worse_than_baseline(groups: Sequence[Sequence[Row]]) -> Iterator[str]:
 
 
 def _mean(group: Sequence[Row], other: Sequence[Row]) -> float:
-    """Mean score, by dynamic evaluation if both groups have it: some baselines also learn from the test text."""
+    """Mean score; by dynamic evaluation if both have it, as some baselines learn from the test."""
     dynamic = f"dynamic_{group[0].metric}"
     if all(dynamic in row.scores for row in (*group, *other)):
         return statistics.fmean(row.scores[dynamic] for row in group)

@@ -1,4 +1,4 @@
-"""Doubts about the scores of a result table: few weight updates, few test examples, worse than a baseline."""
+"""Doubts about scores of a table: few updates, few test examples, worse than a baseline."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def mark(rows: Sequence[Row]) -> str:
 
 
 def lines(groups: Sequence[Sequence[Row]]) -> list[str]:
-    """Lines below a table: the meaning of each mark, uncertain scores, and models worse than the best baseline.
+    """Lines below a table: meanings of marks, uncertain scores, models worse than a baseline.
 
     Args:
         groups: Rows of each line of the table, which differ in their seed only.
@@ -90,7 +90,7 @@ def _worse_than_baseline(groups: Sequence[Sequence[Row]]) -> Iterator[str]:
 
 
 def _mean(group: Sequence[Row], other: Sequence[Row]) -> float:
-    """Mean score, by dynamic evaluation if both groups have it: some baselines also learn from the test text."""
+    """Mean score; by dynamic evaluation if both have it, as some baselines learn from the test."""
     dynamic = f"dynamic_{group[0].metric}"
     if all(dynamic in row.scores for row in (*group, *other)):
         return statistics.fmean(row.scores[dynamic] for row in group)

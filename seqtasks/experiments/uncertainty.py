@@ -1,4 +1,4 @@
-"""Uncertainty of a score that is a fraction of test examples, such as an accuracy: Wilson interval."""
+"""Confidence intervals of scores that are fractions of test examples, such as accuracy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ONE_ANSWER = ("many-to-one", "one-to-one")  # topologies in which an accuracy co
 
 
 def wilson(fraction: float, count: int) -> tuple[float, float]:
-    """95 % confidence interval of a fraction (Wilson score interval, without continuity correction).
+    """95 % Wilson score interval of a fraction, without continuity correction.
 
     The normal interval would have the width 0 for a fraction of 0 or 1.
 
@@ -36,7 +36,7 @@ def wilson(fraction: float, count: int) -> tuple[float, float]:
 
 
 def interval(row: Row) -> tuple[float, float] | None:
-    """95 % confidence interval of the value of a row; None if it is no fraction of the test examples.
+    """95 % interval of the value of a row; None if it is no fraction of test examples.
 
     Args:
         row: Result row; rows of older versions have no number of test examples.

@@ -1,4 +1,4 @@
-"""Notes on a result: few updates, labels never predicted, few test examples, a score below a baseline."""
+"""Notes on a result: few updates or test examples, unpredicted labels, weak scores."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def of_training(task: Task, train: TrainConfig, batches_per_epoch: int, computed
 
 
 def of_result(row: Row, baselines: Sequence[Row]) -> list[str]:
-    """All lines below a result: its notes, its uncertainty, and the comparison with its baselines.
+    """Lines below a result: its notes, its uncertainty, the comparison with its baselines.
 
     Args:
         row: Result row of the model.
@@ -109,7 +109,7 @@ def of_baselines(row: Row, baselines: Sequence[Row]) -> list[str]:
 
 
 def _advice(row: Row) -> str:
-    """What to try; empty if there were too few weight updates, which a note of the row says how to change."""
+    """What to try; empty after too few weight updates, as a note of the row has the advice."""
     if doubts.has_few_updates(row):
         return ""
     other = "another cell (encoder.cell=gru)" if row.cell == "lstm" else "another cell (encoder.cell=lstm)"

@@ -141,7 +141,10 @@ class Recurrent(MaskedLayer):
 
     @property
     def weights(self) -> list[Any]:
-        """The weights, without the kept states: `set_weights` and `get_weights` fit the layer that is not stateful."""
+        """Weights without the kept states.
+
+        So `get_weights` and `set_weights` fit the same layer whether it is stateful or not.
+        """
         kept = {id(variable) for states in self._kept.values() for variable in states}
         return [weight for weight in super().weights if id(weight) not in kept]
 

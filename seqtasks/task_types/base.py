@@ -293,7 +293,10 @@ class Task(ABC):
 
     @property
     def primary_higher_is_better(self) -> bool:
-        """Whether a higher value of `primary_metric` is better: `higher_is_better`, unless the data decides."""
+        """Whether a higher value of `primary_metric` is better.
+
+        It is `higher_is_better`, unless it depends on the data.
+        """
         return self.higher_is_better
 
     @property

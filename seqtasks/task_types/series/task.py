@@ -249,7 +249,10 @@ class SeriesTask(Task):
 
     @property
     def keeps_last(self) -> bool:
-        """Whether the weights of the last epoch are kept: there are few validation series, and they have classes."""
+        """Whether the weights of the last epoch are kept.
+
+        They are where there are few validation series, and these have classes.
+        """
         return bool(self.spec.classes) and self.spec.counts["validation"] < FEW
 
     def callbacks(self, validation: SeriesBatches) -> list[keras.callbacks.Callback]:

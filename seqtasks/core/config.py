@@ -305,7 +305,10 @@ def _check_groups(values: Mapping[str, Any], option_names: Collection[str] | Non
         if typed == key and not close and not nearest(key, top, 0.6):
             close = nearest(key, leaves, 0.75)[:1]
         if close:
-            raise ConfigError(f"unknown setting {typed}; did you mean {' or '.join(leaves[close[0]])}?")
+            group = typed.rpartition(".")[0]
+            similar = [f"{group}.{name}" for name in nearest(key, groups.get(group, ()), 0.8)[:1]]
+            names = " or ".join([*similar, *leaves[close[0]]])
+            raise ConfigError(f"unknown setting {typed}; did you mean {names}?")
         if typed == key and not nearest(key, top, 0.6):
             raise ConfigError(
                 f"unknown setting {typed}; allowed: seed, and settings in the groups {', '.join(groups)}, such as "

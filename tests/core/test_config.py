@@ -108,6 +108,20 @@ def test_wrong_overrides_are_refused(override, message):
         config(override)
 
 
+@dataclasses.dataclass(frozen=True)
+class UnitOptions:
+    """Options with a name like that of a setting of the encoder."""
+
+    unit: str = setting("word", "unit of the text")
+
+
+def test_a_name_of_another_group_does_not_hide_a_similar_one():
+    with pytest.raises(ConfigError, match=r"encoder.unit; did you mean encoder.units or options.unit\?"):
+        config("encoder.unit=77", options=UnitOptions)
+    with pytest.raises(ConfigError, match=r"unknown setting unit; did you mean options.unit\?"):
+        config("unit=word", options=UnitOptions)
+
+
 def test_options_of_a_task_without_options():
     with pytest.raises(ConfigError, match=r"unknown setting options.pixels; there are none"):
         config("options.pixels=true", options=NoOptions)

@@ -57,6 +57,17 @@ def command(**settings: Any) -> Callable[[F], F]:
                     print(dumps({"error": message}))
                 code = 2 if isinstance(error, OSError | UnicodeEncodeError) else 130
                 raise SystemExit(getattr(error, "exit_code", code)) from error
+            except Exception as error:
+                from seqtasks.cli import user_files
+
+                problem = None if _debug else user_files.describe(error)
+                if problem is None:
+                    raise
+                message = _one_line(problem)
+                print(f"seqtasks: {message}", file=sys.stderr)
+                if kwargs.get("json"):
+                    print(dumps({"error": message}))
+                raise SystemExit(1) from error
 
         app.command(**settings)(guarded)
         return function
@@ -155,8 +166,12 @@ def _message(error: BaseException) -> str:
         return f"cannot use {shown(str(error.filename))}: {error.strerror or error}; use another file"
     if isinstance(error, UnicodeEncodeError):
         return f"{shown(error.object)} has characters that {error.encoding} cannot encode; write it in UTF-8"
+    return _one_line(str(error)) or "stopped"
+
+
+def _one_line(text: str) -> str:
     # Python decodes a byte that is not UTF-8 as a lone surrogate, which cannot be encoded again.
-    return " ".join(str(error).split()).encode("utf-8", "backslashreplace").decode() or "stopped"
+    return " ".join(text.split()).encode("utf-8", "backslashreplace").decode()
 
 
 def _traceback(error: BaseException) -> int:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from seqtasks.core import config_files
-from seqtasks.core.aliases import former_of_present
-from seqtasks.core.errors import ConfigError
+from seqtasks.core.aliases import former_of_present, present_name
+from seqtasks.core.errors import TASK_SETTINGS, ConfigError, nearest
 from seqtasks.core.files import is_utf8, shown
 from seqtasks.core.settings import build, field_name, flatten, parse, setting
 
@@ -262,6 +262,8 @@ def resolve(
         )
     option_values = values.pop("options", None)
     option_values = {} if option_values is None else option_values
+    names = option_names if options is None else [field.name for field in dataclasses.fields(options)]
+    _check_groups({**values, "options": option_values}, names)
     config = build(Config, {"task": task, **values}, raw=raw)
     if options is None:
         if option_names is not None and isinstance(option_values, Mapping):
@@ -271,6 +273,47 @@ def resolve(
     if not isinstance(option_values, Mapping):
         raise ConfigError(f"options is {option_values!r}; allowed: a group of settings; set options.<name>=…")
     return dataclasses.replace(config, options=build(options, option_values, "options.", raw))
+
+
+def _check_groups(values: Mapping[str, Any], option_names: Collection[str] | None) -> None:
+    """Checks that no setting was given without its group, or in another group than its own.
+
+    Args:
+        values: Settings as nested mappings.
+        option_names: Names of the task's options; None: they are not known.
+
+    Raises:
+        ConfigError: A setting of another group; the message has its full name.
+    """
+    groups: dict[str, Collection[str]] = {
+        name: [field.name for field in dataclasses.fields(cls)]
+        for name, cls in (("data", DataConfig), ("encoder", EncoderConfig), ("train", TrainConfig))
+    }
+    groups["options"] = option_names or ()
+    top = [field.name for field in dataclasses.fields(Config)]
+    unknown = [(str(key), str(key)) for key in values if key not in top]
+    for group, known in groups.items():
+        if isinstance(values.get(group), Mapping) and not (group == "options" and option_names is None):
+            keys = [str(key) for key in values[group]]
+            unknown += [(f"{group}.{key}", key) for key in keys if key not in known and not present_name(key, known)]
+    leaves: dict[str, list[str]] = {}
+    for group, known in groups.items():
+        for name in known:
+            leaves.setdefault(name, []).append(f"{group}.{name}")
+    for typed, key in unknown:
+        close = [key] if key in leaves else []
+        if typed == key and not close and not nearest(key, top, 0.6):
+            close = nearest(key, leaves, 0.75)[:1]
+        if close:
+            group = typed.rpartition(".")[0]
+            similar = [f"{group}.{name}" for name in nearest(key, groups.get(group, ()), 0.8)[:1]]
+            names = " or ".join([*similar, *leaves[close[0]]])
+            raise ConfigError(f"unknown setting {typed}; did you mean {names}?")
+        if typed == key and not nearest(key, top, 0.6):
+            raise ConfigError(
+                f"unknown setting {typed}; allowed: seed, and settings in the groups {', '.join(groups)}, such as "
+                f"train.epochs; see {TASK_SETTINGS}"
+            )
 
 
 def from_dict(values: Mapping[str, Any], options: type) -> Config:

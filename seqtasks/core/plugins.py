@@ -23,6 +23,8 @@ from seqtasks.core.errors import ConfigError, PluginError, SeqtasksError, Unknow
 from seqtasks.core.files import usable
 from seqtasks.core.registry import FILE_MODULE, Registry
 
+CELLS = Path(__file__).parents[1] / "cells"
+
 
 def check_task(name: str) -> bool:
     """Checks that a task exists, without importing it.
@@ -31,12 +33,13 @@ def check_task(name: str) -> bool:
         name: Name of a task, or path of a task file.
 
     Returns:
-        Whether it is a file.
+        Whether it is a file of the user.
 
     Raises:
         UnknownNameError: There is no such task or file.
         ConfigError: No file can have that name.
     """
+    name = task_name(name)
     from_file = name.endswith(".py") or "/" in name
     if from_file:
         check_file(Path(name), "task")
@@ -59,6 +62,7 @@ def load_task(name: str) -> type[Any]:
         >>> load_task("mnist_rows").topology
         'many-to-one'
     """
+    name = task_name(name)
     if name.endswith(".py") or "/" in name:
         return load_task_file(Path(name))
     return tasks.get(name)
@@ -83,6 +87,28 @@ def load_task_file(path: Path) -> type[Any]:
         )
     classes[0].file = path
     return classes[0]
+
+
+def loaded_files() -> list[Path]:
+    """The files of tasks and cells that were loaded by their paths in this process."""
+    modules = [module for name, module in sys.modules.items() if name.startswith(FILE_MODULE)]
+    return sorted({Path(str(module.__file__)) for module in modules if getattr(module, "__file__", None)})
+
+
+def task_name(task: str) -> str:
+    """The name of a bundled task whose file is given, e.g. in a checkout; any other name or path as it is.
+
+    Example:
+        >>> from seqtasks.core import plugins
+        >>> file = next(entry.about["file"] for entry in plugins.tasks.entries() if entry.name == "adding")
+        >>> plugins.task_name(file), plugins.task_name("./my_task.py"), plugins.task_name("adding")
+        ('adding', './my_task.py', 'adding')
+    """
+    if task.endswith(".py"):
+        for entry in tasks.entries():
+            if entry.name == Path(task).stem and _same_content(Path(task), Path(entry.about.get("file", ""))):
+                return entry.name
+    return task
 
 
 def cell_file(text: str) -> tuple[Path, str | None] | None:
@@ -127,7 +153,9 @@ def load_cell_file(path: Path, name: str | None = None) -> type[Any]:
         PluginError: The file cannot be imported.
         DuplicateNameError: An installed cell has the same name.
     """
-    cell_in_file(path, name)
+    in_file = cell_in_file(path, name)
+    if in_file is not None and _same_content(path, CELLS / path.name):
+        return cells.get(in_file)
     code = path.read_text(encoding="utf-8")
     path, module = _execute(path, "cell", cells, f"{FILE_MODULE}cell_")
     registered = {entry.name: entry for entry in cells.entries() if entry.module == module}
@@ -215,12 +243,21 @@ def _execute(path: Path, kind: str, registry: Registry[Any], prefix: str) -> tup
     return path, module
 
 
+def _same_content(path: Path, bundled: Path) -> bool:
+    """Whether a file is a bundled one, or a copy of it with the same content."""
+    try:
+        return bundled.is_file() and path.read_bytes() == bundled.read_bytes()
+    except (OSError, ValueError):  # no such file, or a name that no file can have
+        return False
+
+
 def declared(task: str) -> dict[str, Any]:
     """Facts that a task class declares, read without importing it; see `core.declared`.
 
     Args:
         task: Name or file of a task. There are no facts for tasks of other packages.
     """
+    task = task_name(task)
     if task.endswith(".py") or "/" in task:
         return facts_of_task(Path(task))
     entry = next((entry for entry in tasks.entries() if entry.name == task), None)
@@ -236,8 +273,7 @@ def _discover_tasks(registry: Registry[Any]) -> None:
 
 
 def _discover_cells(registry: Registry[Any]) -> None:
-    folder = Path(__file__).parents[1] / "cells"
-    for file in sorted(folder.glob("[!_]*.py")):
+    for file in sorted(CELLS.glob("[!_]*.py")):
         module = f"seqtasks.cells.{file.stem}"
         for name, about in _about_cells(_parse(file)):
             registry.add_lazy(name, _importer(f"cell {name}", module), module, about)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from seqtasks.core.errors import MANY, TASK_SETTINGS, ConfigError, DataError, suggest
+from seqtasks.core.errors import MANY, TASK_SETTINGS, ConfigError, DataError, nearest, suggest
 from seqtasks.core.files import is_utf8, shown, usable
 from seqtasks.data import cache, package_data
 from seqtasks.data.source import Source, data_dir, network, prepared_folder, unavailable
@@ -116,6 +117,8 @@ def check_source(spec: str, facts: Mapping[str, Any]) -> None:
     forms += [f"files:{'PATH' if facts.get('files', 'any') == 'any' else 'DIR'}"] if facts.get("files", True) else []
     forms += package_data.forms(packages)
     hint = suggest(spec, forms)
+    if _is_path(spec, facts.get("files", "any")):
+        hint = f"did you mean files:{spec}?"
     similar = f"{hint} " if hint.startswith("did") else ""
     raise ConfigError(f"unknown data.source={spec}; {similar}allowed for this task: {', '.join(forms)}")
 
@@ -146,13 +149,16 @@ def _obtain(source: Source, announce: Callable[[str], None]) -> str | None:
 
 def _files(spec: str, single: bool, announce: Callable[[str], None]) -> Source:
     text = spec.removeprefix("files:")
+    taken = "a file or folder" if single else "a folder"
     if not text.strip():
-        form = "files:PATH, a file or folder with the data" if single else "files:DIR, a folder with the data"
-        raise ConfigError(f"data.source={shown(spec)} names no folder; allowed: {form}; add its path")
+        form = f"files:{'PATH' if single else 'DIR'}, {taken} with the data"
+        raise ConfigError(
+            f"data.source={shown(spec)} names no {taken.removeprefix('a ')}; allowed: {form}; add its path"
+        )
     try:
         folder = Path(text).expanduser().resolve()
     except (OSError, ValueError, RuntimeError) as error:  # a loop of links, a NUL byte, or ~ of an unknown user
-        raise ConfigError(f"data.source={shown(spec)}: {error}; give a folder with the data") from error
+        raise ConfigError(f"data.source={shown(spec)}: {error}; give {taken} with the data") from error
     usable(folder, f"data.source={shown(spec)}:")
     if not is_utf8(str(folder)):  # the result row, which is UTF-8, stores the name
         raise DataError(f"data.source: the name of {shown(folder)} is not UTF-8; rename the folder")
@@ -161,8 +167,39 @@ def _files(spec: str, single: bool, announce: Callable[[str], None]) -> Source:
         return Source("files", str(folder), folder)
     if not folder.is_dir():
         problem = "is a file" if folder.exists() else "does not exist"
-        raise DataError(f"data.source={spec}: {folder} {problem}; give a folder with the data")
+        hint = "" if folder.exists() else _similar(text, folder, single)
+        raise DataError(f"data.source={spec}: {folder} {problem}; {hint}give {taken} with the data")
     if not any(folder.iterdir()):
         raise DataError(f"data.source={spec}: the folder {folder} is empty; put the data into it")
     announce(f"data: files:{folder}")
     return Source("files", str(folder), folder)
+
+
+def _similar(text: str, path: Path, single: bool) -> str:
+    """A hint at the most similar names beside a path that does not exist; empty if there is none.
+
+    Args:
+        text: The path as it was typed.
+        path: The path that does not exist.
+        single: Whether the task also reads single files.
+    """
+    names: list[str] = []
+    with contextlib.suppress(OSError):
+        names = [entry.name for entry in path.parent.iterdir() if single or entry.is_dir()]
+    names = [name for name in names if is_utf8(name) and not name.startswith(".")]
+    close = nearest(path.name, names, 0.6)
+    return f"did you mean files:{Path(text).with_name(close[0])}? " if close else ""
+
+
+def _is_path(text: str, files: bool | Literal["any"]) -> bool:
+    """Whether a text without `files:` is the path of data that the task reads.
+
+    Args:
+        text: A value of `data.source`.
+        files: Whether the task reads folders; `"any"`: also files.
+    """
+    try:
+        path = Path(text).expanduser()
+        return bool(files) and (path.is_dir() or (files == "any" and path.is_file()))
+    except (OSError, ValueError, RuntimeError):  # a name that no file can have
+        return False

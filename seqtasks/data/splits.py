@@ -175,7 +175,7 @@ def stratified(targets: IntArray, count: int, seed: int) -> tuple[IntArray, IntA
     if min(count, remaining) < max(1, len(classes)):
         raise DataError(
             f"cannot hold out {count} of {len(targets)} examples: both parts need one of each of the "
-            f"{len(classes)} classes; use more data, or hold out another number"
+            f"{len(classes)} classes; add examples, or give validation and test data in files of their own"
         )
     if members.min() < 2:
         raise DataError(
@@ -204,8 +204,9 @@ def hold_out(targets: IntArray, count: int, seed: int) -> tuple[IntArray, IntArr
     not_single = np.flatnonzero(members[numbers] > 1)
     if len(targets) and not len(not_single):
         raise DataError(
-            f"cannot hold out {count} of {len(targets)} examples: each has a label that no other has, expected two or "
-            "more of a label; add examples, or check where the labels are read from"
+            f"{len(targets)} example{'s' * (len(targets) != 1)} cannot be divided into training and held-out examples: "
+            "no label occurs twice; needed: two or more examples of each label; add examples, or check where the "
+            "labels are read from"
         )
     _, held_out = stratified(targets[not_single], count, seed)
     held_out = not_single[held_out]

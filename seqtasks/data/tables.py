@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +13,10 @@ from seqtasks.core.errors import DataError
 from seqtasks.data.text.reader import read_lines
 
 SUFFIXES = {".csv": ",", ".tsv": "\t"}
+_NAMES = {",": "comma", ";": "semicolon", "\t": "tab"}
 _ADVICE = "or give a table in UTF-8 with a header"
+_QUOTED = re.compile(r'"(?:[^"]|"")*"')
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -47,13 +52,48 @@ class Table:
         return [row[indices[0]] for row in self.rows]
 
 
+def separator_of(path: Path, header: str) -> str:
+    """The separator of the fields of a CSV or TSV file; a warning states one that its suffix does not promise.
+
+    Excel writes CSV files with semicolons in countries whose decimal sign is a comma.
+
+    Args:
+        path: The file.
+        header: Its first line that is not empty.
+
+    Returns:
+        A tab for `.tsv`; for `.csv` a comma, or a semicolon or tab if the header has such and no comma
+        outside quotation marks.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from seqtasks.data.tables import separator_of
+        >>> separator_of(Path("reviews.csv"), "text,label"), separator_of(Path("reviews.tsv"), "text")
+        (',', '\\t')
+    """
+    separator = SUFFIXES[path.suffix.lower()]
+    bare = _QUOTED.sub("", header)
+    if separator == "," and "," not in bare:
+        for other in (";", "\t"):
+            if other in bare:
+                _warn_of_separator(path, _NAMES[other])
+                return other
+    return separator
+
+
+@functools.cache  # warn once, although the data of a run may be read several times
+def _warn_of_separator(path: Path, name: str) -> None:
+    _log.warning("%s: the header has no comma, so that fields are read as separated by %ss", path, name)
+
+
 def read_table(path: Path, trim: bool = False) -> Table:
     """Reads a CSV or TSV file in UTF-8 with a header line; empty lines are skipped.
 
     In CSV (RFC 4180) a quoted field may contain commas and line breaks, and `""` for a quotation mark. In
     TSV a line is a row and quotation marks are text
     (https://www.iana.org/assignments/media-types/text/tab-separated-values). If a line of a TSV file does not
-    have as many fields as the header, the file is read with the quotation rules of CSV instead.
+    have as many fields as the header, the file is read with the quotation rules of CSV instead. A CSV file may
+    also have semicolons, see `separator_of`.
 
     Args:
         path: The file; its suffix, `.csv` or `.tsv`, selects the format.
@@ -63,26 +103,28 @@ def read_table(path: Path, trim: bool = False) -> Table:
         DataError: The file has another suffix, is not UTF-8 or has no row; a row does not have as many
             fields as the header; or a quotation mark is not closed, or closed before the end of its field.
     """
-    separator = SUFFIXES.get(path.suffix.lower())
-    if separator is None:
+    if path.suffix.lower() not in SUFFIXES:
         raise DataError(f"{path} ends in {path.suffix!r}; allowed: {', '.join(SUFFIXES)}; convert or rename the file")
+    if path.is_file() and not path.stat().st_size:
+        raise DataError(f"{path} is empty; give a table in UTF-8 with a header and rows")
     try:
         lines = read_lines(path)
     except DataError as error:
-        raise DataError(f"cannot read the table: {error}, {_ADVICE}") from error
-    if separator == "\t":
+        raise DataError(f"cannot read the table: {error}") from error
+    separator = separator_of(path, next((line for line in lines if line.strip(" ")), ""))
+    if path.suffix.lower() == ".tsv":
         rows = [(number, line.split("\t")) for number, line in enumerate(lines, 1) if line.strip(" ")]
         if any(len(fields) != len(rows[0][1]) for _, fields in rows):
             try:
-                return _checked(path, list(_quoted(path, lines, separator, trim)))
+                return _checked(path, list(_quoted(path, lines, separator, trim)), separator)
             except DataError:
                 pass  # The error for the rows without quotes, raised below, is the one to show.
     else:
         rows = list(_quoted(path, lines, separator, trim))
-    return _checked(path, rows)
+    return _checked(path, rows, separator)
 
 
-def _checked(path: Path, rows: list[tuple[int, list[str]]]) -> Table:
+def _checked(path: Path, rows: list[tuple[int, list[str]]], separator: str) -> Table:
     """Makes a table of the rows of a file and the numbers of their lines.
 
     Raises:
@@ -98,7 +140,7 @@ def _checked(path: Path, rows: list[tuple[int, list[str]]]) -> Table:
         number, fields = wrong[0]
         others = f" (and {len(wrong) - 1} more such rows)" if len(wrong) > 1 else ""
         advice = {
-            ".csv": "put a text that contains a comma between quotation marks",
+            ".csv": f"put a text that contains a {_NAMES[separator]} between quotation marks",
             ".tsv": "put one tab between two fields and none inside",
         }[path.suffix.lower()]
         raise DataError(

@@ -153,7 +153,9 @@ def _filter(facts: list[_Fact], where: Sequence[str]) -> list[_Fact]:
 def _check_key(key: str, facts: list[_Fact], what: str) -> None:
     known = {name for _, row_facts in facts for name in row_facts}.union(_ORDER)
     if key not in known:
-        raise TableError(f"unknown {what} {key}; {suggest(key, known, see=TASK_SETTINGS)}")
+        same = sorted(name for name in known if name.endswith(f".{key}"))
+        hint = f"did you mean {' or '.join(same)}?" if same else suggest(key, known, see=TASK_SETTINGS)
+        raise TableError(f"unknown {what} {key}; {hint}")
 
 
 def _matches(value: Any, text: str) -> bool:

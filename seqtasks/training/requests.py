@@ -35,6 +35,7 @@ def check(task: str, overrides: Sequence[str], config_file: str | None) -> tuple
     Raises:
         SeqtasksError: Unknown task, cell, setting or data source.
     """
+    task = plugins.task_name(task)
     from_file = plugins.check_task(task)
     name, task_file = (Path(task).stem, Path(task).with_suffix(".yaml")) if from_file else (task, None)
     facts = plugins.declared(task)
@@ -137,6 +138,7 @@ def train(
     Raises:
         SeqtasksError: Wrong settings, missing data, a folder that cannot be written, or an interruption.
     """
+    task = plugins.task_name(task)
     name, yaml_file = check(task, overrides, config_file)
     typed = configuration.resolve(name, None, overrides, config_file, yaml_file)
     cell = plugins.cell_file(typed.encoder.cell)

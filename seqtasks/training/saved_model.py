@@ -39,6 +39,13 @@ def task_of(folder: run_folder.Run, trust: bool = False) -> tuple[type[Task], Co
         config = configuration.from_dict(folder.config_values(), cls.Options)
     except ConfigError as error:
         reason = str(error).partition(";")[0]
+        setting = reason.removeprefix("unknown setting ").split()[0]
+        if setting.startswith("options."):
+            change = f"{setting} no longer exists" if reason.startswith("unknown") else f"{reason}, no longer allowed"
+            raise RunError(
+                f"the settings of task {cls.name} have changed since {folder.path} was trained: {change}; restore the "
+                f"former Options of the task, or train again: seqtasks run {folder.plugin or folder.task}"
+            ) from error
         raise RunError(f"{folder.path / 'config.yaml'} cannot be used: {reason}; {REPAIR}") from error
     if folder.cell_plugin is not None:
         plugins.load_cell_file(folder.cell_plugin, config.encoder.cell)

@@ -82,6 +82,12 @@ def test_every_bundled_file_can_be_used(name):
         ("train.epoch=1", r"unknown setting train.epoch; did you mean train.epochs\?"),
         ("data.sorce=x", r"unknown setting data.sorce; did you mean data.source\?"),
         ("options.pixel=1", r"unknown setting options.pixel; did you mean options.pixels\?"),
+        ("epochs=1", r"unknown setting epochs; did you mean train.epochs\?"),
+        ("epoch=1", r"unknown setting epoch; did you mean train.epochs\?"),
+        ("pixels=true", r"unknown setting pixels; did you mean options.pixels\?"),
+        ("encoder.epochs=1", r"unknown setting encoder.epochs; did you mean train.epochs\?"),
+        ("options.units=1", r"unknown setting options.units; did you mean encoder.units\?"),
+        ("lr=1", "unknown setting lr; allowed: seed, and settings in the groups data, encoder, train, options"),
         ("options=3", "options is 3; allowed: a group of settings"),
         ("options=false", "options is False; allowed: a group of settings"),
         ("encoder=gru", "encoder is 'gru'; allowed: a group of settings"),
@@ -100,6 +106,20 @@ def test_every_bundled_file_can_be_used(name):
 def test_wrong_overrides_are_refused(override, message):
     with pytest.raises(ConfigError, match=message):
         config(override)
+
+
+@dataclasses.dataclass(frozen=True)
+class UnitOptions:
+    """Options with a name like that of a setting of the encoder."""
+
+    unit: str = setting("word", "unit of the text")
+
+
+def test_a_name_of_another_group_does_not_hide_a_similar_one():
+    with pytest.raises(ConfigError, match=r"encoder.unit; did you mean encoder.units or options.unit\?"):
+        config("encoder.unit=77", options=UnitOptions)
+    with pytest.raises(ConfigError, match=r"unknown setting unit; did you mean options.unit\?"):
+        config("unit=word", options=UnitOptions)
 
 
 def test_options_of_a_task_without_options():
@@ -135,7 +155,7 @@ def test_options_of_a_cell_are_numbers_where_they_look_like_numbers():
         ("\x00", "is not valid YAML"),
         ("- a\n- b", "is a list; allowed: settings"),
         ("just words", "is a str; allowed: settings"),
-        ("units: 3", "unknown setting units"),
+        ("units: 3", r"unknown setting units; did you mean encoder.units\?"),
         ("encoder:", "encoder is null; allowed: a group of settings"),
         ("encoder: {cell: no}", "encoder.cell is false; allowed: text"),
     ],

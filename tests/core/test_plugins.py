@@ -150,6 +150,25 @@ def test_a_task_file_is_loaded_by_path(tmp_path):
     assert plugins.load_task("of_a_file") is cls
 
 
+@pytest.mark.parametrize("loaded", [False, True])
+def test_the_file_of_a_bundled_task_or_cell_is_that_one(tmp_path, monkeypatch, loaded):
+    monkeypatch.delitem(sys.modules, "seqtasks.tasks.adding", raising=False)
+    bundled = next(entry.about["file"] for entry in plugins.tasks.entries() if entry.name == "adding")
+    cls = plugins.load_task("adding") if loaded else None
+    (tmp_path / "adding.py").symlink_to(bundled)
+    for file in (bundled, str(tmp_path / "adding.py")):
+        assert plugins.task_name(file) == "adding" and not plugins.check_task(file)
+        assert plugins.load_task(file) is (cls or plugins.load_task("adding"))
+        assert plugins.declared(file) == plugins.declared("adding") != {}
+    monkeypatch.setattr(plugins.cells, "get", lambda name: f"the bundled {name}")
+    assert plugins.load_cell(f"{plugins.CELLS / 'mgu.py'}:mgu") == "the bundled mgu"
+
+    other = write(tmp_path / "other" / "adding.py", TASK.format(name="adding"))
+    assert plugins.task_name(str(other)) == str(other) and plugins.check_task(str(other))
+    with pytest.raises(DuplicateNameError, match="task adding is defined by both"):
+        plugins.load_task(str(other))
+
+
 def test_a_task_file_is_read_again_after_editing(tmp_path):
     path = write(tmp_path / "mine.py", TASK.format(name="of_a_file"))
     first = plugins.load_task_file(path)

@@ -145,7 +145,7 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path, name, problem):
         ("banana", {}, "unknown data.source=banana; allowed"),
         ("", {}, "unknown data.source="),
         ("files", {}, "did you mean files:DIR"),
-        ("files:", {}, "has no folder"),
+        ("files:", {}, "names no folder"),
         ("tfds:imdb_reviews", {}, "reads tfds:mnist"),
         ("tfds", {"tfds": None}, "allowed for this task: auto, builtin, files:DIR"),
         ("builtin", {"builtin": None}, "unknown data.source=builtin"),
@@ -155,6 +155,38 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path, name, problem):
 def test_a_wrong_spec_tells_what_is_allowed(spec, task, expected):
     with pytest.raises(ConfigError, match=expected):
         resolve(spec, **task)
+
+
+@pytest.mark.parametrize("files", [True, "any"])
+def test_a_path_that_does_not_exist_suggests_its_neighbours(tmp_path, monkeypatch, files):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "reviews.csv").write_text("a")
+    (tmp_path / "archive").mkdir()
+    taken = "a file or folder with the data" if files == "any" else "a folder with the data"
+    with pytest.raises(DataError, match=rf"nowhere.csv does not exist; give {taken}$"):
+        resolve("files:nowhere.csv", files=files)
+    close = "reviews.csv" if files == "any" else None
+    with pytest.raises(DataError, match=f"{f'did you mean files:{close}. ' if close else 'exist; '}give {taken}$"):
+        resolve("files:review.csv", files=files)
+    with pytest.raises(DataError, match=rf"did you mean files:{tmp_path}/archive\? give {taken}$"):
+        resolve(f"files:{tmp_path}/archiv", files=files)
+    with pytest.raises(DataError, match=f"does not exist; give {taken}$"):
+        resolve("files:no/such/reviews.csv", files=files)
+
+
+def test_a_path_without_its_kind_suggests_the_kind(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "reviews.csv").write_text("a")
+    (tmp_path / "mine").mkdir()
+    hint = r"unknown data\.source=reviews\.csv; did you mean files:reviews\.csv\? allowed for this task: auto, tfds"
+    for facts in ({"files": "any"}, {}):
+        with pytest.raises(ConfigError, match=hint):
+            check_source("reviews.csv", facts)
+    with pytest.raises(ConfigError, match=r"did you mean files:mine\?"):
+        check_source("mine", {"files": True})
+    for spec, facts in (("reviews.csv", {"files": True}), ("mine", {"files": False}), ("nowhere.csv", {})):
+        with pytest.raises(ConfigError, match=f"unknown data.source={spec}; allowed"):
+            check_source(spec, facts)
 
 
 def test_what_is_not_known_of_a_task_refuses_nothing(tmp_path):
@@ -231,7 +263,7 @@ def test_finding_data_imports_nothing_slow():
         ("x" * 300, "cannot be used as a path: File name too long"),
         ("a\0b", "null byte"),
         (os.fsdecode(b"caf\xe9"), r"the name of .*caf\\udce9 is not UTF-8; rename the folder"),
-        ("~nobody_of_that_name/x", "give a folder"),
+        ("~nobody_of_that_name/x", "give a file or folder"),
     ],
 )
 def test_names_that_no_folder_or_no_row_can_have(name, message):

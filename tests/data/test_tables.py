@@ -48,6 +48,24 @@ def test_quotation_marks_are_text_in_tsv_unless_lines_do_not_fit_without(tmp_pat
     assert read_table(write(tmp_path, content, "a.tsv")).rows == rows
 
 
+@pytest.mark.parametrize(
+    ("content", "name", "separator", "rows"),
+    [
+        ("a;b\nx, y;z\n", "a.csv", "semicolons", [["x, y", "z"]]),
+        ('"a, b";c\n"x; y";z\n', "a.csv", "semicolons", [["x; y", "z"]]),
+        ("a\tb\nx, y\tz\n", "a.csv", "tabs", [["x, y", "z"]]),
+        ("a,b;c\nx,y;z\n", "a.csv", None, [["x", "y;z"]]),
+        ("a\nx;y\n", "a.csv", None, [["x;y"]]),
+        ("a;b\tc\nx;y\tz\n", "a.tsv", None, [["x;y", "z"]]),
+    ],
+)  # fmt: skip
+def test_another_separator_in_the_header_is_used_and_stated(tmp_path, caplog, content, name, separator, rows):
+    path = write(tmp_path, content, name)
+    assert read_table(path).rows == rows and read_table(path).rows == rows
+    notes = [f"{path}: the header has no comma, so that fields are read as separated by {separator}"]
+    assert caplog.messages == (notes if separator else [])
+
+
 def test_rows_know_their_lines(tmp_path):
     assert read_table(write(tmp_path, 'a,b\n"x\n\nx",y\n\nz,w\n')).lines == [2, 6]
 
@@ -66,7 +84,8 @@ def test_rows_know_their_lines(tmp_path):
         ('a\tb\n"x\ty\tz\n', "a.tsv", "line 2: 3 fields, but the header has 2 .*; put one tab between two fields"),
         ('a,b\nx,y\n"z,w\nv,u\n', "a.csv", 'cannot read .*csv, line 3: the quotation mark at the beginning of "z,w is'),
         ('a,b\n"x\n" y,z\n', "a.csv", "line 2: .* closed before the end of the field; put the text between two"),
-        ("", "a.csv", "cannot read the table: .*a.csv is empty"),
+        ("", "a.csv", r"/a\.csv is empty; give a table in UTF-8 with a header and rows$"),
+        ("a;b\nx;y;z\n", "a.csv", "line 2: 3 fields, but .*; put a text that contains a semicolon between quotation"),
         ("\n\n", "a.csv", "every line is empty"),
         ("a,b\n", "a.tsv", "has no row below its header"),
         (b"a,b\n\xe9,x\n", "a.csv", "cannot read the table: .*not UTF-8: byte 0xe9 at position 4; convert it"),

@@ -158,6 +158,12 @@ def test_a_cell_whose_file_was_edited_is_not_one_cell() -> None:
     assert build([of("aa"), of("bb")], where=["cell_file=bb"]).groups[0].rows == (of("bb"),)
 
 
+@pytest.mark.parametrize("call", [{"by": ["units"]}, {"where": ["units=3"]}])
+def test_a_key_without_its_group_gets_its_full_name(call: dict[str, list[str]]) -> None:
+    with pytest.raises(TableError, match=r"unknown .* units; did you mean encoder.units\?"):
+        build(ROWS, **call)
+
+
 @pytest.mark.parametrize("call", [{"by": ["encoder.unit"]}, {"where": ["encoder.unit=3"]}])
 def test_an_unknown_key_gets_a_suggestion(call: dict[str, list[str]]) -> None:
     with pytest.raises(TableError, match=r"unknown .* encoder.unit; did you mean encoder.units\?"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from seqtasks.core.config import resolve
 from seqtasks.core.errors import ConfigError, RunError
 from seqtasks.core.plugins import load_task
 from seqtasks.core.reporter import Reporter
+from seqtasks.core.settings import setting
 from seqtasks.experiments import results, run_folder
 from seqtasks.experiments.results import from_json
 from seqtasks.training import inference, resolution, saved_model, train
@@ -70,6 +72,34 @@ def test_what_is_not_there_or_not_finished(tmp_path: Path) -> None:
     (moved / "result.json").unlink()
     with pytest.raises(RunError, match="is not finished"):
         inference.evaluate(renamed, QUIET)
+
+
+@dataclasses.dataclass(frozen=True)
+class ChangedOptions:
+    """Options of a task that was edited after the run: `pixels` is gone, and `patch` has a limit."""
+
+    patch: int = setting(1, "size", ge=2)
+
+
+def test_settings_of_a_task_that_changed_since_the_run(tmp_path: Path, monkeypatch) -> None:
+    task = load_task("mnist_rows")
+    config = resolve("mnist_rows", task.Options, SHORT)
+    folder = run_folder.create(tmp_path / "runs" / "mnist_rows-lstm-01234567", config, {"task": "mnist_rows"}, None)
+    assert saved_model.task_of(folder)[1] == config
+    options = sorted(folder.config_values()["options"])
+    monkeypatch.setattr(task, "Options", ChangedOptions)
+    with pytest.raises(RunError) as caught:
+        saved_model.task_of(folder)
+    message = str(caught.value)
+    assert message.startswith(f"the settings of task mnist_rows have changed since {folder.path} was trained: options.")
+    assert any(f"options.{name} no longer exists; restore" in message for name in options)
+    assert message.endswith("train again: seqtasks run mnist_rows") and "the same settings" not in message
+
+    file = folder.path / "config.yaml"
+    file.write_text(file.read_text().replace("epochs:", "epoks:"))
+    monkeypatch.undo()
+    with pytest.raises(RunError, match=r"config.yaml cannot be used: unknown setting train.epoks; repeat seqtasks run"):
+        saved_model.task_of(run_folder.open_run(folder.path))
 
 
 def test_evaluate_refuses_other_data(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import hashlib
 import itertools
 import json
 import logging
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -29,6 +30,7 @@ from seqtasks.data.cache import cache_dir
 from seqtasks.data.series.columns import MISSING, Columns, Roles, is_date, resolve
 from seqtasks.data.series.segments import Segments
 from seqtasks.data.series.sets import SeriesSet, check_times
+from seqtasks.data.tables import separator_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -38,6 +40,7 @@ LARGE = 64 << 20  # bytes of a file that is converted into mapped arrays
 CHUNK = 1 << 21  # numbers of a chunk
 SAMPLE = 1000  # rows from which the roles of columns are guessed
 VERSION = 1  # of the entries in the cache
+_DECIMAL_COMMA = re.compile(r"^\s*([-+]?\d*),(\d+(?:[eE][-+]?\d+)?)\s*$")
 _log = logging.getLogger(__name__)
 
 
@@ -58,6 +61,7 @@ class Table:
             raise DataError(f"{path} ends in {path.suffix!r}; allowed: {', '.join(SUFFIXES)}; give such a file")
         self.names: list[str] = []
         self.headed = True
+        self.separator, self.decimal = ",", "."
         with _readable(path):
             self.sample = self._parquet_sample() if self.suffix == ".parquet" else self._csv_sample()
 
@@ -81,7 +85,8 @@ class Table:
             missing = dict.fromkeys([name for name in needed if name not in texts], MISSING)
             with pd.read_csv(
                 self.path,
-                sep="\t" if self.suffix == ".tsv" else ",",
+                sep=self.separator,
+                decimal=self.decimal,
                 names=self.names,
                 header=0 if self.headed else None,
                 usecols=None,
@@ -94,13 +99,17 @@ class Table:
                 chunksize=rows,
             ) as reader:
                 for frame in reader:
-                    yield frame[needed]
+                    frame = frame[needed]
+                    # `decimal` holds for columns of numbers; a target may be a number, too, and is read as text.
+                    yield frame.replace(_DECIMAL_COMMA, r"\1.\2", regex=True) if self.decimal == "," else frame
 
     def _csv_sample(self) -> DataFrame:
         import pandas as pd
 
-        separator = "\t" if self.suffix == ".tsv" else ","
         with self.path.open(encoding="utf-8-sig", newline="") as file:
+            first = next((line for line in file if line.strip(" \r\n")), "")
+            self.separator = separator = separator_of(self.path, first.rstrip("\r\n"))
+            file.seek(0)
             lines = csv.reader(file, delimiter=separator, skipinitialspace=True)
             rows = list(itertools.islice((row for row in lines if any(field.strip() for field in row)), 2))
         if not rows:
@@ -123,7 +132,11 @@ class Table:
             self.path, sep=separator, names=self.names, header=0 if self.headed else None, index_col=False, dtype=str,
             nrows=SAMPLE, keep_default_na=False, skipinitialspace=True, encoding="utf-8-sig",
         )  # fmt: skip
-        return frame.fillna("")
+        frame = frame.fillna("")
+        if separator != "," and frame.apply(lambda column: column.str.fullmatch(_DECIMAL_COMMA).any()).any():
+            self.decimal = ","
+            frame = frame.replace(_DECIMAL_COMMA, r"\1.\2", regex=True)
+        return frame
 
     def _parquet_sample(self) -> DataFrame:
         file = _parquet(self.path)

@@ -68,20 +68,16 @@ def load(source: Source, text: str, label: str) -> LabelledTexts:
     else:
         assert source.folder is not None
         parts = _files(source.folder, text, label)
+    _classes(parts, source)  # before a part is held out, which one label or few texts do not allow
     if "test" not in parts:
-        parts["train"], parts["test"] = _held_out(parts["train"])
+        parts["train"], parts["test"] = _held_out(parts["train"], source, "test")
     parts["train"] = _sampled(parts["train"], source.limit)
     if "validation" in parts:
         parts["validation"] = _sampled(parts["validation"], source.limit)
     else:
-        parts["train"], parts["validation"] = _held_out(parts["train"])
+        parts["train"], parts["validation"] = _held_out(parts["train"], source, "validation")
     parts["test"] = _sampled(parts["test"], source.limit_test)
-    classes = sorted({label for _, labels in parts.values() for label in labels})
-    if len(classes) < 2:
-        raise DataError(
-            f"{source} has only the label {classes[0]}; allowed: two or more labels; add texts with another "
-            f"label, or set options.label_column to another column"
-        )
+    classes = _classes(parts, source)
     data = {
         f"{part} {name}": _bytes(rows)
         for part, columns in parts.items()
@@ -115,11 +111,42 @@ def _bytes(rows: list[str]) -> np.ndarray:
     return np.frombuffer("\0".join(rows).encode("utf-8", "surrogatepass"), np.uint8)
 
 
-def _held_out(rows: Texts) -> tuple[Texts, Texts]:
-    """Holds out a tenth of the texts, stratified by label; returns the kept and the held-out texts."""
+def _classes(parts: dict[str, Texts], source: Source) -> list[str]:
+    """All labels, sorted.
+
+    Raises:
+        DataError: There are fewer than two labels.
+    """
+    classes = sorted({label for _, labels in parts.values() for label in labels})
+    if len(classes) < 2:
+        raise DataError(
+            f"{source} has only the label {classes[0]}; allowed: two or more labels; add texts with another "
+            "label, or set options.label_column to another column"
+        )
+    return classes
+
+
+def _held_out(rows: Texts, source: Source, part: str) -> tuple[Texts, Texts]:
+    """Holds out a tenth of the texts, stratified by label; returns the kept and the held-out texts.
+
+    Args:
+        rows: The texts.
+        source: Where they are from, for messages.
+        part: Split that the held-out texts are for, for messages.
+
+    Raises:
+        DataError: There are too few texts.
+    """
     numbers = {name: number for number, name in enumerate(sorted(set(rows[1])))}
     count = held_out_count(len(rows[1]), 10, len(numbers))
-    kept, held_out = hold_out(np.array([numbers[label] for label in rows[1]]), count, seed=0)
+    try:
+        kept, held_out = hold_out(np.array([numbers[label] for label in rows[1]]), count, seed=0)
+    except DataError as error:
+        raise DataError(
+            f"{source}: {len(rows[1])} texts with {len(numbers)} labels are too few to hold out some for {part}; "
+            "needed: several texts of each label; add texts, check options.label_column, or give a folder with a file "
+            "for each of train, validation and test"
+        ) from error
     return _take(rows, kept), _take(rows, held_out)
 
 

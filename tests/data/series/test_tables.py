@@ -85,6 +85,19 @@ def test_a_wide_table_and_series_that_end_early(tmp_path):
     assert np.isnan(series.values.row(2)[0, 0]) and series.targets == ["up", "down", "up"]
 
 
+def test_semicolons_and_decimal_commas(tmp_path, monkeypatch, caplog):
+    text = "id;t;x;y;label\na;0;1,5;2;up\na;1;3;;up\nb;0;5;6,25;down\n"
+    points = text.replace(",", ".").replace(";", ",")
+    same(read(tmp_path, text)[0], read(tmp_path, points, "points.csv")[0])
+    same(read(tmp_path, text.replace(",", "."), "both.csv")[0], read(tmp_path, points, "points.csv")[0])
+    assert "t.csv: the header has no comma, so that fields are read as separated by semicolons" in caplog.text
+    monkeypatch.setattr(tables, "LARGE", 1)
+    same(read(tmp_path, text, "large.csv")[0], read(tmp_path, points, "points.csv")[0])
+
+    numbers = text.replace("up", "0,5").replace("down", "2,5")
+    assert read(tmp_path, numbers, "numbers.csv", target="label")[0].targets == ["0.5", "2.5"]
+
+
 def test_a_tsv_file_of_the_archive_has_no_header(tmp_path):
     series, _, _ = read(tmp_path, "1\t0.5\t0.25\n-1\t1.5\tNaN\n", "X_TRAIN.tsv")
     assert series.targets == ["1", "-1"] and series.values.lengths.tolist() == [2, 1]

@@ -48,9 +48,9 @@ def test_a_folder_has_a_file_for_each_split(tmp_path):
         ("a.csv", "text,label\n", "has no row below its header"),
         ("a.csv", "text,label\nx,y\nz,\n", "line 3: row 2 has no label"),
         ("a.csv", 'text,label\n"x,y\n', "cannot read .* give a table in UTF-8"),
-        ("a.csv", "", "cannot read .* give a table in UTF-8"),
+        ("a.csv", "", "is empty; give a table in UTF-8"),
         ("a.json", "{}", r"ends in '\.json'; allowed: \.csv, \.tsv"),
-        ("a.csv", "text,label\nx,y\n", "hold out"),
+        ("a.csv", "text,label\nx,y\n", "has only the label y"),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path, name, content, message):
@@ -71,6 +71,23 @@ def test_one_label_is_not_enough(tmp_path, name):
     table(tmp_path / name, [(text, "up") for text, _ in ROWS])
     with pytest.raises(DataError, match="has only the label up; allowed: two or more labels; add texts"):
         load(tmp_path if name == "train.csv" else tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([("a", "up"), ("b", "up")], r"two\.csv has only the label up; allowed: two or more labels"),
+        (
+            [("a", "up"), ("b", "down")],
+            r"two\.csv: 2 texts with 2 labels are too few to hold out some for test; needed",
+        ),
+        ([("a", "up")] * 3 + [("b", "down")] * 2, "3 texts with 2 labels are too few to hold out some for validation"),
+    ],
+)
+def test_too_few_texts_to_hold_some_out(tmp_path, rows, message):
+    with pytest.raises(DataError, match=message) as caught:
+        load(table(tmp_path / "two.csv", rows))
+    assert "options.label_column" in str(caught.value)
 
 
 def test_bytes_that_are_no_utf_8(tmp_path):

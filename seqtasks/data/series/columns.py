@@ -151,7 +151,7 @@ def is_number(column: Series[Any]) -> bool:
         return bool(column.notna().any())
     if pd.api.types.is_datetime64_any_dtype(column):
         return False
-    texts = column[~column.isin(MISSING) & column.notna()]
+    texts = column[~column.isin(MISSING) & column.notna()].astype(str)
     return len(texts) > 0 and bool(pd.to_numeric(texts, errors="coerce").notna().mean() > 0.5)
 
 

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 SUFFIXES = (".csv", ".tsv", ".parquet")
 LARGE = 64 << 20  # bytes of a file that is converted into mapped arrays
 CHUNK = 1 << 21  # numbers of a chunk
-SAMPLE = 1000  # rows from which the roles of columns are guessed
+SAMPLE = 1000  # rows from which the roles of columns are guessed, but fewer of a table with many columns
+CELLS = 500_000  # fields of these rows, at most
 VERSION = 1  # of the entries in the cache
 _DECIMAL_COMMA = re.compile(r"^\s*([-+]?\d*),(\d+(?:[eE][-+]?\d+)?)\s*$")
 _log = logging.getLogger(__name__)
@@ -103,6 +104,11 @@ class Table:
                     # `decimal` holds for columns of numbers; a target may be a number, too, and is read as text.
                     yield frame.replace(_DECIMAL_COMMA, r"\1.\2", regex=True) if self.decimal == "," else frame
 
+    @property
+    def _rows(self) -> int:
+        """Number of rows of the sample."""
+        return max(20, min(SAMPLE, CELLS // max(1, len(self.names))))
+
     def _csv_sample(self) -> DataFrame:
         import pandas as pd
 
@@ -130,7 +136,7 @@ class Table:
             )
         frame = pd.read_csv(
             self.path, sep=separator, names=self.names, header=0 if self.headed else None, index_col=False, dtype=str,
-            nrows=SAMPLE, keep_default_na=False, skipinitialspace=True, encoding="utf-8-sig",
+            nrows=self._rows, keep_default_na=False, skipinitialspace=True, encoding="utf-8-sig",
         )  # fmt: skip
         frame = frame.fillna("")
         if separator != "," and frame.apply(lambda column: column.str.fullmatch(_DECIMAL_COMMA).any()).any():
@@ -141,7 +147,7 @@ class Table:
     def _parquet_sample(self) -> DataFrame:
         file = _parquet(self.path)
         self.names = [str(name) for name in file.schema_arrow.names]
-        first = next(file.iter_batches(batch_size=SAMPLE), None)
+        first = next(file.iter_batches(batch_size=self._rows), None)
         if first is None or not first.num_rows:
             raise DataError(f"{self.path} has no row; allowed: a row for each step or series; add some")
         return first.to_pandas()
@@ -224,9 +230,11 @@ class _Reader(ABC):
         """Columns of numbers as float32 (rows, columns); `row` is the number of the first row."""
         import pandas as pd
 
-        for name in names:
-            column = frame[name]
-            if not pd.api.types.is_numeric_dtype(column):
+        wanted = set(names)
+        texts = [name for name, kind in frame.dtypes.items() if not pd.api.types.is_numeric_dtype(kind)]
+        for name in texts:
+            if name in wanted:
+                column = frame[name]
                 parsed = pd.to_numeric(column, errors="coerce")
                 wrong = np.flatnonzero(parsed.isna().to_numpy() & column.notna().to_numpy())
                 if len(wrong):

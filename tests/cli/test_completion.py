@@ -155,7 +155,7 @@ def test_an_answer_takes_a_fraction_of_a_second(folder: Path) -> None:
         done = subprocess.run([sys.executable, "-P", "-c", code], check=True, capture_output=True, text=True)
         end = resource.getrusage(resource.RUSAGE_CHILDREN)
         times.append(end.ru_utime - begin.ru_utime + end.ru_stime - begin.ru_stime)
-    assert done.stdout.splitlines() == ["encoder.cell=gru ", "encoder.cell=gru_v1 "]
+    assert done.stdout.splitlines() == ["encoder.cell=gru ", "encoder.cell=gru_d ", "encoder.cell=gru_v1 "]
     assert min(times) < 0.3, times  # 0.1 s of processor time on two cores of an AMD EPYC (Zen 4)
 
 
@@ -191,7 +191,7 @@ def test_bash(folder: Path) -> None:
     line = " ".join(run)
     assert bash(f"  {line}  train.opt", *run, "train.opt") == ["train.optimizer="]
     # Only what comes after the last = or : is replaced.
-    assert bash(f"{line} encoder.cell=gr", *run, "encoder.cell", "=", "gr") == ["gru ", "gru_v1 "]
+    assert bash(f"{line} encoder.cell=gr", *run, "encoder.cell", "=", "gr") == ["gru ", "gru_d ", "gru_v1 "]
     assert "lstm " in bash(f"{line} encoder.cell=", *run, "encoder.cell", "=")
     assert bash(f"{line} data.source=tfds:", *run, "data.source", "=", "tfds", ":") == ["imdb_reviews "]
     files = ("data.source", "=", "files", ":")
@@ -201,7 +201,7 @@ def test_bash(folder: Path) -> None:
     assert bash(f'{line} data.source="files:my d', *run, "data.source", "=", '"files:my d') == ["files:my data/"]
     # Words after the cursor, and a shell that does not split.
     assert bash("seqtasks run mnist_r seed=1", "seqtasks", "run", "mnist_r", point=20) == ["mnist_rows "]
-    assert bash(f"{line} encoder.cell=gru_", *run, "encoder.cell=gru_", breaks=" ") == ["encoder.cell=gru_v1 "]
+    assert bash(f"{line} encoder.cell=gru_v", *run, "encoder.cell=gru_v", breaks=" ") == ["encoder.cell=gru_v1 "]
     assert bash("seqtasks no_such x", "seqtasks", "no_such", "x") == []
 
 
@@ -216,7 +216,7 @@ def test_fish(folder: Path) -> None:
         return done.stdout.splitlines()
 
     assert fish("seqtasks completion ") == ["bash", "fish", "zsh"]
-    (answer,) = fish("seqtasks run mnist_rows encoder.cell=gru_")
+    (answer,) = fish("seqtasks run mnist_rows encoder.cell=gru_v")
     assert answer.startswith("encoder.cell=gru_v1\tGated recurrent unit")
     for line in (r"seqtasks run sentiment data.source=files:my\ d", 'seqtasks run sentiment "data.source=files:my d'):
         assert fish(line) == ["data.source=files:my data/"]

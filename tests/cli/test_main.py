@@ -241,6 +241,7 @@ def test_run_table_evaluate_predict(cli, tmp_path: Path) -> None:
         assert "written by seqtasks 9.0" in err
 
 
+@pytest.mark.pictures
 def test_notes_on_a_result_are_printed_once(cli) -> None:
     note = "fewer than the 4,000 of train.min_updates"
     for words in ([], [], ["--quiet", "--force"]):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import weakref
 from collections.abc import Callable
 from typing import Any
+
+PREFIX = "CustomGradient-"  # of the names that TensorFlow gives
 
 
 def custom_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -33,25 +34,28 @@ def custom_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def call(*tensors: Any) -> Any:
-        before = len(registry)
+        before = ops.uid()  # names end with later numbers of this counter
         results = decorated(*tensors)
         graph = ops.get_default_graph()
-        for name in list(itertools.islice(reversed(registry), len(registry) - before)):
-            _own_gradient(graph, registry, name)
+        # A copy, because entries may be removed at any time: garbage collection frees other graphs.
+        for name, entry in list(registry.items()):
+            if name.startswith(PREFIX) and int(name.removeprefix(PREFIX)) > before:
+                _own_gradient(graph, registry, name, entry)
         return results
 
     return call
 
 
-def _own_gradient(graph: Any, registry: dict[str, dict[str, Any]], name: str) -> None:
+def _own_gradient(graph: Any, registry: dict[str, dict[str, Any]], name: str, entry: dict[str, Any]) -> None:
     """Makes a graph the owner of a registered gradient; the registry refers to it weakly.
 
     Args:
         graph: Graph that has the operation.
         registry: Gradients of TensorFlow by name.
         name: Name of the gradient.
+        entry: Its entry, which holds the gradient as `type`.
     """
-    gradient = registry[name]["type"]
+    gradient = entry["type"]
     reference = weakref.ref(gradient)
 
     def referred(*arguments: Any) -> Any:
@@ -61,5 +65,5 @@ def _own_gradient(graph: Any, registry: dict[str, dict[str, Any]], name: str) ->
         return owned(*arguments)
 
     graph.add_to_collection("seqtasks_gradients", gradient)
-    registry[name]["type"] = referred
+    entry["type"] = referred
     weakref.finalize(graph, registry.pop, name, None).atexit = False

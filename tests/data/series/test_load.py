@@ -36,7 +36,7 @@ def test_one_file_has_everything(tmp_path):
     [
         (["test.csv"], r"has test\.csv; needed: train\.csv or train\.ts and so on; or give the path of one file"),
         (["train.csv", "train.ts"], r"has train\.csv, train\.ts; allowed: one file for train; keep one"),
-        (["readme.md"], r"has no file that ends in \.csv, \.tsv, \.parquet, \.npz, \.ts; needed: train\.csv"),
+        (["readme.md"], r"has no file that ends in \.csv, \.tsv, \.parquet, \.npz, \.ts, \.tsf; needed: train\.csv"),
     ],
 )
 def test_a_folder_that_cannot_be_read(tmp_path, names, message):

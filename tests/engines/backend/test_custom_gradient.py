@@ -71,3 +71,25 @@ def test_gradients_go_with_their_model(cell, engine):
     del inputs, outputs, model
     keras.backend.clear_session()
     assert not own_gradients()
+
+
+def test_graphs_that_are_freed_meanwhile_change_nothing():
+    from tensorflow.python.framework import ops
+
+    registry = ops.gradient_registry._registry
+
+    def forgetful(x):
+        @custom_gradient
+        def function(x):  # garbage collection may remove the gradients of other graphs at any time
+            for name in [name for name in registry if name.startswith("CustomGradient-")]:
+                del registry[name]
+            return x**3, lambda gradient: 10 * gradient * x
+
+        return function(x)
+
+    tf.function(cubed).get_concrete_function(tf.TensorSpec((), tf.float32))
+    before = set(registry)
+    graph = weakref.ref(tf.function(forgetful).get_concrete_function(tf.TensorSpec((), tf.float32)).graph)
+    gc.collect()
+    assert graph() is None
+    assert set(registry) <= before

@@ -8,6 +8,8 @@ import keras
 
 from seqtasks.core.arrays import FloatArray
 
+NEVER = 3.0e38  # a threshold above all scores, until there is one; finite, as all weights are
+
 
 @keras.saving.register_keras_serializable("seqtasks")
 class Calibration(keras.layers.Layer):
@@ -42,7 +44,7 @@ class Calibration(keras.layers.Layer):
             name="scale", shape=(outputs,), initializer="ones", trainable=False, dtype="float32"
         )
         self.threshold = self.add_weight(
-            name="threshold", shape=(), initializer=keras.initializers.Constant(float("inf")), trainable=False,
+            name="threshold", shape=(), initializer=keras.initializers.Constant(NEVER), trainable=False,
             dtype="float32",
         )  # fmt: skip
 

@@ -19,4 +19,4 @@ def test_the_numbers_are_saved_with_the_model(tmp_path):
 
 
 def test_no_step_is_above_the_threshold_before_it_is_set():
-    assert float(Calibration(1).threshold) == np.inf
+    assert float(Calibration(1).threshold) > 1e38

@@ -9,6 +9,7 @@ import numpy as np
 
 from seqtasks.core.arrays import FloatArray
 from seqtasks.data.series.marked import ANOMALY, NORMAL
+from seqtasks.layers.calibration import NEVER
 from seqtasks.task_types.anomaly_detection.scoring import runs
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def score_figure(
     if len(channels) > 1:
         above.legend(list(channels[:MOST_CHANNELS]), fontsize=7, loc="upper right")
     below.plot(steps, np.where(marks >= NORMAL, scores, np.nan), linewidth=0.8, color="black")
-    if np.isfinite(threshold):
+    if threshold < NEVER:
         below.axhline(threshold, color="grey", linestyle="--", linewidth=1)
     for begin, end in zip(*runs(np.asarray(marks == ANOMALY)), strict=True):
         for panel in (above, below):

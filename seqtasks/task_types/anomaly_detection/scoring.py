@@ -14,6 +14,7 @@ from seqtasks.data.series.batches import Inputs
 from seqtasks.data.series.marked import ANOMALY, NORMAL
 from seqtasks.data.series.segments import Segments
 from seqtasks.data.splits import Examples
+from seqtasks.layers.calibration import NEVER
 from seqtasks.task_types.anomaly_detection.batches import ends_first, scaled_values, windows
 from seqtasks.task_types.anomaly_detection.model import with_states
 
@@ -164,7 +165,7 @@ def trailing_mean(values: FloatArray, size: int) -> FloatArray:
 def threshold_of(scores: list[FloatArray], marks: Segments, quantile: float) -> float:
     """The quantile of the scores of judged normal steps."""
     judged = np.concatenate(scores)[_flat(marks) == NORMAL]
-    return float(np.quantile(judged, quantile)) if len(judged) else float("inf")
+    return float(np.quantile(judged, quantile)) if len(judged) else NEVER
 
 
 def runs(flags: BoolArray) -> tuple[IntArray, IntArray]:

@@ -37,10 +37,11 @@ def custom_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
         before = ops.uid()  # names end with later numbers of this counter
         results = decorated(*tensors)
         graph = ops.get_default_graph()
-        # A copy, because entries may be removed at any time: garbage collection frees other graphs.
-        for name, entry in list(registry.items()):
+        # Garbage collection may remove entries of other graphs at any time, but not while names are copied: that makes
+        # no tuples, whose allocation could start it.
+        for name in list(registry):
             if name.startswith(PREFIX) and int(name.removeprefix(PREFIX)) > before:
-                _own_gradient(graph, registry, name, entry)
+                _own_gradient(graph, registry, name, registry[name])
         return results
 
     return call

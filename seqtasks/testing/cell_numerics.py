@@ -127,11 +127,12 @@ def check_dropout(subject: Subject) -> None:
     lists = [value if isinstance(value, list) else [value] for value in cell.recurrent_weights().values()]
     matrices = [matrix for of_one in lists for matrix in of_one if "projection" not in matrix.name]
     x, _ = batch()
-    projected, states = cell.project(cell.join_inputs(x[:, 0])), start(subject.layer("loop"), len(x))
+    states = [ops.convert_to_tensor(state) for state in start(subject.layer("loop"), len(x))]
+    projected = cell.project(cell.join_inputs(ops.convert_to_tensor(x[:, 0])))
 
     def one_step() -> np.ndarray:
         with cell.variational_dropout(ops.zeros((len(x), max(cell.state_size)))):
-            output, new = cell.step(projected, [ops.convert_to_tensor(state) for state in states])
+            output, new = cell.step(projected, states)
         return np.concatenate([ops.convert_to_numpy(array).ravel() for array in (output, *new)])
 
     before = one_step()

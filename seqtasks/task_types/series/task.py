@@ -176,14 +176,16 @@ class SeriesTask(Task):
         longest = int(parts["train"].values.lengths.max())
         join = o.join or -(-longest // LONG)
         self._series, self._notes = parts, [*data.notes, *notes, *_notes(parts, scaling)]
-        if o.join is None and join > 1:
-            self._notes.append(f"options.join={join}, for at most {LONG} time steps")
         classes = sorted(set(train.targets or ()), key=_natural) if kind == "classes" else None
         if classes is not None and len(classes) < 2:
             raise DataError(
                 f"{source} has only the label {classes[0]}; allowed: two or more for classes, or numbers; name another "
                 "column with options.target"
             )
+        if o.join is None and join > 1:
+            self._notes.append(f"options.join={join}, for at most {LONG} time steps")
+        if classes is not None and len(parts["validation"]) < FEW:
+            self._notes.append("with so few validation series the weights of the last epoch are kept")
         targets = {part: self._targets(series, classes) for part, series in parts.items()}
         mean, sd = (0.0, 1.0) if classes else (float(targets["train"].mean()), float(targets["train"].std()))
         if not sd:

@@ -22,6 +22,7 @@ import argparse
 import dataclasses
 import os
 import statistics
+import tempfile
 import time
 from typing import Any
 
@@ -90,16 +91,20 @@ def accuracy(name: str, seed: int, given: Any) -> tuple[float, int, float]:
     """Trains a model; returns its test accuracy, its number of parameters and the seconds of an epoch."""
     import keras
 
+    keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
     rng = np.random.default_rng(seed)
     train, valid, test = (sines(rows, given.missing, rng) for rows in (given.rows, 1000, 2000))
     built = model(name, given.missing)
-    best = keras.callbacks.ModelCheckpoint(f"{given.folder}/{name}-{seed}.weights.h5", "val_accuracy", mode="max",
-                                           save_best_only=True, save_weights_only=True)  # fmt: skip
-    start = time.perf_counter()
-    built.fit(*train, validation_data=valid, epochs=given.epochs, batch_size=64, callbacks=[best], verbose=0)
-    seconds = (time.perf_counter() - start) / given.epochs
-    built.load_weights(best.filepath)
+    with tempfile.TemporaryDirectory() as folder:
+        file = f"{folder}/best.weights.h5"
+        best = keras.callbacks.ModelCheckpoint(
+            file, "val_accuracy", mode="max", save_best_only=True, save_weights_only=True
+        )
+        start = time.perf_counter()
+        built.fit(*train, validation_data=valid, epochs=given.epochs, batch_size=64, callbacks=[best], verbose=0)
+        seconds = (time.perf_counter() - start) / given.epochs
+        built.load_weights(file)
     return built.evaluate(*test, batch_size=500, verbose=0)[1], built.count_params(), seconds
 
 
@@ -111,7 +116,6 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20, help="number of epochs")
     parser.add_argument("--rows", type=int, default=4000, help="number of training sequences")
     parser.add_argument("--missing", type=float, default=0.0, help="share of values that are not observed")
-    parser.add_argument("--folder", default="/tmp", help="folder for the weights of the best epoch")
     given = parser.parse_args()
     print("| model | test accuracy % | params | s/epoch |\n| :-- | --: | --: | --: |", flush=True)
     for name in given.models.split(","):

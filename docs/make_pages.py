@@ -30,7 +30,11 @@ from seqtasks.core import config, plugins, settings
 
 DOCS = Path(__file__).resolve().parent
 MODULES = ("layers", "cells", "losses", "metrics", "decoding", "task_types", "testing")
-TOPICS = ("MNIST, row by row", "The adding problem and copying from memory")  # sections of cells/index.md with results
+TOPICS = (
+    "MNIST, row by row",
+    "The adding problem and copying from memory",
+    "Sines sampled at irregular times",
+)  # sections of cells/index.md with results
 
 
 def cell_page(entry: Any, measured: list[str]) -> str:

@@ -9,16 +9,25 @@ import importlib.util
 import inspect
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from seqtasks.core import plugins
 
 ROOT = Path(__file__).resolve().parents[1]
-spec = importlib.util.spec_from_file_location("make_tables", ROOT / "docs" / "make_tables.py")
-assert spec is not None and spec.loader is not None
-make_tables = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(make_tables)
+
+
+def script(name: str) -> Any:
+    """A script of docs/ as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+make_tables = script("make_tables")
 
 CELLS = (ROOT / "docs" / "cells" / "index.md").read_text(encoding="utf-8")
 TOPOLOGIES = (ROOT / "docs" / "tasks" / "index.md").read_text(encoding="utf-8")
@@ -31,6 +40,11 @@ WHAT = "; run python docs/make_tables.py"
 def test_the_tables_are_up_to_date(text: str) -> None:
     new = make_tables.generated(text)
     assert new.splitlines() == text.splitlines(), WHAT
+
+
+def test_the_picture_of_the_folders_is_up_to_date() -> None:
+    stored = (ROOT / "docs" / "development" / "rooms.svg").read_text(encoding="utf-8")
+    assert script("draw_rooms").draw() == stored, "; run python docs/draw_rooms.py"
 
 
 def test_the_schemas_are_up_to_date() -> None:

@@ -53,7 +53,12 @@ Inputs = Annotated[
 ]
 InputFile = Annotated[
     str | None,
-    typer.Option("--file", metavar="PATH", help="Text file with one input on each line; language models: the prompt"),
+    typer.Option(
+        "--file",
+        metavar="PATH",
+        help="Text file with one input on each line; language models: the prompt; tagging: also CoNLL-U, or a row "
+        "for each word, whose tags are filled in",
+    ),
 ]
 TextFile = Annotated[
     str | None, typer.Option("--file", metavar="PATH", help="Text file to score line by line, instead of TEXT")
@@ -232,6 +237,8 @@ def predict(
       seqtasks predict runs/mnist_rows-lstm-0123abcd photo.png --invert yes
 
       seqtasks predict runs/sentiment-gru-0123abcd --file reviews.txt --out answers.txt
+
+      seqtasks predict runs/tagging-lstm-0123abcd --file words.conllu --out tagged.conllu
 
       seqtasks predict runs/char_lm-lstm-0123abcd --prompt "ROMEO:" --length 500 --temperature 0.8
     """

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from seqtasks.task_types.base import Task
 
 _OPTION = re.compile(r"--[A-Za-z][\w-]*(=.*)?", re.DOTALL)
+_FILE_NAME = re.compile(r"\S+\.(txt|csv|tsv|json|conllu?|iob|bio)", re.IGNORECASE)
 _BREAKS = re.compile(r"[\r\n]+")
 
 
@@ -64,6 +65,12 @@ def predict(folder: run_folder.Run, request: Request) -> None:
     cls, _ = task_of(folder, request.trust)
     inputs, option_texts = split_options(request.words)
     inputs += request.literal
+    for word in inputs if cls.reads == "texts" else ():
+        if _FILE_NAME.fullmatch(word):
+            print(f"{shown(word)} is read as text; a file of that name is read with --file", file=sys.stderr)
+    if request.file is not None and request.file.lower().endswith(cls.fills):
+        _fill(folder, request, inputs, option_texts, out)
+        return
     if request.file is not None:
         inputs = _read(cls, request.file, inputs, option_texts)
     for word in inputs if cls.reads == "paths" else ():
@@ -180,6 +187,41 @@ def _read(cls: type[Task], file: str, inputs: Sequence[str], option_texts: dict[
         raise ConfigError(f"got both --file {shown(file)} and --prompt; allowed: one of them; remove one")
     option_texts["prompt"] = "".join(Text([path]).pieces())
     return []
+
+
+def _fill(
+    folder: run_folder.Run, request: Request, inputs: Sequence[str], option_texts: dict[str, str], out: Path | None
+) -> None:
+    """Predicts for a tokenised file, and prints or writes the file with the predictions filled in.
+
+    Raises:
+        ConfigError: Inputs, options or a format are given, which such a file does not allow.
+        DataError: The file cannot be read, or is malformed.
+    """
+    from seqtasks.training.saved_model import open_trained
+
+    assert request.file is not None
+    beside = [*inputs, *(f"--{name}" for name in option_texts)]
+    beside += [f"--format {request.format}"] * (request.format != "text")
+    if beside:
+        raise ConfigError(
+            f"got --file {shown(request.file)} and {' '.join(map(shown, beside))}; allowed: a tokenised file alone, "
+            "which is written with its labels filled in; remove the others"
+        )
+    path = _readable(request.file)
+    task, _, model = open_trained(folder, request.trust)
+    pieces = task.predict_file(model, path)
+    if out is None:
+        for piece in pieces:
+            print(piece, end="", flush=True)
+        return
+
+    def write(target: Path) -> None:
+        with target.open("w", encoding="utf-8", newline="") as file:
+            file.writelines(pieces)
+
+    write_output(out, write)
+    print(f"{shown(path)} with predicted labels → {shown(out)}", file=sys.stderr)
 
 
 def _readable(file: str) -> Path:

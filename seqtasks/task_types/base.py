@@ -110,6 +110,7 @@ class Task(ABC):
         files: Whether the task reads a folder of files; `"any"`: or a single file.
         reads: Inputs of `seqtasks predict`: `"texts"` (or the lines of `--file`), `"prompt"` (only the option
             `--prompt`, or the text of `--file`), `"paths"` of files, or other `"words"`.
+        fills: Suffixes of files that `predict_file` reads.
         limits_examples: Whether `data.limit` counts examples; False: it counts another unit, such as characters, and
             `load` applies it.
         packages: Packages whose data files the task reads, with the names of these files, see
@@ -151,6 +152,7 @@ class Task(ABC):
     tfds: ClassVar[str | tuple[str, ...] | None] = None
     files: ClassVar[bool | Literal["any"]] = False
     reads: ClassVar[Literal["texts", "prompt", "paths", "words"]] = "words"
+    fills: ClassVar[tuple[str, ...]] = ()
     limits_examples: ClassVar[bool] = True
     builtin: ClassVar[str | None] = None
     packages: ClassVar[Mapping[str, Sequence[str]]] = {}
@@ -389,6 +391,18 @@ class Task(ABC):
             f"seqtasks predict: task {self.name} has no prediction on the command line; allowed: tasks that override "
             "predict; load model.keras in Python"
         )
+
+    def predict_file(self, model: keras.Model, path: Path) -> Iterator[str]:
+        """Yields the text of a file with the predictions filled in, for a file whose suffix is in `fills`.
+
+        Args:
+            model: Trained model.
+            path: The file.
+
+        Raises:
+            DataError: The file is malformed.
+        """
+        raise NotImplementedError
 
     @property
     def answer_column(self) -> str:

@@ -57,6 +57,22 @@ def test_ends_and_neighbours_are_learnt(trained):
     assert row.value > 0.98 and row.metric == "accuracy" and row.scores["unseen_accuracy"] > 0.95
 
 
+def test_a_tokenised_file_is_tagged_as_it_is(trained, cli, tmp_path):
+    run, _, _, base = trained
+    words, out = tmp_path / "words.conll", tmp_path / "tagged.conll"
+    words.write_text("# a comment\nthe\nba-kmo\nI\nrun\n\nmelkas\n")
+    code, _, err = cli("predict", run, "--runs", str(base / "runs"), "--file", str(words), "--out", str(out))
+    assert code == 0 and f"{words} with predicted labels → {out}" in err
+    tagged = out.read_text()
+    assert tagged == "# a comment\nthe\tDET\nba-kmo\tNOUN\nI\tPRON\nrun\tVERB\n\nmelkas\tVERB\n"
+    code, printed, _ = cli("predict", run, "--runs", str(base / "runs"), "--file", str(words))
+    assert (code, printed) == (0, tagged)
+    code, _, err = cli("predict", run, "--runs", str(base / "runs"), "--file", str(words), "--format", "csv", "a")
+    assert code == 2 and "allowed: a tokenised file alone" in err
+    _, _, err = cli("predict", run, "--runs", str(base / "runs"), "words.txt")
+    assert "words.txt is read as text; a file of that name is read with --file" in err
+
+
 def test_words_stand_over_their_tags(trained):
     opened = run_folder.open_run(trained[0])
     (row,) = predict(opened, ["the bakmo melkas I run"])

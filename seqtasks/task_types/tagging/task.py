@@ -22,6 +22,7 @@ from seqtasks.data.splits import Examples, Splits
 from seqtasks.data.survey import Survey
 from seqtasks.data.text import tagged_sentences
 from seqtasks.data.text.conll import Sentence
+from seqtasks.data.text.conll_filling import TOKENISED, fill_labels
 from seqtasks.data.text.label_index import LabelIndex
 from seqtasks.data.text.tagged_batches import TaggedBatches, Types
 from seqtasks.data.text.word_vectors import start_from
@@ -129,6 +130,7 @@ class TaggingTask(Task):
     files = "any"
     unit = "sentences"
     reads = "texts"
+    fills = TOKENISED
     Options = TaggingOptions
     options: TaggingOptions
     Spec = TaggingSpec
@@ -289,16 +291,23 @@ class TaggingTask(Task):
             raise ConfigError(
                 f'{received}; allowed: one or more sentences; write, for example: seqtasks predict RUN "{EXAMPLE}"'
             )
-        types = LabelIndex(list(dict.fromkeys(word for row in rows for word in row)))
-        self._types = Types(types.names, LabelIndex(spec.words), LabelIndex(spec.characters))
-        words = Ragged.of([[types.number(word) for word in row] for row in rows])
-        examples = Examples({"words": words}, Ragged(np.zeros_like(words.values), words.ends))
-        predicted = self.tags(model, self.batches(examples, 32))
+        predicted = self._predict_tags(model, rows)
         if of_characters:
             return [{"text": line, "tags": tags[: len(line)]} for line, tags in zip(inputs, predicted, strict=True)]
         return [
             {"text": line, "words": row, "tags": tags} for line, row, tags in zip(inputs, rows, predicted, strict=True)
         ]
+
+    def _predict_tags(self, model: keras.Model, rows: Sequence[Sequence[str]]) -> list[list[str]]:
+        """Predicts the tags of the words of sentences."""
+        types = LabelIndex(list(dict.fromkeys(word for row in rows for word in row)))
+        self._types = Types(types.names, LabelIndex(self.spec.words), LabelIndex(self.spec.characters))
+        words = Ragged.of([[types.number(word) for word in row] for row in rows])
+        examples = Examples({"words": words}, Ragged(np.zeros_like(words.values), words.ends))
+        return self.tags(model, self.batches(examples, 32))
+
+    def predict_file(self, model: keras.Model, path: Path) -> Iterator[str]:
+        return fill_labels(path, self.options.column, lambda rows: self._predict_tags(model, rows))
 
     @property
     def answer_column(self) -> str:

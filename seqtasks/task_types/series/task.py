@@ -304,6 +304,7 @@ class SeriesTask(Task):
             "ridge regression": summaries,
             "gradient boosting": summaries + 1.0 + 1e-3 * classes * len(splits.train),
             "MiniRocket": 15.0 + 1e-4 * steps,
+            "1-NN DTW": 15.0 + 3e-9 * self._dtw_cells(),
         }
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
@@ -333,6 +334,10 @@ class SeriesTask(Task):
             mean = list(Scaling.from_dict(self.spec.scaling).mean)
             return baselines.minirocket((train.values, targets), test.values, classes, mean, score)
 
+        def neighbour() -> Baseline:
+            scaling = Scaling.from_dict(self.spec.scaling)
+            return baselines.nearest_neighbour((train.values, targets), test.values, classes, scaling, score)
+
         if classes:
             made: dict[str, Callable[[], Baseline]] = {
                 "majority class": lambda: baselines.constant_class(targets, count, classes, score),
@@ -341,7 +346,12 @@ class SeriesTask(Task):
         else:
             made = {"the mean": lambda: baselines.constant_number(targets, count, score), "ridge regression": linear}
         made["gradient boosting"] = boosting
-        return made if baselines.aeon_reason() else {**made, "MiniRocket": rocket}
+        return made if baselines.aeon_reason() else {**made, "MiniRocket": rocket, "1-NN DTW": neighbour}
+
+    def _dtw_cells(self) -> float:
+        """Number of products of two channels' values for the distances of all test series to all training series."""
+        train, test = (float(self._series[part].values.lengths.sum()) for part in ("train", "test"))
+        return train * test * len(self.spec.channels)
 
     def plots(self, model: keras.Model, batches: SeriesBatches) -> Iterator[tuple[str, Any]]:
         logits, targets = self.predict_logits(model, batches), batches.examples.targets

@@ -59,7 +59,7 @@ def test_the_table_of_completion_is_up_to_date() -> None:
     assert stored.splitlines() == make_tables.completions().splitlines(), WHAT
 
 
-def test_every_cell_stands_in_one_section() -> None:
+def test_every_cell_is_in_one_section() -> None:
     assert sorted(make_tables.listed_cells(CELLS)) == sorted(make_tables.bundled_cells()), WHAT
 
 
@@ -69,7 +69,7 @@ def test_every_task_has_a_row() -> None:
     assert sorted(rows) == sorted(tasks), WHAT
 
 
-def test_what_was_changed_by_hand_is_made_anew_and_what_was_measured_stays() -> None:
+def test_generated_parts_are_rewritten_and_measured_parts_stay() -> None:
     assert "| loop, native, keras |" in CELLS
     assert make_tables.generated(CELLS.replace("| loop, native, keras |", "| loop |")) == CELLS
     assert make_tables.generated(TOPOLOGIES.replace("| synced | `tagging`", "| many-to-one | `tagging`")) == TOPOLOGIES

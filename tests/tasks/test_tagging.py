@@ -73,7 +73,7 @@ def test_a_tokenised_file_is_tagged_as_it_is(trained, cli, tmp_path):
     assert "words.txt is read as text; a file of that name is read with --file" in err
 
 
-def test_words_stand_over_their_tags(trained):
+def test_words_are_printed_above_their_tags(trained):
     opened = run_folder.open_run(trained[0])
     (row,) = predict(opened, ["the bakmo melkas I run"])
     words, tags = saved_model.open_trained(opened)[0].show_answer(row).splitlines()[:2]
@@ -84,7 +84,7 @@ def test_words_stand_over_their_tags(trained):
     assert (row["words"], row["tags"]) == (words.split(), tags.split())
 
 
-def test_anything_can_be_tagged_but_nothing(trained):
+def test_any_text_but_an_empty_one_is_tagged(trained):
     opened = run_folder.open_run(trained[0])
     assert "漢字" in predict(opened, ["漢字 \x00 the " + "x" * 500])[0]["words"]
     assert len(predict(opened, ["the run " * 3000])[0]["tags"]) == 6000

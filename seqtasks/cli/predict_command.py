@@ -64,10 +64,9 @@ def predict(folder: run_folder.Run, request: Request) -> None:
     out = None if request.out is None else check_output(request.out, "--out")
     cls, _ = task_of(folder, request.trust)
     inputs, option_texts = split_options(request.words)
+    if cls.reads == "texts":
+        _refuse_files(inputs)
     inputs += request.literal
-    for word in inputs if cls.reads == "texts" else ():
-        if _FILE_NAME.fullmatch(word):
-            print(f"{shown(word)} is read as text; a file of that name is read with --file", file=sys.stderr)
     if request.file is not None and request.file.lower().endswith(cls.fills):
         _fill(folder, request, inputs, option_texts, out)
         return
@@ -141,6 +140,22 @@ def split_options(words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     return inputs, options
 
 
+def _refuse_files(texts: Sequence[str]) -> None:
+    """Refuses the name of a file in place of a text, and reports what only looks like one.
+
+    Raises:
+        ConfigError: A text is the name of a file.
+    """
+    for text in texts:
+        if _FILE_NAME.fullmatch(text):
+            if Path(text).is_file():
+                raise ConfigError(
+                    f"{shown(text)} is a file, and arguments are texts; allowed: --file {shown(text)} for the texts in "
+                    f"it, or -- {shown(text)} for its name as text"
+                )
+            print(f"{shown(text)} is read as text, because there is no file of that name", file=sys.stderr)
+
+
 def utf8(text: str) -> str:
     """A text of the command line decoded as UTF-8, whatever the encoding of the locale.
 
@@ -182,11 +197,26 @@ def _read(cls: type[Task], file: str, inputs: Sequence[str], option_texts: dict[
         raise ConfigError(f"got both --file {shown(file)} and {len(inputs)} inputs; allowed: one of them; remove one")
     path = _readable(file)
     if cls.reads == "texts":
-        return read_lines(path)
+        lines = read_lines(path)
+        if cls.fills and _one_word_each(lines):
+            print(
+                f"{shown(path)} has one word on each line, and each line is predicted as a sentence of its own; to "
+                f"read sentences of one word a line, rename it to {shown(path.stem)}.conll",
+                file=sys.stderr,
+            )
+        return lines
     if "prompt" in option_texts:
         raise ConfigError(f"got both --file {shown(file)} and --prompt; allowed: one of them; remove one")
     option_texts["prompt"] = "".join(Text([path]).pieces())
     return []
+
+
+def _one_word_each(lines: Sequence[str]) -> bool:
+    """Whether nearly all lines have one word, and blank lines separate groups of them."""
+    words = [len(line.split()) for line in lines]
+    single = sum(count == 1 for count in words)
+    blank = sum(count == 0 for count in words[:-1])
+    return single > 3 and blank > 0 and single >= 0.8 * (len(words) - words.count(0))
 
 
 def _fill(

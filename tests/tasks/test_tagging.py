@@ -69,8 +69,14 @@ def test_a_tokenised_file_is_tagged_as_it_is(trained, cli, tmp_path):
     assert (code, printed) == (0, tagged)
     code, _, err = cli("predict", run, "--runs", str(base / "runs"), "--file", str(words), "--format", "csv", "a")
     assert code == 2 and "allowed: a tokenised file alone" in err
-    _, _, err = cli("predict", run, "--runs", str(base / "runs"), "words.txt")
-    assert "words.txt is read as text; a file of that name is read with --file" in err
+    lines = tmp_path / "words.txt"
+    code, _, err = cli("predict", run, "--runs", str(base / "runs"), "words.txt")
+    assert code == 0 and "words.txt is read as text, because there is no file of that name" in err
+    lines.write_text(words.read_text())
+    code, _, err = cli("predict", run, "--runs", str(base / "runs"), "words.txt")
+    assert code == 2 and "words.txt is a file, and arguments are texts; allowed: --file words.txt" in err
+    code, _, err = cli("predict", run, "--runs", str(base / "runs"), "--file", "words.txt")
+    assert code == 0 and "has one word on each line" in err and "rename it to words.conll" in err
 
 
 def test_words_are_printed_above_their_tags(trained):

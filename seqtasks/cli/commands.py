@@ -86,7 +86,7 @@ def compare(
 
     grid = api.run_grid(task, overrides, config_file, runs, jobs, baseline)
     if grid.rows:
-        print(table_formats.render(table.build(grid.rows), format))
+        print(table_formats.render(table.build(grid.rows, runs_dir=runs), format))
     grid.check()
 
 

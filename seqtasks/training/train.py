@@ -25,7 +25,7 @@ from seqtasks.core.reporter import Reporter
 from seqtasks.data import survey
 from seqtasks.data.splits import Splits
 from seqtasks.engines import native
-from seqtasks.experiments import results, run_folder
+from seqtasks.experiments import example_outputs, results, run_folder
 from seqtasks.experiments.results import CELL_FILE, NONE
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.parameter_matching import match
@@ -252,12 +252,34 @@ def _train(task: Task, splits: Splits, config: Config, folder: run_folder.Run, r
         finished=utc(time.time()),
         notes=verdict.of_training(task, config.train, batches.batches_per_epoch, unset.known_epochs),
     )
+    keep_outputs(task, row.value, folder.path)
     results.write(row, folder.path)
     for name in ("checkpoint.npz", "best.npz"):
         (folder.path / name).unlink(missing_ok=True)
     folder.set_status("finished")
     _draw(task, model, test, history, folder)
     return row
+
+
+def keep_outputs(task: Task, value: float, path: Path) -> None:
+    """Stores the outputs of the test split, by which tables compare models.
+
+    Args:
+        task: The task, after `score` was called.
+        value: Score of the run; outputs that do not determine it are not stored.
+        path: Run folder.
+    """
+    kept = task.example_outputs
+    if kept is None:
+        return
+    if not kept.determines(value):
+        log.warning(
+            "%s: the outputs that the task keeps make a score of %.6g, but its result is %.6g; they are not stored",
+            *(path, kept.score, value),
+        )
+        return
+    with run_folder.writing(path):
+        example_outputs.write(kept, path)
 
 
 def _steps_per_execution(config: Config, reporter: Reporter) -> int:

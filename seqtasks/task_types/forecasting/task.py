@@ -34,7 +34,7 @@ from seqtasks.task_types.base import Baseline, Task
 from seqtasks.task_types.forecasting import baselines, plots
 from seqtasks.task_types.forecasting.cuts import cut, origins, training_windows
 from seqtasks.task_types.forecasting.model import CALIBRATION, LOSSES, Facts, forecast_model, median
-from seqtasks.task_types.forecasting.scores import INTERVAL, Forecasts, forecast_scores, naive_error
+from seqtasks.task_types.forecasting.scores import INTERVAL, Forecasts, forecast_scores, forecast_terms, naive_error
 
 LIMITS = 0.5, 2.0  # of the calibration of learnt intervals, as the validation split may be a time of crisis
 GROWTH = 1.5  # ratio of the levels of a series, from which on a growing spread can be seen
@@ -427,7 +427,9 @@ class ForecastTask(Task):
 
     def score(self, model: keras.Model, batches: Any) -> dict[str, float]:
         made = self.forecasts(self.outputs(model, batches, self.spec.horizon))
-        return forecast_scores(made, batches.examples.targets, batches.examples.inputs["scale"])
+        targets, scale = batches.examples.targets, batches.examples.inputs["scale"]
+        self.keep_outputs(*forecast_terms(made, targets, scale), outputs=made.point)
+        return forecast_scores(made, targets, scale)
 
     def survey(self, splits: Splits) -> Survey:
         return dataclasses.replace(super().survey(splits), labels={}, notes=self._notes)

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from seqtasks.core.arrays import FloatArray
+
 Lines = Sequence[str]
 
 
@@ -33,6 +37,35 @@ def line_scores(predicted: Lines, references: Sequence[Lines]) -> dict[str, floa
         "chrf": float(sacrebleu.corpus_chrf(list(predicted), streams).score),
         "exact": sum(line in lines for line, lines in zip(predicted, references, strict=True)) / len(references),
     }
+
+
+def line_terms(predicted: Lines, references: Sequence[Lines], metric: str) -> tuple[FloatArray, str] | None:
+    """Computes the terms of a score for each line.
+
+    Args:
+        predicted: Predicted lines.
+        references: Reference lines of each predicted line, one or more.
+        metric: "bleu" or "exact".
+
+    Returns:
+        The terms, `(lines, terms)`, and the name of their formula, see
+        `seqtasks.experiments.example_outputs.ExampleOutputs`; None for another metric.
+
+    Example:
+        >>> terms, formula = line_terms(["a red ball"], [["a red ball"]], "bleu")
+        >>> terms.astype(int).tolist(), formula
+        ([[3, 3, 3, 2, 1, 0, 3, 2, 1, 0]], 'bleu')
+    """
+    if metric == "exact":
+        rows = [[line in lines, 1] for line, lines in zip(predicted, references, strict=True)]
+        return np.array(rows, np.float64), "mean"
+    if metric != "bleu":
+        return None
+    from sacrebleu.metrics.bleu import BLEU
+
+    sentence = BLEU(effective_order=True)  # without it sacrebleu warns; the counts are the same
+    scores = [sentence.sentence_score(line, list(lines)) for line, lines in zip(predicted, references, strict=True)]
+    return np.array([[s.sys_len, s.ref_len, *s.counts, *s.totals] for s in scores], np.float64), "bleu"
 
 
 def signature() -> str:

@@ -17,7 +17,7 @@ from seqtasks.decoding.seq2seq import Hypothesis, Seq2SeqGenerator, Seq2SeqOptio
 from seqtasks.layers.losses import TagLoss
 from seqtasks.layers.metrics import TargetPerplexity
 from seqtasks.task_types.base import Task
-from seqtasks.task_types.seq2seq.scores import line_scores, signature
+from seqtasks.task_types.seq2seq.scores import line_scores, line_terms, signature
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,11 @@ class Seq2SeqTask(Task):
     def score(self, model: keras.Model, batches: Any) -> dict[str, float]:
         examples = batches.examples
         references = self.references(examples)
-        scores = line_scores(self.lines(self.writer(model, **self.search()), examples), references)
+        lines = self.lines(self.writer(model, **self.search()), examples)
+        scores = line_scores(lines, references)
+        terms = line_terms(lines, references, self.metric)
+        if terms is not None:
+            self.keep_outputs(*terms, outputs=np.array(lines))
         greedy = line_scores(self.greedy(model, examples), references)[self.metric]
         nll = count = 0.0
         for index in range(len(batches)):

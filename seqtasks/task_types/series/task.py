@@ -28,6 +28,7 @@ from seqtasks.data.source import Source
 from seqtasks.data.spec import Spec
 from seqtasks.data.splits import Examples, Splits
 from seqtasks.data.survey import Survey
+from seqtasks.experiments.example_outputs import ExampleOutputs
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.metrics import log_softmax
 from seqtasks.layers.pooling import How
@@ -289,6 +290,11 @@ class SeriesTask(Task):
         if self.spec.classes:
             return class_scores(logits, targets)
         return number_scores(logits[:, 0], np.asarray(targets, np.float64))
+
+    def outputs_from_logits(self, logits: FloatArray, targets: IntArray) -> ExampleOutputs | None:
+        if self.spec.classes:
+            return super().outputs_from_logits(logits, targets)
+        return ExampleOutputs.of((logits[:, 0] - targets) ** 2, "root_mean", logits[:, 0])
 
     def survey(self, splits: Splits) -> Survey:
         values = sum(int(part.values.lengths.sum()) * len(part.channels) for part in self._series.values())

@@ -255,6 +255,8 @@ class CTCTask(SoundTask):
         outputs, nll = self.outputs(model, batches)
         true = labels_of(batches.examples)
         beam, greedy = [labels for labels, _ in self.read(outputs)], [ctc.greedy(p) for p in outputs]
+        if self.metric == "der":
+            self.keep_outputs([[ctc.edits(a, b), len(a)] for a, b in zip(true, beam, strict=True)])
         return {
             "der": ctc.error_rate(true, beam),
             "der_greedy": ctc.error_rate(true, greedy),

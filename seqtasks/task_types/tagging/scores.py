@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 from itertools import chain
+from operator import eq
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from seqtasks.core.arrays import IntArray
 from seqtasks.core.errors import DataError
 from seqtasks.core.span_scheme import span_scheme, spans_of
 
@@ -58,15 +60,38 @@ def tagging_scores(
         unseen = [hit for hit, word in zip(hits, flat, strict=True) if word not in known]
         if unseen:
             scores["unseen_accuracy"] = float(np.mean(unseen))
-    scheme = span_scheme(chain(*true, *predicted) if labels is None else labels)
-    if scheme is not None:
-        pairs = [(spans_of(a, scheme), spans_of(b, scheme)) for a, b in zip(true, predicted, strict=True)]
-        correct = sum(len(a & b) for a, b in pairs)
-        precision = correct / max(1, sum(len(b) for _, b in pairs))
-        recall = correct / max(1, sum(len(a) for a, _ in pairs))
+    labels = {*chain(*true, *predicted)} if labels is None else labels
+    if span_scheme(labels) is not None:
+        terms, _ = sentence_terms(true, predicted, labels)
+        correct, positive, relevant = map(int, terms.sum(axis=0))
+        precision, recall = correct / max(1, positive), correct / max(1, relevant)
         f1 = 2 * precision * recall / (precision + recall) if correct else 0.0
         scores |= {"precision": precision, "recall": recall, "f1": f1}
     return scores
+
+
+def sentence_terms(true: Rows, predicted: Rows, labels: Collection[str]) -> tuple[IntArray, str]:
+    """Computes the terms of the primary metric for each sentence.
+
+    Args:
+        true: Target labels.
+        predicted: Predicted labels, as many as targets.
+        labels: Labels of the whole data set, which determine the scheme of spans.
+
+    Returns:
+        Numbers of correct, predicted and true spans, `(sentences, 3)`, and "f1"; for labels that are not those of
+        spans numbers of correct and of all labels, `(sentences, 2)`, and "mean".
+
+    Example:
+        >>> terms, formula = sentence_terms([["DET", "NOUN"]], [["DET", "VERB"]], ["DET", "NOUN", "VERB"])
+        >>> terms.tolist(), formula
+        ([[1, 2]], 'mean')
+    """
+    scheme = span_scheme(labels)
+    if scheme is None:
+        return np.array([[sum(map(eq, a, b)), len(a)] for a, b in zip(true, predicted, strict=True)]), "mean"
+    pairs = [(spans_of(a, scheme), spans_of(b, scheme)) for a, b in zip(true, predicted, strict=True)]
+    return np.array([[len(a & b), len(b), len(a)] for a, b in pairs]), "f1"
 
 
 def confusion_figure(true: Rows, predicted: Rows, labels: Sequence[str], most: int = 20) -> Figure:

@@ -33,7 +33,7 @@ from seqtasks.task_types.common.plots import class_report
 from seqtasks.task_types.tagging.baselines import most_frequent, word_shapes
 from seqtasks.task_types.tagging.model import TaggingParts, tagger_of, tagging_model
 from seqtasks.task_types.tagging.rendering import colorize, format_interlinear, words_of
-from seqtasks.task_types.tagging.scores import confusion_figure, tagging_scores
+from seqtasks.task_types.tagging.scores import confusion_figure, sentence_terms, tagging_scores
 
 EXAMPLE = "The cat sat on the mat ."
 
@@ -226,6 +226,11 @@ class TaggingTask(Task):
         sentences, predicted = self.sentences(batches.examples), self.tags(model, batches)
         missing = {tag for _, tags in sentences for tag in tags} - set(chain(*predicted))
         self.unpredicted = [tag for tag in self.spec.labels if tag in missing]
+        number = {tag: i for i, tag in enumerate(self.spec.labels)}
+        self.keep_outputs(
+            *sentence_terms([tags for _, tags in sentences], predicted, self.spec.labels),
+            outputs=np.array([number[tag] for tag in chain(*predicted)]),
+        )
         return self._scores(sentences, predicted)
 
     def survey(self, splits: Splits) -> Survey:

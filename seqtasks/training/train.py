@@ -30,6 +30,7 @@ from seqtasks.experiments.results import CELL_FILE, NONE
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.parameter_matching import match
 from seqtasks.task_types.base import Task
+from seqtasks.task_types.common import style
 from seqtasks.task_types.common.plots import learning_curves, save_figure
 from seqtasks.training import prerequisite, verdict
 from seqtasks.training.fit import fit
@@ -257,7 +258,7 @@ def _train(task: Task, splits: Splits, config: Config, folder: run_folder.Run, r
     for name in ("checkpoint.npz", "best.npz"):
         (folder.path / name).unlink(missing_ok=True)
     folder.set_status("finished")
-    _draw(task, model, test, history, folder)
+    _draw(task, model, test, history, checkpoint.best_epoch, row, folder)
     return row
 
 
@@ -296,15 +297,28 @@ def _inference(model: keras.Model) -> keras.Model:
     return keras.Model(model.inputs if len(model.inputs) > 1 else model.inputs[0], model.outputs[0], name=model.name)
 
 
-def _draw(task: Task, model: keras.Model, test: Any, history: list[dict[str, float]], folder: run_folder.Run) -> None:
-    """Writes the plots of a finished run.
+def _draw(
+    task: Task,
+    model: keras.Model,
+    test: Any,
+    history: list[dict[str, float]],
+    best: int,
+    row: results.Row,
+    folder: run_folder.Run,
+) -> None:
+    """Writes the plots of a finished run, each with a line that names task, cell and seed.
 
     A plot that fails is logged, and its traceback is written to `plots/errors.txt`.
     """
     plots = folder.path / "plots"
+    title = " · ".join([task.name, *([] if row.cell == NONE else [row.cell]), f"seed {row.seed}"])
 
     def curves() -> Iterator[tuple[str, Any]]:
-        yield "learning_curves", learning_curves(history, task.primary_metric)
+        baselines = results.baselines_of(row, folder.path.parent)
+        choose = max if row.higher_is_better else min
+        strongest = choose(baselines, key=lambda one: one.value) if baselines else None
+        line = None if strongest is None else (strongest.cell, strongest.value)
+        yield "learning_curves", learning_curves(history, task.primary_metric, best, line)
 
     def of_task() -> Iterator[tuple[str, Any]]:
         yield from task.plots(model, test)
@@ -320,6 +334,7 @@ def _draw(task: Task, model: keras.Model, test: Any, history: list[dict[str, flo
                 if picture is None:
                     continue
                 if hasattr(picture, "savefig"):
+                    style.add_title(picture, title)
                     save_figure(picture, plots / f"{name}.png")
                 else:
                     write_text(plots / f"{name}.csv", picture.to_csv(float_format="%.4f"))

@@ -462,7 +462,8 @@ class ForecastTask(Task):
     def plots(self, model: keras.Model, batches: Any) -> Iterator[tuple[str, Any]]:
         made = self.forecasts(self.outputs(model, batches, self.spec.horizon))
         inputs, targets = batches.examples.inputs, batches.examples.targets
-        last = {int(number): i for i, number in enumerate(inputs["series_index"])}  # the last origin of each series
+        which = inputs["series_index"]
+        last = {int(number): i for i, number in enumerate(which)}  # the last origin of each series
         rows = list(last.values())[:SHOWN]
         history = [self._series[int(inputs["series_index"][i])][: int(inputs["ends"][i])] for i in rows]
         titles = [self._ids[int(inputs["series_index"][i])] for i in rows] if len(last) > 1 else [self.name]
@@ -477,6 +478,8 @@ class ForecastTask(Task):
             ),
         )
         yield "error_by_step", plots.error_by_step(made, targets, inputs["scale"])
+        names = [f"{self._ids[int(n)]}, from step {end}" for n, end in zip(which, inputs["ends"], strict=True)]
+        yield "worst_errors", plots.worst_windows(*forecast_terms(made, targets, inputs["scale"])[:1], names)
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: Any) -> list[dict[str, Any]]:
         """A row for each step ahead of each series of some files: point, and interval of 80 %."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from seqtasks.core.arrays import FloatArray
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 Lines = Sequence[str]
 
@@ -66,6 +69,38 @@ def line_terms(predicted: Lines, references: Sequence[Lines], metric: str) -> tu
     sentence = BLEU(effective_order=True)  # without it sacrebleu warns; the counts are the same
     scores = [sentence.sentence_score(line, list(lines)) for line, lines in zip(predicted, references, strict=True)]
     return np.array([[s.sys_len, s.ref_len, *s.counts, *s.totals] for s in scores], np.float64), "bleu"
+
+
+def worst_lines(
+    predicted: Lines, references: Sequence[Lines], inputs: Lines | None = None, most: int = 200
+) -> DataFrame:
+    """The lines that differ most from their references: those with the lowest chrF.
+
+    Args:
+        predicted: Predicted lines.
+        references: Reference lines of each predicted line.
+        inputs: Text that shows each input; None: its number only.
+        most: Maximum number of rows.
+
+    Returns:
+        A table with the columns `example` (number in the test split, from 0), `chrf`, `input`, `predicted` and
+        `reference`.
+    """
+    import pandas as pd
+    from sacrebleu.metrics.chrf import CHRF
+
+    metric = CHRF()
+    wrong = [i for i, (line, lines) in enumerate(zip(predicted, references, strict=True)) if line not in lines]
+    scores = {i: float(metric.sentence_score(predicted[i], list(references[i])).score) for i in wrong}
+    worst = sorted(wrong, key=lambda i: (scores[i], i))[:most]
+    columns: dict[str, list[Any]] = {"example": worst, "chrf": [scores[i] for i in worst]}
+    if inputs is not None:
+        columns["input"] = [inputs[i] for i in worst]
+    columns |= {
+        "predicted": [predicted[i] for i in worst],
+        "reference": [" / ".join(references[i]) for i in worst],
+    }
+    return pd.DataFrame(columns).set_index("example")
 
 
 def signature() -> str:

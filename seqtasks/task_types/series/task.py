@@ -38,6 +38,7 @@ from seqtasks.task_types.common.last_epoch import FEW, LastEpoch
 from seqtasks.task_types.common.linear_baseline import logistic_regression
 from seqtasks.task_types.common.plots import class_pictures
 from seqtasks.task_types.common.scores import class_scores, number_scores
+from seqtasks.task_types.common.worst_errors import worst_of_numbers
 from seqtasks.task_types.series import baselines, plots
 from seqtasks.task_types.series.model import Target, series_model
 from seqtasks.task_types.series.saliency import gradient_times_input
@@ -352,11 +353,13 @@ class SeriesTask(Task):
     def plots(self, model: keras.Model, batches: SeriesBatches) -> Iterator[tuple[str, Any]]:
         logits, targets = self.predict_logits(model, batches), batches.examples.targets
         if self.spec.classes:
-            yield from class_pictures(self.name, logits, targets, self.classes, "test series")
+            ids = [f"series {name}" for name in self._series["test"].ids]
+            yield from class_pictures(self.name, logits, targets, self.classes, "test series", ids or None)
         else:
             scores = number_scores(logits[:, 0], targets)
             title = f"{self.name}: RMSE {scores['rmse']:.4g}, R² {scores['r2']:.3f}, {len(targets):,} test series"
             yield "predicted", plots.predicted_against_true(logits[:, 0], targets, title)
+            yield "worst_errors", worst_of_numbers(logits[:, 0], targets, self._series["test"].ids)
         yield "examples", self._examples(model, batches, logits, _spread(targets, bool(self.spec.classes)))
 
     def _examples(self, model: keras.Model, batches: SeriesBatches, logits: FloatArray, rows: IntArray) -> Any:

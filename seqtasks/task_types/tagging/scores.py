@@ -1,21 +1,16 @@
-"""Tagging scores: accuracy, span precision, recall and F1, confusion matrix."""
+"""Tagging scores: accuracy, span precision, recall and F1."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Sequence
 from itertools import chain
 from operator import eq
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from seqtasks.core.arrays import IntArray
 from seqtasks.core.errors import DataError
 from seqtasks.core.span_scheme import span_scheme, spans_of
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 Rows = Sequence[Sequence[str]]  # labels or words of each sentence, without padding
 
@@ -92,45 +87,6 @@ def sentence_terms(true: Rows, predicted: Rows, labels: Collection[str]) -> tupl
         return np.array([[sum(map(eq, a, b)), len(a)] for a, b in zip(true, predicted, strict=True)]), "mean"
     pairs = [(spans_of(a, scheme), spans_of(b, scheme)) for a, b in zip(true, predicted, strict=True)]
     return np.array([[len(a & b), len(b), len(a)] for a, b in pairs]), "f1"
-
-
-def confusion_figure(true: Rows, predicted: Rows, labels: Sequence[str], most: int = 20) -> Figure:
-    """Draws a confusion matrix of the most frequent labels, in percent of the target label.
-
-    Args:
-        true: Target labels.
-        predicted: Predicted labels, as many as targets.
-        labels: Labels to draw; predictions of other labels are summed in a last column.
-        most: Maximum number of labels to draw.
-
-    Raises:
-        DataError: No labels, or different numbers of labels.
-    """
-    from matplotlib.figure import Figure
-
-    flat_true, flat_predicted = _flat(true, predicted)
-    frequent, pairs = Counter(flat_true), Counter(zip(flat_true, flat_predicted, strict=True))
-    drawn = sorted(labels, key=lambda label: -frequent[label])[:most]
-    counts = np.array([[pairs[row, column] for column in drawn] for row in drawn])
-    totals = np.array([frequent[row] for row in drawn])
-    columns, other = list(drawn), totals - counts.sum(axis=1)
-    if other.any():
-        columns, counts = [*columns, "other"], np.column_stack([counts, other])
-    shares = counts / np.maximum(1, totals)[:, None]
-
-    width, height = (max(4.0, 0.36 * len(names) + 1.5) for names in (columns, drawn))
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.subplots()
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for (i, j), share in np.ndenumerate(shares):
-        if share > 0.005:  # smaller shares would be printed as 0
-            colour = "white" if share > 0.5 else "black"
-            axes.text(j, i, f"{100 * share:.0f}", ha="center", va="center", fontsize=7, color=colour)
-    axes.set_xticks(range(len(columns)), columns, rotation=90)
-    axes.set_yticks(range(len(drawn)), drawn)
-    axes.set(xlabel="predicted", ylabel="true")
-    axes.set_title("% of true label" + (f", {len(drawn)} of {len(labels)} labels" if len(drawn) < len(labels) else ""))
-    return figure
 
 
 def _flat(one: Rows, other: Rows) -> tuple[list[str], list[str]]:

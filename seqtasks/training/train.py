@@ -26,6 +26,7 @@ from seqtasks.data import survey
 from seqtasks.data.splits import Splits
 from seqtasks.engines import native
 from seqtasks.experiments import example_outputs, results, run_folder
+from seqtasks.experiments.history import best_epoch, read_history
 from seqtasks.experiments.results import CELL_FILE, NONE
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.parameter_matching import match
@@ -311,14 +312,10 @@ def _draw(
     A plot that fails is logged, and its traceback is written to `plots/errors.txt`.
     """
     plots = folder.path / "plots"
-    title = " · ".join([task.name, *([] if row.cell == NONE else [row.cell]), f"seed {row.seed}"])
+    title = _title(row)
 
     def curves() -> Iterator[tuple[str, Any]]:
-        baselines = results.baselines_of(row, folder.path.parent)
-        choose = max if row.higher_is_better else min
-        strongest = choose(baselines, key=lambda one: one.value) if baselines else None
-        line = None if strongest is None else (strongest.cell, strongest.value)
-        yield "learning_curves", learning_curves(history, task.primary_metric, best, line)
+        yield "learning_curves", learning_curves(history, row.metric, best, _best_baseline(row, folder.path.parent))
 
     def of_task() -> Iterator[tuple[str, Any]]:
         yield from task.plots(model, test)
@@ -348,6 +345,36 @@ def _draw(
                 )
                 with contextlib.suppress(OSError), (plots / "errors.txt").open("a", encoding="utf-8") as file:
                     traceback.print_exc(file=file)
+
+
+def redraw_curves(row: results.Row, runs_dir: Path) -> None:
+    """Draws the learning curves of a run again, with the baseline that was fitted after it.
+
+    Args:
+        row: Result row of the run.
+        runs_dir: Folder of the runs.
+    """
+    folder = runs_dir / row.run
+    path, baseline = folder / "plots" / "learning_curves.png", _best_baseline(row, runs_dir)
+    if baseline is None or not path.is_file():
+        return
+    with contextlib.suppress(RunError, OSError):  # the picture without the line stays
+        epochs = read_history(folder)
+        figure = learning_curves(epochs, row.metric, best_epoch(row, epochs), baseline)
+        style.add_title(figure, _title(row))
+        save_figure(figure, path)
+
+
+def _title(row: results.Row) -> str:
+    return " · ".join([row.task, *([] if row.cell == NONE else [row.cell]), f"seed {row.seed}"])
+
+
+def _best_baseline(row: results.Row, runs_dir: Path) -> tuple[str, float] | None:
+    baselines = results.baselines_of(row, runs_dir)
+    if not baselines:
+        return None
+    best = (max if row.higher_is_better else min)(baselines, key=lambda one: one.value)
+    return best.cell, best.value
 
 
 def _count(weights: Sequence[Any]) -> int:

@@ -22,6 +22,7 @@ from seqtasks.core.errors import RunError, SeqtasksError, listed
 from seqtasks.core.files import usable, write_output
 from seqtasks.core.version import __version__
 from seqtasks.experiments import results, run_folder
+from seqtasks.experiments.history import read_history
 from seqtasks.experiments.results import Row
 from seqtasks.experiments.table import Group, Table, build
 from seqtasks.experiments.table_formats import render
@@ -246,7 +247,7 @@ def _curves(
     for label, group in zip(labels, groups, strict=True):
         for row in group.rows:
             try:
-                histories.setdefault(label, []).append(learning.read_history(runs_dir / row.run))
+                histories.setdefault(label, []).append(read_history(runs_dir / row.run))
             except RunError:
                 continue
     if not histories:

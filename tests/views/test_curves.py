@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from seqtasks.core.errors import RunError
+from seqtasks.experiments import history
 from seqtasks.experiments.results import Row
 from seqtasks.experiments.run_folder import Run
 from seqtasks.views import curves
@@ -33,9 +34,9 @@ def opened(runs: Path, row: Row) -> tuple[Run, Row]:
 
 def test_the_best_epoch_is_the_one_of_the_result(tmp_path: Path) -> None:
     row = trained(tmp_path, peak=2)
-    history = curves.read_history(tmp_path / row.run)
-    assert curves.best_epoch(row, history) == 2
-    assert curves.best_epoch(make(validation={"loss": 9.0, "accuracy": 0.1}), history) is None
+    epochs = history.read_history(tmp_path / row.run)
+    assert history.best_epoch(row, epochs) == 2
+    assert history.best_epoch(make(validation={"loss": 9.0, "accuracy": 0.1}), epochs) is None
 
 
 def test_seeds_are_a_mean_with_its_range() -> None:
@@ -84,7 +85,7 @@ def test_histories_that_cannot_be_drawn(tmp_path: Path, text: str | None, messag
     if text is not None:
         (tmp_path / "history.csv").write_text(text)
     with pytest.raises(RunError, match=message):
-        curves.read_history(tmp_path)
+        history.read_history(tmp_path)
 
 
 def test_the_command(tmp_path: Path, cli) -> None:

@@ -160,7 +160,7 @@ def confusion(
     occurs = (counts.sum(axis=0) + counts.sum(axis=1)) > 0
     absent = [label for label, one in zip(classes, occurs, strict=True) if not one]
     kept = np.flatnonzero(occurs)
-    names = [str(classes[n]) for n in kept]
+    names = [str(classes[n]) for n in kept.tolist()]
     counts = counts[np.ix_(kept, kept)]
     if len(names) > most:
         frequent = np.sort(np.argsort(-counts.sum(axis=1), kind="stable")[:most])
@@ -168,7 +168,7 @@ def confusion(
         group[frequent] = np.arange(most)
         summed = np.zeros((most + 1, most + 1), np.int64)
         np.add.at(summed, (group[:, None], group[None]), counts)
-        names, counts = [*(names[n] for n in frequent), f"other ({len(names) - most})"], summed
+        names, counts = [*(names[n] for n in frequent.tolist()), f"other ({len(names) - most})"], summed
     size = max(3.4, 0.42 * len(names) + 1.6)
     figure = style.new_figure(size, size)
     axes = figure.subplots()
@@ -179,7 +179,7 @@ def confusion(
             text = f"{count:,}" if count < 100_000 else f"{count / 1000:,.0f}k"
             shade = "white" if share[i, j] > 0.5 else "black"
             axes.text(j, i, text, ha="center", va="center", fontsize=7 if len(text) < 5 else 6, color=shade)
-    turned = len(names) > 6 and max(map(len, names), default=0) > 2
+    turned = 0.08 * max(map(len, names), default=0) > (size - 1.6) / max(1, len(names))  # inches
     axes.set_xticks(range(len(names)), names, rotation=90 if turned else 0)
     axes.set_yticks(range(len(names)), names)
     axes.set(xlabel="predicted", ylabel="true", title=title)
@@ -206,7 +206,7 @@ def attention_map(weights: FloatArray, source: Sequence[str], target: Sequence[s
     axes.set_yticks(range(len(target)), target)
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
-    axes.set(xlabel="source", ylabel="output, from top to bottom")
+    axes.set(xlabel="source", ylabel="output ↓")
     figure.colorbar(image, ax=axes, label="attention weight", shrink=0.9)
     if title:
         figure.suptitle(title)

@@ -56,7 +56,7 @@ def worst_of_classes(
         "P(predicted)": p[wrong, predicted[wrong]],
     }
     if examples is not None:
-        columns["text"] = [examples[n][:TEXT] for n in wrong]
+        columns["text"] = [examples[n][:TEXT] for n in wrong.tolist()]
     return pd.DataFrame(columns).set_index("example")
 
 
@@ -76,7 +76,7 @@ def worst_of_numbers(predicted: FloatArray, targets: FloatArray, names: Sequence
 
     errors = np.abs(np.asarray(predicted, np.float64) - targets)
     worst = np.argsort(-errors, kind="stable")[:MOST]
-    columns = {"example": worst, "name": [names[n] for n in worst]} if len(names) else {"example": worst}
+    columns = {"example": worst, "name": [names[n] for n in worst.tolist()]} if len(names) else {"example": worst}
     columns |= {"true": targets[worst], "predicted": predicted[worst], "error": errors[worst]}
     return pd.DataFrame(columns).set_index("example")
 
@@ -110,7 +110,9 @@ def worst_tags(words: Rows, true: Rows, predicted: Rows, separator: str = " ") -
     rows = []
     for error, count in counts.most_common(MOST):
         number, position = first[error]
-        rows.append([*error, count, number, _context(words[number], position, separator)])
+        rows.append(
+            [error[0].replace("\n", "⏎"), *error[1:], count, number, _context(words[number], position, separator)]
+        )
     return pd.DataFrame(rows, columns=["word", "true", "predicted", "count", "sentence", "text"]).set_index("word")
 
 
@@ -119,4 +121,5 @@ def _context(words: Sequence[str], position: int, separator: str) -> str:
     before, after = words[max(0, position - around) : position], words[position + 1 : position + 1 + around]
     start = "… " * (position > around)
     end = " …" * (position + 1 + around < len(words))
-    return start + separator.join([*before, f"[{words[position]}]", *after]) + end
+    text = separator.join([*before, f"[{words[position]}]", *after])
+    return start + text.replace("\n", "⏎") + end

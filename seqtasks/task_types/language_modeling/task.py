@@ -29,6 +29,7 @@ from seqtasks.task_types.language_modeling.dynamic_evaluation import BlockSums, 
 from seqtasks.task_types.language_modeling.model import LanguageStep, language_model, read
 
 log = logging.getLogger(__name__)
+SAMPLE, TEMPERATURES = 300, (0.5, 1.0)  # tokens and temperatures of the texts in the run folder
 LanguageSpec = lm_corpus.LanguageSpec
 
 
@@ -248,6 +249,16 @@ class LanguageTask(Task):
             return kneser_ney.baseline(splits, self.spec.size)
 
         return {"Kneser-Ney trigram": trigram}
+
+    def plots(self, model: keras.Model, batches: Any) -> Iterator[tuple[str, Any]]:
+        """Yields a table of generated texts at two temperatures, those of `predict` with the default prompt."""
+        import pandas as pd
+
+        texts = {
+            str(temperature): "".join(self.predict(model, [], GenerateOptions(length=SAMPLE, temperature=temperature)))
+            for temperature in TEMPERATURES
+        }
+        yield "samples", pd.DataFrame({"text": texts}).rename_axis("temperature")
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: GenerateOptions) -> Iterator[str]:
         """Generates a continuation of the prompt.

@@ -31,6 +31,7 @@ from seqtasks.task_types.seq2seq.task import Seq2SeqPredictOptions, Seq2SeqTask
 from seqtasks.task_types.translation.model import Translator, translation_model
 
 log = logging.getLogger(__name__)
+LONGEST = 20  # source tokens of the sentence whose attention is drawn
 UNKNOWN = 2  # token number of an unknown word; 0 is padding, 1 the end
 
 
@@ -224,7 +225,9 @@ class TranslationTask(Seq2SeqTask):
     def plots(self, model: keras.Model, batches: Any) -> Iterator[tuple[str, Any]]:
         yield from super().plots(model, batches)
         if self.options.attention != "none":
-            examples, translator = batches.examples.take(1), Translator(model)
+            lengths = np.asarray(batches.examples.inputs["source"].lengths)
+            example = int(np.argmax(np.where(lengths <= LONGEST, lengths, 0)))
+            examples, translator = batches.examples.take([example]), Translator(model)
             (hypotheses,) = translator(examples.inputs["source"])
             yield "attention", self._attention_figure(translator, examples, hypotheses[0].tokens)
 

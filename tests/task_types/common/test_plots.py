@@ -57,7 +57,7 @@ def test_rare_labels_are_summed():
 
 def test_attention_has_a_colour_bar_and_names_of_its_axes():
     axes, bar = attention_map(np.eye(2), ["a", "b"], ["c", "d"], "en → de").axes
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("source", "output, from top to bottom")
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("source", "output ↓")
     assert bar.get_ylabel() == "attention weight" and axes.figure.get_suptitle() == "en → de"
 
 

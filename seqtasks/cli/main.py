@@ -129,6 +129,9 @@ def compare(
     ] = 1,
     baseline: Annotated[bool, typer.Option(help="Also fit the task's baselines, the first rows of the table")] = True,
     format: Format = "text",
+    report: Annotated[
+        str | None, typer.Option("--report", metavar="FILE", help="HTML file to write a report on the runs to")
+    ] = None,
 ) -> None:
     """Train all combinations of settings and print the table of results.
 
@@ -140,10 +143,12 @@ def compare(
       seqtasks compare mnist_rows encoder.cell=simple_rnn,gru,lstm seed=0,1,2
 
       seqtasks compare adding encoder.cell=all --jobs 4
+
+      seqtasks compare mnist_rows encoder.cell=gru,lstm seed=0,1,2 --report cells.html
     """
     from seqtasks.cli import commands
 
-    commands.compare(task, overrides or [], config, runs, jobs, baseline, format)
+    commands.compare(task, overrides or [], config, runs, jobs, baseline, format, report)
 
 
 @command()
@@ -194,6 +199,61 @@ def table(
     from seqtasks.cli import commands
 
     commands.table(words or [], by, format, runs)
+
+
+@command()
+def report(
+    words: Annotated[
+        Words,
+        typer.Argument(
+            help="Runs or tasks, then filters of rows, such as train.epochs=12; none: all finished runs",
+            metavar="[RUN|TASK…] [KEY=VALUE…]",
+        ),
+    ] = None,
+    out: Annotated[str, typer.Option("--out", "-o", metavar="FILE", help="HTML file to write")] = "report.html",
+    runs: Runs = _RUNS,
+) -> None:
+    """Write a report on finished runs: one HTML file that opens without a network.
+
+    It has the table, score against size and time, learning curves, settings that differ, facts about the data,
+    pictures, the worst errors, and the commands to train the models again. With the extra `report` (Altair) the charts
+    have tooltips and legends to click on.
+
+    Examples:
+
+      seqtasks report mnist_rows
+
+      seqtasks report mnist_rows encoder.units=128 --out cells.html
+
+      seqtasks report runs/tagging-gru-0123abcd runs/tagging-lstm-4567cdef -o tagging.html
+    """
+    from seqtasks.cli import commands
+
+    commands.report(words or [], out, runs)
+
+
+@command()
+def plot(
+    run: RunNames,
+    out: Annotated[
+        str, typer.Option("--out", "-o", metavar="FILE", help="File to write: .png, .pdf or .svg")
+    ] = "curves.png",
+    runs: Runs = _RUNS,
+) -> None:
+    """Draw the learning curves of finished runs into one figure.
+
+    Runs that differ by their seed only are one line, the mean, with a band from the lowest to the highest value. A
+    circle marks the best epoch, a dashed line the best baseline of the data.
+
+    Examples:
+
+      seqtasks plot runs/mnist_rows-lstm-0123abcd
+
+      seqtasks plot runs/mnist_rows-* --out cells.svg
+    """
+    from seqtasks.cli import commands
+
+    commands.plot(run, out, runs)
 
 
 @command()

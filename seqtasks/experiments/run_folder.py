@@ -8,6 +8,7 @@ history.csv     losses and scores of each epoch
 checkpoint.npz  state of training; removed after training
 best.npz        weights of the best epoch so far; removed after training
 model.keras     the trained model, for inference
+outputs.npz     outputs for each test example, by which tables compare models
 result.json     the result row; written last of these, so that a folder without it is not finished
 plots/          plots and tables, drawn after that; errors.txt if some failed
 """
@@ -172,7 +173,8 @@ class Run:
 
     def clear(self) -> None:
         """Removes everything that training wrote, to train from the beginning."""
-        for name in ("result.json", "checkpoint.npz", "best.npz", "history.csv", "model.keras", "status.json"):
+        training = ("checkpoint.npz", "best.npz", "history.csv", "status.json")
+        for name in ("result.json", "model.keras", "outputs.npz", *training):
             (self.path / name).unlink(missing_ok=True)
         shutil.rmtree(self.path / "plots", ignore_errors=True)
 

@@ -17,7 +17,7 @@ from seqtasks.core.reporter import Reporter, in_notebook
 from seqtasks.experiments import compare as grids
 from seqtasks.experiments import results, run_folder, table
 from seqtasks.experiments.results import Row
-from seqtasks.experiments.table_formats import Table
+from seqtasks.experiments.table import Table
 from seqtasks.training import requests, verdict
 
 if TYPE_CHECKING:
@@ -223,7 +223,7 @@ def compare(
     """
     grid = run_grid(task, _overrides(settings, values), _text(config), Path(runs), jobs, baseline)
     grid.check()
-    return table.build(grid.rows)
+    return table.build(grid.rows, runs_dir=Path(runs))
 
 
 def load_run(path: str | Path, runs: str | Path = RUNS, trust: bool = False) -> Result:

@@ -82,6 +82,7 @@ def test_html() -> None:
         "</tbody>",
         "</table>",
         f"<p>{BOLD}</p>",
+        "<p>the best model has a single run, so its score may be due to its seed; add seed=0,1,2</p>",
         f"<p>{NOTE.replace('0,1,2', '0')}</p>",
     ]
 

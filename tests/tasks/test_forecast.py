@@ -10,7 +10,7 @@ from seqtasks.core.errors import ConfigError, DataError
 from seqtasks.core.reporter import Reporter
 from seqtasks.data import package_data
 from seqtasks.data.source import Source
-from seqtasks.experiments import run_folder
+from seqtasks.experiments import example_outputs, run_folder
 from seqtasks.task_types.forecasting import baselines
 from seqtasks.training import train
 from seqtasks.training.baselines import run_baselines
@@ -58,9 +58,11 @@ def test_a_season_is_learnt_with_intervals(run):
     folder, row, _, _ = run
     assert (row.metric, row.higher_is_better) == ("mase", False)
     assert set(row.scores) == {"mase", "rmse", "mae", "smape", "crps", "coverage_80"}
+    kept = example_outputs.read(folder / "runs" / row.run)
+    assert kept is not None and kept.score == pytest.approx(row.value, rel=1e-4)
     assert row.scores["mae"] < 0.2 and 0.5 < row.scores["coverage_80"] <= 1  # the noise has 0.1
     assert {path.name for path in (folder / "runs" / row.run / "plots").iterdir()} == {
-        "learning_curves.png", "forecasts.png", "error_by_step.png",
+        "learning_curves.png", "forecasts.png", "error_by_step.png", "worst_errors.csv",
     }  # fmt: skip
 
 

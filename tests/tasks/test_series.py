@@ -13,7 +13,7 @@ from seqtasks.core.errors import ConfigError, DataError, Interrupted
 from seqtasks.core.reporter import Reporter
 from seqtasks.data import package_data
 from seqtasks.data.source import Source
-from seqtasks.experiments import run_folder
+from seqtasks.experiments import example_outputs, run_folder
 from seqtasks.training import inference, train
 from seqtasks.training.baselines import run_baselines
 from seqtasks.training.saved_model import open_trained
@@ -59,8 +59,12 @@ def test_a_number_is_predicted_in_its_units(numbers):
     folder, row, _ = numbers
     assert (row.metric, row.higher_is_better) == ("rmse", False) and set(row.scores) == {"rmse", "mae", "r2"}
     assert row.value < 12 < 15  # the mean has 15
+    kept = example_outputs.read(folder / "runs" / row.run)
+    assert (
+        kept is not None and kept.score == pytest.approx(row.value, rel=1e-4) and len(kept.outputs) == row.test_examples
+    )
     assert {path.name for path in (folder / "runs" / row.run / "plots").iterdir()} == {
-        "learning_curves.png", "predicted.png", "examples.png",
+        "learning_curves.png", "predicted.png", "examples.png", "worst_errors.csv",
     }  # fmt: skip
     assert row.validation["rmse"] < 15  # in units of the target, too
     history = pd.read_csv(folder / "runs" / row.run / "history.csv")

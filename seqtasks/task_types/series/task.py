@@ -28,6 +28,7 @@ from seqtasks.data.source import Source
 from seqtasks.data.spec import Spec
 from seqtasks.data.splits import Examples, Splits
 from seqtasks.data.survey import Survey
+from seqtasks.experiments.example_outputs import ExampleOutputs
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.metrics import log_softmax
 from seqtasks.layers.pooling import How
@@ -37,6 +38,7 @@ from seqtasks.task_types.common.last_epoch import FEW, LastEpoch
 from seqtasks.task_types.common.linear_baseline import logistic_regression
 from seqtasks.task_types.common.plots import class_pictures
 from seqtasks.task_types.common.scores import class_scores, number_scores
+from seqtasks.task_types.common.worst_errors import worst_of_numbers
 from seqtasks.task_types.series import baselines, plots
 from seqtasks.task_types.series.model import Target, series_model
 from seqtasks.task_types.series.saliency import gradient_times_input
@@ -290,6 +292,11 @@ class SeriesTask(Task):
             return class_scores(logits, targets)
         return number_scores(logits[:, 0], np.asarray(targets, np.float64))
 
+    def outputs_from_logits(self, logits: FloatArray, targets: IntArray) -> ExampleOutputs | None:
+        if self.spec.classes:
+            return super().outputs_from_logits(logits, targets)
+        return ExampleOutputs.of((logits[:, 0] - targets) ** 2, "root_mean", logits[:, 0])
+
     def survey(self, splits: Splits) -> Survey:
         values = sum(int(part.values.lengths.sum()) * len(part.channels) for part in self._series.values())
         keys = {part: _keys(series) for part, series in self._series.items()} if values <= COMPARED else {}
@@ -356,11 +363,13 @@ class SeriesTask(Task):
     def plots(self, model: keras.Model, batches: SeriesBatches) -> Iterator[tuple[str, Any]]:
         logits, targets = self.predict_logits(model, batches), batches.examples.targets
         if self.spec.classes:
-            yield from class_pictures(self.name, logits, targets, self.classes, "test series")
+            ids = [f"series {name}" for name in self._series["test"].ids]
+            yield from class_pictures(self.name, logits, targets, self.classes, "test series", ids or None)
         else:
             scores = number_scores(logits[:, 0], targets)
             title = f"{self.name}: RMSE {scores['rmse']:.4g}, R² {scores['r2']:.3f}, {len(targets):,} test series"
             yield "predicted", plots.predicted_against_true(logits[:, 0], targets, title)
+            yield "worst_errors", worst_of_numbers(logits[:, 0], targets, self._series["test"].ids)
         yield "examples", self._examples(model, batches, logits, _spread(targets, bool(self.spec.classes)))
 
     def _examples(self, model: keras.Model, batches: SeriesBatches, logits: FloatArray, rows: IntArray) -> Any:

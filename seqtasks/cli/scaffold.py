@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 EXAMPLE, CONFIGURATION = "example.py.txt", "example.yaml.txt"  # templates in the folder of each task type
 FROM_FILE = "from_file.py.txt"  # the template for a data file, in the folders of some types
-SHORT = {"forecast": "forecasting"}  # names of bundled tasks as other words for their types
 _TEMPLATES = Path(__file__).parent / "templates"
 _TYPES = Path(__file__).parents[1] / "task_types"
 
@@ -151,8 +150,10 @@ def _argument(path: Path) -> str:
 
 
 def _resolved(task_type: str | None) -> str | None:
-    """The type of a task, which may be given by the name of the bundled task."""
-    return SHORT.get(task_type or "", task_type)
+    """The type of a task, which may be given by the beginning of its name."""
+    types = task_types()
+    close = [name for name in types if task_type and name.startswith(task_type)]
+    return close[0] if len(close) == 1 and task_type not in types else task_type
 
 
 def _class_name(name: str) -> str:

@@ -78,8 +78,8 @@ def folder_of(package: str, name: str, patterns: Sequence[str]) -> Path:
         meant = f"did you mean {package}:{near[0]}? " if near else ""
         raise ConfigError(
             f"data.source={package}:{name}: the installed package {package} has no such set for this task; {meant}"
-            f"allowed: {', '.join(f'{package}:{one}' for one in sorted(known)) or 'none'}; choose one of them, or give files: "
-            "data.source=files:PATH"
+            f"allowed: {', '.join(f'{package}:{one}' for one in sorted(known)) or 'none'}; choose one of them, or give "
+            "files: data.source=files:PATH"
         )
     return known[name]
 

@@ -14,6 +14,7 @@ import typer
 from seqtasks.cli import scaffold
 from seqtasks.cli.app import LITERAL, TaskCommand, app, command, main
 from seqtasks.core.errors import ConfigError
+from seqtasks.core.files import usable
 
 __all__ = ["app", "main"]
 
@@ -411,11 +412,27 @@ def new(
     name: Annotated[
         str, typer.Argument(help="Name of the task or cell: lower-case letters, digits and _, such as my_task")
     ],
+    words: Annotated[
+        Words,
+        typer.Argument(
+            help="Roles of columns of the data file that are known, such as options.target=state",
+            metavar="[KEY=VALUE…]",
+        ),
+    ] = None,
     folder: Annotated[
         Path, typer.Option("--folder", help="Folder to write the files to, such as a checkout of seqtasks")
     ] = Path(),
     task_type: Annotated[
         str | None, typer.Option("--type", metavar="TYPE", help=f"Type of the task: {', '.join(scaffold.task_types())}")
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="PATH",
+            help="Data file of the task, such as data.csv, whose columns are read and their roles proposed; for the "
+            f"types {' and '.join(scaffold.types_from_files())}",
+        ),
     ] = None,
     cell: Annotated[bool, typer.Option("--cell", help="Write a recurrent cell instead of a task")] = False,
 ) -> None:
@@ -430,12 +447,24 @@ def new(
 
       seqtasks new my_tagger --type tagging && seqtasks run ./my_tagger.py train.epochs=1
 
+      seqtasks new walks --type series --from walks.csv && seqtasks run ./walks.py
+
+      seqtasks new sales --type forecast --from sales.csv options.time=month options.known=[holiday]
+
       seqtasks new --cell my_cell && seqtasks run mnist_rows encoder.cell=./my_cell.py
     """
-    if cell and task_type is not None:
-        raise ConfigError(f"got both --cell and --type {task_type}; allowed: one of them; leave out --cell or --type")
-    paths = scaffold.write_cell(name, folder) if cell else scaffold.write_task(name, folder, task_type)
+    for option, value in (("--type", task_type), ("--from", data)):
+        if cell and value is not None:
+            raise ConfigError(
+                f"got both --cell and {option} {value}; allowed: one of them; leave out --cell or {option}"
+            )
+    if words and data is None:
+        raise ConfigError(f"got {words[0]!r} without --from; allowed: one name; give the data file: --from data.csv")
+    proposal = None if data is None else scaffold.proposal_of(usable(data, "--from"), task_type, words or ())
+    paths = scaffold.write_cell(name, folder) if cell else scaffold.write_task(name, folder, task_type, proposal)
     print(*paths, sep="\n")
+    if proposal is not None:
+        print(*proposal.lines, f"correct what is wrong in {paths[1]}", sep="\n", file=sys.stderr)
     steps = scaffold.next_steps_of_cell if cell else scaffold.next_steps
     print(steps(paths[0], paths[-1]), file=sys.stderr)
 

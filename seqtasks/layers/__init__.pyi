@@ -8,7 +8,14 @@ from .embedding import ActivityPenalty, Embedding, WordDropout
 from .encoder import Encoder
 from .forecasting import ForecastHead, IntervalCalibration, Lags, ReversibleNorm
 from .glimpse import GlimpseNetwork, GlimpseSensor
-from .losses import AuxiliaryLoss, SmoothedCrossentropy, TagLoss, TokenLoss
+from .losses import (
+    AuxiliaryLoss,
+    MultiLabelCrossentropy,
+    ScaledSquaredError,
+    SmoothedCrossentropy,
+    TagLoss,
+    TokenLoss,
+)
 from .metrics import Nats, Perplexity, TagAccuracy, TargetPerplexity
 from .permute_time import PermuteTime
 from .pooling import Pooling
@@ -42,6 +49,7 @@ __all__ = [
     "IntervalCalibration",
     "LabelSmoothingHead",
     "Lags",
+    "MultiLabelCrossentropy",
     "Nats",
     "PermuteTime",
     "Perplexity",
@@ -51,6 +59,7 @@ __all__ = [
     "Recurrent",
     "RecurrentAttention",
     "ReversibleNorm",
+    "ScaledSquaredError",
     "ScheduledSampling",
     "SmoothedCrossentropy",
     "SoftmaxHead",

@@ -178,7 +178,7 @@ class SeriesTask(Task):
         longest = int(parts["train"].values.lengths.max())
         join = o.join or -(-longest // LONG)
         self._series, self._notes = parts, [*data.notes, *notes, *_notes(parts, scaling)]
-        classes = sorted(set(train.targets or ()), key=_natural) if kind == "classes" else None
+        classes = sorted(set(train.targets or ()), key=series_splits.natural_order) if kind == "classes" else None
         if classes is not None and len(classes) < 2:
             raise DataError(
                 f"{source} has only the label {classes[0]}; allowed: two or more for classes, or numbers; name another "
@@ -433,14 +433,6 @@ class SeriesTask(Task):
 
 def _inputs(spec: SeriesSpec) -> Inputs:
     return Inputs(Scaling.from_dict(spec.scaling), tuple(spec.measured), spec.irregular)
-
-
-def _natural(label: str) -> tuple[int, float, str]:
-    """Order of labels: numbers by their value, then texts."""
-    try:
-        return 0, float(label), label
-    except ValueError:
-        return 1, 0.0, label
 
 
 def _notes(parts: Mapping[str, SeriesSet], scaling: Scaling) -> list[str]:

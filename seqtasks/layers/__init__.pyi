@@ -4,6 +4,7 @@ from .calibration import Calibration
 from .character_encoder import CharacterWords
 from .crf import CRF
 from .decoder import Decoder
+from .drop_in import GRU, LSTM, SimpleRNN
 from .embedding import ActivityPenalty, Embedding, WordDropout
 from .encoder import Encoder
 from .forecasting import ForecastHead, IntervalCalibration, Lags, ReversibleNorm
@@ -23,6 +24,8 @@ from .vision import FrameEncoder, PositionEmbedding2D, RandomAffine
 
 __all__ = [
     "CRF",
+    "GRU",
+    "LSTM",
     "RNN",
     "ActivityPenalty",
     "AdaptiveSoftmaxHead",
@@ -52,6 +55,7 @@ __all__ = [
     "RecurrentAttention",
     "ReversibleNorm",
     "ScheduledSampling",
+    "SimpleRNN",
     "SmoothedCrossentropy",
     "SoftmaxHead",
     "SpecAugment",

@@ -1,4 +1,5 @@
 from .attention import Attention
+from .bidirectional import Bidirectional
 from .bridge import Bridge
 from .calibration import Calibration
 from .character_encoder import CharacterWords
@@ -9,6 +10,7 @@ from .embedding import ActivityPenalty, Embedding, WordDropout
 from .encoder import Encoder
 from .forecasting import ForecastHead, IntervalCalibration, Lags, ReversibleNorm
 from .glimpse import GlimpseNetwork, GlimpseSensor
+from .imported_weights import from_basic_lstm, from_torch
 from .losses import AuxiliaryLoss, SmoothedCrossentropy, TagLoss, TokenLoss
 from .metrics import Nats, Perplexity, TagAccuracy, TargetPerplexity
 from .permute_time import PermuteTime
@@ -31,6 +33,7 @@ __all__ = [
     "AdaptiveSoftmaxHead",
     "Attention",
     "AuxiliaryLoss",
+    "Bidirectional",
     "Bridge",
     "CTCHead",
     "Calibration",
@@ -66,4 +69,6 @@ __all__ = [
     "TimeReduction",
     "TokenLoss",
     "WordDropout",
+    "from_basic_lstm",
+    "from_torch",
 ]

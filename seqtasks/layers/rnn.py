@@ -103,9 +103,15 @@ class RNN(KerasLoop, keras.layers.RNN):
             zero_output_for_mask=zero_output_for_mask,
             **kwargs,
         )
+        self.set_defaults()
         self.direction = direction
         self.recurrent_dropout, self.weight_drop, self.zoneout = recurrent_dropout, weight_drop, zoneout
         self.set_engine(engine)
+
+    def set_defaults(self) -> None:
+        """Sets the arguments that `keras.layers.RNN` does not have to their defaults."""
+        self.direction = "forward"
+        self.recurrent_dropout = self.weight_drop = self.zoneout = 0.0
 
     @property
     def cells(self) -> list[Any]:

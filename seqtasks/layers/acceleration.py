@@ -48,10 +48,10 @@ def accelerate(model: keras.Model | str | Path, verbose: bool = True) -> keras.M
     """Exchanges the recurrent layers of a Keras model for those of seqtasks, which are faster on a CPU.
 
     The model is changed in place: its layers keep their weights, names and places, also inside of wrappers, nested and
-    subclassed models, and a compiled model keeps its optimizer with its variables, its loss and its metrics. Outputs are
-    equal up to rounding. Layers that the native engine cannot run are left: those with other activations than tanh and
-    sigmoid or in another precision than float32, subclasses, and convolutional ones. A saved accelerated model needs
-    seqtasks to be loaded.
+    subclassed models, and a compiled model keeps its optimizer with its variables, its loss and its metrics. Outputs
+    are equal up to rounding. Layers that the native engine cannot run are left: those with other activations than tanh
+    and sigmoid or in another precision than float32, subclasses, and convolutional ones. A saved accelerated model
+    needs seqtasks to be loaded.
 
     Args:
         model: The model, or the file of one (`.keras` or `.h5`), which is loaded.
@@ -77,8 +77,8 @@ def accelerate(model: keras.Model | str | Path, verbose: bool = True) -> keras.M
         model = load(model)
     if not isinstance(model, keras.Model):
         raise TypeError(
-            f"accelerate received a {type(model).__name__}; allowed: a keras.Model or the path of a .keras file; pass the "
-            "model itself"
+            f"accelerate received a {type(model).__name__}; allowed: a keras.Model or the path of a .keras file; pass "
+            "the model itself"
         )
     exchanges = exchange(model)
     reporter = Reporter(quiet=not verbose)

@@ -13,8 +13,8 @@ from seqtasks.layers.drop_in import plain_mask
 class Bidirectional(keras.layers.Bidirectional):
     """Wrapper that takes the place of `keras.layers.Bidirectional`, also of stateful layers that get a mask.
 
-    Keras's wrapper raises TypeError for a stateful layer with `return_state=True` and a mask; layers of seqtasks work in
-    either. Arguments, outputs and weights are the same.
+    Keras's wrapper raises TypeError for a stateful layer with `return_state=True` and a mask. Layers of seqtasks work
+    in either. Arguments, outputs and weights are the same.
 
     Masks: outputs with a time axis carry the mask of the inputs; outputs of masked steps are zero.
 

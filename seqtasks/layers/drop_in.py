@@ -128,7 +128,7 @@ class KerasLoop(keras.layers.Layer):
         # With `implementation=1` Keras's LSTM and GRU raise an error in training with dropout: they treat the list of
         # one mask for each gate, which their cells draw, as a tensor.
         base: Any = super()
-        by_gate = training and getattr(self.cell, "dropout", 0) and getattr(self.cell, "implementation", 2) == 1
+        by_gate = training and bool(getattr(self.cell, "dropout", 0)) and getattr(self.cell, "implementation", 2) == 1
         loop = functools.partial(keras.layers.RNN.inner_loop, self) if by_gate else base.inner_loop
         with self._zeros_only_in_sequences():
             return loop(sequences=sequences, initial_state=initial_state, mask=mask, training=training)
@@ -162,7 +162,7 @@ class KerasLoop(keras.layers.Layer):
         """Resets the states that a stateful layer keeps between calls to zero."""
         for variable in keras.tree.flatten(self.states):
             if variable is not None:
-                variable.assign(ops.zeros_like(variable))
+                variable.assign(ops.zeros(variable.shape, variable.dtype))
 
     def get_config(self) -> dict[str, Any]:
         config = {**super().get_config(), "engine": saved_engine(self.engine)}
@@ -203,11 +203,11 @@ class LSTM(KerasLoop, keras.layers.LSTM):
     """LSTM layer that takes the place of `keras.layers.LSTM` and runs about twice as fast on a CPU.
 
     Arguments, weights, outputs, masks and states are those of Keras's layer, also in `keras.layers.Bidirectional` and
-    `TimeDistributed`, and weights can be exchanged between the two. As in Keras, outputs of masked steps repeat the last
-    one unless `zero_output_for_mask=True`, and a stateful layer keeps its states between calls of one batch size.
+    `TimeDistributed`, and weights can be exchanged between the two. As in Keras, outputs of masked steps repeat the
+    last one unless `zero_output_for_mask=True`, and a stateful layer keeps its states between calls of one batch size.
 
-    The native engine runs layers with the activations tanh and sigmoid in float32, all others run as in Keras. Differences
-    to Keras: `use_cudnn` and `implementation` are saved with the model.
+    The native engine runs layers with the activations tanh and sigmoid in float32, all others run as in Keras.
+    Differences to Keras: `use_cudnn` and `implementation` are saved with the model.
 
     Args:
         units: Number of hidden units.

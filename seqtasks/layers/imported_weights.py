@@ -28,8 +28,8 @@ def from_torch(state_dict: Mapping[str, Any], prefix: str | None = None) -> list
     Returns:
         For each layer of the module a list of arrays for `set_weights` of `LSTM`, `GRU` or `SimpleRNN`: input weights,
         `(features, gates * units)`; recurrent weights, `(units, gates * units)`; bias, `(gates * units,)` or of a GRU
-        `(2, 3 * units)`, zero if the module has none. Those of the backward direction follow, as `Bidirectional` takes
-        them. The lists of all layers joined are the weights of an `Encoder` with `layers` and `bidirectional`.
+        `(2, 3 * units)`, zero if the module has none. Those of the backward direction follow, as `Bidirectional`
+        takes them. The lists of all layers joined are the weights of an `Encoder` with `layers` and `bidirectional`.
 
     Raises:
         DataError: The names contain no recurrent module, or several; or the module has projections (`proj_size`).
@@ -37,7 +37,7 @@ def from_torch(state_dict: Mapping[str, Any], prefix: str | None = None) -> list
     Example:
         >>> import numpy as np
         >>> from seqtasks.layers import GRU, from_torch
-        >>> state = {"weight_ih_l0": np.ones((12, 3)), "weight_hh_l0": np.ones((12, 4))}  # torch.nn.GRU(3, 4, bias=False)
+        >>> state = {"weight_ih_l0": np.ones((12, 3)), "weight_hh_l0": np.ones((12, 4))}  # GRU(3, 4, bias=False)
         >>> layer = GRU(4)
         >>> layer.build((None, None, 3))
         >>> layer.set_weights(from_torch(state)[0])
@@ -46,15 +46,15 @@ def from_torch(state_dict: Mapping[str, Any], prefix: str | None = None) -> list
     names = [name.removeprefix(prefix) for name in state_dict if name.startswith(prefix)]
     if _FIRST not in names:
         raise DataError(
-            f"no {prefix}{_FIRST} among {_shortened(state_dict)}; allowed: the state_dict of a torch.nn.LSTM, GRU or RNN; "
-            "pass the prefix of its names"
+            f"no {prefix}{_FIRST} among {_shortened(state_dict)}; allowed: the state_dict of a "
+            "torch.nn.LSTM, GRU or RNN; pass the prefix of its names"
         )
     if f"{prefix}weight_hr_l0" in state_dict:
         raise DataError(
             f"{prefix}weight_hr_l0: the LSTM has projections (proj_size); allowed: modules without; use the cell lstmp "
             "and convert the weights by hand"
         )
-    weights = []
+    weights: list[list[np.ndarray]] = []
     while f"{prefix}weight_ih_l{len(weights)}" in state_dict:
         layer = f"_l{len(weights)}"
         directions = [layer, f"{layer}_reverse"] if f"{prefix}weight_ih{layer}_reverse" in state_dict else [layer]
@@ -90,8 +90,8 @@ def from_basic_lstm(kernel: Any, bias: Any, forget_bias: float = 1.0) -> list[np
     units = bias.shape[-1] // 4
     if kernel.ndim != 2 or bias.shape != (4 * units,) or kernel.shape[1] != 4 * units or kernel.shape[0] <= units:
         raise DataError(
-            f"kernel {kernel.shape} and bias {bias.shape}; allowed: (features + units, 4 * units) and (4 * units,); pass "
-            "the variables of one cell"
+            f"kernel {kernel.shape} and bias {bias.shape}; allowed: (features + units, 4 * units) and (4 * units,); "
+            "pass the variables of one cell"
         )
     bias = bias + forget_bias * np.repeat([0, 0, 1, 0], units)
     order = [0, 2, 1, 3]
@@ -105,8 +105,8 @@ def _direction(state_dict: Mapping[str, Any], prefix: str, end: str) -> list[np.
     gates = u.shape[0] // u.shape[1]
     if gates not in GATES or u.shape[0] != w.shape[0]:
         raise DataError(
-            f"{prefix}weight_hh{end} has shape {u.shape}; allowed: (gates * units, units) with 4, 3 or 1 gates; pass the "
-            "state_dict of a torch.nn.LSTM, GRU or RNN"
+            f"{prefix}weight_hh{end} has shape {u.shape}; allowed: (gates * units, units) with 4, 3 or 1 gates; pass "
+            "the state_dict of a torch.nn.LSTM, GRU or RNN"
         )
     absent = np.zeros(len(u))
     biases = [_array(state_dict.get(f"{prefix}bias_{kind}{end}", absent)) for kind in ("ih", "hh")]
@@ -130,7 +130,8 @@ def _only_prefix(state_dict: Mapping[str, Any]) -> str:
     prefixes = [name[: -len(_FIRST)] for name in state_dict if re.search(rf"(^|\.){_FIRST}$", name)]
     if len(prefixes) > 1:
         raise DataError(
-            f"several recurrent modules: {', '.join(map(repr, prefixes))}; allowed: one; choose it by prefix={prefixes[0]!r}"
+            f"several recurrent modules: {', '.join(map(repr, prefixes))}; allowed: one; choose it by "
+            f"prefix={prefixes[0]!r}"
         )
     return prefixes[0] if prefixes else ""
 

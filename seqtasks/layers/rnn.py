@@ -26,9 +26,9 @@ class RNN(KerasLoop, keras.layers.RNN):
     """Recurrent layer with the arguments and outputs of `keras.layers.RNN`, for cells of seqtasks and of Keras.
 
     Masks, states and the order of outputs are those of Keras: outputs of masked steps repeat the last one unless
-    `zero_output_for_mask=True`, `go_backwards` reverses the outputs, and a stateful layer keeps its states between calls
-    of one batch size. So it works in `keras.layers.Bidirectional` and `TimeDistributed`. `Recurrent` always returns
-    outputs and states, and its states may be kept for any batch size.
+    `zero_output_for_mask=True`, `go_backwards` reverses the outputs, and a stateful layer keeps its states between
+    calls of one batch size. So it works in `keras.layers.Bidirectional` and `TimeDistributed`. `Recurrent` always
+    returns outputs and states, and its states may be kept for any batch size.
 
     Args:
         cell: A recurrent cell of `seqtasks.cells` or of Keras, or a list of cells, which are stacked.
@@ -86,8 +86,8 @@ class RNN(KerasLoop, keras.layers.RNN):
     ):
         if "max_batch" in kwargs:
             raise TypeError(
-                f"RNN has no argument max_batch={kwargs['max_batch']!r}; allowed: those of keras.layers.RNN, whose states "
-                "are of one batch size; leave it out, or use seqtasks.layers.Recurrent"
+                f"RNN has no argument max_batch={kwargs['max_batch']!r}; allowed: those of keras.layers.RNN, whose "
+                "states are of one batch size; leave it out, or use seqtasks.layers.Recurrent"
             )
         if direction not in ("forward", "backward"):
             raise ConfigError(f"direction is {direction!r}; allowed: forward, backward; choose one of them")
@@ -133,13 +133,13 @@ class RNN(KerasLoop, keras.layers.RNN):
                     "seqtasks.cells; choose one of them, or use the arguments of Keras's cells and layers"
                 )
         # Not tracked by Keras: the layer itself has the cells and the random generator.
-        vars(self)["_recurrents"] = [self._recurrent(cell, engine) for cell in self.cells]
+        self.__dict__["_recurrents"] = [self._recurrent(cell, engine) for cell in self.cells]
         if of_keras:
             super().set_engine(engine)
             return
         self.seed_generator = keras.random.SeedGenerator()
         for recurrent in self._recurrents:
-            vars(recurrent)["seed_generator"] = self.seed_generator
+            recurrent.seed_generator = self.seed_generator
         self.engine, self.supports_masking = engine, True
         if "native" in self.running_engine and not native.under_xla():
             self.supports_jit = False  # Keras's default, jit_compile="auto", then does not use XLA

@@ -37,7 +37,7 @@ def test_layers_of_pytorch(kind, bidirectional, bias):
     cell = {"RNN": "simple_rnn"}.get(kind, kind.lower())
     encoder = Encoder(cell=cell, units=4, layers=2, bidirectional=bidirectional)
     encoder.build(X.shape)
-    encoder.set_weights(sum(weights, []))
+    encoder.set_weights([array for of_layer in weights for array in of_layer])
     np.testing.assert_allclose(keras.ops.convert_to_numpy(encoder(X)[0]), expected(module), atol=1e-6)
 
 
@@ -54,7 +54,7 @@ def test_the_module_is_part_of_a_model():
 
 def test_what_is_refused():
     w = np.ones((8, 3))
-    with pytest.raises(DataError, match=r"^no weight_ih_l0 among head\.weight; allowed: the state_dict of"):
+    with pytest.raises(DataError, match=r"^no weight_ih_l0 among head\.weight; allowed: the state_dict of a torch"):
         from_torch({"head.weight": w})
     with pytest.raises(DataError, match="no names; allowed"):
         from_torch({})

@@ -62,12 +62,13 @@ def training_reason(cell: Any) -> str | None:
 def as_native(cell: Any) -> KerasCell:
     """Returns the current weights of a built Keras cell that the kernel can run."""
     b = cell.bias
+    states: tuple[str, ...] = ("h",)
     if isinstance(cell, keras.layers.LSTMCell):
         loop, states, gates = "lstm", ("h", "c"), 4
     elif isinstance(cell, keras.layers.GRUCell):
-        loop, states, gates = "gru" if cell.reset_after else "gru_v1", ("h",), 3
+        loop, gates = "gru" if cell.reset_after else "gru_v1", 3
     else:
-        loop, states, gates = "simple_rnn", ("h",), 1
+        loop, gates = "simple_rnn", 1
     if b is None:
         b = ops.zeros((2, gates * cell.units) if loop == "gru" else (gates * cell.units,), "float32")
     return KerasCell(loop, states, cell.kernel, cell.recurrent_kernel, b)

@@ -515,6 +515,29 @@ def bench(
 
 
 @command()
+def accelerate(
+    model: Annotated[str, typer.Argument(help="File of a Keras model: .keras or .h5", metavar="MODEL")],
+    out: Annotated[
+        str | None, typer.Option("--out", metavar="PATH", help="File to write the changed model to; a .keras file")
+    ] = None,
+) -> None:
+    """Exchange the recurrent layers of a saved Keras model for those of seqtasks, which are faster on a CPU.
+
+    Prints what is changed, and what is left and why; without --out nothing is written. The changed model has the same
+    weights, optimizer and outputs. Where it is loaded, seqtasks has to be installed.
+
+    Examples:
+
+      seqtasks accelerate model.keras
+
+      seqtasks accelerate model.keras --out fast.keras
+    """
+    from seqtasks.cli import accelerate_command
+
+    accelerate_command.main(model, out)
+
+
+@command()
 def completion(
     shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(help="The shell that you use")],
 ) -> None:

@@ -19,6 +19,7 @@ from seqtasks.training import requests, verdict
 
 if TYPE_CHECKING:
     from seqtasks.core.reporter import Reporter
+    from seqtasks.experiments.executor import Executor
 
 
 def run(
@@ -78,13 +79,19 @@ def baseline(
 
 
 def compare(
-    task: str, overrides: Sequence[str], config_file: str | None, runs: Path, jobs: int, baseline: bool, format: str
+    task: str,
+    overrides: Sequence[str],
+    config_file: str | None,
+    runs: Path,
+    executor: Executor,
+    baseline: bool,
+    format: str,
 ) -> None:
     """`seqtasks compare`: trains a grid of runs and prints the table of their results."""
     from seqtasks.experiments import table, table_formats
     from seqtasks.training import api
 
-    grid = api.run_grid(task, overrides, config_file, runs, jobs, baseline)
+    grid = api.run_grid(task, overrides, config_file, runs, executor, baseline)
     if grid.rows:
         print(table_formats.render(table.build(grid.rows), format))
     grid.check()
@@ -144,8 +151,11 @@ def score(name: str, texts: Sequence[str], file: str | None, runs: Path, format:
     print_rows([line.row() for line in scored], format)
 
 
-def show(task: str, words: Sequence[str], load: bool) -> None:
+def show(task: str, words: Sequence[str], config_file: str | None, load: bool, *, json: bool) -> None:
     """`seqtasks show`: describes a task, or a cell if `task` is the word `cell`."""
+    if json:
+        print(_facts(task, words, config_file))
+        return
     if task == "cell" and len(words) < 2:
         name = next(iter(words), "")
         file = plugins.cell_file(name)
@@ -168,7 +178,7 @@ def show(task: str, words: Sequence[str], load: bool) -> None:
             f"cannot show {typed}; allowed: a task and settings key=value, or one cell; write seqtasks show TASK "
             "KEY=VALUE…, or seqtasks show cell NAME"
         )
-    cls, config, plan = requests.prepare(task, words, None)
+    cls, config, plan = requests.prepare(task, words, config_file)
     from seqtasks.cli import show
 
     if not load:
@@ -180,6 +190,33 @@ def show(task: str, words: Sequence[str], load: bool) -> None:
     show.print_task(cls, resolved.config)
     batches = resolved.task.batches(resolved.splits.train, resolved.config.train.batch_size, shuffle=True)
     show.print_data(resolved, batches)
+
+
+def _facts(task: str, words: Sequence[str], config_file: str | None) -> str:
+    """Data and software of a task as one line of JSON, for executors that compare machines."""
+    from json import dumps
+
+    cls, config, plan = requests.prepare(task, words, config_file)
+    from seqtasks.core import environment
+    from seqtasks.training import resolution
+    from seqtasks.training.fit import monitor_mode
+
+    resolved = resolution.resolve(config, cls, _reporter(quiet=True), plan)
+    splits, loaded = resolved.splits, resolved.task
+    facts = {
+        "task": loaded.name,
+        "version": loaded.version,
+        "source": splits.source,
+        "fingerprint": splits.fingerprint,
+        **{name: len(part) for name, part in splits.parts.items()},
+        "monitor": loaded.monitor,
+        "monitor_mode": monitor_mode(loaded),
+        "versions": environment.versions(),
+        "commit": environment.commit(),
+        "machine": environment.machine(),
+        "threads": environment.threads(),
+    }
+    return dumps(facts, ensure_ascii=False)
 
 
 def _print_row(row: results.Row, skipped: bool, runs: Path, *, json: bool, quiet: bool) -> None:

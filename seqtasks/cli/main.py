@@ -69,6 +69,31 @@ Out = Annotated[
 Trust = Annotated[
     bool, typer.Option("--trust", help="Run the Python code that is stored in the run folder; read it first")
 ]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        "-j",
+        min=1,
+        help="Number of runs at the same time; default: 1 here, where they share the cores, and on a cluster as many "
+        "as fit",
+    ),
+]
+On = Annotated[
+    str,
+    typer.Option(
+        "--on",
+        metavar="WHERE",
+        help="Machines that train the runs: local; ray, this machine through Ray; ray:auto, the Ray cluster that it "
+        "belongs to; ray=ADDRESS, the cluster at HOST:PORT",
+    ),
+]
+Cpus = Annotated[
+    float | None, typer.Option("--cpus", min=0.01, help="Processor cores for each run on a cluster; default: 1")
+]
+Gpus = Annotated[
+    float | None, typer.Option("--gpus", min=0, help="GPUs, or a fraction of one, for each run on a cluster")
+]
 _RUNS = Path("runs")
 
 
@@ -119,10 +144,11 @@ def compare(
     overrides: Overrides = None,
     config: ConfigFile = None,
     runs: Runs = _RUNS,
-    jobs: Annotated[
-        int, typer.Option("--jobs", "-j", min=1, help="Number of runs at the same time; they share the cores")
-    ] = 1,
+    jobs: Jobs = None,
     baseline: Annotated[bool, typer.Option(help="Also fit the task's baselines, the first rows of the table")] = True,
+    on: On = "local",
+    cpus: Cpus = None,
+    gpus: Gpus = None,
     format: Format = "text",
 ) -> None:
     """Train all combinations of settings and print the table of results.
@@ -135,10 +161,14 @@ def compare(
       seqtasks compare mnist_rows encoder.cell=simple_rnn,gru,lstm seed=0,1,2
 
       seqtasks compare adding encoder.cell=all --jobs 4
+
+      seqtasks compare tagging encoder.cell=gru,lstm seed=0,1,2 --on ray:auto --cpus 2
     """
     from seqtasks.cli import commands
+    from seqtasks.experiments.executor_choice import make_executor
 
-    commands.compare(task, overrides or [], config, runs, jobs, baseline, format)
+    executor = make_executor(on, jobs, cpus, gpus)
+    commands.compare(task, overrides or [], config, runs, executor, baseline, format)
 
 
 @command()
@@ -297,7 +327,11 @@ def show(
             metavar="KEY=VALUE…|NAME",
         ),
     ] = None,
+    config: ConfigFile = None,
     load: Annotated[bool, typer.Option(help="Also load the task's data and print its sizes")] = True,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print source, fingerprint and sizes of the data as one line of JSON")
+    ] = False,
 ) -> None:
     """Describe a task (data, settings, defaults) or a cell (equations, paper, parameters).
 
@@ -307,13 +341,15 @@ def show(
 
       seqtasks show translation data.source=files:multi30k train.batch_size=128
 
+      seqtasks show tagging --json
+
       seqtasks show cell mgu
 
       seqtasks show cell ./my_cell.py
     """
     from seqtasks.cli import commands
 
-    commands.show(task, words or [], load)
+    commands.show(task, words or [], config, load, json=json)
 
 
 @command()

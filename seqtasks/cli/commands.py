@@ -32,13 +32,19 @@ def run(
     force: bool,
     quiet: bool,
     json: bool,
+    trial: bool,
 ) -> None:
     """`seqtasks run`: trains, scores and prints the row; arguments as in `requests.train`."""
     if dry_run:
         _dry_run(task, overrides, config_file, _reporter(quiet))
         return
     # `compare` starts its runs with --json and fits the baselines once, in a process before them.
-    row, skipped = requests.train(task, overrides, config_file, runs, _reporter(quiet), force=force, baselines=not json)
+    row, skipped = requests.train(
+        *(task, overrides, config_file, runs, _reporter(quiet)),
+        force=force,
+        baselines=not (json or trial),
+        trial=trial,
+    )
     _print_row(row, skipped, runs, json=json, quiet=quiet)
 
 
@@ -238,7 +244,10 @@ def _print_row(row: results.Row, skipped: bool, runs: Path, *, json: bool, quiet
         print(f"{runs / row.run} was finished before; this is its result (--force trains it again)", file=sys.stderr)
     epochs = f"{row.epochs} epoch{'s' * (row.epochs != 1)}"
     scores = "  ".join(f"{name} {value:.4f}" for name, value in row.scores.items())
-    print(f"{row.task} on {row.source}, test: {scores}")
+    if row.kind == "trial":
+        print(f"{row.task} on {row.source}, validation: {row.metric} {row.value:.4f}; the test split was not read")
+    else:
+        print(f"{row.task} on {row.source}, test: {scores}")
     print(
         f"{row.cell}, {row.params:,} parameters ({row.encoder_params:,} in the encoder), {epochs}, "
         f"{row.seconds:.0f} s, {row.seconds_per_epoch:.1f} s/epoch, engine {row.engine}, seed {row.seed}"
@@ -247,7 +256,7 @@ def _print_row(row: results.Row, skipped: bool, runs: Path, *, json: bool, quiet
     plots = runs / row.run / "plots"
     if count := len(list(plots.glob("*.png"))):
         print(f"plots: {count} picture{'s' * (count != 1)} in {plots}")
-    for line in verdict.of_result(row, results.baselines_of(row, runs)):
+    for line in verdict.of_result(row, results.baselines_of(row, runs)) if row.kind != "trial" else ():
         print(line)
 
 

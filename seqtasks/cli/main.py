@@ -105,6 +105,14 @@ def run(
     runs: Runs = _RUNS,
     dry_run: DryRun = False,
     force: Annotated[bool, typer.Option("--force", help="Train again even if the run is finished")] = False,
+    trial: Annotated[
+        bool,
+        typer.Option(
+            "--trial",
+            help="Score validation data only and never the test split; tables refuse the row (`seqtasks tune` runs its "
+            "trials so)",
+        ),
+    ] = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -124,7 +132,7 @@ def run(
     """
     from seqtasks.cli import commands
 
-    commands.run(task, overrides or [], config, runs, dry_run=dry_run, force=force, quiet=quiet, json=json)
+    commands.run(task, overrides or [], config, runs, dry_run=dry_run, force=force, quiet=quiet, json=json, trial=trial)
 
 
 @command()
@@ -169,6 +177,72 @@ def compare(
 
     executor = make_executor(on, jobs, cpus, gpus)
     commands.compare(task, overrides or [], config, runs, executor, baseline, format)
+
+
+@command()
+def tune(
+    task: TaskName,
+    overrides: Annotated[
+        Words,
+        typer.Argument(
+            help="Settings to search, as LOW..HIGH, LOW..HIGH:log, LOW..HIGH:step=N or A,B,C; and fixed ones, "
+            "KEY=VALUE",
+            metavar="KEY=RANGE…",
+        ),
+    ] = None,
+    config: ConfigFile = None,
+    runs: Runs = _RUNS,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            "--trials", min=1, help="Number of trials, with --per of each value; default: 50, or none with --minutes"
+        ),
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", min=0, help="Minutes after which no further trial begins")
+    ] = None,
+    per: Annotated[
+        str | None,
+        typer.Option(
+            "--per",
+            metavar="KEY",
+            help="Setting with several values, each of which gets a search of its own with an equal budget, such as "
+            "encoder.cell",
+        ),
+    ] = None,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            "--seeds", min=0, help="Number of new seeds with which the best settings are trained and tested; 0: none"
+        ),
+    ] = 3,
+    prune: Annotated[
+        bool, typer.Option(help="Stop a trial that is worse than the median of the others at the same epoch")
+    ] = True,
+    jobs: Jobs = None,
+    on: On = "local",
+    cpus: Cpus = None,
+    gpus: Gpus = None,
+    format: Format = "text",
+) -> None:
+    """Search for the best settings on validation data, then train them anew and score them once.
+
+    Trials never read the test split. The same command continues an interrupted search. The folder runs/tune-TASK-HASH
+    gets best.yaml for --config, trials.csv, importances.csv and a picture, search.png.
+
+    Examples:
+
+      seqtasks tune tagging encoder.units=32..512:log train.learning_rate=1e-4..1e-2:log encoder.cell=gru,lstm
+
+      seqtasks tune adding encoder.cell=gru,lstm encoder.units=8..128:log --per encoder.cell --trials 20
+
+      seqtasks tune tagging encoder.dropout=0..0.5:step=0.1 train.epochs=5 --minutes 60 --on ray:auto
+    """
+    from seqtasks.cli import tune_command
+    from seqtasks.experiments.executor_choice import make_executor
+
+    request = tune_command.Request(task, overrides or [], config, runs, trials, minutes, per, seeds, prune, format)
+    tune_command.main(request, lambda: make_executor(on, jobs, cpus, gpus))
 
 
 @command()

@@ -68,6 +68,9 @@ class RayExecutor(Executor):
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")  # a point without a GPU sees none
         try:
             import ray
+
+            if not hasattr(ray, "init"):  # a folder named ray, which Python takes for a package
+                raise ImportError("ray has no init")
         except ImportError as error:
             raise ConfigError("--on ray needs Ray, which is not installed; run pip install 'seqtasks[ray]'") from error
         self.ray: Any = ray
@@ -93,6 +96,9 @@ class RayExecutor(Executor):
                 quiet["include_dashboard"] = False
             try:
                 ray.init(address=self.address or "local", **quiet)
+                # Ray prints logs of lost nodes even with log_to_driver=False; `_look` announces what is tried again.
+                with contextlib.suppress(AttributeError):
+                    ray._private.worker._worker_logs_enabled = False
             except (ConnectionError, RuntimeError, ValueError, OSError) as error:
                 reason = " ".join(str(error).split())[:300]
                 raise RunError(

@@ -55,6 +55,11 @@ class Run:
         return (self.path / "result.json").is_file()
 
     @property
+    def is_trial(self) -> bool:
+        """Whether the run is a trial of a search, which is never scored on the test split and keeps no model."""
+        return self.facts.get("kind") == "trial"
+
+    @property
     def task(self) -> str:
         """Name of the task.
 

@@ -82,6 +82,11 @@ def build(rows: Sequence[Row], by: Sequence[str] = (), where: Sequence[str] = ()
     tasks = sorted({row.task for row in rows})
     if not tasks:
         raise TableError("there are no finished runs; train one with `seqtasks run TASK`")
+    if trials := [row.run for row in rows if row.kind == "trial"]:
+        raise TableError(
+            f"{listed(trials)}: trials of a search, which were not scored on the test split; allowed: finished runs; "
+            "train the best settings: seqtasks run TASK --config best.yaml, or give another --runs folder"
+        )
     facts = _filter([(row, _facts(row)) for row in rows], where)
     _agree(facts, AGREE if len(tasks) == 1 else [key for key in AGREE if key != "version"])
     each = [[fact for fact in facts if fact[0].task == task] for task in tasks]

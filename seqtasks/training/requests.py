@@ -118,6 +118,7 @@ def train(
     *,
     force: bool = False,
     baselines: bool = True,
+    trial: bool = False,
 ) -> tuple[results.Row, bool]:
     """Trains and scores a task, continues an interrupted run, or loads a finished one.
 
@@ -131,6 +132,7 @@ def train(
         reporter: Prints progress.
         force: Train again even if the run is finished.
         baselines: Also fit the task's baselines that take only seconds.
+        trial: Do not score the test split, see `train.run_resolved`.
 
     Returns:
         The result row, and whether the run was finished before.
@@ -142,7 +144,7 @@ def train(
     request, typed = _request(task, overrides, config_file)
     if request is not None and not force:
         row = known_runs.recall(runs, request, typed.data.tfds_dir)
-        if row is not None:
+        if row is not None and (row.kind == "trial") == trial:
             return row, True
     cls, config, plan = prepare(task, overrides, config_file)
     from seqtasks.training import baselines as fitted
@@ -151,7 +153,7 @@ def train(
 
     training.check(config, cls)
     resolved = resolution.resolve(config, cls, reporter, plan)
-    row, skipped = training.run_resolved(resolved, runs, reporter, force)
+    row, skipped = training.run_resolved(resolved, runs, reporter, force, trial=trial)
     if baselines:
         fitted.quick_baselines(resolved, runs, reporter)
     if request is not None:

@@ -107,11 +107,12 @@ def draw(folder: Path, studies: Sequence[Study], monitor: str, optuna: Any) -> P
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(10, 4), layout="constrained")
     FigureCanvasAgg(figure)
     scores, shares = figure.subplots(1, 2)
-    offset, labels, widths, colors = 0, [], [], []
+    labels, widths, colors = [], [], []
     for i, study in enumerate(studies):
         color = f"C{i}"
         trials = study.study.get_trials(deepcopy=False)
@@ -127,7 +128,7 @@ def draw(folder: Path, studies: Sequence[Study], monitor: str, optuna: Any) -> P
             labels.append(f"{key} ({study.name})" if len(studies) > 1 else key)
             widths.append(share)
             colors.append(color)
-        offset += len(done)
+    scores.xaxis.set_major_locator(MaxNLocator(integer=True))
     scores.set(xlabel="number of the trial", ylabel=monitor, title="validation score of the trials")
     handles, names = scores.get_legend_handles_labels()
     shown = [(handle, name) for handle, name in zip(handles, names, strict=True) if name]

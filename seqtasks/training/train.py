@@ -119,7 +119,8 @@ def run_resolved(
         folder.tidy()
         if force or folder.finished:  # a finished run without a row has a damaged result
             folder.clear()
-        reporter.say(f"data: {survey.summary(task.survey(splits), task.unit)}")
+        if not trial:  # the survey looks for duplicates between the splits
+            reporter.say(f"data: {survey.summary(task.survey(splits), task.unit)}")
         if resolved.computed:
             reporter.say(f"training: {resolved.computed}")
         return _train(task, splits, config, folder, reporter, trial), False

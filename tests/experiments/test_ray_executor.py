@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -132,18 +133,16 @@ def test_runs_of_nodes_with_folders_of_their_own_come_home(
 
 def test_ctrl_c_stops_all_and_the_same_command_goes_on(cluster: Any, tmp_path: Path) -> None:
     cluster.add_node(num_cpus=1)
-    command = [sys.executable, "-P", "-m", "seqtasks", "compare", "adding", "seed=0,1", "data.limit=200"]
-    command += ["train.epochs=4", "train.checkpoint_seconds=0.2", "encoder.units=4", "--no-baseline"]
+    command = [sys.executable, "-P", "-m", "seqtasks", "compare", "adding", "seed=0,1", "data.limit=50"]
+    command += ["train.epochs=400", "train.checkpoint_seconds=0.2", "encoder.units=4", "--no-baseline"]
     command += ["--runs", str(tmp_path), "--on", f"ray={cluster.address}", "--format", "json"]
-    slow = [*command, "train.epochs=4000"]
-    slow.remove("train.epochs=4")
-    process = subprocess.Popen(slow, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     try:
         deadline = time.monotonic() + 400
         while not list(tmp_path.glob("*/checkpoint.npz")) and time.monotonic() < deadline:
             time.sleep(0.05)
         os.killpg(process.pid, signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=100)
     finally:
         if process.poll() is None:
             process.kill()
@@ -152,5 +151,9 @@ def test_ctrl_c_stops_all_and_the_same_command_goes_on(cluster: Any, tmp_path: P
     assert not [line for line in commands().values() if str(tmp_path) in line]
     (folder,) = [path.parent for path in tmp_path.glob("*/checkpoint.npz")]
     assert '"interrupted"' in (folder / "status.json").read_text()
-    done = subprocess.run(command, capture_output=True, text=True, timeout=200)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stderr
+    log = (tmp_path / "logs" / "adding_seed=0.log").read_text() + (tmp_path / "logs" / "adding_seed=1.log").read_text()
+    assert log.count("continuing in epoch") == 1
+    (group,) = json.loads(done.stdout)
+    assert group["seeds"] == [0, 1]

@@ -34,6 +34,11 @@ def main(parent: int, command: list[str]) -> None:
         if libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0):
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number))
+    # Processes of Ray block SIGINT, and a blocked signal stays blocked after exec.
+    stops = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, stops)
+    for number in stops:
+        signal.signal(number, signal.SIG_DFL)
     if os.getppid() == parent:  # otherwise the parent ended before the system call
         os.execv(command[0], command)
 

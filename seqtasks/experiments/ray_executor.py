@@ -29,11 +29,10 @@ from seqtasks.experiments.executor import (
     data_facts,
     log_file,
 )
-from seqtasks.experiments.ray_worker import Desk, Job, Report, examine, run_job, unpack
+from seqtasks.experiments.ray_worker import ATTEMPTS, Desk, Job, Report, examine, run_job, unpack
 from seqtasks.experiments.results import to_json
 from seqtasks.experiments.run_folder import writing
 
-RETRIES = 3  # attempts after the first, for points whose worker or node is lost
 LOOK = 1.0  # seconds between two looks at the desk
 LEAST_FREE = 500_000_000  # bytes of free space on a node
 # What nodes must agree in: settings of the data, and software that changes numbers.
@@ -65,7 +64,7 @@ class RayExecutor(Executor):
         announce: Announce = announce_line,
     ) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")  # a point without a GPU sees none
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # no warning: `start` hides the GPUs itself
         try:
             import ray
 
@@ -169,8 +168,9 @@ class RayExecutor(Executor):
         number = len(self._points)
         self._points.append(point)
         runs, threads = str(point.runs.resolve()), max(1, math.floor(self.cpus))
-        job = Job(number, point.words, point.options, runs, self.token, str(Path.cwd()), _environment(), threads)
-        options = {"num_cpus": self.cpus, "num_gpus": self.gpus, "max_retries": RETRIES, "name": point.label}
+        env = _environment() | ({} if self.gpus else {"CUDA_VISIBLE_DEVICES": ""})
+        job = Job(number, point.words, point.options, runs, self.token, str(Path.cwd()), env, threads)
+        options = {"num_cpus": self.cpus, "num_gpus": self.gpus, "max_retries": ATTEMPTS - 1, "name": point.label}
         self._refs[self.ray.remote(run_job).options(**options).remote(job, self._desk)] = number
 
     def poll(self, seconds: float = POLL) -> list[Ended]:
@@ -200,13 +200,15 @@ class RayExecutor(Executor):
         except self.ray.exceptions.TaskCancelledError:
             return Ended(point, Interrupted.exit_code, json.dumps({"error": "stopped"}))
         except self.ray.exceptions.RayError as error:
-            lost = f"its worker was lost {1 + RETRIES} times, or cannot start: {_reason(error)}"
+            lost = f"its worker was lost {ATTEMPTS} times, or cannot start: {_reason(error)}"
             return Ended(point, 1, json.dumps({"error": f"{lost}; look at the node, then run the same command again"}))
         log = log_file(point)
         write_text(log, report.messages)
         if report.archive is not None:
-            for folder in unpack(report.archive, point.runs):
-                if self.adopt is not None:
+            with writing(point.runs):
+                arrived = unpack(report.archive, point.runs)
+            if self.adopt is not None:
+                for folder in arrived:
                     self.adopt(folder)
         return Ended(point, report.code, report.output, log, self._names().get(report.node, report.node[:6]))
 

@@ -21,6 +21,7 @@ from typing import Any
 from seqtasks.core.errors import BusyRunError, Interrupted
 from seqtasks.experiments.executor import THREADS, history_in, seqtasks_command
 
+ATTEMPTS = 4  # of a point whose worker or node is lost
 BEAT = 1.0  # seconds between two reports of a running point
 WAIT = 60.0  # seconds in which the lock of a run must become free that a lost worker held
 TAIL = 100_000  # number of characters of messages that come home
@@ -76,6 +77,7 @@ class Desk:
 
     def __init__(self) -> None:
         self._attempts: list[tuple[int, str]] = []
+        self._counts: dict[int, int] = {}
         self._histories: dict[int, str] = {}
         self._signals: dict[int, list[int]] = {}
         self._stopped: dict[int | None, int] = {}
@@ -84,8 +86,12 @@ class Desk:
         """Records that a point begins on a node.
 
         Returns:
-            The signal that stopped it before, 0 if it should run.
+            The signal that stopped it before, 0 if it should run, -1 if it was tried too often. Ray itself does not
+            count the attempts that it ended because a node was short of memory.
         """
+        self._counts[number] = self._counts.get(number, 0) + 1
+        if self._counts[number] > ATTEMPTS:
+            return -1
         self._attempts.append((number, node))
         self._signals[number] = []
         return self._stopped.get(number, self._stopped.get(None, 0))
@@ -124,6 +130,9 @@ def run_job(job: Job, desk: Any) -> Report:
 
     node = ray.get_runtime_context().get_node_id()
     stopped = ray.get(desk.begin.remote(job.number, node))
+    if stopped < 0:
+        reason = f"its worker was lost {ATTEMPTS} times; look at the memory of the nodes, then run the command again"
+        return Report(1, json.dumps({"error": reason}), "", node)
     if stopped:
         return Report(Interrupted.exit_code, "", "", node)
     with contextlib.ExitStack() as stack:

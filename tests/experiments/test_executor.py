@@ -135,6 +135,12 @@ def test_the_desk_passes_each_signal_on_once_and_stops_what_begins_later() -> No
     assert [number for number, _ in desk.look()[0]] == [0, 2, 3]
 
 
+def test_a_point_is_tried_four_times() -> None:
+    desk = ray_worker.Desk()
+    assert [desk.begin(0, "n") for _ in range(6)] == [0, 0, 0, 0, -1, -1]
+    assert (desk.begin(1, "n"), len(desk.look()[0])) == (0, 5)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the system call exists on Linux only")
 def test_a_bound_child_ends_with_its_parent(tmp_path: Path) -> None:
     command = [sys.executable, "-S", "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(60)"]
@@ -153,3 +159,18 @@ def test_a_bound_child_ends_with_its_parent(tmp_path: Path) -> None:
     # A parent that ended before is not waited for.
     late = [sys.executable, "-P", "-m", "seqtasks.experiments.bound_child", "1", sys.executable, "-c", "print(1)"]
     assert subprocess.run(late, capture_output=True, check=True).stdout == b""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system call exists on Linux only")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_bound_child_hears_a_signal_that_its_parent_blocks(number: signal.Signals) -> None:
+    command = [sys.executable, "-S", "-c", "import time; print('ready', flush=True); time.sleep(60)"]
+    bound = [sys.executable, "-P", "-m", "seqtasks.experiments.bound_child", str(os.getpid()), *command]
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    try:
+        child = subprocess.Popen(bound, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    assert child.stdout is not None and child.stdout.readline() == "ready\n"
+    child.send_signal(number)
+    assert child.wait(30) == -number

@@ -90,8 +90,8 @@ def trials(one: Search) -> list[tuple[str, Any, dict[str, Any]]]:
 
 def test_the_search_finds_the_bottom_of_a_bowl_and_repeats_itself(tmp_path: Path) -> None:
     one, other = search(tmp_path / "a"), search(tmp_path / "b")
-    assert not one.run(Computed(), Budget(25, None)) and not other.run(Computed(), Budget(12, None))
-    assert len(trials(one)) == 25 and trials(one)[:12] == trials(other)
+    assert not one.run(Computed(), Budget(25, None)) and not other.run(Computed(), Budget(6, None))
+    assert len(trials(one)) == 25 and trials(one)[:6] == trials(other)
     best = one.studies[0].best()
     assert best is not None and best.value < 0.1
     assert best.value == pytest.approx(loss(dict(text.split("=") for text in best.user_attrs["settings"])))
@@ -110,10 +110,10 @@ def test_the_defaults_are_the_first_trial(tmp_path: Path) -> None:
     assert trials(again)[:2] == first and trials(again)[2][2]["options.x"] != 2.0
 
 
-@pytest.mark.parametrize("stop_at", [0, 11])
-def test_a_stopped_search_goes_on_as_if_it_had_not_been_stopped(stop_at: int, tmp_path: Path) -> None:
+def test_a_stopped_search_goes_on_as_if_it_had_not_been_stopped(tmp_path: Path) -> None:
     whole, parts = search(tmp_path / "whole"), search(tmp_path / "parts")
     whole.run(Computed(), Budget(13, None))
+    stop_at = 11  # after the trials that are drawn at random
     executor = Computed(stop_at=stop_at)
     assert parts.run(executor, Budget(13, None))
     assert [state for state, _, _ in trials(parts)] == ["COMPLETE"] * stop_at + ["RUNNING"]

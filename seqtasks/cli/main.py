@@ -75,6 +75,31 @@ Out = Annotated[
 Trust = Annotated[
     bool, typer.Option("--trust", help="Run the Python code that is stored in the run folder; read it first")
 ]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        "-j",
+        min=1,
+        help="Number of runs at the same time; default: 1 here, where they share the cores, and on a cluster as many "
+        "as fit",
+    ),
+]
+On = Annotated[
+    str,
+    typer.Option(
+        "--on",
+        metavar="WHERE",
+        help="Machines that train the runs: local; ray, this machine through Ray; ray:auto, the Ray cluster that it "
+        "belongs to; ray=ADDRESS, the cluster at HOST:PORT",
+    ),
+]
+Cpus = Annotated[
+    float | None, typer.Option("--cpus", min=0.01, help="Processor cores for each run on a cluster; default: 1")
+]
+Gpus = Annotated[
+    float | None, typer.Option("--gpus", min=0, help="GPUs, or a fraction of one, for each run on a cluster")
+]
 _RUNS = Path("runs")
 
 
@@ -86,6 +111,14 @@ def run(
     runs: Runs = _RUNS,
     dry_run: DryRun = False,
     force: Annotated[bool, typer.Option("--force", help="Train again even if the run is finished")] = False,
+    trial: Annotated[
+        bool,
+        typer.Option(
+            "--trial",
+            help="Score validation data only and never the test split; tables refuse the row (`seqtasks tune` runs its "
+            "trials so)",
+        ),
+    ] = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -105,7 +138,7 @@ def run(
     """
     from seqtasks.cli import commands
 
-    commands.run(task, overrides or [], config, runs, dry_run=dry_run, force=force, quiet=quiet, json=json)
+    commands.run(task, overrides or [], config, runs, dry_run=dry_run, force=force, quiet=quiet, json=json, trial=trial)
 
 
 @command()
@@ -125,10 +158,11 @@ def compare(
     overrides: Overrides = None,
     config: ConfigFile = None,
     runs: Runs = _RUNS,
-    jobs: Annotated[
-        int, typer.Option("--jobs", "-j", min=1, help="Number of runs at the same time; they share the cores")
-    ] = 1,
+    jobs: Jobs = None,
     baseline: Annotated[bool, typer.Option(help="Also fit the task's baselines, the first rows of the table")] = True,
+    on: On = "local",
+    cpus: Cpus = None,
+    gpus: Gpus = None,
     format: Format = "text",
     report: Annotated[
         str | None, typer.Option("--report", metavar="FILE", help="HTML file to write a report on the runs to")
@@ -146,10 +180,80 @@ def compare(
       seqtasks compare adding encoder.cell=all --jobs 4
 
       seqtasks compare mnist_rows encoder.cell=gru,lstm seed=0,1,2 --report cells.html
+
+      seqtasks compare tagging encoder.cell=gru,lstm seed=0,1,2 --on ray:auto --cpus 2
     """
     from seqtasks.cli import commands
+    from seqtasks.experiments.executor_choice import make_executor
 
-    commands.compare(task, overrides or [], config, runs, jobs, baseline, format, report)
+    executor = make_executor(on, jobs, cpus, gpus)
+    commands.compare(task, overrides or [], config, runs, executor, baseline, format, report)
+
+
+@command()
+def tune(
+    task: TaskName,
+    overrides: Annotated[
+        Words,
+        typer.Argument(
+            help="Settings to search, as LOW..HIGH, LOW..HIGH:log, LOW..HIGH:step=N or A,B,C; and fixed ones, "
+            "KEY=VALUE",
+            metavar="KEY=RANGE…",
+        ),
+    ] = None,
+    config: ConfigFile = None,
+    runs: Runs = _RUNS,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            "--trials", min=1, help="Number of trials, with --per of each value; default: 50, or none with --minutes"
+        ),
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", min=0, help="Minutes after which no further trial begins")
+    ] = None,
+    per: Annotated[
+        str | None,
+        typer.Option(
+            "--per",
+            metavar="KEY",
+            help="Setting with several values, each of which gets a search of its own with an equal budget, such as "
+            "encoder.cell",
+        ),
+    ] = None,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            "--seeds", min=0, help="Number of new seeds with which the best settings are trained and tested; 0: none"
+        ),
+    ] = 3,
+    prune: Annotated[
+        bool, typer.Option(help="Stop a trial that is worse than the median of the others at the same epoch")
+    ] = True,
+    jobs: Jobs = None,
+    on: On = "local",
+    cpus: Cpus = None,
+    gpus: Gpus = None,
+    format: Format = "text",
+) -> None:
+    """Search for the best settings on validation data, then train them anew and score them once.
+
+    Trials never read the test split. The same command continues an interrupted search. The folder runs/tune-TASK-HASH
+    gets best.yaml for --config, trials.csv, importances.csv and a picture, search.png.
+
+    Examples:
+
+      seqtasks tune tagging encoder.units=32..512:log train.learning_rate=1e-4..1e-2:log encoder.cell=gru,lstm
+
+      seqtasks tune adding encoder.cell=gru,lstm encoder.units=8..128:log --per encoder.cell --trials 20
+
+      seqtasks tune tagging encoder.dropout=0..0.5:step=0.1 train.epochs=5 --minutes 60 --on ray:auto
+    """
+    from seqtasks.cli import tune_command
+    from seqtasks.experiments.executor_choice import make_executor
+
+    request = tune_command.Request(task, overrides or [], config, runs, trials, minutes, per, seeds, prune, format)
+    tune_command.main(request, lambda: make_executor(on, jobs, cpus, gpus))
 
 
 @command()
@@ -365,7 +469,11 @@ def show(
             metavar="KEY=VALUE…|NAME",
         ),
     ] = None,
+    config: ConfigFile = None,
     load: Annotated[bool, typer.Option(help="Also load the task's data and print its sizes")] = True,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print source, fingerprint and sizes of the data as one line of JSON")
+    ] = False,
 ) -> None:
     """Describe a task (data, settings, defaults) or a cell (equations, paper, parameters).
 
@@ -375,13 +483,15 @@ def show(
 
       seqtasks show translation data.source=files:multi30k train.batch_size=128
 
+      seqtasks show tagging --json
+
       seqtasks show cell mgu
 
       seqtasks show cell ./my_cell.py
     """
     from seqtasks.cli import commands
 
-    commands.show(task, words or [], load)
+    commands.show(task, words or [], config, load, json=json)
 
 
 @command()

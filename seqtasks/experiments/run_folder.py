@@ -29,7 +29,7 @@ from typing import Any
 import yaml
 
 from seqtasks.core.config import Config
-from seqtasks.core.errors import DamagedRunError, RunError, suggest
+from seqtasks.core.errors import BusyRunError, DamagedRunError, RunError, suggest
 from seqtasks.core.files import usable, write_text
 from seqtasks.core.version import __version__
 from seqtasks.experiments import repair
@@ -54,6 +54,11 @@ class Run:
     def finished(self) -> bool:
         """Whether the folder has a result."""
         return (self.path / "result.json").is_file()
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether the run is a trial of a search, which is never scored on the test split and keeps no model."""
+        return self.facts.get("kind") == "trial"
 
     @property
     def task(self) -> str:
@@ -149,7 +154,7 @@ class Run:
         """Locks the folder for one process; the lock ends with the process.
 
         Raises:
-            RunError: Another process holds the lock.
+            BusyRunError: Another process holds the lock.
         """
         from filelock import FileLock, Timeout
 
@@ -158,7 +163,7 @@ class Run:
             try:
                 lock.acquire(timeout=0)
             except Timeout as error:  # before `writing` handles it, as it is an OSError
-                raise RunError(
+                raise BusyRunError(
                     f"another process is training in {self.path}; wait for it, or change a setting or --runs"
                 ) from error
         try:

@@ -38,6 +38,11 @@ def resume(folder: run_folder.Run, reporter: Reporter, trust: bool = False) -> t
     Raises:
         RunError: The data changed, or the folder was renamed.
     """
+    if folder.is_trial:
+        raise RunError(
+            f"{folder.path} is a trial of a search; allowed: other runs; repeat the command seqtasks tune, which "
+            "continues it"
+        )
     cls, config = task_of(folder, trust)
     return run(config, cls, folder.path.parent, reporter, only=folder)
 

@@ -173,7 +173,7 @@ def _read(cls: type[Task], file: str, inputs: Sequence[str], option_texts: dict[
         )
     if inputs:
         raise ConfigError(f"got both --file {shown(file)} and {len(inputs)} inputs; allowed: one of them; remove one")
-    path = _readable(file)
+    path = readable(file)
     if cls.reads == "texts":
         return read_lines(path)
     if "prompt" in option_texts:
@@ -182,7 +182,12 @@ def _read(cls: type[Task], file: str, inputs: Sequence[str], option_texts: dict[
     return []
 
 
-def _readable(file: str) -> Path:
+def readable(file: str) -> Path:
+    """Checks that the file of `--file` is there.
+
+    Raises:
+        DataError: It is a folder, or does not exist.
+    """
     path = usable(file, "--file")
     if not path.is_file() and (path.is_dir() or not path.exists()):
         fault = "is a folder" if path.is_dir() else "does not exist"

@@ -26,7 +26,7 @@ from seqtasks.data.splits import Examples, Splits
 from seqtasks.data.survey import Survey
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.metrics import classification_scores
-from seqtasks.task_types.common.steps import Steps
+from seqtasks.task_types.common.steps import Steps, class_properties
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -490,8 +490,7 @@ class Task(ABC):
     def describe_steps(self, inputs: Any, targets: Any = None) -> Steps:
         """Describes the steps of a batch, for `seqtasks look`: texts, numbers, and properties that units may follow.
 
-        The default has no properties. It draws the first input of numbers, `(batch, time)` or `(batch, time,
-        features)`.
+        The default draws the first input of numbers, `(batch, time, …)`; its properties are the classes of the targets.
 
         Args:
             inputs: Inputs of the model, as `batches` or `encode_inputs` makes them.
@@ -499,8 +498,14 @@ class Task(ABC):
         """
         arrays = inputs.values() if isinstance(inputs, dict) else [inputs]
         for array in map(np.asarray, arrays):
-            if array.ndim in (2, 3) and array.dtype.kind in "uf":  # signed integers are token numbers
-                return Steps(signal=array.reshape(*array.shape[:2], -1).astype(np.float64))
+            if array.ndim > 1 and array.dtype.kind in "uf":  # signed integers are token numbers
+                signal = array.reshape(*array.shape[:2], -1).astype(np.float64)
+                known = targets is not None and bool(self.classes)
+                return Steps(
+                    signal=signal,
+                    properties=class_properties(targets, self.classes, signal.shape[1]) if known else {},
+                    titles=[self.classes[n] for n in targets] if known and np.ndim(targets) == 1 else [],
+                )
         return Steps()
 
     @classmethod

@@ -47,7 +47,7 @@ def state_figure(
     if signal is not None:
         _draw_signal(panels.pop(0), signal, time)
     for axes, (name, values) in zip(panels, states.items(), strict=True):
-        limit = float(np.abs(values).max(initial=0)) or 1.0
+        limit = float(np.quantile(np.abs(values), 0.97)) or 1.0  # a few large values would hide all others
         order = _by_first_component(values)
         image = axes.imshow(
             values[:, order].T, aspect="auto", cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest"
@@ -221,7 +221,7 @@ def gradient_figure(
     from matplotlib.figure import Figure
 
     training = training or {}
-    figure = Figure(figsize=(7.5, 4.8 + 3.4 * len(training)), layout="constrained")
+    figure = Figure(figsize=(8, 5.2 + 3.4 * len(training)), layout="constrained")
     axes, *others = np.atleast_1d(figure.subplots(1 + len(training), 1, height_ratios=[4.4, *[3.2] * len(training)]))
     figure.suptitle(title)
     colours: dict[tuple[str, str], str] = {}
@@ -238,11 +238,9 @@ def gradient_figure(
         axes.axhline(
             clip, color="black", linestyle=":", linewidth=1, label=f"clipping threshold of the weights ({clip:g})"
         )
-    axes.set(
-        yscale="log", xlabel="steps back from the last step", ylabel="norm of the gradient\nwith respect to the state"
-    )
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    axes.set(xlabel="steps back from the last step", ylabel="norm of the gradient\nwith respect to the state")
+    _log_scale(axes)
+    axes.legend(fontsize=8, ncols=2, loc="lower left")
     for panel, (name, table) in zip(others, training.items(), strict=True):
         _draw_training(panel, name, table, clip)
     return figure
@@ -257,11 +255,17 @@ def _draw_training(axes: Axes, name: str, table: DataFrame, clip: float | None) 
     if clip is not None:
         axes.axhline(clip, color="black", linestyle=":", linewidth=1)
     share = f", {100 * table['clipped'].mean():.1f} % of updates clipped" if clip is not None else ""
-    axes.set(
-        yscale="log", xlabel="update", ylabel="norm of the gradient\nof the weights", title=f"{name}: training{share}"
-    )
+    axes.set(xlabel="update", ylabel="norm of the gradient\nof the weights", title=f"{name}: training{share}")
+    _log_scale(axes)
+    axes.legend(fontsize=8, ncols=2)
+
+
+def _log_scale(axes: Axes) -> None:
+    """Makes the vertical axis logarithmic, with labels such as 1e-5: figures draw texts literally, not as formulas."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e+"))
+    axes.yaxis.set_minor_formatter(lambda value, _: "")
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
 def _draw_signal(axes: Axes, signal: FloatArray, time: int) -> None:

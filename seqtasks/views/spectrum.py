@@ -47,16 +47,16 @@ def recurrent_eigenvalues(cell: Cell) -> dict[str, np.ndarray]:
     return values
 
 
-def step_jacobian(cell: Cell, p: Any, states: Sequence[Any]) -> FloatArray:
-    """Jacobian of the states after a step with respect to those before it.
+def step_jacobians(cell: Cell, p: Any, states: Sequence[Any]) -> FloatArray:
+    """Jacobians of the states after a step with respect to those before it.
 
     Args:
         cell: Built cell.
-        p: Projected input of the step, `(1, width)`.
-        states: States before the step, `(1, size)` each.
+        p: Projected inputs of some steps, `(steps, width)`.
+        states: States before these steps, `(steps, size)` each.
 
     Returns:
-        `(sizes, sizes)`: row i has the derivatives of state i.
+        `(steps, sizes, sizes)`: row i of a matrix has the derivatives of state i.
 
     Example:
         >>> import numpy as np
@@ -64,24 +64,24 @@ def step_jacobian(cell: Cell, p: Any, states: Sequence[Any]) -> FloatArray:
         >>> cell = IndRNN(2)
         >>> cell.build((None, 1))
         >>> _ = cell.u.assign([0.5, 0.25])
-        >>> step_jacobian(cell, np.ones((1, 2), "float32"), [np.ones((1, 2), "float32")]).tolist()
-        [[0.5, 0.0], [0.0, 0.25]]
+        >>> step_jacobians(cell, np.ones((1, 2), "float32"), [np.ones((1, 2), "float32")]).tolist()
+        [[[0.5, 0.0], [0.0, 0.25]]]
     """
     joined = ops.concatenate([ops.convert_to_tensor(state) for state in states], axis=-1)
-    total = joined.shape[-1]
+    steps, total = joined.shape
     ends = np.cumsum([0, *(state.shape[-1] for state in states)]).tolist()
 
     # One row for each output, of which only that output is summed, so that one gradient has the whole Jacobian.
     def diagonal(rows: Any, p: Any) -> Any:
-        before = [rows[:, a:b] for a, b in pairwise(ends)]
-        after = ops.concatenate(cell.step(p, before)[1], axis=-1)
-        return ops.sum(after * ops.eye(total, dtype=after.dtype))
+        after = ops.concatenate(cell.step(p, [rows[:, a:b] for a, b in pairwise(ends)])[1], axis=-1)
+        return ops.sum(after * ops.tile(ops.eye(total, dtype=after.dtype), (steps, 1)))
 
     rows, repeated = ops.repeat(joined, total, axis=0), ops.repeat(ops.convert_to_tensor(p), total, axis=0)
-    return np.asarray(ops.convert_to_numpy(input_gradient(diagonal)(rows, repeated)[1]), np.float64)
+    gradient = ops.convert_to_numpy(input_gradient(diagonal)(rows, repeated)[1])
+    return np.asarray(gradient, np.float64).reshape(steps, total, total)
 
 
-def jacobians_of(layer: LayerStates, count: int = 5) -> list[FloatArray]:
+def jacobians_of(layer: LayerStates, count: int = 5) -> FloatArray:
     """Jacobians of the step of a layer at some of the steps that it ran.
 
     Args:
@@ -89,18 +89,16 @@ def jacobians_of(layer: LayerStates, count: int = 5) -> list[FloatArray]:
         count: Number of steps, evenly spaced over the valid steps of all sequences.
 
     Returns:
-        Matrices `(sizes, sizes)`; none where the model has a loop of its own.
+        Matrices `(steps, sizes, sizes)`; no steps where the model has a loop of its own.
     """
-    inputs, cell = layer.inputs, layer.cell
-    if inputs is None:
-        return []
+    inputs, cell, places = layer.inputs, layer.cell, np.argwhere(layer.valid)
+    total = sum(cell.state_size)
+    if inputs is None or not len(places):
+        return np.zeros((0, total, total))
+    rows, steps = places[np.unique(np.linspace(0, len(places) - 1, count).astype(int))].T
     starts = zip(layer.states.values(), inputs.states, strict=True)
-    before = [previous(state, start, inputs.reverse) for state, start in starts]
-    places, x = np.argwhere(layer.valid), ops.convert_to_tensor(inputs.x)
-    matrices = []
-    for place in np.unique(np.linspace(0, len(places) - 1, count).astype(int)) if len(places) else ():
-        row, step = places[place].tolist()
-        read = x[row, step] if inputs.tokens is None else x[int(inputs.tokens[row, step])]
-        p = read[None] if inputs.projected else cell.project(read[None])
-        matrices.append(step_jacobian(cell, p, [state[row : row + 1, step] for state in before]))
-    return matrices
+    before = [np.asarray(ops.convert_to_numpy(previous(*pair, inputs.reverse)))[rows, steps] for pair in starts]
+    x = np.asarray(ops.convert_to_numpy(inputs.x))
+    read = x[rows, steps] if inputs.tokens is None else x[np.asarray(ops.convert_to_numpy(inputs.tokens))[rows, steps]]
+    p = read if inputs.projected else cell.project(ops.convert_to_tensor(read))
+    return step_jacobians(cell, p, before)

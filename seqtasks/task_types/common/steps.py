@@ -42,20 +42,21 @@ class Steps:
 
 
 def class_properties(targets: IntArray, classes: Sequence[str], time: int) -> dict[str, FloatArray]:
-    """Properties that are the same at all steps of a sequence: whether it is of a class.
+    """Whether a sequence, at all of its steps, or each step is of a class.
 
     Args:
-        targets: Class numbers, `(batch,)`.
+        targets: Class numbers of the sequences, `(batch,)`, or of the steps, `(batch, time)`.
         classes: Names of the classes.
         time: Number of steps.
     """
     if not 2 <= len(classes) <= MOST_CLASSES:
         return {}
+    targets = np.asarray(targets)
+    of_steps = np.repeat(targets[:, None], time, axis=1) if targets.ndim == 1 else targets
+    if of_steps.shape != (len(targets), time):
+        return {}
     numbers = range(1, 2) if len(classes) == 2 else range(len(classes))
-    return {
-        f"class {classes[n]}": np.repeat((np.asarray(targets) == n)[:, None], time, axis=1).astype(np.float64)
-        for n in numbers
-    }
+    return {f"class {classes[n]}": (of_steps == n).astype(np.float64) for n in numbers}
 
 
 def signal_properties(signal: FloatArray, names: Sequence[str]) -> dict[str, FloatArray]:

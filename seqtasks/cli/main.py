@@ -488,9 +488,10 @@ def look(
     """
     from seqtasks.cli import look_command
 
-    options = {"inputs": input or [], "file": file, "layer": layer, "unit": unit}
-    options |= {"top": top, "example": example, "steps": steps}
-    look_command.main(run, runs, gradients, out, format, quiet=quiet, trust=trust, **options)
+    look_command.main(
+        run, runs, gradients, out, format, inputs=input or [], file=file, layer=layer, unit=unit, top=top,
+        example=example, steps=steps, quiet=quiet, trust=trust,
+    )  # fmt: skip
 
 
 @command(name="list")

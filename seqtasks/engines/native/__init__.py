@@ -107,10 +107,11 @@ def trace(cell: Cell, inputs: LoopInputs) -> tuple[np.ndarray, list[np.ndarray],
 
     bias, b = biases(cell)
     starts, mask = [array(state) for state in inputs.states], array(inputs.mask, "bool")
-    weights = (array(weight) for weight in (cell.W, bias, cell.U, b))
-    c0 = starts[1] if len(starts) > 1 else None
-    arguments = _kind(cell), inputs.reverse, array(inputs.x), *weights, starts[0], c0, mask
-    (run,) = numpy_bridge.forward(numpy_bridge.Loop(*arguments, array(inputs.tokens, "int32")))
+    loop = numpy_bridge.Loop(
+        _kind(cell), inputs.reverse, array(inputs.x), array(cell.W), array(bias), array(cell.U), array(b), starts[0],
+        starts[1] if len(starts) > 1 else None, mask, array(inputs.tokens, "int32"),
+    )  # fmt: skip
+    (run,) = numpy_bridge.forward(loop)
     states = [run.out, run.c.swapaxes(0, 1)][: len(starts)]
     if mask is not None:
         states[0] = _held(run.out, mask, starts[0], inputs.reverse)

@@ -146,7 +146,8 @@ class ImageTask(Task):
         for name, picture in class_pictures(self.name, logits, targets, self.classes, "test images"):
             yield name, picture
             if name == "worst_errors":
-                rows = picture[:SHOWN]
+                table: Any = picture
+                rows = table[:SHOWN]
                 titles = [f"{row.true}, not {row.predicted} ({row['P(predicted)']:.2f})" for _, row in rows.iterrows()]
                 yield "worst_errors", wrong_images(batches.examples.inputs["image"][rows.index.to_numpy()], titles)
 

@@ -228,9 +228,9 @@ class Recurrent(MaskedLayer):
         tokens: Any = None,
         table: Any = None,
     ) -> tuple[Any, list[Any]]:
-        """Runs the cell over the result of `joined` from given states, with dropout and zoneout in training.
+        """Runs the cell over time from given states, with dropout and zoneout in training.
 
-        The arguments and results are those of `call`.
+        `x` is the result of `joined`. The arguments and results are those of `call`.
         """
         recorder = None if training else recording.recorder()
         shifted = recorder is not None and recorder.shifts is not None

@@ -430,11 +430,11 @@ class Task(ABC):
         )
 
     def predict_file(self, model: keras.Model, path: Path) -> Iterator[str]:
-        """Yields the text of a file with the predictions filled in, for a file whose suffix is in `fills`.
+        """Yields the text of a file with the predictions filled in.
 
         Args:
             model: Trained model.
-            path: The file.
+            path: The file; its suffix is in `fills`.
 
         Raises:
             DataError: The file is malformed.
@@ -538,7 +538,9 @@ class Task(ABC):
         )
 
     def describe_steps(self, inputs: Any, targets: Any = None) -> Steps:
-        """Describes the steps of a batch, for `seqtasks look`: texts, numbers, and properties that units may follow.
+        """Describes the steps of a batch, for `seqtasks look`.
+
+        The description has texts, numbers, and properties that units may follow.
 
         The default draws the first input of numbers, `(batch, time, …)`; its properties are the classes of the targets.
 

@@ -162,8 +162,8 @@ def command_of(row: Row) -> str:
         row: Result row of a run.
 
     Example:
-        >>> from seqtasks.core.config import Config
-        >>> config = Config("adding").to_dict()
+        >>> from seqtasks.core.config import resolve
+        >>> config = resolve("adding", None).to_dict()
         >>> config["encoder"]["units"] = 7
         >>> from types import SimpleNamespace
         >>> command_of(SimpleNamespace(task="adding", config=config)).split()[:4]

@@ -284,7 +284,7 @@ class LanguageTask(Task):
         return {"Kneser-Ney trigram": trigram}
 
     def plots(self, model: keras.Model, batches: Any) -> Iterator[tuple[str, Any]]:
-        """Yields a table of generated texts at two temperatures, those of `predict` with the default prompt."""
+        """Yields a table of generated texts at two temperatures, with the default prompt."""
         import pandas as pd
 
         texts = {

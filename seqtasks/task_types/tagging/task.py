@@ -288,7 +288,7 @@ class TaggingTask(Task):
         return self._batches_of(self._rows(inputs))[0][0]
 
     def describe_steps(self, inputs: Any, targets: Any = None) -> Steps:
-        """Describes words by their text and by the tag of each, of the word before, and of the next word."""
+        """Describes words by their text, their tags and the tags of their neighbours."""
         tokens, spec = np.asarray(inputs["words"]), self.spec
         labels = [[spec.words[n] for n in row if n] for row in tokens]
         separator = "" if self._of_characters else " "

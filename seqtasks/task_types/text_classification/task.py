@@ -261,7 +261,7 @@ class TextTask(Task):
         return self.tokens(inputs)
 
     def describe_steps(self, inputs: Any, targets: Any = None) -> Steps:
-        """Describes words by their text, by properties of texts, and by the class of the whole text."""
+        """Describes words by their text, its properties, and the class of the whole text."""
         tokens, words = np.asarray(inputs), self.words
         labels = [[words.token(n - 1) for n in row if n] for row in tokens]
         time = tokens.shape[1]

@@ -8,6 +8,7 @@ from .data.spec import Spec
 from .data.splits import Examples, Splits
 from .experiments.results import Row
 from .experiments.table import Table
+from .layers.acceleration import accelerate
 from .task_types.base import Baseline, Task, register_task
 from .training.api import Result, compare, load_run, run
 
@@ -23,6 +24,7 @@ __all__ = [
     "Table",
     "Task",
     "__version__",
+    "accelerate",
     "cells",
     "compare",
     "decoding",

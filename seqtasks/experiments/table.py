@@ -121,6 +121,11 @@ def build(
     tasks = sorted({row.task for row in rows})
     if not tasks:
         raise TableError("there are no finished runs; train one with `seqtasks run TASK`")
+    if trials := [row.run for row in rows if row.kind == "trial"]:
+        raise TableError(
+            f"{listed(trials)}: trials of a search, which were not scored on the test split; allowed: finished runs; "
+            "train the best settings: seqtasks run TASK --config best.yaml, or give another --runs folder"
+        )
     columns, groups = group_rows(rows, by, where)
     if runs_dir is not None:
         models = [group.rows for group in groups if group.kind == "model"]

@@ -53,7 +53,7 @@ def test_a_notebook_gets_the_whole_text(monkeypatch: pytest.MonkeyPatch) -> None
     assert render(build(ROWS)) == text and "cell" in text.splitlines()[0]
 
 
-def test_nothing_is_marked_where_there_are_only_baselines() -> None:
+def test_no_best_row_among_baselines_alone() -> None:
     assert "mean ± standard deviation (number of seeds)\n" in render(build([BASELINE]))
     assert "best" not in render(build([BASELINE]), "markdown")
 

@@ -171,7 +171,7 @@ def test_several_series_and_channels_of_unequal_length(tmp_path):
     assert len(rows) == 13 * 5 * 2 and {r["channel"] for r in rows} == {"x", "y"} and rows[0]["id"] == "s0"
 
 
-def test_facts_are_told_before_training(tmp_path, cli):
+def test_facts_about_the_data_are_printed_before_training(tmp_path, cli):
     frame = wave(100)
     frame["x"] = np.exp(frame["x"] / 10 + np.arange(100) / 25)
     frame.loc[3, "x"] = np.nan

@@ -126,7 +126,7 @@ def test_an_ensemble_of_numbers_is_refused(numbers):
         inference.ensemble([opened, opened], QUIET)
 
 
-def test_guesses_and_oddities_are_told_before_training(tmp_path, cli):
+def test_inferred_columns_and_unusual_data_are_printed_before_training(tmp_path, cli):
     rows = [f"{i},{t},{(i % 2) * t + i / 100},{'' if i < 3 and t == 1 else 1},{'ud'[i % 2]}"
             for i in range(40) for t in range(4)]  # fmt: skip
     (tmp_path / "walks.csv").write_text("\n".join(["id,t,x,y,label", *rows, "0x,0,1,2,u", "1x,0,1,2,u"]))
@@ -187,7 +187,7 @@ def test_targets_that_cannot_be_learnt(tmp_path, y, options, message):
         load(tmp_path / "a.npz", **options)
 
 
-def test_missing_values_are_only_filled_where_no_mask_is_wanted(tmp_path):
+def test_missing_values_are_filled_only_without_a_mask(tmp_path):
     x = np.random.default_rng(0).normal(size=(60, 4))
     x[::2, 1] = np.nan
     np.savez(tmp_path / "a.npz", x=x, y=[0, 1] * 30)

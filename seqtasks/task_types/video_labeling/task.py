@@ -29,6 +29,7 @@ from seqtasks.task_types.base import Baseline, Task
 from seqtasks.task_types.common.columns import class_row
 from seqtasks.task_types.common.linear_baseline import logistic_regression
 from seqtasks.task_types.common.plots import class_pictures
+from seqtasks.task_types.common.step_heads import ClassHead
 from seqtasks.task_types.image_classification.task import ImagePredictOptions, ImageSpec
 from seqtasks.task_types.video_labeling.plots import SUFFIXES, frame_strip, write_video
 
@@ -148,12 +149,10 @@ class FramesTask(Task):
         mask = keras.Input((None,), name="mask", dtype="bool")
         x = FrameEncoder(o.filters, o.frame_dim, name="reader")(keras.layers.Rescaling(1 / 255)(image))
         x, _ = encoder(keras.layers.Dropout(o.dropout)(x), mask=mask)
-        logits = keras.layers.Dense(len(self.classes), dtype="float32", name="logits")(x)
-        return keras.Model([image, mask], logits, name=self.name)
+        return keras.Model([image, mask], ClassHead(self.classes).outputs(x), name=self.name)
 
     def loss(self) -> Any:
-        # Keras's default reduction divides by the number of all positions, padding included.
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
+        return ClassHead(self.classes).loss()
 
     def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> VideoBatches:
         return VideoBatches(examples, self.video, batch_size, shuffle, seed)

@@ -13,6 +13,7 @@ from seqtasks.cli.console import print_rows
 from seqtasks.core import keras_import as quietly
 from seqtasks.core import plugins
 from seqtasks.core.errors import UnknownNameError
+from seqtasks.core.files import check_output
 from seqtasks.experiments import results
 from seqtasks.experiments import run_folder as folders
 from seqtasks.training import requests, verdict
@@ -20,6 +21,8 @@ from seqtasks.training import requests, verdict
 if TYPE_CHECKING:
     from seqtasks.core.reporter import Reporter
     from seqtasks.experiments.executor import Executor
+
+REPORT_SUFFIXES = (".html", ".htm")
 
 
 def run(
@@ -92,14 +95,21 @@ def compare(
     executor: Executor,
     baseline: bool,
     format: str,
+    report: str | None = None,
 ) -> None:
-    """`seqtasks compare`: trains a grid of runs and prints the table of their results."""
+    """`seqtasks compare`: trains a grid of runs, prints the table of their results and writes their report."""
     from seqtasks.experiments import table, table_formats
     from seqtasks.training import api
 
+    path = None if report is None else check_output(report, "--report", REPORT_SUFFIXES)
     grid = api.run_grid(task, overrides, config_file, runs, executor, baseline)
     if grid.rows:
-        print(table_formats.render(table.build(grid.rows), format))
+        print(table_formats.render(table.build(grid.rows, runs_dir=runs), format))
+    if path is not None and any(row.kind == "model" for row in grid.rows):
+        from seqtasks.views import report as pages
+
+        pages.write(grid.rows, runs, path)
+        print(f"report: {path}", file=sys.stderr)
     grid.check()
 
 
@@ -114,6 +124,31 @@ def table(words: Sequence[str], by: str | None, format: str, runs: Path) -> None
     tasks, where = [word for word in words if "=" not in word], [word for word in words if "=" in word]
     keys = [key.strip() for key in by.split(",")] if by else []
     print(table_formats.render(tables.load_table(runs, tasks, keys, where), format))
+
+
+def report(words: Sequence[str], out: str, runs: Path) -> None:
+    """`seqtasks report`: writes an HTML page on finished runs.
+
+    `words` are runs, tasks, and filters `key=value`.
+    """
+    path = check_output(out, "--out", REPORT_SUFFIXES)
+    from seqtasks.views import report as pages
+
+    pages.write(pages.select(words, runs), runs, path, [word for word in words if "=" in word])
+    print(path)
+
+
+def plot(names: Sequence[str], out: str, runs: Path) -> None:
+    """`seqtasks plot`: draws the learning curves of runs into one figure."""
+    path = check_output(out, "--out", (".png", ".pdf", ".svg"))
+    opened = [folders.find(name, runs) for name in dict.fromkeys(names)]
+    rows = [results.read(folder.path) for folder in opened]
+    from seqtasks.task_types.common.plots import export_figure
+    from seqtasks.views import curves
+
+    baselines = results.baselines_of(rows[0], opened[0].path.parent)
+    export_figure(curves.draw(list(zip(opened, rows, strict=True)), baselines), path)
+    print(path)
 
 
 def evaluate(names: Sequence[str], runs: Path, format: str, *, quiet: bool, trust: bool) -> None:

@@ -283,6 +283,12 @@ def _of_properties(properties: Mapping[str, Any], line: Line, word: str) -> Cand
     yield from ((f"{key}={head}{comma}{one}", about) for one, about in values if one not in head.split(","))
 
 
+def _runs_tasks_and_filters(line: Line, word: str) -> Candidates:
+    """Yields run folders, tasks, and filters `key=value`."""
+    yield from _runs(line, word)
+    yield from _tasks_and_filters(line, word)
+
+
 _SETTINGS: dict[str, Values] = {
     "encoder.cell": _cells,
     "encoder.match": _matches,
@@ -299,6 +305,8 @@ VALUES: dict[str, Values] = {
     "folder": _folders,
     "file": _files,
     "out": _files,
+    "look.out": _folders,
+    "input": _files,
     "markdown": _files,
     "picture": _files,
     "inputs": _files,
@@ -307,6 +315,8 @@ VALUES: dict[str, Values] = {
     "on": _executors,
     "task_type": _task_types,
     "contenders": _contenders,
+    "compare.report": _files,
+    "report.words": _runs_tasks_and_filters,
     "show.task": _tasks_or_cell,
     "show.words": _cell_or_settings,
     "table.words": _tasks_and_filters,

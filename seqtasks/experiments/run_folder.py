@@ -5,9 +5,11 @@ config.yaml     the resolved configuration
 *.py            copies of task and cell, if they were given as files
 status.json     training, interrupted or diverged; shown by `seqtasks list runs`
 history.csv     losses and scores of each epoch
+gradients.csv   gradient norms of each update, with train.log_gradients
 checkpoint.npz  state of training; removed after training
 best.npz        weights of the best epoch so far; removed after training
 model.keras     the trained model, for inference
+outputs.npz     outputs for each test example, by which tables compare models
 result.json     the result row; written last of these, so that a folder without it is not finished
 plots/          plots and tables, drawn after that; errors.txt if some failed
 """
@@ -177,7 +179,8 @@ class Run:
 
     def clear(self) -> None:
         """Removes everything that training wrote, to train from the beginning."""
-        for name in ("result.json", "checkpoint.npz", "best.npz", "history.csv", "model.keras", "status.json"):
+        training = ("checkpoint.npz", "best.npz", "history.csv", "gradients.csv", "status.json")
+        for name in ("result.json", "model.keras", "outputs.npz", *training):
             (self.path / name).unlink(missing_ok=True)
         shutil.rmtree(self.path / "plots", ignore_errors=True)
 

@@ -19,7 +19,7 @@ from seqtasks.experiments import results, run_folder, table
 from seqtasks.experiments.executor import Executor, seqtasks_command
 from seqtasks.experiments.executor_choice import make_executor
 from seqtasks.experiments.results import Row
-from seqtasks.experiments.table_formats import Table
+from seqtasks.experiments.table import Table
 from seqtasks.training import known_runs, requests, verdict
 
 if TYPE_CHECKING:
@@ -232,7 +232,7 @@ def compare(
     executor = make_executor(on, jobs, cpus, gpus)
     grid = run_grid(task, _overrides(settings, values), _text(config), Path(runs), executor, baseline)
     grid.check()
-    return table.build(grid.rows)
+    return table.build(grid.rows, runs_dir=Path(runs))
 
 
 def load_run(path: str | Path, runs: str | Path = RUNS, trust: bool = False) -> Result:

@@ -14,6 +14,7 @@ from seqtasks.data.keras_adapter import UntunedDataAdapter
 from seqtasks.experiments.run_folder import Run
 from seqtasks.task_types.base import Task
 from seqtasks.training.checkpoint import Checkpoint
+from seqtasks.training.gradient_log import GradientLog
 from seqtasks.training.optimizers import schedule_callbacks
 from seqtasks.training.progress_bars import StopOnNaN, progress_callbacks
 from seqtasks.training.signals import StopRequest
@@ -52,6 +53,9 @@ def fit(
     """
     mode = monitor_mode(task)
     scheduled = schedule_callbacks(config.train, task.monitor, mode)
+    logs = []
+    if config.train.log_gradients:
+        logs = [GradientLog(model, batches.batches_per_epoch, config.train.clip_norm, folder.path)]
     with StopRequest() as request:
         checkpoint = Checkpoint(
             folder,
@@ -76,6 +80,7 @@ def fit(
             *_tensorboard(config, folder),
             *scheduled,
             *bars,
+            *logs,  # after the bars, whose lines would be too long with them
             checkpoint,
         ]
         try:

@@ -156,6 +156,8 @@ def train(
     row, skipped = training.run_resolved(resolved, runs, reporter, force, trial=trial)
     if baselines:
         fitted.quick_baselines(resolved, runs, reporter)
+        if not skipped:
+            training.redraw_curves(row, runs)
     if request is not None:
         default = next(iter(cls.tfds_names()), None)
         known_runs.remember(runs / row.run, request, resolved.source, typed.data.source, default)

@@ -25,11 +25,13 @@ from seqtasks.core.reporter import Reporter
 from seqtasks.data import survey
 from seqtasks.data.splits import Splits
 from seqtasks.engines import native
-from seqtasks.experiments import results, run_folder
+from seqtasks.experiments import example_outputs, results, run_folder
+from seqtasks.experiments.history import best_epoch, read_history
 from seqtasks.experiments.results import CELL_FILE, NONE
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.parameter_matching import match
 from seqtasks.task_types.base import Task
+from seqtasks.task_types.common import style
 from seqtasks.task_types.common.plots import learning_curves, save_figure
 from seqtasks.training import prerequisite, verdict
 from seqtasks.training.fit import fit, monitor_mode
@@ -278,13 +280,36 @@ def _train(
         finished=utc(time.time()),
         notes=verdict.of_training(task, config.train, batches.batches_per_epoch, unset.known_epochs),
     )
+    if not trial:
+        keep_outputs(task, row.value, folder.path)
     results.write(row, folder.path)
     for name in ("checkpoint.npz", "best.npz"):
         (folder.path / name).unlink(missing_ok=True)
     folder.set_status("finished")
     if not trial:
-        _draw(task, model, test, history, folder)
+        _draw(task, model, test, history, checkpoint.best_epoch, row, folder)
     return row
+
+
+def keep_outputs(task: Task, value: float, path: Path) -> None:
+    """Stores the outputs of the test split, by which tables compare models.
+
+    Args:
+        task: The task, after `score` was called.
+        value: Score of the run; outputs that do not determine it are not stored.
+        path: Run folder.
+    """
+    kept = task.example_outputs
+    if kept is None:
+        return
+    if not kept.determines(value):
+        log.warning(
+            "%s: the outputs that the task keeps make a score of %.6g, but its result is %.6g; they are not stored",
+            *(path, kept.score, value),
+        )
+        return
+    with run_folder.writing(path):
+        example_outputs.write(kept, path)
 
 
 def _steps_per_execution(config: Config, reporter: Reporter) -> int:
@@ -301,15 +326,24 @@ def _inference(model: keras.Model) -> keras.Model:
     return keras.Model(model.inputs if len(model.inputs) > 1 else model.inputs[0], model.outputs[0], name=model.name)
 
 
-def _draw(task: Task, model: keras.Model, test: Any, history: list[dict[str, float]], folder: run_folder.Run) -> None:
-    """Writes the plots of a finished run.
+def _draw(
+    task: Task,
+    model: keras.Model,
+    test: Any,
+    history: list[dict[str, float]],
+    best: int,
+    row: results.Row,
+    folder: run_folder.Run,
+) -> None:
+    """Writes the plots of a finished run, each with a line that names task, cell and seed.
 
     A plot that fails is logged, and its traceback is written to `plots/errors.txt`.
     """
     plots = folder.path / "plots"
+    title = _title(row)
 
     def curves() -> Iterator[tuple[str, Any]]:
-        yield "learning_curves", learning_curves(history, task.primary_metric)
+        yield "learning_curves", learning_curves(history, row.metric, best, _best_baseline(row, folder.path.parent))
 
     def of_task() -> Iterator[tuple[str, Any]]:
         yield from task.plots(model, test)
@@ -325,6 +359,7 @@ def _draw(task: Task, model: keras.Model, test: Any, history: list[dict[str, flo
                 if picture is None:
                     continue
                 if hasattr(picture, "savefig"):
+                    style.add_title(picture, title)
                     save_figure(picture, plots / f"{name}.png")
                 else:
                     write_text(plots / f"{name}.csv", picture.to_csv(float_format="%.4f"))
@@ -338,6 +373,36 @@ def _draw(task: Task, model: keras.Model, test: Any, history: list[dict[str, flo
                 )
                 with contextlib.suppress(OSError), (plots / "errors.txt").open("a", encoding="utf-8") as file:
                     traceback.print_exc(file=file)
+
+
+def redraw_curves(row: results.Row, runs_dir: Path) -> None:
+    """Draws the learning curves of a run again, with the baseline that was fitted after it.
+
+    Args:
+        row: Result row of the run.
+        runs_dir: Folder of the runs.
+    """
+    folder = runs_dir / row.run
+    path, baseline = folder / "plots" / "learning_curves.png", _best_baseline(row, runs_dir)
+    if baseline is None or not path.is_file():
+        return
+    with contextlib.suppress(RunError, OSError):  # the picture without the line stays
+        epochs = read_history(folder)
+        figure = learning_curves(epochs, row.metric, best_epoch(row, epochs), baseline)
+        style.add_title(figure, _title(row))
+        save_figure(figure, path)
+
+
+def _title(row: results.Row) -> str:
+    return " · ".join([row.task, *([] if row.cell == NONE else [row.cell]), f"seed {row.seed}"])
+
+
+def _best_baseline(row: results.Row, runs_dir: Path) -> tuple[str, float] | None:
+    baselines = results.baselines_of(row, runs_dir)
+    if not baselines:
+        return None
+    best = (max if row.higher_is_better else min)(baselines, key=lambda one: one.value)
+    return best.cell, best.value
 
 
 def _count(weights: Sequence[Any]) -> int:

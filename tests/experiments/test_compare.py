@@ -124,7 +124,7 @@ def test_commas_separate_at_the_top_level_only(text: str, values: list[str] | No
         (["seed"], "key=value"),
     ],
 )
-def test_what_is_no_grid_is_refused(overrides: list[str], message: str) -> None:
+def test_invalid_grids_are_refused(overrides: list[str], message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         expand(overrides)
     assert message in str(caught.value)

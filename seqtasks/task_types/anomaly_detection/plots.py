@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -44,18 +44,21 @@ def score_figure(
     figure = Figure(figsize=(10, 4.6), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True)
     steps = first + np.arange(len(values))
-    above.plot(steps, values[:, :MOST_CHANNELS], linewidth=0.8)
-    if len(channels) > 1:
-        above.legend(list(channels[:MOST_CHANNELS]), fontsize=7, loc="upper right")
+    lines = above.plot(steps, values[:, :MOST_CHANNELS], linewidth=0.8)
+    entries: dict[str, Any] = dict(zip(channels, lines, strict=False)) if len(channels) > 1 else {}
+    above.set_ylabel("value" if len(channels) > 1 else channels[0])
     below.plot(steps, np.where(marks >= NORMAL, scores, np.nan), linewidth=0.8, color="black")
     if threshold < NEVER:
-        below.axhline(threshold, color="grey", linestyle="--", linewidth=1)
+        entries["threshold"] = below.axhline(threshold, color="grey", linestyle="--", linewidth=1)
     for begin, end in zip(*runs(np.asarray(marks == ANOMALY)), strict=True):
         for panel in (above, below):
-            panel.axvspan(first + begin - 0.5, first + end - 0.5, color=MARKED, alpha=0.3, linewidth=0)
+            stretch = panel.axvspan(first + begin - 0.5, first + end - 0.5, color=MARKED, alpha=0.3, linewidth=0)
+            entries["marked as an anomaly"] = stretch
     above.set_title(title, fontsize=10)
     below.set(xlabel="step", ylabel="score")
     for panel in (above, below):
         panel.tick_params(labelsize=8)
         panel.margins(x=0.01)
+    if entries:
+        figure.legend([*entries.values()], [*entries], loc="outside lower center", ncols=len(entries), fontsize=8)
     return figure

@@ -38,7 +38,7 @@ def fans(
         panel.set_axis_off()
     for i, (panel, past, forecast, title) in enumerate(zip(panels, history, forecasts, titles, strict=False)):
         before, after = np.arange(-len(past) + 1, 1), np.arange(1, len(forecast.point) + 1)
-        panel.plot(before, past, color="black", linewidth=1)
+        panel.plot(before, past, color="black", linewidth=1, label="past")
         pairs = [level for level in forecast.levels if level in (0.1, 0.2, 0.3, 0.4)]
         for level in pairs:
             low, high = forecast.at(level), forecast.at(round(1 - level, 3))
@@ -48,7 +48,9 @@ def fans(
             panel.plot(after, targets[i], color="tab:red", linewidth=1, label="true")
         panel.set_title(title, fontsize=9)
         panel.tick_params(labelsize=7)
-    panels[0].legend(fontsize=7)
+        if i + columns >= len(history):
+            panel.set_xlabel("steps after the origin", fontsize=8)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
     return figure
 
 
@@ -61,6 +63,7 @@ def error_by_step(forecasts: Forecasts, targets: FloatArray, scale: FloatArray) 
         scale: `(examples, channels)`.
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     valid = ~np.isnan(targets)
     count = np.maximum(valid.sum(axis=(0, 2)), 1)
@@ -71,8 +74,11 @@ def error_by_step(forecasts: Forecasts, targets: FloatArray, scale: FloatArray) 
     figure = Figure(figsize=(6, 2.8), layout="constrained")
     left, right = figure.subplots(1, 2)
     left.bar(steps, errors, color="tab:blue")
-    left.set(xlabel="steps ahead", ylabel="absolute error / scale of MASE")
+    left.set(xlabel="steps ahead", ylabel="absolute error / scale of MASE", title="error")
     right.bar(steps, 100 * covered, color="tab:blue")
     right.axhline(80, color="black", linewidth=1)
-    right.set(xlabel="steps ahead", ylabel="% inside the interval of 80 %", ylim=(0, 100))
+    right.set(xlabel="steps ahead", ylabel="% of targets", ylim=(0, 100), title="inside the interval of 80 %")
+    for panel in (left, right):
+        panel.title.set_fontsize(10)
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,7 +30,7 @@ def example_series(
         titles: Text above each panel.
         right: Whether the answer is right: the title is green or red; None: black.
         saliency: Weights (time, channels) of each series; None: nothing is shaded.
-        channels: Names of the channels, for a legend.
+        channels: Names of the channels, for the legend.
     """
     from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.figure import Figure
@@ -42,8 +42,9 @@ def example_series(
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for panel in panels[len(series) :]:
         panel.set_axis_off()
+    lines = []
     for number, (panel, values, title, correct) in enumerate(zip(panels, series, titles, right, strict=False)):
-        panel.plot(values[:, :MOST_CHANNELS], linewidth=1)
+        lines = panel.plot(values[:, :MOST_CHANNELS], linewidth=1)
         panel.set_title(title, fontsize=9, color="black" if correct is None else "green" if correct else "red")
         panel.tick_params(labelsize=7)
         if saliency is not None:
@@ -54,10 +55,24 @@ def example_series(
                 weights[None] / most, cmap=shades, vmin=-1, vmax=1, aspect="auto", zorder=-1,
                 extent=(-0.5, len(weights) - 0.5, low, high),
             )  # fmt: skip
-    names = list(channels[:MOST_CHANNELS])
-    if len(names) > 1:
-        panels[0].legend(names, fontsize=7)
+        if number % columns == 0:
+            panel.set_ylabel("scaled value", fontsize=8)
+        if number + columns >= len(series):
+            panel.set_xlabel("step", fontsize=8)
+    _legend(figure, lines, list(channels[:MOST_CHANNELS]), saliency is not None)
     return figure
+
+
+def _legend(figure: Figure, lines: Sequence[Any], channels: Sequence[str], shaded: bool) -> None:
+    """Names of the channels, and the meaning of the shades, below all panels."""
+    from matplotlib.patches import Patch
+
+    entries: list[tuple[Any, str]] = list(zip(lines, channels, strict=False)) if len(channels) > 1 else []
+    if shaded:
+        entries += [(Patch(color=FOR), "speaks for the answer"), (Patch(color=AGAINST), "speaks against it")]
+    if entries:
+        handles, names = zip(*entries, strict=True)
+        figure.legend(handles, names, loc="outside lower center", ncols=min(len(entries), 8), fontsize=8)
 
 
 def predicted_against_true(predicted: FloatArray, targets: FloatArray, title: str) -> Figure:

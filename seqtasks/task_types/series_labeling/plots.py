@@ -110,7 +110,7 @@ def _label_bands(panel: Any, one: Shown, names: Sequence[str]) -> None:
 def _colour(number: int) -> Any:
     from matplotlib import colormaps
 
-    return colormaps["tab10" if number < 10 else "tab20b"](number % 20)
+    return colormaps["Set2" if number < 8 else "tab20b"](number % 20)
 
 
 def _legend(figure: Any, colours: dict[str, Any]) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from seqtasks.experiments import example_outputs
+
 from .old_runs.make import PREDICT
 
 FOLDER = Path(__file__).parent / "old_runs"
@@ -71,6 +73,8 @@ def test_it_is_scored_and_predicted_from(old, cli, name, monkeypatch):
     for found, expected in zip(records(out), EXPECTED[name]["evaluate"], strict=True):
         assert found["score"] == expected["score"]
         assert found["now"] == pytest.approx(expected["now"], rel=1e-5, abs=1e-6), found["score"]
+    kept = example_outputs.read(old / "runs" / name)  # evaluation stores what old runs lack
+    assert kept is not None and kept.score == pytest.approx(EXPECTED[name]["row"]["value"], rel=1e-4)
     task = EXPECTED[name]["task"]
     if task in PREDICT:
         monkeypatch.chdir(old)

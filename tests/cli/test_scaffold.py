@@ -252,7 +252,7 @@ def test_its_test_passes_for_a_task_that_reads_files_only(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("folder", [Path(), Path("there")])
-def test_what_comes_next_is_said(cli, folder: Path) -> None:
+def test_next_command_is_suggested(cli, folder: Path) -> None:
     code, out, err = cli("new", "echo_task", "--folder", folder)
     assert code == 0 and out.splitlines() == [
         str(folder / f) for f in ("echo_task.py", "echo_task.yaml", "test_echo_task.py")

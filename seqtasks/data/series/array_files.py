@@ -96,7 +96,8 @@ def _part(path: Path, arrays: dict[str, Any], ending: str, labelled: bool, stepw
             f"{path}, y{ending}: its shape is {y.shape}; allowed: ({rows},), a target for each row of x{ending}; "
             "save it so, or use the task step_labels for a target at each step"
         )
-    names, codes = optional("channels", (channels,), shared=True), {}
+    names = optional("channels", (channels,), shared=True)
+    codes: dict[str, Any] = {}
     names = [str(i + 1) for i in range(channels)] if names is None else [str(name) for name in names]
     lengths, mask, times = optional("lengths", (rows,)), optional("mask", (rows, time)), optional("times", (rows, time))
     if lengths is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -173,7 +174,9 @@ class FramesTask(Task):
         """Scores all valid frames; `whole` is the share of videos whose frames are all right."""
         videos = list(self.videos(model, batches))
         logits, targets = (np.concatenate(part) for part in list(zip(*videos, strict=True))[1:])
-        whole = np.mean([np.all(logits.argmax(axis=-1) == true) for _, logits, true in videos])
+        right = [video_logits.argmax(axis=-1) == true for _, video_logits, true in sorted(videos, key=itemgetter(0))]
+        self.keep_outputs([[row.sum(), len(row)] for row in right])
+        whole = np.mean([row.all() for row in right])
         return {**classification_scores(logits, targets), "whole": float(whole)}
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: FramesPredictOptions) -> list[dict[str, Any]]:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqtasks.core.arrays import FloatArray
+from seqtasks.task_types.common import style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
 MOST = 6  # channels, labels or numbers of a panel; more could not be told apart
-TRUE, RIGHT, WRONG, MISSED = "#737373", "#55cc55", "#ff6655", "#ffd9d1"
+TRUE, RIGHT, WRONG, MISSED = "#737373", style.FOR, style.AGAINST, "#ffd9d1"  # of bands of labels
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Shown:
     title: str
 
 
+@style.styled
 def example_steps(series: Sequence[Shown], channels: Sequence[str], names: Sequence[str], numbers: bool) -> Figure:
     """Series one below the other: above the channels, below the true and the predicted targets of each step.
 
@@ -44,22 +46,20 @@ def example_steps(series: Sequence[Shown], channels: Sequence[str], names: Seque
         names: Names of the classes, labels or numbers.
         numbers: Whether the targets are numbers, which are drawn as lines; classes and labels are bands.
     """
-    from matplotlib.figure import Figure
-
     classes = series[0].true.ndim == 1
     bands = 2 if classes else 2 * min(MOST, len(names))
     low = 1.6 if numbers else 0.22 * bands + 0.25
-    figure = Figure(figsize=(9, len(series) * (1.3 + low) + 0.8), layout="constrained")
+    figure = style.new_figure(9, len(series) * (1.3 + low) + 0.8)
     grid = figure.subplots(2 * len(series), 1, squeeze=False, height_ratios=[1.3, low] * len(series))[:, 0]
     for one, above, below in zip(series, grid[::2], grid[1::2], strict=True):
         above.plot(one.values[:, :MOST], linewidth=0.9)
-        above.set_title(one.title, fontsize=9)
-        above.set_ylabel("scaled", fontsize=7)
+        above.set_title(one.title)
+        above.set_ylabel("scaled value")
         above.set_xlim(-0.5, len(one.values) - 0.5)
         if numbers:
             for i, name in enumerate(names[:MOST]):
-                below.plot(one.true[:, i], color=f"C{i}", linewidth=1.6, alpha=0.4, label=f"{name}, true")
-                below.plot(one.predicted[:, i], color=f"C{i}", linewidth=0.9, label=f"{name}, predicted")
+                below.plot(one.true[:, i], color=style.colour(i), linewidth=1.6, alpha=0.4, label=f"{name}, true")
+                below.plot(one.predicted[:, i], color=style.colour(i), linewidth=0.9, label=f"{name}, predicted")
         elif classes:
             _class_bands(below, one, len(names))
         else:
@@ -67,7 +67,7 @@ def example_steps(series: Sequence[Shown], channels: Sequence[str], names: Seque
         below.set_xlim(*above.get_xlim())
         for panel in (above, below):
             panel.tick_params(labelsize=7)
-    grid[-1].set_xlabel("step", fontsize=8)
+    grid[-1].set_xlabel("step")
     if len(channels) > 1:
         grid[0].legend(list(channels[:MOST]), fontsize=7, loc="upper right")
     if numbers:
@@ -110,16 +110,17 @@ def _label_bands(panel: Any, one: Shown, names: Sequence[str]) -> None:
 def _colour(number: int) -> Any:
     from matplotlib import colormaps
 
-    return colormaps["tab10" if number < 10 else "tab20b"](number % 20)
+    return colormaps["Set2" if number < 8 else "tab20b"](number % 20)
 
 
 def _legend(figure: Any, colours: dict[str, Any]) -> None:
     from matplotlib.patches import Patch
 
     patches = [Patch(facecolor=colour, edgecolor="grey", linewidth=0.4, label=name) for name, colour in colours.items()]
-    figure.legend(handles=patches, loc="outside lower center", ncols=min(6, len(patches)), fontsize=7)
+    figure.legend(handles=patches, loc="outside lower center", ncols=min(6, len(patches)))
 
 
+@style.styled
 def label_bars(report: DataFrame, title: str) -> Figure:
     """Precision, recall and F1 of each label as bars.
 
@@ -127,15 +128,13 @@ def label_bars(report: DataFrame, title: str) -> Figure:
         report: Of `label_report`.
         title: Above the plot.
     """
-    from matplotlib.figure import Figure
-
     names, scores = list(report.index), ["precision", "recall", "f1"]
-    figure = Figure(figsize=(max(4.5, 1.0 * len(names) + 2), 3.6), layout="constrained")
+    figure = style.new_figure(max(4.5, 1.0 * len(names) + 2), 3.6)
     axes = figure.subplots()
     for k, score in enumerate(scores):
         axes.bar(np.arange(len(names)) + 0.27 * (k - 1), report[score], 0.25, label=score)
     axes.set_xticks(range(len(names)), names, rotation=0 if len(names) < 8 else 45)
     axes.set(ylim=(0, 1), ylabel="score", title=title)
-    axes.grid(alpha=0.3, axis="y")
-    figure.legend(loc="outside lower center", ncols=3, fontsize=8)
+    axes.grid(visible=True, axis="y")
+    figure.legend(loc="outside lower center", ncols=3)
     return figure

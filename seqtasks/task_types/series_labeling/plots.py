@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqtasks.core.arrays import FloatArray
+from seqtasks.task_types.common import style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
 MOST = 6  # channels, labels or numbers of a panel; more could not be told apart
-TRUE, RIGHT, WRONG, MISSED = "#737373", "#55cc55", "#ff6655", "#ffd9d1"
+TRUE, RIGHT, WRONG, MISSED = "#737373", style.FOR, style.AGAINST, "#ffd9d1"
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Shown:
     title: str
 
 
+@style.styled
 def example_steps(series: Sequence[Shown], channels: Sequence[str], names: Sequence[str], numbers: bool) -> Figure:
     """Series one below the other: above the channels, below the true and the predicted targets of each step.
 
@@ -44,12 +46,10 @@ def example_steps(series: Sequence[Shown], channels: Sequence[str], names: Seque
         names: Names of the classes, labels or numbers.
         numbers: Whether the targets are numbers, which are drawn as lines; classes and labels are bands.
     """
-    from matplotlib.figure import Figure
-
     classes = series[0].true.ndim == 1
     bands = 2 if classes else 2 * min(MOST, len(names))
     low = 1.6 if numbers else 0.22 * bands + 0.25
-    figure = Figure(figsize=(9, len(series) * (1.3 + low) + 0.8), layout="constrained")
+    figure = style.new_figure(9, len(series) * (1.3 + low) + 0.8)
     grid = figure.subplots(2 * len(series), 1, squeeze=False, height_ratios=[1.3, low] * len(series))[:, 0]
     for one, above, below in zip(series, grid[::2], grid[1::2], strict=True):
         above.plot(one.values[:, :MOST], linewidth=0.9)
@@ -120,6 +120,7 @@ def _legend(figure: Any, colours: dict[str, Any]) -> None:
     figure.legend(handles=patches, loc="outside lower center", ncols=min(6, len(patches)), fontsize=7)
 
 
+@style.styled
 def label_bars(report: DataFrame, title: str) -> Figure:
     """Precision, recall and F1 of each label as bars.
 
@@ -127,10 +128,8 @@ def label_bars(report: DataFrame, title: str) -> Figure:
         report: Of `label_report`.
         title: Above the plot.
     """
-    from matplotlib.figure import Figure
-
     names, scores = list(report.index), ["precision", "recall", "f1"]
-    figure = Figure(figsize=(max(4.5, 1.0 * len(names) + 2), 3.6), layout="constrained")
+    figure = style.new_figure(max(4.5, 1.0 * len(names) + 2), 3.6)
     axes = figure.subplots()
     for k, score in enumerate(scores):
         axes.bar(np.arange(len(names)) + 0.27 * (k - 1), report[score], 0.25, label=score)

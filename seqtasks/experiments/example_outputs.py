@@ -39,6 +39,16 @@ def _f1(total: FloatArray) -> FloatArray:
     return np.asarray(2 * total[..., 0] / np.maximum(total[..., 1] + total[..., 2], 1e-300))
 
 
+def _macro_f1(total: FloatArray) -> FloatArray:
+    return np.asarray(_f1(total.reshape(*total.shape[:-1], -1, 3)).mean(axis=-1))
+
+
+def _r2(total: FloatArray) -> FloatArray:
+    error, first, second, count = np.moveaxis(total.reshape(*total.shape[:-1], -1, 4), -1, 0)
+    around = second - first**2 / np.maximum(count, 1)
+    return np.asarray(np.where(around > 0, 1 - error / np.where(around > 0, around, 1), 0.0).mean(axis=-1))
+
+
 def _mean(total: FloatArray) -> FloatArray:
     return np.asarray(total[..., 0] / np.maximum(total[..., 1], 1e-300))
 
@@ -49,6 +59,8 @@ FORMULAS: dict[str, Callable[[FloatArray], FloatArray]] = {
     "root_mean": lambda total: np.sqrt(_mean(total)),
     "exp_mean": lambda total: np.exp(np.minimum(_mean(total), 700.0)),
     "f1": _f1,  # correct, predicted, true
+    "macro_f1": _macro_f1,  # correct, predicted, true of each label
+    "r2": _r2,  # squared error, sum of targets, of their squares, number; of each number that is predicted
     "bleu": _bleu,  # length of the output, of the reference, matches of 1- to 4-grams, numbers of 1- to 4-grams
 }
 
@@ -60,7 +72,7 @@ class ExampleOutputs:
     Attributes:
         terms: `(examples, terms)`; their sums over the examples determine the score.
         formula: Name of the function from these sums to the score: "mean" (of sums and numbers), "root_mean",
-            "exp_mean", "f1" (correct, predicted, true) or "bleu".
+            "exp_mean", "f1" (correct, predicted, true), "macro_f1", "r2" or "bleu", see `FORMULAS`.
         outputs: What the model predicted, such as logits, in the order of the examples; None: not kept.
 
     Example:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sacrebleu
+from sklearn import metrics
 
 from seqtasks.core.errors import ConfigError, DamagedRunError
 from seqtasks.experiments import example_outputs
@@ -35,6 +36,17 @@ def test_f1_of_correct_predicted_and_true() -> None:
     kept = ExampleOutputs.of([[1, 2, 1], [1, 1, 3]], "f1")  # precision 2/3, recall 1/2
     assert kept.score == pytest.approx(2 * (2 / 3) * (1 / 2) / (2 / 3 + 1 / 2))
     assert ExampleOutputs.of([[0, 0, 0]], "f1").score == 0
+
+
+def test_macro_f1_and_r2_are_those_of_scikit_learn() -> None:
+    true, predicted = RNG.random((2, 30, 3)) < 0.4
+    terms = np.stack([true & predicted, predicted, true], axis=-1).reshape(30, -1).astype(float)
+    expected = metrics.f1_score(true, predicted, average="macro", zero_division=0)
+    assert ExampleOutputs.of(terms, "macro_f1").score == pytest.approx(expected)
+    y = RNG.normal(size=(30, 2))
+    output = y + RNG.normal(size=(30, 2))
+    terms = np.stack([(output - y) ** 2, y, y**2, np.ones_like(y)], axis=-1).reshape(30, -1)
+    assert ExampleOutputs.of(terms, "r2").score == pytest.approx(metrics.r2_score(y, output))
 
 
 def test_bleu_is_that_of_sacrebleu_for_any_sample_of_lines() -> None:

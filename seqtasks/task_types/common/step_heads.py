@@ -62,6 +62,15 @@ class StepHead(ABC):
         """
 
     @abstractmethod
+    def terms(self, outputs: FloatArray, targets: Any) -> tuple[list[float], str]:
+        """Terms of the primary metric for one series, and the name of their formula, see `ExampleOutputs`.
+
+        Args:
+            outputs: `(steps, names)`.
+            targets: As for `scores`.
+        """
+
+    @abstractmethod
     def report(self, outputs: FloatArray, targets: Any) -> DataFrame:
         """Scores of each class, label or number: a row for each; arguments as those of `scores`."""
 
@@ -102,6 +111,9 @@ class ClassHead(StepHead):
     def scores(self, outputs: FloatArray, targets: Any) -> dict[str, float]:
         return class_scores(outputs, targets)
 
+    def terms(self, outputs: FloatArray, targets: Any) -> tuple[list[float], str]:
+        return [float((self.answers(outputs) == targets).sum()), float(len(targets))], "mean"
+
     def report(self, outputs: FloatArray, targets: Any) -> DataFrame:
         return class_report(*([self.names[n] for n in numbers] for numbers in (targets, self.answers(outputs))))
 
@@ -133,6 +145,12 @@ class LabelsHead(StepHead):
 
     def scores(self, outputs: FloatArray, targets: Any) -> dict[str, float]:
         return label_scores(outputs, targets)
+
+    def terms(self, outputs: FloatArray, targets: Any) -> tuple[list[float], str]:
+        known = ~np.isnan(targets)
+        predicted, true = (outputs > 0) & known, np.nan_to_num(targets) > 0.5
+        counts = np.stack([(predicted & true).sum(axis=0), predicted.sum(axis=0), true.sum(axis=0)], axis=-1)
+        return counts.astype(float).ravel().tolist(), "macro_f1"
 
     def report(self, outputs: FloatArray, targets: Any) -> DataFrame:
         return label_report(outputs, targets, self.names)
@@ -185,6 +203,16 @@ class NumbersHead(StepHead):
     def scores(self, outputs: FloatArray, targets: Any) -> dict[str, float]:
         table = self.report(outputs, targets)
         return {str(name): float(values.mean()) for name, values in table.items() if name != "steps"}
+
+    def terms(self, outputs: FloatArray, targets: Any) -> tuple[list[float], str]:
+        known = ~np.isnan(targets)
+        errors = np.where(known, outputs - np.nan_to_num(targets), 0.0)
+        # Less the mean of training, which changes nothing: the squares of large numbers would lose their last digits.
+        away = np.where(known, np.nan_to_num(targets) - np.array(self.mean), 0.0)
+        sums = [(errors**2).sum(axis=0), away.sum(axis=0), (away**2).sum(axis=0), known.sum(axis=0)]
+        if self.metric == "rmse":
+            return [float(sums[0][0]), float(sums[3][0])], "root_mean"
+        return np.stack(sums, axis=-1).astype(float).ravel().tolist(), "r2"
 
     def report(self, outputs: FloatArray, targets: Any) -> DataFrame:
         import pandas as pd

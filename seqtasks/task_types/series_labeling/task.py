@@ -283,7 +283,12 @@ class SeriesLabelingTask(Task):
 
     def score(self, model: keras.Model, batches: StepBatches) -> dict[str, float]:
         """Scores of all steps with a known target."""
-        return self.head.scores(*self._known(model, batches))
+        outputs, targets = self.outputs(model, batches), self.targets(batches.examples)
+        known = [baselines.known_steps(row) for row in targets]
+        pairs = [(output[mask], row[mask]) for output, row, mask in zip(outputs, targets, known, strict=True)]
+        terms = [self.head.terms(*pair) for pair in pairs]
+        self.keep_outputs([row for row, _ in terms], terms[0][1])
+        return self.head.scores(*(np.concatenate(side) for side in zip(*pairs, strict=True)))
 
     def _known(self, model: keras.Model, batches: StepBatches) -> tuple[FloatArray, Any]:
         outputs, targets = np.concatenate(self.outputs(model, batches)), np.concatenate(self.targets(batches.examples))

@@ -11,10 +11,12 @@ from seqtasks.layers.drop_in import plain_mask
 
 @keras.saving.register_keras_serializable("seqtasks")
 class Bidirectional(keras.layers.Bidirectional):
-    """Wrapper that takes the place of `keras.layers.Bidirectional`, also of stateful layers that get a mask.
+    """`keras.layers.Bidirectional`, also for stateful layers with a mask.
 
     Keras's wrapper raises TypeError for a stateful layer with `return_state=True` and a mask. Layers of seqtasks work
     in either. Arguments, outputs and weights are the same.
+
+    Inputs are `(batch, time, features)`, outputs `(batch, 2 * units)` or `(batch, time, 2 * units)` if concatenated.
 
     Masks: outputs with a time axis carry the mask of the inputs; outputs of masked steps are zero.
 

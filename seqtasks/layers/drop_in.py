@@ -200,7 +200,7 @@ def warn_of_unread_mask(layer: keras.layers.Layer, sequences: Any) -> None:
 
 @keras.saving.register_keras_serializable("seqtasks")
 class LSTM(KerasLoop, keras.layers.LSTM):
-    """LSTM layer that takes the place of `keras.layers.LSTM` and runs about twice as fast on a CPU.
+    """LSTM in the place of `keras.layers.LSTM`, about twice as fast on a CPU.
 
     Arguments, weights, outputs, masks and states are those of Keras's layer, also in `keras.layers.Bidirectional` and
     `TimeDistributed`, and weights can be exchanged between the two. As in Keras, outputs of masked steps repeat the
@@ -208,6 +208,8 @@ class LSTM(KerasLoop, keras.layers.LSTM):
 
     The native engine runs layers with the activations tanh and sigmoid in float32, all others run as in Keras.
     Differences to Keras: `use_cudnn` and `implementation` are saved with the model.
+
+    Inputs are `(batch, time, features)`, outputs `(batch, units)` or `(batch, time, units)`, masks `(batch, time)`.
 
     Args:
         units: Number of hidden units.
@@ -238,10 +240,12 @@ class LSTM(KerasLoop, keras.layers.LSTM):
 
 @keras.saving.register_keras_serializable("seqtasks")
 class GRU(KerasLoop, keras.layers.GRU):
-    """GRU layer that takes the place of `keras.layers.GRU` and runs about twice as fast on a CPU.
+    """GRU in the place of `keras.layers.GRU`, about twice as fast on a CPU.
 
     Arguments, weights, outputs, masks and states are those of Keras's layer, see `LSTM`. The native engine runs both
     values of `reset_after`.
+
+    Inputs are `(batch, time, features)`, outputs `(batch, units)` or `(batch, time, units)`, masks `(batch, time)`.
 
     Args:
         units: Number of hidden units.
@@ -270,10 +274,12 @@ class GRU(KerasLoop, keras.layers.GRU):
 
 @keras.saving.register_keras_serializable("seqtasks")
 class SimpleRNN(KerasLoop, keras.layers.SimpleRNN):
-    """Simple RNN layer that takes the place of `keras.layers.SimpleRNN` and runs faster on a CPU.
+    """Simple RNN in the place of `keras.layers.SimpleRNN`, faster on a CPU.
 
     Arguments, weights, outputs, masks and states are those of Keras's layer, see `LSTM`. The native engine runs the
     activation tanh.
+
+    Inputs are `(batch, time, features)`, outputs `(batch, units)` or `(batch, time, units)`, masks `(batch, time)`.
 
     Args:
         units: Number of hidden units.

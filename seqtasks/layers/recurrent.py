@@ -226,7 +226,7 @@ class Recurrent(MaskedLayer):
         tokens: Any = None,
         table: Any = None,
     ) -> tuple[Any, list[Any]]:
-        """Runs the cell over the result of `joined` from given states, with dropout and zoneout in training.
+        """Runs the cell over the result of `joined`, from given states.
 
         The arguments and results are those of `call`.
         """

@@ -11,7 +11,14 @@ from .encoder import Encoder
 from .forecasting import ForecastHead, IntervalCalibration, Lags, ReversibleNorm
 from .glimpse import GlimpseNetwork, GlimpseSensor
 from .imported_weights import from_basic_lstm, from_torch
-from .losses import AuxiliaryLoss, SmoothedCrossentropy, TagLoss, TokenLoss
+from .losses import (
+    AuxiliaryLoss,
+    MultiLabelCrossentropy,
+    ScaledSquaredError,
+    SmoothedCrossentropy,
+    TagLoss,
+    TokenLoss,
+)
 from .metrics import Nats, Perplexity, TagAccuracy, TargetPerplexity
 from .permute_time import PermuteTime
 from .pooling import Pooling
@@ -48,6 +55,7 @@ __all__ = [
     "IntervalCalibration",
     "LabelSmoothingHead",
     "Lags",
+    "MultiLabelCrossentropy",
     "Nats",
     "PermuteTime",
     "Perplexity",
@@ -57,6 +65,7 @@ __all__ = [
     "Recurrent",
     "RecurrentAttention",
     "ReversibleNorm",
+    "ScaledSquaredError",
     "ScheduledSampling",
     "SimpleRNN",
     "SmoothedCrossentropy",

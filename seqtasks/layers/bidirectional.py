@@ -11,12 +11,12 @@ from seqtasks.layers.drop_in import plain_mask
 
 @keras.saving.register_keras_serializable("seqtasks")
 class Bidirectional(keras.layers.Bidirectional):
-    """`keras.layers.Bidirectional`, also for stateful layers with a mask.
+    """Wrapper in place of `keras.layers.Bidirectional`, also for stateful layers.
+
+    Inputs are `(batch, time, features)`; outputs `(batch, time, units)`, or `(batch, units)` of the last step.
 
     Keras's wrapper raises TypeError for a stateful layer with `return_state=True` and a mask. Layers of seqtasks work
     in either. Arguments, outputs and weights are the same.
-
-    Inputs are `(batch, time, features)`, outputs `(batch, 2 * units)` or `(batch, time, 2 * units)` if concatenated.
 
     Masks: outputs with a time axis carry the mask of the inputs; outputs of masked steps are zero.
 

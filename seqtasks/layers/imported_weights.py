@@ -15,9 +15,11 @@ _FIRST = "weight_ih_l0"
 
 
 def from_torch(state_dict: Mapping[str, Any], prefix: str | None = None) -> list[list[np.ndarray]]:
-    """Converts the weights of a `torch.nn.LSTM`, `GRU` or `RNN` to those of layers here.
+    """Converts the weights of a `torch.nn.LSTM`, `GRU` or `RNN` to those of Keras.
 
-    The kind is read from the shapes. PyTorch stores transposed matrices and two biases, which are added here except in a GRU, and orders the gates of the
+    The kind is read from the shapes. The layers read `(batch, time, features)`.
+
+    PyTorch stores transposed matrices and two biases, which are added here except in a GRU, and orders the gates of the
     GRU as r, z, n, where Keras has z, r, h.
 
     Args:
@@ -29,7 +31,7 @@ def from_torch(state_dict: Mapping[str, Any], prefix: str | None = None) -> list
         For each layer of the module a list of arrays for `set_weights` of `LSTM`, `GRU` or `SimpleRNN`: input weights,
         `(features, gates * units)`; recurrent weights, `(units, gates * units)`; bias, `(gates * units,)` or of a GRU
         `(2, 3 * units)`, zero if the module has none. Those of the backward direction follow, as `Bidirectional`
-        takes them. The lists of all layers joined are the weights of an `Encoder` with `layers` and `bidirectional`, which reads `(batch, time, features)`.
+        takes them. The lists of all layers joined are the weights of an `Encoder` with `layers` and `bidirectional`.
 
     Raises:
         DataError: The names contain no recurrent module, or several; or the module has projections (`proj_size`).
@@ -63,10 +65,12 @@ def from_torch(state_dict: Mapping[str, Any], prefix: str | None = None) -> list
 
 
 def from_basic_lstm(kernel: Any, bias: Any, forget_bias: float = 1.0) -> list[np.ndarray]:
-    """Converts the weights of a `BasicLSTMCell` of TensorFlow 1 to those of `LSTM`.
+    """Converts the weights of an LSTM cell of TensorFlow 1 to those of Keras.
 
-    The weights may also be those of its `LSTMCell` without peepholes and projection; `LSTM` then reads inputs
-    `(batch, time, features)`. These cells have one matrix for input and state, and the gate order i, g, f, o; and they add `forget_bias` to the
+    The cell is `BasicLSTMCell`, or `LSTMCell` without peepholes and projection. The layer reads
+    `(batch, time, features)`.
+
+    These cells have one matrix for input and state, and the gate order i, g, f, o; and they add `forget_bias` to the
     forget gate at every step, which here becomes part of the bias.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import keras
 
@@ -14,6 +14,7 @@ from seqtasks.data.keras_adapter import UntunedDataAdapter
 from seqtasks.experiments.run_folder import Run
 from seqtasks.task_types.base import Task
 from seqtasks.training.checkpoint import Checkpoint
+from seqtasks.training.gradient_log import GradientLog
 from seqtasks.training.optimizers import schedule_callbacks
 from seqtasks.training.progress_bars import StopOnNaN, progress_callbacks
 from seqtasks.training.signals import StopRequest
@@ -50,8 +51,11 @@ def fit(
         TrainingDiverged: The loss became NaN or infinite.
         RunError: The folder cannot be written.
     """
-    mode = "max" if task.primary_higher_is_better and not task.monitor.endswith("loss") else "min"
+    mode = monitor_mode(task)
     scheduled = schedule_callbacks(config.train, task.monitor, mode)
+    logs = []
+    if config.train.log_gradients:
+        logs = [GradientLog(model, batches.batches_per_epoch, config.train.clip_norm, folder.path)]
     with StopRequest() as request:
         checkpoint = Checkpoint(
             folder,
@@ -76,6 +80,7 @@ def fit(
             *_tensorboard(config, folder),
             *scheduled,
             *bars,
+            *logs,  # after the bars, whose lines would be too long with them
             checkpoint,
         ]
         try:
@@ -97,6 +102,11 @@ def fit(
                 if hasattr(bar, "close"):
                     bar.close()
     return checkpoint
+
+
+def monitor_mode(task: Task) -> Literal["max", "min"]:
+    """Whether the value `task.monitor`, by which the best weights are chosen, is better if larger or smaller."""
+    return "max" if task.primary_higher_is_better and not task.monitor.endswith("loss") else "min"
 
 
 def _fit_until(

@@ -102,7 +102,7 @@ def load(path: str | Path) -> keras.Model:
     try:
         return keras.saving.load_model(path)
     except (ValueError, TypeError, OSError) as error:
-        reason = str(error).strip().split("\n")[0]
+        reason = str(error).strip().split("\n")[0].split(". ")[0]
         raise DataError(
             f"{path} cannot be loaded: {reason}; allowed: a Keras model as .keras or .h5; load it yourself, with its "
             "custom_objects, and pass the model to seqtasks.accelerate"

@@ -1,5 +1,6 @@
 """Keras's own tests of its recurrent layers and wrappers, unchanged, with our layers in the place of Keras's."""
 
+import functools
 import importlib
 
 import keras.src
@@ -9,20 +10,39 @@ from seqtasks import layers
 
 NAMES = ("lstm", "gru", "simple_rnn", "rnn", "bidirectional", "stacked_rnn_cells", "time_distributed")
 REPLACED = ("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional")
-SLOW = (
-    "rnn.test_basics",
-    "stacked_rnn_cells.test_basics",
-    "time_distributed.test_with_mask_zero",
-)  # on TensorFlow, 10 s each
+# 2 to 15 s each on TensorFlow, as they train models of many arguments.
+SLOW = {
+    "lstm": ["test_basics"],
+    "gru": ["test_basics"],
+    "rnn": ["test_basics"],
+    "simple_rnn": ["test_basics"],
+    "stacked_rnn_cells": ["test_basics"],
+    "time_distributed": ["test_with_mask_zero"],
+}
+
+
+def slow(test):
+    @functools.wraps(test)
+    def run(self):
+        test(self)
+
+    return pytest.mark.slow(run)
+
+
+def of_ours(name):
+    """The test class of a module of Keras, as a class of this module."""
+    module = importlib.import_module(f"keras.src.layers.rnn.{name}_test")
+    (base,) = [
+        one
+        for one in vars(module).values()
+        if isinstance(one, type) and issubclass(one, keras.src.testing.TestCase) and one.__module__ == module.__name__
+    ]
+    marked = {test: slow(vars(base)[test]) for test in SLOW.get(name, ())}
+    return type(base)(f"Test_{name}", (base,), {"__module__": __name__, **marked})
+
 
 for _name in NAMES:
-    _module = importlib.import_module(f"keras.src.layers.rnn.{_name}_test")
-    # Classes that the module defines; that of bidirectional_test has the name of that of simple_rnn_test.
-    for _test in [one for one in vars(_module).values() if getattr(one, "__module__", None) == _module.__name__]:
-        if isinstance(_test, type) and issubclass(_test, keras.src.testing.TestCase):
-            _title = f"Test_{_name}"
-            globals()[_title] = type(_test)(_title, (_test,), {"__module__": __name__})
-    del _test
+    globals()[f"Test_{_name}"] = of_ours(_name)
 
 
 @pytest.fixture(autouse=True)
@@ -34,4 +54,3 @@ def replaced(monkeypatch):
 def test_it_is_our_layers_that_are_tested(replaced):
     for name in REPLACED:
         assert getattr(keras.src.layers, name).__module__.startswith("seqtasks.layers")
-    assert {"test_correctness", "test_statefulness"} <= set(dir(globals()["Test_bidirectional"]))

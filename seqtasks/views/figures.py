@@ -156,7 +156,7 @@ def trajectory_figure(
         colour = colours.get(names[i]) if names else None
         axes.plot(*points.T, color=colour or "grey", linewidth=0.8, alpha=0.6)
         if colour is None:
-            image = axes.scatter(*points.T, c=np.arange(len(points)), cmap="viridis", s=8)
+            image = axes.scatter(points[:, 0], points[:, 1], c=np.arange(len(points)), cmap="viridis", s=8)
         axes.plot(*points[-1], "o", color=colour or "black", markersize=6)
         axes.plot(*points[0], "x", color=colour or "black", markersize=6)
     if labels is not None:

@@ -178,7 +178,7 @@ class SoundTask(Task):
         return padded(self.heard(inputs, "sound.wav"))
 
     def describe_steps(self, inputs: Any, targets: Any = None) -> Steps:
-        """Describes frames by their features and their loudness, and by the class of the recording."""
+        """Describes frames by their features and loudness, and the class of the recording."""
         sound = np.asarray(inputs["sound"], np.float64)
         properties, titles = signal_properties(sound.mean(axis=-1, keepdims=True), ["mean of the features"]), []
         if targets is not None and np.ndim(targets) == 1:

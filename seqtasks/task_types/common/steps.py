@@ -71,7 +71,7 @@ def signal_properties(signal: FloatArray, names: Sequence[str]) -> dict[str, Flo
     signal = np.asarray(signal, np.float64)
     steps = np.arange(1, signal.shape[1] + 1)
     means = signal.cumsum(axis=1) / steps[None, :, None]
-    properties = {"step": np.broadcast_to(steps.astype(np.float64), signal.shape[:2])}
+    properties: dict[str, FloatArray] = {"step": np.broadcast_to(steps.astype(np.float64), signal.shape[:2])}
     for i, name in enumerate(names):
         properties |= {name: signal[..., i], f"{name}, mean so far": means[..., i]}
     return properties

@@ -253,7 +253,7 @@ class TextTask(Task):
 
     def plots(self, model: keras.Model, batches: Buckets) -> Iterator[tuple[str, Any]]:
         logits, targets = self.predict_logits(model, batches), batches.examples.targets
-        return class_pictures(self.name, logits, targets, self.classes, "test texts")
+        return class_pictures(self.name, logits, targets, self.classes, "test texts", self._texts["test"])
 
     def encode_inputs(self, inputs: Sequence[str]) -> Any:
         if not any(text.strip() for text in inputs):
@@ -261,7 +261,7 @@ class TextTask(Task):
         return self.tokens(inputs)
 
     def describe_steps(self, inputs: Any, targets: Any = None) -> Steps:
-        """Describes words by their text, by properties of texts, and by the class of the whole text."""
+        """Describes words by their text, its properties, and the class of the whole text."""
         tokens, words = np.asarray(inputs), self.words
         labels = [[words.token(n - 1) for n in row if n] for row in tokens]
         time = tokens.shape[1]

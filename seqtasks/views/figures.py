@@ -221,7 +221,7 @@ def gradient_figure(
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 8.6 if training else 5.4), layout="constrained")
-    axes, *others = np.atleast_1d(figure.subplots(2, 1) if training else figure.subplots())
+    axes, *others = figure.subplots(2 if training else 1, 1, squeeze=False)[:, 0]
     figure.suptitle(title)
     colours: dict[tuple[str, str], str] = {}
     for flow in flows:

@@ -1,1 +1,1 @@
-"""Views of trained networks: activations, gates, units, gradients over time."""
+"""Views of runs: reports, activations, gates, units, gradients over time."""

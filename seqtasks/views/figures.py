@@ -220,9 +220,8 @@ def gradient_figure(
     """
     from matplotlib.figure import Figure
 
-    training = training or {}
-    figure = Figure(figsize=(8, 5.2 + 3.4 * len(training)), layout="constrained")
-    axes, *others = np.atleast_1d(figure.subplots(1 + len(training), 1, height_ratios=[4.4, *[3.2] * len(training)]))
+    figure = Figure(figsize=(8, 8.6 if training else 5.4), layout="constrained")
+    axes, *others = figure.subplots(2 if training else 1, 1, squeeze=False)[:, 0]
     figure.suptitle(title)
     colours: dict[tuple[str, str], str] = {}
     for flow in flows:
@@ -234,30 +233,28 @@ def gradient_figure(
             axes.plot(
                 back[positive], norms[positive], color=colour, linestyle="-" if flow.trained else "--", label=label
             )
-    if clip is not None:
-        axes.axhline(
-            clip, color="black", linestyle=":", linewidth=1, label=f"clipping threshold of the weights ({clip:g})"
-        )
     axes.set(xlabel="steps back from the last step", ylabel="norm of the gradient\nwith respect to the state")
-    _log_scale(axes)
-    axes.legend(fontsize=8, ncols=2, loc="lower left")
-    for panel, (name, table) in zip(others, training.items(), strict=True):
-        _draw_training(panel, name, table, clip)
+    if training:
+        _draw_training(others[0], training, clip)
+    for panel in (axes, *others):
+        if clip is not None:
+            label = f"clipping threshold of the weights ({clip:g})"
+            panel.axhline(clip, color="black", linestyle=":", linewidth=1, label=label)
+        _log_scale(panel)
+        panel.legend(fontsize=8, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.13))
     return figure
 
 
-def _draw_training(axes: Axes, name: str, table: DataFrame, clip: float | None) -> None:
-    """Draws the logged norms of each layer over the updates."""
-    updates = np.arange(1, len(table) + 1)
-    for column in table.columns:
-        if column not in ("epoch", "step", "clipped"):
-            axes.plot(updates, table[column], linewidth=1.4 if column == "all" else 0.7, label=column)
-    if clip is not None:
-        axes.axhline(clip, color="black", linestyle=":", linewidth=1)
-    share = f", {100 * table['clipped'].mean():.1f} % of updates clipped" if clip is not None else ""
-    axes.set(xlabel="update", ylabel="norm of the gradient\nof the weights", title=f"{name}: training{share}")
-    _log_scale(axes)
-    axes.legend(fontsize=8, ncols=2)
+def _draw_training(axes: Axes, training: Mapping[str, DataFrame], clip: float | None) -> None:
+    """Draws the logged norms over the updates: of each layer for one network, of all weights for several."""
+    for name, table in training.items():
+        columns = ["all"] if len(training) > 1 else [c for c in table if c not in ("epoch", "step", "clipped")]
+        share = f", {100 * table['clipped'].mean():.0f} % clipped" if clip is not None else ""
+        for column in columns:
+            label = f"{name}{share}" if column == "all" else str(column)
+            values = table[column].rolling(max(1, len(table) // 100), min_periods=1).mean()
+            axes.plot(np.arange(1, len(table) + 1), values, linewidth=1, label=label)
+    axes.set(xlabel="logged update, mean of a hundredth of them", ylabel="norm of the gradient\nof the weights")
 
 
 def _log_scale(axes: Axes) -> None:

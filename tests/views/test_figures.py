@@ -66,10 +66,12 @@ def test_gradients_are_logarithmic_and_labels_are_numbers(tmp_path):
     figure = figures.gradient_figure("title", flows, 1.0, {"lstm": log})
     above, below = figure.axes
     assert above.get_yscale() == below.get_yscale() == "log"
-    labels = [text.get_text() for text in above.get_legend().get_texts()]
-    assert labels == ["lstm", "lstm, untrained", "clipping threshold of the weights (1)"]
+    threshold = "clipping threshold of the weights (1)"
+    labels = [[text.get_text() for text in axes.get_legend().get_texts()] for axes in figure.axes]
+    assert labels == [["lstm", "lstm, untrained", threshold], ["lstm, 50 % clipped", "head", threshold]]
     assert [line.get_linestyle() for line in above.lines] == ["-", "--", ":"]
-    assert "50.0 % of updates clipped" in below.get_title()
+    several = figures.gradient_figure("title", flows, None, {"a": log, "b": log}).axes[1]
+    assert [line.get_label() for line in several.lines] == ["a", "b"]
     save_figure(figure, tmp_path / "gradients.png")
     ticks = {label.get_text() for label in above.get_yticklabels()}
     assert "1e-5" in ticks and not any("$" in tick for tick in ticks)

@@ -36,37 +36,37 @@ def test_a_linear_recurrence_has_the_slope_of_its_spectral_radius():
         assert slope(norms, 50, 100) == pytest.approx(np.log(radius), rel=0.01)
 
 
-def by_hand(model, encoder, x, targets, step, column, size):
-    """Losses of all rows with the state of a step shifted by ± a small number, by plain calls of the cell."""
-    cell = encoder.recurrents[0].cell
-    losses = []
-    for sign in (1, -1):
-        states = cell.get_initial_state(len(x))
-        for t in range(x.shape[1]):
-            output, new = cell.step(cell.project(x[:, t]), states)
+def by_hand(model, encoder, x, targets, step, size=1e-5):
+    """Norms of the gradient at a step: finite differences by plain calls of the cell, one row for each difference."""
+    cell, rows = encoder.recurrents[0].cell, len(x)
+    total = sum(cell.state_size)
+    shifts = size * np.concatenate([np.eye(total), -np.eye(total)])  # one sequence for each state and sign
+    x, shifts = np.repeat(x, 2 * total, axis=0), np.tile(shifts, (rows, 1))
+    states = cell.get_initial_state(len(x))
+    for t in range(x.shape[1]):
+        output, new = cell.step(cell.project(keras.ops.convert_to_tensor(x[:, t])), states)
+        if t == step:
             is_state = [state is output for state in new]
-            if t == step:
-                joined = np.concatenate([np.asarray(state) for state in new], axis=-1)
-                joined[:, column] += sign * size
-                new = np.split(joined, np.cumsum(cell.state_size)[:-1], axis=-1)
-                output = next((state for state, same in zip(new, is_state, strict=True) if same), output)
-            states = new
-        predicted = np.asarray(model.layers[-1](output))[:, 0]
-        losses.append((predicted - targets) ** 2)
-    return (losses[0] - losses[1]) / (2 * size)
+            joined = np.concatenate([np.asarray(state) for state in new], axis=-1) + shifts
+            new = [
+                keras.ops.convert_to_tensor(part) for part in np.split(joined, np.cumsum(cell.state_size)[:-1], axis=-1)
+            ]
+            output = next((state for state, same in zip(new, is_state, strict=True) if same), output)
+        states = new
+    losses = (np.asarray(model.layers[-1](output))[:, 0] - np.repeat(targets, 2 * total)) ** 2
+    above, below = np.moveaxis(losses.reshape(rows, 2, total), 1, 0)
+    return np.linalg.norm((above - below) / (2 * size), axis=-1)
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "simple_rnn", "ind_rnn", "lru", "antisymmetric_rnn"])
 def test_norms_of_the_cells_are_those_of_finite_differences(cell):
     model, encoder = network(cell)
     rng = np.random.default_rng(2)
-    x, targets = rng.normal(size=(2, 12, 3)), rng.normal(size=2)
+    x, targets = rng.normal(size=(2, 10, 3)), rng.normal(size=2)
     norms = gradient_norms(model, (x, targets), MSE)["layer 1"]
-    sizes = sum(encoder.recurrents[0].cell.state_size)
     checked = 0
-    for back in (0, 1, 2, 5, 11):
-        columns = [by_hand(model, encoder, x, targets, 11 - back, column, 1e-5) for column in range(sizes)]
-        expected = np.linalg.norm(columns, axis=0).mean()
+    for back in (0, 1, 2, 5, 9):
+        expected = by_hand(model, encoder, x, targets, 9 - back).mean()
         if expected >= 1e-8:
             assert norms[back] == pytest.approx(expected, rel=0.01), back
             checked += 1
@@ -76,7 +76,7 @@ def test_norms_of_the_cells_are_those_of_finite_differences(cell):
 def test_padding_and_the_loss_of_the_last_valid_step():
     keras.utils.set_random_seed(0)
     x, mask = keras.Input((None, 3)), keras.Input((None,), dtype="bool")
-    outputs, _ = Encoder(cell="gru", units=4, layers=2, name="encoder")(x, mask=mask)
+    outputs, _ = Encoder(cell="simple_rnn", units=4, layers=2, name="encoder")(x, mask=mask)
     model = keras.Model([x, mask], keras.ops.sum(outputs, axis=-1))
     values = np.random.default_rng(0).normal(size=(1, 6, 3)).astype("float32")
     padded = np.concatenate([values, 9 * np.ones((1, 4, 3), "float32")], axis=1)
@@ -96,8 +96,6 @@ def test_the_last_step_only_counts_where_there_are_several_losses():
     model, _ = network("simple_rnn", sequences=True)
     x = np.random.default_rng(0).normal(size=(2, 8, 3))
     whole = gradient_norms(model, (x, np.zeros((2, 8, 1))), MSE)["layer 1"]
-    ended = gradient_norms(model, (x, np.zeros((2, 8, 1)), np.ones((2, 8))), MSE)["layer 1"]
-    np.testing.assert_allclose(whole, ended)
     single, _ = network("simple_rnn")
     single.set_weights(model.get_weights())
     np.testing.assert_allclose(gradient_norms(single, (x, np.zeros(2)), MSE)["layer 1"], whole)

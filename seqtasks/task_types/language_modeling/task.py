@@ -33,6 +33,7 @@ from seqtasks.task_types.language_modeling.model import LanguageStep, language_m
 log = logging.getLogger(__name__)
 SAMPLE, TEMPERATURES = 300, (0.5, 1.0)  # tokens and temperatures of the texts in the run folder
 STREAMS, MOST_TOKENS = 16, 1 << 15  # maximum number of streams and tokens of a sample
+LEAST_STEPS = 256  # minimum number of tokens of a stream of a sample, where the text has so many
 LanguageSpec = lm_corpus.LanguageSpec
 
 
@@ -246,10 +247,10 @@ class LanguageTask(Task):
 
         Args:
             examples: Text of a split.
-            sequences: Maximum number of streams; at most 16 are used.
+            sequences: Maximum number of streams; at most 16 are used, and fewer of a short text.
             steps: Number of tokens of a stream; None: so many that the text, up to 32,768 tokens of it, is used.
         """
-        streams = min(sequences, STREAMS)
+        streams = max(1, min(sequences, STREAMS, len(examples) // (steps or LEAST_STEPS)))
         count = min(len(examples), MOST_TOKENS if steps is None else streams * steps)
         return BPTTBatches(examples.take(count), streams, streams, count)[0]
 

@@ -136,7 +136,7 @@ def test_runs_of_nodes_with_folders_of_their_own_come_home(
 def test_ctrl_c_stops_all_and_the_same_command_goes_on(cluster: Any, tmp_path: Path) -> None:
     cluster.add_node(num_cpus=1)
     command = [sys.executable, "-P", "-m", "seqtasks", "compare", "adding", "seed=0,1", "data.limit=50"]
-    command += ["train.epochs=400", "train.checkpoint_seconds=0.2", "encoder.units=4", "--no-baseline"]
+    command += ["train.epochs=150", "train.checkpoint_seconds=0.2", "encoder.units=4", "--no-baseline"]
     command += ["--runs", str(tmp_path), "--on", f"ray={cluster.address}", "--format", "json"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     try:
@@ -153,7 +153,7 @@ def test_ctrl_c_stops_all_and_the_same_command_goes_on(cluster: Any, tmp_path: P
     assert not [line for line in commands().values() if str(tmp_path) in line]
     (folder,) = [path.parent for path in tmp_path.glob("*/checkpoint.npz")]
     assert '"interrupted"' in (folder / "status.json").read_text()
-    done = subprocess.run(command, capture_output=True, text=True, timeout=400)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     log = (tmp_path / "logs" / "adding_seed=0.log").read_text() + (tmp_path / "logs" / "adding_seed=1.log").read_text()
     assert log.count("continuing in epoch") == 1

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from seqtasks.core.errors import ConfigError
 from seqtasks.experiments.executor import Announce, Executor, announce_line
 from seqtasks.experiments.local_executor import LocalExecutor
 from seqtasks.experiments.ray_executor import RayExecutor
+
+_ADDRESS = re.compile(r"[^\s/:]+:\d{1,5}")
 
 
 def make_executor(
@@ -38,11 +42,10 @@ def make_executor(
                 "leave it out or add --on ray"
             )
         return LocalExecutor(jobs or 1, announce=announce)
-    name, sign, address = on.partition("=")
-    if on not in ("ray", "ray:auto") and (name != "ray" or not sign or not address.strip()):
+    address = on.removeprefix("ray=")
+    if on not in ("ray", "ray:auto") and (on == address or not _ADDRESS.fullmatch(address)):
         raise ConfigError(
-            f"--on is {on!r}; allowed: local, ray, ray:auto, ray=ADDRESS; write for example --on ray=10.0.0.1:6379"
+            f"--on is {on!r}; allowed: local, ray, ray:auto, ray=HOST:PORT; write for example --on ray=10.0.0.1:6379"
         )
-    return RayExecutor(
-        "auto" if on == "ray:auto" else address or None, jobs, 1 if cpus is None else cpus, gpus or 0, announce
-    )
+    address_of = {"ray": None, "ray:auto": "auto"}
+    return RayExecutor(address_of.get(on, address), jobs, 1 if cpus is None else cpus, gpus or 0, announce)

@@ -11,6 +11,7 @@ import contextlib
 import json
 import math
 import os
+import socket
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -33,6 +34,7 @@ from seqtasks.experiments.ray_worker import ATTEMPTS, Desk, Job, Report, examine
 from seqtasks.experiments.results import to_json
 from seqtasks.experiments.run_folder import writing
 
+REACH = 10.0  # seconds to wait for an answer of the address of a cluster
 LOOK = 1.0  # seconds between two looks at the desk
 LEAST_FREE = 500_000_000  # bytes of free space on a node
 # What nodes must agree in: settings of the data, and software that changes numbers.
@@ -89,19 +91,21 @@ class RayExecutor(Executor):
     def __enter__(self) -> Self:
         ray = self.ray
         if not ray.is_initialized():
-            where = "this machine" if self.address is None else f"address {self.address}"
+            where = {None: "on this machine", "auto": "as ray:auto"}.get(self.address, f"at {self.address}")
             quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
             if self.address is None:
                 quiet["include_dashboard"] = False
             try:
+                if self.address not in (None, "auto"):
+                    _reach(self.address)
                 ray.init(address=self.address or "local", **quiet)
                 # Ray prints logs of lost nodes even with log_to_driver=False; `_look` announces what is tried again.
                 with contextlib.suppress(AttributeError):
                     ray._private.worker._worker_logs_enabled = False
             except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-                reason = " ".join(str(error).split())[:300]
+                reason = " ".join(str(error).split())[:300].rstrip(".")
                 raise RunError(
-                    f"cannot use Ray at {where}: {reason}; allowed: a running cluster with the same versions of Ray "
+                    f"cannot use Ray {where}: {reason}; allowed: a running cluster with the same versions of Ray "
                     "and Python; start one with ray start --head, or leave out --on"
                 ) from error
             self._connected = True
@@ -284,6 +288,19 @@ def check_nodes(nodes: Mapping[str, Mapping[str, Any]]) -> None:
                 f"the nodes differ: {'; '.join(differences[:3])}; allowed: the same data and versions everywhere; copy "
                 "the data, or install the same versions"
             )
+
+
+def _reach(address: str) -> None:
+    """Checks that something listens at an address; Ray itself would try for minutes.
+
+    Raises:
+        OSError: Nothing does.
+    """
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=REACH).close()
+    except (OSError, OverflowError) as error:
+        raise OSError(f"nothing answers there ({getattr(error, 'strerror', None) or error})") from error
 
 
 def _value(facts: Mapping[str, Any], key: str) -> str:

@@ -23,6 +23,7 @@ from seqtasks.experiments.executor import THREADS, history_in, seqtasks_command
 
 ATTEMPTS = 4  # of a point whose worker or node is lost
 BEAT = 1.0  # seconds between two reports of a running point
+PATIENCE = 300.0  # seconds to wait for an answer of the desk
 WAIT = 60.0  # seconds in which the lock of a run must become free that a lost worker held
 TAIL = 100_000  # number of characters of messages that come home
 _SCRATCH = "seqtasks-point-"
@@ -92,9 +93,11 @@ class Desk:
         self._counts[number] = self._counts.get(number, 0) + 1
         if self._counts[number] > ATTEMPTS:
             return -1
-        self._attempts.append((number, node))
-        self._signals[number] = []
-        return self._stopped.get(number, self._stopped.get(None, 0))
+        stopped = self._stopped.get(number, self._stopped.get(None, 0))
+        if not stopped:
+            self._attempts.append((number, node))
+            self._signals[number] = []
+        return stopped
 
     def beat(self, number: int, history: str) -> list[int]:
         """Records the history of a running point.
@@ -129,7 +132,7 @@ def run_job(job: Job, desk: Any) -> Report:
     import ray
 
     node = ray.get_runtime_context().get_node_id()
-    stopped = ray.get(desk.begin.remote(job.number, node))
+    stopped = _ask(desk.begin.remote(job.number, node))
     if stopped < 0:
         reason = f"its worker was lost {ATTEMPTS} times; look at the memory of the nodes, then run the command again"
         return Report(1, json.dumps({"error": reason}), "", node)
@@ -142,12 +145,17 @@ def run_job(job: Job, desk: Any) -> Report:
             runs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=f"{_SCRATCH}{os.getpid()}-")))
         deadline = time.monotonic() + WAIT
         while True:
-            code, output, messages = _child(job, runs, lambda history: ray.get(desk.beat.remote(job.number, history)))
+            code, output, messages = _child(job, runs, lambda history: _ask(desk.beat.remote(job.number, history)))
             if code != BusyRunError.exit_code or time.monotonic() > deadline:
                 break
             time.sleep(BEAT)  # a lost worker of an earlier attempt has not ended yet
         archive = None if shared or code else pack(runs)
         return Report(code, output, messages[-TAIL:], node, archive)
+
+
+def _ask(answer: Any) -> Any:
+    """The answer of the desk, by a future: in `ray.get` a task gives up its cores, and another one would start."""
+    return answer.future().result(PATIENCE)
 
 
 def _child(job: Job, runs: Path, beat: Any) -> tuple[int, str, str]:

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from seqtasks.core.files import replace
+
 
 class BlockArray:
     """An array that is collected block by block.
@@ -52,7 +54,7 @@ class BlockArray:
         self._header(self.count)
         assert self._file.tell() == self._begin
         self._file.close()
-        self._temporary.replace(self.path)
+        replace(self._temporary, self.path)
         return mapped(self.path)
 
     def discard(self) -> None:

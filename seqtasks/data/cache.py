@@ -18,6 +18,8 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 
+from seqtasks.core.files import replace
+
 log = logging.getLogger(__name__)
 
 # File names of entries, finished or not. `clear` must not remove other files of a shared folder.
@@ -156,7 +158,7 @@ def _write(path: Path, key: str, result: Arrays) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             np.savez(file, allow_pickle=False, key=key, fingerprint=result.fingerprint, **members)
-        temporary.replace(path)
+        replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 

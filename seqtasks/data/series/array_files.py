@@ -44,7 +44,7 @@ def read_npz(path: Path, labelled: bool = True) -> tuple[dict[str, SeriesSet], s
     """
     try:
         with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
+            arrays = {name: np.asarray(stored[name]) for name in stored.files}  # bytes of a file that is no array
     except Exception as error:  # a damaged file can raise almost anything out of zipfile and NumPy
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(
@@ -67,7 +67,8 @@ def _part(path: Path, arrays: dict[str, Any], ending: str, labelled: bool) -> Se
             f"{path}, x{ending}: its shape is {x.shape} of {x.dtype}; allowed: numbers (rows, time) or (rows, time, "
             "channels); save it so"
         )
-    x = np.asarray(x if x.ndim == 3 else x[..., None], np.float32)
+    with np.errstate(over="ignore"):  # an error below
+        x = np.asarray(x if x.ndim == 3 else x[..., None], np.float32)
     if np.isinf(x).any():
         i, t, c = np.argwhere(np.isinf(x))[0]
         raise DataError(
@@ -76,16 +77,20 @@ def _part(path: Path, arrays: dict[str, Any], ending: str, labelled: bool) -> Se
         )
     rows, time, channels = x.shape
 
-    def optional(name: str, shape: tuple[int, ...], shared: bool = False) -> Any:
+    def optional(name: str, shape: tuple[int, ...], text: bool = False, shared: bool = False) -> Any:
         array = arrays.get(f"{name}{ending}", arrays.get(name) if shared else None)
-        if array is not None and array.shape[: len(shape)] != shape:
+        wide = name == "statics" and array is not None and array.ndim == 2  # a column for each static
+        if array is not None and array.shape[: array.ndim - wide] != shape:
             raise DataError(
                 f"{path}, {name}{ending}: its shape is {array.shape}; allowed: {shape}, as x{ending} has {rows} "
                 f"rows of {time} steps; save it so"
             )
+        if array is not None and array.dtype.kind not in ("fiubMUS" if text else "fiubM"):
+            allowed = "numbers or texts" if text else "numbers"
+            raise DataError(f"{path}, {name}{ending}: its type is {array.dtype}; allowed: {allowed}; save it so")
         return array
 
-    y = optional("y", (rows,))
+    y = optional("y", (rows,), text=True)
     if y is None and labelled:
         raise DataError(f"{path} has no y{ending}; needed: a target for each of the {rows} rows of x{ending}; add it")
     lengths, mask, times = optional("lengths", (rows,)), optional("mask", (rows, time)), optional("times", (rows, time))
@@ -105,8 +110,9 @@ def _part(path: Path, arrays: dict[str, Any], ending: str, labelled: bool) -> Se
             "remove the row"
         )
     begins = np.arange(rows, dtype=np.int64) * time
-    statics, groups, ids = optional("statics", (rows,)), optional("groups", (rows,)), optional("ids", (rows,))
-    names = optional("channels", (channels,), shared=True)
+    statics = optional("statics", (rows,))
+    groups, ids = (optional(name, (rows,), text=True) for name in ("groups", "ids"))
+    names = optional("channels", (channels,), text=True, shared=True)
     if statics is not None:
         statics = np.asarray(statics, np.float32).reshape(rows, -1)
     clock = None

@@ -53,6 +53,8 @@ class BlockArray:
         self._file.seek(0)
         self._header(self.count)
         assert self._file.tell() == self._begin
+        self._file.flush()
+        os.fsync(self._file.fileno())
         self._file.close()
         replace(self._temporary, self.path)
         return mapped(self.path)

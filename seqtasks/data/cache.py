@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 
-from seqtasks.core.files import replace
+from seqtasks.core.files import replace, shown
 
 log = logging.getLogger(__name__)
 
@@ -164,4 +164,4 @@ def _write(path: Path, key: str, result: Arrays) -> None:
 
 
 def _line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return shown(" ".join(str(error).split()), 300) or type(error).__name__

@@ -23,6 +23,7 @@ from seqtasks.core import plugins
 from seqtasks.core.config import split_override
 from seqtasks.core.environment import cores
 from seqtasks.core.errors import MANY, ConfigError, Interrupted, RunError, SeqtasksError
+from seqtasks.core.process_signals import group_options, pass_on, stop_signals
 from seqtasks.core.reporter import message_stream
 from seqtasks.core.settings import parse
 from seqtasks.experiments.results import Row, from_json
@@ -194,7 +195,7 @@ def launch(command: Sequence[str], env: Mapping[str, str], log: Path | None) -> 
             stderr=errors,
             encoding="utf-8",
             errors="replace",
-            process_group=0,
+            **group_options(),
         )
 
 
@@ -309,16 +310,15 @@ class _Children:
         self.stopped = True
         with self.lock:
             for child in tuple(self.running):
-                child.send_signal(signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)
+                pass_on(child, number)
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """Handles SIGINT, SIGTERM and SIGHUP by `stop` in the body, if in the main thread."""
+        """Handles signals that ask to stop by `stop` in the body, if in the main thread."""
         before = {}
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP
-                    before[number] = signal.signal(number, self.stop)
+            for number in stop_signals():
+                before[number] = signal.signal(number, self.stop)
         try:
             yield
         finally:

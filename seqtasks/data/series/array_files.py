@@ -11,7 +11,7 @@ import numpy as np
 
 from seqtasks.core.errors import DataError, listed
 from seqtasks.data.series.segments import Segments
-from seqtasks.data.series.sets import SeriesSet, check_times
+from seqtasks.data.series.sets import FINITE, SeriesSet, check_times
 
 PARTS = ("train", "validation", "test")
 
@@ -114,7 +114,10 @@ def _part(path: Path, arrays: dict[str, Any], ending: str, labelled: bool) -> Se
     groups, ids = (optional(name, (rows,), text=True) for name in ("groups", "ids"))
     names = optional("channels", (channels,), text=True, shared=True)
     if statics is not None:
-        statics = np.asarray(statics, np.float32).reshape(rows, -1)
+        with np.errstate(over="ignore"):
+            statics = np.asarray(statics, np.float32).reshape(rows, -1)
+        if np.isinf(statics).any():
+            raise DataError(f"{path}, statics{ending}: a value is infinite; allowed: {FINITE}; correct it")
     clock = None
     if times is not None:
         clock = Segments.stack([row[:length] for row, length in zip(times, lengths, strict=True)], "float64")

@@ -8,6 +8,7 @@ history.csv     losses and scores of each epoch
 checkpoint.npz  state of training; removed after training
 best.npz        weights of the best epoch so far; removed after training
 model.keras     the trained model, for inference
+outputs.npz     outputs for each test example, by which tables compare models
 result.json     the result row; written last of these, so that a folder without it is not finished
 plots/          plots and tables, drawn after that; errors.txt if some failed
 """
@@ -30,7 +31,7 @@ from typing import Any
 import yaml
 
 from seqtasks.core.config import Config
-from seqtasks.core.errors import DamagedRunError, RunError, suggest
+from seqtasks.core.errors import BusyRunError, DamagedRunError, RunError, suggest
 from seqtasks.core.files import usable, write_text
 from seqtasks.core.parsing import parse_json
 from seqtasks.core.version import __version__
@@ -60,6 +61,11 @@ class Run:
     def finished(self) -> bool:
         """Whether the folder has a result."""
         return (self.path / "result.json").is_file()
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether the run is a trial of a search, which is never scored on the test split and keeps no model."""
+        return self.facts.get("kind") == "trial"
 
     @property
     def task(self) -> str:
@@ -162,7 +168,7 @@ class Run:
         On a file system without locks, such as some network mounts, a warning is logged instead.
 
         Raises:
-            RunError: Another process holds the lock.
+            BusyRunError: Another process holds the lock.
         """
         from filelock import FileLock, Timeout
 
@@ -171,7 +177,7 @@ class Run:
             try:
                 lock.acquire(timeout=0.2)  # `status` of another process holds it for some microseconds
             except Timeout as error:  # before `writing` handles it, as it is an OSError
-                raise RunError(
+                raise BusyRunError(
                     f"another process is training in {self.path}; wait for it, or change a setting or --runs"
                 ) from error
             except (NotImplementedError, OSError) as error:  # versions of filelock before 4 raise the former
@@ -202,7 +208,8 @@ class Run:
 
     def clear(self) -> None:
         """Removes everything that training wrote, to train from the beginning."""
-        for name in ("result.json", "checkpoint.npz", "best.npz", "history.csv", "model.keras", "status.json"):
+        training = ("checkpoint.npz", "best.npz", "history.csv", "status.json")
+        for name in ("result.json", "model.keras", "outputs.npz", *training):
             (self.path / name).unlink(missing_ok=True)
         shutil.rmtree(self.path / "plots", ignore_errors=True)
 

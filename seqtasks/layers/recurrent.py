@@ -205,11 +205,35 @@ class Recurrent(MaskedLayer):
         self._check(x, mask, initial_state, reset)
         check_shapes(x, time_gaps, observed)
         if not projected:
-            x = self._joined(x, mask, time_gaps, observed)
+            x = self.joined(x, mask, time_gaps, observed)
+        start = self._start(x, initial_state, reset, training)
+        outputs, final = self.run_loop(x, start, mask, return_sequences, training, projected, tokens, table)
+        if self.stateful and initial_state is None:
+            for k, state in zip(self._kept[bool(training)], final, strict=True):
+                # On every backend, gradients must not flow into the previous call.
+                state = ops.stop_gradient(ops.cast(state, k.dtype))
+                k.assign(ops.slice_update(ops.convert_to_tensor(k), (0, 0), state))
+        return outputs, final
+
+    def run_loop(
+        self,
+        x: Any,
+        states: Sequence[Any],
+        mask: Any,
+        return_sequences: bool,
+        training: bool,
+        projected: bool = False,
+        tokens: Any = None,
+        table: Any = None,
+    ) -> tuple[Any, list[Any]]:
+        """Runs the cell over the result of `joined` from given states, with dropout and zoneout in training.
+
+        The arguments and results are those of `call`.
+        """
         engine = "loop" if projected else self._engine(x)
         inputs = LoopInputs(
             x,
-            self._start(x, initial_state, reset, training),
+            states,
             mask,
             self.direction == "backward",
             return_sequences,
@@ -220,13 +244,7 @@ class Recurrent(MaskedLayer):
         if engine == "native" and tokens is not None:
             inputs = dataclasses.replace(inputs, x=table, tokens=tokens)
         with self._dropped_weights(training):
-            outputs, final = engines.ENGINES[engine].run(self.cell, inputs)
-        if self.stateful and initial_state is None:
-            for k, state in zip(self._kept[bool(training)], final, strict=True):
-                # On every backend, gradients must not flow into the previous call.
-                state = ops.stop_gradient(ops.cast(state, k.dtype))
-                k.assign(ops.slice_update(ops.convert_to_tensor(k), (0, 0), state))
-        return outputs, final
+            return engines.ENGINES[engine].run(self.cell, inputs)
 
     def call_beside(
         self,
@@ -277,7 +295,7 @@ class Recurrent(MaskedLayer):
         name = "loop" if x.shape[1] == 1 else self.running_engine
         return self.portable_engine if name == "native" and native.cannot_embed_in_graph() else name
 
-    def _joined(self, x: Any, mask: Any, time_gaps: Any, observed: Any) -> Any:
+    def joined(self, x: Any, mask: Any, time_gaps: Any, observed: Any) -> Any:
         """Returns the inputs as `Cell.project` takes them, `(batch, time, width)`."""
         if time_gaps is not None:
             time_gaps = elapsed(ops.cast(time_gaps, x.dtype), mask, self.direction == "backward")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import keras
 
@@ -50,7 +50,7 @@ def fit(
         TrainingDiverged: The loss became NaN or infinite.
         RunError: The folder cannot be written.
     """
-    mode = "max" if task.primary_higher_is_better and not task.monitor.endswith("loss") else "min"
+    mode = monitor_mode(task)
     scheduled = schedule_callbacks(config.train, task.monitor, mode)
     with StopRequest() as request:
         checkpoint = Checkpoint(
@@ -133,6 +133,11 @@ def _finish_epoch(
     logs = {**(checkpoint.trained or {}), **{f"val_{name}": value for name, value in scores.items()}}
     listed.on_epoch_end(checkpoint.epoch, logs)
     listed.on_train_end(logs)
+
+
+def monitor_mode(task: Task) -> Literal["max", "min"]:
+    """Whether the value `task.monitor`, by which the best weights are chosen, is better if larger or smaller."""
+    return "max" if task.primary_higher_is_better and not task.monitor.endswith("loss") else "min"
 
 
 def _fit_until(

@@ -50,7 +50,7 @@ def test_an_option_needs_a_value() -> None:
         predict_command.split_options(["--great film"])
 
 
-def test_what_is_not_there_or_not_finished(tmp_path: Path) -> None:
+def test_missing_and_unfinished_runs(tmp_path: Path) -> None:
     task = load_task("mnist_rows")
     config = resolve("mnist_rows", task.Options, SHORT)
     row, _ = train.run(config, task, tmp_path, QUIET)

@@ -20,6 +20,7 @@ from seqtasks.engines.native import availability, library
 from seqtasks.engines.native.arguments import Direction
 from seqtasks.engines.native.availability import cannot_embed_in_graph as cannot_embed_in_graph
 from seqtasks.engines.native.availability import under_xla as under_xla
+from seqtasks.engines.native.keras_cells import KerasCell
 from seqtasks.engines.native.text_generation import Layer
 
 if TYPE_CHECKING:
@@ -49,18 +50,16 @@ def unsupported_reason(cell: Cell, recurrent_dropout: float = 0.0, zoneout: floa
         return "recurrent_dropout changes each recurrent product"
     if zoneout:
         return ZONEOUT
-    if library.library() is None:
-        return "it was not built, as there was no C compiler when seqtasks was installed"
-    return None
+    return availability.not_built_reason()
 
 
-def run(cell: Cell, inputs: LoopInputs) -> tuple[Tensor, list[Tensor]]:
+def run(cell: Cell | KerasCell, inputs: LoopInputs) -> tuple[Tensor, list[Tensor]]:
     """Runs a built cell over time, see `Engine.run`."""
     (result,) = run_together([(cell, inputs)])
     return result
 
 
-def run_together(calls: Sequence[tuple[Cell, LoopInputs]]) -> list[tuple[Tensor, list[Tensor]]]:
+def run_together(calls: Sequence[tuple[Cell | KerasCell, LoopInputs]]) -> list[tuple[Tensor, list[Tensor]]]:
     """Runs one cell, or two at the same time on separate threads, over the same sequences.
 
     Args:
@@ -90,17 +89,17 @@ def run_together(calls: Sequence[tuple[Cell, LoopInputs]]) -> list[tuple[Tensor,
     return results
 
 
-def biases(cell: Cell) -> tuple[Any, Any]:
+def biases(cell: Cell | KerasCell) -> tuple[Any, Any]:
     """Returns the bias of the inputs, and further parameters of the loop.
 
     The latter are the bias of the recurrent product of a GRU, the peepholes of an LSTM, or None.
     """
     if cell.native_loop == "gru":
         return cell.b[0], cell.b[1]
-    return cell.b, ops.reshape(cell.P, (-1,)) if cell.native_loop == "peephole_lstm" else None
+    return cell.b, ops.reshape(cell.P, (-1,)) if cell.native_loop == "peephole_lstm" else None  # type: ignore[union-attr]
 
 
-def _kind(cell: Cell) -> int:
+def _kind(cell: Cell | KerasCell) -> int:
     """Returns the number of the cell's loop in the kernel."""
     assert cell.native_loop is not None
     return KINDS[cell.native_loop]

@@ -25,7 +25,9 @@ from seqtasks.layers.vision import RandomAffine
 from seqtasks.task_types.base import Baseline, Task
 from seqtasks.task_types.common.columns import class_row
 from seqtasks.task_types.common.linear_baseline import logistic_regression
-from seqtasks.task_types.common.plots import class_pictures
+from seqtasks.task_types.common.plots import class_pictures, wrong_images
+
+SHOWN = 18  # wrong images in the plot
 
 ImageSpec = labelled_images.ImageSpec
 
@@ -126,8 +128,13 @@ class ImageTask(Task):
         return {"logistic regression": lambda: _logistic(splits, len(self.classes)), "SVM (RBF)": lambda: _svm(splits)}
 
     def plots(self, model: keras.Model, batches: ArrayBatches) -> Iterator[tuple[str, Any]]:
-        targets = batches.examples.targets
-        return class_pictures(self.name, self.predict_logits(model, batches), targets, self.classes, "test images")
+        logits, targets = self.predict_logits(model, batches), batches.examples.targets
+        for name, picture in class_pictures(self.name, logits, targets, self.classes, "test images"):
+            yield name, picture
+            if name == "worst_errors":
+                rows = picture[:SHOWN]
+                titles = [f"{row.true}, not {row.predicted} ({row['P(predicted)']:.2f})" for _, row in rows.iterrows()]
+                yield "worst_errors", wrong_images(batches.examples.inputs["image"][rows.index.to_numpy()], titles)
 
 
 def check_images(inputs: Sequence[str]) -> None:

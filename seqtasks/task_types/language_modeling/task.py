@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,10 +25,11 @@ from seqtasks.layers.losses import TokenLoss
 from seqtasks.layers.metrics import Nats, Perplexity, language_scores
 from seqtasks.task_types.base import Baseline, Task
 from seqtasks.task_types.language_modeling import xz_baseline
-from seqtasks.task_types.language_modeling.dynamic_evaluation import dynamic_scores, total
+from seqtasks.task_types.language_modeling.dynamic_evaluation import BlockSums, dynamic_scores, total
 from seqtasks.task_types.language_modeling.model import LanguageStep, language_model, read
 
 log = logging.getLogger(__name__)
+SAMPLE, TEMPERATURES = 300, (0.5, 1.0)  # tokens and temperatures of the texts in the run folder
 LanguageSpec = lm_corpus.LanguageSpec
 
 
@@ -225,7 +227,12 @@ class LanguageTask(Task):
         return BPTTBatches(examples, streams, batch_size, o.bptt, o.carry_state, starts)
 
     def score(self, model: keras.Model, batches: Any) -> dict[str, float]:
-        scores = language_scores(*total(batches, lambda inputs, _: model.predict_on_batch(inputs)))
+        blocks = BlockSums(batches)
+        scores = language_scores(*total(batches, lambda inputs, _: model.predict_on_batch(inputs), blocks))
+        if self.metric in scores:
+            scale = math.log(2) if self.metric == "bits" else 1.0
+            formula = "exp_mean" if self.metric == "perplexity" else "mean"
+            self.keep_outputs(blocks.terms / (scale, 1.0), formula)
         if self.options.dynamic_rate is None:
             return scores
         dynamic = dynamic_scores(model, batches, self.options.dynamic_rate, self.options.dynamic_decay)
@@ -242,6 +249,16 @@ class LanguageTask(Task):
             return kneser_ney.baseline(splits, self.spec.size)
 
         return {"Kneser-Ney trigram": trigram}
+
+    def plots(self, model: keras.Model, batches: Any) -> Iterator[tuple[str, Any]]:
+        """Yields a table of generated texts at two temperatures, those of `predict` with the default prompt."""
+        import pandas as pd
+
+        texts = {
+            str(temperature): "".join(self.predict(model, [], GenerateOptions(length=SAMPLE, temperature=temperature)))
+            for temperature in TEMPERATURES
+        }
+        yield "samples", pd.DataFrame({"text": texts}).rename_axis("temperature")
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: GenerateOptions) -> Iterator[str]:
         """Generates a continuation of the prompt.

@@ -22,6 +22,7 @@ from seqtasks.data.splits import Examples, Splits
 from seqtasks.data.survey import Survey
 from seqtasks.data.text import tagged_sentences
 from seqtasks.data.text.conll import Sentence
+from seqtasks.data.text.conll_filling import TOKENISED, fill_labels
 from seqtasks.data.text.label_index import LabelIndex
 from seqtasks.data.text.tagged_batches import TaggedBatches, Types
 from seqtasks.data.text.word_vectors import start_from
@@ -29,11 +30,12 @@ from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.losses import TagLoss
 from seqtasks.layers.metrics import TagAccuracy
 from seqtasks.task_types.base import Baseline, Pretrained, Task
-from seqtasks.task_types.common.plots import class_report
+from seqtasks.task_types.common.plots import class_report, confusion
+from seqtasks.task_types.common.worst_errors import worst_tags
 from seqtasks.task_types.tagging.baselines import most_frequent, word_shapes
 from seqtasks.task_types.tagging.model import TaggingParts, tagger_of, tagging_model
 from seqtasks.task_types.tagging.rendering import colorize, format_interlinear, words_of
-from seqtasks.task_types.tagging.scores import confusion_figure, tagging_scores
+from seqtasks.task_types.tagging.scores import sentence_terms, tagging_scores
 
 EXAMPLE = "The cat sat on the mat ."
 
@@ -129,6 +131,7 @@ class TaggingTask(Task):
     files = "any"
     unit = "sentences"
     reads = "texts"
+    fills = TOKENISED
     Options = TaggingOptions
     options: TaggingOptions
     Spec = TaggingSpec
@@ -226,6 +229,11 @@ class TaggingTask(Task):
         sentences, predicted = self.sentences(batches.examples), self.tags(model, batches)
         missing = {tag for _, tags in sentences for tag in tags} - set(chain(*predicted))
         self.unpredicted = [tag for tag in self.spec.labels if tag in missing]
+        number = {tag: i for i, tag in enumerate(self.spec.labels)}
+        self.keep_outputs(
+            *sentence_terms([tags for _, tags in sentences], predicted, self.spec.labels),
+            outputs=np.array([number[tag] for tag in chain(*predicted)]),
+        )
         return self._scores(sentences, predicted)
 
     def survey(self, splits: Splits) -> Survey:
@@ -257,10 +265,18 @@ class TaggingTask(Task):
         return {"most frequent tag": frequent, "logistic regression": shapes}
 
     def plots(self, model: keras.Model, batches: TaggedBatches) -> Iterator[tuple[str, Any]]:
-        true = [labels for _, labels in self.sentences(batches.examples)]
+        words, true = (list(rows) for rows in zip(*self.sentences(batches.examples), strict=True))
         predicted = self.tags(model, batches)
-        yield "confusion", confusion_figure(true, predicted, self.spec.labels)
-        yield "classes", class_report(list(chain(*true)), list(chain(*predicted)))
+        flat_true, flat_predicted = list(chain(*true)), list(chain(*predicted))
+        number = {tag: i for i, tag in enumerate(self.spec.labels)}
+        targets, outputs = (np.array([number[tag] for tag in tags]) for tags in (flat_true, flat_predicted))
+        score = self._scores(list(zip(words, true, strict=True)), predicted)[self.primary_metric]
+        unit = "characters" if self._of_characters else "words"
+        title = f"{self.name}: {self.primary_metric} {100 * score:.2f} % on {len(targets):,} test {unit}"
+        yield "confusion", confusion(targets, outputs, self.spec.labels, title)
+        yield "classes", class_report(flat_true, flat_predicted)
+        if flat_true != flat_predicted:
+            yield "worst_errors", worst_tags(words, true, predicted, "" if self._of_characters else " ")
 
     @property
     def _of_characters(self) -> bool:
@@ -289,16 +305,23 @@ class TaggingTask(Task):
             raise ConfigError(
                 f'{received}; allowed: one or more sentences; write, for example: seqtasks predict RUN "{EXAMPLE}"'
             )
-        types = LabelIndex(list(dict.fromkeys(word for row in rows for word in row)))
-        self._types = Types(types.names, LabelIndex(spec.words), LabelIndex(spec.characters))
-        words = Ragged.of([[types.number(word) for word in row] for row in rows])
-        examples = Examples({"words": words}, Ragged(np.zeros_like(words.values), words.ends))
-        predicted = self.tags(model, self.batches(examples, 32))
+        predicted = self._predict_tags(model, rows)
         if of_characters:
             return [{"text": line, "tags": tags[: len(line)]} for line, tags in zip(inputs, predicted, strict=True)]
         return [
             {"text": line, "words": row, "tags": tags} for line, row, tags in zip(inputs, rows, predicted, strict=True)
         ]
+
+    def _predict_tags(self, model: keras.Model, rows: Sequence[Sequence[str]]) -> list[list[str]]:
+        """Predicts the tags of the words of sentences."""
+        types = LabelIndex(list(dict.fromkeys(word for row in rows for word in row)))
+        self._types = Types(types.names, LabelIndex(self.spec.words), LabelIndex(self.spec.characters))
+        words = Ragged.of([[types.number(word) for word in row] for row in rows])
+        examples = Examples({"words": words}, Ragged(np.zeros_like(words.values), words.ends))
+        return self.tags(model, self.batches(examples, 32))
+
+    def predict_file(self, model: keras.Model, path: Path) -> Iterator[str]:
+        return fill_labels(path, self.options.column, lambda rows: self._predict_tags(model, rows))
 
     @property
     def answer_column(self) -> str:

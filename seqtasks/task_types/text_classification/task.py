@@ -252,7 +252,7 @@ class TextTask(Task):
 
     def plots(self, model: keras.Model, batches: Buckets) -> Iterator[tuple[str, Any]]:
         logits, targets = self.predict_logits(model, batches), batches.examples.targets
-        return class_pictures(self.name, logits, targets, self.classes, "test texts")
+        return class_pictures(self.name, logits, targets, self.classes, "test texts", self._texts["test"])
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: TextPredictOptions) -> list[dict[str, Any]]:
         """Predicts class probabilities, and the words with the most influence.

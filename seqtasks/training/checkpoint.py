@@ -252,6 +252,7 @@ class Checkpoint(keras.callbacks.Callback):
             not valid
             or len(meta["memories"]) != len(self.others)
             or not all(isinstance(m, dict) for m in meta["memories"])
+            or not isinstance(meta.get("trained"), dict | None)
         ):
             raise RunError(f"{self.path} has damaged metadata; {AFRESH}")
         return dict(meta)

@@ -228,6 +228,26 @@ def test_ctrl_c_in_a_validation_is_heard_at_once(tmp_path: Path, moment: str) ->
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.pictures
+def test_ctrl_c_after_training_says_what_is_stored(tmp_path: Path) -> None:
+    base = load_task("mnist_rows")
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    settings = [*SMALL, "train.epochs=1"]
+    config = resolve("mnist_rows", base.Options, settings)
+    scoring, drawing = type("Scoring", (base,), {"score": stop}), type("Drawing", (base,), {"plots": stop})
+    with pytest.raises(Interrupted, match="stopped before the result; continue with: seqtasks resume"):
+        train.run(config, scoring, tmp_path, QUIET)
+    (folder,) = tmp_path.iterdir()
+    assert run_folder.open_run(folder).status() == "interrupted" and results.rows(tmp_path) == []
+    with pytest.raises(Interrupted, match=r"stopped while drawing plots; the result is stored: .*result\.json"):
+        train.run(config, drawing, tmp_path, QUIET)
+    row, before = train.run(config, base, tmp_path, QUIET)
+    assert before and [row] == results.rows(tmp_path)
+
+
 def test_pixels_and_permutation_change_the_sequence(tmp_path: Path) -> None:
     task = load_task("mnist_rows")
     for option, shape in (("pixels", (64, 1)), ("permute", (8, 8))):

@@ -305,6 +305,8 @@ VALUES: dict[str, Values] = {
     "folder": _folders,
     "file": _files,
     "out": _files,
+    "look.out": _folders,
+    "input": _files,
     "markdown": _files,
     "picture": _files,
     "inputs": _files,

@@ -436,6 +436,64 @@ def score(
     commands.score(run, texts or [], file, runs, format, trust=trust)
 
 
+@command()
+def look(
+    run: RunNames,
+    gradients: Annotated[
+        bool, typer.Option("--gradients", help="Draw gradient norms over the steps back, of one or several runs")
+    ] = False,
+    input: Annotated[
+        list[str] | None,
+        typer.Option("--input", help="Text or path of a file to read instead of the test split; can be repeated"),
+    ] = None,
+    file: Annotated[
+        str | None, typer.Option("--file", metavar="PATH", help="Text file to read instead of the test split")
+    ] = None,
+    layer: Annotated[int | None, typer.Option("--layer", help="Number of the layer, from 1; default: the last")] = None,
+    unit: Annotated[
+        str | None, typer.Option("--unit", metavar="UNIT", help="Unit to show, such as 12, or c:12 for the state c")
+    ] = None,
+    top: Annotated[int, typer.Option("--top", min=1, help="Number of units to list")] = 10,
+    example: Annotated[int, typer.Option("--example", min=0, help="Number of the sequence to draw, from 0")] = 0,
+    steps: Annotated[
+        int, typer.Option("--steps", min=2, help="Maximum number of time steps in a picture, or back in time")
+    ] = 100,
+    out: Annotated[
+        str | None,
+        typer.Option("--out", metavar="FOLDER", help="Folder to write to; default: look in the first run folder"),
+    ] = None,
+    runs: Runs = _RUNS,
+    format: RowFormat = "text",
+    quiet: Quiet = False,
+    trust: Trust = False,
+) -> None:
+    """Look inside a trained network: units, gates, states, spectrum, or gradients over time.
+
+    Without --gradients: lists the units that follow a property of the input, such as the position in the line. Each is
+    chosen on one half of the test split and measured on the other. Writes heat maps of the states and gates,
+    trajectories of the states, eigenvalues, and texts coloured by a unit.
+
+    With --gradients: draws the norm of the gradient of the loss at the last step with respect to the states of earlier
+    steps, for the trained and an untrained network, and norms over training if train.log_gradients was set.
+
+    Examples:
+
+      seqtasks look runs/char_lm-lstm-0123abcd
+
+      seqtasks look runs/char_lm-lstm-0123abcd --unit c:12 --input "ROMEO: But soft!"
+
+      seqtasks look runs/mnist_rows-gru-0123abcd --layer 1 --example 3 --out pictures
+
+      seqtasks look runs/adding-* --gradients --steps 100
+    """
+    from seqtasks.cli import look_command
+
+    look_command.main(
+        run, runs, gradients, out, format, inputs=input or [], file=file, layer=layer, unit=unit, top=top,
+        example=example, steps=steps, quiet=quiet, trust=trust,
+    )  # fmt: skip
+
+
 @command(name="list")
 def list_(
     what: Annotated[

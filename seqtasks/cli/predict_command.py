@@ -195,7 +195,7 @@ def _read(cls: type[Task], file: str, inputs: Sequence[str], option_texts: dict[
         )
     if inputs:
         raise ConfigError(f"got both --file {shown(file)} and {len(inputs)} inputs; allowed: one of them; remove one")
-    path = _readable(file)
+    path = readable(file)
     if cls.reads == "texts":
         lines = read_lines(path)
         if cls.fills and _one_word_each(lines):
@@ -238,7 +238,7 @@ def _fill(
             f"got --file {shown(request.file)} and {' '.join(map(shown, beside))}; allowed: a tokenised file alone, "
             "which is written with its labels filled in; remove the others"
         )
-    path = _readable(request.file)
+    path = readable(request.file)
     task, _, model = open_trained(folder, request.trust)
     pieces = task.predict_file(model, path)
     if out is None:
@@ -254,7 +254,12 @@ def _fill(
     print(f"{shown(path)} with predicted labels → {shown(out)}", file=sys.stderr)
 
 
-def _readable(file: str) -> Path:
+def readable(file: str) -> Path:
+    """Checks that the file of `--file` is there.
+
+    Raises:
+        DataError: It is a folder, or does not exist.
+    """
     path = usable(file, "--file")
     if not path.is_file() and (path.is_dir() or not path.exists()):
         fault = "is a folder" if path.is_dir() else "does not exist"

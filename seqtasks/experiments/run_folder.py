@@ -5,6 +5,7 @@ config.yaml     the resolved configuration
 *.py            copies of task and cell, if they were given as files
 status.json     training, interrupted or diverged; shown by `seqtasks list runs`
 history.csv     losses and scores of each epoch
+gradients.csv   gradient norms of each update, with train.log_gradients
 checkpoint.npz  state of training; removed after training
 best.npz        weights of the best epoch so far; removed after training
 model.keras     the trained model, for inference
@@ -208,7 +209,7 @@ class Run:
 
     def clear(self) -> None:
         """Removes everything that training wrote, to train from the beginning."""
-        training = ("checkpoint.npz", "best.npz", "history.csv", "status.json")
+        training = ("checkpoint.npz", "best.npz", "history.csv", "gradients.csv", "status.json")
         for name in ("result.json", "model.keras", "outputs.npz", *training):
             (self.path / name).unlink(missing_ok=True)
         shutil.rmtree(self.path / "plots", ignore_errors=True)

@@ -45,7 +45,7 @@ class Exchange:
 
 
 def accelerate(model: keras.Model | str | Path, verbose: bool = True) -> keras.Model:
-    """Exchanges the recurrent layers of a Keras model for those of seqtasks, which are faster on a CPU.
+    """Exchanges the recurrent layers of a Keras model for faster ones of seqtasks.
 
     The model is changed in place: its layers keep their weights, names and places, also inside of wrappers, nested and
     subclassed models, and a compiled model keeps its optimizer with its variables, its loss and its metrics. Outputs

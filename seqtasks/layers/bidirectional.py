@@ -11,7 +11,9 @@ from seqtasks.layers.drop_in import plain_mask
 
 @keras.saving.register_keras_serializable("seqtasks")
 class Bidirectional(keras.layers.Bidirectional):
-    """Wrapper that takes the place of `keras.layers.Bidirectional`, also of stateful layers that get a mask.
+    """Wrapper in place of `keras.layers.Bidirectional`, also for stateful layers.
+
+    Inputs are `(batch, time, features)`; outputs `(batch, time, units)`, or `(batch, units)` of the last step.
 
     Keras's wrapper raises TypeError for a stateful layer with `return_state=True` and a mask. Layers of seqtasks work
     in either. Arguments, outputs and weights are the same.

@@ -200,7 +200,9 @@ def warn_of_unread_mask(layer: keras.layers.Layer, sequences: Any) -> None:
 
 @keras.saving.register_keras_serializable("seqtasks")
 class LSTM(KerasLoop, keras.layers.LSTM):
-    """LSTM layer that takes the place of `keras.layers.LSTM` and runs about twice as fast on a CPU.
+    """LSTM layer in place of `keras.layers.LSTM`, faster on a CPU.
+
+    Inputs are `(batch, time, features)`; outputs `(batch, units)`, or `(batch, time, units)` with `return_sequences`.
 
     Arguments, weights, outputs, masks and states are those of Keras's layer, also in `keras.layers.Bidirectional` and
     `TimeDistributed`, and weights can be exchanged between the two. As in Keras, outputs of masked steps repeat the
@@ -238,7 +240,9 @@ class LSTM(KerasLoop, keras.layers.LSTM):
 
 @keras.saving.register_keras_serializable("seqtasks")
 class GRU(KerasLoop, keras.layers.GRU):
-    """GRU layer that takes the place of `keras.layers.GRU` and runs about twice as fast on a CPU.
+    """GRU layer in place of `keras.layers.GRU`, faster on a CPU.
+
+    Inputs are `(batch, time, features)`; outputs `(batch, units)`, or `(batch, time, units)` with `return_sequences`.
 
     Arguments, weights, outputs, masks and states are those of Keras's layer, see `LSTM`. The native engine runs both
     values of `reset_after`.
@@ -270,7 +274,9 @@ class GRU(KerasLoop, keras.layers.GRU):
 
 @keras.saving.register_keras_serializable("seqtasks")
 class SimpleRNN(KerasLoop, keras.layers.SimpleRNN):
-    """Simple RNN layer that takes the place of `keras.layers.SimpleRNN` and runs faster on a CPU.
+    """Simple RNN layer in place of `keras.layers.SimpleRNN`, faster on a CPU.
+
+    Inputs are `(batch, time, features)`; outputs `(batch, units)`, or `(batch, time, units)` with `return_sequences`.
 
     Arguments, weights, outputs, masks and states are those of Keras's layer, see `LSTM`. The native engine runs the
     activation tanh.

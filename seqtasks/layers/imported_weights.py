@@ -15,7 +15,9 @@ _FIRST = "weight_ih_l0"
 
 
 def from_torch(state_dict: Mapping[str, Any], prefix: str | None = None) -> list[list[np.ndarray]]:
-    """Converts the weights of a `torch.nn.LSTM`, `GRU` or `RNN`, whose kind is read from the shapes.
+    """Converts the weights of a `torch.nn.LSTM`, `GRU` or `RNN` to those of Keras.
+
+    The kind is read from the shapes. The layers read `(batch, time, features)`.
 
     PyTorch stores transposed matrices and two biases, which are added here except in a GRU, and orders the gates of the
     GRU as r, z, n, where Keras has z, r, h.
@@ -63,7 +65,10 @@ def from_torch(state_dict: Mapping[str, Any], prefix: str | None = None) -> list
 
 
 def from_basic_lstm(kernel: Any, bias: Any, forget_bias: float = 1.0) -> list[np.ndarray]:
-    """Converts the weights of a `BasicLSTMCell` or `LSTMCell` of TensorFlow 1, without peepholes and projection.
+    """Converts the weights of an LSTM cell of TensorFlow 1 to those of Keras.
+
+    The cell is `BasicLSTMCell`, or `LSTMCell` without peepholes and projection. The layer reads
+    `(batch, time, features)`.
 
     These cells have one matrix for input and state, and the gate order i, g, f, o; and they add `forget_bias` to the
     forget gate at every step, which here becomes part of the bias.

@@ -136,6 +136,8 @@ class TagLoss(TokenLoss):
 class MultiLabelCrossentropy(keras.losses.Loss):
     """Binary cross-entropy of several labels, of which any number may hold; for logits.
 
+    Targets and logits are `(batch, labels)` or `(batch, time, labels)`.
+
     The loss of an example or step is the mean over its labels. A label that is NaN is unknown: it counts neither as 0
     nor as 1. Padding is excluded by sample weights or by Keras's implicit mask, as in every Keras loss.
 
@@ -169,6 +171,8 @@ class MultiLabelCrossentropy(keras.losses.Loss):
 @keras.saving.register_keras_serializable("seqtasks")
 class ScaledSquaredError(keras.losses.Loss):
     """Mean squared error of several numbers, each divided by a variance of its own.
+
+    Targets and predictions are `(batch, numbers)` or `(batch, time, numbers)`.
 
     A target that is NaN is unknown and has no error. Padding is excluded by sample weights or by Keras's implicit mask.
 

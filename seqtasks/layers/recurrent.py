@@ -24,6 +24,8 @@ from seqtasks import engines
 from seqtasks.cells.base import Cell
 from seqtasks.core.errors import ConfigError
 from seqtasks.engines import LoopInputs, keras_layers, native
+from seqtasks.engines.backend.masking import first_valid_step, last_valid_step
+from seqtasks.layers import recording
 from seqtasks.layers.implicit_mask import MaskedLayer
 from seqtasks.layers.time_gaps import check_shapes, check_use, elapsed, without_missing
 
@@ -226,11 +228,13 @@ class Recurrent(MaskedLayer):
         tokens: Any = None,
         table: Any = None,
     ) -> tuple[Any, list[Any]]:
-        """Runs the cell over the result of `joined` from given states, with dropout and zoneout in training.
+        """Runs the cell over time from given states, with dropout and zoneout in training.
 
-        The arguments and results are those of `call`.
+        `x` is the result of `joined`. The arguments and results are those of `call`.
         """
-        engine = "loop" if projected else self._engine(x)
+        recorder = None if training else recording.recorder()
+        shifted = recorder is not None and recorder.shifts is not None
+        engine = "loop" if projected or shifted else self._engine(x)
         inputs = LoopInputs(
             x,
             states,
@@ -243,6 +247,9 @@ class Recurrent(MaskedLayer):
         )
         if engine == "native" and tokens is not None:
             inputs = dataclasses.replace(inputs, x=table, tokens=tokens)
+        if recorder is not None:
+            outputs, final = recorder.run(self, engine, inputs)
+            return (outputs if return_sequences else self._last(outputs, inputs)), final
         with self._dropped_weights(training):
             return engines.ENGINES[engine].run(self.cell, inputs)
 
@@ -273,7 +280,7 @@ class Recurrent(MaskedLayer):
             The results of `call` of this layer and of the other.
         """
         both = (self, other)
-        if any(layer._engine(x) != "native" for layer in both):
+        if any(layer._engine(x) != "native" for layer in both) or (not training and recording.recorder() is not None):
             arguments = {"mask": mask, "reset": reset, "return_sequences": return_sequences, "training": training}
             arguments |= {"time_gaps": time_gaps, "observed": observed}
             return [
@@ -314,6 +321,11 @@ class Recurrent(MaskedLayer):
             return states
         rows = ops.expand_dims(ops.cast(reset, "bool"), -1)
         return [ops.where(rows, new, old) for new, old in zip(fresh, states, strict=True)]
+
+    def _last(self, outputs: Any, inputs: LoopInputs) -> Any:
+        """Returns the outputs of the step at which the direction ends, `(batch, units)`."""
+        end = first_valid_step if inputs.reverse else last_valid_step
+        return end(outputs, inputs.mask)
 
     def _dropped_weights(self, training: bool) -> AbstractContextManager[Any]:
         """Context in which `weight_drop` is applied to the recurrent weights."""

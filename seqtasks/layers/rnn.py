@@ -23,7 +23,7 @@ RATES = ("recurrent_dropout", "weight_drop", "zoneout")
 
 @keras.saving.register_keras_serializable("seqtasks")
 class RNN(KerasLoop, keras.layers.RNN):
-    """Recurrent layer with the arguments and outputs of `keras.layers.RNN`, for cells of seqtasks and of Keras.
+    """Recurrent layer as `keras.layers.RNN`, for cells of seqtasks and of Keras.
 
     Masks, states and the order of outputs are those of Keras: outputs of masked steps repeat the last one unless
     `zero_output_for_mask=True`, `go_backwards` reverses the outputs, and a stateful layer keeps its states between

@@ -27,6 +27,7 @@ from seqtasks.data.survey import Survey
 from seqtasks.experiments.example_outputs import ExampleOutputs
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.metrics import classification_scores
+from seqtasks.task_types.common.steps import Steps, class_properties
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -429,11 +430,11 @@ class Task(ABC):
         )
 
     def predict_file(self, model: keras.Model, path: Path) -> Iterator[str]:
-        """Yields the text of a file with the predictions filled in, for a file whose suffix is in `fills`.
+        """Yields the text of a file with the predictions filled in.
 
         Args:
             model: Trained model.
-            path: The file.
+            path: The file; its suffix is in `fills`.
 
         Raises:
             DataError: The file is malformed.
@@ -505,6 +506,59 @@ class Task(ABC):
             Pairs of file name without suffix, and figure or table.
         """
         return iter(())
+
+    def sample(self, examples: Examples, sequences: int, steps: int | None = None) -> Sequence[Any]:
+        """Returns one batch of a split for `seqtasks look`.
+
+        The default has evenly spaced examples.
+
+        Args:
+            examples: Examples of the split.
+            sequences: Maximum number of sequences.
+            steps: Maximum number of time steps, for tasks that can cut sequences; None: no maximum.
+
+        Returns:
+            Inputs, targets, and for some tasks weights, as `batches` yields them.
+        """
+        rows = np.unique(np.linspace(0, len(examples) - 1, min(sequences, len(examples))).astype(int))
+        return self.batches(examples.take(rows), len(rows))[0]
+
+    def encode_inputs(self, inputs: Sequence[str]) -> Any:
+        """Turns inputs of `seqtasks predict` into inputs of the model, for `seqtasks look`.
+
+        Args:
+            inputs: Texts or paths of files, whichever the task reads.
+
+        Raises:
+            ConfigError: The inputs are not allowed, or the task reads none.
+        """
+        raise ConfigError(
+            f"seqtasks look: task {self.name} reads no inputs of your own; allowed: examples of the test split; leave "
+            "out --input and --file"
+        )
+
+    def describe_steps(self, inputs: Any, targets: Any = None) -> Steps:
+        """Describes the steps of a batch, for `seqtasks look`.
+
+        The description has texts, numbers, and properties that units may follow.
+
+        The default draws the first input of numbers, `(batch, time, …)`; its properties are the classes of the targets.
+
+        Args:
+            inputs: Inputs of the model, as `batches` or `encode_inputs` makes them.
+            targets: Targets of the batch; None: not known.
+        """
+        arrays = inputs.values() if isinstance(inputs, dict) else [inputs]
+        for array in map(np.asarray, arrays):
+            if array.ndim > 1 and array.dtype.kind in "uf":  # signed integers are token numbers
+                signal = array.reshape(*array.shape[:2], -1).astype(np.float64)
+                known = targets is not None and bool(self.classes)
+                return Steps(
+                    signal=signal,
+                    properties=class_properties(targets, self.classes, signal.shape[1]) if known else {},
+                    titles=[self.classes[n] for n in targets] if known and np.ndim(targets) == 1 else [],
+                )
+        return Steps()
 
     @classmethod
     def tfds_names(cls) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from seqtasks.core.parsing import parse_json
 from seqtasks.data.batches import ResumableBatches
 from seqtasks.experiments.run_folder import Run, writing
 from seqtasks.layers.recurrent import KEPT
+from seqtasks.training.gradient_log import LOGGED
 from seqtasks.training.signals import StopRequest
 
 # State of ReduceLROnPlateau, EarlyStopping and WeightAverage between epochs.
@@ -40,6 +41,7 @@ _META: dict[str, Any] = {
     "history": list,
     "memories": list,
 }
+LOG = "log/"  # variables of `train.log_gradients`, which may be switched on or off between two sessions
 SEED = "seed_generator_state"  # name of the variables of Keras's seed generators
 AFRESH = "train from the beginning: seqtasks run with the same settings and --force"
 
@@ -206,9 +208,10 @@ class Checkpoint(keras.callbacks.Callback):
         meta = self._meta(saved)
         variables = self._variables()
         metrics = sorted(name for name in saved if name.startswith("metric/"))
-        expected = {name for name in variables if not name.startswith("metric/")}
-        if expected != set(saved) - set(metrics):
+        expected = {name for name in variables if not name.startswith(("metric/", LOG))}
+        if expected != {name for name in saved if not name.startswith(("metric/", LOG))}:
             raise _foreign(self.path)
+        expected |= {name for name in saved if name.startswith(LOG) and name in variables}
         values = {name: _fitted(saved[name], variables[name], self.path) for name in sorted(expected)}
         for name, value in values.items():
             variables[name].assign(value)
@@ -282,7 +285,10 @@ class Checkpoint(keras.callbacks.Callback):
         metrics = self.model.metrics_variables
         seen = {id(v) for v in metrics}
         named = {f"model/{i:05d}": v for i, v in enumerate(v for v in self.model.variables if id(v) not in seen)}
-        named |= {f"optimizer/{i:05d}": v for i, v in enumerate(self.model.optimizer.variables)}
+        logged = [v for v in self.model.optimizer.variables if v.name.startswith(LOGGED)]
+        others = [v for v in self.model.optimizer.variables if not v.name.startswith(LOGGED)]
+        named |= {f"optimizer/{i:05d}": v for i, v in enumerate(others)}
+        named |= {f"{LOG}{i:05d}": v for i, v in enumerate(logged)}
         return named | {f"metric/{i:05d}": v for i, v in enumerate(metrics)}
 
 

@@ -14,6 +14,7 @@ from seqtasks.data.keras_adapter import UntunedDataAdapter
 from seqtasks.experiments.run_folder import Run
 from seqtasks.task_types.base import Task
 from seqtasks.training.checkpoint import Checkpoint
+from seqtasks.training.gradient_log import GradientLog
 from seqtasks.training.optimizers import schedule_callbacks
 from seqtasks.training.progress_bars import StopOnNaN, progress_callbacks
 from seqtasks.training.signals import StopRequest
@@ -52,6 +53,9 @@ def fit(
     """
     mode = monitor_mode(task)
     scheduled = schedule_callbacks(config.train, task.monitor, mode)
+    logs = []
+    if config.train.log_gradients:
+        logs = [GradientLog(model, batches.batches_per_epoch, config.train.clip_norm, folder.path)]
     with StopRequest() as request:
         checkpoint = Checkpoint(
             folder,
@@ -77,6 +81,7 @@ def fit(
             *_tensorboard(config, folder),
             *scheduled,
             *bars,
+            *logs,  # after the bars, whose lines would be too long with them
             checkpoint,
         ]
         try:
@@ -93,11 +98,13 @@ def fit(
             folder.set_status(f"diverged: {error}")
             raise
         except KeyboardInterrupt as error:
-            stopped: KeyboardInterrupt = error
+            stopped = None
             if request.at_once and checkpoint.in_validation:
                 request.at_once = False
                 stopped = checkpoint.stop_in_validation()
             folder.set_status("interrupted")
+            if stopped is None:
+                raise
             raise stopped from error
         finally:
             for bar in bars:

@@ -64,7 +64,7 @@ def evaluate(folder: run_folder.Run, reporter: Reporter, trust: bool = False) ->
         RunError: The data differs from that of the run.
     """
     task, config, model = open_trained(folder, trust)
-    row, splits = results.read(folder.path), _data(folder, task, config, reporter)
+    row, splits = results.read(folder.path), run_data(folder, task, config, reporter)
     scores = task.score(model, task.batches(splits.test, config.train.eval_batch_size))
     if not (folder.path / example_outputs.FILE).is_file():
         with contextlib.suppress(RunError):  # a folder that cannot be written
@@ -97,7 +97,7 @@ def ensemble(folders: Sequence[run_folder.Run], reporter: Reporter, trust: bool 
                 f"{len(folders)} runs of task {task.name}, which predicts no class probabilities to average; allowed: "
                 "one run of it; evaluate each run separately"
             )
-        splits = _data(folder, task, config, reporter)
+        splits = run_data(folder, task, config, reporter)
         facts = (task.name, splits.source, splits.fingerprint, config.data.limit, task.spec.classes)
         first = first or (facts, folder.path)
         if facts != first[0]:
@@ -114,7 +114,18 @@ def ensemble(folders: Sequence[run_folder.Run], reporter: Reporter, trust: bool 
     return [*rows, {"run": f"ensemble of {len(folders)}", "seed": "", **whole}]
 
 
-def _data(folder: run_folder.Run, task: Task, config: Config, reporter: Reporter) -> Splits:
+def run_data(folder: run_folder.Run, task: Task, config: Config, reporter: Reporter) -> Splits:
+    """Loads the data of a run.
+
+    Args:
+        folder: The finished run.
+        task: Its task.
+        config: Its configuration.
+        reporter: Prints progress.
+
+    Raises:
+        RunError: The data differs from that of the run.
+    """
     splits, row = load(task, folder.same_data(config), reporter), results.read(folder.path)
     if (splits.source, splits.fingerprint) != (row.source, row.fingerprint):
         raise RunError(

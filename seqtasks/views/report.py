@@ -162,8 +162,8 @@ def command_of(row: Row) -> str:
         row: Result row of a run.
 
     Example:
-        >>> from seqtasks.core.config import Config
-        >>> config = Config("adding").to_dict()
+        >>> from seqtasks.core.config import resolve
+        >>> config = resolve("adding", None).to_dict()
         >>> config["encoder"]["units"] = 7
         >>> from types import SimpleNamespace
         >>> command_of(SimpleNamespace(task="adding", config=config)).split()[:4]
@@ -209,9 +209,7 @@ def _section(name: str, table: Table, runs_dir: Path, charts: report_charts.Char
         *_facts(first, runs_dir),
         f'<div class="wide results">{render(table, "html")}</div>',
         '<p class="note">Click on the head of a column to sort by it.</p>',
-        "<h3>Score against size and time</h3>",
-        f'<div class="charts">{"".join(report_charts.score_charts(charts, table, points))}</div>',
-        '<p class="note">Dotted: the models that no other model beats with as few parameters, or as little time.</p>',
+        *_scores(table, points, charts),
         *_curves(groups, labels, runs_dir, charts),
         *_settings(table),
     ]
@@ -220,6 +218,13 @@ def _section(name: str, table: Table, runs_dir: Path, charts: report_charts.Char
     commands = "\n".join(command_of(row) for group in groups for row in group.rows)
     parts += ["<h3>Commands</h3>", f"<pre>{html.escape(commands)}</pre>"]
     return "\n".join(parts)
+
+
+def _scores(table: Table, points: Sequence[report_charts.Point], charts: report_charts.Charts) -> Iterator[str]:
+    if len(points) > 1:
+        yield "<h3>Score against size and time</h3>"
+        yield f'<div class="charts">{"".join(report_charts.score_charts(charts, table, points))}</div>'
+        yield '<p class="note">Dotted: models that no other model beats with as few parameters, or as little time.</p>'
 
 
 def _facts(row: Row, runs_dir: Path) -> Iterator[str]:

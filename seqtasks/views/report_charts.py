@@ -209,10 +209,12 @@ def _altair_curves(curves: Sequence[Curve], name: str) -> Any:
         for line in curves
         for epoch, mean, low, high in zip(line.epochs, line.mean, line.low, line.high, strict=True)
     ]
+    last = max(line.epochs[-1] for line in curves)
+    ticks = list(range(0, last + 1, max(1, -(-last // 10))))
     chosen = alt.selection_point(fields=["model"], bind="legend")
     colour = _colour(alt, len(curves))
     base = alt.Chart(alt.Data(values=values)).encode(
-        x=alt.X("epoch:Q", axis=alt.Axis(tickMinStep=1, format="d")), color=colour
+        x=alt.X("epoch:Q", axis=alt.Axis(values=ticks, format="d")), color=colour
     )
     band = base.mark_area(opacity=0.15).encode(y=alt.Y("low:Q", title=name, scale=alt.Scale(zero=False)), y2="high:Q")
     lines = base.mark_line().encode(

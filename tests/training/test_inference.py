@@ -167,7 +167,7 @@ def test_code_of_a_run_folder_runs_only_on_trust(tmp_path: Path, cli, monkeypatc
     row, _ = train.run(resolve("of_the_folder", task.Options, TINY), task, tmp_path / "runs", QUIET)
     folder = run_folder.open_run(tmp_path / "runs" / row.run)
     (folder.path / "of_the_folder.py").write_text(TASK + "print('ran')\n", encoding="utf-8")
-    for command in ("evaluate", "resume", "predict", "score"):
+    for command in ("evaluate", "resume", "predict", "score", "look"):
         words = [command, str(folder.path)] + ["x"] * (command in ("predict", "score"))
         code, out, err = cli(*words)
         assert code == 2 and not out and f"would run the Python code of {folder.path / 'of_the_folder.py'};" in err

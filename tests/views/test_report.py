@@ -162,5 +162,5 @@ def test_a_browser_shows_it_without_an_error(page: str, tmp_path: Path) -> None:
         ["chromium", *words, "--dump-dom", path.as_uri()], capture_output=True, text=True, timeout=120, check=True
     )
     assert "CONSOLE" not in done.stderr, done.stderr
-    drawn = done.stdout.count('class="chart vega-embed"')
+    drawn = done.stdout.count('class="chart vega-embed')
     assert drawn == (5 if "vegaEmbed" in page else 0)

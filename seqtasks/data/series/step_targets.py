@@ -23,6 +23,7 @@ from seqtasks.data.series.segments import Segments
 from seqtasks.data.series.sets import SeriesSet
 from seqtasks.data.series.tables import SUFFIXES, Table, read_table
 from seqtasks.data.source import Source
+from seqtasks.data.splits import sample as sample_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -208,7 +209,7 @@ def split_stepwise(
         most = limits.get(part)
         rows = np.arange(len(parts[part].series))
         if most is not None and most < len(rows):
-            rows = splits.sample(len(rows), most)
+            rows = np.asarray(sample_of(len(rows), most))
         made_parts[part] = parts[part].take(rows)
     return made_parts, notes
 

@@ -236,7 +236,7 @@ class _Reader(ABC):
         for name, numbers in self.coding.items():
             codes = [numbers.setdefault(text, len(numbers)) if text else np.nan for text in _texts(frame[name])]
             frame = frame.assign(**{name: np.array(codes, np.float64)})
-        texts = [name for name, kind in frame.dtypes.items() if not pd.api.types.is_numeric_dtype(kind)]
+        texts = [str(name) for name, kind in frame.dtypes.items() if not pd.api.types.is_numeric_dtype(kind)]
         for name in texts:
             if name in wanted:
                 column = frame[name]

@@ -33,12 +33,8 @@ def fill_labels(path: Path, column: str, label: Callable[[list[list[str]]], Sequ
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     file = pathlib.Path(folder, "words.conll")
         ...     _ = file.write_text("A\ncat\n\nIt\n")
-        ...     print("".join(fill_labels(file, "upos", lambda rows: [[w.upper() for w in row] for row in rows])))
-        A	A
-        cat	CAT
-        <BLANKLINE>
-        It	IT
-        <BLANKLINE>
+        ...     "".join(fill_labels(file, "upos", lambda rows: [[w.upper() for w in row] for row in rows]))
+        'A\tA\ncat\tCAT\n\nIt\tIT\n'
     """
     conllu = path.suffix.lower() == ".conllu"
     lines: list[str] = []

@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from seqtasks.engines.backend.masking import zeros_where_empty
 from seqtasks.engines.engine import ZONEOUT, LoopInputs, Tensor
-from seqtasks.engines.native import availability, library
+from seqtasks.engines.native import availability, library, numpy_bridge
 from seqtasks.engines.native.arguments import Direction
 from seqtasks.engines.native.availability import cannot_embed_in_graph as cannot_embed_in_graph
 from seqtasks.engines.native.availability import under_xla as under_xla
@@ -87,6 +88,42 @@ def run_together(calls: Sequence[tuple[Cell | KerasCell, LoopInputs]]) -> list[t
             out = zeros_where_empty(final[0], mask)
         results.append((out, final[: len(cell.states)]))
     return results
+
+
+def trace(cell: Cell, inputs: LoopInputs) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
+    """Runs a built cell over time and keeps all states; on every backend, without gradients.
+
+    Args:
+        cell: Built cell.
+        inputs: As for `run`, with tensors that have values.
+
+    Returns:
+        Outputs, `(batch, time, units)`; final states, each `(batch, units)`; and each state after every step,
+        `(batch, time, units)`. A masked step repeats the state before it.
+    """
+
+    def array(tensor: Any, dtype: str = "float32") -> Any:
+        return None if tensor is None else np.ascontiguousarray(ops.convert_to_numpy(tensor), dtype)
+
+    bias, b = biases(cell)
+    starts, mask = [array(state) for state in inputs.states], array(inputs.mask, "bool")
+    loop = numpy_bridge.Loop(
+        _kind(cell), inputs.reverse, array(inputs.x), array(cell.W), array(bias), array(cell.U), array(b), starts[0],
+        starts[1] if len(starts) > 1 else None, mask, array(inputs.tokens, "int32"),
+    )  # fmt: skip
+    (run,) = numpy_bridge.forward(loop)
+    states = [run.out, run.c.swapaxes(0, 1)][: len(starts)]
+    if mask is not None:
+        states[0] = _held(run.out, mask, starts[0], inputs.reverse)
+    return run.out, [run.h_last, run.c_last][: len(starts)], states
+
+
+def _held(outputs: np.ndarray, mask: np.ndarray, start: np.ndarray, reverse: bool) -> np.ndarray:
+    """Replaces the zero outputs of masked steps by the state before them."""
+    if reverse:
+        return _held(outputs[:, ::-1], mask[:, ::-1], start, False)[:, ::-1]
+    last = np.maximum.accumulate(np.where(mask, np.arange(mask.shape[1]), -1), axis=1)[..., None]
+    return np.where(last < 0, start[:, None], np.take_along_axis(outputs, np.maximum(last, 0), axis=1))
 
 
 def biases(cell: Cell | KerasCell) -> tuple[Any, Any]:

@@ -183,7 +183,8 @@ class NumbersHead(StepHead):
         return ScaledSquaredError([sd**2 for sd in self.sd])
 
     def scores(self, outputs: FloatArray, targets: Any) -> dict[str, float]:
-        return {name: float(values.mean()) for name, values in self.report(outputs, targets).items() if name != "steps"}
+        table = self.report(outputs, targets)
+        return {str(name): float(values.mean()) for name, values in table.items() if name != "steps"}
 
     def report(self, outputs: FloatArray, targets: Any) -> DataFrame:
         import pandas as pd

@@ -38,6 +38,7 @@ from seqtasks.task_types.common.last_epoch import FEW, LastEpoch
 from seqtasks.task_types.common.linear_baseline import logistic_regression
 from seqtasks.task_types.common.plots import class_pictures
 from seqtasks.task_types.common.scores import class_scores, number_scores
+from seqtasks.task_types.common.steps import Steps, class_properties, signal_properties
 from seqtasks.task_types.common.worst_errors import worst_of_numbers
 from seqtasks.task_types.series import baselines, plots
 from seqtasks.task_types.series.model import Target, series_model
@@ -389,6 +390,22 @@ class SeriesTask(Task):
         series = [scaling.scaled(values[:n]) for values, n in zip(arrays["steps"], lengths, strict=True)]
         shades = [weight[:n] for weight, n in zip(weights, lengths, strict=True)]
         return plots.example_series(series, titles, right, shades, self.spec.channels)
+
+    def encode_inputs(self, inputs: Sequence[str]) -> Any:
+        if not inputs:
+            raise ConfigError("no file given; allowed: files of series; write --input new.csv")
+        series = self.read(Path(inputs[0]))
+        examples = self.inputs.examples(series, np.zeros(len(series)))
+        return SeriesBatches(examples, len(series), None, inputs=self.inputs)[0][0]
+
+    def describe_steps(self, inputs: Any, targets: Any = None) -> Steps:
+        """Describes steps by the scaled values of the channels, and by the class of the series."""
+        signal = self.inputs.scaling.scaled(np.asarray(inputs["steps"]))
+        properties, titles = signal_properties(signal, self.spec.channels), []
+        if targets is not None and self.spec.classes:
+            properties |= class_properties(targets, self.classes, signal.shape[1])
+            titles = [self.classes[n] for n in targets]
+        return Steps(signal=np.asarray(signal, np.float64), properties=properties, titles=titles)
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: Any) -> list[dict[str, Any]]:
         """A row for each series of some files: its id, the answer, probabilities of classes."""

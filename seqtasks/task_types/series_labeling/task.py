@@ -260,7 +260,10 @@ class SeriesLabelingTask(Task):
         return StepBatches(examples, batch_size, None, shuffle, seed, inputs=self.inputs, classes=classes)
 
     def outputs(self, model: keras.Model, batches: StepBatches) -> list[FloatArray]:
-        """The outputs of the model for each series or window, (time, names), in the order of the examples."""
+        """Returns the outputs for each series or window, in the order of the examples.
+
+        Each is `(time, names)`.
+        """
         made: list[Any] = [None] * len(batches.examples)
         for index in range(len(batches)):
             outputs = np.asarray(model.predict_on_batch(batches[index][0]), np.float64)
@@ -269,7 +272,10 @@ class SeriesLabelingTask(Task):
         return made
 
     def targets(self, examples: Examples) -> list[Any]:
-        """Targets of each series: class numbers (time,), -1 where unknown; or (time, targets), NaN where unknown."""
+        """Returns the targets of each series.
+
+        They are class numbers `(time,)`, -1 where unknown; or `(time, targets)`, NaN where unknown.
+        """
         rows = [examples.targets.row(i) for i in range(len(examples))]
         if not self.spec.classes:
             return [np.asarray(row, np.float64) for row in rows]
@@ -347,7 +353,10 @@ class SeriesLabelingTask(Task):
         return plots.example_steps(shown, self.spec.channels, self.head.names, self.spec.kind == "numbers")
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: Any) -> list[dict[str, Any]]:
-        """A row for each step of some files: the class and its probabilities, the labels, or the numbers."""
+        """Returns a row for each step of the files.
+
+        Its columns are the class and its probabilities, the labels, or the numbers.
+        """
         if not inputs:
             raise ConfigError("no file given; name one or more: seqtasks predict RUN new.csv")
         rows: list[dict[str, Any]] = []

@@ -26,6 +26,7 @@ from seqtasks.decoding.seq2seq import Seq2SeqOptions
 from seqtasks.layers.encoder import Encoder
 from seqtasks.task_types.base import Baseline
 from seqtasks.task_types.common.plots import attention_map, export_figure
+from seqtasks.task_types.common.steps import Steps, text_properties
 from seqtasks.task_types.seq2seq.scores import line_scores, word_by_word
 from seqtasks.task_types.seq2seq.task import Seq2SeqPredictOptions, Seq2SeqTask
 from seqtasks.task_types.translation.model import Translator, translation_model
@@ -251,6 +252,20 @@ class TranslationTask(Seq2SeqTask):
             "copy of the source": lambda: Baseline(line_scores(sources, references), 0, "none"),
             "word by word (IBM model 1)": dictionary,
         }
+
+    def encode_inputs(self, inputs: Sequence[str]) -> Any:
+        if not any(line.strip() for line in inputs):
+            raise ConfigError('there is no text; allowed: one or more sentences; write --input "A man rides a bike."')
+        self._sources = []
+        examples = self._examples((list(inputs), [""] * len(inputs)), self.vocabularies)
+        return self.batches(examples, len(inputs))[0][0]
+
+    def describe_steps(self, inputs: Any, targets: Any = None) -> Steps:
+        """Describes the tokens of the source by their text, and by properties of texts."""
+        tokens, source = np.asarray(inputs["source"]), self.vocabularies[0]
+        labels = [[source.decode([n - 2]) or source.token(n - 2) if n >= 2 else "" for n in row if n] for row in tokens]
+        separator = " " if source.kind == "words" else ""
+        return Steps(labels, separator, tokens, None, text_properties(labels, separator, tokens.shape[1]))
 
     def predict(
         self, model: keras.Model, inputs: Sequence[str], options: Seq2SeqPredictOptions

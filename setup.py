@@ -17,8 +17,8 @@ KERNEL = Extension(
     "seqtasks.engines.native._kernel",
     [str(NATIVE / "kernel.c")],
     depends=[str(path.relative_to(ROOT)) for path in sorted((ROOT / NATIVE).glob("*.h"))],
-    extra_compile_args=[] if sys.platform == "win32" else ["-O3", "-std=gnu11", "-ffp-contract=fast", "-pthread"],
-    extra_link_args=[] if sys.platform == "win32" else ["-pthread"],
+    extra_compile_args=["-O3", "-std=gnu11", "-ffp-contract=fast", "-pthread"],
+    extra_link_args=["-pthread"],
     py_limited_api=True,
     optional=True,
 )
@@ -47,7 +47,7 @@ setup(
         "seqtasks.views": ["templates/*"],
         "seqtasks.configs": ["*.yaml", "schemas/*.json"],
     },
-    ext_modules=[KERNEL],
+    ext_modules=[] if sys.platform == "win32" else [KERNEL],  # GNU vectors and POSIX threads, which MSVC lacks
     options={"bdist_wheel": {"py_limited_api": "cp311"}},
     cmdclass={"build_py": BuildWithCommit},
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -51,7 +51,24 @@ def peak_memory() -> int:
     status = Path("/proc/self/status")
     if status.is_file():  # on Linux, getrusage returns at least the memory of the parent process
         return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM")) * 1024
+    if sys.platform == "win32":
+        return _peak_on_windows()
+    import resource
+
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def _peak_on_windows() -> int:
+    """`PeakWorkingSetSize` of this process, from the Windows API."""
+    sizes = [(f"size{i}", ctypes.c_size_t) for i in range(8)]  # the first is the peak
+    fields = [("cb", ctypes.c_uint32), ("page_faults", ctypes.c_uint32), *sizes]
+    counters = type("Counters", (ctypes.Structure,), {"_fields_": fields})()
+    counters.cb = ctypes.sizeof(counters)
+    kernel32 = ctypes.WinDLL("kernel32")  # type: ignore[attr-defined,unused-ignore]
+    kernel32.GetCurrentProcess.restype = ctypes.c_void_p
+    process = ctypes.c_void_p(kernel32.GetCurrentProcess())
+    kernel32.K32GetProcessMemoryInfo(process, ctypes.byref(counters), counters.cb)
+    return int(counters.size0)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ app = typer.Typer(
     "`seqtasks --version` prints the version; --debug after any command prints the traceback of its error.",
 )
 _debug = False
+LONGEST = 2000  # maximum number of characters of a message
 LITERAL = "seqtasks.literal"  # key of Context.meta: number of arguments that came after a lone --
 
 
@@ -60,7 +61,7 @@ def command(**settings: Any) -> Callable[[F], F]:
             except Exception as error:
                 from seqtasks.cli import user_files
 
-                problem = None if _debug else user_files.describe(error)
+                problem = None if _debug else _out_of_memory(error) or user_files.describe(error)
                 if problem is None:
                     raise
                 message = _one_line(problem)
@@ -169,9 +170,22 @@ def _message(error: BaseException) -> str:
     return _one_line(str(error)) or "stopped"
 
 
+def _out_of_memory(error: BaseException) -> str | None:
+    """The message for memory that could not be allocated, by Python, NumPy or a backend; None for other errors."""
+    # TensorFlow: ResourceExhaustedError; PyTorch: OutOfMemoryError; JAX: XlaRuntimeError that begins with this code.
+    named = type(error).__name__ in ("ResourceExhaustedError", "OutOfMemoryError")
+    if not (isinstance(error, MemoryError) or named or str(error).startswith("RESOURCE_EXHAUSTED")):
+        return None
+    reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    return (
+        f"out of memory{f' ({reason[:200]})' if reason else ''}; allowed: what fits into the memory of this machine; "
+        "set train.batch_size, train.eval_batch_size or encoder.units lower, or read less data with data.limit"
+    )
+
+
 def _one_line(text: str) -> str:
-    # Python decodes a byte that is not UTF-8 as a lone surrogate, which cannot be encoded again.
-    return " ".join(text.split()).encode("utf-8", "backslashreplace").decode()
+    # Texts of files may have control characters, and bytes that are not UTF-8 are lone surrogates.
+    return shown(" ".join(text.split()), LONGEST)
 
 
 def _traceback(error: BaseException) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 
 from rich.console import Console
@@ -57,11 +58,9 @@ def _engines(problems: list[str]) -> Iterator[tuple[str, str]]:
     from seqtasks.engines.native import availability, library
     from seqtasks.layers.recurrent import Recurrent
 
-    if library.library() is None:
-        yield (
-            "engine native",
-            "not built: there was no C compiler when seqtasks was installed; install one, then install seqtasks again",
-        )
+    if missing := availability.not_built_reason():
+        advice = "use Linux, e.g. in WSL" if sys.platform == "win32" else "install one, then install seqtasks again"
+        yield "engine native", f"{missing}; {advice}"
     else:
         reason = availability.unavailable_reason()
         used = f"; not used: {reason}" if reason else ""

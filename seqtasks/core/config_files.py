@@ -22,6 +22,7 @@ import yaml
 
 from seqtasks.core.errors import ConfigError, suggest
 from seqtasks.core.files import usable
+from seqtasks.core.parsing import parse_yaml
 
 # First line of a YAML file, before the path of its JSON Schema, by which editors complete and check it.
 MODELINE = "# yaml-language-server: $schema="
@@ -67,7 +68,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         ConfigError: The file cannot be read, is not YAML, or is not a mapping.
     """
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        loaded = parse_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read configuration {path}: {error.strerror}; give a YAML file") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import sys
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -29,16 +31,40 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
     temporary = Path(name)
     try:
         write(temporary)
-        with temporary.open("rb") as file:
+        with temporary.open("r+b") as file:  # Windows cannot flush a file that is open for reading only
             os.fsync(file.fileno())
         mask = os.umask(0)
         os.umask(mask)
         temporary.chmod(0o666 & ~mask)
-        temporary.replace(path)
+        replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+
+
+def replace(temporary: Path, path: Path, seconds: float = 2.0) -> None:
+    """Renames a file to the name of another one, which it replaces.
+
+    Windows refuses this while another program, such as a virus scanner, has one of them open; so it is tried again.
+
+    Args:
+        temporary: Path of the file.
+        path: Its new path.
+        seconds: Time after which the error is raised on Windows.
+
+    Raises:
+        OSError: The file cannot be renamed.
+    """
+    until = time.monotonic() + (seconds if sys.platform == "win32" else 0)
+    while True:
+        try:
+            temporary.replace(path)
+            return
+        except PermissionError:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(0.05)
 
 
 def write_text(path: Path, text: str) -> None:

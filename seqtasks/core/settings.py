@@ -21,6 +21,7 @@ import yaml
 
 from seqtasks.core.aliases import present_name
 from seqtasks.core.errors import TASK_SETTINGS, ConfigError, suggest
+from seqtasks.core.parsing import parse_yaml
 
 D = TypeVar("D")
 _log = logging.getLogger(__name__)
@@ -113,7 +114,7 @@ def parse(text: str) -> Any:
     if text.strip().lower() == "none":
         return None
     try:
-        value = yaml.safe_load(text)
+        value = parse_yaml(text)
     except yaml.YAMLError:
         return text
     # YAML reads `files:` as a mapping and `- a` as a list; on a command line both are texts.

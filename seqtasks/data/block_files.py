@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from seqtasks.core.files import replace
+
 
 class BlockArray:
     """An array that is collected block by block.
@@ -51,8 +53,10 @@ class BlockArray:
         self._file.seek(0)
         self._header(self.count)
         assert self._file.tell() == self._begin
+        self._file.flush()
+        os.fsync(self._file.fileno())
         self._file.close()
-        self._temporary.replace(self.path)
+        replace(self._temporary, self.path)
         return mapped(self.path)
 
     def discard(self) -> None:

@@ -18,6 +18,8 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 
+from seqtasks.core.files import replace, shown
+
 log = logging.getLogger(__name__)
 
 # File names of entries, finished or not. `clear` must not remove other files of a shared folder.
@@ -156,10 +158,10 @@ def _write(path: Path, key: str, result: Arrays) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             np.savez(file, allow_pickle=False, key=key, fingerprint=result.fingerprint, **members)
-        temporary.replace(path)
+        replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def _line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return shown(" ".join(str(error).split()), 300) or type(error).__name__

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import os
 import queue
 import re
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from seqtasks.core.errors import DataError
+from seqtasks.core.parsing import parse_json
 
 # tensorflow-datasets downloads from many hosts; with network access at least one of these two answers.
 HOSTS = ["https://storage.googleapis.com/", "https://raw.githubusercontent.com/"]
@@ -74,7 +74,7 @@ def prepared_folder(source: Source) -> Path | None:
     folder = source.folder / source.name
     # This file has the name of the default configuration of a set with several ones.
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        folder /= str(json.loads((folder / ".config" / "metadata.json").read_text())["default_config_name"])
+        folder /= str(parse_json((folder / ".config" / "metadata.json").read_text())["default_config_name"])
     versions = [
         info.parent for info in folder.glob("*/dataset_info.json") if re.fullmatch(r"\d+\.\d+\.\d+", info.parent.name)
     ]

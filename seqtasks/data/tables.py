@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from seqtasks.core.errors import DataError
+from seqtasks.core.errors import DataError, listed
+from seqtasks.core.files import shown
 from seqtasks.data.text.reader import read_lines
 
 SUFFIXES = {".csv": ",", ".tsv": "\t"}
@@ -48,7 +49,7 @@ class Table:
         indices = [i for i, title in enumerate(self.header) if title == name]
         if len(indices) != 1:
             problem = f"{len(indices)} columns named {name!r}" if indices else f"no column {name!r}"
-            raise DataError(f"{self.path} has {problem}; it has: {', '.join(self.header)}; {advice}")
+            raise DataError(f"{self.path} has {problem}; it has: {_names(self.header)}; {advice}")
         return [row[indices[0]] for row in self.rows]
 
 
@@ -134,7 +135,7 @@ def _checked(path: Path, rows: list[tuple[int, list[str]]], separator: str) -> T
         raise DataError(f"cannot read {path}: every line is empty; fill it, {_ADVICE}")
     (_, header), *below = rows
     if not below:
-        raise DataError(f"{path} has no row below its header {', '.join(header)}; add rows")
+        raise DataError(f"{path} has no row below its header {_names(header)}; add rows")
     wrong = [(number, fields) for number, fields in below if len(fields) != len(header)]
     if wrong:
         number, fields = wrong[0]
@@ -145,9 +146,14 @@ def _checked(path: Path, rows: list[tuple[int, list[str]]], separator: str) -> T
         }[path.suffix.lower()]
         raise DataError(
             f"{path}, line {number}: {len(fields)} fields{others}, but the header has {len(header)} "
-            f"({', '.join(header)}); {advice}"
+            f"({_names(header)}); {advice}"
         )
     return Table(path, header, [fields for _, fields in below], [number for number, _ in below])
+
+
+def _names(header: list[str]) -> str:
+    """Names of columns for messages."""
+    return listed([shown(name) for name in header])
 
 
 def _quoted(path: Path, lines: list[str], separator: str, trim: bool) -> Iterator[tuple[int, list[str]]]:

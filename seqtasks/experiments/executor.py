@@ -23,6 +23,7 @@ from types import FrameType
 from typing import Any, Self
 
 from seqtasks.core.errors import RunError
+from seqtasks.core.process_signals import stop_signals
 from seqtasks.core.reporter import message_stream
 from seqtasks.experiments.results import Row
 
@@ -243,9 +244,8 @@ class Signals:
 
     def __enter__(self) -> Signals:
         if threading.current_thread() is threading.main_thread():
-            for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
-                number = getattr(signal, name, None)
-                if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+            for number in stop_signals():
+                if signal.getsignal(number) != signal.SIG_IGN:
                     self._before[number] = signal.signal(number, self._handle)
         return self
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from seqtasks.core.environment import cores
+from seqtasks.core.process_signals import group_options, pass_on
 from seqtasks.experiments.executor import POLL, THREADS, Announce, Ended, Executor, Point, announce_line, log_file
 
 Execute = Callable[[Sequence[str], Mapping[str, str], IO[str], "Path | None"], "subprocess.Popen[str]"]
@@ -38,7 +39,7 @@ def launch(command: Sequence[str], env: Mapping[str, str], output: IO[str], log:
             stdout=output,
             stderr=errors,
             text=True,
-            process_group=0 if os.name == "posix" else None,
+            **group_options(),
         )
 
 
@@ -95,7 +96,7 @@ class LocalExecutor(Executor):
     def stop(self, number: int, point: Point | None = None) -> None:
         for running, (child, _, _) in self._running.items():
             if point in (None, running):
-                child.send_signal(number)
+                pass_on(child, number)
 
     def _environment(self) -> dict[str, str]:
         env = dict(os.environ)

@@ -14,6 +14,7 @@ import yaml
 from seqtasks.core.aliases import with_present_names
 from seqtasks.core.config import Config
 from seqtasks.core.errors import RunError
+from seqtasks.core.parsing import parse_yaml
 from seqtasks.core.settings import flatten
 
 REPAIR = "repeat seqtasks run with the same settings, which writes the file again"
@@ -57,7 +58,7 @@ def stored_config(folder: Path) -> dict[str, Any]:
     repair = f"{REPAIR} (result.json has the settings, too)"
     try:
         text = path.read_text(encoding="utf-8")
-        values = yaml.safe_load(text)
+        values = parse_yaml(text)
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise RunError(f"cannot read {path}: {reason}; {repair}") from error

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from seqtasks.core.aliases import with_present_names
 from seqtasks.core.errors import ConfigError, DamagedRunError, RunError
 from seqtasks.core.files import write_text
+from seqtasks.core.parsing import parse_json
 from seqtasks.core.settings import build
 
 FILE = "result.json"
@@ -121,7 +122,7 @@ def from_json(text: str) -> Row:
         RunError: The text is not JSON, has another format, lacks a key, or has a value of another type.
     """
     try:
-        values = json.loads(text)
+        values = parse_json(text)
     except ValueError as error:
         raise DamagedRunError(f"this is not a result row: {error}; run it again") from error
     number = values.get("format") if isinstance(values, Mapping) else None

@@ -18,8 +18,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import hashlib
 import json
+import logging
 import shlex
 import shutil
 from collections.abc import Iterator, Mapping
@@ -32,11 +34,16 @@ import yaml
 from seqtasks.core.config import Config
 from seqtasks.core.errors import BusyRunError, DamagedRunError, RunError, suggest
 from seqtasks.core.files import usable, write_text
+from seqtasks.core.parsing import parse_json
 from seqtasks.core.version import __version__
 from seqtasks.experiments import repair
 
 FORMAT = 2
 READABLE = (1, 2)  # formats that can be read; format 1 has former names of options, see `core.aliases`
+LOCK = ".lock"  # locked while a process trains in the folder
+# Errors of file systems without `flock`; Windows has no ENOTSUP.
+_NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, getattr(errno, "ENOTSUP", errno.ENOSYS)}
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -137,11 +144,16 @@ class Run:
         return dataclasses.replace(config, data=dataclasses.replace(config.data, source=source))
 
     def status(self) -> str:
-        """State of the run: "finished", "training", "interrupted", "not started" or a reason."""
+        """State of the run: "finished", "training", "interrupted", "not started" or a reason.
+
+        A run whose process was killed is "interrupted", although its file says "training".
+        """
         if self.finished:
             return "finished"
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            status = str(json.loads((self.path / "status.json").read_text(encoding="utf-8"))["status"])
+            status = str(parse_json((self.path / "status.json").read_text(encoding="utf-8"))["status"])
+            if status == "training" and not self._locked():
+                return "interrupted"
             return "its result.json is missing" if status == "finished" else status
         return "not started"
 
@@ -154,23 +166,41 @@ class Run:
     def lock(self) -> Iterator[None]:
         """Locks the folder for one process; the lock ends with the process.
 
+        On a file system without locks, such as some network mounts, a warning is logged instead.
+
         Raises:
             BusyRunError: Another process holds the lock.
         """
         from filelock import FileLock, Timeout
 
-        lock = FileLock(self.path / ".lock")
+        lock = FileLock(self.path / LOCK)
         with writing(self.path):
             try:
-                lock.acquire(timeout=0)
+                lock.acquire(timeout=0.2)  # `status` of another process holds it for some microseconds
             except Timeout as error:  # before `writing` handles it, as it is an OSError
                 raise BusyRunError(
                     f"another process is training in {self.path}; wait for it, or change a setting or --runs"
                 ) from error
+            except (NotImplementedError, OSError) as error:  # versions of filelock before 4 raise the former
+                if getattr(error, "errno", errno.ENOSYS) not in _NO_LOCKS:
+                    raise
+                log.warning("the file system of %s has no locks; do not start the same run twice", self.path)
         try:
             yield
         finally:
             lock.release()
+
+    def _locked(self) -> bool:
+        """Whether a process trains in the folder; true if that cannot be determined."""
+        from filelock import FileLock, Timeout
+
+        if not (self.path / LOCK).is_file():
+            return False
+        try:
+            with FileLock(self.path / LOCK, timeout=0):
+                return False
+        except (Timeout, NotImplementedError, OSError):
+            return True
 
     def tidy(self) -> None:
         """Removes temporary files of a killed process; only the holder of the lock may call it."""
@@ -256,7 +286,7 @@ def open_run(path: Path) -> Run:
             raise RunError(f"{path} lacks run.json; {repair.advice(path)}")
         raise RunError(f"{path} is not a run folder (it has no run.json); see `seqtasks list runs`")
     try:
-        facts = json.loads(file.read_text(encoding="utf-8"))
+        facts = parse_json(file.read_text(encoding="utf-8"))
         number = facts["format"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedRunError(f"cannot read {file}: {error}; {repair.advice(path)}") from error

@@ -11,7 +11,6 @@ import json
 import time
 import zipfile
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,12 @@ import pandas as pd
 
 from seqtasks.core.errors import Interrupted, RunError
 from seqtasks.core.files import write_atomic, write_text
+from seqtasks.core.parsing import parse_json
 from seqtasks.data.batches import ResumableBatches
 from seqtasks.experiments.run_folder import Run, writing
 from seqtasks.layers.recurrent import KEPT
 from seqtasks.training.gradient_log import LOGGED
+from seqtasks.training.signals import StopRequest
 
 # State of ReduceLROnPlateau, EarlyStopping and WeightAverage between epochs.
 _MEMORY = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter", "values", "begin")
@@ -55,7 +56,7 @@ class Checkpoint(keras.callbacks.Callback):
         monitor: Name of the validation value by which the best weights are chosen.
         higher_is_better: Whether a larger value of `monitor` is better.
         seconds: Minimum time between two saves within an epoch.
-        stop: Function that returns True if training should save and stop, as after Ctrl-C.
+        request: Signals that ask training to save and stop, as Ctrl-C does; None: none are heard.
         ties: Among epochs with the same value, keep the one with the lowest validation loss, not the
             first. Scores of few validation examples are often equal.
     """
@@ -68,7 +69,7 @@ class Checkpoint(keras.callbacks.Callback):
         monitor: str,
         higher_is_better: bool,
         seconds: float,
-        stop: Callable[[], bool] = lambda: False,
+        request: StopRequest | None = None,
         ties: bool = False,
     ):
         super().__init__()
@@ -78,7 +79,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.monitor = monitor
         self.higher_is_better = higher_is_better
         self.seconds = seconds
-        self.stop = stop
+        self.request = request or StopRequest()
         self.ties = ties
         self.epoch = 0
         self.step = 0
@@ -90,6 +91,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.spent = 0.0  # training time of this epoch before `_clock`
         self._memories: list[dict[str, Any]] = [{} for _ in others]
         self._metrics: list[np.ndarray] | None = None
+        self.trained: dict[str, float] | None = None  # training values of an epoch that is not validated yet
         self._saved = self._clock = time.perf_counter()
 
     @property
@@ -107,7 +109,7 @@ class Checkpoint(keras.callbacks.Callback):
             for variable, value in zip(self.model.metrics_variables, self._metrics, strict=True):
                 variable.assign(value)
             self._metrics = None
-        if (self.batches.epoch, self.batches.start) != (self.epoch, self.step):
+        if not self.in_validation and (self.batches.epoch, self.batches.start) != (self.epoch, self.step):
             # With JAX, Keras builds a model by starting an epoch that it abandons.
             self.batches.seek(self.epoch, self.step)
         self._clock = time.perf_counter()
@@ -115,8 +117,9 @@ class Checkpoint(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.step = self.batches.done(batch)
         if self.step == self.batches.batches_per_epoch:
-            return  # the end of the epoch saves: no batch of this epoch is left to continue with
-        if self.stop():
+            self.trained = {name: float(value) for name, value in (logs or {}).items()}
+            return  # the validation, or the end of the epoch, saves
+        if self.request.received:
             self.save()
             raise self._stopped(f"in epoch {self.epoch + 1} after step {self.step}")
         if time.perf_counter() - self._saved > self.seconds:
@@ -125,18 +128,26 @@ class Checkpoint(keras.callbacks.Callback):
     def on_test_begin(self, logs: Any = None) -> None:
         self.spent += time.perf_counter() - self._clock
         self._clock = time.perf_counter()
+        self.request.at_once = True  # a long validation is not finished first
+        if self.request.received:
+            raise KeyboardInterrupt
+
+    @property
+    def in_validation(self) -> bool:
+        """Whether all batches of the epoch are trained, and its validation has not ended."""
+        return self.trained is not None
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         assert logs is not None
         times = {"seconds": self.spent, "validation_seconds": time.perf_counter() - self._clock}
         self.history.append({"epoch": epoch + 1, **times, **{k: float(v) for k, v in logs.items()}})
         self._keep_best(epoch + 1, logs)
-        self.epoch, self.step, self.spent = epoch + 1, 0, 0.0
+        self.epoch, self.step, self.spent, self.trained = epoch + 1, 0, 0.0, None
         for callback, memory in zip(self.others, self._memories, strict=True):
             memory.update({name: getattr(callback, name) for name in _MEMORY if hasattr(callback, name)})
         self.done = self.done or bool(self.model.stop_training)
         # For small data, writing the state takes longer than an epoch: save only every `seconds`, and at the end.
-        last, stop = epoch + 1 == self.params.get("epochs"), self.stop()  # called once, so that it saves if it stops
+        last, stop = epoch + 1 == self.params.get("epochs"), self.request.received  # so that it saves if it stops
         if last or self.done or stop or time.perf_counter() - self._saved > self.seconds:
             self.save()
         with writing(self.run.path):
@@ -144,17 +155,22 @@ class Checkpoint(keras.callbacks.Callback):
         if stop:
             raise self._stopped(f"after epoch {self.epoch}")
 
+    def stop_in_validation(self) -> Interrupted:
+        """Saves the state before the validation of an epoch, and returns the error to raise."""
+        self.save()
+        return self._stopped(f"in the validation of epoch {self.epoch + 1}")
+
     def _stopped(self, where: str) -> Interrupted:
         return Interrupted(f"stopped {where} and saved; continue with: {self.run.command('resume')}")
 
     def save(self) -> None:
-        """Writes the state; to be called between two batches.
+        """Writes the state; to be called between two batches, or in a validation.
 
         Raises:
             RunError: The folder cannot be written.
         """
         running = self.spent
-        if self.step:
+        if self.step and not self.in_validation:
             running += time.perf_counter() - self._clock
         meta = {
             "epoch": self.epoch,
@@ -164,6 +180,7 @@ class Checkpoint(keras.callbacks.Callback):
             "best_loss": self.best_loss,
             "best_epoch": self.best_epoch,
             "spent": running,
+            "trained": self.trained,
             "history": self.history,
             "memories": [{k: _plain(v) for k, v in memory.items()} for memory in self._memories],
         }
@@ -201,8 +218,10 @@ class Checkpoint(keras.callbacks.Callback):
         self.epoch, self.step, self.done = meta["epoch"], meta["step"], meta["done"]
         self.best, self.best_epoch, self.best_loss = meta["best"], meta["best_epoch"], meta.get("best_loss")
         self.history, self.spent, self._memories = meta["history"], meta["spent"], meta["memories"]
-        self._metrics = [saved[name] for name in metrics] if self.step else None
-        self.batches.seek(self.epoch, self.step)
+        self.trained = meta.get("trained")
+        inside = self.step and not self.in_validation
+        self._metrics = [saved[name] for name in metrics] if inside else None
+        self.batches.seek(self.epoch + self.in_validation, self.step if inside else 0)
         if self._metrics:
             model.test_on_batch(*self.batches[0])  # makes Keras create the variables of the metrics
         return True
@@ -228,7 +247,7 @@ class Checkpoint(keras.callbacks.Callback):
             RunError: The metadata is missing or damaged.
         """
         try:
-            meta = json.loads(str(saved.pop("meta")))
+            meta = parse_json(str(saved.pop("meta")))
             valid = all(isinstance(meta[name], kind) for name, kind in _META.items())
         except (KeyError, ValueError, TypeError) as error:
             raise RunError(f"{self.path} has no readable metadata; {AFRESH}") from error
@@ -236,6 +255,7 @@ class Checkpoint(keras.callbacks.Callback):
             not valid
             or len(meta["memories"]) != len(self.others)
             or not all(isinstance(m, dict) for m in meta["memories"])
+            or not isinstance(meta.get("trained"), dict | None)
         ):
             raise RunError(f"{self.path} has damaged metadata; {AFRESH}")
         return dict(meta)

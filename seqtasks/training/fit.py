@@ -64,19 +64,20 @@ def fit(
             task.monitor,
             mode == "max",
             config.train.checkpoint_seconds,
-            lambda: request.received,
+            request,
             ties=len(validation.examples) < FEW,
         )
         if checkpoint.restore(model):
             reporter.say(f"continuing in epoch {checkpoint.epoch + 1} after step {checkpoint.step}")
             for callback in scheduled:
                 if isinstance(callback, WeightAverage):  # a checkpoint from the end of an epoch has averaged weights
-                    callback.swapped = checkpoint.step == 0
+                    callback.swapped = checkpoint.step == 0 or checkpoint.in_validation
         folder.set_status("training")
         bars = progress_callbacks(reporter, config.train.known_epochs, batches.batches_per_epoch)
         callbacks = [
             StopOnNaN(config.train.learning_rate, batches),
             *task.callbacks(validation),
+            EndOfScoring(request),
             *_tensorboard(config, folder),
             *scheduled,
             *bars,
@@ -84,6 +85,8 @@ def fit(
             checkpoint,
         ]
         try:
+            if checkpoint.in_validation:
+                _finish_epoch(model, validation, checkpoint, callbacks)
             while checkpoint.epoch < config.train.known_epochs and not checkpoint.done:
                 # Keras cannot start inside an epoch: train the remaining part of an epoch by a separate call of fit.
                 until = checkpoint.epoch + 1 if checkpoint.step else config.train.known_epochs
@@ -94,14 +97,49 @@ def fit(
             checkpoint.path.unlink(missing_ok=True)  # training would diverge again from there
             folder.set_status(f"diverged: {error}")
             raise
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
+            stopped = None
+            if request.at_once and checkpoint.in_validation:
+                request.at_once = False
+                stopped = checkpoint.stop_in_validation()
             folder.set_status("interrupted")
-            raise
+            if stopped is None:
+                raise
+            raise stopped from error
         finally:
             for bar in bars:
                 if hasattr(bar, "close"):
                     bar.close()
     return checkpoint
+
+
+class EndOfScoring(keras.callbacks.Callback):
+    """Callback after those of the task: what follows changes the state of training and is finished after a signal.
+
+    Args:
+        request: Signals that ask to stop; see `StopRequest.at_once`.
+    """
+
+    def __init__(self, request: StopRequest):
+        super().__init__()
+        self.request = request
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.request.at_once = False
+
+
+def _finish_epoch(
+    model: keras.Model, validation: Any, checkpoint: Checkpoint, callbacks: Sequence[keras.callbacks.Callback]
+) -> None:
+    """Validates and ends an epoch whose batches are all trained, as `keras.Model.fit` does."""
+    params = {"epochs": checkpoint.epoch + 1, "steps": checkpoint.batches.batches_per_epoch}
+    listed = keras.callbacks.CallbackList(list(callbacks), model=model, verbose=0, **params)
+    listed.on_train_begin()
+    listed.on_epoch_begin(checkpoint.epoch)
+    scores = model.evaluate(UntunedDataAdapter(validation), callbacks=listed, verbose=0, return_dict=True)
+    logs = {**(checkpoint.trained or {}), **{f"val_{name}": value for name, value in scores.items()}}
+    listed.on_epoch_end(checkpoint.epoch, logs)
+    listed.on_train_end(logs)
 
 
 def monitor_mode(task: Task) -> Literal["max", "min"]:

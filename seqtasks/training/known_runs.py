@@ -20,6 +20,7 @@ from typing import Any
 from seqtasks.core import config_files
 from seqtasks.core.errors import RunError
 from seqtasks.core.files import write_text
+from seqtasks.core.parsing import parse_json
 from seqtasks.core.version import __version__
 from seqtasks.data import cache
 from seqtasks.data.source import Source, data_dir, network, prepared_folder
@@ -90,7 +91,7 @@ def recall(runs_dir: Path, request: str, tfds_dir: str | None) -> results.Row | 
     """
     for path in sorted(runs_dir.glob(f"*/{FILE}")):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RunError):
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = parse_json(path.read_text(encoding="utf-8"))
             if values["request"] == request and _same_data(values, tfds_dir) and _whole(path.parent):
                 return results.read(path.parent)
     return None

@@ -19,7 +19,7 @@ import keras
 from seqtasks.core import plugins
 from seqtasks.core.config import Config, EncoderConfig
 from seqtasks.core.environment import commit, machine, threads, versions
-from seqtasks.core.errors import ConfigError, RunError
+from seqtasks.core.errors import ConfigError, Interrupted, RunError
 from seqtasks.core.files import write_atomic, write_text
 from seqtasks.core.reporter import Reporter
 from seqtasks.data import survey
@@ -125,7 +125,17 @@ def run_resolved(
             reporter.say(f"data: {survey.summary(task.survey(splits), task.unit)}")
         if resolved.computed:
             reporter.say(f"training: {resolved.computed}")
-        return _train(task, splits, config, folder, reporter, trial), False
+        try:
+            return _train(task, splits, config, folder, reporter, trial), False
+        except Interrupted:
+            raise
+        except KeyboardInterrupt as error:
+            if folder.finished:
+                raise Interrupted(
+                    f"stopped while drawing plots; the result is stored: {folder.path / results.FILE}"
+                ) from error
+            folder.set_status("interrupted")
+            raise Interrupted(f"stopped before the result; continue with: {folder.command('resume')}") from error
 
 
 def check(config: Config, task_class: type[Task]) -> None:

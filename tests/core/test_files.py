@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
 from seqtasks.core.errors import ConfigError, DataError
-from seqtasks.core.files import check_output, is_utf8, shown, usable, utf8_name, write_output, write_text
+from seqtasks.core.files import (
+    check_output,
+    is_utf8,
+    replace,
+    shown,
+    usable,
+    utf8_name,
+    write_output,
+    write_text,
+)
 
 
 @pytest.mark.parametrize("name", ["x" * 256, "好" * 86, "a\0b", "\ud800", "x/" * 3000])
@@ -74,3 +84,43 @@ def test_text_that_utf8_cannot_hold_is_escaped(tmp_path: Path) -> None:
     assert shown("caf\udce9\n好") == r"caf\udce9\n好"
     write_text(tmp_path / "a.txt", "caf\udce9")
     assert (tmp_path / "a.txt").read_text(encoding="utf-8") == r"caf\udce9"
+
+
+class Busy(type(Path())):
+    """A file that another program has open on Windows, for the first attempts to rename it."""
+
+    left = 0
+
+    def replace(self, target: Path) -> Path:
+        if Busy.left:
+            Busy.left -= 1
+            raise PermissionError(13, "The process cannot access the file because it is being used by another process")
+        return super().replace(target)
+
+
+def test_windows_renames_once_the_file_is_free(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    (tmp_path / "new").write_text("new", encoding="utf-8")
+    Busy.left = 3
+    replace(Busy(tmp_path / "new"), tmp_path / "old")
+    assert Busy.left == 0 and (tmp_path / "old").read_text(encoding="utf-8") == "new"
+
+
+@pytest.mark.parametrize("platform", ["linux", "win32"])
+def test_a_file_that_stays_busy_is_an_error(tmp_path: Path, monkeypatch, platform: str) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    (tmp_path / "new").write_text("new", encoding="utf-8")
+    Busy.left = 10**9
+    with pytest.raises(PermissionError, match="used by another process"):
+        replace(Busy(tmp_path / "new"), tmp_path / "old", seconds=0.1)
+    assert (10**9 - Busy.left == 1) == (platform == "linux")
+    Busy.left = 0
+
+
+def test_the_flushed_file_is_open_for_writing(tmp_path: Path, monkeypatch) -> None:
+    def fsync(number: int) -> None:  # as Windows does
+        os.write(number, b"")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_text(tmp_path / "a", "text")
+    assert (tmp_path / "a").read_text(encoding="utf-8") == "text"

@@ -193,3 +193,6 @@ def test_a_model_trained_on_it_goes_on_without_it(tmp_path, monkeypatch):
     np.testing.assert_allclose(copy.predict(x[:, :, :5], verbose=0), output_gradients, atol=1e-6)
     with pytest.raises(ConfigError, match="it was not built"):
         engines.choose("native", make_cell("gru", 8))
+    monkeypatch.setattr("sys.platform", "win32")
+    with pytest.raises(ConfigError, match="it is not built on Windows"):
+        engines.choose("native", make_cell("gru", 8))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -76,7 +78,11 @@ def test_a_damaged_configuration_is_named(tmp_path: Path, text: str) -> None:
 def test_status_and_clear(tmp_path: Path) -> None:
     run = make(tmp_path)
     run.set_status("training")
-    assert run.status() == "training"
+    assert run.status() == "interrupted"  # its process was killed
+    with run.lock():
+        assert run.status() == "training"
+    assert run.status() == "interrupted"
+    (run.path / ".lock").unlink()
     for name in ("result.json", "checkpoint.npz", "best.npz", "history.csv", "model.keras"):
         (run.path / name).write_text("", encoding="utf-8")
     (run.path / "plots").mkdir()
@@ -91,6 +97,20 @@ def test_partial_files_of_a_killed_process_are_removed(tmp_path: Path) -> None:
         (run.path / name).write_text("", encoding="utf-8")
     run.tidy()
     assert sorted(p.name for p in run.path.iterdir()) == ["checkpoint.npz", "config.yaml", "run.json"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks(tmp_path: Path, monkeypatch, caplog, number: int) -> None:
+    def flock(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    run = make(tmp_path)
+    fcntl = pytest.importorskip("fcntl")
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with run.lock():
+        run.set_status("training")
+        assert run.status() == "training"  # nobody can know
+    assert f"the file system of {run.path} has no locks; do not start the same run twice" in caplog.text
 
 
 def test_one_process_at_a_time(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_other_variables_must_have_their_shape(tmp_path):
         checkpoint.restore(model)
 
 
-@pytest.mark.parametrize("damage", ["none", "no JSON", "empty", "epoch", "file", "cut", "best"])
+@pytest.mark.parametrize("damage", ["none", "no JSON", "empty", "epoch", "trained", "file", "cut", "best"])
 def test_what_is_damaged_is_one_line(tmp_path, damage):
     checkpoint, model, _ = trained(tmp_path, 4)
     checkpoint.save()
@@ -70,6 +70,7 @@ def test_what_is_damaged_is_one_line(tmp_path, damage):
         saved = dict(file)
     meta = saved.pop("meta")
     texts = {"no JSON": "{", "empty": "{}", "epoch": str(meta).replace('"epoch": 0', '"epoch": "a"')}
+    texts["trained"] = str(meta).replace('"trained": null', '"trained": [1]')
     if damage in texts:
         saved["meta"] = np.array(texts[damage])
     np.savez(path, **saved)

@@ -5,10 +5,11 @@ import threading
 
 import pytest
 
+from seqtasks.core.process_signals import stop_signals
 from seqtasks.training.signals import StopRequest
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", stop_signals())
 def test_the_second_signal_stops_at_once(number):
     before = signal.getsignal(number)
     with StopRequest() as request:
@@ -18,6 +19,14 @@ def test_the_second_signal_stops_at_once(number):
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(number)
     assert signal.getsignal(number) is before
+
+
+def test_in_a_validation_the_first_signal_stops_at_once():
+    with StopRequest() as request:
+        request.at_once = True
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        assert request.received
 
 
 def test_other_threads_have_no_handlers():

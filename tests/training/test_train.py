@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import resource
 import signal
 from pathlib import Path
@@ -149,7 +150,13 @@ def test_averages_of_weights_take_one_step_at_a_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("call", "where"), [(3, "after epoch 1"), (6, "in epoch 2 after step 12"), (11, "after epoch 3")]
+    ("call", "where"),
+    [
+        (4, "after epoch 1"),
+        (7, "in epoch 2 after step 12"),
+        (8, "in the validation of epoch 2"),
+        (14, "after epoch 3"),
+    ],
 )
 def test_a_run_stopped_after_several_steps_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int, where: str
@@ -171,6 +178,74 @@ def test_a_run_stopped_after_several_steps_goes_on(
     assert run_folder.open_run(folder).status() == "interrupted"
     again = go(tmp_path / "broken", "train.steps_per_execution=4")
     assert (again.scores, again.epochs) == (whole.scores, whole.epochs)
+
+
+@pytest.mark.parametrize("moment", ["on_test_begin", "on_test_batch_end", "on_epoch_end"])
+def test_ctrl_c_in_a_validation_is_heard_at_once(tmp_path: Path, moment: str) -> None:
+    settings = [
+        *SMALL, "train.eval_batch_size=4", "train.average=ema", "train.schedule=plateau", "train.patience=1",
+        "train.early_stopping=3", "train.epochs=4", RANDOM,
+    ]  # fmt: skip
+    pressed: list[str] = []
+
+    class Press(keras.callbacks.Callback):
+        def __init__(self) -> None:
+            super().__init__()
+            self.epoch = 0
+            for name in ("on_test_begin", "on_test_batch_end", "on_epoch_end"):
+                setattr(self, name, functools.partial(self.hear, name))
+
+        def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
+            self.epoch = epoch
+
+        def hear(self, name: str, *_: object, logs: object = None) -> None:
+            if pressed:
+                pressed.append(name)
+            elif self.epoch == 1 and name == moment:
+                pressed.append(name)
+                signal.raise_signal(signal.SIGINT)
+
+    class Pressing(load_task("mnist_rows")):  # type: ignore[misc]
+        def callbacks(self, validation):
+            return [*super().callbacks(validation), Press()]
+
+    def train_it(folder: str, task: type) -> results.Row:
+        return train.run(resolve("mnist_rows", task.Options, settings), task, tmp_path / folder, QUIET)[0]
+
+    whole = train_it("whole", load_task("mnist_rows"))
+    with pytest.raises(Interrupted, match=r"stopped in the validation of epoch 2 and saved; continue with: seqtasks"):
+        train_it("broken", Pressing)
+    assert pressed == [moment]  # nothing of the validation came after it
+    (folder,) = (tmp_path / "broken").iterdir()
+    assert run_folder.open_run(folder).status() == "interrupted" and not (folder / "result.json").exists()
+    again = train_it("broken", load_task("mnist_rows"))
+    assert (again.scores, again.validation, again.epochs) == (whole.scores, whole.validation, whole.epochs)
+    histories = [pd.read_csv(next((tmp_path / name).glob("*/history.csv"))) for name in ("whole", "broken")]
+    kept = [column for column in histories[0] if not column.endswith("seconds")]
+    pd.testing.assert_frame_equal(histories[0][kept], histories[1][kept])
+    models = [next((tmp_path / name).glob("*/model.keras")) for name in ("whole", "broken")]
+    for a, b in zip(*(keras.models.load_model(path).get_weights() for path in models), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.pictures
+def test_ctrl_c_after_training_says_what_is_stored(tmp_path: Path) -> None:
+    base = load_task("mnist_rows")
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    settings = [*SMALL, "train.epochs=1"]
+    config = resolve("mnist_rows", base.Options, settings)
+    scoring, drawing = type("Scoring", (base,), {"score": stop}), type("Drawing", (base,), {"plots": stop})
+    with pytest.raises(Interrupted, match="stopped before the result; continue with: seqtasks resume"):
+        train.run(config, scoring, tmp_path, QUIET)
+    (folder,) = tmp_path.iterdir()
+    assert run_folder.open_run(folder).status() == "interrupted" and results.rows(tmp_path) == []
+    with pytest.raises(Interrupted, match=r"stopped while drawing plots; the result is stored: .*result\.json"):
+        train.run(config, drawing, tmp_path, QUIET)
+    row, before = train.run(config, base, tmp_path, QUIET)
+    assert before and [row] == results.rows(tmp_path)
 
 
 def test_pixels_and_permutation_change_the_sequence(tmp_path: Path) -> None:

@@ -62,11 +62,13 @@ def read_wav(path: Path, rate: int) -> tuple[FloatArray, int]:
         raise DataError(f"{path} cannot be read as WAV: {reason}; give PCM or float WAV") from error
     if file_rate < 1:
         raise DataError(f"{path} has a sampling rate of {file_rate} Hz; allowed: ≥ 1 Hz; write the file again")
-    wave = _floats(np.asarray(data))
-    wave = wave if wave.ndim == 1 else wave.mean(axis=1)
+    with np.errstate(over="ignore", invalid="ignore"):  # an error below
+        wave = _floats(np.asarray(data))
+        wave = wave if wave.ndim == 1 else wave.mean(axis=1)
+        finite = np.isfinite(wave.astype(np.float32)).all()
     if not len(wave):
         raise DataError(f"{path} has no samples; remove it or record it again")
-    if not np.isfinite(wave).all():
+    if not finite:
         raise DataError(f"{path} has samples that are not finite numbers; write the file again")
     if file_rate != rate:
         from scipy.signal import resample_poly

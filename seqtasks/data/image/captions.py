@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -154,7 +155,11 @@ def _folder(source: Source, side: int) -> Captioned:
 
 def _image_path(folder: Path, name: str) -> Path | None:
     """Path of an image in a folder or its subfolder `Images`; None: it does not exist."""
-    return next((path for path in (folder / name, folder / "Images" / name) if path.is_file()), None)
+    for path in (folder / name, folder / "Images" / name):
+        with contextlib.suppress(OSError):  # a name that is too long
+            if path.is_file():
+                return path
+    return None
 
 
 def _members(table: Table, names_of_rows: Sequence[str]) -> dict[str, list[str]]:

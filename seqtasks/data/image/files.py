@@ -6,11 +6,14 @@ that these stay visible.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import logging
 import math
 import re
+import warnings
 import zlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +27,7 @@ log = logging.getLogger(__name__)
 
 IDX = re.compile(r"(train|t10k)-(images|labels)[-.]idx[13]-ubyte(\.gz)?")
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp"}
+PIECE = 1 << 20  # number of bytes read at once
 FORMATS = ("PNG", "JPEG", "BMP")  # for some other formats Pillow runs external programs
 EXPECTED = "the IDX files of MNIST (train-images-idx3-ubyte …), train/<label>/*.png, or <label>/*.png"
 
@@ -142,25 +146,37 @@ def _read_idx(path: Path, dimensions: int) -> np.ndarray:
         DataError: The file cannot be read, has another type or number of dimensions, or another length than in
             its header.
     """
+    magic, header = bytes([0, 0, 8, dimensions]), 4 + 4 * dimensions
     try:
-        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            data = bytearray(file.read(header))
+            shape = tuple(int(n) for n in np.frombuffer(data, ">u4", offset=4)) if len(data) == header else ()
+            expected = header + math.prod(shape)
+            # In pieces, because the size in a damaged header may be huge, and so may be the content of a gzip file.
+            while len(data) <= expected and (piece := file.read(min(PIECE, expected + 1 - len(data)))):
+                data += piece
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} cannot be read ({error}); expected a whole IDX file; download it again") from error
-    magic, header = bytes([0, 0, 8, dimensions]), 4 + 4 * dimensions
     if data[:4] != magic or len(data) < header:
         raise DataError(
-            f"{path} starts with the {min(4, len(data))} bytes [{data[:4].hex(' ')}] and has {len(data)} in all, "
-            f"expected [{magic.hex(' ')}] (IDX, unsigned bytes, {dimensions} dimensions) and at least {header}; "
+            f"{path} starts with the {min(4, len(data))} bytes [{data[:4].hex(' ')}] and has "
+            f"{_length(path, data, expected)}, expected [{magic.hex(' ')}] (IDX, unsigned bytes, {dimensions} "
+            f"dimensions) and at least {header}; "
             "download it again"
         )
-    shape = tuple(int(n) for n in np.frombuffer(data, ">u4", dimensions, offset=4))
-    expected = header + math.prod(shape)
     if len(data) != expected or 0 in shape:
         raise DataError(
-            f"{path} has {len(data)} bytes, expected {expected} for the shape {shape} in its header, without a 0; "
-            "download it again"
+            f"{path} has {_length(path, data, expected)}, expected {expected} for the shape {shape} in its header, "
+            "without a 0; download it again"
         )
-    return np.frombuffer(data, np.uint8, offset=header).reshape(shape).copy()  # writable
+    return np.frombuffer(data, np.uint8, offset=header).reshape(shape)  # writable, as a bytearray is
+
+
+def _length(path: Path, data: bytearray, expected: int) -> str:
+    """Number of bytes of a file for messages; not all of a file that is too long were read."""
+    if len(data) <= expected:
+        return f"{len(data)} bytes"
+    return f"more than {expected} bytes" if path.suffix == ".gz" else f"{path.stat().st_size} bytes"
 
 
 def _read_label_folders(folder: Path) -> dict[str, np.ndarray]:
@@ -228,12 +244,21 @@ def read_picture(path: Path, mode: Literal["L", "RGB"] = "L") -> np.ndarray:
         DataError: The file does not exist, is damaged, or has another format.
     """
     try:
-        with Image.open(path, formats=FORMATS) as opened:
+        with open_picture(path, FORMATS) as opened:
             # Phones store photographs in the orientation of the sensor.
             return flatten(ImageOps.exif_transpose(opened), mode)[0]
     except Exception as error:  # OSError, SyntaxError, struct.error, ValueError and others for damaged files
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{path} cannot be read as an image ({reason}); give a PNG, JPG or BMP file") from error
+
+
+@contextlib.contextmanager
+def open_picture(path: Path, formats: Sequence[str]) -> Iterator[Image.Image]:
+    """Opens an image whose pixels are read in the body; one of more than `Image.MAX_IMAGE_PIXELS` is an error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with Image.open(path, formats=list(formats)) as opened:
+            yield opened
 
 
 def flatten(

@@ -53,7 +53,7 @@ def _gif(path: Path, side: int, invert: str) -> PixelArray:
     frames: list[PixelArray] = []
     white: bool | None = None
     try:
-        with Image.open(path, formats=["GIF"]) as opened:
+        with files.open_picture(path, ["GIF"]) as opened:
             for frame in ImageSequence.Iterator(opened):
                 if len(frames) == MOST:
                     raise DataError(f"{path} has more than {MOST} frames; allowed: {MOST} or fewer; cut it")

@@ -11,7 +11,7 @@ import numpy as np
 
 from seqtasks.core.errors import DataError, listed
 from seqtasks.data.series.segments import Segments
-from seqtasks.data.series.sets import SeriesSet, check_times
+from seqtasks.data.series.sets import FINITE, SeriesSet, check_times
 
 PARTS = ("train", "validation", "test")
 
@@ -46,7 +46,7 @@ def read_npz(path: Path, labelled: bool = True, stepwise: bool = False) -> tuple
     """
     try:
         with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
+            arrays = {name: np.asarray(stored[name]) for name in stored.files}  # bytes of a file that is no array
     except Exception as error:  # a damaged file can raise almost anything out of zipfile and NumPy
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(
@@ -69,7 +69,8 @@ def _part(path: Path, arrays: dict[str, Any], ending: str, labelled: bool, stepw
             f"{path}, x{ending}: its shape is {x.shape} of {x.dtype}; allowed: numbers (rows, time) or (rows, time, "
             "channels); save it so"
         )
-    x = np.asarray(x if x.ndim == 3 else x[..., None], np.float32)
+    with np.errstate(over="ignore"):  # an error below
+        x = np.asarray(x if x.ndim == 3 else x[..., None], np.float32)
     if np.isinf(x).any():
         i, t, c = np.argwhere(np.isinf(x))[0]
         raise DataError(
@@ -78,16 +79,20 @@ def _part(path: Path, arrays: dict[str, Any], ending: str, labelled: bool, stepw
         )
     rows, time, channels = x.shape
 
-    def optional(name: str, shape: tuple[int, ...], shared: bool = False) -> Any:
+    def optional(name: str, shape: tuple[int, ...], text: bool = False, shared: bool = False) -> Any:
         array = arrays.get(f"{name}{ending}", arrays.get(name) if shared else None)
-        if array is not None and array.shape[: len(shape)] != shape:
+        wide = name in ("statics", "y")  # may have a column for each static, or target
+        if array is not None and array.shape[: array.ndim - (wide and array.ndim > len(shape))] != shape:
             raise DataError(
                 f"{path}, {name}{ending}: its shape is {array.shape}; allowed: {shape}, as x{ending} has {rows} "
                 f"rows of {time} steps; save it so"
             )
+        if array is not None and array.dtype.kind not in ("fiubMUS" if text else "fiubM"):
+            allowed = "numbers or texts" if text else "numbers"
+            raise DataError(f"{path}, {name}{ending}: its type is {array.dtype}; allowed: {allowed}; save it so")
         return array
 
-    y = optional("y", (rows, time) if stepwise else (rows,))
+    y = optional("y", (rows, time) if stepwise else (rows,), text=True)
     if y is None and labelled:
         what = f"each of the {rows} rows of x{ending}"
         raise DataError(f"{path} has no y{ending}; needed: a target for {what}; add it")
@@ -96,8 +101,8 @@ def _part(path: Path, arrays: dict[str, Any], ending: str, labelled: bool, stepw
             f"{path}, y{ending}: its shape is {y.shape}; allowed: ({rows},), a target for each row of x{ending}; "
             "save it so, or use the task step_labels for a target at each step"
         )
-    names = optional("channels", (channels,), shared=True)
-    codes: dict[str, Any] = {}
+    codes: dict[str, list[str]] = {}
+    names = optional("channels", (channels,), text=True, shared=True)
     names = [str(i + 1) for i in range(channels)] if names is None else [str(name) for name in names]
     lengths, mask, times = optional("lengths", (rows,)), optional("mask", (rows, time)), optional("times", (rows, time))
     if lengths is None:
@@ -119,9 +124,13 @@ def _part(path: Path, arrays: dict[str, Any], ending: str, labelled: bool, stepw
         x, names, codes = _with_targets(x, y, names, arrays.get("targets"))
         channels, y = x.shape[2], None
     begins = np.arange(rows, dtype=np.int64) * time
-    statics, groups, ids = optional("statics", (rows,)), optional("groups", (rows,)), optional("ids", (rows,))
+    statics = optional("statics", (rows,))
+    groups, ids = (optional(name, (rows,), text=True) for name in ("groups", "ids"))
     if statics is not None:
-        statics = np.asarray(statics, np.float32).reshape(rows, -1)
+        with np.errstate(over="ignore"):
+            statics = np.asarray(statics, np.float32).reshape(rows, -1)
+        if np.isinf(statics).any():
+            raise DataError(f"{path}, statics{ending}: a value is infinite; allowed: {FINITE}; correct it")
     clock = None
     if times is not None:
         clock = Segments.stack([row[:length] for row, length in zip(times, lengths, strict=True)], "float64")

@@ -148,6 +148,25 @@ def resolve(columns: Columns, sample: DataFrame, path: Path, headed: bool = True
     return _Guess(columns, sample, path, headed).roles()
 
 
+def to_numbers(column: Series[Any]) -> Series[Any]:
+    """The values of a column as numbers; NaN where a value is none."""
+    import pandas as pd
+
+    try:
+        return pd.to_numeric(column, errors="coerce")
+    except OverflowError:  # an integer of hundreds of digits
+        return column.map(_float)
+
+
+def _float(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return float("nan")
+    except OverflowError:
+        return float("inf")
+
+
 def is_number(column: Series[Any]) -> bool:
     """Whether most values of a column that are not missing are numbers; false if all are missing."""
     import pandas as pd
@@ -157,7 +176,7 @@ def is_number(column: Series[Any]) -> bool:
     if pd.api.types.is_datetime64_any_dtype(column):
         return False
     texts = column[~column.isin(MISSING) & column.notna()].astype(str)
-    return len(texts) > 0 and bool(pd.to_numeric(texts, errors="coerce").notna().mean() > 0.5)
+    return len(texts) > 0 and bool(to_numbers(texts).notna().mean() > 0.5)
 
 
 def is_date(column: Series[Any]) -> bool:
@@ -304,9 +323,7 @@ class _Guess:
 
     def increases(self, name: str, identity: str | None) -> bool:
         """Whether a column of numbers increases within each series."""
-        import pandas as pd
-
-        numbers = pd.to_numeric(self.sample[name], errors="coerce")
+        numbers = to_numbers(self.sample[name])
         gaps = numbers.diff() if identity is None else numbers.groupby(self.sample[identity]).diff()
         return bool(numbers.notna().all() and (gaps.dropna() > 0).all())
 

@@ -14,12 +14,14 @@ import numpy as np
 
 from seqtasks.core.arrays import IntArray
 from seqtasks.core.errors import DataError, listed, suggest
+from seqtasks.core.files import shown
 from seqtasks.data.series import load as files
 from seqtasks.data.series.columns import NONE, Columns, Roles
 from seqtasks.data.series.segments import Segments
-from seqtasks.data.series.sets import SeriesSet
+from seqtasks.data.series.sets import FINITE, SeriesSet, finite
 from seqtasks.data.series.tables import SUFFIXES, Table, read_table
 from seqtasks.data.source import Source
+from seqtasks.data.text.reader import iter_lines
 
 LABEL_NAMES = ["is_anomaly", "is_outlier", "is_attack", "label"]  # also without is_
 NORMAL, ANOMALY, UNJUDGED = 0, 1, -1
@@ -247,13 +249,21 @@ def _columns(path: Path) -> list[str]:
 
 def _numbers(path: Path) -> SeriesSet:
     """The series of a text of numbers, between spaces or line ends."""
-    try:
-        values = np.array(path.read_text(encoding="utf-8").split(), np.float32)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read: {error}; allowed: numbers; correct the file") from error
-    if not len(values):
+    fields = [field for line in iter_lines(path) for field in line.split()]
+    numbers: list[float] = []
+    for field in fields:
+        try:
+            numbers.append(float(field))
+        except ValueError:
+            raise _number_error(path, len(numbers), f"{shown(field, 40)!r} is not a number") from None
+    if not numbers:
         raise DataError(f"{path} is empty; allowed: numbers of one series; fill it")
+    values = finite(numbers, lambda i, problem: _number_error(path, i, problem))
     return SeriesSet(Segments.stack([values[:, None]]), ["value"], ids=["1"], path=path)
+
+
+def _number_error(path: Path, index: int, problem: str) -> DataError:
+    return DataError(f"{path}, number {index + 1}: {problem}; allowed: {FINITE}; correct the file")
 
 
 def _paths(source: Source) -> dict[str, Path]:

@@ -112,6 +112,27 @@ class SeriesData:
     notes: Sequence[str] = field(default=())
 
 
+FINITE = "numbers up to 3e38, and none where a value is missing"
+
+
+def finite(numbers: Sequence[float], error: Callable[[int, str], DataError]) -> FloatArray:
+    """Converts numbers to float32, (numbers,); NaN stands for a missing one.
+
+    Args:
+        numbers: The numbers.
+        error: Function that makes the error for the index of a number and the problem with it.
+
+    Raises:
+        DataError: A number is infinite, or too large for 32 bits.
+    """
+    with np.errstate(over="ignore"):
+        values = np.array(numbers, np.float32)
+    if (wrong := np.flatnonzero(np.isinf(values))).size:
+        i = int(wrong[0])
+        raise error(i, f"{numbers[i]:g} is no finite number of 32 bits")
+    return values
+
+
 def check_times(
     times: Segments, series: SeriesSet, column: str, row_of: Callable[[int, int], int] | None = None
 ) -> bool:

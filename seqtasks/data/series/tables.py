@@ -25,9 +25,10 @@ import numpy as np
 from seqtasks.core.arrays import FloatArray, IntArray
 from seqtasks.core.errors import DataError, listed
 from seqtasks.core.files import shown, write_text
+from seqtasks.core.parsing import parse_json
 from seqtasks.data.block_files import BlockArray, mapped
 from seqtasks.data.cache import cache_dir
-from seqtasks.data.series.columns import MISSING, Columns, Roles, is_date, resolve
+from seqtasks.data.series.columns import MISSING, Columns, Roles, is_date, resolve, to_numbers
 from seqtasks.data.series.segments import Segments
 from seqtasks.data.series.sets import SeriesSet, check_times
 from seqtasks.data.tables import separator_of
@@ -239,7 +240,7 @@ class _Reader(ABC):
         for name in texts:
             if name in wanted:
                 column = frame[name]
-                parsed = pd.to_numeric(column, errors="coerce")
+                parsed = to_numbers(column)
                 wrong = np.flatnonzero(parsed.isna().to_numpy() & column.notna().to_numpy())
                 if len(wrong):
                     text = shown(str(column.iloc[int(wrong[0])]), 40)
@@ -404,13 +405,17 @@ class _Long(_Reader):
             dates = pd.to_datetime(column, errors="coerce", utc=True)
             if dates.isna().any():  # another form than that of the first row
                 dates = pd.to_datetime(column, errors="coerce", utc=True, format="mixed")
-            numbers = (dates - pd.Timestamp(0, tz="UTC")).dt.total_seconds().to_numpy(np.float64)
+            # Differences of dates in pandas are in nanoseconds, which end in the year 2262.
+            stamps = dates.dt.tz_localize(None).to_numpy("datetime64[us]")
+            numbers = np.where(np.isnat(stamps), np.nan, stamps.astype(np.int64) / 1e6)
         else:
-            numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+            numbers = to_numbers(column).to_numpy(np.float64, na_value=np.nan)
         if (wrong := np.flatnonzero(~np.isfinite(numbers))).size:
             value = column.iloc[int(wrong[0])]
             problem = (
-                "the time is missing" if value is None or value != value or value == "" else f"{value!r} is no time"
+                "the time is missing"
+                if value is None or value != value or value == ""
+                else f"{shown(str(value), 40)!r} is no time"
             )
             raise self.error(row + int(wrong[0]), self.roles.time, problem, "numbers or dates, the same in all rows; "
                              "correct it, or name another column with options.time")  # fmt: skip
@@ -514,7 +519,7 @@ def _store(stem: Path, series: SeriesSet) -> None:
 def _stored(stem: Path, path: Path, roles: Roles) -> SeriesSet | None:
     """The series of a table that was converted before; None: it was not."""
     try:
-        facts = json.loads(_entry(stem, "facts").read_text(encoding="utf-8"))
+        facts = parse_json(_entry(stem, "facts").read_text(encoding="utf-8"))
         begins, lengths = (np.array(facts[name], np.int64) for name in ("begins", "lengths"))
         values = Segments(mapped(_entry(stem, "values")), begins, lengths)
         times = Segments(mapped(_entry(stem, "times")), begins, lengths) if facts["times"] else None
@@ -579,7 +584,7 @@ def _is_day(column: Any) -> bool:
     """Whether a column has days as numbers: 20260131."""
     import pandas as pd
 
-    numbers = pd.to_numeric(column, errors="coerce").head(20)
+    numbers = to_numbers(column).head(20)
     if not numbers.between(15_000_101, 29_991_231).all() or (numbers % 1 != 0).any():
         return False
     return bool(pd.to_datetime(numbers.astype("Int64").astype(str), format="%Y%m%d", errors="coerce").notna().all())

@@ -13,7 +13,7 @@ from seqtasks.core.arrays import FloatArray
 from seqtasks.core.errors import DataError
 from seqtasks.core.files import shown
 from seqtasks.data.series.segments import Segments
-from seqtasks.data.series.sets import Kind, SeriesSet, check_times
+from seqtasks.data.series.sets import FINITE, Kind, SeriesSet, check_times, finite
 from seqtasks.data.text.reader import iter_lines
 
 _CHANNELS = re.compile(r":(?![^()]*\))")  # a colon inside parentheses belongs to a time
@@ -57,7 +57,7 @@ def read_ts(path: Path) -> tuple[SeriesSet, Kind | None, str]:
         if not data:
             if not text.startswith("@"):
                 raise _error(path, number, f"{shown(text, 40)!r} comes before @data", "facts that begin with @")
-            name, *words = text[1:].split()
+            name, *words = text[1:].split() or [""]
             facts[name.lower()] = words
             data = name.lower() == "data"
             stamped = _true(facts.get("timestamps"))
@@ -115,15 +115,16 @@ def _true(words: list[str] | None) -> bool:
 def _values(path: Path, line: int, channel: int, text: str) -> FloatArray:
     fields = [field.strip() for field in text.split(",")]
     try:
-        return np.array([np.nan if field in ("?", "NaN", "nan", "") else float(field) for field in fields], np.float32)
+        numbers = [np.nan if field in ("?", "NaN", "nan", "") else float(field) for field in fields]
     except ValueError:
-        wrong = next(field for field in fields if not _is_number(field))
+        wrong = next((field for field in fields if not _is_number(field)), "")
         raise _error(
             path,
             line,
             f"channel {channel}: {shown(wrong, 40)!r} is not a number",
             "numbers, and ? where one is missing",
         ) from None
+    return finite(numbers, lambda i, problem: _error(path, line, f"channel {channel}: {problem}", FINITE))
 
 
 def _stamped(path: Path, line: int, channel: int, text: str) -> tuple[FloatArray, FloatArray]:

@@ -10,7 +10,7 @@ import numpy as np
 from seqtasks.core.errors import DataError
 from seqtasks.core.files import shown
 from seqtasks.data.series.segments import Segments
-from seqtasks.data.series.sets import SeriesSet
+from seqtasks.data.series.sets import FINITE, SeriesSet, finite
 from seqtasks.data.text.reader import iter_lines
 
 # Frequencies of the archive as pandas names them.
@@ -63,7 +63,7 @@ def read_tsf(path: Path) -> tuple[SeriesSet, str]:
         if not data:
             if not text.startswith("@"):
                 raise _error(path, number, f"{shown(text, 40)!r} comes before @data", "facts that begin with @")
-            word, *words = text[1:].split()
+            word, *words = text[1:].split() or [""]
             if word.lower() == "attribute" and words:
                 attributes.append(words[0])
             elif word.lower() == "frequency" and words:
@@ -110,7 +110,7 @@ def _values(path: Path, line: int, text: str) -> np.ndarray:
         except ValueError:
             raise _error(path, line, f"{shown(field, 40)!r} is not a number", "numbers, and ? where one is missing"
                          ) from None  # fmt: skip
-    return np.array(numbers, np.float32)
+    return finite(numbers, lambda i, problem: _error(path, line, problem, FINITE))
 
 
 def _times(path: Path, line: int, start: str, count: int, frequency: str) -> np.ndarray:

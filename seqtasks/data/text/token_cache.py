@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from seqtasks.core.arrays import IntArray
-from seqtasks.core.files import write_text
+from seqtasks.core.files import shown, write_text
 from seqtasks.data.block_files import BlockArray, mapped
 from seqtasks.data.cache import cache_dir
 from seqtasks.data.text.reader import Text
 from seqtasks.data.text.vocabulary import Vocabulary
 
 log = logging.getLogger(__name__)
+VERSION = 2  # of stored vocabularies
 
 
 def vocabulary_of(text: Text, start: int, stop: int | None, **settings: Any) -> Vocabulary:
@@ -30,13 +31,16 @@ def vocabulary_of(text: Text, start: int, stop: int | None, **settings: Any) -> 
         stop: Index after the last character; None: the end of the text.
         settings: Arguments of `Vocabulary.train`.
     """
-    path = _path(["vocabulary", text.digest, start, stop, settings]).with_suffix(".json")
+    path = _path(["vocabulary", VERSION, text.digest, start, stop, settings]).with_suffix(".json")
     if path.is_file():
-        return Vocabulary(path.read_text(encoding="utf-8"))
+        try:
+            return Vocabulary(_checked(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError) as error:  # a DataError and a UnicodeDecodeError are ValueErrors
+            log.warning("the cached vocabulary in %s cannot be read (%s); it is made again", path, shown(str(error)))
     vocabulary = Vocabulary.train(texts=text.pieces(start, stop), **settings)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, vocabulary.to_text())
+        write_text(path, f"{vocabulary.to_text()}\n{_digest(vocabulary.to_text())}\n")
     except OSError as error:
         log.warning(
             "the vocabulary cannot be cached in %s (%s); set SEQTASKS_CACHE to another folder", path.parent, error
@@ -58,9 +62,9 @@ def encode(text: Text, vocabulary: Vocabulary, start: int = 0, stop: int | None 
     Returns:
         Token numbers, `(tokens,)`, memory-mapped.
     """
-    digest = hashlib.sha256(vocabulary.to_text().encode()).hexdigest()
+    digest = _digest(vocabulary.to_text())
     path = _path(["tokens", text.digest, start, stop, digest]).with_suffix(".npy")
-    if not path.is_file():
+    if not _is_intact(path, vocabulary.dtype):
         pieces = vocabulary.encode_pieces(text.pieces(start, stop))
         try:
             _write(path, pieces, vocabulary.dtype)
@@ -83,6 +87,37 @@ def _write(path: Path, pieces: Iterator[IntArray], dtype: Any) -> None:
         array.finish()
     finally:
         array.discard()
+
+
+def _is_intact(path: Path, dtype: Any) -> bool:
+    """Whether a file of token numbers exists and is as long as its header says."""
+    if not path.is_file():
+        return False
+    try:
+        numbers = mapped(path)
+        if (numbers.ndim, numbers.dtype) == (1, dtype):
+            return True
+        error = f"they are {numbers.dtype} of shape {numbers.shape}"
+    except Exception as problem:  # NumPy raises many types of errors for damaged files
+        error = str(problem)
+    log.warning("the cached tokens in %s cannot be read (%s); they are made again", path, shown(error))
+    return False
+
+
+def _checked(stored: str) -> str:
+    """The vocabulary in a file that ends in its digest.
+
+    Raises:
+        ValueError: The file is damaged.
+    """
+    text, _, digest = stored.removesuffix("\n").rpartition("\n")
+    if digest != _digest(text):
+        raise ValueError("its digest is wrong")
+    return text
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _path(key: list[Any]) -> Path:

@@ -74,7 +74,8 @@ def _width(parts: Sequence[str]) -> int:
 
 def _numbers(path: Path, line: int, parts: Sequence[str]) -> FloatArray:
     try:
-        values = np.array(parts, np.float32)
+        with np.errstate(over="ignore"):  # an error below
+            values = np.array(parts, np.float32)
     except ValueError as error:
         raise DataError(
             f"{path}, line {line}: {' '.join(parts)[:40]!r} are not numbers; allowed: numbers after the word; correct "

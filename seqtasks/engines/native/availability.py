@@ -30,6 +30,8 @@ def unavailable_reason() -> str | None:
 def not_built_reason() -> str | None:
     """Returns why there is no kernel to call, or None if there is one."""
     if library.library() is None:
+        if sys.platform == "win32":
+            return "it is not built on Windows, as it needs GNU vector extensions and POSIX threads"
         return "it was not built, as there was no C compiler when seqtasks was installed"
     return None
 

@@ -1,5 +1,7 @@
 """`.npz` files: shapes, masks, names of splits, and what is refused."""
 
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -43,6 +45,7 @@ def test_splits_times_statics_and_names(tmp_path):
         ({"x": X, "y": Y[:2]}, r"a\.npz, y: its shape is \(2,\); allowed: \(3,\), as x has 3 rows of 4 steps"),
         ({"x": X, "y": Y, "lengths": [4, 0, 4]}, r"a\.npz, row 1: the series has 0 valid steps; allowed: 1 to 4"),
         ({"x": X, "y": Y, "mask": [[0, 1, 1, 1]] * 3}, r"mask: a valid step follows a masked one; allowed: padding at"),
+        ({"x": X * 1e39, "y": Y}, r"x, row 0, step 0, channel 0: inf is no finite number"),
         ({"x": X * np.array([1, np.inf]), "y": Y}, r"x, row 0, step 0, channel 1: inf is no finite number"),
         ({"x": X, "y": Y, "times": [[0, 1, 1, 2]] * 3}, r"row 0, column times: the time 1 of series 0 comes twice;"),
     ],
@@ -50,6 +53,13 @@ def test_splits_times_statics_and_names(tmp_path):
 def test_what_is_wrong_is_named(tmp_path, arrays, message):
     with pytest.raises(DataError, match=message):
         read(tmp_path, **arrays)
+
+
+def test_a_file_that_is_no_array(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as file:
+        file.writestr("x", b"1,2")
+    with pytest.raises(DataError, match=r"a\.npz, x: its shape is \(\) of \|S3; allowed: numbers"):
+        read_npz(tmp_path / "a.npz")
 
 
 def test_a_damaged_file(tmp_path):

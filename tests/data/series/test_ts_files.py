@@ -55,6 +55,9 @@ def test_times_of_steps(tmp_path):
             r"line 6: 1 channels, but the first series has 2; allowed: channels of one length",
         ),
         (CLASSES + "?,?:up\n", r"line 5: the series has no value; allowed: one value at least"),
+        (CLASSES + "1,1e39:up\n", r"line 5: channel 1: 1e\+39 is no finite number of 32 bits; allowed: numbers up to"),
+        (CLASSES + "1,-inf:up\n", r"line 5: channel 1: -inf is no finite number"),
+        ("@\n@relation\n", r"has no line @data"),
         ("@timeStamps true\n@data\n(1,5),(0,6)\n", r"row 3, column time: the time 0 goes back by 1;"),
     ],
 )

@@ -33,6 +33,8 @@ def test_without_frequency_there_are_no_times(tmp_path):
         ("1,2\n@data\n", r"line 1: '1,2' comes before @data; allowed: facts that begin with @"),
         ("@data\n", r"has no line below @data; allowed: a line for each series"),
         ("@relation x\n", r"has no line @data"),
+        ("@\n", r"has no line @data"),
+        ("@data\n1,-1e39\n", r"line 2: -1e\+39 is no finite number of 32 bits; allowed: numbers up to 3e38"),
         ("@data\n1,b\n", r"line 2: 'b' is not a number; allowed: numbers, and \? where one is missing"),
         ("@attribute series_name string\n@data\n1,2\n", r"line 3: the line has 1 fields; allowed: 1 attributes and"),
         (f"{HEADER}@frequency daily\n@data\nT:soon:1,2\n", r"line 7: the start 'soon' is no date"),

@@ -51,6 +51,21 @@ def test_a_kill_leaves_nothing_that_looks_finished(folder, monkeypatch):
     assert len(token_cache.encode(Text([TEXT]), words)) == len(TEXT)
 
 
+@pytest.mark.parametrize("damage", [lambda data: data[:-9], lambda data: b"", lambda data: b"\x93" + data[9:]])
+def test_damaged_entries_are_made_again(folder, caplog, damage):
+    def make():
+        words = token_cache.vocabulary_of(Text([TEXT]), 0, None, kind="characters")
+        return words.to_text(), np.array(token_cache.encode(Text([TEXT]), words)).tolist()
+
+    expected = make()
+    for path in folder.iterdir():
+        path.write_bytes(damage(path.read_bytes()))
+    assert make() == expected
+    assert "the cached vocabulary in" in caplog.text and "the cached tokens in" in caplog.text
+    caplog.clear()
+    assert make() == expected and not caplog.text
+
+
 def test_where_nothing_can_be_written_it_stays_in_memory(folder, caplog):
     folder.write_text("a file where the folder would be")
     tokens = token_cache.encode(Text([TEXT]), words := Vocabulary.train("characters", [TEXT]))

@@ -150,7 +150,8 @@ def check(config: Config, task_class: type[Task]) -> None:
             "allowed: false, as a backward pass would read the targets; set encoder.bidirectional=false"
         )
     train = config.train
-    processes.group_of(train)
+    if train.processes > 1:
+        processes.check_backend(train.processes)
     if train.accumulate * train.processes > train.batch_size:
         raise ConfigError(
             f"train.accumulate={train.accumulate} and train.processes={train.processes} cut a batch of "

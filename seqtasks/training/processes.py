@@ -11,6 +11,7 @@ Importing this module does not import Keras.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import signal
@@ -28,7 +29,6 @@ from seqtasks.core import keras_import
 from seqtasks.core.config import TrainConfig
 from seqtasks.core.environment import LAUNCHED, cores
 from seqtasks.core.errors import ConfigError, Interrupted, RunError
-from seqtasks.experiments.compare import SEQTASKS, THREADS
 from seqtasks.experiments.results import Row, from_json
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def start(count: int, words: Sequence[str]) -> tuple[Row, bool] | None:
         keras_import.import_keras()
         from seqtasks.engines.backend.process_group import ProcessGroup
 
+        _end_with_parent()
         address, rank = member
         _groups.append(ProcessGroup(address, count, rank))
         sys.excepthook = _leave_after_traceback
@@ -89,6 +90,14 @@ def leave(code: int) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _end_with_parent() -> None:
+    """Sends SIGTERM to this process if the one that launched it is killed, so that it saves and stops; on Linux."""
+    if LAUNCHED in os.environ and sys.platform == "linux":
+        set_death_signal = 1  # PR_SET_PDEATHSIG of <sys/prctl.h>
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(set_death_signal, signal.SIGTERM)
 
 
 def _leave_after_traceback(*error: Any) -> None:
@@ -270,10 +279,12 @@ def launch(words: Sequence[str], count: int) -> tuple[Row, bool]:
         RunError: A process failed.
         Interrupted: All processes were stopped.
     """
-    with socket.socket() as free, contextlib.ExitStack() as files:
+    from seqtasks.experiments.compare import SEQTASKS  # imports rich, which most commands do not need
+
+    with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-        free.close()
+    with contextlib.ExitStack() as files:
         group = _Children()
         with group.listening():
             for rank in range(count):
@@ -310,6 +321,8 @@ def launch(words: Sequence[str], count: int) -> tuple[Row, bool]:
 
 def _share_of_cores(count: int) -> dict[str, str]:
     """Environment variables that give each of several processes an equal share of the threads."""
+    from seqtasks.experiments.compare import THREADS
+
     env = {}
     for name in (*THREADS, "NPROC"):  # XLA reads NPROC
         threads = os.environ.get(name, "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from pathlib import Path
 
 import keras
@@ -13,9 +14,14 @@ from seqtasks.core.plugins import load_task
 
 
 class Recorder(keras.callbacks.Callback):
-    """Appends the loss of each step, of this step alone, to the file that RECORD names."""
+    """Appends the loss of each step, of this step alone, to the file that RECORD names.
+
+    After step STOP_AFTER, process 1 gets SIGTERM.
+    """
 
     def on_train_batch_end(self, batch, logs=None):
+        if os.environ.get("SEQTASKS_PROCESS") == "1" and str(batch + 1) == os.environ.get("STOP_AFTER"):
+            os.kill(os.getpid(), signal.SIGTERM)
         if os.environ.get("SEQTASKS_PROCESS", "0") == "0":
             with Path(os.environ["RECORD"]).open("a") as file:
                 file.write(json.dumps(float(logs["loss"])) + "\n")

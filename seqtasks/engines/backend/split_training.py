@@ -81,7 +81,7 @@ class SplitModel(keras.Model):
             unused.update(i for i, gradient in enumerate(gradients) if gradient is None)
             self._update_metrics(part, predicted)
             added = [
-                value if gradient is None else value + tf.cast(gradient, value.dtype)
+                value if gradient is None else value + tf.cast(tf.convert_to_tensor(gradient), value.dtype)
                 for value, gradient in zip(sums, gradients, strict=True)
             ]
             return number + 1, loss + tf.cast(share, "float32"), *added

@@ -44,6 +44,7 @@ setup(
     package_data={
         "seqtasks": ["py.typed", "**/*.pyi", "task_types/*/example.*.txt"],
         "seqtasks.cli": ["templates/*"],
+        "seqtasks.views": ["templates/*"],
         "seqtasks.configs": ["*.yaml", "schemas/*.json"],
     },
     ext_modules=[KERNEL],

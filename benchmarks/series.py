@@ -10,8 +10,8 @@ three channels of 50 steps, two classes, nothing given but the columns. Prints t
 deviations over the seeds with the best baseline and the seconds of a whole command; and cells with as many parameters
 as `gru:64`.
 
-Needs the data files of aeon (`pip install "seqtasks[series-aeon]"`); where aeon can be imported, MiniRocket is a
-baseline.
+Needs the data files of aeon (`pip install "seqtasks[series-aeon]"`); where aeon can be imported, MiniRocket and
+1-NN DTW are baselines.
 """
 
 from __future__ import annotations

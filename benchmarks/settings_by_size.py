@@ -21,7 +21,7 @@ from seqtasks.core.config import resolve
 from seqtasks.core.config_files import bundled, read_yaml
 from seqtasks.core.plugins import load_task
 from seqtasks.core.settings import flatten
-from seqtasks.experiments.table_formats import show
+from seqtasks.experiments.table_rows import show
 
 TASKS = ("tagging", "sentiment", "translation")
 

@@ -7,7 +7,8 @@ from .data.source import Source
 from .data.spec import Spec
 from .data.splits import Examples, Splits
 from .experiments.results import Row
-from .experiments.table_formats import Table
+from .experiments.table import Table
+from .layers.acceleration import accelerate
 from .task_types.base import Baseline, Task, register_task
 from .training.api import Result, compare, load_run, run
 
@@ -23,6 +24,7 @@ __all__ = [
     "Table",
     "Task",
     "__version__",
+    "accelerate",
     "cells",
     "compare",
     "decoding",

@@ -1,5 +1,11 @@
 """Losses for sequence tasks that Keras does not have."""
 
-from seqtasks.layers.losses import SmoothedCrossentropy, TagLoss, TokenLoss
+from seqtasks.layers.losses import (
+    MultiLabelCrossentropy,
+    ScaledSquaredError,
+    SmoothedCrossentropy,
+    TagLoss,
+    TokenLoss,
+)
 
-__all__ = ["SmoothedCrossentropy", "TagLoss", "TokenLoss"]
+__all__ = ["MultiLabelCrossentropy", "ScaledSquaredError", "SmoothedCrossentropy", "TagLoss", "TokenLoss"]

@@ -66,7 +66,9 @@ class Adding(Task):
         return [keras.metrics.MeanSquaredError(name="mse")]
 
     def score(self, model: keras.Model, batches: Any) -> dict[str, float]:
-        errors = np.abs(self.predict_logits(model, batches)[:, 0] - batches.examples.targets)
+        predicted = self.predict_logits(model, batches)[:, 0]
+        errors = np.abs(predicted - batches.examples.targets)
+        self.keep_outputs(errors**2, outputs=predicted)
         return {"mse": float(np.mean(errors**2)), "within_0.04": float(np.mean(errors < 0.04))}
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:

@@ -76,6 +76,7 @@ class CopyMemory(Task):
         logits, targets = self.predict_logits(model, batches), batches.examples.targets.astype(np.int64)
         loss = keras.ops.mean(keras.losses.sparse_categorical_crossentropy(targets, logits, from_logits=True))
         right = logits.argmax(axis=-1)[:, -COPIED:] == targets[:, -COPIED:]
+        self.keep_outputs(right.mean(axis=1))
         return {"accuracy": float(right.mean()), "loss": float(loss), "exact": float(right.all(axis=1).mean())}
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:

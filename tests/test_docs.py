@@ -9,16 +9,25 @@ import importlib.util
 import inspect
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from seqtasks.core import plugins
 
 ROOT = Path(__file__).resolve().parents[1]
-spec = importlib.util.spec_from_file_location("make_tables", ROOT / "docs" / "make_tables.py")
-assert spec is not None and spec.loader is not None
-make_tables = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(make_tables)
+
+
+def script(name: str) -> Any:
+    """A script of docs/ as a module."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+make_tables = script("make_tables")
 
 CELLS = (ROOT / "docs" / "cells" / "index.md").read_text(encoding="utf-8")
 TOPOLOGIES = (ROOT / "docs" / "tasks" / "index.md").read_text(encoding="utf-8")
@@ -33,6 +42,11 @@ def test_the_tables_are_up_to_date(text: str) -> None:
     assert new.splitlines() == text.splitlines(), WHAT
 
 
+def test_the_picture_of_the_folders_is_up_to_date() -> None:
+    stored = (ROOT / "docs" / "development" / "rooms.svg").read_text(encoding="utf-8")
+    assert script("draw_rooms").draw() == stored, "; run python docs/draw_rooms.py"
+
+
 def test_the_schemas_are_up_to_date() -> None:
     texts = {path.name: path.read_text(encoding="utf-8") for path in make_tables.SCHEMAS.iterdir()}
     made = make_tables.schemas()
@@ -45,7 +59,7 @@ def test_the_table_of_completion_is_up_to_date() -> None:
     assert stored.splitlines() == make_tables.completions().splitlines(), WHAT
 
 
-def test_every_cell_stands_in_one_section() -> None:
+def test_every_cell_is_in_one_section() -> None:
     assert sorted(make_tables.listed_cells(CELLS)) == sorted(make_tables.bundled_cells()), WHAT
 
 
@@ -55,7 +69,7 @@ def test_every_task_has_a_row() -> None:
     assert sorted(rows) == sorted(tasks), WHAT
 
 
-def test_what_was_changed_by_hand_is_made_anew_and_what_was_measured_stays() -> None:
+def test_generated_parts_are_rewritten_and_measured_parts_stay() -> None:
     assert "| loop, native, keras |" in CELLS
     assert make_tables.generated(CELLS.replace("| loop, native, keras |", "| loop |")) == CELLS
     assert make_tables.generated(TOPOLOGIES.replace("| synced | `tagging`", "| many-to-one | `tagging`")) == TOPOLOGIES

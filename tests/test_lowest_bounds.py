@@ -37,7 +37,7 @@ def test_bounds_markers_and_extras():
         ("name => 1", "cannot read the requirement"),
     ],
 )
-def test_what_has_no_lowest_version(text, message):
+def test_packages_without_a_lower_bound(text, message):
     with pytest.raises(SystemExit, match=message):
         lowest({"dependencies": [text]}, [])
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from seqtasks.bench.shapes import Shape
 from seqtasks.core.errors import SeqtasksError
-from seqtasks.experiments.compare import THREADS
+from seqtasks.experiments.executor import THREADS
 
 PEAK = 2 * 1024**3  # floating-point operations of a product of two 1024 × 1024 matrices
 TURN = 0.2  # minimum seconds of a turn: a single step would mostly measure how fast a core leaves its idle state

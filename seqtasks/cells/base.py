@@ -25,8 +25,8 @@ class Cell(keras.layers.Layer):
 
     In `step`, write `self.dot(h, U)` for the product of a previous state with a matrix, and `u * self.drop(h)` for its
     elementwise product with a weight, so that variational dropout applies to both. Where a gate carries the state over,
-    as in `z * h`, there is no dropout. A cell that is linear in its state may also define `scan`, which computes all
-    time steps in parallel.
+    as in `z * h`, there is no dropout. `self.gate("forget", f)` returns `f` and declares it as a gate. A cell that is
+    linear in its state may also define `scan`, which computes all time steps in parallel.
 
     The layer `seqtasks.layers.Recurrent` runs a cell over a sequence and handles masks and direction, so a cell does
     not need to: at a masked step, the layer keeps the previous states. A cell also works in `keras.layers.RNN`.
@@ -110,6 +110,7 @@ class Cell(keras.layers.Layer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
         self._dot_mask: Any = None
+        self._gates: dict[str, Any] | None = None
 
     @property
     def state_size(self) -> list[int]:
@@ -274,6 +275,31 @@ class Cell(keras.layers.Layer):
             yield
         finally:
             self._dot_mask = None
+
+    def gate(self, name: str, value: Any) -> Any:
+        """Declares a value of `step` as a gate, so that `seqtasks look` shows it.
+
+        Args:
+            name: Name of the gate, such as `"forget"`.
+            value: The gate, `(batch, size)`, from 0 (shut) to 1 (open).
+
+        Returns:
+            The value, unchanged.
+        """
+        if self._gates is not None:
+            self._gates[name] = value
+        return value
+
+    @contextmanager
+    def recorded_gates(self) -> Iterator[dict[str, Any]]:
+        """Context in which each call of `gate` adds its value to the dictionary that is returned."""
+        gates: dict[str, Any] = {}
+        # Written to __dict__ because `setattr` of a Keras layer would track the dictionary.
+        self.__dict__["_gates"] = gates
+        try:
+            yield gates
+        finally:
+            self.__dict__["_gates"] = None
 
     def recurrent_weights(self) -> dict[str, Any]:
         """Recurrent matrices by name of their attribute.

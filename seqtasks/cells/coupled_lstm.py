@@ -70,7 +70,7 @@ class CoupledLSTM(Cell):
     def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
         h, c = states
         f, g, o = ops.split(p + self.dot(h, self.U), 3, axis=-1)
-        f = ops.sigmoid(f)
+        f = self.gate("forget", ops.sigmoid(f))
         c = f * c + (1 - f) * ops.tanh(g)
-        h = ops.sigmoid(o) * ops.tanh(c)
+        h = self.gate("output", ops.sigmoid(o)) * ops.tanh(c)
         return h, [h, c]

@@ -70,7 +70,7 @@ class GRU(Cell):
         (h,) = states
         xz, xr, xh = ops.split(p, 3, axis=-1)
         hz, hr, hh = ops.split(self.dot(h, self.U) + self.b[1], 3, axis=-1)
-        z, r = ops.sigmoid(xz + hz), ops.sigmoid(xr + hr)
+        z, r = self.gate("update", ops.sigmoid(xz + hz)), self.gate("reset", ops.sigmoid(xr + hr))
         h = z * h + (1 - z) * ops.tanh(xh + r * hh)
         return h, [h]
 
@@ -129,6 +129,7 @@ class GRUv1(Cell):
         (h,) = states
         n = self.units
         z, r = ops.split(ops.sigmoid(p[:, : 2 * n] + self.dot(h, self.U[:, : 2 * n])), 2, axis=-1)
+        z, r = self.gate("update", z), self.gate("reset", r)
         h = z * h + (1 - z) * ops.tanh(p[:, 2 * n :] + self.dot(r * h, self.U[:, 2 * n :]))
         return h, [h]
 

@@ -73,8 +73,9 @@ class LSTM(Cell):
     def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
         h, c = states
         i, f, g, o = ops.split(p + self.dot(h, self.U), 4, axis=-1)
-        c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
-        h = ops.sigmoid(o) * ops.tanh(c)
+        i, f = self.gate("input", ops.sigmoid(i)), self.gate("forget", ops.sigmoid(f))
+        c = f * c + i * ops.tanh(g)
+        h = self.gate("output", ops.sigmoid(o)) * ops.tanh(c)
         return h, [h, c]
 
     def keras_layer(self, **arguments: Any) -> keras.layers.RNN:

@@ -58,7 +58,7 @@ class MGU(Cell):
     def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
         (h,) = states
         n = self.units
-        f = ops.sigmoid(p[:, :n] + self.dot(h, self.U[:, :n]))
+        f = self.gate("forget", ops.sigmoid(p[:, :n] + self.dot(h, self.U[:, :n])))
         h = (1 - f) * h + f * ops.tanh(p[:, n:] + self.dot(f * h, self.U[:, n:]))
         return h, [h]
 

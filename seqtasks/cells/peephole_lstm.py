@@ -73,7 +73,8 @@ class PeepholeLSTM(Cell):
     def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
         h, c = states
         i, f, g, o = ops.split(p + self.dot(h, self.U), 4, axis=-1)
-        i, f = ops.sigmoid(i + self.P[0] * c), ops.sigmoid(f + self.P[1] * c)
+        i = self.gate("input", ops.sigmoid(i + self.P[0] * c))
+        f = self.gate("forget", ops.sigmoid(f + self.P[1] * c))
         c = f * c + i * ops.tanh(g)
-        h = ops.sigmoid(o + self.P[2] * c) * ops.tanh(c)
+        h = self.gate("output", ops.sigmoid(o + self.P[2] * c)) * ops.tanh(c)
         return h, [h, c]

@@ -13,12 +13,16 @@ from seqtasks.cli.console import print_rows
 from seqtasks.core import keras_import as quietly
 from seqtasks.core import plugins
 from seqtasks.core.errors import UnknownNameError
+from seqtasks.core.files import check_output
 from seqtasks.experiments import results
 from seqtasks.experiments import run_folder as folders
 from seqtasks.training import requests, verdict
 
 if TYPE_CHECKING:
     from seqtasks.core.reporter import Reporter
+    from seqtasks.experiments.executor import Executor
+
+REPORT_SUFFIXES = (".html", ".htm")
 
 
 def run(
@@ -31,13 +35,19 @@ def run(
     force: bool,
     quiet: bool,
     json: bool,
+    trial: bool,
 ) -> None:
     """`seqtasks run`: trains, scores and prints the row; arguments as in `requests.train`."""
     if dry_run:
         _dry_run(task, overrides, config_file, _reporter(quiet))
         return
     # `compare` starts its runs with --json and fits the baselines once, in a process before them.
-    row, skipped = requests.train(task, overrides, config_file, runs, _reporter(quiet), force=force, baselines=not json)
+    row, skipped = requests.train(
+        *(task, overrides, config_file, runs, _reporter(quiet)),
+        force=force,
+        baselines=not (json or trial),
+        trial=trial,
+    )
     _print_row(row, skipped, runs, json=json, quiet=quiet)
 
 
@@ -75,15 +85,28 @@ def baseline(
 
 
 def compare(
-    task: str, overrides: Sequence[str], config_file: str | None, runs: Path, jobs: int, baseline: bool, format: str
+    task: str,
+    overrides: Sequence[str],
+    config_file: str | None,
+    runs: Path,
+    executor: Executor,
+    baseline: bool,
+    format: str,
+    report: str | None = None,
 ) -> None:
-    """`seqtasks compare`: trains a grid of runs and prints the table of their results."""
+    """`seqtasks compare`: trains a grid of runs, prints the table of their results and writes their report."""
     from seqtasks.experiments import table, table_formats
     from seqtasks.training import api
 
-    grid = api.run_grid(task, overrides, config_file, runs, jobs, baseline)
+    path = None if report is None else check_output(report, "--report", REPORT_SUFFIXES)
+    grid = api.run_grid(task, overrides, config_file, runs, executor, baseline)
     if grid.rows:
-        print(table_formats.render(table.build(grid.rows), format))
+        print(table_formats.render(table.build(grid.rows, runs_dir=runs), format))
+    if path is not None and any(row.kind == "model" for row in grid.rows):
+        from seqtasks.views import report as pages
+
+        pages.write(grid.rows, runs, path)
+        print(f"report: {path}", file=sys.stderr)
     grid.check()
 
 
@@ -98,6 +121,31 @@ def table(words: Sequence[str], by: str | None, format: str, runs: Path) -> None
     tasks, where = [word for word in words if "=" not in word], [word for word in words if "=" in word]
     keys = [key.strip() for key in by.split(",")] if by else []
     print(table_formats.render(tables.load_table(runs, tasks, keys, where), format))
+
+
+def report(words: Sequence[str], out: str, runs: Path) -> None:
+    """`seqtasks report`: writes an HTML page on finished runs.
+
+    `words` are runs, tasks, and filters `key=value`.
+    """
+    path = check_output(out, "--out", REPORT_SUFFIXES)
+    from seqtasks.views import report as pages
+
+    pages.write(pages.select(words, runs), runs, path, [word for word in words if "=" in word])
+    print(path)
+
+
+def plot(names: Sequence[str], out: str, runs: Path) -> None:
+    """`seqtasks plot`: draws the learning curves of runs into one figure."""
+    path = check_output(out, "--out", (".png", ".pdf", ".svg"))
+    opened = [folders.find(name, runs) for name in dict.fromkeys(names)]
+    rows = [results.read(folder.path) for folder in opened]
+    from seqtasks.task_types.common.plots import export_figure
+    from seqtasks.views import curves
+
+    baselines = results.baselines_of(rows[0], opened[0].path.parent)
+    export_figure(curves.draw(list(zip(opened, rows, strict=True)), baselines), path)
+    print(path)
 
 
 def evaluate(names: Sequence[str], runs: Path, format: str, *, quiet: bool, trust: bool) -> None:
@@ -141,8 +189,11 @@ def score(name: str, texts: Sequence[str], file: str | None, runs: Path, format:
     print_rows([line.row() for line in scored], format)
 
 
-def show(task: str, words: Sequence[str], load: bool) -> None:
+def show(task: str, words: Sequence[str], config_file: str | None, load: bool, *, json: bool) -> None:
     """`seqtasks show`: describes a task, or a cell if `task` is the word `cell`."""
+    if json:
+        print(_facts(task, words, config_file))
+        return
     if task == "cell" and len(words) < 2:
         name = next(iter(words), "")
         file = plugins.cell_file(name)
@@ -165,7 +216,7 @@ def show(task: str, words: Sequence[str], load: bool) -> None:
             f"cannot show {typed}; allowed: a task and settings key=value, or one cell; write seqtasks show TASK "
             "KEY=VALUE…, or seqtasks show cell NAME"
         )
-    cls, config, plan = requests.prepare(task, words, None)
+    cls, config, plan = requests.prepare(task, words, config_file)
     from seqtasks.cli import show
 
     if not load:
@@ -177,6 +228,33 @@ def show(task: str, words: Sequence[str], load: bool) -> None:
     show.print_task(cls, resolved.config)
     batches = resolved.task.batches(resolved.splits.train, resolved.config.train.batch_size, shuffle=True)
     show.print_data(resolved, batches)
+
+
+def _facts(task: str, words: Sequence[str], config_file: str | None) -> str:
+    """Data and software of a task as one line of JSON, for executors that compare machines."""
+    from json import dumps
+
+    cls, config, plan = requests.prepare(task, words, config_file)
+    from seqtasks.core import environment
+    from seqtasks.training import resolution
+    from seqtasks.training.fit import monitor_mode
+
+    resolved = resolution.resolve(config, cls, _reporter(quiet=True), plan)
+    splits, loaded = resolved.splits, resolved.task
+    facts = {
+        "task": loaded.name,
+        "version": loaded.version,
+        "source": splits.source,
+        "fingerprint": splits.fingerprint,
+        **{name: len(part) for name, part in splits.parts.items()},
+        "monitor": loaded.monitor,
+        "monitor_mode": monitor_mode(loaded),
+        "versions": environment.versions(),
+        "commit": environment.commit(),
+        "machine": environment.machine(),
+        "threads": environment.threads(),
+    }
+    return dumps(facts, ensure_ascii=False)
 
 
 def _print_row(row: results.Row, skipped: bool, runs: Path, *, json: bool, quiet: bool) -> None:
@@ -198,7 +276,10 @@ def _print_row(row: results.Row, skipped: bool, runs: Path, *, json: bool, quiet
         print(f"{runs / row.run} was finished before; this is its result (--force trains it again)", file=sys.stderr)
     epochs = f"{row.epochs} epoch{'s' * (row.epochs != 1)}"
     scores = "  ".join(f"{name} {value:.4f}" for name, value in row.scores.items())
-    print(f"{row.task} on {row.source}, test: {scores}")
+    if row.kind == "trial":
+        print(f"{row.task} on {row.source}, validation: {row.metric} {row.value:.4f}; the test split was not read")
+    else:
+        print(f"{row.task} on {row.source}, test: {scores}")
     print(
         f"{row.cell}, {row.params:,} parameters ({row.encoder_params:,} in the encoder), {epochs}, "
         f"{row.seconds:.0f} s, {row.seconds_per_epoch:.1f} s/epoch, engine {row.engine}, seed {row.seed}"
@@ -207,7 +288,7 @@ def _print_row(row: results.Row, skipped: bool, runs: Path, *, json: bool, quiet
     plots = runs / row.run / "plots"
     if count := len(list(plots.glob("*.png"))):
         print(f"plots: {count} picture{'s' * (count != 1)} in {plots}")
-    for line in verdict.of_result(row, results.baselines_of(row, runs)):
+    for line in verdict.of_result(row, results.baselines_of(row, runs)) if row.kind != "trial" else ():
         print(line)
 
 

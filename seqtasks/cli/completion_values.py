@@ -161,6 +161,13 @@ def _contenders(line: Line, word: str) -> Candidates:
     yield from ((f"{head}{comma}{name}", about) for name, about in NAMES.items() if name not in head.split(","))
 
 
+def _executors(line: Line, word: str) -> Candidates:
+    yield "local", "This machine"
+    yield "ray", "This machine, through Ray"
+    yield "ray:auto", "The Ray cluster that this machine belongs to"
+    yield "ray=", "The Ray cluster at HOST:PORT"
+
+
 def _configs(line: Line, word: str) -> Candidates:
     from seqtasks.core.config_files import bundled, command_line
 
@@ -255,7 +262,7 @@ def _properties(task: str | None) -> dict[str, Any]:
 
 
 def _of_properties(properties: Mapping[str, Any], line: Line, word: str) -> Candidates:
-    """Yields `key=` or, after the sign, `key=value`; in `compare`, several values separated by commas.
+    """Yields `key=` or, after the sign, `key=value`; in `compare` and `tune`, several values separated by commas.
 
     Args:
         properties: Schemas by key; a key that ends in a dot is a group.
@@ -271,9 +278,15 @@ def _of_properties(properties: Mapping[str, Any], line: Line, word: str) -> Cand
                 end = "" if dot else "." if about.get("type") == "object" else "="
                 yield whole + end, str(properties.get(whole, about).get("description", ""))
         return
-    head, comma, last = value.rpartition(",") if line.command == "compare" else ("", "", value)
+    head, comma, last = value.rpartition(",") if line.command in ("compare", "tune") else ("", "", value)
     values = _SETTINGS[key](line, last) if key in _SETTINGS else of_type(properties.get(key, {}), last)
     yield from ((f"{key}={head}{comma}{one}", about) for one, about in values if one not in head.split(","))
+
+
+def _runs_tasks_and_filters(line: Line, word: str) -> Candidates:
+    """Yields run folders, tasks, and filters `key=value`."""
+    yield from _runs(line, word)
+    yield from _tasks_and_filters(line, word)
 
 
 _SETTINGS: dict[str, Values] = {
@@ -292,12 +305,18 @@ VALUES: dict[str, Values] = {
     "folder": _folders,
     "file": _files,
     "out": _files,
+    "look.out": _folders,
+    "input": _files,
     "markdown": _files,
     "picture": _files,
     "inputs": _files,
     "by": _keys,
+    "per": _keys,
+    "on": _executors,
     "task_type": _task_types,
     "contenders": _contenders,
+    "compare.report": _files,
+    "report.words": _runs_tasks_and_filters,
     "show.task": _tasks_or_cell,
     "show.words": _cell_or_settings,
     "table.words": _tasks_and_filters,

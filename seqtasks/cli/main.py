@@ -14,6 +14,7 @@ import typer
 from seqtasks.cli import scaffold
 from seqtasks.cli.app import LITERAL, TaskCommand, app, command, main
 from seqtasks.core.errors import ConfigError
+from seqtasks.core.files import usable
 
 __all__ = ["app", "main"]
 
@@ -53,7 +54,12 @@ Inputs = Annotated[
 ]
 InputFile = Annotated[
     str | None,
-    typer.Option("--file", metavar="PATH", help="Text file with one input on each line; language models: the prompt"),
+    typer.Option(
+        "--file",
+        metavar="PATH",
+        help="Text file with one input on each line; language models: the prompt; tagging: also CoNLL-U, or a row "
+        "for each word, whose tags are filled in",
+    ),
 ]
 TextFile = Annotated[
     str | None, typer.Option("--file", metavar="PATH", help="Text file to score line by line, instead of TEXT")
@@ -69,6 +75,31 @@ Out = Annotated[
 Trust = Annotated[
     bool, typer.Option("--trust", help="Run the Python code that is stored in the run folder; read it first")
 ]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        "-j",
+        min=1,
+        help="Number of runs at the same time; default: 1 here, where they share the cores, and on a cluster as many "
+        "as fit",
+    ),
+]
+On = Annotated[
+    str,
+    typer.Option(
+        "--on",
+        metavar="WHERE",
+        help="Machines that train the runs: local; ray, this machine through Ray; ray:auto, the Ray cluster that it "
+        "belongs to; ray=ADDRESS, the cluster at HOST:PORT",
+    ),
+]
+Cpus = Annotated[
+    float | None, typer.Option("--cpus", min=0.01, help="Processor cores for each run on a cluster; default: 1")
+]
+Gpus = Annotated[
+    float | None, typer.Option("--gpus", min=0, help="GPUs, or a fraction of one, for each run on a cluster")
+]
 _RUNS = Path("runs")
 
 
@@ -80,6 +111,14 @@ def run(
     runs: Runs = _RUNS,
     dry_run: DryRun = False,
     force: Annotated[bool, typer.Option("--force", help="Train again even if the run is finished")] = False,
+    trial: Annotated[
+        bool,
+        typer.Option(
+            "--trial",
+            help="Score validation data only and never the test split; tables refuse the row (`seqtasks tune` runs its "
+            "trials so)",
+        ),
+    ] = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -99,7 +138,7 @@ def run(
     """
     from seqtasks.cli import commands
 
-    commands.run(task, overrides or [], config, runs, dry_run=dry_run, force=force, quiet=quiet, json=json)
+    commands.run(task, overrides or [], config, runs, dry_run=dry_run, force=force, quiet=quiet, json=json, trial=trial)
 
 
 @command()
@@ -119,11 +158,15 @@ def compare(
     overrides: Overrides = None,
     config: ConfigFile = None,
     runs: Runs = _RUNS,
-    jobs: Annotated[
-        int, typer.Option("--jobs", "-j", min=1, help="Number of runs at the same time; they share the cores")
-    ] = 1,
+    jobs: Jobs = None,
     baseline: Annotated[bool, typer.Option(help="Also fit the task's baselines, the first rows of the table")] = True,
+    on: On = "local",
+    cpus: Cpus = None,
+    gpus: Gpus = None,
     format: Format = "text",
+    report: Annotated[
+        str | None, typer.Option("--report", metavar="FILE", help="HTML file to write a report on the runs to")
+    ] = None,
 ) -> None:
     """Train all combinations of settings and print the table of results.
 
@@ -135,10 +178,82 @@ def compare(
       seqtasks compare mnist_rows encoder.cell=simple_rnn,gru,lstm seed=0,1,2
 
       seqtasks compare adding encoder.cell=all --jobs 4
+
+      seqtasks compare mnist_rows encoder.cell=gru,lstm seed=0,1,2 --report cells.html
+
+      seqtasks compare tagging encoder.cell=gru,lstm seed=0,1,2 --on ray:auto --cpus 2
     """
     from seqtasks.cli import commands
+    from seqtasks.experiments.executor_choice import make_executor
 
-    commands.compare(task, overrides or [], config, runs, jobs, baseline, format)
+    executor = make_executor(on, jobs, cpus, gpus)
+    commands.compare(task, overrides or [], config, runs, executor, baseline, format, report)
+
+
+@command()
+def tune(
+    task: TaskName,
+    overrides: Annotated[
+        Words,
+        typer.Argument(
+            help="Settings to search, as LOW..HIGH, LOW..HIGH:log, LOW..HIGH:step=N or A,B,C; and fixed ones, "
+            "KEY=VALUE",
+            metavar="KEY=RANGE…",
+        ),
+    ] = None,
+    config: ConfigFile = None,
+    runs: Runs = _RUNS,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            "--trials", min=1, help="Number of trials, with --per of each value; default: 50, or none with --minutes"
+        ),
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option("--minutes", min=0, help="Minutes after which no further trial begins")
+    ] = None,
+    per: Annotated[
+        str | None,
+        typer.Option(
+            "--per",
+            metavar="KEY",
+            help="Setting with several values, each of which gets a search of its own with an equal budget, such as "
+            "encoder.cell",
+        ),
+    ] = None,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            "--seeds", min=0, help="Number of new seeds with which the best settings are trained and tested; 0: none"
+        ),
+    ] = 3,
+    prune: Annotated[
+        bool, typer.Option(help="Stop a trial that is worse than the median of the others at the same epoch")
+    ] = True,
+    jobs: Jobs = None,
+    on: On = "local",
+    cpus: Cpus = None,
+    gpus: Gpus = None,
+    format: Format = "text",
+) -> None:
+    """Search for the best settings on validation data, then train them anew and score them once.
+
+    Trials never read the test split. The same command continues an interrupted search. The folder runs/tune-TASK-HASH
+    gets best.yaml for --config, trials.csv, importances.csv and a picture, search.png.
+
+    Examples:
+
+      seqtasks tune tagging encoder.units=32..512:log train.learning_rate=1e-4..1e-2:log encoder.cell=gru,lstm
+
+      seqtasks tune adding encoder.cell=gru,lstm encoder.units=8..128:log --per encoder.cell --trials 20
+
+      seqtasks tune tagging encoder.dropout=0..0.5:step=0.1 train.epochs=5 --minutes 60 --on ray:auto
+    """
+    from seqtasks.cli import tune_command
+    from seqtasks.experiments.executor_choice import make_executor
+
+    request = tune_command.Request(task, overrides or [], config, runs, trials, minutes, per, seeds, prune, format)
+    tune_command.main(request, lambda: make_executor(on, jobs, cpus, gpus))
 
 
 @command()
@@ -192,6 +307,61 @@ def table(
 
 
 @command()
+def report(
+    words: Annotated[
+        Words,
+        typer.Argument(
+            help="Runs or tasks, then filters of rows, such as train.epochs=12; none: all finished runs",
+            metavar="[RUN|TASK…] [KEY=VALUE…]",
+        ),
+    ] = None,
+    out: Annotated[str, typer.Option("--out", "-o", metavar="FILE", help="HTML file to write")] = "report.html",
+    runs: Runs = _RUNS,
+) -> None:
+    """Write a report on finished runs: one HTML file that opens without a network.
+
+    It has the table, score against size and time, learning curves, settings that differ, facts about the data,
+    pictures, the worst errors, and the commands to train the models again. With the extra `report` (Altair) the charts
+    have tooltips and legends to click on.
+
+    Examples:
+
+      seqtasks report mnist_rows
+
+      seqtasks report mnist_rows encoder.units=128 --out cells.html
+
+      seqtasks report runs/tagging-gru-0123abcd runs/tagging-lstm-4567cdef -o tagging.html
+    """
+    from seqtasks.cli import commands
+
+    commands.report(words or [], out, runs)
+
+
+@command()
+def plot(
+    run: RunNames,
+    out: Annotated[
+        str, typer.Option("--out", "-o", metavar="FILE", help="File to write: .png, .pdf or .svg")
+    ] = "curves.png",
+    runs: Runs = _RUNS,
+) -> None:
+    """Draw the learning curves of finished runs into one figure.
+
+    Runs that differ by their seed only are one line, the mean, with a band from the lowest to the highest value. A
+    circle marks the best epoch, a dashed line the best baseline of the data.
+
+    Examples:
+
+      seqtasks plot runs/mnist_rows-lstm-0123abcd
+
+      seqtasks plot runs/mnist_rows-* --out cells.svg
+    """
+    from seqtasks.cli import commands
+
+    commands.plot(run, out, runs)
+
+
+@command()
 def evaluate(
     run: RunNames, runs: Runs = _RUNS, format: RowFormat = "text", quiet: Quiet = False, trust: Trust = False
 ) -> None:
@@ -233,6 +403,8 @@ def predict(
 
       seqtasks predict runs/sentiment-gru-0123abcd --file reviews.txt --out answers.txt
 
+      seqtasks predict runs/tagging-lstm-0123abcd --file words.conllu --out tagged.conllu
+
       seqtasks predict runs/char_lm-lstm-0123abcd --prompt "ROMEO:" --length 500 --temperature 0.8
     """
     from seqtasks.cli import commands
@@ -262,6 +434,64 @@ def score(
     from seqtasks.cli import commands
 
     commands.score(run, texts or [], file, runs, format, trust=trust)
+
+
+@command()
+def look(
+    run: RunNames,
+    gradients: Annotated[
+        bool, typer.Option("--gradients", help="Draw gradient norms over the steps back, of one or several runs")
+    ] = False,
+    input: Annotated[
+        list[str] | None,
+        typer.Option("--input", help="Text or path of a file to read instead of the test split; can be repeated"),
+    ] = None,
+    file: Annotated[
+        str | None, typer.Option("--file", metavar="PATH", help="Text file to read instead of the test split")
+    ] = None,
+    layer: Annotated[int | None, typer.Option("--layer", help="Number of the layer, from 1; default: the last")] = None,
+    unit: Annotated[
+        str | None, typer.Option("--unit", metavar="UNIT", help="Unit to show, such as 12, or c:12 for the state c")
+    ] = None,
+    top: Annotated[int, typer.Option("--top", min=1, help="Number of units to list")] = 10,
+    example: Annotated[int, typer.Option("--example", min=0, help="Number of the sequence to draw, from 0")] = 0,
+    steps: Annotated[
+        int, typer.Option("--steps", min=2, help="Maximum number of time steps in a picture, or back in time")
+    ] = 100,
+    out: Annotated[
+        str | None,
+        typer.Option("--out", metavar="FOLDER", help="Folder to write to; default: look in the first run folder"),
+    ] = None,
+    runs: Runs = _RUNS,
+    format: RowFormat = "text",
+    quiet: Quiet = False,
+    trust: Trust = False,
+) -> None:
+    """Look inside a trained network: units, gates, states, spectrum, or gradients over time.
+
+    Without --gradients: lists the units that follow a property of the input, such as the position in the line. Each is
+    chosen on one half of the test split and measured on the other. Writes heat maps of the states and gates,
+    trajectories of the states, eigenvalues, and texts coloured by a unit.
+
+    With --gradients: draws the norm of the gradient of the loss at the last step with respect to the states of earlier
+    steps, for the trained and an untrained network, and norms over training if train.log_gradients was set.
+
+    Examples:
+
+      seqtasks look runs/char_lm-lstm-0123abcd
+
+      seqtasks look runs/char_lm-lstm-0123abcd --unit c:12 --input "ROMEO: But soft!"
+
+      seqtasks look runs/mnist_rows-gru-0123abcd --layer 1 --example 3 --out pictures
+
+      seqtasks look runs/adding-* --gradients --steps 100
+    """
+    from seqtasks.cli import look_command
+
+    look_command.main(
+        run, runs, gradients, out, format, inputs=input or [], file=file, layer=layer, unit=unit, top=top,
+        example=example, steps=steps, quiet=quiet, trust=trust,
+    )  # fmt: skip
 
 
 @command(name="list")
@@ -297,7 +527,11 @@ def show(
             metavar="KEY=VALUE…|NAME",
         ),
     ] = None,
+    config: ConfigFile = None,
     load: Annotated[bool, typer.Option(help="Also load the task's data and print its sizes")] = True,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print source, fingerprint and sizes of the data as one line of JSON")
+    ] = False,
 ) -> None:
     """Describe a task (data, settings, defaults) or a cell (equations, paper, parameters).
 
@@ -307,13 +541,15 @@ def show(
 
       seqtasks show translation data.source=files:multi30k train.batch_size=128
 
+      seqtasks show tagging --json
+
       seqtasks show cell mgu
 
       seqtasks show cell ./my_cell.py
     """
     from seqtasks.cli import commands
 
-    commands.show(task, words or [], load)
+    commands.show(task, words or [], config, load, json=json)
 
 
 @command()
@@ -344,11 +580,27 @@ def new(
     name: Annotated[
         str, typer.Argument(help="Name of the task or cell: lower-case letters, digits and _, such as my_task")
     ],
+    words: Annotated[
+        Words,
+        typer.Argument(
+            help="Roles of columns of the data file that are known, such as options.target=state",
+            metavar="[KEY=VALUE…]",
+        ),
+    ] = None,
     folder: Annotated[
         Path, typer.Option("--folder", help="Folder to write the files to, such as a checkout of seqtasks")
     ] = Path(),
     task_type: Annotated[
         str | None, typer.Option("--type", metavar="TYPE", help=f"Type of the task: {', '.join(scaffold.task_types())}")
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="PATH",
+            help="Data file of the task, such as data.csv, whose columns are read and their roles proposed; for the "
+            f"types {' and '.join(scaffold.types_from_files())}",
+        ),
     ] = None,
     cell: Annotated[bool, typer.Option("--cell", help="Write a recurrent cell instead of a task")] = False,
 ) -> None:
@@ -363,12 +615,24 @@ def new(
 
       seqtasks new my_tagger --type tagging && seqtasks run ./my_tagger.py train.epochs=1
 
+      seqtasks new walks --type series --from walks.csv && seqtasks run ./walks.py
+
+      seqtasks new sales --type forecast --from sales.csv options.time=month options.known=[holiday]
+
       seqtasks new --cell my_cell && seqtasks run mnist_rows encoder.cell=./my_cell.py
     """
-    if cell and task_type is not None:
-        raise ConfigError(f"got both --cell and --type {task_type}; allowed: one of them; leave out --cell or --type")
-    paths = scaffold.write_cell(name, folder) if cell else scaffold.write_task(name, folder, task_type)
+    for option, value in (("--type", task_type), ("--from", data)):
+        if cell and value is not None:
+            raise ConfigError(
+                f"got both --cell and {option} {value}; allowed: one of them; leave out --cell or {option}"
+            )
+    if words and data is None:
+        raise ConfigError(f"got {words[0]!r} without --from; allowed: one name; give the data file: --from data.csv")
+    proposal = None if data is None else scaffold.proposal_of(usable(data, "--from"), task_type, words or ())
+    paths = scaffold.write_cell(name, folder) if cell else scaffold.write_task(name, folder, task_type, proposal)
     print(*paths, sep="\n")
+    if proposal is not None:
+        print(*proposal.lines, f"correct what is wrong in {paths[1]}", sep="\n", file=sys.stderr)
     steps = scaffold.next_steps_of_cell if cell else scaffold.next_steps
     print(steps(paths[0], paths[-1]), file=sys.stderr)
 
@@ -416,6 +680,29 @@ def bench(
     from seqtasks.cli import bench_command
 
     bench_command.main(words or [], contenders, seconds, threads, markdown, picture, quiet)
+
+
+@command()
+def accelerate(
+    model: Annotated[str, typer.Argument(help="File of a Keras model: .keras or .h5", metavar="MODEL")],
+    out: Annotated[
+        str | None, typer.Option("--out", metavar="PATH", help="File to write the changed model to; a .keras file")
+    ] = None,
+) -> None:
+    """Exchange the recurrent layers of a saved Keras model for those of seqtasks, which are faster on a CPU.
+
+    Prints what is changed, and what is left and why; without --out nothing is written. The changed model has the same
+    weights, optimizer and outputs. Where it is loaded, seqtasks has to be installed.
+
+    Examples:
+
+      seqtasks accelerate model.keras
+
+      seqtasks accelerate model.keras --out fast.keras
+    """
+    from seqtasks.cli import accelerate_command
+
+    accelerate_command.main(model, out)
 
 
 @command()

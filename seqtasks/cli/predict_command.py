@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from seqtasks.task_types.base import Task
 
 _OPTION = re.compile(r"--[A-Za-z][\w-]*(=.*)?", re.DOTALL)
+_FILE_NAME = re.compile(r"\S+\.(txt|csv|tsv|json|conllu?|iob|bio)", re.IGNORECASE)
 _BREAKS = re.compile(r"[\r\n]+")
 
 
@@ -63,7 +64,12 @@ def predict(folder: run_folder.Run, request: Request) -> None:
     out = None if request.out is None else check_output(request.out, "--out")
     cls, _ = task_of(folder, request.trust)
     inputs, option_texts = split_options(request.words)
+    if cls.reads == "texts":
+        _refuse_files(inputs)
     inputs += request.literal
+    if request.file is not None and request.file.lower().endswith(cls.fills):
+        _fill(folder, request, inputs, option_texts, out)
+        return
     if request.file is not None:
         inputs = _read(cls, request.file, inputs, option_texts)
     for word in inputs if cls.reads == "paths" else ():
@@ -134,6 +140,22 @@ def split_options(words: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     return inputs, options
 
 
+def _refuse_files(texts: Sequence[str]) -> None:
+    """Refuses the name of a file in place of a text, and reports what only looks like one.
+
+    Raises:
+        ConfigError: A text is the name of a file.
+    """
+    for text in texts:
+        if _FILE_NAME.fullmatch(text):
+            if Path(text).is_file():
+                raise ConfigError(
+                    f"{shown(text)} is a file, and arguments are texts; allowed: --file {shown(text)} for the texts in "
+                    f"it, or -- {shown(text)} for its name as text"
+                )
+            print(f"{shown(text)} is read as text, because there is no file of that name", file=sys.stderr)
+
+
 def utf8(text: str) -> str:
     """A text of the command line decoded as UTF-8, whatever the encoding of the locale.
 
@@ -173,16 +195,71 @@ def _read(cls: type[Task], file: str, inputs: Sequence[str], option_texts: dict[
         )
     if inputs:
         raise ConfigError(f"got both --file {shown(file)} and {len(inputs)} inputs; allowed: one of them; remove one")
-    path = _readable(file)
+    path = readable(file)
     if cls.reads == "texts":
-        return read_lines(path)
+        lines = read_lines(path)
+        if cls.fills and _one_word_each(lines):
+            print(
+                f"{shown(path)} has one word on each line, and each line is predicted as a sentence of its own; to "
+                f"read sentences of one word a line, rename it to {shown(path.stem)}.conll",
+                file=sys.stderr,
+            )
+        return lines
     if "prompt" in option_texts:
         raise ConfigError(f"got both --file {shown(file)} and --prompt; allowed: one of them; remove one")
     option_texts["prompt"] = "".join(Text([path]).pieces())
     return []
 
 
-def _readable(file: str) -> Path:
+def _one_word_each(lines: Sequence[str]) -> bool:
+    """Whether nearly all lines have one word, and blank lines separate groups of them."""
+    words = [len(line.split()) for line in lines]
+    single = sum(count == 1 for count in words)
+    blank = sum(count == 0 for count in words[:-1])
+    return single > 3 and blank > 0 and single >= 0.8 * (len(words) - words.count(0))
+
+
+def _fill(
+    folder: run_folder.Run, request: Request, inputs: Sequence[str], option_texts: dict[str, str], out: Path | None
+) -> None:
+    """Predicts for a tokenised file, and prints or writes the file with the predictions filled in.
+
+    Raises:
+        ConfigError: Inputs, options or a format are given, which such a file does not allow.
+        DataError: The file cannot be read, or is malformed.
+    """
+    from seqtasks.training.saved_model import open_trained
+
+    assert request.file is not None
+    beside = [*inputs, *(f"--{name}" for name in option_texts)]
+    beside += [f"--format {request.format}"] * (request.format != "text")
+    if beside:
+        raise ConfigError(
+            f"got --file {shown(request.file)} and {' '.join(map(shown, beside))}; allowed: a tokenised file alone, "
+            "which is written with its labels filled in; remove the others"
+        )
+    path = readable(request.file)
+    task, _, model = open_trained(folder, request.trust)
+    pieces = task.predict_file(model, path)
+    if out is None:
+        for piece in pieces:
+            print(piece, end="", flush=True)
+        return
+
+    def write(target: Path) -> None:
+        with target.open("w", encoding="utf-8", newline="") as file:
+            file.writelines(pieces)
+
+    write_output(out, write)
+    print(f"{shown(path)} with predicted labels → {shown(out)}", file=sys.stderr)
+
+
+def readable(file: str) -> Path:
+    """Checks that the file of `--file` is there.
+
+    Raises:
+        DataError: It is a folder, or does not exist.
+    """
     path = usable(file, "--file")
     if not path.is_file() and (path.is_dir() or not path.exists()):
         fault = "is a folder" if path.is_dir() else "does not exist"

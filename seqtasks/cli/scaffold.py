@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib.util
 import keyword
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seqtasks.cli.proposal import Proposal, propose, with_settings
 from seqtasks.core.errors import ConfigError, RunError, UnknownNameError, suggest
 from seqtasks.core.files import write_text
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from seqtasks.core.registry import Registry
 
 EXAMPLE, CONFIGURATION = "example.py.txt", "example.yaml.txt"  # templates in the folder of each task type
+FROM_FILE = "from_file.py.txt"  # the template for a data file, in the folders of some types
 _TEMPLATES = Path(__file__).parent / "templates"
 _TYPES = Path(__file__).parents[1] / "task_types"
 
@@ -25,7 +27,31 @@ def task_types() -> list[str]:
     return sorted(path.parent.name for path in _TYPES.glob(f"*/{EXAMPLE}"))
 
 
-def write_task(name: str, folder: Path, task_type: str | None = None) -> list[Path]:
+def types_from_files() -> list[str]:
+    """Names of the task types that `--from` knows: those with a template for a data file."""
+    return sorted(path.parent.name for path in _TYPES.glob(f"*/{FROM_FILE}"))
+
+
+def proposal_of(data: Path, task_type: str | None, words: Sequence[str] = ()) -> Proposal:
+    """Proposes the options of a new task from a data file.
+
+    Args:
+        data: The file.
+        task_type: One of `types_from_files()`.
+        words: Roles of its columns that are known, such as `options.target=state`.
+
+    Raises:
+        ConfigError: The type reads no file of series, or a word is no role.
+        DataError: The file cannot be read.
+    """
+    types, resolved = types_from_files(), _resolved(task_type)
+    if resolved not in types:
+        what = "no --type" if task_type is None else f"--type {task_type}"
+        raise ConfigError(f"got --from with {what}; allowed: --type {' or '.join(types)}; choose one of them")
+    return propose(data, resolved, words)
+
+
+def write_task(name: str, folder: Path, task_type: str | None = None, proposal: Proposal | None = None) -> list[Path]:
     """Writes the three files of a new task: the task, its configuration and its test.
 
     In a checkout of seqtasks they go to `tasks/`, `configs/` and `tests/tasks/`, and the configuration names
@@ -35,6 +61,7 @@ def write_task(name: str, folder: Path, task_type: str | None = None) -> list[Pa
         name: Name of the task: lower-case letters, digits and `_`.
         folder: Folder to write into.
         task_type: One of `task_types()`; None: a task that derives from `Task` itself.
+        proposal: Of `proposal_of`, for a task that reads a data file; None: the example of the type.
 
     Returns:
         Paths of the task, its configuration and its test.
@@ -48,6 +75,7 @@ def write_task(name: str, folder: Path, task_type: str | None = None) -> list[Pa
     from seqtasks.core.config_files import MODELINE
 
     types = task_types()
+    task_type = _resolved(task_type)
     if task_type is not None and task_type not in types:
         hint = suggest(task_type, types, see="`seqtasks new --help`")
         raise UnknownNameError(f"unknown task type {task_type!r}; {hint}")
@@ -61,16 +89,22 @@ def write_task(name: str, folder: Path, task_type: str | None = None) -> list[Pa
     if task_type is None:
         task, config = _TEMPLATES / "task.py.txt", _TEMPLATES / "task.yaml.txt"
     else:
-        task, config = _TYPES / task_type / EXAMPLE, _TYPES / task_type / CONFIGURATION
-    words = {
+        task = _TYPES / task_type / (EXAMPLE if proposal is None else FROM_FILE)
+        config = _TYPES / task_type / CONFIGURATION
+    facts = {
         "NAME": name,
         "CLASS": _class_name(name),
         "LOAD": f'"{name}"' if checkout else f'str(Path(__file__).with_name("{name}.py"))',
         "RUN": name if checkout else f"./{name}.py",
+        "SOURCE": "builtin" if proposal is None else f"files:{proposal.data}",
     }
-    _fill(dict(zip(paths, (task, config, _TEMPLATES / "test_task.py.txt"), strict=True)), words)
+    texts = [path.read_text(encoding="utf-8") for path in (task, config, _TEMPLATES / "test_task.py.txt")]
+    if proposal is not None:
+        texts[1] = with_settings(texts[1], proposal.data, proposal.settings)
+        facts |= proposal.words
     if checkout:
-        write_text(paths[1], f"{MODELINE}schemas/{name}.json\n" + paths[1].read_text(encoding="utf-8"))
+        texts[1] = f"{MODELINE}schemas/{name}.json\n{texts[1]}"
+    _fill(dict(zip(paths, texts, strict=True)), facts)
     return paths
 
 
@@ -92,8 +126,8 @@ def write_cell(name: str, folder: Path) -> list[Path]:
 
     paths = [folder / f"{name}.py", folder / f"test_{name}.py"]
     _check_name(name, plugins.cells, paths)
-    words = {"NAME": name, "CLASS": _class_name(name)}
-    return _fill(dict(zip(paths, (_TEMPLATES / "cell.py.txt", _TEMPLATES / "test_cell.py.txt"), strict=True)), words)
+    texts = [(_TEMPLATES / file).read_text(encoding="utf-8") for file in ("cell.py.txt", "test_cell.py.txt")]
+    return _fill(dict(zip(paths, texts, strict=True)), {"NAME": name, "CLASS": _class_name(name)})
 
 
 def next_steps(task: Path, test: Path) -> str:
@@ -113,6 +147,13 @@ def next_steps_of_cell(cell: Path, test: Path) -> str:
 def _argument(path: Path) -> str:
     """A path as an argument that commands recognise as a file and not as a name."""
     return str(path) if path.is_absolute() else f"./{path}"
+
+
+def _resolved(task_type: str | None) -> str | None:
+    """The type of a task, which may be given by the beginning of its name."""
+    types = task_types()
+    close = [name for name in types if task_type and name.startswith(task_type)]
+    return close[0] if len(close) == 1 and task_type not in types else task_type
 
 
 def _class_name(name: str) -> str:
@@ -136,12 +177,11 @@ def _check_name(name: str, registry: Registry[Any], paths: list[Path]) -> None:
         raise ConfigError(f"{name!r} is the name of a Python module, which the file would hide; choose another name")
 
 
-def _fill(templates: Mapping[Path, Path], words: Mapping[str, str]) -> list[Path]:
-    """Writes each file from its template and returns the files."""
+def _fill(templates: Mapping[Path, str], words: Mapping[str, str]) -> list[Path]:
+    """Writes each file from the text of its template and returns the files."""
+    placeholder = re.compile(f"@({'|'.join(words)})@")
     for path, template in templates.items():
-        text = template.read_text(encoding="utf-8")
-        for word, value in words.items():
-            text = text.replace(f"@{word}@", value)
+        text = placeholder.sub(lambda match: words[match[1]], template)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_text(path, text)

@@ -72,7 +72,8 @@ def print_task(cls: type[Task], config: Config) -> None:
         if dataclasses.fields(part):
             _console.print(f"\n{title}", style="bold")
             _print_settings(part, prefix)
-    _console.print(f"\ninputs of seqtasks predict: {_INPUTS[cls.reads]}", markup=False)
+    tokenised = f"; or the words of --file with the suffix {', '.join(cls.fills)}" if cls.fills else ""
+    _console.print(f"\ninputs of seqtasks predict: {_INPUTS[cls.reads]}{tokenised}", markup=False)
     if dataclasses.fields(cls.PredictOptions):
         _console.print("\noptions of seqtasks predict", style="bold")
         _print_settings(cls.PredictOptions(), "--")

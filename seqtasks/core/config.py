@@ -169,6 +169,12 @@ class TrainConfig:
     tensorboard: bool = setting(
         False, "write TensorBoard logs; needs pip install 'seqtasks[tensorboard]'", hashed=False
     )
+    log_gradients: bool = setting(
+        False,
+        "record the gradient norm of each layer in every update, and the share of clipped updates, in gradients.csv "
+        "and history.csv",
+        hashed=False,
+    )
     checkpoint_seconds: float = setting(
         30.0, "minimum time between two checkpoints inside an epoch, in seconds", gt=0, hashed=False
     )

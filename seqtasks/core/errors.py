@@ -54,6 +54,12 @@ class RunError(SeqtasksError, RuntimeError):
     """A run folder cannot be read, written, resumed or locked."""
 
 
+class BusyRunError(RunError):
+    """Another process is training in the run folder; the same command can be tried again later."""
+
+    exit_code = 75  # EX_TEMPFAIL of <sysexits.h>
+
+
 class DamagedRunError(RunError):
     """A damaged file in a run folder that is written again if the same command is run."""
 

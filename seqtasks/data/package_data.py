@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seqtasks.core.errors import ConfigError, DataError
+from seqtasks.core.errors import ConfigError, DataError, nearest
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,12 @@ def folder_of(package: str, name: str, patterns: Sequence[str]) -> Path:
         )
     known = _sets(package, patterns)
     if name not in known:
+        near = nearest(name, known, 0.6)[:1]
+        meant = f"did you mean {package}:{near[0]}? " if near else ""
         raise ConfigError(
-            f"data.source={package}:{name}: the installed package {package} has no such set for this task; allowed: "
-            f"{', '.join(f'{package}:{one}' for one in sorted(known)) or 'none'}; choose one of them, or give files: "
-            "data.source=files:PATH"
+            f"data.source={package}:{name}: the installed package {package} has no such set for this task; {meant}"
+            f"allowed: {', '.join(f'{package}:{one}' for one in sorted(known)) or 'none'}; choose one of them, or give "
+            "files: data.source=files:PATH"
         )
     return known[name]
 

@@ -202,11 +202,21 @@ def error_rate(true: Sequence[Sequence[int]], predicted: Sequence[Sequence[int]]
         >>> error_rate([(1, 2, 3), (4,)], [(1, 3), (4, 5)])  # a deletion and an insertion
         0.5
     """
+    count = sum(edits(a, b) for a, b in zip(true, predicted, strict=True))
+    labels = sum(map(len, true))
+    return count / labels if labels else float(count > 0)
+
+
+def edits(true: Sequence[int], predicted: Sequence[int]) -> int:
+    """Edit distance of two label sequences: insertions, deletions and substitutions.
+
+    Example:
+        >>> edits((4,), (4, 5))
+        1
+    """
     from nltk import edit_distance
 
-    edits = sum(edit_distance(list(a), list(b)) for a, b in zip(true, predicted, strict=True))
-    labels = sum(map(len, true))
-    return edits / labels if labels else float(edits > 0)
+    return int(edit_distance(list(true), list(predicted)))
 
 
 def exact(true: Sequence[Sequence[int]], predicted: Sequence[Sequence[int]]) -> float:

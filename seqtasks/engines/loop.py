@@ -60,17 +60,11 @@ def run(cell: Cell, inputs: LoopInputs) -> tuple[Tensor, list[Tensor]]:
 
     def body(carry: tuple[Any, ...], at_step: tuple[Any, ...]) -> tuple[tuple[Any, ...], Any]:
         old = carry[:n]
-        output, new = cell.step(at_step[0], list(old))
-        if zoneout is not None:
-            kept = at_step[-n:] if isinstance(zoneout, list) else [zoneout] * n
-            mixed = [_zoneout(*state) for state in zip(old, new, kept, strict=True)]
-            output = next((z for z, state in zip(mixed, new, strict=True) if output is state), output)
-            new = mixed
-        if mask is not None:
-            valid = at_step[1]
-            new = [ops.where(valid, after, before) for after, before in zip(new, old, strict=True)]
-            if sequences or carries_output:
-                output = ops.where(valid, output, ops.zeros_like(output) if sequences else carry[n])
+        kept = at_step[-n:] if isinstance(zoneout, list) else None if zoneout is None else [zoneout] * n
+        valid = None if mask is None else at_step[1]
+        output, new = advance(cell, at_step[0], old, kept, valid)
+        if valid is not None and (sequences or carries_output):
+            output = ops.where(valid, output, ops.zeros_like(output) if sequences else carry[n])
         return (*new, output) if carries_output else tuple(new), output
 
     carry = tuple(states)
@@ -83,6 +77,34 @@ def run(cell: Cell, inputs: LoopInputs) -> tuple[Tensor, list[Tensor]]:
     if output_state is None:
         return carry[n], list(carry[:n])
     return zeros_where_empty(carry[output_state], mask), list(carry)
+
+
+def advance(
+    cell: Cell, p: Any, old: Sequence[Any], kept: Sequence[Any] | None, valid: Any, shifts: Sequence[Any] | None = None
+) -> tuple[Any, list[Any]]:
+    """Advances a cell by one step of the loop.
+
+    Args:
+        cell: Built cell.
+        p: Projected inputs of the step, `(batch, width)`.
+        old: States before the step, each `(batch, size)`.
+        kept: Zoneout of each state, as a number or as bool `(batch, size)`; None: no zoneout.
+        valid: Bool `(batch, 1)`, true where the step is not masked; None: it is valid in all rows.
+        shifts: Summands of the new states, each `(batch, size)`; None: nothing is added.
+
+    Returns:
+        The output, `(batch, output_size)`, of any value in masked rows, and the states after the step, which in masked
+        rows are those before it.
+    """
+    output, new = cell.step(p, list(old))
+    if kept is not None or shifts is not None:
+        changed = new if kept is None else [_zoneout(*state) for state in zip(old, new, kept, strict=True)]
+        changed = changed if shifts is None else [state + shift for state, shift in zip(changed, shifts, strict=True)]
+        output = next((z for z, state in zip(changed, new, strict=True) if output is state), output)
+        new = changed
+    if valid is not None:
+        new = [ops.where(valid, after, before) for after, before in zip(new, old, strict=True)]
+    return output, new
 
 
 def _output_state(cell: Cell, p: Any, states: Sequence[Any]) -> int | None:

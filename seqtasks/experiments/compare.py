@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
-import os
-import re
-import signal
-import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,10 +14,10 @@ from rich.progress import Progress
 
 from seqtasks.core import plugins
 from seqtasks.core.config import split_override
-from seqtasks.core.environment import cores
 from seqtasks.core.errors import MANY, ConfigError, Interrupted, RunError, SeqtasksError
-from seqtasks.core.reporter import message_stream
 from seqtasks.core.settings import parse
+from seqtasks.experiments.executor import Announce, Ended, Executor, Point, announce_line, drive
+from seqtasks.experiments.local_executor import LocalExecutor
 from seqtasks.experiments.results import Row, from_json
 
 _PAIRS = {"[": "]", "{": "}"}
@@ -104,25 +97,6 @@ def _canonical(text: str) -> str:
         return json.dumps(parse(text), sort_keys=True, default=str)
 
 
-# -P: do not import from the working folder, where a folder named seqtasks would hide the installed package.
-SEQTASKS = (sys.executable, "-P", "-m", "seqtasks")
-Execute = Callable[[Sequence[str], Mapping[str, str], "Path | None"], "subprocess.Popen[str]"]
-THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
-
-
-@dataclass(frozen=True)
-class Point:
-    """One run of the grid.
-
-    Attributes:
-        label: The settings that vary in the grid.
-        command: The command that trains the run.
-    """
-
-    label: str
-    command: tuple[str, ...]
-
-
 @dataclass
 class Grid:
     """Results of a grid.
@@ -153,7 +127,7 @@ class Grid:
 
 
 def plan(task: str, overrides: Sequence[str], *, runs_dir: Path, config_file: str | Path | None = None) -> list[Point]:
-    """The runs of a grid with their commands.
+    """The runs of a grid.
 
     Args:
         task: Name or file of the task.
@@ -168,34 +142,21 @@ def plan(task: str, overrides: Sequence[str], *, runs_dir: Path, config_file: st
     points = []
     for point in grid:
         label = " ".join(text for i, text in enumerate(point) if any(other[i] != text for other in grid)) or task
-        command = [*SEQTASKS, "run", task, *point, "--runs", str(runs_dir), "--json"]
-        points.append(Point(label, (*command, *(["--config", str(config_file)] if config_file is not None else []))))
+        options = ["--json", *(["--config", str(config_file)] if config_file is not None else [])]
+        points.append(Point(label, ("run", task, *point), tuple(options), Path(runs_dir)))
     return points
 
 
-def launch(command: Sequence[str], env: Mapping[str, str], log: Path | None) -> subprocess.Popen[str]:
-    """Starts a command as a child process.
-
-    The child is in a new process group, so that Ctrl-C of a terminal reaches only this process, which passes
-    signals on to its children once.
+def data_of(task: str, overrides: Sequence[str], config_file: str | Path | None = None) -> list[list[str]]:
+    """Arguments of `seqtasks show` for each data set that a grid reads.
 
     Args:
-        command: The command.
-        env: Environment variables.
-        log: File for standard error; None: that of this process.
+        task: Name or file of the task.
+        overrides: Settings as `key=a,b`.
+        config_file: Value of `--config`.
     """
-    with contextlib.ExitStack() as stack:
-        errors = stack.enter_context(log.open("w", encoding="utf-8")) if log is not None else None
-        return subprocess.Popen(
-            command,
-            env=dict(env),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            encoding="utf-8",
-            errors="replace",
-            process_group=0,
-        )
+    config = ["--config", str(config_file)] if config_file is not None else []
+    return [[task, *point, *config] for point in expand(of_data(overrides))]
 
 
 def run_grid(
@@ -203,78 +164,66 @@ def run_grid(
     overrides: Sequence[str],
     *,
     runs_dir: Path,
-    jobs: int = 1,
+    executor: Executor | None = None,
     config_file: str | Path | None = None,
-    execute: Execute = launch,
     baseline: Callable[[], Sequence[Row]] | None = None,
-    announce: Callable[[str], None] = lambda text: print(text, file=message_stream(), flush=True),
+    announce: Announce = announce_line,
 ) -> Grid:
     """Trains all runs of a grid; a run that fails does not stop the others.
 
     Args:
         task: Name or file of the task.
         overrides: Settings as `key=a,b`, see `expand`.
-        runs_dir: Folder of all runs; with `jobs` > 1, its subfolder `logs` gets the messages of each run.
-        jobs: Number of runs at the same time; each gets an equal share of the cores.
+        runs_dir: Folder of all runs.
+        executor: Where the runs are trained; None: one after another as child processes of this one.
         config_file: Value of `--config` of every run.
-        execute: Function that starts a command with an environment and a log file.
         baseline: Function that fits the baselines and returns their rows; called once, before the runs.
         announce: Function that prints one line of progress.
 
     Raises:
-        ConfigError: As for `expand`, or `jobs` is less than 1.
+        ConfigError: As for `expand`.
+        RunError: The machines of a cluster cannot run the grid.
         Interrupted: Ctrl-C or SIGTERM; all children were stopped and have ended.
     """
-    if jobs < 1:
-        raise ConfigError(f"--jobs is {jobs}; allowed: ≥ 1; set --jobs 1 for one run at a time")
     points = plan(task, overrides, runs_dir=runs_dir, config_file=config_file)
-    jobs = min(jobs, len(points))
     grid = Grid()
-    if baseline is not None:
-        try:
-            grid.rows += baseline()
-        except Interrupted:
-            raise
-        except SeqtasksError as error:
-            grid.failed["baseline"] = str(error)
-            announce(f"failed: baseline: {error}")
-    logs = {point: _log(Path(runs_dir), task, point.label) if jobs > 1 else None for point in points}
-    children, env, console = _Children(execute), _environment(jobs), Console(stderr=True)
-
     rows: dict[Point, Row] = {}
+    executor = executor or LocalExecutor(announce=announce)
+    console = Console(stderr=True)
 
-    def work(number: int, point: Point) -> None:
-        if jobs == 1 and not children.stopped:
-            announce(f"[{number}/{len(points)}] {point.label}")
-        ended = children.run(point.command, env, logs[point])
-        if ended is None:
-            return
+    def ended(one: Ended, stopped: bool) -> None:
+        bar.advance(total)
+        label, where = one.point.label, f" on {one.node}" if one.node else ""
         try:
-            row, before = _outcome(*ended, logs[point])
+            row = _row(one)
         except RunError as error:
-            if not children.stopped:
-                grid.failed[point.label] = str(error)
-                announce(f"failed: {point.label}: {error}")
+            if not stopped:
+                grid.failed[label] = f"{error}{where}"
+                announce(f"failed: {label}: {grid.failed[label]}")
             return
-        rows[point] = row
-        if before:
-            grid.skipped.append(point.label)
-            announce(f"finished before, skipped: {point.label}")
+        rows[one.point] = row
+        if one.answer().get("skipped") is True:
+            grid.skipped.append(label)
+            announce(f"finished before, skipped: {label}")
         else:
-            announce(f"{point.label}: {row.metric} {row.value:.4g} after {row.seconds:.0f} s")
+            announce(f"{label}: {row.metric} {row.value:.4g} after {row.seconds:.0f} s{where}")
 
-    bar = Progress(console=console, disable=jobs == 1 or not console.is_terminal)
-    with children.listening(), bar, ThreadPoolExecutor(jobs) as pool:
-        total = bar.add_task(task, total=len(points))
-        futures = [pool.submit(work, number, point) for number, point in enumerate(points, 1)]
-        try:
-            for future in as_completed(futures):
-                future.result()
-                bar.advance(total)
-        except BaseException:
-            children.stop(signal.SIGINT)
-            raise
-    if children.stopped:
+    with executor:
+        executor.prepare(Path(runs_dir), data_of(task, overrides, config_file), len(points))
+        if baseline is not None:
+            try:
+                grid.rows += baseline()
+            except Interrupted:
+                raise
+            except SeqtasksError as error:
+                grid.failed["baseline"] = str(error)
+                announce(f"failed: baseline: {error}")
+        waiting = deque(points)
+        with Progress(console=console, disable=executor.shows_messages or not console.is_terminal) as bar:
+            total = bar.add_task(task, total=len(points))
+            following = lambda: waiting.popleft() if waiting else None  # noqa: E731
+            stopped = drive(executor, following, ended, queued=executor.queued)
+    if stopped:
         raise Interrupted(
             f"stopped with {len(rows)} of {len(points)} runs finished; run the same command again: "
             "finished runs are skipped and interrupted ones are continued"
@@ -283,79 +232,12 @@ def run_grid(
     return grid
 
 
-class _Children:
-    """Runs child processes from several threads, and passes signals on to them."""
-
-    def __init__(self, execute: Execute) -> None:
-        self.execute = execute
-        self.stopped = False
-        self.running: set[subprocess.Popen[str]] = set()
-        self.lock = threading.RLock()  # reentrant: a second signal may arrive while the first is passed on
-
-    def run(self, command: Sequence[str], env: Mapping[str, str], log: Path | None) -> tuple[int, str] | None:
-        """Runs a command; returns exit code and output, None if it was stopped before."""
-        with self.lock:
-            if self.stopped:
-                return None
-            child = self.execute(command, env, log)
-            self.running.add(child)
-        output, _ = child.communicate()
-        with self.lock:
-            self.running.discard(child)
-        return child.returncode, output
-
-    def stop(self, number: int, _frame: object = None) -> None:
-        """Starts no further children and sends a signal to those that run."""
-        self.stopped = True
-        with self.lock:
-            for child in tuple(self.running):
-                child.send_signal(signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)
-
-    @contextlib.contextmanager
-    def listening(self) -> Iterator[None]:
-        """Handles SIGINT, SIGTERM and SIGHUP by `stop` in the body, if in the main thread."""
-        before = {}
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                if signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores SIGHUP
-                    before[number] = signal.signal(number, self.stop)
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-
-def _outcome(code: int, output: str, log: Path | None) -> tuple[Row, bool]:
-    """The row that a child printed, and whether its run was finished before.
+def _row(ended: Ended) -> Row:
+    """The row that a child process printed.
 
     Raises:
-        RunError: The child failed; with its message.
+        RunError: It failed, or printed no row.
     """
-    last = (output.strip().splitlines() or [""])[-1]
-    try:
-        answer = json.loads(last)
-    except ValueError:
-        answer = None
-    answer = answer if isinstance(answer, dict) else {}
-    if code == 0:
-        return from_json(last), answer.get("skipped") is True
-    if code < 0:
-        raise RunError(f"killed by {signal.Signals(-code).name}")
-    lines = log.read_text(encoding="utf-8", errors="replace").split("\n") if log is not None else []
-    message = answer.get("error") or next((line.strip() for line in reversed(lines) if line.strip()), "")
-    raise RunError(f"{message or 'its message is above'} (exit code {code}{f', {log}' if log else ''})")
-
-
-def _log(runs_dir: Path, task: str, label: str) -> Path:
-    folder = runs_dir / "logs"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / (re.sub(r"[^\w.=-]+", "_", f"{Path(task).stem} {label}")[:200] + ".log")
-
-
-def _environment(jobs: int) -> dict[str, str]:
-    env = dict(os.environ)
-    if jobs > 1:
-        for name in THREADS:
-            env.setdefault(name, str(max(1, cores() // jobs)))
-    return env
+    if ended.code:
+        raise ended.failure()
+    return from_json((ended.output.strip().splitlines() or [""])[-1])

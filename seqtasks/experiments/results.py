@@ -34,13 +34,13 @@ class Row:
         task: Name of the task.
         version: Version of the task; scores of different versions are not comparable.
         topology: Shape of the task, such as "many-to-one".
-        kind: "model" or "baseline".
+        kind: "model", "baseline", or "trial": a run of a search, whose `value` is its best validation score.
         source: Data source, e.g. "tfds:mnist".
         fingerprint: Hash of the data.
         metric: Name of the score that `value` holds.
         higher_is_better: Whether a larger `value` is better.
         value: Test score in the task's metric.
-        scores: All test scores by name.
+        scores: All test scores by name; empty for a trial.
         validation: Validation scores of the best epoch.
         seed: Random seed.
         cell: Name of the cell; for a baseline its name, e.g. "logistic regression".
@@ -72,7 +72,7 @@ class Row:
     task: str
     version: int
     topology: str
-    kind: Literal["model", "baseline"]
+    kind: Literal["model", "baseline", "trial"]
     source: str
     fingerprint: str
     metric: str

@@ -5,9 +5,11 @@ config.yaml     the resolved configuration
 *.py            copies of task and cell, if they were given as files
 status.json     training, interrupted or diverged; shown by `seqtasks list runs`
 history.csv     losses and scores of each epoch
+gradients.csv   gradient norms of each update, with train.log_gradients
 checkpoint.npz  state of training; removed after training
 best.npz        weights of the best epoch so far; removed after training
 model.keras     the trained model, for inference
+outputs.npz     outputs for each test example, by which tables compare models
 result.json     the result row; written last of these, so that a folder without it is not finished
 plots/          plots and tables, drawn after that; errors.txt if some failed
 """
@@ -28,7 +30,7 @@ from typing import Any
 import yaml
 
 from seqtasks.core.config import Config
-from seqtasks.core.errors import DamagedRunError, RunError, suggest
+from seqtasks.core.errors import BusyRunError, DamagedRunError, RunError, suggest
 from seqtasks.core.files import usable, write_text
 from seqtasks.core.version import __version__
 from seqtasks.experiments import repair
@@ -53,6 +55,11 @@ class Run:
     def finished(self) -> bool:
         """Whether the folder has a result."""
         return (self.path / "result.json").is_file()
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether the run is a trial of a search, which is never scored on the test split and keeps no model."""
+        return self.facts.get("kind") == "trial"
 
     @property
     def task(self) -> str:
@@ -148,7 +155,7 @@ class Run:
         """Locks the folder for one process; the lock ends with the process.
 
         Raises:
-            RunError: Another process holds the lock.
+            BusyRunError: Another process holds the lock.
         """
         from filelock import FileLock, Timeout
 
@@ -157,7 +164,7 @@ class Run:
             try:
                 lock.acquire(timeout=0)
             except Timeout as error:  # before `writing` handles it, as it is an OSError
-                raise RunError(
+                raise BusyRunError(
                     f"another process is training in {self.path}; wait for it, or change a setting or --runs"
                 ) from error
         try:
@@ -172,7 +179,8 @@ class Run:
 
     def clear(self) -> None:
         """Removes everything that training wrote, to train from the beginning."""
-        for name in ("result.json", "checkpoint.npz", "best.npz", "history.csv", "model.keras", "status.json"):
+        training = ("checkpoint.npz", "best.npz", "history.csv", "gradients.csv", "status.json")
+        for name in ("result.json", "model.keras", "outputs.npz", *training):
             (self.path / name).unlink(missing_ok=True)
         shutil.rmtree(self.path / "plots", ignore_errors=True)
 

@@ -1,37 +1,72 @@
-"""Builds result tables from comparable rows.
-
-`build` groups the rows of a task by the settings that vary, averages over seeds, and raises an
-error for rows that are not comparable. `seqtasks.experiments.table_formats` renders the table:
+"""Result tables: `Table`, and the functions that build it from finished runs.
 
     cell                 encoder.units      accuracy % ↑  encoder params  params  s/epoch  engine
     logistic regression  –                     92.60 (1)               –   7,850        –  scikit-learn
     gru                  128            98.91 ± 0.05 (3)          60,672  61,962     9.10  keras
+
+The parts: `table_rows` groups the rows and raises an error for rows that are not comparable, `significance` compares
+the models with the best one, `doubts` and `provenance` write the notes below, `table_formats` renders.
 """
 
 from __future__ import annotations
 
-import json
-import shlex
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from seqtasks.core.config import Config, split_override
-from seqtasks.core.errors import MANY, TASK_SETTINGS, TableError, listed, suggest
-from seqtasks.core.settings import flatten, parse
-from seqtasks.experiments import results
+from seqtasks.core.errors import TableError, listed
+from seqtasks.experiments import results, significance, table_formats
 from seqtasks.experiments.provenance import notes_of
-from seqtasks.experiments.results import CELL_FILE, NONE, Row
-from seqtasks.experiments.table_formats import AGREE, MISSING, Group, Table, show
+from seqtasks.experiments.results import Row
+from seqtasks.experiments.table_rows import Group, group_rows
 
-_CELL = "encoder.cell"
-_DERIVED = {"encoder.units": "encoder.match"}  # settings that are computed from another one, if that one is set
-_SETTINGS = [(key, field.metadata.get("hashed", True)) for key, _, field in flatten(Config(task=""))]
-_ORDER = [key for key, _ in _SETTINGS]
-_FREE = {"task", "seed", "data.source"} | {key for key, identity in _SETTINGS if not identity}
-_Fact = tuple[Row, dict[str, Any]]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Group", "Table", "build", "load_table"]
+
+
+@dataclass(frozen=True, repr=False)
+class Table:
+    """A result table: baselines, then models from best to worst; HTML in a notebook.
+
+    Attributes:
+        task: Name of the task, or of several that share data and metric.
+        metric: The score that is compared.
+        higher_is_better: Whether a larger score is better.
+        columns: Settings that vary, as dotted keys.
+        groups: Rows that differ by seed only.
+        notes: Lines on data, software and machine of the rows.
+        tested: Whether the models were compared with the best one, as far as their runs store outputs.
+
+    Example:
+        >>> import seqtasks
+        >>> table = seqtasks.compare("adding", "encoder.cell=gru,lstm")  # doctest: +SKIP
+        >>> print(table)  # doctest: +SKIP
+        >>> table.to_frame()[["cell", "mean"]]  # doctest: +SKIP
+    """
+
+    task: str
+    metric: str
+    higher_is_better: bool
+    columns: tuple[str, ...]
+    groups: tuple[Group, ...]
+    notes: tuple[str, ...]
+    tested: bool = False
+
+    def to_frame(self) -> pd.DataFrame:
+        """The table as a pandas data frame with one row for each group; numbers are not rounded."""
+        import pandas
+
+        return pandas.DataFrame(table_formats.records(self))
+
+    def __repr__(self) -> str:
+        return table_formats.render(self)
+
+    def _repr_html_(self) -> str:
+        return table_formats.render(self, "html")
 
 
 def load_table(runs_dir: Path, tasks: Sequence[str] = (), by: Sequence[str] = (), where: Sequence[str] = ()) -> Table:
@@ -61,10 +96,12 @@ def load_table(runs_dir: Path, tasks: Sequence[str] = (), by: Sequence[str] = ()
             f"{runs_dir} has runs of {len(available)} tasks: {listed(available)}; allowed: one task, or several on the "
             f"same data; name them: seqtasks table {available[0]}"
         )
-    return build([row for row in rows if not tasks or row.task in tasks], by, where)
+    return build([row for row in rows if not tasks or row.task in tasks], by, where, runs_dir)
 
 
-def build(rows: Sequence[Row], by: Sequence[str] = (), where: Sequence[str] = ()) -> Table:
+def build(
+    rows: Sequence[Row], by: Sequence[str] = (), where: Sequence[str] = (), runs_dir: Path | None = None
+) -> Table:
     """Builds a table of rows of one task, or of several tasks with the same data and metric.
 
     Columns are the settings that vary within a task.
@@ -74,6 +111,8 @@ def build(rows: Sequence[Row], by: Sequence[str] = (), where: Sequence[str] = ()
         by: Settings to group by, as dotted keys; empty: all that vary.
         where: Filters `key=value` on settings and fields of a row. Filters on encoder, train and seed
             keep all baselines.
+        runs_dir: Folder of the runs, whose stored outputs tell which models cannot be told from the best one; None:
+            no model is marked.
 
     Raises:
         TableError: No rows, unknown key, or rows that are not comparable.
@@ -82,170 +121,20 @@ def build(rows: Sequence[Row], by: Sequence[str] = (), where: Sequence[str] = ()
     tasks = sorted({row.task for row in rows})
     if not tasks:
         raise TableError("there are no finished runs; train one with `seqtasks run TASK`")
-    facts = _filter([(row, _facts(row)) for row in rows], where)
-    _agree(facts, AGREE if len(tasks) == 1 else [key for key in AGREE if key != "version"])
-    each = [[fact for fact in facts if fact[0].task == task] for task in tasks]
-    columns_of_tasks = [_columns(task_facts, by) for task_facts in each if task_facts]
-    beside = ["task"] if len(columns_of_tasks) > 1 else []
-    columns = tuple(
-        dict.fromkeys([_CELL, *beside, *(key for task_columns in columns_of_tasks for key in task_columns)])
-    )
-    for task_facts in each:
-        data = [key for _, facts_of_row in task_facts for key in facts_of_row if key.startswith(("data.", "options."))]
-        _agree(task_facts, [key for key in dict.fromkeys(data) if key not in _FREE and key not in columns])
-    first = facts[0][0]
-    groups = _groups(facts, columns)
-    groups.sort(key=lambda group: (group.kind == "model", -group.mean if first.higher_is_better else group.mean))
-    notes = notes_of([row for group in groups for row in group.rows])
-    return Table(" and ".join(tasks), first.metric, first.higher_is_better, columns, tuple(groups), notes)
-
-
-def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, value
-
-
-def _facts(row: Row) -> dict[str, Any]:
-    """Settings and plain fields of a row by dotted key, without those that do not apply."""
-    facts = {key: value for key, value in _leaves(row.config) if not _ignores(row, key)}
-    facts.setdefault(_CELL, row.cell)
-    if CELL_FILE in row.versions:
-        facts[CELL_FILE] = row.versions[CELL_FILE]
-    plain = {field.name: getattr(row, field.name) for field in fields(row)}
-    return facts | {key: value for key, value in plain.items() if not isinstance(value, dict)}
-
-
-def _ignores(row: Row, key: str) -> bool:
-    """Whether a setting does not apply to a row.
-
-    Encoder and training settings do not apply to a baseline, those of the encoder to no model without recurrence.
-    """
-    if row.kind == "baseline":
-        return key == "seed" or key.startswith(("encoder.", "train."))
-    return row.cell == NONE and key.startswith("encoder.")
-
-
-def _concerns(row: Row, row_facts: dict[str, Any], key: str) -> bool:
-    """Whether a setting applies to a row; for a baseline, if it depends on the setting."""
-    return (row.kind == "model" and row.cell != NONE) or (key in row_facts and not _ignores(row, key))
-
-
-def _filter(facts: list[_Fact], where: Sequence[str]) -> list[_Fact]:
-    for text in where:
-        key, value = split_override(text)
-        _check_key(key, facts, "filter")
-        if not any(
-            _concerns(row, row_facts, key) and _matches(row_facts.get(key, MISSING), value) for row, row_facts in facts
-        ):
-            present = listed(_counts(facts, key)) or "none"
-            raise TableError(f"no row has {text}; values of the rows: {present}; change the filter or train such a run")
-        facts = [
-            (row, row_facts)
-            for row, row_facts in facts
-            if not _concerns(row, row_facts, key) or _matches(row_facts.get(key, MISSING), value)
+    if trials := [row.run for row in rows if row.kind == "trial"]:
+        raise TableError(
+            f"{listed(trials)}: trials of a search, which were not scored on the test split; allowed: finished runs; "
+            "train the best settings: seqtasks run TASK --config best.yaml, or give another --runs folder"
+        )
+    columns, groups = group_rows(rows, by, where)
+    if runs_dir is not None:
+        models = [group.rows for group in groups if group.kind == "model"]
+        p_values = iter(significance.p_values(models, runs_dir))
+        groups = [
+            dataclasses.replace(group, p_best=next(p_values)) if group.kind == "model" else group for group in groups
         ]
-    return facts
-
-
-def _check_key(key: str, facts: list[_Fact], what: str) -> None:
-    known = {name for _, row_facts in facts for name in row_facts}.union(_ORDER)
-    if key not in known:
-        same = sorted(name for name in known if name.endswith(f".{key}"))
-        hint = f"did you mean {' or '.join(same)}?" if same else suggest(key, known, see=TASK_SETTINGS)
-        raise TableError(f"unknown {what} {key}; {hint}")
-
-
-def _matches(value: Any, text: str) -> bool:
-    expected = parse(text)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        try:
-            return value == float(text)  # YAML 1.1 reads 2e-3 as text
-        except ValueError:
-            return False
-    return show(value) == text or (type(value) is type(expected) and bool(value == expected))
-
-
-def _counts(facts: list[_Fact], key: str) -> Counter[str]:
-    return Counter(show(row_facts.get(key, MISSING)) for row, row_facts in facts if _concerns(row, row_facts, key))
-
-
-def _agree(facts: list[_Fact], keys: Sequence[str]) -> None:
-    """Checks that all rows have the same value of each key.
-
-    Raises:
-        TableError: They differ; the message has filters that keep as many rows as possible.
-    """
-    differences, filters, kept = [], [], facts
-    for key in keys:
-        counts = _counts(facts, key)
-        if len(counts) > 1:
-            values = [f"{value} in {n} row{'s' * (n > 1)}" for value, n in counts.most_common()]
-            others = f" and {len(values) - 3} other values" if len(values) > MANY else ""
-            differences.append(f"{key} is {' and '.join(values[:3] if others else values)}{others}")
-        left = _counts(kept, key)
-        if len(left) > 1:
-            most = left.most_common(1)[0][0]
-            filters.append(shlex.quote(f"{key}={most}"))
-            kept = [
-                (row, row_facts)
-                for row, row_facts in kept
-                if not _concerns(row, row_facts, key) or show(row_facts.get(key, MISSING)) == most
-            ]
-    if differences:
-        raise TableError(f"these rows are not comparable: {'; '.join(differences)}; add {' '.join(filters)}")
-
-
-def _columns(facts: list[_Fact], by: Sequence[str]) -> tuple[str, ...]:
-    """The columns of the table: the cell, then `by`, or all settings that vary.
-
-    Raises:
-        TableError: Rows of one group would differ in a setting that is not in `by`.
-    """
-    models = [(row, row_facts) for row, row_facts in facts if row.kind == "model"]
-    keys = [key for row, _ in models for key, _ in _leaves(row.config) if key not in {*_FREE, _CELL}]
-    varying = [key for key in sorted(dict.fromkeys(keys), key=_position) if len(_counts(models, key)) > 1]
-    varying += [CELL_FILE] * _edited(models)
-    if not by:
-        return _CELL, *varying
-    for key in by:
-        _check_key(key, facts, "--by key")
-    differing = {key: _counts(_chosen(models, key), key) for key in varying if key not in by}
-    differing = {key: counts for key, counts in differing.items() if len(counts) > 1}
-    if differing:
-        listing = " and ".join(f"{key} ({listed(counts)})" for key, counts in differing.items())
-        filters = " ".join(shlex.quote(f"{key}={counts.most_common(1)[0][0]}") for key, counts in differing.items())
-        raise TableError(f"these rows also differ in {listing}; add them to --by or filter with {filters}")
-    return _CELL, *(key for key in dict.fromkeys(by) if key not in (_CELL, "cell"))
-
-
-def _chosen(facts: list[_Fact], key: str) -> list[_Fact]:
-    """The rows in which a setting was chosen and not computed from another setting."""
-    origin = _DERIVED.get(key)
-    return facts if origin is None else [(row, row_facts) for row, row_facts in facts if row_facts.get(origin) is None]
-
-
-def _edited(facts: list[_Fact]) -> bool:
-    """Whether cells of the same name come from different files or versions of a file."""
-    files = {(row.cell, row_facts.get(CELL_FILE)) for row, row_facts in facts}
-    return len(files) > len({cell for cell, _ in files})
-
-
-def _position(key: str) -> int:
-    """Position of a setting among the fields of `Config`; options of the task come last."""
-    return next((i for i, name in enumerate(_ORDER) if key == name or key.startswith(f"{name}.")), len(_ORDER))
-
-
-def _groups(facts: list[_Fact], columns: Sequence[str]) -> list[Group]:
-    """Groups rows with equal columns; of two with the same seed, the last one is kept."""
-    by_labels: dict[str, tuple[Row, tuple[Any, ...], dict[int, Row]]] = {}
-    for row, row_facts in sorted(facts, key=lambda fact: fact[0].finished):
-        labels = tuple(row_facts.get(key, MISSING) for key in columns)
-        _, _, seeds = by_labels.setdefault(json.dumps([row.kind, labels]), (row, labels, {}))
-        seeds[row.seed] = row
-    return [
-        Group(row.kind, labels, tuple(seeds[seed] for seed in sorted(seeds)))
-        for row, labels, seeds in by_labels.values()
-    ]
+    first = groups[0].rows[0]
+    notes = notes_of([row for group in groups for row in group.rows])
+    return Table(
+        " and ".join(tasks), first.metric, first.higher_is_better, columns, tuple(groups), notes, runs_dir is not None
+    )

@@ -1,4 +1,4 @@
-"""Result tables and their renderers: text, Markdown, CSV, LaTeX, HTML, JSON."""
+"""Renderers of result tables: text, Markdown, CSV, LaTeX, HTML, JSON."""
 
 from __future__ import annotations
 
@@ -10,91 +10,32 @@ import math
 import re
 import statistics
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
 
 from seqtasks.core.errors import TableError, suggest
-from seqtasks.experiments import doubts
-from seqtasks.experiments.results import Row
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-MISSING = "–"  # in place of a setting that a row does not have
-AGREE = ("version", "source", "fingerprint", "metric")  # fields that are equal in all rows of a table
+from seqtasks.experiments import doubts, significance
+from seqtasks.experiments.table_rows import AGREE, MISSING, Group, show
 
 
-@dataclass(frozen=True)
-class Group:
-    """Rows that differ only in their seed; one line of the table.
-
-    Attributes:
-        kind: "model" or "baseline".
-        labels: Values of the table's columns.
-        rows: One row for each seed.
-    """
-
-    kind: str
-    labels: tuple[Any, ...]
-    rows: tuple[Row, ...]
+class TableData(Protocol):
+    """What the renderers read of a `seqtasks.experiments.table.Table`, whose attributes it has."""
 
     @property
-    def mean(self) -> float:
-        """Mean of the scores."""
-        return statistics.fmean(row.value for row in self.rows)
-
+    def metric(self) -> str: ...
     @property
-    def sd(self) -> float | None:
-        """Sample standard deviation of the scores; None for a single row."""
-        return statistics.stdev(row.value for row in self.rows) if len(self.rows) > 1 else None
+    def higher_is_better(self) -> bool: ...
+    @property
+    def columns(self) -> tuple[str, ...]: ...
+    @property
+    def groups(self) -> tuple[Group, ...]: ...
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+    @property
+    def tested(self) -> bool: ...
 
 
-@dataclass(frozen=True, repr=False)
-class Table:
-    """A result table: baselines, then models from best to worst; HTML in a notebook.
-
-    Attributes:
-        task: Name of the task, or of several that share data and metric.
-        metric: The score that is compared.
-        higher_is_better: Whether a larger score is better.
-        columns: Settings that vary, as dotted keys.
-        groups: Rows that differ by seed only.
-        notes: Lines on data, software and machine of the rows.
-
-    Example:
-        >>> import seqtasks
-        >>> table = seqtasks.compare("adding", "encoder.cell=gru,lstm")  # doctest: +SKIP
-        >>> print(table)  # doctest: +SKIP
-        >>> table.to_frame()[["cell", "mean"]]  # doctest: +SKIP
-    """
-
-    task: str
-    metric: str
-    higher_is_better: bool
-    columns: tuple[str, ...]
-    groups: tuple[Group, ...]
-    notes: tuple[str, ...]
-
-    def to_frame(self) -> pd.DataFrame:
-        """The table as a pandas data frame with one row for each group; numbers are not rounded."""
-        import pandas
-
-        return pandas.DataFrame(_records(self))
-
-    def __repr__(self) -> str:
-        return _text(self)
-
-    def _repr_html_(self) -> str:
-        return _html(self)
-
-
-def show(value: Any) -> str:
-    """The text of a value, as a user types it after `key=`."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def render(table: Table, format: str = "text") -> str:
+def render(table: TableData, format: str = "text") -> str:
     """The table as text in one of several formats.
 
     Args:
@@ -109,7 +50,7 @@ def render(table: Table, format: str = "text") -> str:
     return _FORMATS[format](table)
 
 
-def _notes(table: Table, mark: str) -> list[str]:
+def _notes(table: TableData, mark: str) -> list[str]:
     """Lines below the table: what the scores are, doubts about them, and their origin.
 
     Args:
@@ -117,12 +58,39 @@ def _notes(table: Table, mark: str) -> list[str]:
         mark: How the best score is marked: "bold" or "*".
     """
     parts = ["score: mean ± standard deviation (number of seeds)"]
-    if any(group.kind == "model" for group in table.groups):
+    models = [group for group in table.groups if group.kind == "model"]
+    if models:
         parts.append(f"{mark}: best mean among the models")
-    return ["; ".join(parts), *doubts.lines([group.rows for group in table.groups]), *table.notes]
+    lines = ["; ".join(parts), *_comparison(table, models), *_single_run(models)]
+    return [*lines, *doubts.lines([group.rows for group in table.groups]), *table.notes]
 
 
-def _cells(table: Table, escape: Callable[[str], str], bold: str) -> tuple[list[str], list[list[str]]]:
+def _comparison(table: TableData, models: Sequence[Group]) -> Iterator[str]:
+    """Lines on how the models were compared with the best one, and which were not."""
+    if not table.tested or len(models) < 2:
+        return
+    p = [group.p_best for group in models[1:] if group.p_best is not None]
+    method = "paired bootstrap over test examples and seeds, corrected by Holm"
+    if any(value >= significance.LEVEL for value in p):
+        yield f"{significance.MARK}: cannot be told from the best mean (p ≥ {significance.LEVEL:g}; {method})"
+    elif p:
+        others = f"all {len(p)} models" if len(p) > 1 else "the model"
+        yield f"{others} compared with the best mean: p < {significance.LEVEL:g} ({method})"
+    missing, advice = len(models) - 1 - len(p), "(seqtasks evaluate RUN stores those of a run)"
+    if not p:
+        yield f"no model is compared with the best mean, as stored outputs of the test split are missing {advice}"
+    elif missing:
+        without = f"{missing} model{'s' * (missing > 1)} without comparable stored outputs of the test split"
+        yield f"not compared with the best mean: {without} {advice}"
+
+
+def _single_run(models: Sequence[Group]) -> Iterator[str]:
+    """A line if the best model has a single run."""
+    if models and len(models[0].rows) == 1:
+        yield "the best model has a single run, so its score may be due to its seed; add seed=0,1,2"
+
+
+def _cells(table: TableData, escape: Callable[[str], str], bold: str) -> tuple[list[str], list[list[str]]]:
     """Header and body of the table.
 
     Args:
@@ -143,7 +111,9 @@ def _cells(table: Table, escape: Callable[[str], str], bold: str) -> tuple[list[
         sizes = [group.rows[-1].encoder_params, group.rows[-1].params]
         line = [escape(show(label)) for label in group.labels]
         style = bold if best and group.kind == "model" and group.mean == best.mean else "{}"
-        line += [style.format(escape(_score(group, percent))) + escape(doubts.mark(group.rows))]
+        near = group.p_best is not None and group.p_best >= significance.LEVEL
+        marks = doubts.mark(group.rows) + significance.MARK * near
+        line += [style.format(escape(_score(group, percent))) + escape(marks)]
         line += [f"{size:,}" if size else escape(MISSING) for size in sizes]
         line += [f"{seconds:.{1 if seconds >= 10 else 2}f}" if seconds else escape(MISSING)]
         body.append([*line, escape(", ".join(dict.fromkeys(row.engine for row in group.rows)))])
@@ -159,8 +129,12 @@ def _score(group: Group, percent: bool) -> str:
     return f"{mean:{style}}{sd} ({len(group.rows)})"
 
 
-def _records(table: Table) -> list[dict[str, Any]]:
-    """A dictionary for each group, with numbers that are not rounded."""
+def records(table: TableData) -> list[dict[str, Any]]:
+    """A dictionary for each group, with numbers that are not rounded.
+
+    Args:
+        table: The table.
+    """
     return [
         {name: getattr(group.rows[0], name) for name in ("task", *AGREE, "higher_is_better", "kind")}
         | dict(zip(["cell", *table.columns[1:]], (None if x == MISSING else x for x in group.labels), strict=True))
@@ -170,6 +144,7 @@ def _records(table: Table) -> list[dict[str, Any]]:
             "n": len(group.rows),
             "seeds": [row.seed for row in group.rows],
             "values": [row.value for row in group.rows],
+            "p_best": group.p_best,
             "encoder_params": group.rows[-1].encoder_params,
             "params": group.rows[-1].params,
             "seconds_per_epoch": statistics.median(row.seconds_per_epoch for row in group.rows),
@@ -180,7 +155,7 @@ def _records(table: Table) -> list[dict[str, Any]]:
     ]
 
 
-def _text(table: Table) -> str:
+def _text(table: TableData) -> str:
     from rich import box, console, markup
     from rich.table import Table as Grid
 
@@ -200,7 +175,7 @@ def _text(table: Table) -> str:
     return "\n".join([*(line for line in lines if line), "", *notes])
 
 
-def _markdown(table: Table) -> str:
+def _markdown(table: TableData) -> str:
     header, body = _cells(table, lambda text: text.replace("|", r"\|"), "**{}**")
     left = len(table.columns)
     notes = _notes(table, "bold")
@@ -208,7 +183,7 @@ def _markdown(table: Table) -> str:
     return "\n".join([*(f"| {' | '.join(line)} |" for line in (header, rule, *body)), "", "  \n".join(notes)])
 
 
-def _html(table: Table) -> str:
+def _html(table: TableData) -> str:
     header, body = _cells(table, html.escape, "<b>{}</b>")
     head = "".join(f"<th>{cell}</th>" for cell in header)
     lines = ["<tr>" + "".join(f"<td>{cell}</td>" for cell in line) + "</tr>" for line in body]
@@ -216,11 +191,11 @@ def _html(table: Table) -> str:
     return "\n".join(["<table>", f"<thead><tr>{head}</tr></thead>", "<tbody>", *lines, "</tbody>", "</table>", *notes])
 
 
-def _latex(table: Table) -> str:
+def _latex(table: TableData) -> str:
     signs = {sign: "\\" + sign for sign in "_%&#${}"} | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}"}
     signs |= {"^": r"\textasciicircum{}", "±": r"$\pm$", "↑": r"$\uparrow$", "↓": r"$\downarrow$"}
     signs |= {"–": "--", "·": r"$\cdot$", "…": r"\ldots{}", "<": r"\textless{}", ">": r"\textgreater{}"}
-    signs |= {"†": r"$\dagger$", "‡": r"$\ddagger$"}
+    signs |= {"†": r"$\dagger$", "‡": r"$\ddagger$", "≈": r"$\approx$", "≥": r"$\geq$"}
     rules = str.maketrans(signs)
     header, body = _cells(table, lambda text: text.translate(rules), r"\textbf{{{}}}")
     left = len(table.columns)
@@ -231,26 +206,26 @@ def _latex(table: Table) -> str:
     return "\n".join([*lines, "", (r" \\" + "\n").join(notes)])
 
 
-def _csv(table: Table) -> str:
-    records = [
+def _csv(table: TableData) -> str:
+    lines = [
         {
             name: ("; " if name == "notes" else " ").join(map(str, value)) if isinstance(value, list) else value
             for name, value in record.items()
         }
-        for record in _records(table)
+        for record in records(table)
     ]
     out = io.StringIO()
-    writer = csv.DictWriter(out, list(records[0]), lineterminator="\n")
+    writer = csv.DictWriter(out, list(lines[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(records)
+    writer.writerows(lines)
     return out.getvalue().rstrip("\n")
 
 
-def _json(table: Table) -> str:
-    return json.dumps(_records(table), indent=2, ensure_ascii=False)
+def _json(table: TableData) -> str:
+    return json.dumps(records(table), indent=2, ensure_ascii=False)
 
 
-_FORMATS: dict[str, Callable[[Table], str]] = {
+_FORMATS: dict[str, Callable[[TableData], str]] = {
     "text": _text,
     "markdown": _markdown,
     "csv": _csv,

@@ -1,14 +1,24 @@
 from .attention import Attention
+from .bidirectional import Bidirectional
 from .bridge import Bridge
 from .calibration import Calibration
 from .character_encoder import CharacterWords
 from .crf import CRF
 from .decoder import Decoder
+from .drop_in import GRU, LSTM, SimpleRNN
 from .embedding import ActivityPenalty, Embedding, WordDropout
 from .encoder import Encoder
 from .forecasting import ForecastHead, IntervalCalibration, Lags, ReversibleNorm
 from .glimpse import GlimpseNetwork, GlimpseSensor
-from .losses import AuxiliaryLoss, SmoothedCrossentropy, TagLoss, TokenLoss
+from .imported_weights import from_basic_lstm, from_torch
+from .losses import (
+    AuxiliaryLoss,
+    MultiLabelCrossentropy,
+    ScaledSquaredError,
+    SmoothedCrossentropy,
+    TagLoss,
+    TokenLoss,
+)
 from .metrics import Nats, Perplexity, TagAccuracy, TargetPerplexity
 from .permute_time import PermuteTime
 from .pooling import Pooling
@@ -23,11 +33,14 @@ from .vision import FrameEncoder, PositionEmbedding2D, RandomAffine
 
 __all__ = [
     "CRF",
+    "GRU",
+    "LSTM",
     "RNN",
     "ActivityPenalty",
     "AdaptiveSoftmaxHead",
     "Attention",
     "AuxiliaryLoss",
+    "Bidirectional",
     "Bridge",
     "CTCHead",
     "Calibration",
@@ -42,6 +55,7 @@ __all__ = [
     "IntervalCalibration",
     "LabelSmoothingHead",
     "Lags",
+    "MultiLabelCrossentropy",
     "Nats",
     "PermuteTime",
     "Perplexity",
@@ -51,7 +65,9 @@ __all__ = [
     "Recurrent",
     "RecurrentAttention",
     "ReversibleNorm",
+    "ScaledSquaredError",
     "ScheduledSampling",
+    "SimpleRNN",
     "SmoothedCrossentropy",
     "SoftmaxHead",
     "SpecAugment",
@@ -62,4 +78,6 @@ __all__ = [
     "TimeReduction",
     "TokenLoss",
     "WordDropout",
+    "from_basic_lstm",
+    "from_torch",
 ]

@@ -47,7 +47,7 @@ class MaskedLayer(keras.layers.Layer):
         if arguments.get("mask") is None:
             if isinstance(source, keras.KerasTensor):
                 # Passed as an argument, the mask would become an input of the functional model's node.
-                self._warn_if_mask_lost(source)
+                warn_if_mask_lost(self, source)
             elif implicit is not None:
                 kwargs["mask"] = implicit
         outputs = super().__call__(*args, **kwargs)  # Keras may attach a mask here if the layer returns its input
@@ -63,26 +63,28 @@ class MaskedLayer(keras.layers.Layer):
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         # Keras marks the symbolic result of `x * 2` as sparse, although it is dense when the model runs.
-        args, kwargs = keras.tree.map_structure(_dense, (args, kwargs))
+        args, kwargs = keras.tree.map_structure(dense, (args, kwargs))
         return super().compute_output_spec(*args, **kwargs)
 
     def keeps_time(self, arguments: dict[str, Any]) -> bool:
         """Returns whether a call with these arguments, by name, has outputs with a time axis."""
         return True
 
-    def _warn_if_mask_lost(self, source: keras.KerasTensor) -> None:
-        operation = _mask_lost_at(source)
-        if operation is not None:
-            warnings.warn(
-                f"Layer '{self.name}' (of type {type(self).__name__}) receives no mask: the implicit mask was lost at "
-                f"'{operation.name}' (of type {type(operation).__name__}), which does not pass it on, so padding is "
-                "read as data. Pass the mask as an argument, or put the operation into a layer with "
-                "supports_masking=True.",
-                stacklevel=3,
-            )
+
+def warn_if_mask_lost(layer: keras.layers.Layer, source: keras.KerasTensor) -> None:
+    """Warns if the symbolic input of a layer has lost its implicit mask at an operation where Keras does not warn."""
+    operation = _mask_lost_at(source)
+    if operation is not None:
+        warnings.warn(
+            f"Layer '{layer.name}' (of type {type(layer).__name__}) receives no mask: the implicit mask was lost at "
+            f"'{operation.name}' (of type {type(operation).__name__}), which does not pass it on, so padding is "
+            "read as data. Pass the mask as an argument, or put the operation into a layer with "
+            "supports_masking=True.",
+            stacklevel=3,
+        )
 
 
-def _dense(tensor: Any) -> Any:
+def dense(tensor: Any) -> Any:
     """Returns a symbolic tensor without its mark as sparse; anything else as it is."""
     if isinstance(tensor, keras.KerasTensor) and tensor.sparse:
         return keras.KerasTensor(tensor.shape, tensor.dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -129,6 +130,90 @@ class TagLoss(TokenLoss):
             Losses, `(batch, time)`.
         """
         return super().call(y_true, y_pred[..., 0])
+
+
+@keras.saving.register_keras_serializable("seqtasks")
+class MultiLabelCrossentropy(keras.losses.Loss):
+    """Binary cross-entropy of several labels, of which any number may hold; for logits.
+
+    Targets and logits are `(batch, labels)` or `(batch, time, labels)`.
+
+    The loss of an example or step is the mean over its labels. A label that is NaN is unknown: it counts neither as 0
+    nor as 1. Padding is excluded by sample weights or by Keras's implicit mask, as in every Keras loss.
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks.losses import MultiLabelCrossentropy
+        >>> labels, logits = np.array([[[1.0, np.nan]]], "float32"), np.zeros((1, 1, 2), "float32")
+        >>> round(float(MultiLabelCrossentropy()(labels, logits)), 4)  # log 2
+        0.6931
+    """
+
+    def __init__(self, **kwargs: Any):
+        # Keras's default reduction divides by the number of all positions, including padding.
+        super().__init__(**{"reduction": "mean_with_sample_weight", **kwargs})
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Computes the loss of each example or step.
+
+        Args:
+            y_true: 1 where a label holds, 0 where not, NaN where it is unknown, `(…, labels)`.
+            y_pred: Logits, `(…, labels)`.
+
+        Returns:
+            Losses, `(…)`; 0 where no label is known.
+        """
+        known = ops.logical_not(ops.isnan(y_true))
+        targets = ops.where(known, y_true, 0.0)
+        return _mean_of_known(ops.softplus(y_pred) - targets * y_pred, known)
+
+
+@keras.saving.register_keras_serializable("seqtasks")
+class ScaledSquaredError(keras.losses.Loss):
+    """Mean squared error of several numbers, each divided by a variance of its own.
+
+    Targets and predictions are `(batch, numbers)` or `(batch, time, numbers)`.
+
+    A target that is NaN is unknown and has no error. Padding is excluded by sample weights or by Keras's implicit mask.
+
+    Args:
+        variance: Variance of each number, such as that of the training targets.
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks.losses import ScaledSquaredError
+        >>> targets, predicted = np.array([[[3.0, np.nan]]], "float32"), np.array([[[1.0, 5.0]]], "float32")
+        >>> float(ScaledSquaredError([2.0, 1.0])(targets, predicted))
+        2.0
+    """
+
+    def __init__(self, variance: Sequence[float], **kwargs: Any):
+        super().__init__(**{"reduction": "mean_with_sample_weight", **kwargs})
+        self.variance = [float(value) for value in variance]
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Computes the loss of each example or step.
+
+        Args:
+            y_true: Targets, `(…, numbers)`, NaN where unknown.
+            y_pred: Predicted numbers, `(…, numbers)`.
+
+        Returns:
+            Losses, `(…)`; 0 where no target is known.
+        """
+        known = ops.logical_not(ops.isnan(y_true))
+        errors = ops.square(ops.where(known, y_true, 0.0) - y_pred) / ops.convert_to_tensor(self.variance, y_pred.dtype)
+        return _mean_of_known(errors, known)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "variance": self.variance}
+
+
+def _mean_of_known(losses: Any, known: Any) -> Any:
+    """The mean over the last axis of the losses whose target is known; 0 if none is."""
+    weights = ops.cast(known, losses.dtype)
+    total = ops.sum(ops.where(known, losses, 0.0), axis=-1)
+    return total / ops.maximum(ops.sum(weights, axis=-1), 1.0)
 
 
 @keras.saving.register_keras_serializable("seqtasks")

@@ -25,6 +25,8 @@ from seqtasks.cells.base import Cell
 from seqtasks.core.errors import ConfigError
 from seqtasks.engines import LoopInputs, keras_layers, native
 from seqtasks.engines.backend import state_rows
+from seqtasks.engines.backend.masking import first_valid_step, last_valid_step
+from seqtasks.layers import recording
 from seqtasks.layers.implicit_mask import MaskedLayer
 from seqtasks.layers.time_gaps import check_shapes, check_use, elapsed, without_missing
 
@@ -204,11 +206,35 @@ class Recurrent(MaskedLayer):
         self._check(x, mask, initial_state, reset)
         check_shapes(x, time_gaps, observed)
         if not projected:
-            x = self._joined(x, mask, time_gaps, observed)
-        engine = "loop" if projected else self._engine(x)
+            x = self.joined(x, mask, time_gaps, observed)
+        start = self._start(x, initial_state, reset, training)
+        outputs, final = self.run_loop(x, start, mask, return_sequences, training, projected, tokens, table)
+        if self.stateful and initial_state is None:
+            for kept, state in zip(self._kept[bool(training)], final, strict=True):
+                state_rows.write(kept, state)
+        return outputs, final
+
+    def run_loop(
+        self,
+        x: Any,
+        states: Sequence[Any],
+        mask: Any,
+        return_sequences: bool,
+        training: bool,
+        projected: bool = False,
+        tokens: Any = None,
+        table: Any = None,
+    ) -> tuple[Any, list[Any]]:
+        """Runs the cell over time from given states, with dropout and zoneout in training.
+
+        `x` is the result of `joined`. The arguments and results are those of `call`.
+        """
+        recorder = None if training else recording.recorder()
+        shifted = recorder is not None and recorder.shifts is not None
+        engine = "loop" if projected or shifted else self._engine(x)
         inputs = LoopInputs(
             x,
-            self._start(x, initial_state, reset, training),
+            states,
             mask,
             self.direction == "backward",
             return_sequences,
@@ -218,12 +244,11 @@ class Recurrent(MaskedLayer):
         )
         if engine == "native" and tokens is not None:
             inputs = dataclasses.replace(inputs, x=table, tokens=tokens)
+        if recorder is not None:
+            outputs, final = recorder.run(self, engine, inputs)
+            return (outputs if return_sequences else self._last(outputs, inputs)), final
         with self._dropped_weights(training):
-            outputs, final = engines.ENGINES[engine].run(self.cell, inputs)
-        if self.stateful and initial_state is None:
-            for kept, state in zip(self._kept[bool(training)], final, strict=True):
-                state_rows.write(kept, state)
-        return outputs, final
+            return engines.ENGINES[engine].run(self.cell, inputs)
 
     def call_beside(
         self,
@@ -252,7 +277,7 @@ class Recurrent(MaskedLayer):
             The results of `call` of this layer and of the other.
         """
         both = (self, other)
-        if any(layer._engine(x) != "native" for layer in both):
+        if any(layer._engine(x) != "native" for layer in both) or (not training and recording.recorder() is not None):
             arguments = {"mask": mask, "reset": reset, "return_sequences": return_sequences, "training": training}
             arguments |= {"time_gaps": time_gaps, "observed": observed}
             return [
@@ -274,7 +299,7 @@ class Recurrent(MaskedLayer):
         name = "loop" if x.shape[1] == 1 else self.running_engine
         return self.portable_engine if name == "native" and native.cannot_embed_in_graph() else name
 
-    def _joined(self, x: Any, mask: Any, time_gaps: Any, observed: Any) -> Any:
+    def joined(self, x: Any, mask: Any, time_gaps: Any, observed: Any) -> Any:
         """Returns the inputs as `Cell.project` takes them, `(batch, time, width)`."""
         if time_gaps is not None:
             time_gaps = elapsed(ops.cast(time_gaps, x.dtype), mask, self.direction == "backward")
@@ -292,6 +317,11 @@ class Recurrent(MaskedLayer):
             return states
         rows = ops.expand_dims(ops.cast(reset, "bool"), -1)
         return [ops.where(rows, new, old) for new, old in zip(fresh, states, strict=True)]
+
+    def _last(self, outputs: Any, inputs: LoopInputs) -> Any:
+        """Returns the outputs of the step at which the direction ends, `(batch, units)`."""
+        end = first_valid_step if inputs.reverse else last_valid_step
+        return end(outputs, inputs.mask)
 
     def _dropped_weights(self, training: bool) -> AbstractContextManager[Any]:
         """Context in which `weight_drop` is applied to the recurrent weights."""

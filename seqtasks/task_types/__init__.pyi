@@ -7,6 +7,7 @@ from .image_classification.task import ImageSpec, ImageTask
 from .language_modeling.labelled_text_task import TextLanguageOptions, TextLanguageTask
 from .language_modeling.task import LanguageOptions, LanguageSpec, LanguageTask
 from .series.task import SeriesOptions, SeriesSpec, SeriesTask
+from .series_labeling.task import SeriesLabelingOptions, SeriesLabelingSpec, SeriesLabelingTask
 from .speech_recognition.task import CTCTask, StringOptions, StringSpec
 from .tagging.task import TaggingOptions, TaggingSpec, TaggingTask
 from .text_classification.task import TextOptions, TextSpec, TextTask
@@ -38,6 +39,9 @@ __all__ = [
     "LanguageOptions",
     "LanguageSpec",
     "LanguageTask",
+    "SeriesLabelingOptions",
+    "SeriesLabelingSpec",
+    "SeriesLabelingTask",
     "SeriesOptions",
     "SeriesSpec",
     "SeriesTask",

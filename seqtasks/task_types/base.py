@@ -24,8 +24,10 @@ from seqtasks.data.keras_adapter import UntunedDataAdapter
 from seqtasks.data.source import Source
 from seqtasks.data.splits import Examples, Splits
 from seqtasks.data.survey import Survey
+from seqtasks.experiments.example_outputs import ExampleOutputs
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.metrics import classification_scores
+from seqtasks.task_types.common.steps import Steps, class_properties
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -110,6 +112,7 @@ class Task(ABC):
         files: Whether the task reads a folder of files; `"any"`: or a single file.
         reads: Inputs of `seqtasks predict`: `"texts"` (or the lines of `--file`), `"prompt"` (only the option
             `--prompt`, or the text of `--file`), `"paths"` of files, or other `"words"`.
+        fills: Suffixes of files that `predict_file` reads.
         limits_examples: Whether `data.limit` counts examples; False: it counts another unit, such as characters, and
             `load` applies it.
         packages: Packages whose data files the task reads, with the names of these files, see
@@ -151,6 +154,7 @@ class Task(ABC):
     tfds: ClassVar[str | tuple[str, ...] | None] = None
     files: ClassVar[bool | Literal["any"]] = False
     reads: ClassVar[Literal["texts", "prompt", "paths", "words"]] = "words"
+    fills: ClassVar[tuple[str, ...]] = ()
     limits_examples: ClassVar[bool] = True
     builtin: ClassVar[str | None] = None
     packages: ClassVar[Mapping[str, Sequence[str]]] = {}
@@ -195,6 +199,7 @@ class Task(ABC):
         self.options = self.Options() if options is None else options
         self.spec = data_spec.Spec() if spec is None else data_spec.as_spec(spec, self.Spec)
         self.unpredicted: list[str] = []
+        self.example_outputs: ExampleOutputs | None = None
 
     @classmethod
     def stored_spec(cls, values: Mapping[str, Any]) -> data_spec.Spec:
@@ -344,6 +349,9 @@ class Task(ABC):
         if classes := self.spec.classes:
             missing = np.setdiff1d(np.unique(targets), np.unique(logits.argmax(axis=-1)))
             self.unpredicted = [str(classes[int(number)]) for number in missing]
+        self.example_outputs = None
+        if self.primary_metric in ("accuracy", "rmse"):
+            self.example_outputs = self.outputs_from_logits(logits, targets)
         return self.scores_from_logits(logits, targets)
 
     def scores_from_logits(self, logits: FloatArray, targets: IntArray) -> dict[str, float]:
@@ -357,6 +365,37 @@ class Task(ABC):
             Scores by name.
         """
         return classification_scores(logits, targets)
+
+    def outputs_from_logits(self, logits: FloatArray, targets: IntArray) -> ExampleOutputs | None:
+        """Returns the outputs of the test split that the run folder stores.
+
+        Args:
+            logits: `(examples, classes)`.
+            targets: Target class numbers, `(examples,)`.
+
+        Returns:
+            The outputs, whose terms determine the accuracy; None: none are stored.
+        """
+        if np.ndim(targets) != 1 or np.ndim(logits) != 2:
+            return None
+        return ExampleOutputs.of(logits.argmax(axis=-1) == targets, outputs=logits)
+
+    def keep_outputs(self, terms: Any, formula: str = "mean", outputs: Any = None) -> None:
+        """Keeps the outputs of test examples for the run folder; for an overridden `score`.
+
+        Tables compare models by them, and mark those that cannot be told from the best one.
+
+        Args:
+            terms: The primary metric of each example, `(examples,)`, if the score is their mean; or the terms that
+                the score is computed from, `(examples, terms)`.
+            formula: How their sums make the score: "mean" (sum, number), "root_mean", "exp_mean" (of sum and number),
+                "f1" (correct, predicted, true) or "bleu".
+            outputs: What the model predicted for each example, as an array; None: not stored.
+
+        Raises:
+            ConfigError: Unknown formula.
+        """
+        self.example_outputs = ExampleOutputs.of(terms, formula, outputs)
 
     def predict_logits(self, model: keras.Model, batches: ResumableBatches) -> FloatArray:
         """Computes the model's outputs for a split.
@@ -389,6 +428,18 @@ class Task(ABC):
             f"seqtasks predict: task {self.name} has no prediction on the command line; allowed: tasks that override "
             "predict; load model.keras in Python"
         )
+
+    def predict_file(self, model: keras.Model, path: Path) -> Iterator[str]:
+        """Yields the text of a file with the predictions filled in.
+
+        Args:
+            model: Trained model.
+            path: The file; its suffix is in `fills`.
+
+        Raises:
+            DataError: The file is malformed.
+        """
+        raise NotImplementedError
 
     @property
     def answer_column(self) -> str:
@@ -455,6 +506,59 @@ class Task(ABC):
             Pairs of file name without suffix, and figure or table.
         """
         return iter(())
+
+    def sample(self, examples: Examples, sequences: int, steps: int | None = None) -> Sequence[Any]:
+        """Returns one batch of a split for `seqtasks look`.
+
+        The default has evenly spaced examples.
+
+        Args:
+            examples: Examples of the split.
+            sequences: Maximum number of sequences.
+            steps: Maximum number of time steps, for tasks that can cut sequences; None: no maximum.
+
+        Returns:
+            Inputs, targets, and for some tasks weights, as `batches` yields them.
+        """
+        rows = np.unique(np.linspace(0, len(examples) - 1, min(sequences, len(examples))).astype(int))
+        return self.batches(examples.take(rows), len(rows))[0]
+
+    def encode_inputs(self, inputs: Sequence[str]) -> Any:
+        """Turns inputs of `seqtasks predict` into inputs of the model, for `seqtasks look`.
+
+        Args:
+            inputs: Texts or paths of files, whichever the task reads.
+
+        Raises:
+            ConfigError: The inputs are not allowed, or the task reads none.
+        """
+        raise ConfigError(
+            f"seqtasks look: task {self.name} reads no inputs of your own; allowed: examples of the test split; leave "
+            "out --input and --file"
+        )
+
+    def describe_steps(self, inputs: Any, targets: Any = None) -> Steps:
+        """Describes the steps of a batch, for `seqtasks look`.
+
+        The description has texts, numbers, and properties that units may follow.
+
+        The default draws the first input of numbers, `(batch, time, …)`; its properties are the classes of the targets.
+
+        Args:
+            inputs: Inputs of the model, as `batches` or `encode_inputs` makes them.
+            targets: Targets of the batch; None: not known.
+        """
+        arrays = inputs.values() if isinstance(inputs, dict) else [inputs]
+        for array in map(np.asarray, arrays):
+            if array.ndim > 1 and array.dtype.kind in "uf":  # signed integers are token numbers
+                signal = array.reshape(*array.shape[:2], -1).astype(np.float64)
+                known = targets is not None and bool(self.classes)
+                return Steps(
+                    signal=signal,
+                    properties=class_properties(targets, self.classes, signal.shape[1]) if known else {},
+                    titles=[self.classes[n] for n in targets] if known and np.ndim(targets) == 1 else [],
+                )
+        return Steps()
 
     @classmethod
     def tfds_names(cls) -> tuple[str, ...]:

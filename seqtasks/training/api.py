@@ -16,9 +16,11 @@ from seqtasks.core.errors import RunError
 from seqtasks.core.reporter import Reporter, in_notebook
 from seqtasks.experiments import compare as grids
 from seqtasks.experiments import results, run_folder, table
+from seqtasks.experiments.executor import Executor, seqtasks_command
+from seqtasks.experiments.executor_choice import make_executor
 from seqtasks.experiments.results import Row
-from seqtasks.experiments.table_formats import Table
-from seqtasks.training import requests, verdict
+from seqtasks.experiments.table import Table
+from seqtasks.training import known_runs, requests, verdict
 
 if TYPE_CHECKING:
     import keras
@@ -195,8 +197,11 @@ def compare(
     *settings: str,
     config: str | Path | None = None,
     runs: str | Path = RUNS,
-    jobs: int = 1,
+    jobs: int | None = None,
     baseline: bool = True,
+    on: str = "local",
+    cpus: float | None = None,
+    gpus: float | None = None,
     **values: Any,
 ) -> Table:
     """Trains all combinations of settings and returns their table, as `seqtasks compare`.
@@ -206,8 +211,11 @@ def compare(
         *settings: Settings as `"key=a,b"`.
         config: YAML file of settings, or the name of a bundled one.
         runs: Folder of all runs.
-        jobs: Number of runs at the same time, each in a separate process.
+        jobs: Number of runs at the same time, each in a separate process; None: 1 here, as many as fit on a cluster.
         baseline: Also fit the baselines of the task.
+        on: "local", or a Ray cluster: "ray", "ray:auto" or "ray=ADDRESS".
+        cpus: Processor cores for each run on a cluster; None: 1.
+        gpus: GPUs for each run on a cluster; None: none.
         **values: Settings by keyword; a list has the values to compare, such as `seed=[0, 1, 2]`.
 
     Returns:
@@ -221,9 +229,10 @@ def compare(
         >>> table = seqtasks.compare("adding", "encoder.cell=gru,lstm", seed=[0, 1])  # doctest: +SKIP
         >>> table.to_frame()  # doctest: +SKIP
     """
-    grid = run_grid(task, _overrides(settings, values), _text(config), Path(runs), jobs, baseline)
+    executor = make_executor(on, jobs, cpus, gpus)
+    grid = run_grid(task, _overrides(settings, values), _text(config), Path(runs), executor, baseline)
     grid.check()
-    return table.build(grid.rows)
+    return table.build(grid.rows, runs_dir=Path(runs))
 
 
 def load_run(path: str | Path, runs: str | Path = RUNS, trust: bool = False) -> Result:
@@ -252,7 +261,7 @@ def load_run(path: str | Path, runs: str | Path = RUNS, trust: bool = False) -> 
 
 
 def run_grid(
-    task: str, overrides: Sequence[str], config_file: str | None, runs: Path, jobs: int, baseline: bool
+    task: str, overrides: Sequence[str], config_file: str | None, runs: Path, executor: Executor, baseline: bool
 ) -> grids.Grid:
     """Checks all combinations of settings, fits baselines, trains runs in processes.
 
@@ -261,7 +270,7 @@ def run_grid(
         overrides: Settings as `key=a,b`.
         config_file: YAML file of settings, or the name of a bundled one.
         runs: Folder of all runs.
-        jobs: Number of runs at the same time.
+        executor: Where the runs are trained.
         baseline: Also fit the baselines.
 
     Returns:
@@ -274,7 +283,7 @@ def run_grid(
     def baselines() -> list[Row]:
         rows = []
         for point in grids.expand(grids.of_data(overrides)):
-            command = [*grids.SEQTASKS, "baseline", task, *point, "--runs", str(runs), "--json"]
+            command = [*seqtasks_command("baseline", task, *point, "--runs", str(runs), "--json")]
             command += ["--config", config_file] if config_file else []
             command += ["--quiet"] if in_notebook() else []  # the child writes to standard error
             process = subprocess.run(command, stdout=subprocess.PIPE, text=True)
@@ -285,8 +294,10 @@ def run_grid(
 
     for point in grids.expand(overrides):
         requests.check(task, point, config_file)
+    executor.recall = lambda point: requests.recall(task, point.words[2:], config_file, point.runs)
+    executor.adopt = known_runs.adopt
     fit = baselines if baseline else None
-    return grids.run_grid(task, overrides, runs_dir=runs, jobs=jobs, config_file=config_file, baseline=fit)
+    return grids.run_grid(task, overrides, runs_dir=runs, executor=executor, config_file=config_file, baseline=fit)
 
 
 def _same_code(path: Path, task: str, settings: Sequence[str]) -> bool:

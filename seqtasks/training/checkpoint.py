@@ -26,6 +26,7 @@ from seqtasks.engines.backend.process_group import ProcessGroup, share
 from seqtasks.engines.backend.split_training import SEED
 from seqtasks.engines.backend.state_rows import KEPT
 from seqtasks.experiments.run_folder import Run, writing
+from seqtasks.training.gradient_log import LOGGED
 
 # State of ReduceLROnPlateau, EarlyStopping and WeightAverage between epochs.
 _MEMORY = ("wait", "best", "best_epoch", "stopped_epoch", "cooldown_counter", "values", "begin")
@@ -41,6 +42,7 @@ _META: dict[str, Any] = {
     "history": list,
     "memories": list,
 }
+LOG = "log/"  # variables of `train.log_gradients`, which may be switched on or off between two sessions
 STOP, SAVE = 0, 1  # proposals of a process to the others
 AFRESH = "train from the beginning: seqtasks run with the same settings and --force"
 
@@ -247,9 +249,10 @@ class Checkpoint(keras.callbacks.Callback):
         meta = self._meta(saved)
         variables = self._variables()
         metrics = sorted(name for name in saved if name.startswith("metric/"))
-        expected = {name for name in variables if not name.startswith("metric/")}
-        if expected != set(saved) - set(metrics):
+        expected = {name for name in variables if not name.startswith(("metric/", LOG))}
+        if expected != {name for name in saved if not name.startswith(("metric/", LOG))}:
             raise _foreign(self.path)
+        expected |= {name for name in saved if name.startswith(LOG) and name in variables}
         values = {name: _fitted(saved[name], variables[name], self.path) for name in sorted(expected)}
         for name, value in values.items():
             variables[name].assign(value)
@@ -326,7 +329,10 @@ class Checkpoint(keras.callbacks.Callback):
         metrics = self.model.metrics_variables
         seen = {id(v) for v in metrics}
         named = {f"model/{i:05d}": v for i, v in enumerate(v for v in self.model.variables if id(v) not in seen)}
-        named |= {f"optimizer/{i:05d}": v for i, v in enumerate(self.model.optimizer.variables)}
+        logged = [v for v in self.model.optimizer.variables if v.name.startswith(LOGGED)]
+        others = [v for v in self.model.optimizer.variables if not v.name.startswith(LOGGED)]
+        named |= {f"optimizer/{i:05d}": v for i, v in enumerate(others)}
+        named |= {f"{LOG}{i:05d}": v for i, v in enumerate(logged)}
         return named | {f"metric/{i:05d}": v for i, v in enumerate(metrics)}
 
 

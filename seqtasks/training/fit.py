@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -17,6 +17,7 @@ from seqtasks.engines.backend.process_group import ProcessGroup
 from seqtasks.experiments.run_folder import Run
 from seqtasks.task_types.base import Task
 from seqtasks.training.checkpoint import Checkpoint
+from seqtasks.training.gradient_log import GradientLog
 from seqtasks.training.optimizers import schedule_callbacks
 from seqtasks.training.progress_bars import StopOnNaN, progress_callbacks
 from seqtasks.training.signals import StopRequest
@@ -55,8 +56,12 @@ def fit(
         TrainingDiverged: The loss became NaN or infinite.
         RunError: The folder cannot be written.
     """
-    mode = "max" if task.primary_higher_is_better and not task.monitor.endswith("loss") else "min"
+    mode = monitor_mode(task)
     scheduled = schedule_callbacks(config.train, task.monitor, mode)
+    logs = []
+    if config.train.log_gradients:
+        path = folder.path if group is None or group.first else None
+        logs = [GradientLog(model, batches.batches_per_epoch, config.train.clip_norm, path)]
     with StopRequest() as request:
         checkpoint = Checkpoint(
             folder,
@@ -84,6 +89,7 @@ def fit(
             *(_tensorboard(config, folder) if checkpoint.writes else []),
             *scheduled,
             *bars,
+            *logs,  # after the bars, whose lines would be too long with them
             checkpoint,
         ]
         try:
@@ -134,6 +140,11 @@ class SameInAll(keras.callbacks.Callback):
                 "differently; allowed: equal processors and versions; train again on equal machines, or with "
                 "train.processes=1"
             )
+
+
+def monitor_mode(task: Task) -> Literal["max", "min"]:
+    """Whether the value `task.monitor`, by which the best weights are chosen, is better if larger or smaller."""
+    return "max" if task.primary_higher_is_better and not task.monitor.endswith("loss") else "min"
 
 
 def _fit_until(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
@@ -15,12 +16,12 @@ from seqtasks.core.files import check_output
 from seqtasks.core.reporter import Reporter
 from seqtasks.core.settings import build, parse
 from seqtasks.data.splits import Splits
-from seqtasks.experiments import results, run_folder
+from seqtasks.experiments import example_outputs, results, run_folder
 from seqtasks.layers.metrics import log_softmax
 from seqtasks.task_types.base import Task
 from seqtasks.training.resolution import load
 from seqtasks.training.saved_model import open_trained, task_of
-from seqtasks.training.train import run
+from seqtasks.training.train import keep_outputs, run
 
 
 def resume(folder: run_folder.Run, reporter: Reporter, trust: bool = False) -> tuple[results.Row, bool]:
@@ -37,12 +38,19 @@ def resume(folder: run_folder.Run, reporter: Reporter, trust: bool = False) -> t
     Raises:
         RunError: The data changed, or the folder was renamed.
     """
+    if folder.is_trial:
+        raise RunError(
+            f"{folder.path} is a trial of a search; allowed: other runs; repeat the command seqtasks tune, which "
+            "continues it"
+        )
     cls, config = task_of(folder, trust)
     return run(config, cls, folder.path.parent, reporter, only=folder)
 
 
 def evaluate(folder: run_folder.Run, reporter: Reporter, trust: bool = False) -> list[dict[str, Any]]:
     """Scores a trained model on its test split again.
+
+    Outputs of the test split that the run folder lacks, such as that of an older version, are stored there.
 
     Args:
         folder: The finished run.
@@ -56,8 +64,11 @@ def evaluate(folder: run_folder.Run, reporter: Reporter, trust: bool = False) ->
         RunError: The data differs from that of the run.
     """
     task, config, model = open_trained(folder, trust)
-    row, splits = results.read(folder.path), _data(folder, task, config, reporter)
+    row, splits = results.read(folder.path), run_data(folder, task, config, reporter)
     scores = task.score(model, task.batches(splits.test, config.train.eval_batch_size))
+    if not (folder.path / example_outputs.FILE).is_file():
+        with contextlib.suppress(RunError):  # a folder that cannot be written
+            keep_outputs(task, row.value, folder.path)
     return [{"score": name, "now": value, "in result.json": row.scores.get(name)} for name, value in scores.items()]
 
 
@@ -86,7 +97,7 @@ def ensemble(folders: Sequence[run_folder.Run], reporter: Reporter, trust: bool 
                 f"{len(folders)} runs of task {task.name}, which predicts no class probabilities to average; allowed: "
                 "one run of it; evaluate each run separately"
             )
-        splits = _data(folder, task, config, reporter)
+        splits = run_data(folder, task, config, reporter)
         facts = (task.name, splits.source, splits.fingerprint, config.data.limit, task.spec.classes)
         first = first or (facts, folder.path)
         if facts != first[0]:
@@ -103,7 +114,18 @@ def ensemble(folders: Sequence[run_folder.Run], reporter: Reporter, trust: bool 
     return [*rows, {"run": f"ensemble of {len(folders)}", "seed": "", **whole}]
 
 
-def _data(folder: run_folder.Run, task: Task, config: Config, reporter: Reporter) -> Splits:
+def run_data(folder: run_folder.Run, task: Task, config: Config, reporter: Reporter) -> Splits:
+    """Loads the data of a run.
+
+    Args:
+        folder: The finished run.
+        task: Its task.
+        config: Its configuration.
+        reporter: Prints progress.
+
+    Raises:
+        RunError: The data differs from that of the run.
+    """
     splits, row = load(task, folder.same_data(config), reporter), results.read(folder.path)
     if (splits.source, splits.fingerprint) != (row.source, row.fingerprint):
         raise RunError(

@@ -96,6 +96,26 @@ def recall(runs_dir: Path, request: str, tfds_dir: str | None) -> results.Row | 
     return None
 
 
+def adopt(folder: Path, tfds_dir: str | None = None) -> None:
+    """Makes `recall` know a run that another machine trained on equal data.
+
+    `request.json` has the state of that machine's files; it is replaced by the state of those of this one.
+
+    Args:
+        folder: The run folder.
+        tfds_dir: Value of `data.tfds_dir`.
+    """
+    path = folder / FILE
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        values = json.loads(path.read_text(encoding="utf-8"))
+        place = data_dir(tfds_dir) if values["kind"] == "tfds" else values["folder"] and Path(values["folder"])
+        state = _state(Source(values["kind"], values["name"], place or None))
+        if state is None:
+            path.unlink()
+        else:
+            write_text(path, json.dumps(values | {"folder": str(place or ""), "state": state}) + "\n")
+
+
 def _whole(folder: Path) -> bool:
     """Whether all files of a run exist; a damaged run is repaired by running it in full.
 

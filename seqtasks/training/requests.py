@@ -118,6 +118,7 @@ def train(
     *,
     force: bool = False,
     baselines: bool = True,
+    trial: bool = False,
 ) -> tuple[results.Row, bool]:
     """Trains and scores a task, continues an interrupted run, or loads a finished one.
 
@@ -131,6 +132,7 @@ def train(
         reporter: Prints progress.
         force: Train again even if the run is finished.
         baselines: Also fit the task's baselines that take only seconds.
+        trial: Do not score the test split, see `train.run_resolved`.
 
     Returns:
         The result row, and whether the run was finished before.
@@ -139,16 +141,13 @@ def train(
         SeqtasksError: Wrong settings, missing data, a folder that cannot be written, or an interruption.
     """
     task = plugins.task_name(task)
-    name, yaml_file = check(task, overrides, config_file)
-    typed = configuration.resolve(name, None, overrides, config_file, yaml_file)
-    cell = plugins.cell_file(typed.encoder.cell)
-    request = known_runs.request_of(task, overrides, config_file, yaml_file, cell and cell[0])
+    request, typed = _request(task, overrides, config_file)
     if request is not None and not force:
         row = known_runs.recall(runs, request, typed.data.tfds_dir)
-        if row is not None:
+        if row is not None and (row.kind == "trial") == trial:
             return row, True
     words = processes.command_words(
-        "run", task, *overrides, runs=runs, config=config_file, force=force, quiet=reporter.quiet
+        "run", task, *overrides, runs=runs, config=config_file, force=force, trial=trial, quiet=reporter.quiet
     )
     outcome = processes.start(typed.train.processes, words)
     if outcome is not None and not baselines:
@@ -162,9 +161,11 @@ def train(
     if outcome is None:
         training.check(config, cls)
     resolved = resolution.resolve(config, cls, reporter, plan)
-    row, skipped = outcome or training.run_resolved(resolved, runs, reporter, force)
+    row, skipped = outcome or training.run_resolved(resolved, runs, reporter, force, trial=trial)
     if baselines:
         fitted.quick_baselines(resolved, runs, reporter)
+        if not skipped:
+            training.redraw_curves(row, runs)
     if request is not None:
         default = next(iter(cls.tfds_names()), None)
         known_runs.remember(runs / row.run, request, resolved.source, typed.data.source, default)
@@ -200,3 +201,27 @@ def resume(folder: run_folder.Run, reporter: Reporter, trust: bool = False) -> t
     from seqtasks.training import inference
 
     return inference.resume(folder, reporter, trust)
+
+
+def recall(task: str, overrides: Sequence[str], config_file: str | None, runs: Path) -> results.Row | None:
+    """Loads the row of the finished run of a request without Keras and its data; None if that is not possible.
+
+    Args:
+        task: Name or file of the task.
+        overrides: Settings as `key=value`.
+        config_file: YAML file of settings, or the name of a bundled one.
+        runs: Folder of all runs.
+
+    Raises:
+        SeqtasksError: Wrong settings.
+    """
+    request, typed = _request(plugins.task_name(task), overrides, config_file)
+    return None if request is None else known_runs.recall(runs, request, typed.data.tfds_dir)
+
+
+def _request(task: str, overrides: Sequence[str], config_file: str | None) -> tuple[str | None, Config]:
+    """The digest of a request, see `known_runs.request_of`, and its settings as far as they are typed."""
+    name, yaml_file = check(task, overrides, config_file)
+    typed = configuration.resolve(name, None, overrides, config_file, yaml_file)
+    cell = plugins.cell_file(typed.encoder.cell)
+    return known_runs.request_of(task, overrides, config_file, yaml_file, cell and cell[0]), typed

@@ -82,6 +82,11 @@ def open_trained(folder: run_folder.Run, trust: bool = False) -> tuple[Task, Con
         reason = str(error).rpartition(";")[0]
         raise RunError(f"{folder.path / 'run.json'}: {reason}; train it again: {folder.command()} --force") from error
     path = folder.path / "model.keras"
+    if folder.is_trial:
+        raise RunError(
+            f"{folder.path} is a trial of a search, which keeps no model; allowed: other runs; train its settings: "
+            f"seqtasks run {folder.plugin or folder.task} --config {folder.path / 'config.yaml'}"
+        )
     if not path.is_file():
         raise RunError(
             f"{folder.path} has no model.keras (it is a baseline, or the file was removed); train it again: "

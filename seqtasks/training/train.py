@@ -27,15 +27,17 @@ from seqtasks.data.splits import Splits
 from seqtasks.engines import native
 from seqtasks.engines.backend.process_group import ProcessGroup
 from seqtasks.engines.backend.split_training import split
-from seqtasks.experiments import results, run_folder
+from seqtasks.experiments import example_outputs, results, run_folder
+from seqtasks.experiments.history import best_epoch, read_history
 from seqtasks.experiments.results import CELL_FILE, NONE
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.parameter_matching import match
 from seqtasks.task_types.base import Task
+from seqtasks.task_types.common import style
 from seqtasks.task_types.common.plots import learning_curves, save_figure
 from seqtasks.training import prerequisite, processes, verdict
 from seqtasks.training.checkpoint import Checkpoint
-from seqtasks.training.fit import fit
+from seqtasks.training.fit import fit, monitor_mode
 from seqtasks.training.optimizers import make_optimizer
 from seqtasks.training.resolution import Plan, Resolved, resolve, with_epochs
 
@@ -79,9 +81,23 @@ def run(
 
 
 def run_resolved(
-    resolved: Resolved, runs_dir: Path, reporter: Reporter, force: bool = False, only: run_folder.Run | None = None
+    resolved: Resolved,
+    runs_dir: Path,
+    reporter: Reporter,
+    force: bool = False,
+    only: run_folder.Run | None = None,
+    trial: bool = False,
 ) -> tuple[results.Row, bool]:
-    """Trains and scores a run whose data is loaded; see `run`."""
+    """Trains and scores a run whose data is loaded; see `run`.
+
+    Args:
+        resolved: The run with its data.
+        runs_dir: Folder of all runs.
+        reporter: Prints progress.
+        force: Train again even if the run is finished.
+        only: The only run folder that may be used; None: any.
+        trial: Do not score the test split, and write a row of kind "trial" with the best validation score.
+    """
     task, config, splits = resolved.task, resolved.config, resolved.splits
     if not task.uses_encoder and config.encoder != EncoderConfig():
         reporter.say(f"{task.name} has no recurrent network with these options: settings encoder.* are ignored")
@@ -98,7 +114,12 @@ def run_resolved(
     group = processes.group_of(config.train)
     if group is not None and not group.first:
         _follow(task, splits, config, run_folder.Run(path, facts(task, splits)), group)
-    folder = run_folder.create(path, config, facts(task, splits), task.file, code)
+    kind = {"kind": "trial"} if trial else {}
+    folder = run_folder.create(path, config, facts(task, splits) | kind, task.file, code)
+    if folder.is_trial and not trial:
+        raise RunError(
+            f"{folder.path} is a trial of a search; allowed: trials in folders of their own; give another --runs folder"
+        )
     with folder.lock():
         row = None if force else results.finished(folder.path)
         if group is not None:
@@ -108,10 +129,11 @@ def run_resolved(
         folder.tidy()
         if force or folder.finished:  # a finished run without a row has a damaged result
             folder.clear()
-        reporter.say(f"data: {survey.summary(task.survey(splits), task.unit)}")
+        if not trial:  # the survey looks for duplicates between the splits
+            reporter.say(f"data: {survey.summary(task.survey(splits), task.unit)}")
         if resolved.computed:
             reporter.say(f"training: {resolved.computed}")
-        row = _train(task, splits, config, folder, reporter, group)
+        row = _train(task, splits, config, folder, reporter, trial, group)
         if group is not None:
             group.from_first("scored")
         return row, False
@@ -296,6 +318,7 @@ def _train(
     config: Config,
     folder: run_folder.Run,
     reporter: Reporter,
+    trial: bool = False,
     group: ProcessGroup | None = None,
 ) -> results.Row:
     started = time.time()
@@ -303,21 +326,25 @@ def _train(
     model, encoder, checkpoint, before = trained.model, trained.encoder, trained.checkpoint, trained.before
     # Record the resolved number of units (encoder.match) in the result row.
     run_config = dataclasses.replace(config, encoder=dataclasses.replace(config.encoder, units=encoder.config.units))
-    checkpoint.restore_best()
-    model.steps_per_execution = 1  # otherwise Keras also predicts several batches in one call
-    with run_folder.writing(folder.path):
-        write_atomic(folder.path / "model.keras", _inference(model).save)
     history = checkpoint.history
-    test = task.batches(splits.test, config.train.eval_batch_size)
-    scores = task.score(model, test)
+    fields = facts_of_row(task, splits, run_config, folder)
+    if trial:
+        assert checkpoint.best is not None
+        monitored = {"metric": task.monitor, "higher_is_better": monitor_mode(task) == "max", "test_examples": None}
+        fields |= {"kind": "trial", "value": checkpoint.best, "scores": {}, **monitored}
+    else:
+        checkpoint.restore_best()
+        model.steps_per_execution = 1  # otherwise Keras also predicts several batches in one call
+        with run_folder.writing(folder.path):
+            write_atomic(folder.path / "model.keras", _inference(model).save)
+        test = task.batches(splits.test, config.train.eval_batch_size)
+        scores = task.score(model, test)
+        fields |= {"kind": "model", "value": scores[task.primary_metric], "scores": scores}
     unset = with_epochs(dataclasses.replace(config.train, epochs=None), trained.batches_per_epoch)
     seconds = [epoch["seconds"] for epoch in history]
     earlier = 0.0 if before is None else results.read(before.path).seconds
     row = results.Row(
-        **facts_of_row(task, splits, run_config, folder),
-        kind="model",
-        value=scores[task.primary_metric],
-        scores=scores,
+        **fields,
         validation={
             k.removeprefix("val_"): v for k, v in history[checkpoint.best_epoch - 1].items() if k.startswith("val_")
         },
@@ -333,12 +360,36 @@ def _train(
         finished=utc(time.time()),
         notes=verdict.of_training(task, config.train, trained.batches_per_epoch, unset.known_epochs),
     )
+    if not trial:
+        keep_outputs(task, row.value, folder.path)
     results.write(row, folder.path)
     for name in ("checkpoint.npz", "best.npz"):
         (folder.path / name).unlink(missing_ok=True)
     folder.set_status("finished")
-    _draw(task, model, test, history, folder)
+    if not trial:
+        _draw(task, model, test, history, checkpoint.best_epoch, row, folder)
     return row
+
+
+def keep_outputs(task: Task, value: float, path: Path) -> None:
+    """Stores the outputs of the test split, by which tables compare models.
+
+    Args:
+        task: The task, after `score` was called.
+        value: Score of the run; outputs that do not determine it are not stored.
+        path: Run folder.
+    """
+    kept = task.example_outputs
+    if kept is None:
+        return
+    if not kept.determines(value):
+        log.warning(
+            "%s: the outputs that the task keeps make a score of %.6g, but its result is %.6g; they are not stored",
+            *(path, kept.score, value),
+        )
+        return
+    with run_folder.writing(path):
+        example_outputs.write(kept, path)
 
 
 def _steps_per_execution(config: Config, reporter: Reporter) -> int:
@@ -355,15 +406,24 @@ def _inference(model: keras.Model) -> keras.Model:
     return keras.Model(model.inputs if len(model.inputs) > 1 else model.inputs[0], model.outputs[0], name=model.name)
 
 
-def _draw(task: Task, model: keras.Model, test: Any, history: list[dict[str, float]], folder: run_folder.Run) -> None:
-    """Writes the plots of a finished run.
+def _draw(
+    task: Task,
+    model: keras.Model,
+    test: Any,
+    history: list[dict[str, float]],
+    best: int,
+    row: results.Row,
+    folder: run_folder.Run,
+) -> None:
+    """Writes the plots of a finished run, each with a line that names task, cell and seed.
 
     A plot that fails is logged, and its traceback is written to `plots/errors.txt`.
     """
     plots = folder.path / "plots"
+    title = _title(row)
 
     def curves() -> Iterator[tuple[str, Any]]:
-        yield "learning_curves", learning_curves(history, task.primary_metric)
+        yield "learning_curves", learning_curves(history, row.metric, best, _best_baseline(row, folder.path.parent))
 
     def of_task() -> Iterator[tuple[str, Any]]:
         yield from task.plots(model, test)
@@ -379,6 +439,7 @@ def _draw(task: Task, model: keras.Model, test: Any, history: list[dict[str, flo
                 if picture is None:
                     continue
                 if hasattr(picture, "savefig"):
+                    style.add_title(picture, title)
                     save_figure(picture, plots / f"{name}.png")
                 else:
                     write_text(plots / f"{name}.csv", picture.to_csv(float_format="%.4f"))
@@ -392,6 +453,36 @@ def _draw(task: Task, model: keras.Model, test: Any, history: list[dict[str, flo
                 )
                 with contextlib.suppress(OSError), (plots / "errors.txt").open("a", encoding="utf-8") as file:
                     traceback.print_exc(file=file)
+
+
+def redraw_curves(row: results.Row, runs_dir: Path) -> None:
+    """Draws the learning curves of a run again, with the baseline that was fitted after it.
+
+    Args:
+        row: Result row of the run.
+        runs_dir: Folder of the runs.
+    """
+    folder = runs_dir / row.run
+    path, baseline = folder / "plots" / "learning_curves.png", _best_baseline(row, runs_dir)
+    if baseline is None or not path.is_file():
+        return
+    with contextlib.suppress(RunError, OSError):  # the picture without the line stays
+        epochs = read_history(folder)
+        figure = learning_curves(epochs, row.metric, best_epoch(row, epochs), baseline)
+        style.add_title(figure, _title(row))
+        save_figure(figure, path)
+
+
+def _title(row: results.Row) -> str:
+    return " · ".join([row.task, *([] if row.cell == NONE else [row.cell]), f"seed {row.seed}"])
+
+
+def _best_baseline(row: results.Row, runs_dir: Path) -> tuple[str, float] | None:
+    baselines = results.baselines_of(row, runs_dir)
+    if not baselines:
+        return None
+    best = (max if row.higher_is_better else min)(baselines, key=lambda one: one.value)
+    return best.cell, best.value
 
 
 def _count(weights: Sequence[Any]) -> int:

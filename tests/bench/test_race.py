@@ -51,7 +51,7 @@ def test_a_worker_is_a_process_of_its_own():
     assert process.wait() != 0  # killed at the end
 
 
-def test_nobody_can_run(monkeypatch):
+def test_no_contender_can_run(monkeypatch):
     monkeypatch.setenv("PYTHONWARNINGS", "ignore")
     with pytest.raises(BenchError, match=r"parallel: .*cannot run this"):
         race(SMALL, ["parallel"], 1)

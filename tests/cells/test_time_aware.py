@@ -34,7 +34,7 @@ def test_a_missing_value_decays_towards_the_mean_of_its_feature():
             np.testing.assert_allclose(outputs[row, t], wanted, atol=1e-5)
 
 
-def test_what_was_not_observed_for_long_is_the_mean():
+def test_values_decay_to_the_mean():
     layer = Recurrent(GRUD(4))
     layer(X)
     layer.cell.feature_mean.assign([2.0, -1.0, 0.5])

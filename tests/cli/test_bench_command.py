@@ -57,7 +57,7 @@ def test_the_command(cli, tmp_path, monkeypatch):
         ({"picture": Path("bars.gif")}, "ends in '.gif'; allowed: .png, .pdf, .svg"),
     ],
 )
-def test_a_place_for_results_is_checked_before_the_race(monkeypatch, option, says):
+def test_output_path_is_checked_before_timing(monkeypatch, option, says):
     monkeypatch.setattr("seqtasks.bench.race.race", lambda *_: pytest.fail("it began"))
     given = {"markdown": None, "picture": None, **option}
     with pytest.raises(ConfigError, match=says):

@@ -21,7 +21,9 @@ from seqtasks.cli.completion_values import VALUES, stored
 from seqtasks.cli.main import app
 
 COMMANDS = stored()["commands"]
-FREE = {"new.name", "score.texts", "compare.jobs", "bench.seconds", "bench.threads"}  # what nobody can guess
+FREE = {"new.name", "score.texts", "bench.seconds", "bench.threads"}  # what nobody can guess
+FREE |= {f"{command}.{name}" for command in ("compare", "tune") for name in ("jobs", "cpus", "gpus")}
+FREE |= {"tune.trials", "tune.minutes", "tune.seeds"}
 PARAMETERS = [
     (name, parameter)
     for name, command in COMMANDS.items()

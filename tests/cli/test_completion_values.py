@@ -69,6 +69,9 @@ def test_several_values_in_a_grid() -> None:
     assert "encoder.cell=all" in words("compare", "adding", "encoder.cell=")
     assert words("compare", "adding", "encoder.cell=gru,lst")[0] == "encoder.cell=gru,lstm"
     assert words("compare", "adding", "encoder.cell=mgu1,mgu1") == [], "no value twice"
+    assert words("tune", "adding", "encoder.cell=gru,lst")[0] == "encoder.cell=gru,lstm"
+    assert words("tune", "adding", "--per", "encoder.ce") == ["encoder.cell"]
+    assert words("compare", "adding", "--on", "ray:") == ["ray:auto"]
     assert words("compare", "adding", "train.schedule=cosine,ste") == ["train.schedule=cosine,step"]
     assert words("run", "adding", "encoder.cell=gru,lst") == []
 

@@ -9,7 +9,7 @@ from rich.text import Text
 from seqtasks.cli.console import print_rows, render_rows
 
 
-def test_json_has_null_for_what_is_no_number() -> None:
+def test_json_has_null_for_nan() -> None:
     row = {"a": float("nan"), "b": [float("inf"), 1.5], "c": {"d": float("-inf")}, "e": Text("é"), "f": None}
     text = render_rows([row, row], "json")
     assert text.count("\n") == 2 and "é" in text

@@ -177,7 +177,7 @@ def facts_of(name):
     }
 
 
-def test_the_list_that_imports_nothing_is_right_about_every_cell():
+def test_stored_list_of_cells_agrees_with_the_registry():
     code = """
 import sys
 from seqtasks.cli import main

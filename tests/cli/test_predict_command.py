@@ -101,13 +101,17 @@ def test_as_many_lines_come_out_as_go_in(name: str, tmp_path: Path, request, cap
     assert out.read_text(encoding="utf-8") == "\n\n"
 
 
-def test_a_text_is_never_a_path(classifier: run_folder.Run, tmp_path: Path, monkeypatch, capsys) -> None:
+def test_the_name_of_a_file_is_a_text_after_two_dashes_only(
+    classifier: run_folder.Run, tmp_path: Path, monkeypatch, capsys
+) -> None:
     monkeypatch.chdir(tmp_path)
     Path("words.txt").write_text("another text\nof two lines\n", encoding="utf-8")
     long = "\N{CJK UNIFIED IDEOGRAPH-597D}" * 86  # 258 bytes: more than a file's name may have
-    predict(classifier, Request(["words.txt", long, "x" * 999], format="json"))
+    with pytest.raises(ConfigError, match=r"words\.txt is a file, .* allowed: --file words\.txt"):
+        predict(classifier, Request(["words.txt"]))
+    predict(classifier, Request([long, "x" * 999], ["words.txt"], format="json"))
     texts = [json.loads(line)["text"] for line in capsys.readouterr().out.splitlines()]
-    assert texts == ["words.txt", long, "x" * 999]
+    assert texts == [long, "x" * 999, "words.txt"]
 
 
 def test_after_two_dashes_all_is_text(classifier: run_folder.Run, cli, capsys) -> None:

@@ -125,6 +125,81 @@ def test_what_cannot_be_written_is_one_line(cli, words: list[str], message: str)
     assert [path.name for path in Path().iterdir()] == ["a_file"]
 
 
+def table_of_windows(path: Path, count: int = 40) -> None:
+    """Long, with semicolons, decimal commas, a missing value, a column of text, and names of the user's own."""
+    lines = ["Fenster;Zeit;Kraft (N);y;Notiz;Zustand"]
+    for window in range(count):
+        for step in range(6):
+            force = "" if step == 3 else str(window % 2 + 0.1 * step).replace(".", ",")
+            lines.append(f"{window};{step};{force};{window * step % 5};gut;{'an' if window % 2 else 'aus'}")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def test_a_task_from_a_table_of_series_works_as_it_is(cli, tmp_path: Path) -> None:
+    table_of_windows(Path("my data.csv"))
+    code, out, err = cli("new", "echo_walks", "--type", "series", "--from", "my data.csv", "options.id=Fenster")
+    assert code == 0 and out.splitlines() == ["echo_walks.py", "echo_walks.yaml", "test_echo_walks.py"], err
+    assert [line for line in err.splitlines() if line.startswith(("my data.csv: 40", "  "))] == [
+        "my data.csv: 40 series of 6 steps",
+        "  id: Fenster",
+        "  time: none",
+        "  target: Zustand (2 classes: aus, an)",
+        "  channels: Zeit, Kraft (N), y (5.6 % missing)",
+        "  not read, as they have no numbers: Notiz",
+    ]
+    task, config, test = (Path(name) for name in out.splitlines())
+    check_plugin(parse(task))
+    text = task.read_text(encoding="utf-8")
+    assert "@" not in text.replace("@register_task", "") and max(map(len, text.splitlines())) <= 120
+    resolved = configuration.resolve("echo_walks", load_task(str(task)).Options, task_file=config)
+    assert resolved.data.source == "files:my data.csv" and resolved.options.channels == ("Zeit", "Kraft (N)", "y")
+    assert (resolved.options.noise, resolved.options.time) == (0.1, "-")  # beside those of the type
+    names: dict = {"__file__": str(test)}
+    exec(compile(test.read_text(encoding="utf-8"), str(test), "exec"), names)
+    names["test_contract"](tmp_path)
+
+
+def test_a_forecast_from_a_table_has_a_horizon_that_fits(cli) -> None:
+    rows = [f"20{y:02d}-{m:02d}-01,{shop},{y + m},0" for shop in "AB" for y in range(3) for m in range(1, 13)]
+    Path("sales.csv").write_text("month,shop,sold,holiday\n" + "\n".join(rows), encoding="utf-8")
+    words = ["--type", "forecast", "--from", "sales.csv", "options.known=holiday"]
+    code, _, err = cli("new", "echo_sales", *words)
+    assert code == 0 and "  id: shop\n  time: month\n  channels: sold\n" in err
+    assert "  horizon: 7 steps\n  dates: monthly, season 12\n" in err
+    config = configuration.resolve(
+        "echo_sales", load_task("./echo_sales.py").Options, task_file=Path("echo_sales.yaml")
+    )
+    options = config.options
+    assert (options.id, options.time, options.channels) == ("shop", "month", ("sold",))
+    assert (options.known, options.horizon) == (("holiday",), 7)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--from", "t.csv"], "got --from with no --type; allowed: --type forecasting or series; choose one of them"),
+        (["--from", "t.csv", "--type", "tagging"], "got --from with --type tagging; allowed: --type forecasting or"),
+        (["--from", "t.csv", "--cell"], "got both --cell and --from t.csv; allowed: one of them; leave out --cell or"),
+        (["options.id=a"], "got 'options.id=a' without --from; allowed: one name; give the data file: --from data.csv"),
+        (["--from", "none.csv", "--type", "series"], "none.csv is not there; allowed: a file of series; give one"),
+        (["--from", ".", "--type", "series"], ". is a folder; allowed: a file of series; give one"),
+        (["--from", "bad.csv", "--type", "series"], "bad.csv, row 2, column x: 'high' is not a number; allowed: "),
+        (["--from", "t.csv", "--type", "series"], "t.csv has no column that is clearly the target; it has: id, x"),
+        (["--from", "t.csv", "--type", "series", "options.targt=x"], "options.targt=x is no role of a column; did you"),
+        (["--from", "t.csv", "--type", "series", "options.id=idd"], "t.csv has no column 'idd'; did you mean id?; "),
+        (["--from", "t.csv", "--type", "forecast"], "t.csv has series of up to 2 steps; allowed: five or more; give"),
+        (["--from", "t.csv", "--type", "forecast", "options.known=z"], "t.csv has no column 'z'; allowed: x; choose"),
+    ],
+)
+def test_a_data_file_that_cannot_be_used_is_one_line(cli, words: list[str], message: str) -> None:
+    Path("t.csv").write_text("id,x\na,1\na,2\nb,3\nb,4\n", encoding="utf-8")
+    Path("bad.csv").write_text("id,x,label\na,1,u\na,high,u\nb,3,v\n", encoding="utf-8")
+    code, out, err = cli("new", "t", *words)
+    assert code == 2 and not out
+    assert err.startswith(f"seqtasks: {message}") and err.count("\n") == 1
+    assert sorted(path.name for path in Path().iterdir()) == ["bad.csv", "t.csv"]
+
+
 def test_help_names_every_task_type(cli) -> None:
     code, out, _ = cli("new", "--help")
     assert code == 0 and all(task_type in out for task_type in TYPES)
@@ -177,7 +252,7 @@ def test_its_test_passes_for_a_task_that_reads_files_only(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("folder", [Path(), Path("there")])
-def test_what_comes_next_is_said(cli, folder: Path) -> None:
+def test_next_command_is_suggested(cli, folder: Path) -> None:
     code, out, err = cli("new", "echo_task", "--folder", folder)
     assert code == 0 and out.splitlines() == [
         str(folder / f) for f in ("echo_task.py", "echo_task.yaml", "test_echo_task.py")

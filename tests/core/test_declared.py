@@ -45,7 +45,7 @@ def test_bundled_tasks_are_read_whole(name: str) -> None:
         ("x = 1\n", {}),
     ],
 )  # fmt: skip
-def test_what_a_file_shows(tmp_path: Path, text: str, facts: dict) -> None:
+def test_help_of_a_task_file(tmp_path: Path, text: str, facts: dict) -> None:
     file = tmp_path / "mine.py"
     file.write_text(text, encoding="utf-8")
     packages = {"packages": {}} if "options" in facts else {}  # of the base class, where that can be found

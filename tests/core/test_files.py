@@ -47,7 +47,7 @@ def test_outputs_are_checked_before_the_work(
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_a_place_without_the_right_to_write(tmp_path: Path, monkeypatch) -> None:
+def test_unwritable_folder_is_an_error(tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "kept.txt").write_text("", encoding="utf-8")
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # the tests may run as root, who may write anywhere
     with pytest.raises(ConfigError, match=r"kept.txt cannot be written: no permission to write"):

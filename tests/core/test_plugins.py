@@ -83,7 +83,7 @@ def test_listing_imports_neither_keras_nor_plugins():
     assert all(entry["summary"] and entry["topology"] for entry in about)
 
 
-def test_what_a_listing_says_is_what_the_classes_say():
+def test_listing_agrees_with_the_classes():
     for name, about in [(e.name, e.about) for e in plugins.tasks.entries() if e.module == f"seqtasks.tasks.{e.name}"]:
         cls = plugins._importer(name, f"seqtasks.tasks.{name}")()
         classes = [v for v in vars(cls).values() if getattr(v, "name", None) == name]
@@ -283,7 +283,7 @@ def test_a_name_that_is_computed_is_known_once_the_file_has_run(tmp_path):
         (CELL.format(name="gru"), r"cell gru is defined by both seqtasks.cells.gru and .*mine"),
     ],
 )
-def test_what_is_no_cell_file(tmp_path, text, says):
+def test_invalid_cell_files(tmp_path, text, says):
     path = tmp_path / "mine.py"
     if text is not None:
         write(path, text)

@@ -92,7 +92,7 @@ def typed(key, text):
         ("more", "{a: 1, b: [x]}", {"a": 1, "b": ["x"]}),
     ],
 )
-def test_what_is_typed_is_what_is_meant(key, text, value):
+def test_typed_values_are_parsed_by_type(key, text, value):
     actual = typed(key, text)
     assert actual == value and type(actual) is type(value)
 
@@ -134,7 +134,7 @@ def test_what_is_typed_is_what_is_meant(key, text, value):
         ("name", "[a]", r"name is \['a'\]; allowed: text"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_by_key(key, text, message):
+def test_impossible_values_are_refused_by_key(key, text, message):
     with pytest.raises(ConfigError, match=message):
         typed(key, text)
 

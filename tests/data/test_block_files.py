@@ -25,7 +25,7 @@ def test_the_blocks_one_after_the_other(tmp_path, name):
         assert [file.name for file in path.parent.iterdir()] == ["a.npy"]
 
 
-def test_what_is_not_finished_is_not_there(tmp_path):
+def test_unfinished_runs_are_not_listed(tmp_path):
     array = BlockArray("int64", path=tmp_path / "a.npy")
     array.append(np.arange(3))
     assert not (tmp_path / "a.npy").exists()

@@ -40,12 +40,12 @@ def test_a_set_is_found_without_importing_its_package(installed):
 
 def test_another_name_is_refused_with_those_that_there_are(installed):
     message = (
-        r"data\.source=aeon:Walk: the installed package aeon has no such set for this task; allowed: aeon:Gestures, "
-        r"aeon:Walks; choose one of them, or give files: data\.source=files:PATH"
+        r"data\.source=aeon:Walk: the installed package aeon has no such set for this task; did you mean aeon:Walks\? "
+        r"allowed: aeon:Gestures, aeon:Walks; choose one of them, or give files: data\.source=files:PATH"
     )
     with pytest.raises(ConfigError, match=message):
         resolve("aeon:Walk")
-    with pytest.raises(ConfigError, match="has no such set"):
+    with pytest.raises(ConfigError, match="has no such set for this task; allowed: aeon:Gestures"):
         check_source("aeon:Empty", {"tfds": None, "files": True, "builtin": None, "packages": FORMS})
 
 

@@ -43,7 +43,7 @@ def resolve(spec, announced=None, **changes):
     return resolve_source(spec, announce=(announced if announced is not None else []).append, **task)
 
 
-def test_the_text_of_a_source_stands_in_rows(tmp_path):
+def test_text_of_a_source_is_split_into_streams(tmp_path):
     assert str(Source("tfds", "mnist", tmp_path)) == "tfds:mnist"
     assert str(Source("builtin", "digits")) == "builtin:digits"
     assert str(Source("files", str(tmp_path), tmp_path)) == f"files:{tmp_path}"
@@ -189,7 +189,7 @@ def test_a_path_without_its_kind_suggests_the_kind(tmp_path, monkeypatch):
             check_source(spec, facts)
 
 
-def test_what_is_not_known_of_a_task_refuses_nothing(tmp_path):
+def test_unknown_facts_of_a_task_refuse_nothing(tmp_path):
     for spec in ("auto", "tfds", "tfds:anything", "builtin"):
         check_source(spec, {})
     (tmp_path / "one.txt").write_text("a")

@@ -88,7 +88,7 @@ def test_decoded_data_outlives_the_prepared(mnist, tmp_path):
     assert prepared.load(gone, SPLITS, KEYS).fingerprint == before.fingerprint
 
 
-def test_nothing_at_all_is_an_error(tmp_path, monkeypatch):
+def test_missing_data_without_network_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "HOSTS", [])
     with pytest.raises(DataError, match="no network; set TFDS_DATA_DIR"):
         prepared.load(Source("tfds", "mnist", tmp_path / "none"), ["train"], KEYS)

@@ -50,7 +50,7 @@ def test_the_loss_is_the_sum_over_all_alignments(steps):
     np.testing.assert_allclose(ops.convert_to_numpy(losses), [-np.log(expected[row]) for row in rows], atol=1e-4)
 
 
-def test_padding_changes_no_loss_whatever_stands_there():
+def test_loss_does_not_depend_on_values_at_padding():
     lengths, rows = [5, 3, 1, 0], [(1, 1, 2), (2, 1), (1,), ()]
     expected = [
         -np.log(every_sequence(log_softmax(logits(n, i)))[row])

@@ -106,7 +106,7 @@ def test_the_score_of_a_sample_is_what_scoring_it_again_gives():
     ("settings", "keep"),
     [({}, 4), ({"temperature": 0.5}, 4), ({"temperature": 2.0}, 4), ({"top_k": 2}, 2), ({"top_p": 0.8}, None)],
 )
-def test_what_is_drawn_has_the_frequencies_of_the_model(settings, keep):
+def test_samples_have_the_probabilities_of_the_model(settings, keep):
     toy, n = Toy(2, spread=0.7), 20_000
     logits, states = toy.start(1)
     many = ops.repeat(logits, n, axis=0), [ops.repeat(states[0], n, axis=0)]

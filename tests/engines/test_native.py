@@ -62,7 +62,7 @@ def of_input(loop, actual):
     return numpy_bridge.inputs([loop], [actual.gate_grads])[0]
 
 
-def test_two_passes_before_a_way_back_keep_their_own_numbers():
+def test_two_forward_passes_before_a_backward_pass_are_independent():
     rng = np.random.default_rng(1)
     (one, d_one), (other, _) = drawn(rng, GRU, 5, 16), drawn(rng, GRU, 5, 16)
     (states,) = numpy_bridge.forward(one)
@@ -124,7 +124,7 @@ def test_threads_are_those_asked_for_and_no_more_than_cores(monkeypatch):
         assert library.threads() == output_gradients
 
 
-def test_what_auto_takes_and_what_is_refused():
+def test_resolution_of_auto_and_refusals():
     assert engines.choose("auto", make_cell("lstm", 4)) == "native"
     assert engines.choose("auto", make_cell("lstm", 4), portable=True) == "keras"
     assert engines.choose("native", make_cell("peephole_lstm", 4), portable=True) == "loop"

@@ -129,7 +129,7 @@ OTHER = [{"engine": "loop"}, {"cell": "mgu"}, {"skip": "residual", "layers": 2},
 
 
 @pytest.mark.parametrize("changes", OTHER)
-def test_other_engines_and_what_stands_between_layers_have_no_writer(changes):
+def test_native_generator_needs_native_layers_alone(changes):
     model = language_model(Encoder(EncoderConfig(units=8, **changes), name="encoder"), 9, LanguageOptions(), "lm")
     assert LanguageStep(model).writer() is None
     actual = Sampler(LanguageStep(model))(*read(model, np.array([[1]], "int32")), uniform(5, [0]))
@@ -149,7 +149,7 @@ def test_a_draw_of_zero_takes_no_token_without_probability_and_no_number_stays_i
         assert actual.tokens.min() >= 0 and actual.tokens.max() < 9 and np.isnan(actual.scores).all()
 
 
-def test_what_does_not_fit_is_refused_and_nothing_is_nothing():
+def test_mismatched_lengths_are_refused_and_empty_input_gives_zero():
     rng = np.random.default_rng(0)
     parts = table, layers, head, bias = stack(rng, library.GRU, 8, 9, False)
     for wrong in ((table[:, :5], layers, head, bias), (table, layers, head[:3], bias), (table, layers, head, bias[1:])):

@@ -57,7 +57,7 @@ def test_factors_are_broadcast(mask, shape):
     same(Recurrence(P, mask)(a, B, H0), by_hand(a, B, H0, mask))
 
 
-def test_what_stands_at_masked_steps_does_not_matter():
+def test_values_at_masked_steps_do_not_matter():
     a, b = np.where(MASK[..., None], A, np.inf), np.where(MASK[..., None], B, np.nan)
     same(Recurrence(P, MASK)(a, b, H0), by_hand(A, B, H0, MASK))
 

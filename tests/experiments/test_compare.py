@@ -8,14 +8,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from seqtasks.core.errors import ConfigError, RunError
 from seqtasks.experiments import results
-from seqtasks.experiments.compare import expand, launch, plan, run_grid
+from seqtasks.experiments.compare import data_of, expand, plan, run_grid
+from seqtasks.experiments.local_executor import LocalExecutor, launch
 from tests.experiments.test_results import make
 
 # Stands for `python -m seqtasks run TASK key=value… --runs DIR --json`.
@@ -59,10 +61,14 @@ print(json.dumps(row))
 """
 
 
-def execute(command: Sequence[str], env: Mapping[str, str], log: Path | None) -> subprocess.Popen[str]:
+def execute(command: Sequence[str], env: Mapping[str, str], output: IO[str], log: Path | None) -> subprocess.Popen[str]:
     assert list(command[:5]) == [sys.executable, "-P", "-m", "seqtasks", "run"]
     row = results.to_json(make())
-    return launch([sys.executable, "-S", "-c", CHILD, *command[5:]], {**env, "ROW": row}, log)
+    return launch([sys.executable, "-S", "-c", CHILD, *command[5:]], {**env, "ROW": row}, output, log)
+
+
+def local(jobs: int = 1, announce: Callable[[str], None] = lambda _: None) -> LocalExecutor:
+    return LocalExecutor(jobs, execute, announce)
 
 
 @pytest.fixture
@@ -118,7 +124,7 @@ def test_commas_separate_at_the_top_level_only(text: str, values: list[str] | No
         (["seed"], "key=value"),
     ],
 )
-def test_what_is_no_grid_is_refused(overrides: list[str], message: str) -> None:
+def test_invalid_grids_are_refused(overrides: list[str], message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         expand(overrides)
     assert message in str(caught.value)
@@ -128,16 +134,29 @@ def test_a_point_is_a_command_labelled_by_what_varies(tmp_path: Path) -> None:
     points = plan("tagging", ["encoder.cell=gru", "seed=0,1"], runs_dir=tmp_path, config_file="fast.yaml")
     assert [point.label for point in points] == ["seed=0", "seed=1"]
     head = (sys.executable, "-P", "-m", "seqtasks", "run", "tagging", "encoder.cell=gru", "seed=1")
-    assert points[1].command == (*head, "--runs", str(tmp_path), "--json", "--config", "fast.yaml")
+    assert points[1].command() == (*head, "--runs", str(tmp_path), "--json", "--config", "fast.yaml")
     (alone,) = plan("tagging", [], runs_dir=tmp_path)
-    assert (alone.label, alone.command[-1]) == ("tagging", "--json")
+    assert alone.label == "tagging"
+    assert alone.command(Path("elsewhere"))[-4:] == ("tagging", "--runs", "elsewhere", "--json")
+
+
+def test_the_data_of_a_grid_is_that_of_its_settings_of_data_and_options() -> None:
+    grid = ["encoder.cell=gru,lstm", "data.limit=10,20", "seed=0,1"]
+    assert data_of("t", grid) == [["t", "data.limit=10"], ["t", "data.limit=20"]]
+    assert data_of("t", [], "fast.yaml") == [["t", "--config", "fast.yaml"]]
 
 
 def test_one_at_a_time_shows_the_errors_of_the_children(
     tmp_path: Path, lines: list[str], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    grid = run_grid("t", ["encoder.cell=gru,old"], runs_dir=tmp_path, execute=execute, announce=lines.append)
+    grid = run_grid(
+        "t",
+        ["encoder.cell=gru,old"],
+        runs_dir=tmp_path,
+        executor=local(announce=lines.append),
+        announce=lines.append,
+    )
     grid.check()
     assert [row.cell for row in grid.rows] == ["gru", "old"]
     assert grid.skipped == ["encoder.cell=old"]
@@ -157,7 +176,7 @@ def test_one_at_a_time_shows_the_errors_of_the_children(
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_a_failure_stops_no_other_point(jobs: int, tmp_path: Path, lines: list[str]) -> None:
     cells = "encoder.cell=broken,told,killed,silent,lstm"
-    grid = run_grid("t", [cells], runs_dir=tmp_path, jobs=jobs, execute=execute, announce=lines.append)
+    grid = run_grid("t", [cells], runs_dir=tmp_path, executor=local(jobs), announce=lines.append)
     assert [row.cell for row in grid.rows] == ["lstm"]
     assert len(grid.failed) == 4
     log = tmp_path / "logs" / "t_encoder.cell=broken.log"
@@ -178,26 +197,21 @@ def test_the_cores_are_shared_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(8)), raising=False)
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
-    grid = run_grid("t", ["seed=0,1"], runs_dir=tmp_path, jobs=7, execute=execute, announce=lambda _: None)
+    grid = run_grid("t", ["seed=0,1"], runs_dir=tmp_path, executor=local(7), announce=lambda _: None)
     assert [row.seed for row in grid.rows] == [0, 1]
     assert {tuple(row.versions.values()) for row in grid.rows} == {("4", "5")}
 
 
 def test_the_baseline_comes_first_and_may_fail(tmp_path: Path, lines: list[str]) -> None:
     row = make(kind="baseline", cell="most frequent")
-    grid = run_grid("t", [], runs_dir=tmp_path, execute=execute, baseline=lambda: [row], announce=lines.append)
+    grid = run_grid("t", [], runs_dir=tmp_path, executor=local(), baseline=lambda: [row], announce=lines.append)
     assert [row.cell for row in grid.rows] == ["most frequent", "gru"]
 
     def fail() -> list[results.Row]:
         raise RunError("no baseline today")
 
-    grid = run_grid("t", [], runs_dir=tmp_path, execute=execute, baseline=fail, announce=lines.append)
+    grid = run_grid("t", [], runs_dir=tmp_path, executor=local(), baseline=fail, announce=lines.append)
     assert (len(grid.rows), grid.failed) == (1, {"baseline": "no baseline today"})
-
-
-def test_jobs_below_one_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="--jobs is 0; allowed: ≥ 1"):
-        run_grid("t", [], runs_dir=tmp_path, jobs=0, execute=execute)
 
 
 def test_an_error_of_our_own_ends_the_children(tmp_path: Path) -> None:
@@ -205,7 +219,7 @@ def test_an_error_of_our_own_ends_the_children(tmp_path: Path) -> None:
         raise BrokenPipeError(text)
 
     with pytest.raises(BrokenPipeError):
-        run_grid("t", ["encoder.cell=slow,gru"], runs_dir=tmp_path, jobs=2, execute=execute, announce=announce)
+        run_grid("t", ["encoder.cell=slow,gru"], runs_dir=tmp_path, executor=local(2), announce=announce)
 
 
 PARENT = """
@@ -215,10 +229,10 @@ for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 from seqtasks.experiments.compare import run_grid
 from seqtasks.core.errors import Interrupted
-from tests.experiments.test_compare import execute
+from tests.experiments.test_compare import local
 try:
     grid = ["encoder.cell=slow", "seed=0,1,2"]
-    run_grid("t", grid, runs_dir=Path(sys.argv[1]), jobs=int(sys.argv[2]), execute=execute)
+    run_grid("t", grid, runs_dir=Path(sys.argv[1]), executor=local(int(sys.argv[2])))
 except Interrupted as error:
     print(error)
     sys.exit(error.exit_code)
@@ -272,12 +286,12 @@ def test_a_signal_reaches_every_child_once_and_is_waited_for(
 
 def test_signals_are_ours_again_afterwards_and_other_threads_may_run_grids(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGINT)
-    run_grid("t", [], runs_dir=tmp_path, execute=execute, announce=lambda _: None)
+    run_grid("t", [], runs_dir=tmp_path, executor=local(), announce=lambda _: None)
     assert signal.getsignal(signal.SIGINT) is before
     rows: list[results.Row] = []
 
     def work() -> None:
-        rows.extend(run_grid("t", [], runs_dir=tmp_path, execute=execute, announce=lambda _: None).rows)
+        rows.extend(run_grid("t", [], runs_dir=tmp_path, executor=local(), announce=lambda _: None).rows)
 
     thread = threading.Thread(target=work)
     thread.start()

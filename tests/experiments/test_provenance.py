@@ -18,7 +18,7 @@ def test_the_note_says_matched_only_of_matched_rows() -> None:
     assert "encoder parameters of mnist_rows matched to lstm:48 ·" in build([*MATCHED, other]).notes[0]
 
 
-def test_rows_from_several_places_are_marked() -> None:
+def test_rows_of_several_sources_are_marked() -> None:
     rows = [make(), make(seed=1, machine="other", threads=4, versions={"keras": "3.16.0"})]
     note, warning = build(rows).notes
     assert note.endswith("seqtasks 0.1.0, Keras 3.15.1/3.16.0, tensorflow 2.21.0 · 2/4 threads on box / other")

@@ -88,7 +88,7 @@ def test_json_is_one_line_and_says_what_was_skipped() -> None:
 @pytest.mark.parametrize(
     "bad", [{"value": float("nan")}, {"scores": {"loss": float("inf")}}, {"versions": {"numpy": object()}}]
 )
-def test_what_is_not_finite_or_plain_is_refused(bad: dict[str, Any], tmp_path: Path) -> None:
+def test_non_finite_and_non_scalar_values_are_refused(bad: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(RunError, match=f"the result's {next(iter(bad))} is"):
         results.write(make(**bad), tmp_path)
     assert not list(tmp_path.iterdir())
@@ -132,7 +132,7 @@ def test_a_damaged_result_is_named(changes: dict[str, Any], message: str, tmp_pa
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"\xff\xfe"])
-def test_what_is_no_row_is_refused(content: bytes, tmp_path: Path) -> None:
+def test_invalid_rows_are_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "result.json").write_bytes(content)
     with pytest.raises(RunError, match=r"result\.json") as caught:
         results.read(tmp_path)

@@ -85,7 +85,7 @@ def test_status_and_clear(tmp_path: Path) -> None:
     assert {p.name for p in run.path.iterdir()} == {"run.json", "config.yaml"}
 
 
-def test_what_a_kill_left_half_written_is_removed(tmp_path: Path) -> None:
+def test_partial_files_of_a_killed_process_are_removed(tmp_path: Path) -> None:
     run = make(tmp_path)
     for name in (".checkpoint-ab_12.npz", ".model-ab_12.keras", "checkpoint.npz"):
         (run.path / name).write_text("", encoding="utf-8")

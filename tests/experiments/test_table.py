@@ -74,7 +74,7 @@ def plain(**changes):
     )
 
 
-def test_tasks_of_the_same_data_stand_side_by_side() -> None:
+def test_tasks_of_the_same_data_are_compared() -> None:
     rows = [*GRU, plain(), make(seed=1, config={"options.pixels": True})]
     table = build([*GRU, plain()])
     assert table.columns == ("encoder.cell", "task") and table.task == "mnist_rows and mnist_vanilla"

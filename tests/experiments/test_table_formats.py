@@ -53,7 +53,7 @@ def test_a_notebook_gets_the_whole_text(monkeypatch: pytest.MonkeyPatch) -> None
     assert render(build(ROWS)) == text and "cell" in text.splitlines()[0]
 
 
-def test_nothing_is_marked_where_there_are_only_baselines() -> None:
+def test_no_best_row_among_baselines_alone() -> None:
     assert "mean ± standard deviation (number of seeds)\n" in render(build([BASELINE]))
     assert "best" not in render(build([BASELINE]), "markdown")
 
@@ -82,6 +82,7 @@ def test_html() -> None:
         "</tbody>",
         "</table>",
         f"<p>{BOLD}</p>",
+        "<p>the best model has a single run, so its score may be due to its seed; add seed=0,1,2</p>",
         f"<p>{NOTE.replace('0,1,2', '0')}</p>",
     ]
 

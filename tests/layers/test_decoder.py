@@ -56,7 +56,7 @@ def test_step_by_step_equals_all_at_once(attention, feeding):
         assert not numpy(weights)[0, :, 3:].any()
 
 
-def test_what_is_fed_is_the_output_before():
+def test_input_feeding_uses_the_previous_output():
     """With the weights of the fed part at zero it is the decoder that is not fed."""
     memory, finals = memory_of()
     fed, plain = Decoder(CONFIG, "additive", True), Decoder(CONFIG, "additive", False)

@@ -226,7 +226,7 @@ def test_the_number_of_parameters(cell, merge, width):
     assert two.output_size == width == values(two, X[..., :3])[0].shape[-1]
 
 
-def test_the_running_engine_is_told():
+def test_resolved_engine_is_reported():
     assert make().running_engine in ("native", "keras") and make(engine="loop").running_engine == "loop"
     with pytest.raises(ConfigError, match=r"no option 'forget'; did you mean encoder.options.forget_bias"):
         make(cell="lstm", options={"forget": 0})

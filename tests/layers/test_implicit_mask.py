@@ -400,7 +400,7 @@ def test_where_a_mask_is_lost_is_named_once():
 
 
 @pytest.mark.filterwarnings("error::UserWarning")
-def test_nothing_is_said_where_no_mask_is_lost():
+def test_no_warning_without_a_lost_mask():
     layer, inputs, mask = recurrent(), keras.Input((6,), dtype="int32"), keras.Input((6,), dtype="bool")
     x, _ = layer(VECTORS(inputs))
     layer(ops.tanh(x), mask=mask)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from seqtasks.layers.losses import SmoothedCrossentropy, TokenLoss
+from seqtasks.layers.losses import MultiLabelCrossentropy, ScaledSquaredError, SmoothedCrossentropy, TokenLoss
 
 RNG = np.random.default_rng(0)
 LOGITS = RNG.normal(size=(5, 4)).astype("float32")
@@ -91,3 +91,59 @@ def test_a_token_loss_is_saved():
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
     assert float(again(NLL, NLL, WEIGHTS)) == float(loss(NLL, NLL, WEIGHTS))
     assert again.window == 7
+
+
+# Several targets at each step.
+STEPS = np.random.default_rng(0)
+OUTPUTS = STEPS.normal(0, 3, (2, 5, 3)).astype("float32")
+LABELS = STEPS.integers(0, 2, (2, 5, 3)).astype("float32")
+NUMBERS = STEPS.normal(0, 3, (2, 5, 3)).astype("float32")
+
+
+def test_several_labels_are_the_mean_of_binary_cross_entropies():
+    theirs = keras.losses.BinaryCrossentropy(from_logits=True, reduction=None)(LABELS, OUTPUTS)
+    np.testing.assert_allclose(MultiLabelCrossentropy(reduction=None)(LABELS, OUTPUTS), theirs, rtol=1e-5)
+    np.testing.assert_allclose(MultiLabelCrossentropy()(LABELS, OUTPUTS), np.mean(theirs), rtol=1e-5)
+
+
+def test_the_error_of_numbers_is_in_units_of_their_variance():
+    variance = np.array([1.0, 4.0, 0.25])
+    by_hand = ((NUMBERS - OUTPUTS) ** 2 / variance).mean(axis=-1)
+    np.testing.assert_allclose(ScaledSquaredError(variance, reduction=None)(NUMBERS, OUTPUTS), by_hand, rtol=1e-5)
+
+
+LOSSES = [(MultiLabelCrossentropy, (), LABELS), (ScaledSquaredError, ([1.0, 4.0, 0.25],), NUMBERS)]
+
+
+@pytest.mark.parametrize(("cls", "arguments", "targets"), LOSSES)
+def test_unknown_targets_count_neither_way_and_have_no_gradient(cls, arguments, targets):
+    partial = targets.copy()
+    partial[0, 1, 2], partial[1, 3] = np.nan, np.nan
+    got = np.asarray(cls(*arguments, reduction=None)(partial, OUTPUTS))
+    each = []
+    for k in range(3):
+        loss = cls(*(values[k : k + 1] for values in arguments), reduction=None)
+        each.append(np.asarray(loss(targets[..., k : k + 1], OUTPUTS[..., k : k + 1])))
+    assert got[0, 1] == pytest.approx((each[0][0, 1] + each[1][0, 1]) / 2, rel=1e-5)
+    assert got[1, 3] == 0 and np.isfinite(got).all()
+    moved = OUTPUTS.copy()
+    moved[0, 1, 2] += 5
+    moved[1, 3] -= 7
+    np.testing.assert_array_equal(cls(*arguments, reduction=None)(partial, moved), got)
+
+
+@pytest.mark.parametrize(("cls", "arguments", "targets"), LOSSES)
+def test_padding_changes_nothing_in_losses_of_several_targets(cls, arguments, targets):
+    wide = [
+        np.concatenate([a, np.full((2, 4, 3), fill, "float32")], axis=1)
+        for a, fill in ((targets, np.nan), (OUTPUTS, 9.0))
+    ]
+    weights = np.concatenate([np.ones((2, 5), "float32"), np.zeros((2, 4), "float32")], axis=1)
+    loss = cls(*arguments)
+    np.testing.assert_allclose(loss(*wide, sample_weight=weights), loss(targets, OUTPUTS), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("cls", "arguments", "targets"), LOSSES)
+def test_losses_of_several_targets_are_saved(cls, arguments, targets):
+    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(cls(*arguments)))
+    np.testing.assert_allclose(copy(targets, OUTPUTS), cls(*arguments)(targets, OUTPUTS))

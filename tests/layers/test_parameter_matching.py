@@ -138,7 +138,7 @@ def test_the_reference_is_only_counted_so_it_need_not_run(cell, reference, setti
 
 
 @pytest.mark.parametrize("text", ["lstm", "lstm:", ":8", "", ":", "lstm:0", "lstm:-8", "lstm:8.0", "lstm:x", "a:b:8"])
-def test_what_is_no_reference_is_refused(text):
+def test_invalid_references_are_refused(text):
     with pytest.raises(ConfigError) as caught:
         parse_match(text)
     assert str(caught.value) == (
@@ -181,7 +181,7 @@ def test_all_cells_are_a_grid():
         check("adding", point, None)
 
 
-def test_all_stands_for_cells_only():
+def test_value_all_is_allowed_for_cells_only():
     assert expand(["train.optimizer=all"]) == [["train.optimizer=all"]]
     with pytest.raises(ConfigError, match=r"encoder\.cell is given twice"):
         expand(["encoder.cell=all", "encoder.cell=gru"])

@@ -24,7 +24,7 @@ def test_a_random_order_depends_on_the_seed_alone():
 
 
 @pytest.mark.parametrize("order", [[0, 0], [1, 2], [0, 2], [-1, 0]])
-def test_what_is_no_permutation_is_refused(order):
+def test_invalid_permutations_are_refused(order):
     with pytest.raises(ValueError, match="allowed: a permutation of 0 … 1"):
         PermuteTime(order)
 

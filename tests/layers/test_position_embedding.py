@@ -8,7 +8,7 @@ from seqtasks.layers.vision import PositionEmbedding2D
 X = np.random.default_rng(0).normal(size=(2, 3, 4, 5)).astype("float32")
 
 
-def test_steps_are_places_row_by_row_with_their_vectors():
+def test_steps_are_locations_row_by_row_with_their_vectors():
     layer = PositionEmbedding2D()
     out = keras.ops.convert_to_numpy(layer(X))
     vectors = keras.ops.convert_to_numpy(layer.vectors)

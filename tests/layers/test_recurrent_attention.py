@@ -39,7 +39,7 @@ def parts(gaze, x, noise):
     return [np.asarray(part, np.float64) for part in split(gaze(x, noise), CLASSES, noise.shape[1])]
 
 
-def test_without_noise_the_place_is_the_mean_and_nothing_is_drawn():
+def test_without_noise_the_location_is_the_mean():
     gaze, x = make(), pictures(4)
     quiet, noise = np.zeros((4, 3, 2), "float32"), np.full((4, 3, 2), 0.1, "float32")
     logits, places, chances, values = parts(gaze, x, quiet)
@@ -58,7 +58,7 @@ def test_a_row_does_not_depend_on_those_around_it():
     np.testing.assert_allclose(ops.convert_to_numpy(gaze(x[3:4], noise[3:4]))[0], whole[3], atol=1e-5)
 
 
-def test_a_place_beyond_the_border_is_seen_at_the_border():
+def test_a_location_outside_the_image_is_clipped_to_its_border():
     gaze, x = make(), pictures(2)
     far = np.full((2, 3, 2), 50, "float32")
     logits, places, chances, _ = parts(gaze, x, far)
@@ -67,7 +67,7 @@ def test_a_place_beyond_the_border_is_seen_at_the_border():
 
 
 @pytest.mark.parametrize("policy", ["random", "centre"])
-def test_places_that_are_not_learnt(policy):
+def test_locations_that_are_not_trained(policy):
     gaze, x = make(policy), pictures(4)
     noise = np.random.default_rng(0).uniform(-1, 1, (4, 3, 2)).astype("float32")
     _, places, chances, values = parts(gaze, x, noise)
@@ -176,7 +176,7 @@ def test_all_gradients_against_pytorch():
         np.testing.assert_allclose(gradient, w[name].grad.numpy(), atol=2e-5, err_msg=name)
 
 
-def test_the_reward_does_not_teach_the_core_and_the_answer_does_not_teach_the_places():
+def test_gradients_of_reward_and_classification_are_separate():
     gaze, x = make(), pictures(4)
     noise = np.random.default_rng(0).normal(size=(4, 3, 2)).astype("float32")
     weights = named(gaze)

@@ -21,7 +21,7 @@ def test_the_share_rises_with_the_updates():
         assert replaced[:, 1:4].mean() == pytest.approx(share, abs=4 * np.sqrt(0.25 / 12000))
 
 
-def test_nothing_is_replaced_but_in_training():
+def test_replacement_happens_in_training_only():
     layer = ScheduledSampling(1.0, 1)
     layer(PREVIOUS, GUESSES, training=True)
     np.testing.assert_array_equal(layer(PREVIOUS, GUESSES), PREVIOUS)

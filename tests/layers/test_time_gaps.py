@@ -126,7 +126,7 @@ def test_missing_values_do_not_reach_a_skip():
 
 
 def test_an_rnn_passes_gaps_and_mask_on():
-    layer = RNN(GRUD(4), return_sequences=True, return_state=True)
+    layer = RNN(GRUD(4), return_sequences=True, return_state=True, zero_output_for_mask=True)
     arguments = {"mask": HOLES, "time_gaps": GAPS, "observed": OBSERVED}
     same(values(layer, X, **arguments), values(Recurrent(layer.cell), X, **arguments))
 

@@ -18,7 +18,7 @@ def rows(lengths, time, size=3, fill=np.nan):
 
 @pytest.mark.parametrize("factor", [1, 2, 3])
 @pytest.mark.parametrize("time", [1, 4, 5])
-def test_steps_stand_side_by_side_and_the_last_is_filled_with_zeros(factor, time):
+def test_steps_are_concatenated_and_the_last_is_padded_with_zeros(factor, time):
     x, _ = rows([time], time)
     found = np.array(TimeReduction(factor)(x))
     steps = -(-time // factor)
@@ -27,7 +27,7 @@ def test_steps_stand_side_by_side_and_the_last_is_filled_with_zeros(factor, time
     assert TimeReduction(factor).compute_output_shape((1, time, 3)) == found.shape
 
 
-def test_padding_changes_nothing_whatever_stands_there():
+def test_outputs_do_not_depend_on_values_at_padding():
     lengths = [5, 4, 1, 0]
     for time in (5, 6, 9):
         x, mask = rows(lengths, time)

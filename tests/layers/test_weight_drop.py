@@ -112,7 +112,7 @@ def test_drawn_masks_are_one_a_call_and_new_for_each(engine):
     assert (matrices[0] != matrices[1]).any()
 
 
-def test_what_was_trained_with_dropped_weights_is_saved_whole(tmp_path):
+def test_weights_are_saved_without_weight_drop(tmp_path):
     inputs = keras.Input((STEPS, FEATURES))
     layer = Recurrent(make_cell("gru", UNITS), weight_drop=0.5)
     model = keras.Model(inputs, layer(inputs, return_sequences=False)[0])

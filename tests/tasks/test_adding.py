@@ -33,7 +33,7 @@ def configuration(*words: str):
 
 
 @pytest.mark.parametrize("length", [2, 7, 100])
-def test_one_number_of_each_half_is_marked_and_their_sum_is_wanted(length: int) -> None:
+def test_target_is_the_sum_of_one_marked_number_in_each_half(length: int) -> None:
     splits = make(length=length, examples=300).load(SOURCE, 0)
     assert [len(getattr(splits, name)) for name in PARTS] == [300, 1000, 1000]
     for name in PARTS:
@@ -49,7 +49,7 @@ def test_one_number_of_each_half_is_marked_and_their_sum_is_wanted(length: int) 
             assert target == pytest.approx(row[first, 0] + row[second, 0], abs=1e-6)
 
 
-def test_numbers_and_places_are_uniform() -> None:
+def test_numbers_and_locations_are_uniform() -> None:
     x = make(length=10, examples=20_000).load(SOURCE, 0).train.inputs["steps"]
     shares = x[..., 1].mean(axis=0)
     np.testing.assert_allclose(shares, 0.2, atol=5 * math.sqrt(0.16 / 20_000))

@@ -59,7 +59,7 @@ def pump(tmp_path_factory):
     return folder, row, config
 
 
-def test_a_standing_wave_is_detected(pump):
+def test_a_flat_stretch_is_detected(pump):
     folder, row, config = pump
     assert (row.metric, row.higher_is_better) == ("roc_auc", True)
     assert row.value > 0.9 and row.scores["event_recall"] == 1 and row.scores["peak_distance"] <= 5

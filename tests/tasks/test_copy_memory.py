@@ -71,7 +71,7 @@ def test_no_sequence_is_in_two_splits() -> None:
 
 
 @pytest.mark.parametrize("length", [5, 100])
-def test_the_baseline_guesses(tmp_path, length: int) -> None:
+def test_constant_baseline(tmp_path, length: int) -> None:
     config = configuration(f"options.length={length}", "options.examples=20")
     (row,) = run_baselines(config, plugins.load_task("copy_memory"), tmp_path, QUIET)
     # Blanks for certain, then each of the eight symbols with probability 1/8.

@@ -10,7 +10,7 @@ from seqtasks.core.errors import ConfigError, DataError
 from seqtasks.core.reporter import Reporter
 from seqtasks.data import package_data
 from seqtasks.data.source import Source
-from seqtasks.experiments import run_folder
+from seqtasks.experiments import example_outputs, run_folder
 from seqtasks.task_types.forecasting import baselines
 from seqtasks.training import train
 from seqtasks.training.baselines import run_baselines
@@ -58,9 +58,11 @@ def test_a_season_is_learnt_with_intervals(run):
     folder, row, _, _ = run
     assert (row.metric, row.higher_is_better) == ("mase", False)
     assert set(row.scores) == {"mase", "rmse", "mae", "smape", "crps", "coverage_80"}
+    kept = example_outputs.read(folder / "runs" / row.run)
+    assert kept is not None and kept.score == pytest.approx(row.value, rel=1e-4)
     assert row.scores["mae"] < 0.2 and 0.5 < row.scores["coverage_80"] <= 1  # the noise has 0.1
     assert {path.name for path in (folder / "runs" / row.run / "plots").iterdir()} == {
-        "learning_curves.png", "forecasts.png", "error_by_step.png",
+        "learning_curves.png", "forecasts.png", "error_by_step.png", "worst_errors.csv",
     }  # fmt: skip
 
 
@@ -169,7 +171,7 @@ def test_several_series_and_channels_of_unequal_length(tmp_path):
     assert len(rows) == 13 * 5 * 2 and {r["channel"] for r in rows} == {"x", "y"} and rows[0]["id"] == "s0"
 
 
-def test_facts_are_told_before_training(tmp_path, cli):
+def test_facts_about_the_data_are_printed_before_training(tmp_path, cli):
     frame = wave(100)
     frame["x"] = np.exp(frame["x"] / 10 + np.arange(100) / 25)
     frame.loc[3, "x"] = np.nan

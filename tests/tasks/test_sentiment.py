@@ -55,7 +55,7 @@ def test_the_words_that_mattered_are_named(trained, tmp_path):
         predict(opened, ["dull", "--heat", str(tmp_path / "a.gif")])
 
 
-def test_anything_can_be_judged_but_nothing(trained):
+def test_any_text_but_an_empty_one_is_classified(trained):
     opened = run_folder.open_run(trained[0])
     rows = predict(opened, ["漢字 \x00", "so funny " * 1000])
     assert len(rows) == 2 and all(np.isfinite(row["P(positive)"]) for row in rows)

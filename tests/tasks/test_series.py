@@ -13,7 +13,7 @@ from seqtasks.core.errors import ConfigError, DataError, Interrupted
 from seqtasks.core.reporter import Reporter
 from seqtasks.data import package_data
 from seqtasks.data.source import Source
-from seqtasks.experiments import run_folder
+from seqtasks.experiments import example_outputs, run_folder
 from seqtasks.training import inference, train
 from seqtasks.training.baselines import run_baselines
 from seqtasks.training.saved_model import open_trained
@@ -59,8 +59,12 @@ def test_a_number_is_predicted_in_its_units(numbers):
     folder, row, _ = numbers
     assert (row.metric, row.higher_is_better) == ("rmse", False) and set(row.scores) == {"rmse", "mae", "r2"}
     assert row.value < 12 < 15  # the mean has 15
+    kept = example_outputs.read(folder / "runs" / row.run)
+    assert (
+        kept is not None and kept.score == pytest.approx(row.value, rel=1e-4) and len(kept.outputs) == row.test_examples
+    )
     assert {path.name for path in (folder / "runs" / row.run / "plots").iterdir()} == {
-        "learning_curves.png", "predicted.png", "examples.png",
+        "learning_curves.png", "predicted.png", "examples.png", "worst_errors.csv",
     }  # fmt: skip
     assert row.validation["rmse"] < 15  # in units of the target, too
     history = pd.read_csv(folder / "runs" / row.run / "history.csv")
@@ -122,7 +126,7 @@ def test_an_ensemble_of_numbers_is_refused(numbers):
         inference.ensemble([opened, opened], QUIET)
 
 
-def test_guesses_and_oddities_are_told_before_training(tmp_path, cli):
+def test_inferred_columns_and_unusual_data_are_printed_before_training(tmp_path, cli):
     rows = [f"{i},{t},{(i % 2) * t + i / 100},{'' if i < 3 and t == 1 else 1},{'ud'[i % 2]}"
             for i in range(40) for t in range(4)]  # fmt: skip
     (tmp_path / "walks.csv").write_text("\n".join(["id,t,x,y,label", *rows, "0x,0,1,2,u", "1x,0,1,2,u"]))
@@ -183,7 +187,7 @@ def test_targets_that_cannot_be_learnt(tmp_path, y, options, message):
         load(tmp_path / "a.npz", **options)
 
 
-def test_missing_values_are_only_filled_where_no_mask_is_wanted(tmp_path):
+def test_missing_values_are_filled_only_without_a_mask(tmp_path):
     x = np.random.default_rng(0).normal(size=(60, 4))
     x[::2, 1] = np.nan
     np.savez(tmp_path / "a.npz", x=x, y=[0, 1] * 30)

@@ -42,7 +42,7 @@ def write(folder, rate=RATE, kind="int16", words=("ai", "ia"), count=60):
     return folder
 
 
-def test_the_order_of_sounds_is_heard(trained):
+def test_order_of_sounds_is_learnt(trained):
     folder, row, _ = trained
     assert row.value > 0.85 and {"accuracy", "nll"} == set(row.scores)
     assert {path.name for path in (folder / "plots").iterdir()} >= {"confusion.png", "classes.csv"}
@@ -55,7 +55,7 @@ def test_the_baseline_is_a_row(trained):
     assert baseline.params == 10 * (2 * 20 + 1)
 
 
-def test_files_are_heard_whatever_their_rate(trained, tmp_path, caplog):
+def test_recordings_of_any_sample_rate_are_read(trained, tmp_path, caplog):
     opened = run_folder.open_run(trained[0])
     answers = {}
     for rate, kind in ((8000, "int16"), (16000, "float32"), (44100, "int16")):

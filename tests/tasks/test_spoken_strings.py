@@ -84,7 +84,7 @@ def test_every_option_keeps_the_contract(tmp_path):
     assert np.isfinite(row.value)
 
 
-def test_more_joined_steps_than_labels_can_stand_are_refused(tmp_path):
+def test_time_reduction_below_the_number_of_labels_is_refused(tmp_path):
     cls, config = configured("options.pyramid=3", "options.join=3")
     with pytest.raises(
         ConfigError, match=r"options\.join=3 and options\.pyramid=3 leave \d steps for .* CTC needs \d, .* set options"

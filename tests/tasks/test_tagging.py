@@ -57,7 +57,29 @@ def test_ends_and_neighbours_are_learnt(trained):
     assert row.value > 0.98 and row.metric == "accuracy" and row.scores["unseen_accuracy"] > 0.95
 
 
-def test_words_stand_over_their_tags(trained):
+def test_a_tokenised_file_is_tagged_as_it_is(trained, cli, tmp_path):
+    run, _, _, base = trained
+    words, out = tmp_path / "words.conll", tmp_path / "tagged.conll"
+    words.write_text("# a comment\nthe\nba-kmo\nI\nrun\n\nmelkas\n")
+    code, _, err = cli("predict", run, "--runs", str(base / "runs"), "--file", str(words), "--out", str(out))
+    assert code == 0 and f"{words} with predicted labels → {out}" in err
+    tagged = out.read_text()
+    assert tagged == "# a comment\nthe\tDET\nba-kmo\tNOUN\nI\tPRON\nrun\tVERB\n\nmelkas\tVERB\n"
+    code, printed, _ = cli("predict", run, "--runs", str(base / "runs"), "--file", str(words))
+    assert (code, printed) == (0, tagged)
+    code, _, err = cli("predict", run, "--runs", str(base / "runs"), "--file", str(words), "--format", "csv", "a")
+    assert code == 2 and "allowed: a tokenised file alone" in err
+    lines = tmp_path / "words.txt"
+    code, _, err = cli("predict", run, "--runs", str(base / "runs"), "words.txt")
+    assert code == 0 and "words.txt is read as text, because there is no file of that name" in err
+    lines.write_text(words.read_text())
+    code, _, err = cli("predict", run, "--runs", str(base / "runs"), "words.txt")
+    assert code == 2 and "words.txt is a file, and arguments are texts; allowed: --file words.txt" in err
+    code, _, err = cli("predict", run, "--runs", str(base / "runs"), "--file", "words.txt")
+    assert code == 0 and "has one word on each line" in err and "rename it to words.conll" in err
+
+
+def test_words_are_printed_above_their_tags(trained):
     opened = run_folder.open_run(trained[0])
     (row,) = predict(opened, ["the bakmo melkas I run"])
     words, tags = saved_model.open_trained(opened)[0].show_answer(row).splitlines()[:2]
@@ -68,7 +90,7 @@ def test_words_stand_over_their_tags(trained):
     assert (row["words"], row["tags"]) == (words.split(), tags.split())
 
 
-def test_anything_can_be_tagged_but_nothing(trained):
+def test_any_text_but_an_empty_one_is_tagged(trained):
     opened = run_folder.open_run(trained[0])
     assert "漢字" in predict(opened, ["漢字 \x00 the " + "x" * 500])[0]["words"]
     assert len(predict(opened, ["the run " * 3000])[0]["tags"]) == 6000

@@ -71,7 +71,7 @@ def test_files_of_lines(trained, tmp_path):
     assert (tmp_path / "out.txt").read_text(encoding="utf-8") == "Hund rot ein.\n\nKatze grün ein.\n"
 
 
-def test_anything_can_be_translated_but_nothing(trained):
+def test_any_text_but_an_empty_one_is_translated(trained):
     opened = run_folder.open_run(trained[0])
     (row,) = predict(opened, ["漢字 \x00 " + "dog " * 300])
     assert isinstance(row["de"], str)

@@ -34,7 +34,7 @@ def test_a_run_is_that_of_the_command_line(made, cli):
 def test_what_a_result_has(made):
     folder, result = made
     assert list(result.history["loss"]) == sorted(result.history["loss"], reverse=True) and len(result.history) == 2
-    assert [path.name for path in result.plots] == ["confusion.png", "learning_curves.png"]
+    assert [path.name for path in result.plots] == ["confusion.png", "learning_curves.png", "worst_errors.png"]
     assert result.evaluate()["accuracy"] == pytest.approx(result.value)
     assert result.model.predict_on_batch(np.zeros((2, 8, 8), "uint8")).shape == (2, 10)
     for text in ("mnist_rows", f"{result.value:.4f}", result.row.run):

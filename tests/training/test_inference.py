@@ -50,7 +50,7 @@ def test_an_option_needs_a_value() -> None:
         predict_command.split_options(["--great film"])
 
 
-def test_what_is_not_there_or_not_finished(tmp_path: Path) -> None:
+def test_missing_and_unfinished_runs(tmp_path: Path) -> None:
     task = load_task("mnist_rows")
     config = resolve("mnist_rows", task.Options, SHORT)
     row, _ = train.run(config, task, tmp_path, QUIET)
@@ -167,7 +167,7 @@ def test_code_of_a_run_folder_runs_only_on_trust(tmp_path: Path, cli, monkeypatc
     row, _ = train.run(resolve("of_the_folder", task.Options, TINY), task, tmp_path / "runs", QUIET)
     folder = run_folder.open_run(tmp_path / "runs" / row.run)
     (folder.path / "of_the_folder.py").write_text(TASK + "print('ran')\n", encoding="utf-8")
-    for command in ("evaluate", "resume", "predict", "score"):
+    for command in ("evaluate", "resume", "predict", "score", "look"):
         words = [command, str(folder.path)] + ["x"] * (command in ("predict", "score"))
         code, out, err = cli(*words)
         assert code == 2 and not out and f"would run the Python code of {folder.path / 'of_the_folder.py'};" in err

@@ -121,7 +121,7 @@ def test_early_stopping_stops_after_its_patience(mode, sign):
     assert watch(config, mode, [sign * v for v in (3, 2, 4, 4, 4)])[0] == 3
 
 
-def test_nothing_watches_unless_asked():
+def test_no_schedule_callback_by_default():
     assert schedule_callbacks(train(), "val_x", "min") == []
 
 

@@ -90,7 +90,7 @@ def test_nan_names_epoch_and_step_also_after_a_resume() -> None:
         train(StopOnNaN(0.01, batches), batches=batches)
 
 
-def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_quiet_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     reporter = Reporter(quiet=True)
     reporter.say("hello")
     assert progress_callbacks(reporter, 1, 1) == []

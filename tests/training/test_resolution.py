@@ -171,7 +171,7 @@ def test_the_limit_of_tags_comes_before_the_lexicon(tmp_path):
     assert len(small.spec.words) == len(whole.spec.words) - 50
 
 
-def test_what_is_cut_of_one_text_keeps_its_proportion(tmp_path):
+def test_split_of_one_text_keeps_its_proportions(tmp_path):
     file = tmp_path / "one.txt"
     file.write_text("abcdefghij" * 200)
     whole, small = (resolved("char_lm", f"data.source=files:{file}", "train.epochs=1", *more).splits

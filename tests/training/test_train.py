@@ -59,7 +59,8 @@ def test_the_folder_holds_what_the_documentation_says(tmp_path: Path) -> None:
     row = go(tmp_path)
     folder = tmp_path / row.run
     names = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
-    assert names == {"run.json", "config.yaml", "status.json", "history.csv", "model.keras", "plots", "result.json"}
+    expected = {"run.json", "config.yaml", "status.json", "history.csv", "model.keras", "plots", "result.json"}
+    assert names == expected | {"outputs.npz"}
     for picture in ("learning_curves.png", "confusion.png"):
         assert (folder / "plots" / picture).stat().st_size > 5000
     history = pd.read_csv(folder / "history.csv")

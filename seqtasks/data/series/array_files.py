@@ -16,7 +16,7 @@ from seqtasks.data.series.sets import SeriesSet, check_times
 PARTS = ("train", "validation", "test")
 
 
-def read_npz(path: Path, labelled: bool = True) -> tuple[dict[str, SeriesSet], str]:
+def read_npz(path: Path, labelled: bool = True, stepwise: bool = False) -> tuple[dict[str, SeriesSet], str]:
     """Reads an `.npz` file of arrays.
 
     `x` has the series, (rows, time) or (rows, time, channels), NaN where a value is missing. Optional are `y` (rows,),
@@ -27,6 +27,8 @@ def read_npz(path: Path, labelled: bool = True) -> tuple[dict[str, SeriesSet], s
     Args:
         path: The file; it is read into memory.
         labelled: Whether `y` has to be there.
+        stepwise: Whether `y` has targets of each step, (rows, time) or (rows, time, targets): they become the last
+            channels, which an array `targets` names; texts become numbers, see `SeriesSet.codes`.
 
     Returns:
         The series of each split; without splits all of them as `train`; and a digest of the file.
@@ -56,11 +58,11 @@ def read_npz(path: Path, labelled: bool = True) -> tuple[dict[str, SeriesSet], s
         split = {"train": ""}
     if "train" not in split:
         raise DataError(f"{path} has {listed(sorted(arrays)) or 'no array'}; needed: x, or x_train; save it so")
-    parts = {part: _part(path, arrays, ending, labelled) for part, ending in split.items()}
+    parts = {part: _part(path, arrays, ending, labelled, stepwise) for part, ending in split.items()}
     return parts, hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
-def _part(path: Path, arrays: dict[str, Any], ending: str, labelled: bool) -> SeriesSet:
+def _part(path: Path, arrays: dict[str, Any], ending: str, labelled: bool, stepwise: bool) -> SeriesSet:
     x = arrays[f"x{ending}"]
     if x.ndim not in (2, 3) or x.dtype.kind not in "fiub" or not x.size:
         raise DataError(
@@ -85,9 +87,18 @@ def _part(path: Path, arrays: dict[str, Any], ending: str, labelled: bool) -> Se
             )
         return array
 
-    y = optional("y", (rows,))
+    y = optional("y", (rows, time) if stepwise else (rows,))
     if y is None and labelled:
-        raise DataError(f"{path} has no y{ending}; needed: a target for each of the {rows} rows of x{ending}; add it")
+        what = f"each of the {rows} rows of x{ending}"
+        raise DataError(f"{path} has no y{ending}; needed: a target for {what}; add it")
+    if y is not None and not stepwise and y.ndim > 1 and y.shape[1:] != (1,):
+        raise DataError(
+            f"{path}, y{ending}: its shape is {y.shape}; allowed: ({rows},), a target for each row of x{ending}; "
+            "save it so, or use the task step_labels for a target at each step"
+        )
+    names = optional("channels", (channels,), shared=True)
+    codes: dict[str, Any] = {}
+    names = [str(i + 1) for i in range(channels)] if names is None else [str(name) for name in names]
     lengths, mask, times = optional("lengths", (rows,)), optional("mask", (rows, time)), optional("times", (rows, time))
     if lengths is None:
         valid = np.asarray(mask, bool) if mask is not None else ~np.isnan(x).all(axis=2)
@@ -104,9 +115,11 @@ def _part(path: Path, arrays: dict[str, Any], ending: str, labelled: bool) -> Se
             f"{path}, row {wrong[0]}: the series has {lengths[wrong[0]]} valid steps; allowed: 1 to {time}; "
             "remove the row"
         )
+    if y is not None and stepwise:
+        x, names, codes = _with_targets(x, y, names, arrays.get("targets"))
+        channels, y = x.shape[2], None
     begins = np.arange(rows, dtype=np.int64) * time
     statics, groups, ids = optional("statics", (rows,)), optional("groups", (rows,)), optional("ids", (rows,))
-    names = optional("channels", (channels,), shared=True)
     if statics is not None:
         statics = np.asarray(statics, np.float32).reshape(rows, -1)
     clock = None
@@ -114,18 +127,33 @@ def _part(path: Path, arrays: dict[str, Any], ending: str, labelled: bool) -> Se
         clock = Segments.stack([row[:length] for row, length in zip(times, lengths, strict=True)], "float64")
     series = SeriesSet(
         Segments(x.reshape(rows * time, channels), begins, lengths),
-        [str(i + 1) for i in range(channels)] if names is None else [str(name) for name in names],
+        names,
         clock,
         [str(name) for name in (range(rows) if ids is None else ids)],
-        None if y is None else [str(target) for target in y.tolist()],
+        None if y is None else [str(target) for target in y.reshape(rows).tolist()],
         None if groups is None else [str(group) for group in groups.tolist()],
         statics,
         [] if statics is None else [str(i + 1) for i in range(statics.shape[1])],
         path,
         np.arange(rows),
+        codes=codes,
     )
     if series.times is not None:
         series = dataclasses.replace(
             series, irregular=check_times(series.times, series, "times", lambda row, step: row)
         )
     return series
+
+
+def _with_targets(x: Any, y: Any, names: list[str], targets: Any) -> tuple[Any, list[str], dict[str, list[str]]]:
+    """Series with the targets of their steps as the last channels, names of all channels, and texts of targets."""
+    y = y if y.ndim == 3 else y[..., None]
+    count = y.shape[2]
+    added = [f"target {i + 1}" for i in range(count)] if count > 1 else ["target"]
+    if targets is not None and len(targets) == count:
+        added = [str(name) for name in targets]
+    codes: dict[str, list[str]] = {}
+    if y.dtype.kind not in "fiub":
+        texts, numbers = np.unique(y.astype(str), return_inverse=True)
+        codes, y = dict.fromkeys(added, texts.tolist()), numbers.reshape(y.shape)
+    return np.concatenate([x, y.astype(np.float32)], axis=2), [*names, *added], codes

@@ -90,11 +90,42 @@ class SeriesBatches(Buckets):
         return np.asarray(self.examples.inputs["steps"].lengths)
 
     def __getitem__(self, index: int) -> Any:
+        rows, arrays, _ = self.padded(index)
+        targets = np.asarray(rows.targets)
+        if self.shuffle and self.weights is not None:
+            return arrays, targets, self.weights[targets].astype(np.float32)
+        return arrays, targets
+
+    def padded(self, index: int) -> tuple[Examples, dict[str, np.ndarray], int]:
+        """The examples of a batch, their arrays, and the number of steps of these."""
         rows = self.examples.take(self.rows(index))
         time = rows.inputs["steps"].shape[1]
         if self.lengths.min(initial=time) < self.lengths.max(initial=time):
             time = uneven_width(time, index)
-        arrays, targets = self.inputs.arrays(rows.inputs, time), np.asarray(rows.targets)
-        if self.shuffle and self.weights is not None:
-            return arrays, targets, self.weights[targets].astype(np.float32)
-        return arrays, targets
+        return rows, self.inputs.arrays(rows.inputs, time), time
+
+
+class StepBatches(SeriesBatches):
+    """Batches of series with targets at each step.
+
+    The targets of the examples are `Segments` (time, targets), NaN where unknown. A batch has them padded with weights
+    (batch, time): 1 at valid steps with a known target, 0 at others.
+
+    Args:
+        examples: Of `Inputs.examples`.
+        classes: Whether the targets are numbers of classes: a batch has them as int32 (batch, time), 0 where unknown.
+        how: Of `Buckets`.
+        keywords: Of `SeriesBatches`.
+    """
+
+    def __init__(self, examples: Examples, *how: Any, classes: bool, **keywords: Any):
+        self.classes = classes
+        super().__init__(examples, *how, **keywords)
+
+    def __getitem__(self, index: int) -> Any:
+        rows, arrays, time = self.padded(index)
+        targets = rows.targets.padded(time, fill=np.nan)
+        weights = (~np.isnan(targets)).any(axis=2).astype(np.float32)
+        if self.classes:
+            return arrays, np.nan_to_num(targets[..., 0]).astype(np.int32), weights
+        return arrays, targets, weights

@@ -18,9 +18,12 @@ NONE = "-"  # as a value of an option: there is no such column
 
 # Names that suggest a role, in lower case; the first that a table has is taken. Those in _id also without it.
 ID_NAMES = ["id", "series_id", "sequence_id", "window_id", "case_id", "sample_id", "record_id", "item_id", "unique_id"]
+TIMELY = 4  # rows of a series on average, from which on its times can show which column has the ids
 TIME_NAMES = ["time", "timestamp", "datetime", "date", "time_stamp", "t", "step", "timestep", "ds", "ts"]
 CALENDAR = ["year", "month", "day", "hour", "index"]  # taken as times only if they increase within each series
 TARGET_NAMES = ["target", "label", "class", "y", "category", "activity", "outcome", "class_label"]
+
+STEPS = 4  # numbered columns for each other one, from which on these are steps and the others are not
 
 MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?", "-nan", "<NA>", "#N/A"]  # of a number
 _NUMBERED = re.compile(r"(.*?)[ _.\-\[]*(\d+)\]?")
@@ -67,6 +70,7 @@ class Roles:
         channels: Names of the channels.
         statics: Columns of static covariates.
         grid: Of a wide table, the columns of each step in the order of the channels, (steps, channels).
+        coded: Channels of a long table that are read as text and stored as numbers, see `SeriesSet.codes`.
         guessed: One phrase for each role that was guessed.
     """
 
@@ -78,16 +82,17 @@ class Roles:
     channels: tuple[str, ...]
     statics: tuple[str, ...]
     grid: tuple[tuple[str, ...], ...] = ()
+    coded: tuple[str, ...] = ()
     guessed: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def texts(self) -> list[str]:
         """Columns that are read as text."""
-        return [name for name in (self.id, self.target, self.group) if name is not None]
+        return [name for name in (self.id, self.target, self.group, *self.coded) if name is not None]
 
     @property
     def numbers(self) -> list[str]:
-        """Columns that are read as numbers."""
+        """Columns that are stored as numbers."""
         grid = [name for step in self.grid for name in step]
         return [*(grid or self.channels), *self.statics]
 
@@ -123,7 +128,7 @@ class Roles:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Roles:
         """The roles that `to_dict` gave."""
-        lists = {name: tuple(values[name]) for name in ("channels", "statics")}
+        lists = {name: tuple(values.get(name, ())) for name in ("channels", "statics", "coded")}
         return cls(**{**values, **lists, "grid": tuple(map(tuple, values["grid"]))})
 
 
@@ -166,6 +171,23 @@ def is_date(column: Series[Any]) -> bool:
     return bool(pd.to_datetime(column.head(20), errors="coerce", format="mixed", utc=True).notna().all())
 
 
+def _moments(column: Series[Any]) -> Series[Any]:
+    """Times as numbers, NaN where they are none."""
+    import pandas as pd
+
+    if not is_date(column):
+        return pd.to_numeric(column, errors="coerce")
+    dates = pd.to_datetime(column, errors="coerce", format="mixed", utc=True)
+    return (dates - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
+
+
+def _has_fractions(column: Series[Any]) -> bool:
+    """Whether a column has numbers with fractions, as ids have not."""
+    import pandas as pd
+
+    return is_number(column) and bool((pd.to_numeric(column, errors="coerce").dropna() % 1 != 0).any())
+
+
 class _Guess:
     def __init__(self, columns: Columns, sample: DataFrame, path: Path, headed: bool):
         self.asked, self.sample, self.path, self.headed = columns, sample, path, headed
@@ -183,10 +205,10 @@ class _Guess:
         for name in asked.channels:
             self.taken.add(name)
         if identity is None and asked.id != NONE and asked.layout != "wide":
-            identity = self.by_name("id", ID_NAMES)
+            identity = self.by_name(ID_NAMES) or self.by_times()
         layout = self.layout(identity)
         if layout == "wide" and identity is None and asked.id != NONE:
-            identity = self.by_name("id", ID_NAMES)
+            identity = self.by_name(ID_NAMES)
         if layout == "long" and time is None and asked.time != NONE:
             time = self.time(identity)
         if target is None and asked.labels != "none" and asked.target != NONE:
@@ -208,7 +230,7 @@ class _Guess:
             self.guessed.append(f"channels: {listed(channels)}")
         if asked.layout == "auto":
             self.guessed.insert(0, f"options.layout={layout}")
-        return Roles(layout, identity, time, target, group, channels, statics, grid, tuple(self.guessed))
+        return Roles(layout, identity, time, target, group, channels, statics, grid, guessed=tuple(self.guessed))
 
     def named(self, role: str, name: str | None, optional: bool = False) -> str | None:
         """A column that was asked for; None: none was."""
@@ -223,13 +245,44 @@ class _Guess:
         self.taken.add(name)
         return name
 
-    def by_name(self, role: str, known: Sequence[str]) -> str | None:
+    def by_name(self, known: Sequence[str]) -> str | None:
+        """The first of the known names that a free column has; it is taken."""
+        name = self.named_as(known)
+        if name is not None:
+            self.taken.add(name)
+        return name
+
+    def named_as(self, known: Sequence[str]) -> str | None:
         lower = {name.lower().replace(" ", "_"): name for name in reversed(self.names) if name not in self.taken}
-        for form in (form for one in known for form in (one, one.removesuffix("_id"))):
-            if form in lower:
-                self.taken.add(lower[form])
-                return lower[form]
-        return None
+        forms = (form for one in known for form in (one, one.removesuffix("_id")))
+        return next((lower[form] for form in forms if form in lower), None)
+
+    def by_times(self) -> str | None:
+        """The column of series ids as times show it: they increase within each series, but not in the whole table."""
+        time = None if self.asked.time == NONE else self.asked.time or self.named_as(TIME_NAMES) or self.a_date()
+        if time is None:
+            return None
+        moments = _moments(self.sample[time])
+        if moments.isna().any() or (moments.diff().dropna() > 0).all():
+            return None
+        counts: dict[str, int] = {}
+        targets = [self.named_as(TARGET_NAMES), time]
+        for name in self.names:
+            column = self.sample[name]
+            if name in self.taken or name in targets or _has_fractions(column):
+                continue
+            groups = column.nunique()
+            if 2 <= groups <= len(column) / TIMELY and (moments.groupby(column).diff().dropna() > 0).all():
+                counts[name] = groups
+        if not counts:
+            return None
+        name = max(counts, key=lambda name: counts[name])  # a label has no more values than series
+        self.taken.add(name)
+        return name
+
+    def a_date(self) -> str | None:
+        """The first free column of dates."""
+        return next((name for name in self.names if name not in self.taken and is_date(self.sample[name])), None)
 
     def layout(self, identity: str | None) -> Literal["long", "wide"]:
         if self.asked.layout != "auto":
@@ -240,13 +293,14 @@ class _Guess:
         return "long" if repeats or len(self.names) - len(self.taken) < 2 else "wide"
 
     def time(self, identity: str | None) -> str | None:
-        if name := self.by_name("time", TIME_NAMES):
+        if name := self.by_name(TIME_NAMES):
             return name
         free = [name for name in self.names if name not in self.taken]
-        dates = [name for name in free if is_date(self.sample[name])]
-        dates += [name for name in free if name.lower() in CALENDAR and self.increases(name, identity)]
-        self.taken.update(dates[:1])
-        return dates[0] if dates else None
+        counts = (name for name in free if name.lower() in CALENDAR and self.increases(name, identity))
+        name = self.a_date() or next(counts, None)
+        if name is not None:
+            self.taken.add(name)
+        return name
 
     def increases(self, name: str, identity: str | None) -> bool:
         """Whether a column of numbers increases within each series."""
@@ -258,7 +312,9 @@ class _Guess:
 
     def target(self, layout: str, identity: str | None) -> str | None:
         optional = self.asked.labels == "optional"
-        if name := (None if not self.headed else self.by_name("target", TARGET_NAMES)):
+        name = self.named_as(TARGET_NAMES) if self.headed else None
+        if name is not None and (identity is None or layout == "wide" or not self.is_measured(name, identity)):
+            self.taken.add(name)
             return name
         others = [name for name in self.names if name not in self.taken]
         if not self.headed and layout == "wide" and others and not optional:
@@ -270,6 +326,10 @@ class _Guess:
             texts = [] if counts is None or len(counts) < 2 else [
                 name for name in others if (counts[name] == 1).all() and self.sample[name].nunique() > 1
             ]  # fmt: skip
+        if len(texts) > 1:  # a note is the same everywhere, or changes within series
+            texts = [name for name in texts if self.sample[name].nunique() > 1]
+        if len(texts) > 1 and layout == "long" and identity is not None:
+            texts = [name for name in texts if (self.sample.groupby(identity)[name].nunique() == 1).all()]
         if len(texts) == 1:
             self.taken.add(texts[0])
             return texts[0]
@@ -279,6 +339,11 @@ class _Guess:
             f"{self.path} has no column that is clearly the target; it has: {listed(self.names)}; name it with "
             "options.target"
         )
+
+    def is_measured(self, name: str, identity: str) -> bool:
+        """Whether a column of numbers changes within series, as a channel named y does."""
+        column = self.sample[name]
+        return is_number(column) and bool((column.groupby(self.sample[identity]).nunique() > 1).any())
 
     def channels(self) -> tuple[str, ...]:
         if self.asked.channels:
@@ -302,19 +367,23 @@ class _Guess:
         free = [name for name in self.names if name not in self.taken]
         groups: dict[str, dict[int, str]] = {}
         for name in free:
-            match = _NUMBERED.fullmatch(name)
-            if match is None:
-                groups = {}
-                break
-            groups.setdefault(match[1], {})[int(match[2])] = name
+            if match := _NUMBERED.fullmatch(name):
+                groups.setdefault(match[1], {})[int(match[2])] = name
         wanted = list(self.asked.channels)
-        if wanted and groups:
-            if missing := [name for name in wanted if name not in groups]:
-                raise DataError(
-                    f"{self.path} has no channel {missing[0]!r}; {suggest(missing[0], groups)}; choose channels with "
-                    "options.channels"
-                )
+        if missing := [name for name in wanted if name not in groups]:
+            raise DataError(
+                f"{self.path} has no channel {missing[0]!r}; {suggest(missing[0], groups)}; choose channels with "
+                "options.channels"
+            )
+        numbered = [name for columns in groups.values() for name in columns.values()]
+        others = [name for name in free if name not in numbered]
+        if wanted:
             groups = {name: groups[name] for name in wanted}
+        elif others and len(numbered) < STEPS * len(others):
+            groups = {}  # columns without numbers are steps, too
+        elif others:
+            self.guessed.append(f"not read, as their names have no number of a step: {listed(others)}")
+            free = [name for name in free if name not in others]
         steps = {tuple(sorted(numbers)) for numbers in groups.values()}
         if len(steps) == 1 and (len(groups) > 1 or wanted):
             order = steps.pop()

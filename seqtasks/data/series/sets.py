@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -38,6 +38,7 @@ class SeriesSet:
         rows: Row of the file in which each series begins, (rows,); the first below the header is 1.
         dated: Whether times are dates.
         irregular: Whether the gaps between steps differ by more than calendar months do.
+        codes: Texts of the channels that have numbers in place of texts, in the order of these numbers.
     """
 
     values: Segments
@@ -52,6 +53,7 @@ class SeriesSet:
     rows: IntArray | None = None
     dated: bool = False
     irregular: bool = False
+    codes: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -73,6 +75,14 @@ class SeriesSet:
             statics=None if self.statics is None else self.statics[index],
             rows=None if self.rows is None else self.rows[index],
         )
+
+    def clock(self, index: int) -> list[Any]:
+        """Times of a series as rows of predictions have them: texts of dates, else numbers."""
+        assert self.times is not None
+        times = self.times.row(index)
+        if self.dated:
+            return [str(moment) for moment in (times * 1000).round().astype("datetime64[ms]")]
+        return [int(moment) if float(moment).is_integer() else float(moment) for moment in times]
 
     def place(self, index: int) -> str:
         """Where a series is, for messages: file and row, or its name."""
@@ -150,6 +160,6 @@ def _time_error(
         where = f"row {int(series.rows[index]) + inside}" if series.rows is not None else f"step {inside + 1}"
     return DataError(
         f"{series.path or 'the data'}, {where}, column {column}: the time {shown}{name} {what}; allowed: times that "
-        "increase within a series; sort the rows and remove duplicates, name another column with options.time, or set "
-        "options.time=- for steps without times"
+        "increase within a series; sort the rows and remove duplicates, or name the columns of series ids and times "
+        "with options.id and options.time (-: there are none)"
     )

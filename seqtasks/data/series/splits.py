@@ -34,6 +34,14 @@ def kind_of(targets: Sequence[str]) -> Kind:
     return "number" if len(values) > MANY_VALUES or (values % 1 != 0).any() else "classes"
 
 
+def natural_order(label: str) -> tuple[int, float, str]:
+    """Key that sorts labels: numbers by their value, then texts."""
+    try:
+        return 0, float(label), label
+    except ValueError:
+        return 1, 0.0, label
+
+
 def as_numbers(series: SeriesSet) -> FloatArray:
     """The targets as float64 (rows,).
 
@@ -88,7 +96,8 @@ def split(
     if kind == "classes":
         for name in ("validation", "test"):
             if name in parts:
-                check_labels(parts["train"], parts[name])
+                column = None if data.roles is None else data.roles.target
+                check_labels(parts["train"], parts[name], column)
     if "test" not in parts:
         parts["train"], parts["test"], note = held_out(parts["train"], kind, how)
         notes += note
@@ -102,17 +111,23 @@ def split(
     return {name: parts[name] for name in ("train", "validation", "test")}, notes
 
 
-def check_labels(train: SeriesSet, other: SeriesSet) -> None:
+def check_labels(train: SeriesSet, other: SeriesSet, column: str | None = None) -> None:
     """Checks that a split that was given has no label that training lacks.
 
+    Args:
+        train: Training series.
+        other: Series of the split.
+        column: Name of the column of labels; None: the file has no columns.
+
     Raises:
-        DataError: It has; the message names file, row and label.
+        DataError: It has; the message names file, row and column.
     """
+    where = "" if column is None else f", column {column}"
     known = set(train.targets or ())
     for i, label in enumerate(other.targets or ()):
         if label not in known:
             raise DataError(
-                f"{other.place(i)}: no training series has the label {shown(label, 40)!r}; allowed: "
+                f"{other.place(i)}{where}: no training series has the label {shown(label, 40)!r}; allowed: "
                 f"{listed(sorted(known))}; add training series of that label, or remove the row"
             )
 

@@ -40,7 +40,7 @@ LARGE = 64 << 20  # bytes of a file that is converted into mapped arrays
 CHUNK = 1 << 21  # numbers of a chunk
 SAMPLE = 1000  # rows from which the roles of columns are guessed, but fewer of a table with many columns
 CELLS = 500_000  # fields of these rows, at most
-VERSION = 1  # of the entries in the cache
+VERSION = 2  # of the entries in the cache
 _DECIMAL_COMMA = re.compile(r"^\s*([-+]?\d*),(\d+(?:[eE][-+]?\d+)?)\s*$")
 _log = logging.getLogger(__name__)
 
@@ -214,6 +214,7 @@ class _Reader(ABC):
         self.groups: list[str] = []
         self.statics: list[FloatArray] = []
         self.begun: list[int] = []  # row of the file in which each series begins
+        self.coding: dict[str, dict[str, int]] = {name: {} for name in roles.coded}
 
     @abstractmethod
     def read(self) -> SeriesSet:
@@ -231,7 +232,10 @@ class _Reader(ABC):
         import pandas as pd
 
         wanted = set(names)
-        texts = [name for name, kind in frame.dtypes.items() if not pd.api.types.is_numeric_dtype(kind)]
+        for name, numbers in self.coding.items():
+            codes = [numbers.setdefault(text, len(numbers)) if text else np.nan for text in _texts(frame[name])]
+            frame = frame.assign(**{name: np.array(codes, np.float64)})
+        texts = [str(name) for name, kind in frame.dtypes.items() if not pd.api.types.is_numeric_dtype(kind)]
         for name in texts:
             if name in wanted:
                 column = frame[name]
@@ -273,6 +277,7 @@ class _Reader(ABC):
             self.table.path,
             np.array(self.begun, np.int64),
             dated,
+            codes={name: list(numbers) for name, numbers in self.coding.items()},
         )
 
 
@@ -501,6 +506,7 @@ def _store(stem: Path, series: SeriesSet) -> None:
         "times": series.times is not None,
         "dated": series.dated,
         "irregular": series.irregular,
+        "codes": {name: list(texts) for name, texts in series.codes.items()},
     }
     write_text(_entry(stem, "facts"), json.dumps(facts))
 
@@ -516,6 +522,7 @@ def _stored(stem: Path, path: Path, roles: Roles) -> SeriesSet | None:
         return SeriesSet(
             values, list(roles.channels), times, facts["ids"], facts["targets"], facts["groups"], statics,
             list(roles.statics), path, np.array(facts["rows"], np.int64), facts["dated"], facts["irregular"],
+            facts["codes"],
         )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -123,6 +123,14 @@ class BPTTBatches(ResumableBatches):
             reset[i] = is_reset
         return {"tokens": tokens, "reset": reset, "targets": targets}, targets, weights
 
+    def streams(self, index: int) -> range:
+        """Numbers of the streams of a batch.
+
+        Args:
+            index: Number of the batch, from the current start on.
+        """
+        return self._streams(int(np.searchsorted(self._ends, self.start + index, side="right")) * self.batch_size)
+
     def _streams(self, first: int) -> range:
         """Numbers of the streams of a batch that begins with a stream."""
         return range(first, min(first + self.batch_size, self.lanes))

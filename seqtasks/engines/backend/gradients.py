@@ -86,6 +86,32 @@ def weight_gradients(function: Callable[..., tuple[Any, Any]], model: keras.Mode
     return of_torch
 
 
+def squared_norms(gradients: Sequence[Any]) -> list[Any]:
+    """Computes the squared norm of each gradient; rows of an embedding that occur several times are summed first.
+
+    Args:
+        gradients: Gradients of weights, as optimizers get them; None counts as zero.
+
+    Returns:
+        Scalars in float32.
+
+    Example:
+        >>> [float(square) for square in squared_norms([keras.ops.ones((2, 3)), None])]
+        [6.0, 0.0]
+    """
+    squares = []
+    for gradient in gradients:
+        if gradient is not None and keras.backend.backend() == "tensorflow":
+            import tensorflow as tf
+
+            gradient = tf.convert_to_tensor(gradient)
+        zero = keras.ops.zeros((), "float32")
+        squares.append(
+            zero if gradient is None else keras.ops.sum(keras.ops.square(keras.ops.cast(gradient, "float32")))
+        )
+    return squares
+
+
 def _of_jax(
     function: Callable[..., tuple[Any, Any]], weights: Sequence[keras.Variable], others: Sequence[keras.Variable]
 ) -> Gradient:

@@ -12,14 +12,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from seqtasks.engines.backend.masking import zeros_where_empty
 from seqtasks.engines.engine import ZONEOUT, LoopInputs, Tensor
-from seqtasks.engines.native import availability, library
+from seqtasks.engines.native import availability, library, numpy_bridge
 from seqtasks.engines.native.arguments import Direction
 from seqtasks.engines.native.availability import cannot_embed_in_graph as cannot_embed_in_graph
 from seqtasks.engines.native.availability import under_xla as under_xla
+from seqtasks.engines.native.keras_cells import KerasCell
 from seqtasks.engines.native.text_generation import Layer
 
 if TYPE_CHECKING:
@@ -49,18 +51,16 @@ def unsupported_reason(cell: Cell, recurrent_dropout: float = 0.0, zoneout: floa
         return "recurrent_dropout changes each recurrent product"
     if zoneout:
         return ZONEOUT
-    if library.library() is None:
-        return "it was not built, as there was no C compiler when seqtasks was installed"
-    return None
+    return availability.not_built_reason()
 
 
-def run(cell: Cell, inputs: LoopInputs) -> tuple[Tensor, list[Tensor]]:
+def run(cell: Cell | KerasCell, inputs: LoopInputs) -> tuple[Tensor, list[Tensor]]:
     """Runs a built cell over time, see `Engine.run`."""
     (result,) = run_together([(cell, inputs)])
     return result
 
 
-def run_together(calls: Sequence[tuple[Cell, LoopInputs]]) -> list[tuple[Tensor, list[Tensor]]]:
+def run_together(calls: Sequence[tuple[Cell | KerasCell, LoopInputs]]) -> list[tuple[Tensor, list[Tensor]]]:
     """Runs one cell, or two at the same time on separate threads, over the same sequences.
 
     Args:
@@ -90,17 +90,53 @@ def run_together(calls: Sequence[tuple[Cell, LoopInputs]]) -> list[tuple[Tensor,
     return results
 
 
-def biases(cell: Cell) -> tuple[Any, Any]:
+def trace(cell: Cell, inputs: LoopInputs) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
+    """Runs a built cell over time and keeps all states; on every backend, without gradients.
+
+    Args:
+        cell: Built cell.
+        inputs: As for `run`, with tensors that have values.
+
+    Returns:
+        Outputs, `(batch, time, units)`; final states, each `(batch, units)`; and each state after every step,
+        `(batch, time, units)`. A masked step repeats the state before it.
+    """
+
+    def array(tensor: Any, dtype: str = "float32") -> Any:
+        return None if tensor is None else np.ascontiguousarray(ops.convert_to_numpy(tensor), dtype)
+
+    bias, b = biases(cell)
+    starts, mask = [array(state) for state in inputs.states], array(inputs.mask, "bool")
+    loop = numpy_bridge.Loop(
+        _kind(cell), inputs.reverse, array(inputs.x), array(cell.W), array(bias), array(cell.U), array(b), starts[0],
+        starts[1] if len(starts) > 1 else None, mask, array(inputs.tokens, "int32"),
+    )  # fmt: skip
+    (run,) = numpy_bridge.forward(loop)
+    states = [run.out, run.c.swapaxes(0, 1)][: len(starts)]
+    if mask is not None:
+        states[0] = _held(run.out, mask, starts[0], inputs.reverse)
+    return run.out, [run.h_last, run.c_last][: len(starts)], states
+
+
+def _held(outputs: np.ndarray, mask: np.ndarray, start: np.ndarray, reverse: bool) -> np.ndarray:
+    """Replaces the zero outputs of masked steps by the state before them."""
+    if reverse:
+        return _held(outputs[:, ::-1], mask[:, ::-1], start, False)[:, ::-1]
+    last = np.maximum.accumulate(np.where(mask, np.arange(mask.shape[1]), -1), axis=1)[..., None]
+    return np.where(last < 0, start[:, None], np.take_along_axis(outputs, np.maximum(last, 0), axis=1))
+
+
+def biases(cell: Cell | KerasCell) -> tuple[Any, Any]:
     """Returns the bias of the inputs, and further parameters of the loop.
 
     The latter are the bias of the recurrent product of a GRU, the peepholes of an LSTM, or None.
     """
     if cell.native_loop == "gru":
         return cell.b[0], cell.b[1]
-    return cell.b, ops.reshape(cell.P, (-1,)) if cell.native_loop == "peephole_lstm" else None
+    return cell.b, ops.reshape(cell.P, (-1,)) if cell.native_loop == "peephole_lstm" else None  # type: ignore[union-attr]
 
 
-def _kind(cell: Cell) -> int:
+def _kind(cell: Cell | KerasCell) -> int:
     """Returns the number of the cell's loop in the kernel."""
     assert cell.native_loop is not None
     return KINDS[cell.native_loop]

@@ -27,6 +27,13 @@ def unavailable_reason() -> str | None:
     return None
 
 
+def not_built_reason() -> str | None:
+    """Returns why there is no kernel to call, or None if there is one."""
+    if library.library() is None:
+        return "it was not built, as there was no C compiler when seqtasks was installed"
+    return None
+
+
 def under_xla() -> bool:
     """Returns whether graphs compiled by XLA can call the kernel, as on JAX."""
     return keras.backend.backend() == "jax"

@@ -11,14 +11,16 @@ from seqtasks.core.arrays import FloatArray
 from seqtasks.data.series.marked import ANOMALY, NORMAL
 from seqtasks.layers.calibration import NEVER
 from seqtasks.task_types.anomaly_detection.scoring import runs
+from seqtasks.task_types.common import style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MARKED = "#ff6655"
+MARKED = style.AGAINST
 MOST_CHANNELS = 6  # lines of a panel; more could not be told apart
 
 
+@style.styled
 def score_figure(
     values: FloatArray,
     scores: FloatArray,
@@ -39,9 +41,7 @@ def score_figure(
         title: Above the plot.
         first: Number of the first step.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10, 4.6), layout="constrained")
+    figure = style.new_figure(10, 4.6)
     above, below = figure.subplots(2, 1, sharex=True)
     steps = first + np.arange(len(values))
     above.plot(steps, values[:, :MOST_CHANNELS], linewidth=0.8)
@@ -49,12 +49,17 @@ def score_figure(
         above.legend(list(channels[:MOST_CHANNELS]), fontsize=7, loc="upper right")
     below.plot(steps, np.where(marks >= NORMAL, scores, np.nan), linewidth=0.8, color="black")
     if threshold < NEVER:
-        below.axhline(threshold, color="grey", linestyle="--", linewidth=1)
+        below.axhline(threshold, color="grey", linestyle="--", linewidth=1, label="threshold")
     for begin, end in zip(*runs(np.asarray(marks == ANOMALY)), strict=True):
         for panel in (above, below):
             panel.axvspan(first + begin - 0.5, first + end - 0.5, color=MARKED, alpha=0.3, linewidth=0)
-    above.set_title(title, fontsize=10)
+    if (marks == ANOMALY).any():
+        below.fill_between([], [], color=MARKED, alpha=0.3, linewidth=0, label="marked anomaly")
+    if below.get_legend_handles_labels()[0]:
+        below.legend(loc="upper right")
+    above.set_title(title)
     below.set(xlabel="step", ylabel="score")
+    above.set_ylabel("value")
     for panel in (above, below):
         panel.tick_params(labelsize=8)
         panel.margins(x=0.01)

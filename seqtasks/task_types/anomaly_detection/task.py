@@ -330,7 +330,7 @@ class AnomalyTask(Task):
             for i, row in enumerate(scores):
                 start: dict[str, Any] = {"file": name} if len(inputs) > 1 else {}
                 start |= {"id": series.ids[i]} if len(series) > 1 else {}
-                times = None if series.times is None else _times(series.times.row(i), series.dated)
+                times = None if series.times is None else series.clock(i)
                 true = None if marks is None else marks.row(i)
                 for step, score in enumerate(row):
                     judged = step >= self.options.warm_up
@@ -395,10 +395,3 @@ class Calibrate(keras.callbacks.Callback):
 
 def _inputs(spec: AnomalySpec) -> Inputs:
     return Inputs(Scaling.from_dict(spec.scaling), tuple(spec.measured), spec.irregular)
-
-
-def _times(times: FloatArray, dated: bool) -> list[Any]:
-    """Times as text or numbers."""
-    if dated:
-        return [str(moment) for moment in (times * 1000).round().astype("datetime64[ms]")]
-    return [int(moment) if float(moment).is_integer() else float(moment) for moment in times]

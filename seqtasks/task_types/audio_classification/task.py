@@ -15,7 +15,7 @@ from seqtasks.core.errors import ConfigError
 from seqtasks.core.settings import setting
 from seqtasks.data.audio import recordings
 from seqtasks.data.audio.features import Spectra, read_wav, tell_rates
-from seqtasks.data.audio.frame_batches import FrameBatches, Frames
+from seqtasks.data.audio.frame_batches import FrameBatches, Frames, padded
 from seqtasks.data.bucketing import Ragged
 from seqtasks.data.cache import cached
 from seqtasks.data.source import Source
@@ -29,6 +29,7 @@ from seqtasks.task_types.base import Baseline, Task, bucketed_logits
 from seqtasks.task_types.common.columns import class_row
 from seqtasks.task_types.common.linear_baseline import logistic_regression
 from seqtasks.task_types.common.plots import class_pictures
+from seqtasks.task_types.common.steps import Steps, class_properties, signal_properties
 
 MAX_BATCH_FRAMES = 20_000  # of `predict`, padding included, so that one long file does not pad many short ones
 
@@ -172,6 +173,18 @@ class SoundTask(Task):
         if o.join > 1:
             x, mask = TimeReduction(o.join)(x, mask=mask), joined_mask(mask, o.join)
         return inputs, x, mask
+
+    def encode_inputs(self, inputs: Sequence[str]) -> Any:
+        return padded(self.heard(inputs, "sound.wav"))
+
+    def describe_steps(self, inputs: Any, targets: Any = None) -> Steps:
+        """Describes frames by their features and loudness, and the class of the recording."""
+        sound = np.asarray(inputs["sound"], np.float64)
+        properties, titles = signal_properties(sound.mean(axis=-1, keepdims=True), ["mean of the features"]), []
+        if targets is not None and np.ndim(targets) == 1:
+            properties |= class_properties(targets, self.classes, sound.shape[1])
+            titles = [self.classes[n] for n in targets]
+        return Steps(signal=sound, properties=properties, titles=titles)
 
     def heard(self, names: Sequence[str], example: str) -> Frames:
         """Reads WAV files and computes their features.

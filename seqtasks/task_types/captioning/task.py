@@ -216,6 +216,7 @@ class CaptionTask(Seq2SeqTask):
         return "caption"
 
     def plots(self, model: keras.Model, batches: CaptionBatches) -> Iterator[tuple[str, Any]]:
+        yield from super().plots(model, batches)
         if self.options.attention == "none":
             return
         writer, images = self.writer(model), batches.examples.inputs["image"][:4].images(0)

@@ -85,6 +85,22 @@ def forecast_scores(forecasts: Forecasts, targets: FloatArray, scale: FloatArray
     }
 
 
+def forecast_terms(forecasts: Forecasts, targets: FloatArray, scale: FloatArray) -> tuple[FloatArray, str]:
+    """Sum and number of the scaled errors of each example, which make up MASE.
+
+    Args:
+        forecasts: Of `(examples, horizon, channels)`.
+        targets: `(examples, horizon, channels)`, NaN where missing.
+        scale: As for `forecast_scores`, `(examples, channels)`.
+
+    Returns:
+        `(examples, 2)`, and the name of the formula, "mean".
+    """
+    valid = ~np.isnan(targets)
+    errors = np.where(valid, np.abs(targets - forecasts.point) / scale[:, None], 0.0)
+    return np.stack([errors.sum(axis=(1, 2)), valid.sum(axis=(1, 2))], axis=-1), "mean"
+
+
 def naive_error(values: FloatArray, season: int) -> FloatArray:
     """Mean absolute error of the seasonal naive forecast, the scale of MASE, `(channels,)`.
 

@@ -34,7 +34,7 @@ from seqtasks.task_types.base import Baseline, Task
 from seqtasks.task_types.forecasting import baselines, plots
 from seqtasks.task_types.forecasting.cuts import cut, origins, training_windows
 from seqtasks.task_types.forecasting.model import CALIBRATION, LOSSES, Facts, forecast_model, median
-from seqtasks.task_types.forecasting.scores import INTERVAL, Forecasts, forecast_scores, naive_error
+from seqtasks.task_types.forecasting.scores import INTERVAL, Forecasts, forecast_scores, forecast_terms, naive_error
 
 LIMITS = 0.5, 2.0  # of the calibration of learnt intervals, as the validation split may be a time of crisis
 GROWTH = 1.5  # ratio of the levels of a series, from which on a growing spread can be seen
@@ -427,7 +427,9 @@ class ForecastTask(Task):
 
     def score(self, model: keras.Model, batches: Any) -> dict[str, float]:
         made = self.forecasts(self.outputs(model, batches, self.spec.horizon))
-        return forecast_scores(made, batches.examples.targets, batches.examples.inputs["scale"])
+        targets, scale = batches.examples.targets, batches.examples.inputs["scale"]
+        self.keep_outputs(*forecast_terms(made, targets, scale), outputs=made.point)
+        return forecast_scores(made, targets, scale)
 
     def survey(self, splits: Splits) -> Survey:
         return dataclasses.replace(super().survey(splits), labels={}, notes=self._notes)
@@ -460,7 +462,8 @@ class ForecastTask(Task):
     def plots(self, model: keras.Model, batches: Any) -> Iterator[tuple[str, Any]]:
         made = self.forecasts(self.outputs(model, batches, self.spec.horizon))
         inputs, targets = batches.examples.inputs, batches.examples.targets
-        last = {int(number): i for i, number in enumerate(inputs["series_index"])}  # the last origin of each series
+        which = inputs["series_index"]
+        last = {int(number): i for i, number in enumerate(which)}  # the last origin of each series
         rows = list(last.values())[:SHOWN]
         history = [self._series[int(inputs["series_index"][i])][: int(inputs["ends"][i])] for i in rows]
         titles = [self._ids[int(inputs["series_index"][i])] for i in rows] if len(last) > 1 else [self.name]
@@ -475,6 +478,8 @@ class ForecastTask(Task):
             ),
         )
         yield "error_by_step", plots.error_by_step(made, targets, inputs["scale"])
+        names = [f"{self._ids[int(n)]}, from step {end}" for n, end in zip(which, inputs["ends"], strict=True)]
+        yield "worst_errors", plots.worst_windows(*forecast_terms(made, targets, inputs["scale"])[:1], names)
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: Any) -> list[dict[str, Any]]:
         """A row for each step ahead of each series of some files: point, and interval of 80 %."""

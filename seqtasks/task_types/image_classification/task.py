@@ -25,7 +25,10 @@ from seqtasks.layers.vision import RandomAffine
 from seqtasks.task_types.base import Baseline, Task
 from seqtasks.task_types.common.columns import class_row
 from seqtasks.task_types.common.linear_baseline import logistic_regression
-from seqtasks.task_types.common.plots import class_pictures
+from seqtasks.task_types.common.plots import class_pictures, wrong_images
+from seqtasks.task_types.common.steps import Steps, class_properties, signal_properties
+
+SHOWN = 18  # wrong images in the plot
 
 ImageSpec = labelled_images.ImageSpec
 
@@ -114,6 +117,19 @@ class ImageTask(Task):
         logits = model.predict(np.stack([image for image, _ in loaded]), verbose=0)
         return image_rows(inputs, [inverted for _, inverted in loaded], logits, self.classes)
 
+    def encode_inputs(self, inputs: Sequence[str]) -> Any:
+        check_images(inputs)
+        return np.stack([load_image(Path(name), self.shape, "auto")[0] for name in inputs])
+
+    def describe_steps(self, inputs: Any, targets: Any = None) -> Steps:
+        """Describes the rows of images by their ink, and by the class of the image."""
+        pixels = np.asarray(inputs, np.float64) / 255
+        properties, titles = signal_properties(pixels.mean(axis=-1, keepdims=True), ["ink"]), []
+        if targets is not None:
+            properties |= class_properties(targets, self.classes, pixels.shape[1])
+            titles = [self.classes[n] for n in targets]
+        return Steps(signal=pixels, properties=properties, titles=titles)
+
     def survey(self, splits: Splits) -> Survey:
         keys = {part: [hash(image.tobytes()) for image in rows.inputs["image"]] for part, rows in splits.parts.items()}
         return dataclasses.replace(super().survey(splits), keys=keys)
@@ -126,8 +142,14 @@ class ImageTask(Task):
         return {"logistic regression": lambda: _logistic(splits, len(self.classes)), "SVM (RBF)": lambda: _svm(splits)}
 
     def plots(self, model: keras.Model, batches: ArrayBatches) -> Iterator[tuple[str, Any]]:
-        targets = batches.examples.targets
-        return class_pictures(self.name, self.predict_logits(model, batches), targets, self.classes, "test images")
+        logits, targets = self.predict_logits(model, batches), batches.examples.targets
+        for name, picture in class_pictures(self.name, logits, targets, self.classes, "test images"):
+            yield name, picture
+            if name == "worst_errors":
+                table: Any = picture
+                rows = table[:SHOWN]
+                titles = [f"{row.true}, not {row.predicted} ({row['P(predicted)']:.2f})" for _, row in rows.iterrows()]
+                yield "worst_errors", wrong_images(batches.examples.inputs["image"][rows.index.to_numpy()], titles)
 
 
 def check_images(inputs: Sequence[str]) -> None:

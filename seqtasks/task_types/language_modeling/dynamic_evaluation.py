@@ -1,8 +1,8 @@
-"""Total negative log-likelihood of a text, and dynamic evaluation."""
+"""Total negative log-likelihood of a text and of its blocks, and dynamic evaluation."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -13,14 +13,55 @@ from seqtasks.core.arrays import FloatArray
 from seqtasks.engines.backend.gradients import weight_gradients
 from seqtasks.layers.metrics import language_scores
 
+BLOCK = 64  # tokens whose negative log-likelihoods are stored as one value
 
-def total(batches: Any, measure: Callable[[list[Any], FloatArray], Any]) -> tuple[float, int]:
+
+class BlockSums:
+    """Sums of negative log-likelihoods over blocks of a text, the same blocks for windows of any length.
+
+    Args:
+        batches: `BPTTBatches` that score the text.
+
+    Attributes:
+        sums: `(streams, blocks, 2)`: negative log-likelihoods and number of tokens.
+    """
+
+    def __init__(self, batches: Any):
+        self.sums = np.zeros((batches.lanes, -(-batches.length // BLOCK), 2))
+        self._read = np.zeros(batches.lanes, np.int64)  # tokens of each stream
+
+    def add(self, streams: Sequence[int], losses: FloatArray, weights: FloatArray) -> None:
+        """Adds a batch, in the order of the text.
+
+        Args:
+            streams: Number of the stream of each row.
+            losses: Negative log-likelihoods, `(batch, time)`.
+            weights: `(batch, time)`, 0 at padding and at tokens that were added before.
+        """
+        for stream, row, valid in zip(streams, losses, weights > 0, strict=True):
+            count = int(valid.sum())
+            blocks = (self._read[stream] + np.arange(count)) // BLOCK
+            np.add.at(self.sums[stream, :, 0], blocks, row[valid])
+            np.add.at(self.sums[stream, :, 1], blocks, 1)
+            self._read[stream] += count
+
+    @property
+    def terms(self) -> FloatArray:
+        """Sum and number of each block that has tokens, `(blocks, 2)`."""
+        flat = self.sums.reshape(-1, 2)
+        return np.asarray(flat[flat[:, 1] > 0])
+
+
+def total(
+    batches: Any, measure: Callable[[list[Any], FloatArray], Any], blocks: BlockSums | None = None
+) -> tuple[float, int]:
     """Sums the negative log-likelihood of all targets and counts them.
 
     Args:
         batches: `BPTTBatches`.
         measure: Function of `[tokens, reset, targets]` and of weights, `(batch, time)`, 0 at padding. It returns the
             negative log-likelihoods, `(batch, time)`.
+        blocks: Also sums the negative log-likelihoods of blocks; None: only those of the text.
 
     Returns:
         The sum in nats, and the number of targets.
@@ -31,6 +72,8 @@ def total(batches: Any, measure: Callable[[list[Any], FloatArray], Any]) -> tupl
         losses = np.asarray(measure([inputs["tokens"], inputs["reset"], inputs["targets"]], weights), np.float64)
         nll += float((losses * weights).sum())
         count += int(weights.sum())
+        if blocks is not None:
+            blocks.add(batches.streams(index), losses, weights)
     return nll, count
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,21 +14,25 @@ import numpy as np
 
 from seqtasks.core.errors import ConfigError
 from seqtasks.core.settings import setting
+from seqtasks.data.bucketing import Ragged
 from seqtasks.data.source import Source
 from seqtasks.data.splits import Examples, Splits
 from seqtasks.data.text import lm_corpus
 from seqtasks.data.text.bptt_batches import BPTTBatches, document_starts
-from seqtasks.data.text.vocabulary import Vocabulary
+from seqtasks.data.text.vocabulary import END, Vocabulary
 from seqtasks.decoding.sampling import Sampler, uniform
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.losses import TokenLoss
 from seqtasks.layers.metrics import Nats, Perplexity, language_scores
 from seqtasks.task_types.base import Baseline, Task
+from seqtasks.task_types.common.steps import Steps, text_properties
 from seqtasks.task_types.language_modeling import xz_baseline
-from seqtasks.task_types.language_modeling.dynamic_evaluation import dynamic_scores, total
+from seqtasks.task_types.language_modeling.dynamic_evaluation import BlockSums, dynamic_scores, total
 from seqtasks.task_types.language_modeling.model import LanguageStep, language_model, read
 
 log = logging.getLogger(__name__)
+SAMPLE, TEMPERATURES = 300, (0.5, 1.0)  # tokens and temperatures of the texts in the run folder
+STREAMS, MOST_TOKENS = 16, 1 << 15  # maximum number of streams and tokens of a sample
 LanguageSpec = lm_corpus.LanguageSpec
 
 
@@ -225,11 +230,46 @@ class LanguageTask(Task):
         return BPTTBatches(examples, streams, batch_size, o.bptt, o.carry_state, starts)
 
     def score(self, model: keras.Model, batches: Any) -> dict[str, float]:
-        scores = language_scores(*total(batches, lambda inputs, _: model.predict_on_batch(inputs)))
+        blocks = BlockSums(batches)
+        scores = language_scores(*total(batches, lambda inputs, _: model.predict_on_batch(inputs), blocks))
+        if self.metric in scores:
+            scale = math.log(2) if self.metric == "bits" else 1.0
+            formula = "exp_mean" if self.metric == "perplexity" else "mean"
+            self.keep_outputs(blocks.terms / (scale, 1.0), formula)
         if self.options.dynamic_rate is None:
             return scores
         dynamic = dynamic_scores(model, batches, self.options.dynamic_rate, self.options.dynamic_decay)
         return scores | {f"dynamic_{name}": value for name, value in dynamic.items()}
+
+    def sample(self, examples: Examples, sequences: int, steps: int | None = None) -> Sequence[Any]:
+        """Returns contiguous streams of the text, each from the initial state.
+
+        Args:
+            examples: Text of a split.
+            sequences: Maximum number of streams; at most 16 are used.
+            steps: Number of tokens of a stream; None: so many that the text, up to 32,768 tokens of it, is used.
+        """
+        streams = min(sequences, STREAMS)
+        count = min(len(examples), MOST_TOKENS if steps is None else streams * steps)
+        return BPTTBatches(examples.take(count), streams, streams, count)[0]
+
+    def encode_inputs(self, inputs: Sequence[str]) -> Any:
+        """Encodes texts as streams from the initial state; the last target of each is unknown."""
+        rows = [self.vocabulary.encode(text) for text in inputs]
+        if not rows or not all(map(len, rows)):
+            raise ConfigError("the text has no token; allowed: one or more tokens; write --input TEXT")
+        tokens = Ragged.of(rows).padded()
+        targets = np.concatenate([tokens[:, 1:], np.zeros_like(tokens[:, :1])], axis=1)
+        return {"tokens": tokens, "reset": np.ones(len(rows), bool), "targets": targets}
+
+    def describe_steps(self, inputs: Any, targets: Any = None) -> Steps:
+        """Describes tokens by their text and by properties such as the position in the line."""
+        tokens, words = np.asarray(inputs["tokens"]), self.vocabulary
+        texts = ["\n" if words.token(n) == END else words.decode([n]) for n in range(len(words))]
+        texts = [text or words.token(n) for n, text in enumerate(texts)]
+        labels = [[texts[n] for n in row] for row in tokens]
+        separator = " " if words.kind == "words" else ""
+        return Steps(labels, separator, tokens, None, text_properties(labels, separator, tokens.shape[1]))
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
         words = self.vocabulary
@@ -242,6 +282,16 @@ class LanguageTask(Task):
             return kneser_ney.baseline(splits, self.spec.size)
 
         return {"Kneser-Ney trigram": trigram}
+
+    def plots(self, model: keras.Model, batches: Any) -> Iterator[tuple[str, Any]]:
+        """Yields a table of generated texts at two temperatures, with the default prompt."""
+        import pandas as pd
+
+        texts = {
+            str(temperature): "".join(self.predict(model, [], GenerateOptions(length=SAMPLE, temperature=temperature)))
+            for temperature in TEMPERATURES
+        }
+        yield "samples", pd.DataFrame({"text": texts}).rename_axis("temperature")
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: GenerateOptions) -> Iterator[str]:
         """Generates a continuation of the prompt.

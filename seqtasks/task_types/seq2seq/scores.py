@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seqtasks.core.arrays import FloatArray
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 Lines = Sequence[str]
 
@@ -33,6 +40,67 @@ def line_scores(predicted: Lines, references: Sequence[Lines]) -> dict[str, floa
         "chrf": float(sacrebleu.corpus_chrf(list(predicted), streams).score),
         "exact": sum(line in lines for line, lines in zip(predicted, references, strict=True)) / len(references),
     }
+
+
+def line_terms(predicted: Lines, references: Sequence[Lines], metric: str) -> tuple[FloatArray, str] | None:
+    """Computes the terms of a score for each line.
+
+    Args:
+        predicted: Predicted lines.
+        references: Reference lines of each predicted line, one or more.
+        metric: "bleu" or "exact".
+
+    Returns:
+        The terms, `(lines, terms)`, and the name of their formula, see
+        `seqtasks.experiments.example_outputs.ExampleOutputs`; None for another metric.
+
+    Example:
+        >>> terms, formula = line_terms(["a red ball"], [["a red ball"]], "bleu")
+        >>> terms.astype(int).tolist(), formula
+        ([[3, 3, 3, 2, 1, 0, 3, 2, 1, 0]], 'bleu')
+    """
+    if metric == "exact":
+        rows = [[line in lines, 1] for line, lines in zip(predicted, references, strict=True)]
+        return np.array(rows, np.float64), "mean"
+    if metric != "bleu":
+        return None
+    from sacrebleu.metrics.bleu import BLEU
+
+    sentence = BLEU(effective_order=True)  # without it sacrebleu warns; the counts are the same
+    scores = [sentence.sentence_score(line, list(lines)) for line, lines in zip(predicted, references, strict=True)]
+    return np.array([[s.sys_len, s.ref_len, *s.counts, *s.totals] for s in scores], np.float64), "bleu"
+
+
+def worst_lines(
+    predicted: Lines, references: Sequence[Lines], inputs: Lines | None = None, most: int = 200
+) -> DataFrame:
+    """The lines that differ most from their references: those with the lowest chrF.
+
+    Args:
+        predicted: Predicted lines.
+        references: Reference lines of each predicted line.
+        inputs: Text that shows each input; None: its number only.
+        most: Maximum number of rows.
+
+    Returns:
+        A table with the columns `example` (number in the test split, from 0), `chrf`, `input`, `predicted` and
+        `reference`.
+    """
+    import pandas as pd
+    from sacrebleu.metrics.chrf import CHRF
+
+    metric = CHRF()
+    wrong = [i for i, (line, lines) in enumerate(zip(predicted, references, strict=True)) if line not in lines]
+    scores = {i: float(metric.sentence_score(predicted[i], list(references[i])).score) for i in wrong}
+    worst = sorted(wrong, key=lambda i: (scores[i], i))[:most]
+    columns: dict[str, list[Any]] = {"example": worst, "chrf": [scores[i] for i in worst]}
+    if inputs is not None:
+        columns["input"] = [inputs[i] for i in worst]
+    columns |= {
+        "predicted": [predicted[i] for i in worst],
+        "reference": [" / ".join(references[i]) for i in worst],
+    }
+    return pd.DataFrame(columns).set_index("example")
 
 
 def signature() -> str:

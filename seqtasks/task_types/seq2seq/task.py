@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from seqtasks.decoding.seq2seq import Hypothesis, Seq2SeqGenerator, Seq2SeqOptio
 from seqtasks.layers.losses import TagLoss
 from seqtasks.layers.metrics import TargetPerplexity
 from seqtasks.task_types.base import Task
-from seqtasks.task_types.seq2seq.scores import line_scores, signature
+from seqtasks.task_types.seq2seq.scores import line_scores, line_terms, signature, worst_lines
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,11 @@ class Seq2SeqTask(Task):
     def score(self, model: keras.Model, batches: Any) -> dict[str, float]:
         examples = batches.examples
         references = self.references(examples)
-        scores = line_scores(self.lines(self.writer(model, **self.search()), examples), references)
+        lines = self.lines(self.writer(model, **self.search()), examples)
+        scores = line_scores(lines, references)
+        terms = line_terms(lines, references, self.metric)
+        if terms is not None:
+            self.keep_outputs(*terms, outputs=np.array(lines))
         greedy = line_scores(self.greedy(model, examples), references)[self.metric]
         nll = count = 0.0
         for index in range(len(batches)):
@@ -144,6 +148,23 @@ class Seq2SeqTask(Task):
             nll += float((np.asarray(model.predict_on_batch(inputs))[..., 1] * weights).sum())
             count += float(weights.sum())
         return scores | {f"{self.metric}_greedy": greedy, "perplexity": float(np.exp(min(nll / count, 700.0)))}
+
+    def inputs_of(self, examples: Examples) -> Sequence[str] | None:
+        """Returns texts that show the inputs, for the table of the worst errors; None: their numbers only.
+
+        Args:
+            examples: Examples of the test split.
+        """
+        return None
+
+    def plots(self, model: keras.Model, batches: Any) -> Iterator[tuple[str, Any]]:
+        """Yields the worst errors: the lines with the lowest chrF, of those that `score` generated."""
+        kept = self.example_outputs
+        if kept is not None and kept.outputs is not None and len(kept.outputs) == len(batches.examples):
+            lines, references = list(map(str, kept.outputs)), self.references(batches.examples)
+            table = worst_lines(lines, references, self.inputs_of(batches.examples))
+            if len(table):
+                yield "worst_errors", table
 
 
 class GreedyScores(keras.callbacks.Callback):

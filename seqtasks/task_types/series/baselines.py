@@ -1,4 +1,4 @@
-"""Baselines for series: constants, linear models and boosting on summary statistics, and MiniRocket of aeon."""
+"""Baselines for series: constants; linear models, boosting on summary statistics; MiniRocket, 1-NN DTW of aeon."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from seqtasks.core.arrays import FloatArray
+from seqtasks.data.series.scaling import Scaling
 from seqtasks.data.series.segments import Segments
 from seqtasks.data.series.sets import SeriesSet
 from seqtasks.task_types.base import Baseline
@@ -142,6 +143,41 @@ def minirocket(train: tuple[Segments, Any], test: Segments, classes: int, mean: 
     from seqtasks.layers.metrics import linear_logits
 
     return Baseline(score(linear_logits(model, rocket.transform(unseen), classes)), params, "aeon")
+
+
+def nearest_neighbour(
+    train: tuple[Segments, Any], test: Segments, classes: int, scaling: Scaling, score: Score
+) -> Baseline:
+    """Target of the nearest training series by dynamic time warping (1-NN DTW), as aeon computes it.
+
+    The warping path is free (no window). Channels are scaled by the standard deviation of training, and missing values
+    are filled forward. Log-probabilities are those of an error rate of 1 / (number of training series + 1).
+
+    Reference: Bagnall et al. 2017, https://arxiv.org/abs/1602.01711
+
+    Args:
+        train: Series, and class numbers or numbers (examples,).
+        test: Series of the test split.
+        classes: Number of classes; 0: the targets are numbers.
+        scaling: Means and standard deviations of the channels.
+        score: As for `boosting`.
+    """
+    from aeon.classification.distance_based import KNeighborsTimeSeriesClassifier
+    from aeon.regression.distance_based import KNeighborsTimeSeriesRegressor
+
+    sd = np.asarray(scaling.sd, np.float64)[:, None]
+    x, unseen = (
+        [_equal(part[i : i + 1], int(part.lengths[i]), list(scaling.mean))[0] / sd for i in range(len(part))]
+        for part in (train[0], test)
+    )
+    kind = KNeighborsTimeSeriesClassifier if classes else KNeighborsTimeSeriesRegressor
+    predicted = kind(distance="dtw", n_neighbors=1).fit(x, np.asarray(train[1])).predict(unseen)
+    if not classes:
+        return Baseline(score(np.asarray(predicted, np.float64)[:, None]), 0, "aeon")
+    error = 1 / (len(x) + 1)
+    logits = np.full((len(unseen), classes), np.log(error / max(1, classes - 1)))
+    logits[np.arange(len(unseen)), predicted.astype(int)] = np.log1p(-error)
+    return Baseline(score(logits), 0, "aeon")
 
 
 def _equal(series: Segments, steps: int, mean: list[float]) -> FloatArray:

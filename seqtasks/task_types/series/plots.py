@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seqtasks.core.arrays import FloatArray
+from seqtasks.task_types.common import style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FOR, AGAINST = "#55cc55", "#ff6655"
 MOST_CHANNELS = 6  # lines of a panel; more could not be told apart
 
 
+@style.styled
 def example_series(
     series: Sequence[FloatArray],
     titles: Sequence[str],
@@ -32,19 +33,19 @@ def example_series(
         saliency: Weights (time, channels) of each series; None: nothing is shaded.
         channels: Names of the channels, for a legend.
     """
-    from matplotlib.colors import LinearSegmentedColormap
-    from matplotlib.figure import Figure
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import LinearSegmentedColormap, Normalize
 
-    shades = LinearSegmentedColormap.from_list("for and against", [AGAINST, "white", FOR])
+    shades = LinearSegmentedColormap.from_list("for and against", [style.AGAINST, "white", style.FOR])
     columns = min(3, len(series))
     rows = -(-len(series) // columns)
-    figure = Figure(figsize=(4.4 * columns, 2.2 * rows + 0.4), layout="constrained")
+    figure = style.new_figure(4.4 * columns, 2.2 * rows + 0.9)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for panel in panels[len(series) :]:
         panel.set_axis_off()
     for number, (panel, values, title, correct) in enumerate(zip(panels, series, titles, right, strict=False)):
         panel.plot(values[:, :MOST_CHANNELS], linewidth=1)
-        panel.set_title(title, fontsize=9, color="black" if correct is None else "green" if correct else "red")
+        panel.set_title(title, color="black" if correct is None else style.RIGHT if correct else style.WRONG)
         panel.tick_params(labelsize=7)
         if saliency is not None:
             weights = saliency[number].sum(axis=1)
@@ -57,9 +58,22 @@ def example_series(
     names = list(channels[:MOST_CHANNELS])
     if len(names) > 1:
         panels[0].legend(names, fontsize=7)
+    if saliency is not None:
+        bar = figure.colorbar(
+            ScalarMappable(Normalize(-1, 1), shades),
+            ax=list(panels),
+            location="bottom",
+            shrink=0.5,
+            aspect=40,
+            pad=0.02,
+        )
+        bar.set_ticks([-1, 0, 1], labels=["against the answer", "no influence", "for the answer"])
+    for panel in panels[max(0, len(series) - columns) : len(series)]:
+        panel.set_xlabel("step")
     return figure
 
 
+@style.styled
 def predicted_against_true(predicted: FloatArray, targets: FloatArray, title: str) -> Figure:
     """A point for each example: the true number, and the predicted one.
 
@@ -68,14 +82,13 @@ def predicted_against_true(predicted: FloatArray, targets: FloatArray, title: st
         targets: (examples,).
         title: Above the plot.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(4.6, 4.4), layout="constrained")
+    figure = style.new_figure(4.6, 4.4)
     axes = figure.subplots()
     low = float(min(predicted.min(), targets.min()))
     high = float(max(predicted.max(), targets.max()))
-    axes.plot([low, high], [low, high], color="grey", linewidth=1)
+    axes.plot([low, high], [low, high], color="grey", linewidth=1, label="equal")
     axes.scatter(targets, predicted, s=12, alpha=0.6)
     axes.set(xlabel="true", ylabel="predicted", title=title)
-    axes.grid(alpha=0.3)
+    axes.grid(visible=True)
+    axes.legend()
     return figure

@@ -28,6 +28,7 @@ from seqtasks.data.source import Source
 from seqtasks.data.spec import Spec
 from seqtasks.data.splits import Examples, Splits
 from seqtasks.data.survey import Survey
+from seqtasks.experiments.example_outputs import ExampleOutputs
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.metrics import log_softmax
 from seqtasks.layers.pooling import How
@@ -37,6 +38,8 @@ from seqtasks.task_types.common.last_epoch import FEW, LastEpoch
 from seqtasks.task_types.common.linear_baseline import logistic_regression
 from seqtasks.task_types.common.plots import class_pictures
 from seqtasks.task_types.common.scores import class_scores, number_scores
+from seqtasks.task_types.common.steps import Steps, class_properties, signal_properties
+from seqtasks.task_types.common.worst_errors import worst_of_numbers
 from seqtasks.task_types.series import baselines, plots
 from seqtasks.task_types.series.model import Target, series_model
 from seqtasks.task_types.series.saliency import gradient_times_input
@@ -176,7 +179,7 @@ class SeriesTask(Task):
         longest = int(parts["train"].values.lengths.max())
         join = o.join or -(-longest // LONG)
         self._series, self._notes = parts, [*data.notes, *notes, *_notes(parts, scaling)]
-        classes = sorted(set(train.targets or ()), key=_natural) if kind == "classes" else None
+        classes = sorted(set(train.targets or ()), key=series_splits.natural_order) if kind == "classes" else None
         if classes is not None and len(classes) < 2:
             raise DataError(
                 f"{source} has only the label {classes[0]}; allowed: two or more for classes, or numbers; name another "
@@ -290,6 +293,11 @@ class SeriesTask(Task):
             return class_scores(logits, targets)
         return number_scores(logits[:, 0], np.asarray(targets, np.float64))
 
+    def outputs_from_logits(self, logits: FloatArray, targets: IntArray) -> ExampleOutputs | None:
+        if self.spec.classes:
+            return super().outputs_from_logits(logits, targets)
+        return ExampleOutputs.of((logits[:, 0] - targets) ** 2, "root_mean", logits[:, 0])
+
     def survey(self, splits: Splits) -> Survey:
         values = sum(int(part.values.lengths.sum()) * len(part.channels) for part in self._series.values())
         keys = {part: _keys(series) for part, series in self._series.items()} if values <= COMPARED else {}
@@ -304,6 +312,7 @@ class SeriesTask(Task):
             "ridge regression": summaries,
             "gradient boosting": summaries + 1.0 + 1e-3 * classes * len(splits.train),
             "MiniRocket": 15.0 + 1e-4 * steps,
+            "1-NN DTW": 15.0 + 3e-9 * self._dtw_cells(),
         }
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
@@ -333,6 +342,10 @@ class SeriesTask(Task):
             mean = list(Scaling.from_dict(self.spec.scaling).mean)
             return baselines.minirocket((train.values, targets), test.values, classes, mean, score)
 
+        def neighbour() -> Baseline:
+            scaling = Scaling.from_dict(self.spec.scaling)
+            return baselines.nearest_neighbour((train.values, targets), test.values, classes, scaling, score)
+
         if classes:
             made: dict[str, Callable[[], Baseline]] = {
                 "majority class": lambda: baselines.constant_class(targets, count, classes, score),
@@ -341,16 +354,23 @@ class SeriesTask(Task):
         else:
             made = {"the mean": lambda: baselines.constant_number(targets, count, score), "ridge regression": linear}
         made["gradient boosting"] = boosting
-        return made if baselines.aeon_reason() else {**made, "MiniRocket": rocket}
+        return made if baselines.aeon_reason() else {**made, "MiniRocket": rocket, "1-NN DTW": neighbour}
+
+    def _dtw_cells(self) -> float:
+        """Number of products of two channels' values for the distances of all test series to all training series."""
+        train, test = (float(self._series[part].values.lengths.sum()) for part in ("train", "test"))
+        return train * test * len(self.spec.channels)
 
     def plots(self, model: keras.Model, batches: SeriesBatches) -> Iterator[tuple[str, Any]]:
         logits, targets = self.predict_logits(model, batches), batches.examples.targets
         if self.spec.classes:
-            yield from class_pictures(self.name, logits, targets, self.classes, "test series")
+            ids = [f"series {name}" for name in self._series["test"].ids]
+            yield from class_pictures(self.name, logits, targets, self.classes, "test series", ids or None)
         else:
             scores = number_scores(logits[:, 0], targets)
             title = f"{self.name}: RMSE {scores['rmse']:.4g}, R² {scores['r2']:.3f}, {len(targets):,} test series"
             yield "predicted", plots.predicted_against_true(logits[:, 0], targets, title)
+            yield "worst_errors", worst_of_numbers(logits[:, 0], targets, self._series["test"].ids)
         yield "examples", self._examples(model, batches, logits, _spread(targets, bool(self.spec.classes)))
 
     def _examples(self, model: keras.Model, batches: SeriesBatches, logits: FloatArray, rows: IntArray) -> Any:
@@ -370,6 +390,22 @@ class SeriesTask(Task):
         series = [scaling.scaled(values[:n]) for values, n in zip(arrays["steps"], lengths, strict=True)]
         shades = [weight[:n] for weight, n in zip(weights, lengths, strict=True)]
         return plots.example_series(series, titles, right, shades, self.spec.channels)
+
+    def encode_inputs(self, inputs: Sequence[str]) -> Any:
+        if not inputs:
+            raise ConfigError("no file given; allowed: files of series; write --input new.csv")
+        series = self.read(Path(inputs[0]))
+        examples = self.inputs.examples(series, np.zeros(len(series)))
+        return SeriesBatches(examples, len(series), None, inputs=self.inputs)[0][0]
+
+    def describe_steps(self, inputs: Any, targets: Any = None) -> Steps:
+        """Describes steps by the scaled values of the channels, and by the class of the series."""
+        signal = self.inputs.scaling.scaled(np.asarray(inputs["steps"]))
+        properties, titles = signal_properties(signal, self.spec.channels), []
+        if targets is not None and self.spec.classes:
+            properties |= class_properties(targets, self.classes, signal.shape[1])
+            titles = [self.classes[n] for n in targets]
+        return Steps(signal=np.asarray(signal, np.float64), properties=properties, titles=titles)
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: Any) -> list[dict[str, Any]]:
         """A row for each series of some files: its id, the answer, probabilities of classes."""
@@ -414,14 +450,6 @@ class SeriesTask(Task):
 
 def _inputs(spec: SeriesSpec) -> Inputs:
     return Inputs(Scaling.from_dict(spec.scaling), tuple(spec.measured), spec.irregular)
-
-
-def _natural(label: str) -> tuple[int, float, str]:
-    """Order of labels: numbers by their value, then texts."""
-    try:
-        return 0, float(label), label
-    except ValueError:
-        return 1, 0.0, label
 
 
 def _notes(parts: Mapping[str, SeriesSet], scaling: Scaling) -> list[str]:

@@ -10,6 +10,7 @@ import numpy as np
 from seqtasks.core.arrays import FloatArray
 from seqtasks.decoding import ctc
 from seqtasks.layers.speech import BLANK
+from seqtasks.task_types.common import style
 from seqtasks.task_types.common.plots import confusion
 
 if TYPE_CHECKING:
@@ -44,6 +45,29 @@ def by_length(true: Sequence[ctc.Labels], predicted: Sequence[ctc.Labels]) -> Da
     return pd.DataFrame(rows, columns=["labels", "strings", "error rate", "exact"]).set_index("labels")
 
 
+def worst_strings(
+    true: Sequence[ctc.Labels], predicted: Sequence[ctc.Labels], classes: Sequence[str], most: int = 200
+) -> DataFrame:
+    """Tabulates the sequences with the most edits, for each true label.
+
+    Args:
+        true: True label sequences, numbers from 1.
+        predicted: Predicted label sequences, one for each true one.
+        classes: Names of the labels.
+        most: Maximum number of rows.
+    """
+    import pandas as pd
+
+    edits = [ctc.edits(a, b) for a, b in zip(true, predicted, strict=True)]
+    wrong = sorted((i for i, count in enumerate(edits) if count), key=lambda i: -edits[i] / max(1, len(true[i])))
+    rows = [
+        [i, edits[i], *(" ".join(classes[n - 1] for n in labels) for labels in (true[i], predicted[i]))]
+        for i in wrong[:most]
+    ]
+    return pd.DataFrame(rows, columns=["example", "edits", "true", "predicted"]).set_index("example")
+
+
+@style.styled
 def posteriors(log_p: FloatArray, true: ctc.Labels, classes: Sequence[str], step: float) -> Figure:
     """Draws the probabilities of the labels and of the blank over time.
 
@@ -55,14 +79,12 @@ def posteriors(log_p: FloatArray, true: ctc.Labels, classes: Sequence[str], step
         classes: Names of the labels.
         step: Duration of a step in seconds.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 3), layout="constrained")
+    figure = style.new_figure(8, 3)
     axes = figure.subplots()
     time, p = np.arange(len(log_p)) * step, np.exp(log_p)
     axes.plot(time, p[:, BLANK], color="0.8", linestyle="--", label="blank")
     for number in sorted({*true, *(p[:, 1:].max(axis=0) > 0.2).nonzero()[0] + 1}):
         axes.plot(time, p[:, number], label=classes[number - 1])
     axes.set(xlabel="time, s", ylabel="probability", title=" ".join(classes[n - 1] for n in true))
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8)
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure

@@ -35,7 +35,7 @@ from seqtasks.task_types.audio_classification.task import (
 )
 from seqtasks.task_types.base import Baseline
 from seqtasks.task_types.speech_recognition.baselines import isolated_words
-from seqtasks.task_types.speech_recognition.plots import by_length, mistakes, posteriors
+from seqtasks.task_types.speech_recognition.plots import by_length, mistakes, posteriors, worst_strings
 
 MIN_LOG_P = -14.0  # log-probability at or below which the search does not try a label
 SPLIT_NUMBERS = {"train": 0, "validation": 1, "test": 2}  # by which the composer seeds the strings of a split
@@ -255,6 +255,8 @@ class CTCTask(SoundTask):
         outputs, nll = self.outputs(model, batches)
         true = labels_of(batches.examples)
         beam, greedy = [labels for labels, _ in self.read(outputs)], [ctc.greedy(p) for p in outputs]
+        if self.metric == "der":
+            self.keep_outputs([[ctc.edits(a, b), len(a)] for a, b in zip(true, beam, strict=True)])
         return {
             "der": ctc.error_rate(true, beam),
             "der_greedy": ctc.error_rate(true, greedy),
@@ -279,6 +281,8 @@ class CTCTask(SoundTask):
         true, predicted = labels_of(batches.examples), [labels for labels, _ in self.read(outputs)]
         yield "mistakes", mistakes(true, predicted, self.classes, self.name)
         yield "lengths", by_length(true, predicted)
+        if true != predicted:
+            yield "worst_errors", worst_strings(true, predicted, self.classes)
         longest = int(np.argmax([len(row) for row in true]))
         step = self.options.hop / 1000 * self.options.join * 2**self.options.pyramid
         yield "posteriors", posteriors(outputs[longest], true[longest], self.classes, step)

@@ -1,19 +1,16 @@
-"""Tagging scores: accuracy, span precision, recall and F1, confusion matrix."""
+"""Tagging scores: accuracy, span precision, recall and F1."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING
+from operator import eq
 
 import numpy as np
 
+from seqtasks.core.arrays import IntArray
 from seqtasks.core.errors import DataError
 from seqtasks.core.span_scheme import span_scheme, spans_of
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 Rows = Sequence[Sequence[str]]  # labels or words of each sentence, without padding
 
@@ -58,54 +55,38 @@ def tagging_scores(
         unseen = [hit for hit, word in zip(hits, flat, strict=True) if word not in known]
         if unseen:
             scores["unseen_accuracy"] = float(np.mean(unseen))
-    scheme = span_scheme(chain(*true, *predicted) if labels is None else labels)
-    if scheme is not None:
-        pairs = [(spans_of(a, scheme), spans_of(b, scheme)) for a, b in zip(true, predicted, strict=True)]
-        correct = sum(len(a & b) for a, b in pairs)
-        precision = correct / max(1, sum(len(b) for _, b in pairs))
-        recall = correct / max(1, sum(len(a) for a, _ in pairs))
+    labels = {*chain(*true, *predicted)} if labels is None else labels
+    if span_scheme(labels) is not None:
+        terms, _ = sentence_terms(true, predicted, labels)
+        correct, positive, relevant = map(int, terms.sum(axis=0))
+        precision, recall = correct / max(1, positive), correct / max(1, relevant)
         f1 = 2 * precision * recall / (precision + recall) if correct else 0.0
         scores |= {"precision": precision, "recall": recall, "f1": f1}
     return scores
 
 
-def confusion_figure(true: Rows, predicted: Rows, labels: Sequence[str], most: int = 20) -> Figure:
-    """Draws a confusion matrix of the most frequent labels, in percent of the target label.
+def sentence_terms(true: Rows, predicted: Rows, labels: Collection[str]) -> tuple[IntArray, str]:
+    """Computes the terms of the primary metric for each sentence.
 
     Args:
         true: Target labels.
         predicted: Predicted labels, as many as targets.
-        labels: Labels to draw; predictions of other labels are summed in a last column.
-        most: Maximum number of labels to draw.
+        labels: Labels of the whole data set, which determine the scheme of spans.
 
-    Raises:
-        DataError: No labels, or different numbers of labels.
+    Returns:
+        Numbers of correct, predicted and true spans, `(sentences, 3)`, and "f1"; for labels that are not those of
+        spans numbers of correct and of all labels, `(sentences, 2)`, and "mean".
+
+    Example:
+        >>> terms, formula = sentence_terms([["DET", "NOUN"]], [["DET", "VERB"]], ["DET", "NOUN", "VERB"])
+        >>> terms.tolist(), formula
+        ([[1, 2]], 'mean')
     """
-    from matplotlib.figure import Figure
-
-    flat_true, flat_predicted = _flat(true, predicted)
-    frequent, pairs = Counter(flat_true), Counter(zip(flat_true, flat_predicted, strict=True))
-    drawn = sorted(labels, key=lambda label: -frequent[label])[:most]
-    counts = np.array([[pairs[row, column] for column in drawn] for row in drawn])
-    totals = np.array([frequent[row] for row in drawn])
-    columns, other = list(drawn), totals - counts.sum(axis=1)
-    if other.any():
-        columns, counts = [*columns, "other"], np.column_stack([counts, other])
-    shares = counts / np.maximum(1, totals)[:, None]
-
-    width, height = (max(4.0, 0.36 * len(names) + 1.5) for names in (columns, drawn))
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.subplots()
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for (i, j), share in np.ndenumerate(shares):
-        if share > 0.005:  # smaller shares would be printed as 0
-            colour = "white" if share > 0.5 else "black"
-            axes.text(j, i, f"{100 * share:.0f}", ha="center", va="center", fontsize=7, color=colour)
-    axes.set_xticks(range(len(columns)), columns, rotation=90)
-    axes.set_yticks(range(len(drawn)), drawn)
-    axes.set(xlabel="predicted", ylabel="true")
-    axes.set_title("% of true label" + (f", {len(drawn)} of {len(labels)} labels" if len(drawn) < len(labels) else ""))
-    return figure
+    scheme = span_scheme(labels)
+    if scheme is None:
+        return np.array([[sum(map(eq, a, b)), len(a)] for a, b in zip(true, predicted, strict=True)]), "mean"
+    pairs = [(spans_of(a, scheme), spans_of(b, scheme)) for a, b in zip(true, predicted, strict=True)]
+    return np.array([[len(a & b), len(b), len(a)] for a, b in pairs]), "f1"
 
 
 def _flat(one: Rows, other: Rows) -> tuple[list[str], list[str]]:

@@ -22,6 +22,7 @@ from seqtasks.data.splits import Examples, Splits
 from seqtasks.data.survey import Survey
 from seqtasks.data.text import tagged_sentences
 from seqtasks.data.text.conll import Sentence
+from seqtasks.data.text.conll_filling import TOKENISED, fill_labels
 from seqtasks.data.text.label_index import LabelIndex
 from seqtasks.data.text.tagged_batches import TaggedBatches, Types
 from seqtasks.data.text.word_vectors import start_from
@@ -29,11 +30,13 @@ from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.losses import TagLoss
 from seqtasks.layers.metrics import TagAccuracy
 from seqtasks.task_types.base import Baseline, Pretrained, Task
-from seqtasks.task_types.common.plots import class_report
+from seqtasks.task_types.common.plots import class_report, confusion
+from seqtasks.task_types.common.steps import MOST_CLASSES, Steps, text_properties
+from seqtasks.task_types.common.worst_errors import worst_tags
 from seqtasks.task_types.tagging.baselines import most_frequent, word_shapes
 from seqtasks.task_types.tagging.model import TaggingParts, tagger_of, tagging_model
 from seqtasks.task_types.tagging.rendering import colorize, format_interlinear, words_of
-from seqtasks.task_types.tagging.scores import confusion_figure, tagging_scores
+from seqtasks.task_types.tagging.scores import sentence_terms, tagging_scores
 
 EXAMPLE = "The cat sat on the mat ."
 
@@ -129,6 +132,7 @@ class TaggingTask(Task):
     files = "any"
     unit = "sentences"
     reads = "texts"
+    fills = TOKENISED
     Options = TaggingOptions
     options: TaggingOptions
     Spec = TaggingSpec
@@ -226,6 +230,11 @@ class TaggingTask(Task):
         sentences, predicted = self.sentences(batches.examples), self.tags(model, batches)
         missing = {tag for _, tags in sentences for tag in tags} - set(chain(*predicted))
         self.unpredicted = [tag for tag in self.spec.labels if tag in missing]
+        number = {tag: i for i, tag in enumerate(self.spec.labels)}
+        self.keep_outputs(
+            *sentence_terms([tags for _, tags in sentences], predicted, self.spec.labels),
+            outputs=np.array([number[tag] for tag in chain(*predicted)]),
+        )
         return self._scores(sentences, predicted)
 
     def survey(self, splits: Splits) -> Survey:
@@ -257,15 +266,63 @@ class TaggingTask(Task):
         return {"most frequent tag": frequent, "logistic regression": shapes}
 
     def plots(self, model: keras.Model, batches: TaggedBatches) -> Iterator[tuple[str, Any]]:
-        true = [labels for _, labels in self.sentences(batches.examples)]
+        words, true = (list(rows) for rows in zip(*self.sentences(batches.examples), strict=True))
         predicted = self.tags(model, batches)
-        yield "confusion", confusion_figure(true, predicted, self.spec.labels)
-        yield "classes", class_report(list(chain(*true)), list(chain(*predicted)))
+        flat_true, flat_predicted = list(chain(*true)), list(chain(*predicted))
+        number = {tag: i for i, tag in enumerate(self.spec.labels)}
+        targets, outputs = (np.array([number[tag] for tag in tags]) for tags in (flat_true, flat_predicted))
+        score = self._scores(list(zip(words, true, strict=True)), predicted)[self.primary_metric]
+        unit = "characters" if self._of_characters else "words"
+        title = f"{self.name}: {self.primary_metric} {100 * score:.2f} % on {len(targets):,} test {unit}"
+        yield "confusion", confusion(targets, outputs, self.spec.labels, title)
+        yield "classes", class_report(flat_true, flat_predicted)
+        if flat_true != flat_predicted:
+            yield "worst_errors", worst_tags(words, true, predicted, "" if self._of_characters else " ")
 
     @property
     def _of_characters(self) -> bool:
         """Whether the words are single characters, as in source code."""
         return all(len(word) == 1 for word in self.spec.words[2:])
+
+    def encode_inputs(self, inputs: Sequence[str]) -> Any:
+        return self._batches_of(self._rows(inputs))[0][0]
+
+    def describe_steps(self, inputs: Any, targets: Any = None) -> Steps:
+        """Describes words by their text, their tags and the tags of their neighbours."""
+        tokens, spec = np.asarray(inputs["words"]), self.spec
+        labels = [[spec.words[n] for n in row if n] for row in tokens]
+        separator = "" if self._of_characters else " "
+        properties = text_properties(labels, separator, tokens.shape[1])
+        if targets is not None:
+            tags = np.where(tokens > 0, targets, -1)
+            before, after = (np.full_like(tags, -1) for _ in range(2))
+            before[:, 1:], after[:, :-1] = tags[:, :-1], tags[:, 1:]
+            for number, tag in list(enumerate(spec.labels))[:MOST_CLASSES]:
+                for name, numbers in (("tag", tags), ("tag before", before), ("next tag", after)):
+                    properties[f"{name}: {tag}"] = np.where(numbers < 0, np.nan, numbers == number)
+        return Steps(labels, separator, tokens, None, properties)
+
+    def _rows(self, inputs: Sequence[str]) -> list[list[str]]:
+        """Words of each sentence.
+
+        Raises:
+            ConfigError: No input has a word.
+        """
+        end = "\n" if self._of_characters and "\n" in self.spec.words else ""  # training lines end with it
+        rows = [list(line + end) if self._of_characters else words_of(line) for line in inputs]
+        if not any(rows):
+            received = f"no word in {' '.join(inputs)!r}" if inputs else "no text to tag"
+            raise ConfigError(
+                f'{received}; allowed: one or more sentences; write, for example: seqtasks predict RUN "{EXAMPLE}"'
+            )
+        return rows
+
+    def _batches_of(self, rows: Sequence[Sequence[str]]) -> TaggedBatches:
+        """Batches of sentences whose tags are not known."""
+        types = LabelIndex(list(dict.fromkeys(word for row in rows for word in row)))
+        self._types = Types(types.names, LabelIndex(self.spec.words), LabelIndex(self.spec.characters))
+        words = Ragged.of([[types.number(word) for word in row] for row in rows])
+        return self.batches(Examples({"words": words}, Ragged(np.zeros_like(words.values), words.ends)), 32)
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: Any) -> list[dict[str, Any]]:
         """Predicts the tags of sentences.
@@ -281,24 +338,16 @@ class TaggingTask(Task):
         Raises:
             ConfigError: No input has a word.
         """
-        spec, of_characters = self.spec, self._of_characters
-        end = "\n" if of_characters and "\n" in spec.words else ""  # training lines end with it
-        rows = [list(line + end) if of_characters else words_of(line) for line in inputs]
-        if not any(rows):
-            received = f"no word in {' '.join(inputs)!r}" if inputs else "no text to tag"
-            raise ConfigError(
-                f'{received}; allowed: one or more sentences; write, for example: seqtasks predict RUN "{EXAMPLE}"'
-            )
-        types = LabelIndex(list(dict.fromkeys(word for row in rows for word in row)))
-        self._types = Types(types.names, LabelIndex(spec.words), LabelIndex(spec.characters))
-        words = Ragged.of([[types.number(word) for word in row] for row in rows])
-        examples = Examples({"words": words}, Ragged(np.zeros_like(words.values), words.ends))
-        predicted = self.tags(model, self.batches(examples, 32))
-        if of_characters:
+        rows = self._rows(inputs)
+        predicted = self.tags(model, self._batches_of(rows))
+        if self._of_characters:
             return [{"text": line, "tags": tags[: len(line)]} for line, tags in zip(inputs, predicted, strict=True)]
         return [
             {"text": line, "words": row, "tags": tags} for line, row, tags in zip(inputs, rows, predicted, strict=True)
         ]
+
+    def predict_file(self, model: keras.Model, path: Path) -> Iterator[str]:
+        return fill_labels(path, self.options.column, lambda rows: self.tags(model, self._batches_of(rows)))
 
     @property
     def answer_column(self) -> str:

@@ -30,6 +30,7 @@ from seqtasks.task_types.common.columns import class_row
 from seqtasks.task_types.common.linear_baseline import logistic_regression
 from seqtasks.task_types.common.plots import class_pictures
 from seqtasks.task_types.common.scores import class_scores
+from seqtasks.task_types.common.steps import Steps, class_properties, text_properties
 from seqtasks.task_types.text_classification import pretraining, saliency
 from seqtasks.task_types.text_classification.model import TextClassifierParts, text_classifier
 
@@ -252,7 +253,24 @@ class TextTask(Task):
 
     def plots(self, model: keras.Model, batches: Buckets) -> Iterator[tuple[str, Any]]:
         logits, targets = self.predict_logits(model, batches), batches.examples.targets
-        return class_pictures(self.name, logits, targets, self.classes, "test texts")
+        return class_pictures(self.name, logits, targets, self.classes, "test texts", self._texts["test"])
+
+    def encode_inputs(self, inputs: Sequence[str]) -> Any:
+        if not any(text.strip() for text in inputs):
+            raise ConfigError('there is no text; allowed: one or more words; write --input "what a lovely film"')
+        return self.tokens(inputs)
+
+    def describe_steps(self, inputs: Any, targets: Any = None) -> Steps:
+        """Describes words by their text, its properties, and the class of the whole text."""
+        tokens, words = np.asarray(inputs), self.words
+        labels = [[words.token(n - 1) for n in row if n] for row in tokens]
+        time = tokens.shape[1]
+        properties = text_properties(labels, " ", time)
+        titles: list[str] = []
+        if targets is not None:
+            properties |= class_properties(targets, self.classes, time)
+            titles = [self.classes[n] for n in targets]
+        return Steps(labels, " ", tokens, None, properties, titles)
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: TextPredictOptions) -> list[dict[str, Any]]:
         """Predicts class probabilities, and the words with the most influence.

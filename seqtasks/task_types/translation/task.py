@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -26,11 +26,13 @@ from seqtasks.decoding.seq2seq import Seq2SeqOptions
 from seqtasks.layers.encoder import Encoder
 from seqtasks.task_types.base import Baseline
 from seqtasks.task_types.common.plots import attention_map, export_figure
+from seqtasks.task_types.common.steps import Steps, text_properties
 from seqtasks.task_types.seq2seq.scores import line_scores, word_by_word
 from seqtasks.task_types.seq2seq.task import Seq2SeqPredictOptions, Seq2SeqTask
 from seqtasks.task_types.translation.model import Translator, translation_model
 
 log = logging.getLogger(__name__)
+LONGEST = 20  # source tokens of the sentence whose attention is drawn
 UNKNOWN = 2  # token number of an unknown word; 0 is padding, 1 the end
 
 
@@ -218,6 +220,18 @@ class TranslationTask(Seq2SeqTask):
     def references(self, examples: Examples) -> list[list[str]]:
         return [[line] for line in self.texts([examples.targets.row(i) for i in range(len(examples))])]
 
+    def inputs_of(self, examples: Examples) -> Sequence[str] | None:
+        return [self._sources[line] for line in examples.inputs["line"]]
+
+    def plots(self, model: keras.Model, batches: Any) -> Iterator[tuple[str, Any]]:
+        yield from super().plots(model, batches)
+        if self.options.attention != "none":
+            lengths = np.asarray(batches.examples.inputs["source"].lengths)
+            example = int(np.argmax(np.where(lengths <= LONGEST, lengths, 0)))
+            examples, translator = batches.examples.take([example]), Translator(model)
+            (hypotheses,) = translator(examples.inputs["source"])
+            yield "attention", self._attention_figure(translator, examples, hypotheses[0].tokens)
+
     def survey(self, splits: Splits) -> Survey:
         parts = {part: list(zip(*lines, strict=True)) for part, lines in self._lines.items()}
         empty = {part: sum(not source.strip() for source, _ in rows) for part, rows in parts.items()}
@@ -239,6 +253,20 @@ class TranslationTask(Seq2SeqTask):
             "word by word (IBM model 1)": dictionary,
         }
 
+    def encode_inputs(self, inputs: Sequence[str]) -> Any:
+        if not any(line.strip() for line in inputs):
+            raise ConfigError('there is no text; allowed: one or more sentences; write --input "A man rides a bike."')
+        self._sources = []
+        examples = self._examples((list(inputs), [""] * len(inputs)), self.vocabularies)
+        return self.batches(examples, len(inputs))[0][0]
+
+    def describe_steps(self, inputs: Any, targets: Any = None) -> Steps:
+        """Describes the tokens of the source by their text, and by properties of texts."""
+        tokens, source = np.asarray(inputs["source"]), self.vocabularies[0]
+        labels = [[source.decode([n - 2]) or source.token(n - 2) if n >= 2 else "" for n in row if n] for row in tokens]
+        separator = " " if source.kind == "words" else ""
+        return Steps(labels, separator, tokens, None, text_properties(labels, separator, tokens.shape[1]))
+
     def predict(
         self, model: keras.Model, inputs: Sequence[str], options: Seq2SeqPredictOptions
     ) -> list[dict[str, Any]]:
@@ -255,7 +283,8 @@ class TranslationTask(Seq2SeqTask):
         translator = Translator(model, **self.search(options.num_beams, options.n_best))
         hypotheses = translator(examples.inputs["source"])
         if options.attention is not None:
-            self._draw(translator, examples, hypotheses[0][0].tokens, Path(options.attention))
+            figure = self._attention_figure(translator, examples, hypotheses[0][0].tokens)
+            export_figure(figure, Path(options.attention))
         ranked = [
             self._decode(translator, examples, [best.tokens for best in nth]) for nth in zip(*hypotheses, strict=True)
         ]
@@ -265,10 +294,10 @@ class TranslationTask(Seq2SeqTask):
     def answer_column(self) -> str:
         return str(self.spec.languages[1])
 
-    def _draw(self, translator: Translator, examples: Examples, best: IntArray, path: Path) -> None:
+    def _attention_figure(self, translator: Translator, examples: Examples, best: IntArray) -> Any:
         (weights,) = translator.attention(examples.inputs["source"][:1], [best])
         names = [
             [v.decode([n - 2]) or v.token(n - 2) for n in row]
             for v, row in zip(self.vocabularies, (examples.inputs["source"].row(0), best), strict=True)
         ]
-        export_figure(attention_map(weights, names[0], [*names[1], "(end)"]), path)
+        return attention_map(weights, names[0], [*names[1], "(end)"], " → ".join(self.spec.languages))

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 
 from seqtasks.core.arrays import PixelArray
 from seqtasks.core.files import check_output, write_output
+from seqtasks.task_types.common import style
 from seqtasks.task_types.common.plots import export_figure
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ SECONDS = 0.4  # duration of a frame in a GIF
 _MIN_SIDE = 200  # minimum width and height of a frame in a GIF, in pixels
 
 
+@style.styled
 def frame_strip(
     videos: Sequence[PixelArray], predicted: Sequence[Sequence[str]], targets: Sequence[Sequence[str]]
 ) -> Figure:
@@ -36,10 +38,8 @@ def frame_strip(
         predicted: Predicted label of each frame of each video.
         targets: True label of each frame of each video; empty for a video whose labels are unknown.
     """
-    from matplotlib.figure import Figure
-
     columns = max(map(len, videos))
-    figure = Figure(figsize=(1.0 * columns, 1.35 * len(videos)), layout="constrained")
+    figure = style.new_figure(1.0 * columns, 1.35 * len(videos) + 0.3)
     for row, video, labels, true in zip(
         figure.subplots(len(videos), columns, squeeze=False), videos, predicted, targets, strict=True
     ):
@@ -47,7 +47,7 @@ def frame_strip(
             axes.set_axis_off()
         for axes, frame, (text, right) in zip(row, video, _captions(labels, true), strict=False):
             axes.imshow(frame, cmap="gray", vmin=0, vmax=255)
-            axes.set_title(text, fontsize=8, color="black" if right is None else "green" if right else "red")
+            axes.set_title(text, fontsize=8, color="black" if right is None else style.RIGHT if right else style.WRONG)
     return figure
 
 

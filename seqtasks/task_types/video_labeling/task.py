@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,6 +29,7 @@ from seqtasks.task_types.base import Baseline, Task
 from seqtasks.task_types.common.columns import class_row
 from seqtasks.task_types.common.linear_baseline import logistic_regression
 from seqtasks.task_types.common.plots import class_pictures
+from seqtasks.task_types.common.step_heads import ClassHead
 from seqtasks.task_types.image_classification.task import ImagePredictOptions, ImageSpec
 from seqtasks.task_types.video_labeling.plots import SUFFIXES, frame_strip, write_video
 
@@ -147,12 +149,10 @@ class FramesTask(Task):
         mask = keras.Input((None,), name="mask", dtype="bool")
         x = FrameEncoder(o.filters, o.frame_dim, name="reader")(keras.layers.Rescaling(1 / 255)(image))
         x, _ = encoder(keras.layers.Dropout(o.dropout)(x), mask=mask)
-        logits = keras.layers.Dense(len(self.classes), dtype="float32", name="logits")(x)
-        return keras.Model([image, mask], logits, name=self.name)
+        return keras.Model([image, mask], ClassHead(self.classes).outputs(x), name=self.name)
 
     def loss(self) -> Any:
-        # Keras's default reduction divides by the number of all positions, padding included.
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean_with_sample_weight")
+        return ClassHead(self.classes).loss()
 
     def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> VideoBatches:
         return VideoBatches(examples, self.video, batch_size, shuffle, seed)
@@ -174,7 +174,9 @@ class FramesTask(Task):
         """Scores all valid frames; `whole` is the share of videos whose frames are all right."""
         videos = list(self.videos(model, batches))
         logits, targets = (np.concatenate(part) for part in list(zip(*videos, strict=True))[1:])
-        whole = np.mean([np.all(logits.argmax(axis=-1) == true) for _, logits, true in videos])
+        right = [video_logits.argmax(axis=-1) == true for _, video_logits, true in sorted(videos, key=itemgetter(0))]
+        self.keep_outputs([[row.sum(), len(row)] for row in right])
+        whole = np.mean([row.all() for row in right])
         return {**classification_scores(logits, targets), "whole": float(whole)}
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: FramesPredictOptions) -> list[dict[str, Any]]:

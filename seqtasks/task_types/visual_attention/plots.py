@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from seqtasks.core.arrays import FloatArray, PixelArray
+from seqtasks.task_types.common import style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@style.styled
 def glimpse_paths(
     images: PixelArray, locations: FloatArray, titles: Sequence[str], size: int, columns: int = 4
 ) -> Figure:
@@ -23,12 +25,11 @@ def glimpse_paths(
         size: Side of the finest patch of a glimpse in pixels, which the square shows.
         columns: Number of images in a row.
     """
-    from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
 
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
-    figure = Figure(figsize=(2.6 * columns, 2.8 * rows), layout="constrained")
+    figure = style.new_figure(2.6 * columns, 2.8 * rows)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid:
         axes.set_axis_off()

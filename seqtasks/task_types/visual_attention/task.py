@@ -156,6 +156,7 @@ class GlimpseTask(Task):
     def score(self, model: keras.Model, batches: CanvasBatches) -> dict[str, float]:
         logits, locations = self.look(model, batches)
         targets = batches.examples.targets
+        self.example_outputs = self.outputs_from_logits(logits, targets)
         scores = {**classification_scores(logits, targets), "on_picture": on_picture(locations, batches)}
         if self.options.draws:
             mean = self._mean_of_draws(model, batches)

@@ -50,7 +50,7 @@ def test_channels_are_averaged(tmp_path):
 
 
 @pytest.mark.parametrize("rate", [44100, 16000, 6000])
-def test_another_rate_is_resampled_and_told(tmp_path, caplog, rate):
+def test_other_sample_rate_is_resampled_with_a_message(tmp_path, caplog, rate):
     time = np.arange(rate) / rate
     wavfile.write(tmp_path / "a.wav", rate, (0.5 * np.sin(2 * np.pi * 440 * time)).astype("float32"))
     wave, file_rate = read_wav(tmp_path / "a.wav", 8000)
@@ -148,7 +148,7 @@ def test_long_sounds_are_made_in_blocks(monkeypatch):
     np.testing.assert_allclose(Spectra()(wave), whole, atol=1e-6)
 
 
-def test_a_tone_stands_in_its_band_and_loudness_does_not_matter():
+def test_tone_is_in_its_frequency_band_at_any_loudness():
     spectra = Spectra()
     tone = np.sin(2 * np.pi * 1000 * np.arange(4000) / 8000).astype("float32")
     edges = np.linspace(*(2595 * np.log10(1 + np.array([20, 4000]) / 700)), 42)
@@ -157,7 +157,7 @@ def test_a_tone_stands_in_its_band_and_loudness_does_not_matter():
     np.testing.assert_allclose(spectra(tone * 1e-3), spectra(tone), atol=1e-4)
 
 
-def test_silence_and_nothing_are_frames_too():
+def test_silent_and_empty_recordings_have_frames():
     for wave in (np.zeros(500, "float32"), np.zeros(0, "float32")):
         assert np.allclose(Spectra()(wave), np.log(FLOOR))
 

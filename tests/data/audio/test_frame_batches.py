@@ -45,7 +45,7 @@ def test_the_first_two_batches_never_have_as_many_steps(time, other):
     assert uneven_width(time, 2) == max(1, time)
 
 
-def test_shifts_are_the_same_for_the_same_place_and_others_elsewhere():
+def test_shifts_are_the_same_after_seek():
     def batches():
         return FrameBatches(examples([20] * 12), 4, None, True, 7, shift=3)
 

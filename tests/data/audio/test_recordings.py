@@ -46,7 +46,7 @@ def test_every_label_and_speaker_is_in_every_split(syllables):
     assert {n for *_, n in names(syllables, parts["validation"])} == {1}
 
 
-def test_a_speaker_left_out_is_heard_in_the_test_only(syllables):
+def test_held_out_speaker_is_in_the_test_split_only(syllables):
     parts = recordings.split(syllables, "cora")
     assert {who for _, who, _ in names(syllables, parts["test"])} == {"cora"} and len(parts["test"]) == 120
     for part in ("train", "validation"):
@@ -76,7 +76,7 @@ def test_a_folder_of_files(tmp_path):
     assert {part: len(rows) for part, rows in parts.items()} == {"train": 12, "validation": 4, "test": 4}
 
 
-def test_what_a_folder_lacks_is_said(tmp_path):
+def test_missing_files_of_a_folder_are_named(tmp_path):
     source = folder_of(tmp_path / "a", count=2)
     with pytest.raises(DataError, match="has 2 recordings of go_on by ann; three or more are needed"):
         recordings.split(recordings.load(source, 8000))

@@ -22,7 +22,7 @@ def epoch(read):
     return [np.concatenate(part) for part in zip(*[(x["image"], x["noise"], y) for x, y in data], strict=True)]
 
 
-def test_a_picture_stands_where_it_was_placed_and_all_else_is_black():
+def test_image_is_at_its_location_and_the_rest_is_black():
     read = batches(shuffle=False)
     images, _, targets = epoch(read)
     assert images.shape == (30, 12, 12) and images.dtype == np.uint8
@@ -49,7 +49,7 @@ def test_clutter_is_of_other_pictures_and_hides_nothing_brighter():
     assert len({tuple(piece) for row in places.pieces for piece in row}) > 100
 
 
-def test_all_places_come_equally_often():
+def test_all_locations_are_equally_frequent():
     places = Canvas((4, 6), 8, 1, 2).draw(np.random.default_rng(0), 20_000)
     _, counts = np.unique(places.corners, axis=0, return_counts=True)
     assert len(counts) == 5 * 3

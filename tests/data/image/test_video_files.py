@@ -51,7 +51,7 @@ def test_transparent_parts_of_a_gif_hide_their_colour(tmp_path):
     assert video[1, :, 1].tolist() == [200] * 8
 
 
-def test_what_is_no_film_is_refused(tmp_path):
+def test_invalid_videos_are_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "bad.gif").write_text("no video")
     for names, message in {

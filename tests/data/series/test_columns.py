@@ -34,6 +34,12 @@ def test_a_target_is_found_by_being_the_only_column_that_is_constant_within_each
     assert roles(table).target == "kind of day"
 
 
+def test_a_channel_named_y_is_not_the_target_as_it_changes_within_series():
+    table = {"id": [1, 1, 2, 2], "x": [0.1, 0.2, 0.3, 0.4], "y": [1, 2, 1, 1], "z": [3, 4, 3, 4], "pose": list("uuvv")}
+    assert (roles(table).target, roles(table).channels) == ("pose", ("x", "y", "z"))
+    assert roles(table | {"y": [1, 1, 2, 2]}).target == "y"
+
+
 def test_a_wide_table_with_several_channels():
     got = roles(WIDE, target="name")
     assert got.layout == "wide" and got.channels == ("x", "y")
@@ -54,6 +60,35 @@ def test_a_series_without_labels_and_ids_is_one_long_series():
     assert (got.layout, got.id, got.time, got.target, got.channels) == ("long", None, "YEAR", None, ("SPOTS",))
     quarters = roles({"year": ["1959", "1959"], "gdp": ["1", "2"]}, labels="none")
     assert quarters.time is None and quarters.channels == ("year", "gdp")  # years that repeat are no times
+
+
+def test_ids_are_a_column_within_which_times_increase_though_they_go_back_in_the_table():
+    days = ["2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04"]
+    table = {"day": days * 3, "shop": ["A"] * 4 + ["B"] * 4 + ["C"] * 4, "sold": [*map(str, range(12))]}
+    got = roles(table, labels="none")
+    assert (got.id, got.time, got.channels) == ("shop", "day", ("sold",))
+    # All shops of a day in turn; a kind of shop is constant, too, but has fewer values.
+    turns = {"day": [day for day in days for _ in "ABC"], "kind": list("xxy") * 4, "shop": list("ABC") * 4}
+    got = roles(turns | {"sold": [*map(str, range(12))]})
+    assert (got.id, got.time, got.target) == ("shop", "day", "kind")
+    # Times that increase in the whole table are those of one series.
+    assert roles({"day": days, "kind": list("aabb"), "sold": list("1234")}, labels="none").id is None
+    # No column divides the table so that times increase.
+    assert roles({"t": list("00112233"), "kind": list("aabbaabb"), "x": list("12345678")}, labels="none").id is None
+
+
+def test_columns_of_a_wide_table_without_a_number_of_a_step_are_not_read():
+    table = {"Nr. of window": ["a1", "a2"], "state": ["on", "off"]}
+    table |= {f"{name} [{i}]": ["1", "2"] for i in range(5) for name in ("left arm", "right arm")}
+    got = roles(table, target="state")
+    assert got.channels == ("left arm", "right arm") and got.grid[4] == ("left arm [4]", "right arm [4]")
+    assert "not read, as their names have no number of a step: Nr. of window" in got.guessed
+    assert roles(table, target="state", channels=("right arm",)).grid[0] == ("right arm [0]",)
+    single = {"state": ["on", "off"], "note": ["1", "2"], **{f"s{i}": ["1", "2"] for i in range(9)}}
+    assert roles(single, target="state").grid == tuple((f"s{i}",) for i in range(9))
+    # Few numbered columns beside others: all are steps, as in a table whose header has names of months.
+    months = {"state": ["on", "off"], "jan": ["1", "2"], "feb": ["3", "4"], "mar 1": ["5", "6"]}
+    assert roles(months, target="state").grid == (("jan",), ("feb",), ("mar 1",))
 
 
 def test_a_dash_says_that_there_is_no_such_column():

@@ -72,7 +72,7 @@ def test_a_folder_has_a_normal_file_and_one_to_score(tmp_path):
     assert load(tmp_path, label="is_anomaly").label == "is_anomaly"  # that the normal file lacks
 
 
-def test_known_steps_of_the_test_file_are_not_judged(tmp_path):
+def test_training_steps_in_the_test_file_are_not_scored(tmp_path):
     write(table(50), tmp_path / "train.csv")
     write(table(80, [60]), tmp_path / "test.csv")
     data = load(tmp_path)

@@ -25,7 +25,7 @@ def names(parts):
     return [set(part.ids) for part in parts.values()]
 
 
-def test_what_is_not_given_is_held_out_in_proportion_and_always_the_same():
+def test_missing_splits_are_held_out_in_proportion_and_reproducibly():
     parts, _ = halves(series(100))
     assert [len(part) for part in parts.values()] == [64, 16, 20]
     assert parts["test"].targets.count("u") == 10 and not set.intersection(*names(parts))
@@ -82,7 +82,7 @@ def test_too_few_series():
         halves(series(2, ("0.5",)), "number")
 
 
-def test_classes_and_numbers_are_told_apart_by_their_values():
+def test_classes_and_numbers_are_distinguished_by_their_values():
     assert kind_of([str(i) for i in range(20)]) == "classes" and kind_of([str(i) for i in range(21)]) == "number"
     assert (
         kind_of(["1.0", "2.0"]) == "classes" and kind_of(["1", "2.5"]) == "number" and kind_of(["1", "x"]) == "classes"

@@ -12,7 +12,7 @@ def order(row):
     return 2 if abs(int(first[0] - first[1])) <= 3 else int(first[1] < first[0])
 
 
-def test_who_knows_the_rule_is_right_as_often_as_is_said_and_means_say_nothing():
+def test_best_reachable_accuracy_is_as_documented_and_means_are_uninformative():
     data = synthetic.events("builtin:events")
     test = data.parts["test"]
     numbers = np.array([synthetic.CLASSES.index(target) for target in test.targets])

@@ -66,7 +66,7 @@ def test_chunks_and_mapped_files_change_nothing(tmp_path, monkeypatch, folder, t
     assert cache.clear() == 3
 
 
-def test_what_is_converted_belongs_to_the_content(tmp_path, monkeypatch):
+def test_conversions_are_cached_by_content(tmp_path, monkeypatch):
     monkeypatch.setattr(tables, "LARGE", 1)
     read(tmp_path, LONG)
     assert read(tmp_path, LONG.replace("5,6", "7,8"))[0].values.row(1).tolist() == [[7, 8]]

@@ -8,7 +8,7 @@ import pytest
 from seqtasks.core.errors import ConfigError, DataError
 from seqtasks.data.text import conll, reader
 
-UD = Path(__file__).resolve().parents[3] / "shared" / "data" / "ud_en_ewt"
+UD = Path(__file__).resolve().parents[4] / "shared" / "data" / "ud_en_ewt"
 
 
 def row(number, word, upos="X", xpos="Y", features="_"):

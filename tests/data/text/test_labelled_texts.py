@@ -53,7 +53,7 @@ def test_a_folder_has_a_file_for_each_split(tmp_path):
         ("a.csv", "text,label\nx,y\n", "has only the label y"),
     ],
 )
-def test_what_is_wrong_is_said(tmp_path, name, content, message):
+def test_faults_are_reported(tmp_path, name, content, message):
     (tmp_path / name).write_text(content)
     with pytest.raises(DataError, match=message):
         load(tmp_path / name)

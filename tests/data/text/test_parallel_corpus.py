@@ -59,7 +59,7 @@ def test_only_a_line_feed_ends_a_line(tmp_path):
     assert load(tmp_path).parts["train"] == (en, de)
 
 
-def test_pairs_with_an_empty_side_are_left_out_and_told(tmp_path, caplog):
+def test_pairs_with_an_empty_side_are_dropped_with_a_message(tmp_path, caplog):
     write(tmp_path, en=[*EN[:4], "", *EN[5:]])
     write(tmp_path, "val")
     write(tmp_path, "test", [*EN[:2], ""], DE[:3])

@@ -86,7 +86,7 @@ def test_the_advice_for_another_encoding_makes_the_file_readable(tmp_path, encod
     assert read_lines(path) == ["Ein Café", "und mehr"]
 
 
-def test_the_byte_that_is_no_utf8_is_counted_from_the_beginning(tmp_path, piece):
+def test_offset_of_an_invalid_byte_is_counted_from_the_start_of_the_file(tmp_path, piece):
     with pytest.raises(DataError, match="byte 0xc3 at position 13"):
         read_lines(write(tmp_path, b"twelve bytes.\xc3(\n"))
 
@@ -105,7 +105,7 @@ def test_length_and_digest_are_of_the_characters(tmp_path, piece):
         (b"abc\xc3", r"a\.txt is not UTF-8: it ends inside a character"),
     ],
 )
-def test_what_is_no_text_is_named(tmp_path, data, message):
+def test_invalid_text_files_are_named(tmp_path, data, message):
     with pytest.raises(DataError, match=message):
         list(Text([write(tmp_path, data)]).pieces())
 

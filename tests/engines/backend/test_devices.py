@@ -7,7 +7,7 @@ import pytest
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
-def test_each_backend_tells_its_gpus(backend, monkeypatch):
+def test_gpus_of_each_backend_are_listed(backend, monkeypatch):
     pytest.importorskip(backend)
     monkeypatch.setenv("KERAS_BACKEND", backend)
     code = (

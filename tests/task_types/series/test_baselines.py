@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from seqtasks.data.series.scaling import Scaling
 from seqtasks.data.series.segments import Segments
 from seqtasks.data.series.sets import SeriesSet
 from seqtasks.task_types.common.scores import class_scores, number_scores
@@ -58,3 +59,19 @@ def test_minirocket_reads_series_of_unequal_length():
     assert made.scores["accuracy"] > 0.9 and made.by == "aeon"
     made = baselines.minirocket((segments, y * 3.0), segments, 0, [0.0], lambda out: number_scores(out[:, 0], y * 3.0))
     assert made.scores["r2"] > 0.5
+
+
+def test_the_nearest_neighbour_by_dynamic_time_warping():
+    if reason := baselines.aeon_reason():
+        pytest.skip(f"{reason}: pip install 'seqtasks[series-aeon]'")
+    late = [np.eye(30)[5 + i] * (1 + i % 2) for i in range(20)]  # one peak, anywhere; its height is the class
+    rows = [np.stack([row, 1000 * np.ones(30)], axis=1)[: 25 + i % 5] for i, row in enumerate(late)]
+    y = np.arange(20) % 2
+    segments, scaling = Segments.stack(rows), Scaling([0.0, 0.0], [1.0, 1000.0], [0.0, 0.0])
+    train, test = segments[:10], segments[10:]
+    made = baselines.nearest_neighbour((train, y[:10]), test, 2, scaling, lambda logits: class_scores(logits, y[10:]))
+    assert made.scores["accuracy"] == 1 and made.scores["nll"] == pytest.approx(-np.log(10 / 11))
+    made = baselines.nearest_neighbour(
+        (train, y[:10] * 3.0), test, 0, scaling, lambda o: number_scores(o[:, 0], y[10:] * 3.0)
+    )
+    assert made.scores["rmse"] == 0

@@ -8,7 +8,7 @@ from seqtasks.task_types.speech_recognition.plots import by_length, mistakes, po
 TRUE, PREDICTED = [(1, 2), (1,), (2, 2)], [(1, 2), (), (2, 1, 2)]
 
 
-def test_edits_are_counted_and_what_is_missing_or_too_many_has_a_place():
+def test_edit_operations_are_counted_and_aligned():
     figure = mistakes(TRUE, PREDICTED, ["one", "two"], "task")
     (axes,) = figure.axes
     assert axes.get_title() == "task: 2 edits to 5 labels"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from seqtasks.core.errors import DataError
-from seqtasks.task_types.tagging.scores import confusion_figure, span_scheme, tagging_scores
+from seqtasks.task_types.tagging.scores import sentence_terms, span_scheme, tagging_scores
 
 TRUE = [["DET", "NOUN", "VERB"], [], ["NOUN", "VERB"]]
 PREDICTED = [["DET", "NOUN", "NOUN"], [], ["VERB", "VERB"]]
@@ -133,7 +133,6 @@ def test_a_label_that_fits_no_scheme():
         tagging_scores([["O", "B-PER", "B_LOC"]], [["O", "O", "O"]])
 
 
-@pytest.mark.parametrize("function", [tagging_scores, lambda *rows: confusion_figure(*rows, ["A"])])
 @pytest.mark.parametrize(
     ("one", "other", "message"),
     [
@@ -143,9 +142,9 @@ def test_a_label_that_fits_no_scheme():
         ([[]], [[]], "received no labels; allowed: one or more"),
     ],
 )
-def test_rows_that_do_not_match(function, one, other, message):
+def test_rows_that_do_not_match(one, other, message):
     with pytest.raises(DataError, match=message):
-        function(one, other)
+        tagging_scores(one, other)
 
 
 def test_words_that_do_not_match():
@@ -153,38 +152,11 @@ def test_words_that_do_not_match():
         tagging_scores(TRUE, PREDICTED, [["the", "cat", "sat"], [], ["run"]], {"the"})
 
 
-def drawn(figure):
-    (axes,) = figure.axes
-    rows, columns = ([tick.get_text() for tick in ticks] for ticks in (axes.get_yticklabels(), axes.get_xticklabels()))
-    cells = {(rows[int(t.get_position()[1])], columns[int(t.get_position()[0])]): t.get_text() for t in axes.texts}
-    return rows, columns, cells, axes
-
-
-def test_the_figure_holds_percent_of_the_true_label(tmp_path):
-    true = [["A"] * 1, ["B"] * 8, ["C"] * 4]
-    predicted = [["B"], ["B"] * 6 + ["A", "C"], ["C"] * 4]
-    figure = confusion_figure(true, predicted, ["A", "B", "C"])
-    rows, columns, cells, axes = drawn(figure)
-    assert rows == columns == ["B", "C", "A"]  # the most frequent first
-    assert cells == {("B", "B"): "75", ("B", "A"): "12", ("B", "C"): "12", ("C", "C"): "100", ("A", "B"): "100"}
-    np.testing.assert_allclose(axes.images[0].get_array(), [[0.75, 0.125, 0.125], [0, 1, 0], [1, 0, 0]])
-    figure.savefig(tmp_path / "confusion.png")
-
-
-def test_labels_that_are_not_drawn_are_summed():
-    true = [["A"] * 4, ["B"] * 3, ["C"] * 2, ["D"]]
-    predicted = [["A", "B", "C", "D"], ["B", "B", "E"], ["C", "A"], ["D"]]
-    rows, columns, cells, axes = drawn(confusion_figure(true, predicted, ["A", "B", "C", "D"], most=2))
-    assert rows == ["A", "B"] and columns == ["A", "B", "other"]
-    expected = {("A", "A"): "25", ("A", "B"): "25", ("A", "other"): "50", ("B", "B"): "67", ("B", "other"): "33"}
-    assert cells == expected
-    assert "2 of 4 labels" in axes.get_title()
-
-
-def test_a_label_without_words_and_shares_too_small_for_a_number():
-    true, predicted = [["A"] * 1000], [["A"] * 998 + ["B"] * 2]
-    rows, _, cells, _ = drawn(confusion_figure(true, predicted, ["A", "B"]))
-    assert rows == ["A", "B"] and cells == {("A", "A"): "100"}
+def test_the_terms_of_sentences_make_the_scores():
+    terms, formula = sentence_terms(SPANS, SPANS, ["O", "B-PER", "I-PER", "B-LOC"])
+    assert formula == "f1" and terms.sum(axis=0).tolist() == [4, 4, 4]
+    terms, formula = sentence_terms([["A", "B"], ["A"]], [["A", "A"], ["A"]], ["A", "B"])
+    assert formula == "mean" and terms.tolist() == [[1, 2], [1, 1]]
 
 
 def test_nothing_heavy_is_imported_before_it_is_needed():

@@ -29,7 +29,7 @@ def test_a_gif_shows_every_frame_enlarged(tmp_path):
         assert np.any(above[..., 0] > above[..., 1] + 50)  # red: wrong
 
 
-def test_other_endings_and_places_are_refused(tmp_path):
+def test_other_suffixes_and_missing_folders_are_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"ends in .\.mp4.; allowed: \.gif, \.png"):
         write_video(tmp_path / "video.mp4", VIDEO, ["a"] * 3, [])
     with pytest.raises(ConfigError, match=r"there is no folder .*none"):

@@ -1,0 +1,244 @@
+"""Rows of a result table: filters, checks that they are comparable, columns, groups."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from statistics import fmean, stdev
+from typing import Any
+
+from seqtasks.core.config import Config, split_override
+from seqtasks.core.errors import MANY, TASK_SETTINGS, TableError, listed, suggest
+from seqtasks.core.settings import flatten, parse
+from seqtasks.experiments.results import CELL_FILE, NONE, Row
+
+MISSING = "–"  # in place of a setting that a row does not have
+AGREE = ("version", "source", "fingerprint", "metric")  # fields that are equal in all rows of a table
+_CELL = "encoder.cell"
+_DERIVED = {"encoder.units": "encoder.match"}  # settings that are computed from another one, if that one is set
+_SETTINGS = [(key, field.metadata.get("hashed", True)) for key, _, field in flatten(Config(task=""))]
+_ORDER = [key for key, _ in _SETTINGS]
+_FREE = {"task", "seed", "data.source"} | {key for key, identity in _SETTINGS if not identity}
+_Fact = tuple[Row, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows that differ only in their seed; one line of the table.
+
+    Attributes:
+        kind: "model" or "baseline".
+        labels: Values of the table's columns.
+        rows: One row for each seed.
+        p_best: Adjusted p-value of the difference to the best model, see `seqtasks.experiments.significance`; None:
+            not computed.
+    """
+
+    kind: str
+    labels: tuple[Any, ...]
+    rows: tuple[Row, ...]
+    p_best: float | None = None
+
+    @property
+    def mean(self) -> float:
+        """Mean of the scores."""
+        return fmean(row.value for row in self.rows)
+
+    @property
+    def sd(self) -> float | None:
+        """Sample standard deviation of the scores; None for a single row."""
+        return stdev(row.value for row in self.rows) if len(self.rows) > 1 else None
+
+
+def group_rows(
+    rows: Sequence[Row], by: Sequence[str] = (), where: Sequence[str] = ()
+) -> tuple[tuple[str, ...], list[Group]]:
+    """Groups comparable rows of one task, or of several tasks, by the settings that vary.
+
+    Args:
+        rows: Finished runs and baselines.
+        by: Settings to group by, as dotted keys; empty: all that vary within a task.
+        where: Filters `key=value` on settings and fields of a row.
+
+    Returns:
+        The columns, as dotted keys, and the groups: baselines, then models, each from best to worst.
+
+    Raises:
+        TableError: Unknown key, or rows that are not comparable.
+        ConfigError: A filter without `=`.
+    """
+    tasks = sorted({row.task for row in rows})
+    facts = _filter([(row, _facts(row)) for row in rows], where)
+    _agree(facts, AGREE if len(tasks) == 1 else [key for key in AGREE if key != "version"])
+    each = [[fact for fact in facts if fact[0].task == task] for task in tasks]
+    columns_of_tasks = [_columns(task_facts, by) for task_facts in each if task_facts]
+    beside = ["task"] if len(columns_of_tasks) > 1 else []
+    columns = tuple(
+        dict.fromkeys([_CELL, *beside, *(key for task_columns in columns_of_tasks for key in task_columns)])
+    )
+    for task_facts in each:
+        data = [key for _, facts_of_row in task_facts for key in facts_of_row if key.startswith(("data.", "options."))]
+        _agree(task_facts, [key for key in dict.fromkeys(data) if key not in _FREE and key not in columns])
+    groups = _groups(facts, columns)
+    higher = facts[0][0].higher_is_better
+    groups.sort(key=lambda group: (group.kind == "model", -group.mean if higher else group.mean))
+    return columns, groups
+
+
+def show(value: Any) -> str:
+    """The text of a value, as a user types it after `key=`."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def _facts(row: Row) -> dict[str, Any]:
+    """Settings and plain fields of a row by dotted key, without those that do not apply."""
+    facts = {key: value for key, value in _leaves(row.config) if not _ignores(row, key)}
+    facts.setdefault(_CELL, row.cell)
+    if CELL_FILE in row.versions:
+        facts[CELL_FILE] = row.versions[CELL_FILE]
+    plain = {field.name: getattr(row, field.name) for field in fields(row)}
+    return facts | {key: value for key, value in plain.items() if not isinstance(value, dict)}
+
+
+def _ignores(row: Row, key: str) -> bool:
+    """Whether a setting does not apply to a row.
+
+    Encoder and training settings do not apply to a baseline, those of the encoder to no model without recurrence.
+    """
+    if row.kind == "baseline":
+        return key == "seed" or key.startswith(("encoder.", "train."))
+    return row.cell == NONE and key.startswith("encoder.")
+
+
+def _concerns(row: Row, row_facts: dict[str, Any], key: str) -> bool:
+    """Whether a setting applies to a row; for a baseline, if it depends on the setting."""
+    return (row.kind == "model" and row.cell != NONE) or (key in row_facts and not _ignores(row, key))
+
+
+def _filter(facts: list[_Fact], where: Sequence[str]) -> list[_Fact]:
+    for text in where:
+        key, value = split_override(text)
+        _check_key(key, facts, "filter")
+        if not any(
+            _concerns(row, row_facts, key) and _matches(row_facts.get(key, MISSING), value) for row, row_facts in facts
+        ):
+            present = listed(_counts(facts, key)) or "none"
+            raise TableError(f"no row has {text}; values of the rows: {present}; change the filter or train such a run")
+        facts = [
+            (row, row_facts)
+            for row, row_facts in facts
+            if not _concerns(row, row_facts, key) or _matches(row_facts.get(key, MISSING), value)
+        ]
+    return facts
+
+
+def _check_key(key: str, facts: list[_Fact], what: str) -> None:
+    known = {name for _, row_facts in facts for name in row_facts}.union(_ORDER)
+    if key not in known:
+        same = sorted(name for name in known if name.endswith(f".{key}"))
+        hint = f"did you mean {' or '.join(same)}?" if same else suggest(key, known, see=TASK_SETTINGS)
+        raise TableError(f"unknown {what} {key}; {hint}")
+
+
+def _matches(value: Any, text: str) -> bool:
+    expected = parse(text)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            return value == float(text)  # YAML 1.1 reads 2e-3 as text
+        except ValueError:
+            return False
+    return show(value) == text or (type(value) is type(expected) and bool(value == expected))
+
+
+def _counts(facts: list[_Fact], key: str) -> Counter[str]:
+    return Counter(show(row_facts.get(key, MISSING)) for row, row_facts in facts if _concerns(row, row_facts, key))
+
+
+def _agree(facts: list[_Fact], keys: Sequence[str]) -> None:
+    """Checks that all rows have the same value of each key.
+
+    Raises:
+        TableError: They differ; the message has filters that keep as many rows as possible.
+    """
+    differences, filters, kept = [], [], facts
+    for key in keys:
+        counts = _counts(facts, key)
+        if len(counts) > 1:
+            values = [f"{value} in {n} row{'s' * (n > 1)}" for value, n in counts.most_common()]
+            others = f" and {len(values) - 3} other values" if len(values) > MANY else ""
+            differences.append(f"{key} is {' and '.join(values[:3] if others else values)}{others}")
+        left = _counts(kept, key)
+        if len(left) > 1:
+            most = left.most_common(1)[0][0]
+            filters.append(shlex.quote(f"{key}={most}"))
+            kept = [
+                (row, row_facts)
+                for row, row_facts in kept
+                if not _concerns(row, row_facts, key) or show(row_facts.get(key, MISSING)) == most
+            ]
+    if differences:
+        raise TableError(f"these rows are not comparable: {'; '.join(differences)}; add {' '.join(filters)}")
+
+
+def _columns(facts: list[_Fact], by: Sequence[str]) -> tuple[str, ...]:
+    """The columns of the table: the cell, then `by`, or all settings that vary.
+
+    Raises:
+        TableError: Rows of one group would differ in a setting that is not in `by`.
+    """
+    models = [(row, row_facts) for row, row_facts in facts if row.kind == "model"]
+    keys = [key for row, _ in models for key, _ in _leaves(row.config) if key not in {*_FREE, _CELL}]
+    varying = [key for key in sorted(dict.fromkeys(keys), key=_position) if len(_counts(models, key)) > 1]
+    varying += [CELL_FILE] * _edited(models)
+    if not by:
+        return _CELL, *varying
+    for key in by:
+        _check_key(key, facts, "--by key")
+    differing = {key: _counts(_chosen(models, key), key) for key in varying if key not in by}
+    differing = {key: counts for key, counts in differing.items() if len(counts) > 1}
+    if differing:
+        listing = " and ".join(f"{key} ({listed(counts)})" for key, counts in differing.items())
+        filters = " ".join(shlex.quote(f"{key}={counts.most_common(1)[0][0]}") for key, counts in differing.items())
+        raise TableError(f"these rows also differ in {listing}; add them to --by or filter with {filters}")
+    return _CELL, *(key for key in dict.fromkeys(by) if key not in (_CELL, "cell"))
+
+
+def _chosen(facts: list[_Fact], key: str) -> list[_Fact]:
+    """The rows in which a setting was chosen and not computed from another setting."""
+    origin = _DERIVED.get(key)
+    return facts if origin is None else [(row, row_facts) for row, row_facts in facts if row_facts.get(origin) is None]
+
+
+def _edited(facts: list[_Fact]) -> bool:
+    """Whether cells of the same name come from different files or versions of a file."""
+    files = {(row.cell, row_facts.get(CELL_FILE)) for row, row_facts in facts}
+    return len(files) > len({cell for cell, _ in files})
+
+
+def _position(key: str) -> int:
+    """Position of a setting among the fields of `Config`; options of the task come last."""
+    return next((i for i, name in enumerate(_ORDER) if key == name or key.startswith(f"{name}.")), len(_ORDER))
+
+
+def _groups(facts: list[_Fact], columns: Sequence[str]) -> list[Group]:
+    """Groups rows with equal columns; of two with the same seed, the last one is kept."""
+    by_labels: dict[str, tuple[Row, tuple[Any, ...], dict[int, Row]]] = {}
+    for row, row_facts in sorted(facts, key=lambda fact: fact[0].finished):
+        labels = tuple(row_facts.get(key, MISSING) for key in columns)
+        _, _, seeds = by_labels.setdefault(json.dumps([row.kind, labels]), (row, labels, {}))
+        seeds[row.seed] = row
+    return [
+        Group(row.kind, labels, tuple(seeds[seed] for seed in sorted(seeds)))
+        for row, labels, seeds in by_labels.values()
+    ]

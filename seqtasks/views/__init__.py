@@ -1,0 +1,1 @@
+"""Views of trained networks: activations, gates, units, gradients over time."""

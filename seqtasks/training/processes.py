@@ -20,8 +20,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -29,6 +29,8 @@ from seqtasks.core import keras_import
 from seqtasks.core.config import TrainConfig
 from seqtasks.core.environment import LAUNCHED, cores
 from seqtasks.core.errors import ConfigError, Interrupted, RunError
+from seqtasks.experiments.bound_child import PR_SET_PDEATHSIG
+from seqtasks.experiments.executor import THREADS, Signals, seqtasks_command
 from seqtasks.experiments.results import Row, from_json
 
 if TYPE_CHECKING:
@@ -95,9 +97,8 @@ def leave(code: int) -> None:
 def _end_with_parent() -> None:
     """Sends SIGTERM to this process if the one that launched it is killed, so that it saves and stops; on Linux."""
     if LAUNCHED in os.environ and sys.platform == "linux":
-        set_death_signal = 1  # PR_SET_PDEATHSIG of <sys/prctl.h>
         with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(set_death_signal, signal.SIGTERM)
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _leave_after_traceback(*error: Any) -> None:
@@ -215,52 +216,24 @@ class _Child:
         return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}; its message is above"
 
 
-@dataclass
-class _Children:
-    """The processes of a run; passes signals on to all of them."""
+def _wait(children: Sequence[_Child], signals: Signals) -> tuple[_Child | None, bool]:
+    """Waits until all processes have ended, and passes signals on to them.
 
-    children: list[_Child] = field(default_factory=list)
-    stopped: bool = False
-
-    def stop(self, number: int, _frame: object = None) -> None:
-        self.stopped = True
-        for child in self.children:
-            with contextlib.suppress(OSError):
-                child.process.send_signal(signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)
-
-    @contextlib.contextmanager
-    def listening(self) -> Iterator[None]:
-        """Handles SIGINT, SIGTERM and SIGHUP in the body; ends all processes after it."""
-        names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]  # Windows has no SIGHUP
-        before = {}
-        with contextlib.suppress(ValueError):  # not in the main thread
-            for number in (getattr(signal, name) for name in names):
-                if signal.getsignal(number) != signal.SIG_IGN:
-                    before[number] = signal.signal(number, self.stop)
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-            for child in self.children:
-                if child.process.poll() is None:
-                    child.process.kill()
-                child.process.wait()
-
-    def wait(self) -> _Child | None:
-        """Waits until all processes have ended.
-
-        Returns:
-            The process that failed first; None: none failed.
-        """
-        failed: _Child | None = None
-        until = float("inf")
-        while any(child.process.poll() is None for child in self.children) and time.monotonic() < until:
-            time.sleep(0.05)
-            if failed is None:
-                failed = next((child for child in self.children if child.process.poll()), None)
-                until = float("inf") if failed is None else time.monotonic() + GRACE
-        return failed or next((child for child in self.children if child.process.returncode), None)
+    Returns:
+        The process that failed first, None if none failed; and whether a signal was passed on.
+    """
+    failed: _Child | None = None
+    until, stopped = float("inf"), False
+    while any(child.process.poll() is None for child in children) and time.monotonic() < until:
+        for number in signals.take():
+            stopped = True
+            for child in children:
+                child.process.send_signal(number)
+        time.sleep(0.05)
+        if failed is None:
+            failed = next((child for child in children if child.process.poll()), None)
+            until = float("inf") if failed is None else time.monotonic() + GRACE
+    return failed or next((child for child in children if child.process.returncode), None), stopped
 
 
 def launch(words: Sequence[str], count: int) -> tuple[Row, bool]:
@@ -279,50 +252,43 @@ def launch(words: Sequence[str], count: int) -> tuple[Row, bool]:
         RunError: A process failed.
         Interrupted: All processes were stopped.
     """
-    from seqtasks.experiments.compare import SEQTASKS  # imports rich, which most commands do not need
-
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    with contextlib.ExitStack() as files:
-        group = _Children()
-        with group.listening():
+    with Signals() as signals, contextlib.ExitStack() as files:
+        children: list[_Child] = []
+        try:
             for rank in range(count):
                 output = files.enter_context(tempfile.TemporaryFile())
                 errors = files.enter_context(tempfile.TemporaryFile()) if rank else None
+                environment = {COORDINATOR: address, PROCESS: str(rank), LAUNCHED: "1"}
                 process = subprocess.Popen(
-                    [*SEQTASKS, *words, "--json"],
-                    env={
-                        **os.environ,
-                        **_share_of_cores(count),
-                        COORDINATOR: address,
-                        PROCESS: str(rank),
-                        LAUNCHED: "1",
-                    },
+                    seqtasks_command(*words, "--json"),
+                    env={**os.environ, **_share_of_cores(count), **environment},
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=errors,  # that of this process for the first one, which reports
-                    process_group=None if sys.platform == "win32" else 0,
+                    process_group=0 if os.name == "posix" else None,
                 )
-                group.children.append(_Child(process, output, errors))
-            failed = group.wait()
-        first = group.children[0]
+                children.append(_Child(process, output, errors))
+            failed, stopped = _wait(children, signals)
+        finally:
+            for child in children:
+                if child.process.poll() is None:
+                    child.process.kill()
+                child.process.wait()
+        first = children[0]
         if failed is None:
             line = first.text(first.output).splitlines()[-1]
             return from_json(line), json.loads(line).get("skipped") is True
-        if group.stopped or first.process.returncode == Interrupted.exit_code:
+        if stopped or first.process.returncode == Interrupted.exit_code:
             raise Interrupted(first.message())
-        rank = group.children.index(failed)
-        reason = failed.message()
-        raise RunError(
-            reason if failed is first else f"process {rank} of {count} failed: {reason.removeprefix('seqtasks: ')}"
-        )
+        reason = failed.message().removeprefix("seqtasks: ")
+        raise RunError(reason if failed is first else f"process {children.index(failed)} of {count} failed: {reason}")
 
 
 def _share_of_cores(count: int) -> dict[str, str]:
     """Environment variables that give each of several processes an equal share of the threads."""
-    from seqtasks.experiments.compare import THREADS
-
     env = {}
     for name in (*THREADS, "NPROC"):  # XLA reads NPROC
         threads = os.environ.get(name, "")

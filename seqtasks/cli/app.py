@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Callable
 from json import dumps
@@ -12,6 +13,7 @@ import typer
 from typer.core import TyperCommand
 
 from seqtasks.core import streams
+from seqtasks.core.environment import LAUNCHED
 from seqtasks.core.errors import SeqtasksError
 from seqtasks.core.files import shown, usable
 
@@ -53,7 +55,8 @@ def command(**settings: Any) -> Callable[[F], F]:
                 if _debug:
                     raise SystemExit(_traceback(error)) from error
                 message = _message(error)
-                print(f"seqtasks: {message}", file=sys.stderr)
+                if LAUNCHED not in os.environ:  # else the process that started this one prints it
+                    print(f"seqtasks: {message}", file=sys.stderr)
                 if kwargs.get("json"):
                     print(dumps({"error": message}))
                 code = 2 if isinstance(error, OSError | UnicodeEncodeError) else 130
@@ -136,6 +139,9 @@ def main() -> None:
         print(f"seqtasks: {problem}; free disk space, or write the output elsewhere", file=sys.stderr)
         code = code or 2
     if code:
+        processes = sys.modules.get("seqtasks.training.processes")
+        if processes is not None:
+            processes.leave(code)
         raise SystemExit(code)
 
 

@@ -66,10 +66,7 @@ def _dry_run(task: str, overrides: Sequence[str], config_file: str | None, repor
 def resume(name: str, runs: Path, *, quiet: bool, json: bool, trust: bool) -> None:
     """`seqtasks resume`: continues a run and prints its result row."""
     folder = folders.find(name, runs)
-    quietly.import_keras()
-    from seqtasks.training import inference
-
-    row, skipped = inference.resume(folder, _reporter(quiet), trust)
+    row, skipped = requests.resume(folder, _reporter(quiet), trust)
     _print_row(row, skipped, folder.path.parent, json=json, quiet=quiet)
 
 

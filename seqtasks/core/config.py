@@ -108,6 +108,20 @@ class TrainConfig:
     )
     batch_size: int = setting(128, "number of examples of each training batch", ge=1)
     eval_batch_size: int = setting(500, "number of examples of each batch in validation and test", ge=1, hashed=False)
+    accumulate: int = setting(
+        1,
+        "number of parts of each training batch that are computed one after the other before its update (gradient "
+        "accumulation): more parts need less memory; the update is that of the whole batch",
+        ge=1,
+        hashed=False,
+    )
+    processes: int = setting(
+        1,
+        "number of processes that divide the rows of each training batch among them; above 1 only with "
+        "KERAS_BACKEND=jax",
+        ge=1,
+        hashed=False,
+    )
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = setting("adam", "optimisation algorithm")
     learning_rate: float = setting(2e-3, "initial learning rate", gt=0)
     momentum: float = setting(0.9, "SGD momentum", ge=0, lt=1)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from seqtasks.core.version import __version__
 
+LAUNCHED = "SEQTASKS_LAUNCHED"  # variable of processes that another one of seqtasks started, which prints their errors
 _PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "pandas", "scikit-learn", "tensorflow-datasets")
 
 

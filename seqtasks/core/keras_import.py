@@ -48,6 +48,11 @@ def _no_retracing(record: logging.LogRecord) -> bool:
     return "tf.function retracing" not in record.getMessage()
 
 
+def backend_name() -> str:
+    """Name of the backend that Keras uses or will use; does not import Keras."""
+    return _backend()[0]
+
+
 def _no_backend(error: Exception) -> ConfigError:
     """The error for a backend that cannot be imported."""
     name, origin = _backend()

@@ -24,12 +24,11 @@ from seqtasks import engines
 from seqtasks.cells.base import Cell
 from seqtasks.core.errors import ConfigError
 from seqtasks.engines import LoopInputs, keras_layers, native
+from seqtasks.engines.backend import state_rows
 from seqtasks.engines.backend.masking import first_valid_step, last_valid_step
 from seqtasks.layers import recording
 from seqtasks.layers.implicit_mask import MaskedLayer
 from seqtasks.layers.time_gaps import check_shapes, check_use, elapsed, without_missing
-
-KEPT = "kept_state"  # name of the variables that keep the states of a stateful layer between calls
 
 
 @keras.saving.register_keras_serializable("seqtasks")
@@ -152,7 +151,7 @@ class Recurrent(MaskedLayer):
 
     def _kept_state(self, size: int) -> Any:
         """Creates the variable that keeps a state of this width between calls."""
-        return self.add_weight((self.max_batch, size), "zeros", trainable=False, name=KEPT)
+        return self.add_weight((self.max_batch, size), "zeros", trainable=False, name=state_rows.KEPT)
 
     def call(
         self,
@@ -211,10 +210,8 @@ class Recurrent(MaskedLayer):
         start = self._start(x, initial_state, reset, training)
         outputs, final = self.run_loop(x, start, mask, return_sequences, training, projected, tokens, table)
         if self.stateful and initial_state is None:
-            for k, state in zip(self._kept[bool(training)], final, strict=True):
-                # On every backend, gradients must not flow into the previous call.
-                state = ops.stop_gradient(ops.cast(state, k.dtype))
-                k.assign(ops.slice_update(ops.convert_to_tensor(k), (0, 0), state))
+            for kept, state in zip(self._kept[bool(training)], final, strict=True):
+                state_rows.write(kept, state)
         return outputs, final
 
     def run_loop(
@@ -314,8 +311,7 @@ class Recurrent(MaskedLayer):
         fresh = self.cell.get_initial_state(batch)
         states = list(initial_state) if initial_state is not None else fresh
         if self.stateful and initial_state is None:
-            kept = self._kept[bool(training)]
-            states = [ops.slice(ops.convert_to_tensor(k), (0, 0), (batch, k.shape[1])) for k in kept]
+            states = [state_rows.read(kept, batch) for kept in self._kept[bool(training)]]
         states = [ops.cast(state, self.compute_dtype) for state in states]
         if reset is None:
             return states
@@ -394,7 +390,7 @@ class Recurrent(MaskedLayer):
                     f"initial states have widths {sizes}; allowed: {self.cell.state_size}, as the cell has; pass "
                     "one tensor for each"
                 )
-        if self.stateful and x.shape[0] is not None and x.shape[0] > self.max_batch:
+        if self.stateful and isinstance(x.shape[0], int) and x.shape[0] > self.max_batch:
             raise ValueError(
                 f"a batch of {x.shape[0]} rows; allowed: {self.max_batch} in this stateful layer; raise max_batch"
             )

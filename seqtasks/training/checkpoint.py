@@ -22,8 +22,10 @@ from seqtasks.core.errors import Interrupted, RunError
 from seqtasks.core.files import write_atomic, write_text
 from seqtasks.core.parsing import parse_json
 from seqtasks.data.batches import ResumableBatches
+from seqtasks.engines.backend.process_group import ProcessGroup, share
+from seqtasks.engines.backend.split_training import SEED
+from seqtasks.engines.backend.state_rows import KEPT
 from seqtasks.experiments.run_folder import Run, writing
-from seqtasks.layers.recurrent import KEPT
 from seqtasks.training.gradient_log import LOGGED
 from seqtasks.training.signals import StopRequest
 
@@ -42,7 +44,7 @@ _META: dict[str, Any] = {
     "memories": list,
 }
 LOG = "log/"  # variables of `train.log_gradients`, which may be switched on or off between two sessions
-SEED = "seed_generator_state"  # name of the variables of Keras's seed generators
+STOP, SAVE = 0, 1  # proposals of a process to the others
 AFRESH = "train from the beginning: seqtasks run with the same settings and --force"
 
 
@@ -59,6 +61,8 @@ class Checkpoint(keras.callbacks.Callback):
         request: Signals that ask training to save and stop, as Ctrl-C does; None: none are heard.
         ties: Among epochs with the same value, keep the one with the lowest validation loss, not the
             first. Scores of few validation examples are often equal.
+        group: Processes that train together; the first one alone writes. All save and stop after the same
+            step. None: a single process.
     """
 
     def __init__(
@@ -71,8 +75,11 @@ class Checkpoint(keras.callbacks.Callback):
         seconds: float,
         request: StopRequest | None = None,
         ties: bool = False,
+        group: ProcessGroup | None = None,
     ):
         super().__init__()
+        self.group = group
+        self.writes = group is None or group.first
         self.run = run
         self.batches = batches
         self.others = others
@@ -93,6 +100,8 @@ class Checkpoint(keras.callbacks.Callback):
         self._metrics: list[np.ndarray] | None = None
         self.trained: dict[str, float] | None = None  # training values of an epoch that is not validated yet
         self._saved = self._clock = time.perf_counter()
+        if group is not None:
+            group.proposals = (lambda: self.request.received, lambda: group.first and self._due())
 
     @property
     def path(self) -> Path:
@@ -119,18 +128,19 @@ class Checkpoint(keras.callbacks.Callback):
         if self.step == self.batches.batches_per_epoch:
             self.trained = {name: float(value) for name, value in (logs or {}).items()}
             return  # the validation, or the end of the epoch, saves
-        if self.request.received:
+        stop, due = self._wanted()
+        if stop or due:
             self.save()
+        if stop:
             raise self._stopped(f"in epoch {self.epoch + 1} after step {self.step}")
-        if time.perf_counter() - self._saved > self.seconds:
-            self.save()
 
     def on_test_begin(self, logs: Any = None) -> None:
         self.spent += time.perf_counter() - self._clock
         self._clock = time.perf_counter()
-        self.request.at_once = True  # a long validation is not finished first
-        if self.request.received:
-            raise KeyboardInterrupt
+        if self.group is None:  # a group stops together, at the end of the epoch
+            self.request.at_once = True  # a long validation is not finished first
+            if self.request.received:
+                raise KeyboardInterrupt
 
     @property
     def in_validation(self) -> bool:
@@ -147,11 +157,14 @@ class Checkpoint(keras.callbacks.Callback):
             memory.update({name: getattr(callback, name) for name in _MEMORY if hasattr(callback, name)})
         self.done = self.done or bool(self.model.stop_training)
         # For small data, writing the state takes longer than an epoch: save only every `seconds`, and at the end.
-        last, stop = epoch + 1 == self.params.get("epochs"), self.request.received  # so that it saves if it stops
-        if last or self.done or stop or time.perf_counter() - self._saved > self.seconds:
+        if self.group is not None:
+            self.group.ask_all()
+        last, (stop, due) = epoch + 1 == self.params.get("epochs"), self._wanted()
+        if last or self.done or stop or due:
             self.save()
-        with writing(self.run.path):
-            write_text(self.run.path / "history.csv", pd.DataFrame(self.history).to_csv(index=False))
+        if self.writes:
+            with writing(self.run.path):
+                write_text(self.run.path / "history.csv", pd.DataFrame(self.history).to_csv(index=False))
         if stop:
             raise self._stopped(f"after epoch {self.epoch}")
 
@@ -159,6 +172,15 @@ class Checkpoint(keras.callbacks.Callback):
         """Saves the state before the validation of an epoch, and returns the error to raise."""
         self.save()
         return self._stopped(f"in the validation of epoch {self.epoch + 1}")
+
+    def _due(self) -> bool:
+        return time.perf_counter() - self._saved > self.seconds
+
+    def _wanted(self) -> tuple[bool, bool]:
+        """Whether to stop and whether to save after this step; equal in all processes of a group."""
+        if self.group is None:
+            return self.request.received, self._due()
+        return self.group.agreed[STOP], self.group.agreed[SAVE]
 
     def _stopped(self, where: str) -> Interrupted:
         return Interrupted(f"stopped {where} and saved; continue with: {self.run.command('resume')}")
@@ -184,13 +206,31 @@ class Checkpoint(keras.callbacks.Callback):
             "history": self.history,
             "memories": [{k: _plain(v) for k, v in memory.items()} for memory in self._memories],
         }
-        arrays = {name: np.asarray(keras.ops.convert_to_numpy(v)) for name, v in self._variables().items()}
-        with writing(self.run.path):
-            write_atomic(self.path, lambda p: _savez(p, {**arrays, "meta": np.array(json.dumps(meta))}))
+        arrays = {name: self._value(variable) for name, variable in self._variables().items()}
+        if self.writes:
+            with writing(self.run.path):
+                write_atomic(self.path, lambda p: _savez(p, {**arrays, "meta": np.array(json.dumps(meta))}))
         self._saved = time.perf_counter()
+
+    def _value(self, variable: Any) -> np.ndarray:
+        """Value of a variable; kept states have the rows of all processes, in the order of the batch."""
+        value = np.asarray(keras.ops.convert_to_numpy(variable))
+        if self.group is None or not _is_kept(variable):
+            return value
+        rows, count = self.batches.batch_size, self.group.count
+        shares = [share(rows, count, rank) for rank in range(count)]
+        pieces = self.group.gather(value[: -(-rows // count)])
+        whole = value.copy()
+        whole[:rows] = np.concatenate(
+            [piece[: end - begin] for piece, (begin, end) in zip(pieces, shares, strict=True)]
+        )
+        return whole
 
     def restore(self, model: keras.Model) -> bool:
         """Restores a saved state into a compiled model and the batches.
+
+        All processes of a group then have the variables of the first, and kept states of their rows, also if there was
+        no saved state.
 
         Args:
             model: The compiled model with a built optimizer.
@@ -202,8 +242,29 @@ class Checkpoint(keras.callbacks.Callback):
             RunError: The file is damaged or belongs to another model.
         """
         self.set_model(model)
-        if not self.path.is_file():
+        meta = self._read() if self.writes and self.path.is_file() else None
+        if self.group is not None:
+            meta = self.group.from_first(meta)
+            self._take_from_first(self.group)
+        if meta is None:
             return False
+        self.epoch, self.step, self.done = meta["epoch"], meta["step"], meta["done"]
+        self.best, self.best_epoch, self.best_loss = meta["best"], meta["best_epoch"], meta.get("best_loss")
+        self.history, self.spent, self._memories = meta["history"], meta["spent"], meta["memories"]
+        self.trained = meta.get("trained")
+        inside = self.step and not self.in_validation
+        self._metrics = [np.asarray(value, np.float32) for value in meta["metrics"]] if inside else None
+        self.batches.seek(self.epoch + self.in_validation, self.step if inside else 0)
+        if self._metrics:
+            model.test_on_batch(*self.batches[0])  # makes Keras create the variables of the metrics
+        return True
+
+    def _read(self) -> dict[str, Any]:
+        """Assigns the saved variables, and returns the metadata with the values of the metrics.
+
+        Raises:
+            RunError: The file is damaged or belongs to another model.
+        """
         saved = _load(self.path)
         meta = self._meta(saved)
         variables = self._variables()
@@ -215,16 +276,18 @@ class Checkpoint(keras.callbacks.Callback):
         values = {name: _fitted(saved[name], variables[name], self.path) for name in sorted(expected)}
         for name, value in values.items():
             variables[name].assign(value)
-        self.epoch, self.step, self.done = meta["epoch"], meta["step"], meta["done"]
-        self.best, self.best_epoch, self.best_loss = meta["best"], meta["best_epoch"], meta.get("best_loss")
-        self.history, self.spent, self._memories = meta["history"], meta["spent"], meta["memories"]
-        self.trained = meta.get("trained")
-        inside = self.step and not self.in_validation
-        self._metrics = [saved[name] for name in metrics] if inside else None
-        self.batches.seek(self.epoch + self.in_validation, self.step if inside else 0)
-        if self._metrics:
-            model.test_on_batch(*self.batches[0])  # makes Keras create the variables of the metrics
-        return True
+        return {**meta, "metrics": [saved[name].tolist() for name in metrics]}
+
+    def _take_from_first(self, group: ProcessGroup) -> None:
+        variables = [variable for name, variable in self._variables().items() if not name.startswith("metric/")]
+        values = group.arrays_from_first([keras.ops.convert_to_numpy(variable) for variable in variables])
+        for variable, value in zip(variables, values, strict=True):
+            if _is_kept(variable):
+                begin, end = group.share(self.batches.batch_size)
+                own = np.zeros_like(value)
+                own[: end - begin] = value[begin:end]
+                value = own
+            variable.assign(value)
 
     def restore_best(self) -> None:
         """Assigns the weights of the best epoch to the model.
@@ -267,6 +330,8 @@ class Checkpoint(keras.callbacks.Callback):
             if not tie and (value <= self.best if self.higher_is_better else value >= self.best):
                 return
         self.best, self.best_loss, self.best_epoch = value, loss, epoch
+        if not self.writes:
+            return
         arrays = {name: keras.ops.convert_to_numpy(weight) for name, weight in self._weights().items()}
         with writing(self.run.path):
             write_atomic(self.run.path / "best.npz", lambda p: _savez(p, arrays))
@@ -310,12 +375,17 @@ def _fitted(saved: np.ndarray, variable: Any, path: Path) -> np.ndarray:
     shape = tuple(variable.shape)
     if saved.shape == shape:
         return saved
-    if not variable.path.rpartition("/")[2].startswith(KEPT) or saved.shape[1:] != shape[1:]:
+    if not _is_kept(variable) or saved.shape[1:] != shape[1:]:
         raise _foreign(path)
     rows = min(len(saved), shape[0])
     fitted = np.zeros(shape, saved.dtype)
     fitted[:rows] = saved[:rows]
     return fitted
+
+
+def _is_kept(variable: Any) -> bool:
+    """Whether a variable keeps states between batches, one row for each row of a batch."""
+    return bool(variable.path.rpartition("/")[2].startswith(KEPT))
 
 
 def _foreign(path: Path) -> RunError:

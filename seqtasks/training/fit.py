@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from typing import Any, Literal
 
 import keras
+import numpy as np
 
 from seqtasks.core.config import Config
-from seqtasks.core.errors import ConfigError, Interrupted, TrainingDiverged
+from seqtasks.core.errors import ConfigError, Interrupted, RunError, TrainingDiverged
 from seqtasks.core.reporter import Reporter
 from seqtasks.data.keras_adapter import UntunedDataAdapter
+from seqtasks.engines.backend.process_group import ProcessGroup
 from seqtasks.experiments.run_folder import Run
 from seqtasks.task_types.base import Task
 from seqtasks.training.checkpoint import Checkpoint
@@ -31,6 +34,7 @@ def fit(
     config: Config,
     folder: Run,
     reporter: Reporter,
+    group: ProcessGroup | None = None,
 ) -> Checkpoint:
     """Trains to the end, from the last checkpoint if there is one.
 
@@ -42,6 +46,7 @@ def fit(
         config: Resolved configuration.
         folder: Run folder, locked by the caller.
         reporter: Prints progress.
+        group: Processes that train the model together; the first one alone writes to the folder.
 
     Returns:
         The checkpoint with history, best epoch and best weights.
@@ -55,7 +60,8 @@ def fit(
     scheduled = schedule_callbacks(config.train, task.monitor, mode)
     logs = []
     if config.train.log_gradients:
-        logs = [GradientLog(model, batches.batches_per_epoch, config.train.clip_norm, folder.path)]
+        path = folder.path if group is None or group.first else None
+        logs = [GradientLog(model, batches.batches_per_epoch, config.train.clip_norm, path)]
     with StopRequest() as request:
         checkpoint = Checkpoint(
             folder,
@@ -66,19 +72,22 @@ def fit(
             config.train.checkpoint_seconds,
             request,
             ties=len(validation.examples) < FEW,
+            group=group,
         )
         if checkpoint.restore(model):
             reporter.say(f"continuing in epoch {checkpoint.epoch + 1} after step {checkpoint.step}")
             for callback in scheduled:
                 if isinstance(callback, WeightAverage):  # a checkpoint from the end of an epoch has averaged weights
                     callback.swapped = checkpoint.step == 0 or checkpoint.in_validation
-        folder.set_status("training")
+        set_status = folder.set_status if checkpoint.writes else lambda _: None
+        set_status("training")
         bars = progress_callbacks(reporter, config.train.known_epochs, batches.batches_per_epoch)
         callbacks = [
             StopOnNaN(config.train.learning_rate, batches),
             *task.callbacks(validation),
             EndOfScoring(request),
-            *_tensorboard(config, folder),
+            *([] if group is None else [SameInAll(group)]),
+            *(_tensorboard(config, folder) if checkpoint.writes else []),
             *scheduled,
             *bars,
             *logs,  # after the bars, whose lines would be too long with them
@@ -94,15 +103,16 @@ def fit(
             if request.received:
                 raise Interrupted(f"stopped after training, before scoring; continue with: {folder.command('resume')}")
         except TrainingDiverged as error:
-            checkpoint.path.unlink(missing_ok=True)  # training would diverge again from there
-            folder.set_status(f"diverged: {error}")
+            if checkpoint.writes:
+                checkpoint.path.unlink(missing_ok=True)  # training would diverge again from there
+            set_status(f"diverged: {error}")
             raise
         except KeyboardInterrupt as error:
             stopped = None
             if request.at_once and checkpoint.in_validation:
                 request.at_once = False
                 stopped = checkpoint.stop_in_validation()
-            folder.set_status("interrupted")
+            set_status("interrupted")
             if stopped is None:
                 raise
             raise stopped from error
@@ -140,6 +150,34 @@ def _finish_epoch(
     logs = {**(checkpoint.trained or {}), **{f"val_{name}": value for name, value in scores.items()}}
     listed.on_epoch_end(checkpoint.epoch, logs)
     listed.on_train_end(logs)
+
+
+class SameInAll(keras.callbacks.Callback):
+    """Callback that gives all processes of a group the logs of the first, and checks that their weights are equal.
+
+    Each process computes the scores of the whole validation split. On machines that round differently they may differ,
+    and with them what the schedule and early stopping decide.
+
+    Args:
+        group: The processes.
+    """
+
+    def __init__(self, group: ProcessGroup):
+        super().__init__()
+        self.group = group
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        assert logs is not None
+        logs.update(self.group.from_first({name: float(value) for name, value in logs.items()}))
+        total = 0
+        for weight in self.model.trainable_weights:
+            total = zlib.crc32(np.ascontiguousarray(keras.ops.convert_to_numpy(weight)).tobytes(), total)
+        if len(set(self.group.gather(np.array([total], np.uint32)).ravel().tolist())) > 1:
+            raise RunError(
+                f"after epoch {epoch + 1} the weights differ between the processes, as on machines that round "
+                "differently; allowed: equal processors and versions; train again on equal machines, or with "
+                "train.processes=1"
+            )
 
 
 def monitor_mode(task: Task) -> Literal["max", "min"]:

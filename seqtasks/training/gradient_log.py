@@ -37,10 +37,10 @@ class GradientLog(keras.callbacks.Callback):
         model: Compiled model with a built optimizer, whose `apply` is replaced.
         steps: Number of updates of an epoch.
         clip: Maximum global norm of the gradient; None: no clipping.
-        folder: Folder of `gradients.csv`.
+        folder: Folder of `gradients.csv`; None: write no file.
     """
 
-    def __init__(self, model: keras.Model, steps: int, clip: float | None, folder: Path):
+    def __init__(self, model: keras.Model, steps: int, clip: float | None, folder: Path | None):
         super().__init__()
         self.groups = weight_groups(model)
         self.names = [ALL, *self.groups]
@@ -92,6 +92,10 @@ class GradientLog(keras.callbacks.Callback):
             logs |= {f"grad_norm/{name}": float(mean) for name, mean in zip(self.names[1:], means[1:], strict=True)}
             if self.clip is not None:
                 logs["clipped"] = float(clipped / max(1.0, float(updates)))
+        for variable in (self.rows, self.sums, self.largest, self.counts):
+            variable.assign(ops.zeros_like(variable))
+        if self.folder is None:
+            return
         count = min(math.ceil(float(updates) / self.every), len(rows))
         table = pd.DataFrame(rows[:count].astype(float), columns=self.names)
         table.insert(0, "epoch", epoch + 1)
@@ -103,8 +107,6 @@ class GradientLog(keras.callbacks.Callback):
             table = pd.concat([before[before["epoch"] <= epoch], table])  # an epoch that was repeated has new rows
         with writing(self.folder):
             write_text(path, table.to_csv(index=False, float_format="%.6g"))
-        for variable in (self.rows, self.sums, self.largest, self.counts):
-            variable.assign(ops.zeros_like(variable))
 
 
 def weight_groups(model: keras.Model) -> dict[str, list[int]]:

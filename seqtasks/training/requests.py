@@ -12,8 +12,8 @@ from seqtasks.core import config as configuration
 from seqtasks.core import config_files, keras_import, plugins
 from seqtasks.core.errors import UnknownNameError
 from seqtasks.core.reporter import Reporter
-from seqtasks.experiments import results
-from seqtasks.training import known_runs
+from seqtasks.experiments import results, run_folder
+from seqtasks.training import known_runs, processes
 
 if TYPE_CHECKING:
     from seqtasks.core.config import Config, EncoderConfig
@@ -146,14 +146,22 @@ def train(
         row = known_runs.recall(runs, request, typed.data.tfds_dir)
         if row is not None and (row.kind == "trial") == trial:
             return row, True
+    words = processes.command_words(
+        "run", task, *overrides, runs=runs, config=config_file, force=force, trial=trial, quiet=reporter.quiet
+    )
+    outcome = processes.start(typed.train.processes, words)
+    if outcome is not None and not baselines:
+        return outcome
+    reporter = Reporter(quiet=True) if processes.is_follower() else reporter
     cls, config, plan = prepare(task, overrides, config_file)
     from seqtasks.training import baselines as fitted
     from seqtasks.training import resolution
     from seqtasks.training import train as training
 
-    training.check(config, cls)
+    if outcome is None:
+        training.check(config, cls)
     resolved = resolution.resolve(config, cls, reporter, plan)
-    row, skipped = training.run_resolved(resolved, runs, reporter, force, trial=trial)
+    row, skipped = outcome or training.run_resolved(resolved, runs, reporter, force, trial=trial)
     if baselines:
         fitted.quick_baselines(resolved, runs, reporter)
         if not skipped:
@@ -162,6 +170,37 @@ def train(
         default = next(iter(cls.tfds_names()), None)
         known_runs.remember(runs / row.run, request, resolved.source, typed.data.source, default)
     return row, skipped
+
+
+def resume(folder: run_folder.Run, reporter: Reporter, trust: bool = False) -> tuple[results.Row, bool]:
+    """Continues a run from its last checkpoint, in as many processes as it was begun with.
+
+    Args:
+        folder: The run.
+        reporter: Prints progress.
+        trust: Run the Python code that is stored in the run folder.
+
+    Returns:
+        The result row, and whether the run was finished before.
+
+    Raises:
+        RunError: The data changed, or the folder was renamed.
+    """
+    count = 1
+    if not folder.finished:
+        values = folder.config_values()["train"]
+        count = int(values.get("processes", 1)) if isinstance(values, dict) else 1
+    words = processes.command_words(
+        "resume", str(folder.path), runs=folder.path.parent, quiet=reporter.quiet, trust=trust
+    )
+    outcome = processes.start(count, words)
+    if outcome is not None:
+        return outcome
+    reporter = Reporter(quiet=True) if processes.is_follower() else reporter
+    keras_import.import_keras()
+    from seqtasks.training import inference
+
+    return inference.resume(folder, reporter, trust)
 
 
 def recall(task: str, overrides: Sequence[str], config_file: str | None, runs: Path) -> results.Row | None:

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import keras
 
@@ -25,6 +25,8 @@ from seqtasks.core.reporter import Reporter
 from seqtasks.data import survey
 from seqtasks.data.splits import Splits
 from seqtasks.engines import native
+from seqtasks.engines.backend.process_group import ProcessGroup
+from seqtasks.engines.backend.split_training import split
 from seqtasks.experiments import example_outputs, results, run_folder
 from seqtasks.experiments.history import best_epoch, read_history
 from seqtasks.experiments.results import CELL_FILE, NONE
@@ -33,7 +35,8 @@ from seqtasks.layers.parameter_matching import match
 from seqtasks.task_types.base import Task
 from seqtasks.task_types.common import style
 from seqtasks.task_types.common.plots import learning_curves, save_figure
-from seqtasks.training import prerequisite, verdict
+from seqtasks.training import prerequisite, processes, verdict
+from seqtasks.training.checkpoint import Checkpoint
 from seqtasks.training.fit import fit, monitor_mode
 from seqtasks.training.optimizers import make_optimizer
 from seqtasks.training.resolution import Plan, Resolved, resolve, with_epochs
@@ -108,6 +111,9 @@ def run_resolved(
             f"data or settings differ from those of {only.path} and belong to {path}; allowed: the same data and "
             "settings; restore the data, or start a new run with seqtasks run"
         )
+    group = processes.group_of(config.train)
+    if group is not None and not group.first:
+        _follow(task, splits, config, run_folder.Run(path, facts(task, splits)), group)
     kind = {"kind": "trial"} if trial else {}
     folder = run_folder.create(path, config, facts(task, splits) | kind, task.file, code)
     if folder.is_trial and not trial:
@@ -116,6 +122,8 @@ def run_resolved(
         )
     with folder.lock():
         row = None if force else results.finished(folder.path)
+        if group is not None:
+            group.from_first({"run": path.name, "trains": row is None})
         if row is not None:
             return row, True
         folder.tidy()
@@ -126,7 +134,7 @@ def run_resolved(
         if resolved.computed:
             reporter.say(f"training: {resolved.computed}")
         try:
-            return _train(task, splits, config, folder, reporter, trial), False
+            row = _train(task, splits, config, folder, reporter, trial, group)
         except Interrupted:
             raise
         except KeyboardInterrupt as error:
@@ -136,20 +144,56 @@ def run_resolved(
                 ) from error
             folder.set_status("interrupted")
             raise Interrupted(f"stopped before the result; continue with: {folder.command('resume')}") from error
+        if group is not None:
+            group.from_first("scored")
+        return row, False
+
+
+def _follow(task: Task, splits: Splits, config: Config, folder: run_folder.Run, group: ProcessGroup) -> NoReturn:
+    """Trains with the first process of a group, which alone scores the model and writes to the folder.
+
+    Raises:
+        SystemExit: At the end, when the first process has the result.
+        RunError: The first process trains another run.
+    """
+    begun = group.from_first()
+    if begun["run"] != folder.path.name:
+        raise RunError(
+            f"process {group.rank} has the run {folder.path.name}, the first process {begun['run']}; allowed: the same "
+            "data and settings in all processes; copy the data, or use the same command everywhere"
+        )
+    if begun["trains"]:
+        _fit(task, splits, config, folder, Reporter(quiet=True), group)
+        group.from_first()
+    raise SystemExit(0)
 
 
 def check(config: Config, task_class: type[Task]) -> None:
     """Checks the settings of a configuration before any data is loaded.
 
     Raises:
-        ConfigError: A bidirectional encoder in a causal task, an option that the cell does not have, or an
-            engine that cannot run the cell.
+        ConfigError: A bidirectional encoder in a causal task, an option that the cell does not have, an
+            engine that cannot run the cell, or a batch that cannot be divided.
     """
     Encoder(config.encoder)
     if task_class.causal and config.encoder.bidirectional:
         raise ConfigError(
             f"encoder.bidirectional is true, but task {task_class.name} predicts each step from the steps before it; "
             "allowed: false, as a backward pass would read the targets; set encoder.bidirectional=false"
+        )
+    train = config.train
+    if train.processes > 1:
+        processes.check_backend(train.processes)
+    if train.accumulate * train.processes > train.batch_size:
+        raise ConfigError(
+            f"train.accumulate={train.accumulate} and train.processes={train.processes} cut a batch of "
+            f"{train.batch_size} examples into {train.accumulate * train.processes} parts; allowed: one example or "
+            "more in each part; raise train.batch_size or lower the others"
+        )
+    if train.accumulate > 1 and train.jit and keras.backend.backend() == "tensorflow":
+        raise ConfigError(
+            f"train.accumulate={train.accumulate} with train.jit=true under TensorFlow, where XLA compiles no parts of "
+            "a batch; allowed: one of them; set train.jit=false or train.accumulate=1, or KERAS_BACKEND=jax"
         )
 
 
@@ -232,30 +276,66 @@ def build(task: Task, config: Config) -> tuple[keras.Model, Encoder]:
     return task.build_model(encoder), encoder
 
 
-def _train(
-    task: Task, splits: Splits, config: Config, folder: run_folder.Run, reporter: Reporter, trial: bool = False
-) -> results.Row:
-    started = time.time()
-    before = prerequisite.find_or_train(task, config, folder, reporter, run)
+@dataclasses.dataclass(frozen=True)
+class _Trained:
+    """A run after training: the model with the weights of the last step, and what the result row needs."""
+
+    model: keras.Model
+    encoder: Encoder
+    checkpoint: Checkpoint
+    batches_per_epoch: int
+    before: run_folder.Run | None
+
+
+def _fit(
+    task: Task,
+    splits: Splits,
+    config: Config,
+    folder: run_folder.Run,
+    reporter: Reporter,
+    group: ProcessGroup | None,
+) -> _Trained:
+    """Builds, compiles and trains the model."""
+    before = None
+    if group is None or group.first:  # the others receive its initial weights
+        before = prerequisite.find_or_train(task, config, folder, reporter, run)
     model, encoder = build(task, config)
-    task.init_weights(model, prerequisite.load(task, before))
-    # Record the resolved number of units (encoder.match) in the result row.
-    run_config = dataclasses.replace(config, encoder=dataclasses.replace(config.encoder, units=encoder.config.units))
+    if group is None or group.first:
+        task.init_weights(model, prerequisite.load(task, before))
     batches = task.batches(splits.train, config.train.batch_size, shuffle=True, seed=config.seed)
     validation = task.batches(splits.validation, config.train.eval_batch_size)
-    optimizer = make_optimizer(config.train, batches.batches_per_epoch)
+    optimizer, loss = make_optimizer(config.train, batches.batches_per_epoch), task.loss()
+    if config.train.accumulate > 1 or group is not None:
+        model = split(model, loss, config.train.accumulate, group)
     model.compile(
         optimizer,
-        task.loss(),
+        loss,
         weighted_metrics=task.metrics(),
         jit_compile=config.train.jit,
         steps_per_execution=_steps_per_execution(config, reporter),
     )
     optimizer.build(model.trainable_variables)
     what = f"{config.encoder.cell}, engine {encoder.running_engine}" if task.uses_encoder else "no recurrence"
-    params = _count(model.trainable_weights)
-    reporter.say(f"{task.name}: {what}, {params:,} parameters → {folder.path}")
-    checkpoint = fit(model, task, batches, validation, config, folder, reporter)
+    where = "" if group is None else f", {group.count} processes"
+    reporter.say(f"{task.name}: {what}, {_count(model.trainable_weights):,} parameters{where} → {folder.path}")
+    checkpoint = fit(model, task, batches, validation, config, folder, reporter, group)
+    return _Trained(model, encoder, checkpoint, batches.batches_per_epoch, before)
+
+
+def _train(
+    task: Task,
+    splits: Splits,
+    config: Config,
+    folder: run_folder.Run,
+    reporter: Reporter,
+    trial: bool = False,
+    group: ProcessGroup | None = None,
+) -> results.Row:
+    started = time.time()
+    trained = _fit(task, splits, config, folder, reporter, group)
+    model, encoder, checkpoint, before = trained.model, trained.encoder, trained.checkpoint, trained.before
+    # Record the resolved number of units (encoder.match) in the result row.
+    run_config = dataclasses.replace(config, encoder=dataclasses.replace(config.encoder, units=encoder.config.units))
     history = checkpoint.history
     fields = facts_of_row(task, splits, run_config, folder)
     if trial:
@@ -270,7 +350,7 @@ def _train(
         test = task.batches(splits.test, config.train.eval_batch_size)
         scores = task.score(model, test)
         fields |= {"kind": "model", "value": scores[task.primary_metric], "scores": scores}
-    unset = with_epochs(dataclasses.replace(config.train, epochs=None), batches.batches_per_epoch)
+    unset = with_epochs(dataclasses.replace(config.train, epochs=None), trained.batches_per_epoch)
     seconds = [epoch["seconds"] for epoch in history]
     earlier = 0.0 if before is None else results.read(before.path).seconds
     row = results.Row(
@@ -281,14 +361,14 @@ def _train(
         cell=config.encoder.cell if task.uses_encoder else NONE,
         engine=encoder.running_engine if task.uses_encoder else keras.backend.backend(),
         encoder_params=_count(encoder.trainable_weights),
-        params=params,
+        params=_count(model.trainable_weights),
         epochs=len(history),
         seconds=sum(seconds) + sum(epoch["validation_seconds"] for epoch in history) + earlier,
         seconds_per_epoch=statistics.median(seconds),
         examples_per_second=len(splits.train) / statistics.median(seconds),
         started=utc(started),
         finished=utc(time.time()),
-        notes=verdict.of_training(task, config.train, batches.batches_per_epoch, unset.known_epochs),
+        notes=verdict.of_training(task, config.train, trained.batches_per_epoch, unset.known_epochs),
     )
     if not trial:
         keep_outputs(task, row.value, folder.path)
@@ -323,8 +403,8 @@ def keep_outputs(task: Task, value: float, path: Path) -> None:
 
 
 def _steps_per_execution(config: Config, reporter: Reporter) -> int:
-    """Training steps in one call; 1 with weight averaging, and with PyTorch, as in Keras."""
-    steps = config.train.steps_per_execution if config.train.average == "none" else 1
+    """Training steps in one call; 1 with weight averaging or processes, and with PyTorch, as in Keras."""
+    steps = config.train.steps_per_execution if config.train.average == "none" and config.train.processes == 1 else 1
     if steps > 1 and keras.backend.backend() == "torch":
         reporter.say(f"train.steps_per_execution={steps} is ignored: Keras allows only 1 with the backend torch")
         return 1

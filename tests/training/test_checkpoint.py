@@ -8,8 +8,9 @@ from seqtasks.cells.registration import make_cell
 from seqtasks.core.errors import RunError
 from seqtasks.data.batches import ArrayBatches
 from seqtasks.data.splits import Examples
+from seqtasks.engines.backend.state_rows import KEPT
 from seqtasks.experiments.run_folder import Run
-from seqtasks.layers.recurrent import KEPT, Recurrent
+from seqtasks.layers.recurrent import Recurrent
 from seqtasks.training.checkpoint import Checkpoint
 
 

@@ -39,6 +39,22 @@ def test_same_seed_same_numbers_other_seed_others(tmp_path: Path) -> None:
     assert go(tmp_path / "c", RANDOM, "seed=1").scores != first.scores
 
 
+def test_a_batch_in_parts_makes_the_same_run(tmp_path: Path) -> None:
+    words = ["encoder.dropout=0", "train.batch_size=7"]
+    whole, parts = (go(tmp_path / name, *words, f"train.accumulate={name}") for name in ("1", "3"))
+    assert parts.run == whole.run and parts.config["train"]["accumulate"] == 3
+    histories = [pd.read_csv(tmp_path / name / whole.run / "history.csv") for name in ("1", "3")]
+    for column in ("loss", "accuracy", "val_loss"):
+        np.testing.assert_allclose(histories[1][column], histories[0][column], rtol=1e-4)
+
+
+def test_what_cannot_be_divided_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cut a batch of 16 examples into 17 parts; allowed: one example or more"):
+        go(tmp_path, "train.accumulate=17")
+    with pytest.raises(ConfigError, match=r"with train.jit=true under TensorFlow.*train.accumulate=1"):
+        go(tmp_path, "train.accumulate=2", "train.jit=true")
+
+
 @pytest.mark.pictures
 def test_the_folder_holds_what_the_documentation_says(tmp_path: Path) -> None:
     row = go(tmp_path)

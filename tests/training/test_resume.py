@@ -116,7 +116,7 @@ def test_two_runs_never_write_in_one_folder(tmp_path: Path) -> None:
     wait_for(first, tmp_path, 0)
     second = start("run", *long, folder=tmp_path)
     _, err = second.communicate(timeout=200)
-    assert second.returncode == 2
+    assert second.returncode == 75
     assert "another process is training in" in err
     first.kill()
     first.wait()

@@ -92,20 +92,23 @@ class GradientLog(keras.callbacks.Callback):
             logs |= {f"grad_norm/{name}": float(mean) for name, mean in zip(self.names[1:], means[1:], strict=True)}
             if self.clip is not None:
                 logs["clipped"] = float(clipped / max(1.0, float(updates)))
-        for variable in (self.rows, self.sums, self.largest, self.counts):
+        if self.folder is not None:
+            self._write(self.folder, epoch, rows, float(updates))
+        for variable in (self.rows, self.sums, self.largest, self.counts):  # last, as the arrays may share its memory
             variable.assign(ops.zeros_like(variable))
-        if self.folder is None:
-            return
-        count = min(math.ceil(float(updates) / self.every), len(rows))
+
+    def _write(self, folder: Path, epoch: int, rows: np.ndarray, updates: float) -> None:
+        """Writes the rows of an epoch to `gradients.csv`."""
+        count = min(math.ceil(updates / self.every), len(rows))
         table = pd.DataFrame(rows[:count].astype(float), columns=self.names)
         table.insert(0, "epoch", epoch + 1)
         table.insert(1, "step", np.arange(count) * self.every + 1)
         table["clipped"] = (table[ALL] > self.clip).astype(int) if self.clip is not None else 0
-        path = self.folder / FILE
+        path = folder / FILE
         if path.is_file():
-            before = read_log(self.folder)
+            before = read_log(folder)
             table = pd.concat([before[before["epoch"] <= epoch], table])  # an epoch that was repeated has new rows
-        with writing(self.folder):
+        with writing(folder):
             write_text(path, table.to_csv(index=False, float_format="%.6g"))
 
 

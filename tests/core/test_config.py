@@ -248,6 +248,7 @@ def test_the_identity_is_stable_and_mixes_in_facts():
 def test_settings_that_never_change_a_result_are_few_and_known():
     free = {key for key, field in LEAVES if not field.metadata.get("hashed", True)}
     of_training = {"eval_batch_size", "tensorboard", "checkpoint_seconds", "steps_per_execution", "min_updates"}
+    of_training |= {"log_gradients", "accumulate", "processes"}
     # data.limit_test is a part of the fingerprint, and min_updates decides train.epochs.
     assert free == {"data.tfds_dir", "data.limit_test", *(f"train.{name}" for name in of_training)}
 

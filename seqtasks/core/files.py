@@ -199,5 +199,8 @@ def shown(name: str | Path, most: int = 100) -> str:
         >>> shown("two\\nlines")
         'two\\\\nlines'
     """
-    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(name))
+    text = str(name)
+    if len(text) > 4 * most:  # so that megabytes are not escaped first
+        text = f"{text[: 2 * most]}…{text[-most:]}"
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
     return text if len(text) <= most else f"{text[: most // 2]}…{text[-most // 4 :]}"

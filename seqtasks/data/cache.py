@@ -164,4 +164,4 @@ def _write(path: Path, key: str, result: Arrays) -> None:
 
 
 def _line(error: Exception) -> str:
-    return shown(" ".join(str(error).split()), 300) or type(error).__name__
+    return shown(" ".join(str(error)[:10_000].split()), 300) or type(error).__name__

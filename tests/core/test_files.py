@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,11 @@ def test_text_that_utf8_cannot_hold_is_escaped(tmp_path: Path) -> None:
     assert shown("caf\udce9\n好") == r"caf\udce9\n好"
     write_text(tmp_path / "a.txt", "caf\udce9")
     assert (tmp_path / "a.txt").read_text(encoding="utf-8") == r"caf\udce9"
+
+
+def test_megabytes_are_shown_at_once() -> None:
+    began = time.process_time()
+    assert shown("\0" * 30_000_000 + "end", 40).endswith("\\x00end") and time.process_time() - began < 0.5
 
 
 class Busy(type(Path())):

@@ -189,7 +189,8 @@ def _proposal(
 def _dumped(name: str, value: Any) -> str:
     """A line of YAML; a list stands in brackets."""
     flow = None if isinstance(value, list) else False
-    return yaml.safe_dump({name: value}, default_flow_style=flow, allow_unicode=True, width=100_000).rstrip("\n")
+    text: str = yaml.safe_dump({name: value}, default_flow_style=flow, allow_unicode=True, width=100_000)
+    return text.rstrip("\n")
 
 
 def _tail(text: str) -> str:

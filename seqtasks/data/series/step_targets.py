@@ -297,7 +297,7 @@ def _read(path: Path, columns: Columns | Roles, targets: list[str], kind: StepKi
         return _File(parts, names, kind, None, hashlib.sha256(path.read_bytes()).hexdigest()[:16])
     if path.suffix.lower() not in SUFFIXES:
         raise _no_steps(path)
-    table, notes = Table(path), []
+    table, notes = Table(path), list[str]()
     if not targets:
         targets = _guessed(path, table.sample, columns)
         notes.append(f"options.target={targets[0] if len(targets) == 1 else '[' + ','.join(targets) + ']'}")

@@ -73,15 +73,15 @@ def test_a_run_writes_both_files_and_trains_as_without(tmp_path: Path) -> None:
     np.testing.assert_allclose(history["grad_norm"], by_epoch["all"].mean(), rtol=1e-4)
     np.testing.assert_allclose(history["grad_norm_max"], by_epoch["all"].max(), rtol=1e-4)
     np.testing.assert_allclose(history["clipped"], by_epoch["clipped"].mean())
-    assert (table["clipped"] == (table["all"] > 0.5)).all() and 0 < table["clipped"].mean() < 1
+    assert (table["clipped"] == (table["all"] > 0.5)).all()
 
 
 def test_an_interruption_leaves_no_trace_in_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     row = go(tmp_path / "whole", "train.log_gradients=true")
     count = len(read_log(tmp_path / "whole" / row.run)) // 2
     stop_after(count + 2, monkeypatch)  # after the second update of the second epoch
-    with pytest.raises(Interrupted):
-        go(tmp_path / "cut", "train.log_gradients=true")
+    with pytest.raises(Interrupted, match="in epoch 2 after step 2"):
+        go(tmp_path / "cut", "train.log_gradients=true", "train.steps_per_execution=1")
     monkeypatch.undo()
     assert go(tmp_path / "cut", "train.log_gradients=true").run == row.run
     whole, cut = ((tmp_path / name / row.run / "gradients.csv").read_text() for name in ("whole", "cut"))

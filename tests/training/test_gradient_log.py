@@ -80,9 +80,9 @@ def test_a_run_writes_both_files_and_trains_as_without(tmp_path: Path) -> None:
 def test_an_interruption_leaves_no_trace_in_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     row = go(tmp_path / "whole", "train.log_gradients=true")
     count = len(read_log(tmp_path / "whole" / row.run)) // 2
-    stop_after(count + 2, monkeypatch)  # after the second update of the second epoch
-    with pytest.raises(Interrupted):
-        go(tmp_path / "cut", "train.log_gradients=true")
+    stop_after(count + 3, monkeypatch)  # after the second update of the second epoch; a validation also asks
+    with pytest.raises(Interrupted, match="in epoch 2 after step 2"):
+        go(tmp_path / "cut", "train.log_gradients=true", "train.steps_per_execution=1")
     monkeypatch.undo()
     assert go(tmp_path / "cut", "train.log_gradients=true").run == row.run
     whole, cut = ((tmp_path / name / row.run / "gradients.csv").read_text() for name in ("whole", "cut"))

@@ -75,7 +75,7 @@ def test_a_language_model(language: run_folder.Run, tmp_path: Path) -> None:
     result = look(language, LookOptions(top=3), tmp_path / "out", QUIET)
     names = ["states.png", "units.png", "gates.png", "trajectories.png", "spectrum.png", "text.html"]
     assert [path.name for path in result.files] == names
-    assert len(result.rows) == 3
+    assert 1 < len(result.rows) <= 3
     for row in result.rows:
         assert row["state"] in ("h", "c") and 0 <= row["unit"] < 6 and -1 <= row["correlation"] <= 1
     correlations = [abs(row["correlation"]) for row in result.rows]

@@ -306,6 +306,8 @@ VALUES: dict[str, Values] = {
     "file": _files,
     "out": _files,
     "look.out": _folders,
+    "accelerate.model": _files,
+    "new.data": _files,
     "input": _files,
     "markdown": _files,
     "picture": _files,

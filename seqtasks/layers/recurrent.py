@@ -209,7 +209,8 @@ class Recurrent(MaskedLayer):
             x = self.joined(x, mask, time_gaps, observed)
         start = self._start(x, initial_state, reset, training)
         outputs, final = self.run_loop(x, start, mask, return_sequences, training, projected, tokens, table)
-        if self.stateful and initial_state is None:
+        recorded = not training and recording.recorder() is not None
+        if self.stateful and initial_state is None and not recorded:
             for kept, state in zip(self._kept[bool(training)], final, strict=True):
                 state_rows.write(kept, state)
         return outputs, final

@@ -24,6 +24,7 @@ COMMANDS = stored()["commands"]
 FREE = {"new.name", "score.texts", "bench.seconds", "bench.threads"}  # what nobody can guess
 FREE |= {f"{command}.{name}" for command in ("compare", "tune") for name in ("jobs", "cpus", "gpus")}
 FREE |= {"tune.trials", "tune.minutes", "tune.seeds"}
+FREE |= {"new.words"}  # the settings of another task type
 FREE |= {f"look.{name}" for name in ("layer", "unit", "top", "example", "steps")}
 PARAMETERS = [
     (name, parameter)

@@ -37,6 +37,8 @@ def example(hint):
     if hint in EXAMPLES:
         return EXAMPLES[hint]
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Literal:
+        return inner[0]
     if origin is Sequence:
         return [example(inner[0])] * 2
     if origin is Mapping:

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from seqtasks.core.errors import ConfigError
+from seqtasks.task_types.common import style
 from seqtasks.task_types.video_labeling.plots import frame_strip, write_video
 
 VIDEO = np.arange(3 * 5 * 5, dtype=np.uint8).reshape(3, 5, 5)
@@ -13,7 +14,7 @@ VIDEO = np.arange(3 * 5 * 5, dtype=np.uint8).reshape(3, 5, 5)
 def test_predicted_labels_are_above_the_frames():
     figure = frame_strip([VIDEO, VIDEO[:2]], [["a", "b", "漢"], ["a", "b"]], [["a", "c", "漢"], []])
     titles = [(axes.get_title(), axes.title.get_color()) for axes in figure.axes]
-    assert titles[:3] == [("a", "green"), ("b (c)", "red"), ("漢", "green")]
+    assert titles[:3] == [("a", style.RIGHT), ("b (c)", style.WRONG), ("漢", style.RIGHT)]
     assert titles[3:] == [("a", "black"), ("b", "black"), ("", "black")]
     np.testing.assert_array_equal(figure.axes[1].images[0].get_array(), VIDEO[1])
 

@@ -61,7 +61,7 @@ def graph() -> dict[str, set[str]]:
     folders = {path.parent.name: path.parent for path in PACKAGE.glob("*/__init__.py") if path.parent.name in PURPOSE}
     folders.pop("configs", None)
     folders["tasks"] = DOCS.parent / "tasks"
-    return {name: (imported(path) & folders.keys()) - {name, "tasks"} for name, path in folders.items()}
+    return {name: (imported(path) & folders.keys()) - {name, "tasks"} for name, path in sorted(folders.items())}
 
 
 def reachable(name: str, arrows: dict[str, set[str]]) -> set[str]:

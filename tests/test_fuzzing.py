@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path(__file__).resolve().parents[1] / "benchmarks"
 NAMES = ["csv", "conll", "characters", "words", "bpe", "parallel", "captions", "vectors", "idx", "image", "video",
          "wav", "ts", "tsf", "series", "anomaly", "npz", "yaml", "overrides", "run", "checkpoint", "cache"]  # fmt: skip
@@ -35,7 +37,8 @@ def readers(fuzz):
 def test_200_damaged_inputs(fuzz, readers, name):
     report = fuzz.fuzz(readers[name], 200)
     assert not report.faults, "\n".join(f"{what}\n{report.traces[what]}" for what in report.faults)
-    assert 150 <= report.inputs <= 200 and report.accepted < report.inputs
+    assert 150 <= report.inputs <= 200
+    assert report.accepted < report.inputs or name == "cache"  # whose damaged entries are made again
 
 
 def test_all_readers_are_tested(readers):

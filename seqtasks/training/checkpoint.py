@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import time
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -396,7 +397,10 @@ def _load(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path) as saved:
             return {name: saved[name] for name in saved.files}
-    except (OSError, ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+    except (
+        *(OSError, ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error),
+        *(MemoryError, SyntaxError, tokenize.TokenError),  # a damaged header of an array
+    ) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise RunError(f"cannot read {path}: {reason}; {AFRESH}") from error
 

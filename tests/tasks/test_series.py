@@ -205,7 +205,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(tmp_path, monkeypatch):
     calls = iter(range(100))
 
     def received(self):
-        if next(calls) == 7:
+        if next(calls) == 8:
             signal.raise_signal(signal.SIGINT)  # Ctrl-C
         return vars(self).get("pressed", False)
 

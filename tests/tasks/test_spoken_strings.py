@@ -120,7 +120,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path):
         @property
         def received(self):
             self.count += 1
-            return self.count == 5
+            return self.count == 6
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fit, "StopRequest", Stop)

@@ -69,7 +69,7 @@ def _part(path: Path, arrays: dict[str, Any], ending: str, labelled: bool, stepw
             f"{path}, x{ending}: its shape is {x.shape} of {x.dtype}; allowed: numbers (rows, time) or (rows, time, "
             "channels); save it so"
         )
-    with np.errstate(over="ignore"):  # an error below
+    with np.errstate(over="ignore", invalid="ignore"):  # infinity is an error below; a signalling NaN is NaN
         x = np.asarray(x if x.ndim == 3 else x[..., None], np.float32)
     if np.isinf(x).any():
         i, t, c = np.argwhere(np.isinf(x))[0]

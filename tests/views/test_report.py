@@ -117,6 +117,7 @@ def test_pictures_that_do_not_fit_are_left_out(runs: Path, monkeypatch: pytest.M
     assert "2 pictures are left out, to keep the file small" in page and "<figure>" not in page
 
 
+@pytest.mark.slow
 def test_27_runs_stay_below_five_megabytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     noise = np.random.default_rng(0).integers(0, 256, size=(500, 600, 3), dtype=np.uint8)
     for number in range(27):

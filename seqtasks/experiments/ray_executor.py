@@ -133,7 +133,7 @@ class RayExecutor(Executor):
     def prepare(self, runs: Path, data: Sequence[Sequence[str]], points: int | None = None) -> None:
         nodes = {node["NodeID"]: node for node in self._nodes() if self._fit(node["Resources"])}
         if not nodes:
-            sizes = [f"{node['Resources'].get('CPU', 0):g}" for node in self._nodes()]
+            sizes = [f"{cpus:g}" for cpus in sorted(node["Resources"].get("CPU", 0) for node in self._nodes())]
             gpus = f" and {self.gpus:g} GPUs" if self.gpus else ""
             raise RunError(
                 f"no node has the {self.cpus:g} CPUs{gpus} that a point needs; the nodes have {', '.join(sizes)} CPUs; "

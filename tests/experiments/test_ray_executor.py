@@ -138,7 +138,14 @@ def test_ctrl_c_stops_all_and_the_same_command_goes_on(cluster: Any, tmp_path: P
     command = [sys.executable, "-P", "-m", "seqtasks", "compare", "adding", "seed=0,1", "data.limit=50"]
     command += ["train.epochs=150", "train.checkpoint_seconds=0.2", "encoder.units=4", "--no-baseline"]
     command += ["--runs", str(tmp_path), "--on", f"ray={cluster.address}", "--format", "json"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # A job in the background of a shell ignores SIGINT, and so would this command.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     try:
         deadline = time.monotonic() + 400
         while not list(tmp_path.glob("*/checkpoint.npz")) and time.monotonic() < deadline:

@@ -24,6 +24,7 @@ import json
 import logging
 import shlex
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,12 +178,13 @@ class Run:
         with writing(self.path):
             try:
                 lock.acquire(timeout=0.2)  # `status` of another process holds it for some microseconds
-            except Timeout as error:  # before `writing` handles it, as it is an OSError
-                raise BusyRunError(
-                    f"another process is training in {self.path}; wait for it, or change a setting or --runs"
-                ) from error
-            except (NotImplementedError, OSError) as error:  # versions of filelock before 4 raise the former
-                if getattr(error, "errno", errno.ENOSYS) not in _NO_LOCKS:
+            except (NotImplementedError, OSError) as error:  # filelock before 4 raises one of them, or times out
+                timed_out = isinstance(error, Timeout)
+                if timed_out and _has_locks(self.path):
+                    raise BusyRunError(
+                        f"another process is training in {self.path}; wait for it, or change a setting or --runs"
+                    ) from error
+                if not timed_out and getattr(error, "errno", errno.ENOSYS) not in _NO_LOCKS:
                     raise
                 log.warning("the file system of %s has no locks; do not start the same run twice", self.path)
         try:
@@ -213,6 +215,20 @@ class Run:
         for name in ("result.json", "model.keras", "outputs.npz", *training):
             (self.path / name).unlink(missing_ok=True)
         shutil.rmtree(self.path / "plots", ignore_errors=True)
+
+
+def _has_locks(folder: Path) -> bool:
+    """Whether the file system of a folder has locks."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return True
+    with tempfile.TemporaryFile(dir=folder) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            return error.errno not in _NO_LOCKS
+    return True
 
 
 def create(

@@ -30,9 +30,10 @@ def windows(monkeypatch):
 def test_an_ignored_sighup_is_left_alone():
     if not hasattr(signal, "SIGHUP"):
         pytest.skip("Windows")
-    assert stop_signals() == [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nohup
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     try:
+        assert stop_signals() == [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nohup
         assert stop_signals() == [signal.SIGINT, signal.SIGTERM]
     finally:
         signal.signal(signal.SIGHUP, before)

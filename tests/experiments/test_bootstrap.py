@@ -44,7 +44,7 @@ def test_the_draws_of_examples_are_those_of_scipy() -> None:
         lambda rows, axis=-1: terms[0][rows, 0].sum(axis=-1) / terms[0][rows, 1].sum(axis=-1),
         n_resamples=4000,
         vectorized=True,
-        rng=np.random.default_rng(4),
+        random_state=np.random.default_rng(4),  # `rng` in SciPy 1.15 and newer
     )
     assert observed[0][0] == pytest.approx(terms[0, :, 0].sum() / terms[0, :, 1].sum())
     assert scores[0].std() == pytest.approx(oracle.standard_error, rel=0.05)

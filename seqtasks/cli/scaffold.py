@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqtasks.cli.proposal import Proposal, propose, with_settings
 from seqtasks.core.errors import ConfigError, RunError, UnknownNameError, suggest
 from seqtasks.core.files import write_text
 
 if TYPE_CHECKING:
+    from seqtasks.cli.proposal import Proposal
     from seqtasks.core.registry import Registry
 
 EXAMPLE, CONFIGURATION = "example.py.txt", "example.yaml.txt"  # templates in the folder of each task type
@@ -44,6 +44,8 @@ def proposal_of(data: Path, task_type: str | None, words: Sequence[str] = ()) ->
         ConfigError: The type reads no file of series, or a word is no role.
         DataError: The file cannot be read.
     """
+    from seqtasks.cli.proposal import propose
+
     types, resolved = types_from_files(), _resolved(task_type)
     if resolved not in types:
         what = "no --type" if task_type is None else f"--type {task_type}"
@@ -100,6 +102,8 @@ def write_task(name: str, folder: Path, task_type: str | None = None, proposal: 
     }
     texts = [path.read_text(encoding="utf-8") for path in (task, config, _TEMPLATES / "test_task.py.txt")]
     if proposal is not None:
+        from seqtasks.cli.proposal import with_settings
+
         texts[1] = with_settings(texts[1], proposal.data, proposal.settings)
         facts |= proposal.words
     if checkout:

@@ -40,6 +40,12 @@ def test_help_takes_well_under_a_second() -> None:
     assert min(times) < 1.0, times  # 0.7 s on an idle machine; the fastest of five on a busy one
 
 
+def test_the_command_line_imports_nothing_slow() -> None:
+    code = "import sys, seqtasks.cli.main; print({'keras', 'tensorflow', 'pandas', 'numpy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -16,7 +16,7 @@ from seqtasks.core.errors import ConfigError, DataError
 from seqtasks.core.settings import setting
 from seqtasks.data.series import marked, synthetic_anomalies
 from seqtasks.data.series.batches import Inputs
-from seqtasks.data.series.columns import Columns, Roles
+from seqtasks.data.series.columns import Columns
 from seqtasks.data.series.marked import ANOMALY, UNJUDGED, Cuts, Marked, MarkedData
 from seqtasks.data.series.scaling import Scaling
 from seqtasks.data.series.segments import Segments
@@ -40,6 +40,14 @@ from seqtasks.task_types.anomaly_detection.scoring import (
     threshold_of,
 )
 from seqtasks.task_types.base import Baseline, Task
+from seqtasks.task_types.common.series_files import (
+    IRREGULAR,
+    batch_inputs,
+    check_channels,
+    check_times,
+    missing_shares,
+    stored_roles,
+)
 
 CONTEXT = 200  # known steps that are read before a part, so that its first steps can be judged
 SHOWN = 3  # test series in plots
@@ -181,7 +189,7 @@ class AnomalyTask(Task):
             counts={name: int((part.marks.steps != UNJUDGED).sum()) for name, part in parts.items()},
         )
         self._notes = self._unusual(data, parts["test"], spec)
-        inputs = _inputs(spec)
+        inputs = batch_inputs(spec)
         examples = {name: inputs.examples(part.series, part.marks) for name, part in parts.items()}
         cuts = training_windows(examples["train"], o.window + self.horizon)
         if not len(cuts):
@@ -198,22 +206,18 @@ class AnomalyTask(Task):
         share = f"{count:,} of {judged:,} judged test steps are marked as anomalies"
         if not spec.marked:
             share = "no test step is marked as an anomaly, so the score is false alarms per 1,000 steps"
-        missing = [
-            f"{name} {100 * part:.2g} %"
-            for name, part in zip(spec.channels, Scaling.from_dict(spec.scaling).missing, strict=True)
-            if part > 0
-        ]
+        missing = missing_shares(spec.channels, Scaling.from_dict(spec.scaling))
         notes = [share, *data.notes]
         if missing:
             notes.append(f"missing values in training: {', '.join(missing[:3])}")
         if spec.irregular:
-            notes.append("times are irregular, so that the time since the step before is an input")
+            notes.append(IRREGULAR)
         return notes
 
     @property
     def inputs(self) -> Inputs:
-        """What makes the arrays of batches."""
-        return _inputs(self.spec)
+        """Object that computes the arrays of batches."""
+        return batch_inputs(self.spec)
 
     @property
     def horizon(self) -> int:
@@ -355,17 +359,10 @@ class AnomalyTask(Task):
         Raises:
             DataError: The file cannot be read, or has other channels than the training series.
         """
-        if not path.is_file():
-            raise DataError(f"{path} is {'a folder' if path.is_dir() else 'not there'}; give a file of series")
-        roles = None if self.spec.roles is None else Roles.from_dict(self.spec.roles)
+        roles = stored_roles(path, self.spec.roles)
         series, marks = marked.read_marked(path, roles, self.spec.label)
-        if len(series.channels) != len(self.spec.channels):
-            raise DataError(
-                f"{path} has {len(series.channels)} channels; allowed: {len(self.spec.channels)}, as in training: "
-                f"{', '.join(self.spec.channels)}; give such a file"
-            )
-        if self.spec.irregular and series.times is None:
-            raise DataError(f"{path} has no times; needed: the time of each step, as in training; add them")
+        check_channels(path, series, self.spec)
+        check_times(path, series, self.spec)
         return series, marks
 
 
@@ -391,7 +388,3 @@ class Calibrate(keras.callbacks.Callback):
         scale = normal_scale(self.errors, self.validation, layer.outputs)
         scores = step_scores(self.errors, self.validation, scale, o.smooth)
         layer.set(scale, threshold_of(scores, self.validation.targets, o.quantile))
-
-
-def _inputs(spec: AnomalySpec) -> Inputs:
-    return Inputs(Scaling.from_dict(spec.scaling), tuple(spec.measured), spec.irregular)

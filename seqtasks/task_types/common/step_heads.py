@@ -80,7 +80,7 @@ class StepHead(ABC):
 
     @abstractmethod
     def answers(self, outputs: FloatArray) -> Any:
-        """What outputs `(steps, names)` stand for: class numbers `(steps,)`, 0 or 1 of each label, or numbers."""
+        """Converts outputs `(steps, names)` to class numbers `(steps,)`, 0 or 1 of each label, or numbers."""
 
     @abstractmethod
     def row(self, step: Mapping[str, Any], output: FloatArray, target: Any = None) -> dict[str, Any]:

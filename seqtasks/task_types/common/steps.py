@@ -1,4 +1,4 @@
-"""What `seqtasks look` shows beside the states: texts, numbers and properties of the steps."""
+"""Descriptions of time steps that `seqtasks look` shows beside the states: texts, numbers, properties."""
 
 from __future__ import annotations
 

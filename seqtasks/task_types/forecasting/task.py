@@ -18,7 +18,7 @@ from seqtasks.core.errors import ConfigError, DataError
 from seqtasks.core.settings import setting
 from seqtasks.data.series import load as files
 from seqtasks.data.series import synthetic_seasonal
-from seqtasks.data.series.columns import Columns, Roles
+from seqtasks.data.series.columns import Columns
 from seqtasks.data.series.forecast_batches import ForecastBatches, Panel
 from seqtasks.data.series.frequency import Frequency, calendar, following, frequency_of
 from seqtasks.data.series.scaling import forward_filled
@@ -31,6 +31,7 @@ from seqtasks.data.survey import Survey
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.forecasting import LEVELS
 from seqtasks.task_types.base import Baseline, Task
+from seqtasks.task_types.common.series_files import stored_roles
 from seqtasks.task_types.forecasting import baselines, plots
 from seqtasks.task_types.forecasting.cuts import cut, origins, training_windows
 from seqtasks.task_types.forecasting.model import CALIBRATION, LOSSES, Facts, forecast_model, median
@@ -524,9 +525,7 @@ class ForecastTask(Task):
         Raises:
             DataError: The file cannot be read, or has other columns than the training series.
         """
-        if not path.is_file():
-            raise DataError(f"{path} is {'a folder' if path.is_dir() else 'not there'}; give a file of series")
-        roles = None if self.spec.roles is None else Roles.from_dict(self.spec.roles)
+        roles = stored_roles(path, self.spec.roles)
         series = files.read_file(path, roles or Columns(labels="none"))
         names = {*self.spec.channels, *self.spec.known}
         if set(series.channels) != names or len(series.static_names) != len(self.spec.statics):

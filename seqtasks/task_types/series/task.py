@@ -21,7 +21,7 @@ from seqtasks.data.series import load as files
 from seqtasks.data.series import splits as series_splits
 from seqtasks.data.series import synthetic
 from seqtasks.data.series.batches import Inputs, SeriesBatches
-from seqtasks.data.series.columns import Columns, Roles
+from seqtasks.data.series.columns import Columns
 from seqtasks.data.series.scaling import Scaling
 from seqtasks.data.series.sets import SeriesData, SeriesSet
 from seqtasks.data.source import Source
@@ -38,6 +38,13 @@ from seqtasks.task_types.common.last_epoch import FEW, LastEpoch
 from seqtasks.task_types.common.linear_baseline import logistic_regression
 from seqtasks.task_types.common.plots import class_pictures
 from seqtasks.task_types.common.scores import class_scores, number_scores
+from seqtasks.task_types.common.series_files import (
+    IRREGULAR,
+    batch_inputs,
+    check_times,
+    missing_shares,
+    stored_roles,
+)
 from seqtasks.task_types.common.steps import Steps, class_properties, signal_properties
 from seqtasks.task_types.common.worst_errors import worst_of_numbers
 from seqtasks.task_types.series import baselines, plots
@@ -215,7 +222,7 @@ class SeriesTask(Task):
             classes=classes,
             counts={part: len(series) for part, series in parts.items()},
         )
-        inputs = _inputs(spec)
+        inputs = batch_inputs(spec)
         examples = {part: inputs.examples(series, targets[part]) for part, series in parts.items()}
         return Splits(**examples, source=str(source), fingerprint=self._fingerprint(data, kind), spec=spec)
 
@@ -237,8 +244,8 @@ class SeriesTask(Task):
 
     @property
     def inputs(self) -> Inputs:
-        """What makes the arrays of batches."""
-        return _inputs(self.spec)
+        """Object that computes the arrays of batches."""
+        return batch_inputs(self.spec)
 
     @property
     def primary_metric(self) -> str:
@@ -432,9 +439,7 @@ class SeriesTask(Task):
         Raises:
             DataError: The file cannot be read, or has other channels than the training series.
         """
-        if not path.is_file():
-            raise DataError(f"{path} is {'a folder' if path.is_dir() else 'not there'}; give a file of series")
-        roles = None if self.spec.roles is None else Roles.from_dict(self.spec.roles)
+        roles = stored_roles(path, self.spec.roles)
         series = files.read_file(path, roles or Columns(labels="optional"))
         counts = [len(series.channels), len(series.static_names)]
         wanted = [len(self.spec.channels), len(self.spec.statics)]
@@ -443,26 +448,18 @@ class SeriesTask(Task):
                 f"{path} has {counts[0]} channels and {counts[1]} static covariates; allowed: {wanted[0]} and "
                 f"{wanted[1]}, as in training: {', '.join([*self.spec.channels, *self.spec.statics])}; give such a file"
             )
-        if self.spec.irregular and series.times is None:
-            raise DataError(f"{path} has no times; needed: the time of each step, as in training; add them")
+        check_times(path, series, self.spec)
         return series
-
-
-def _inputs(spec: SeriesSpec) -> Inputs:
-    return Inputs(Scaling.from_dict(spec.scaling), tuple(spec.measured), spec.irregular)
 
 
 def _notes(parts: Mapping[str, SeriesSet], scaling: Scaling) -> list[str]:
     """What is unusual: missing values, irregular times, very different lengths."""
     train, notes = parts["train"], []
-    missing = {name: share for name, share in zip(train.channels, scaling.missing, strict=True) if share > 0}
-    if missing:
-        shown = ", ".join(f"{name} {100 * share:.2g} %" for name, share in list(missing.items())[:3])
-        notes.append(
-            f"missing values in training: {shown}{f' and {len(missing) - 3} more channels' * (len(missing) > 3)}"
-        )
+    if missing := missing_shares(train.channels, scaling):
+        more = f" and {len(missing) - 3} more channels" * (len(missing) > 3)
+        notes.append(f"missing values in training: {', '.join(missing[:3])}{more}")
     if any(part.irregular for part in parts.values()):
-        notes.append("times are irregular, so that the time since the step before is an input")
+        notes.append(IRREGULAR)
     lengths = train.values.lengths
     notes.append(f"{lengths.min()} to {lengths.max()} steps" if np.ptp(lengths) else f"{lengths.max()} steps each")
     return notes

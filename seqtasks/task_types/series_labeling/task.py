@@ -17,7 +17,7 @@ from seqtasks.core.errors import ConfigError, DataError
 from seqtasks.core.settings import setting
 from seqtasks.data.series import synthetic_switches
 from seqtasks.data.series.batches import Inputs, StepBatches
-from seqtasks.data.series.columns import Columns, Roles
+from seqtasks.data.series.columns import Columns
 from seqtasks.data.series.scaling import Scaling
 from seqtasks.data.series.step_targets import (
     StepKind,
@@ -35,6 +35,14 @@ from seqtasks.data.survey import Survey
 from seqtasks.layers.encoder import Encoder
 from seqtasks.task_types.base import Baseline, Task
 from seqtasks.task_types.common.plots import class_pictures
+from seqtasks.task_types.common.series_files import (
+    IRREGULAR,
+    batch_inputs,
+    check_channels,
+    check_times,
+    missing_shares,
+    stored_roles,
+)
 from seqtasks.task_types.common.step_heads import ClassHead, LabelsHead, NumbersHead, StepHead
 from seqtasks.task_types.series.model import features, series_inputs
 from seqtasks.task_types.series.plots import predicted_against_true
@@ -170,7 +178,7 @@ class SeriesLabelingTask(Task):
             counts={part: len(series.series) for part, series in parts.items()},
         )
         self._notes = [*data.notes, *notes, *self._unusual(parts, spec, scaling)]
-        inputs = _inputs(spec)
+        inputs = batch_inputs(spec)
         examples = {}
         for name, part in parts.items():
             stride = max(1, o.window // 2) if name == "train" else None
@@ -200,23 +208,20 @@ class SeriesLabelingTask(Task):
         unknown = np.mean([np.isnan(targets.row(i)).mean() for i in range(len(targets))])
         if unknown:
             notes.append(f"{100 * unknown:.2g} % of the training targets are unknown")
-        missing = [
-            f"{name} {100 * share:.2g} %" for name, share in zip(spec.channels, scaling.missing, strict=True) if share
-        ]
-        if missing:
+        if missing := missing_shares(spec.channels, scaling):
             notes.append(f"missing values in training: {', '.join(missing[:3])}")
         if spec.irregular:
-            notes.append("times are irregular, so that the time since the step before is an input")
+            notes.append(IRREGULAR)
         return notes
 
     @property
     def inputs(self) -> Inputs:
-        """What makes the arrays of batches."""
-        return _inputs(self.spec)
+        """Object that computes the arrays of batches."""
+        return batch_inputs(self.spec)
 
     @property
     def head(self) -> StepHead:
-        """What the model has at each step."""
+        """Output head of the model at each step."""
         if self.spec.classes:
             return ClassHead(self.spec.classes)
         if self.spec.kind == "labels":
@@ -390,22 +395,11 @@ class SeriesLabelingTask(Task):
         Raises:
             DataError: The file cannot be read, or has other channels than the training series.
         """
-        if not path.is_file():
-            raise DataError(f"{path} is {'a folder' if path.is_dir() else 'not there'}; give a file of series")
-        roles = None if self.spec.roles is None else Roles.from_dict(self.spec.roles)
+        roles = stored_roles(path, self.spec.roles)
         part = read_stepwise(path, roles, self.spec.targets, self.spec.kind, self.spec.classes or ())
-        if len(part.series.channels) != len(self.spec.channels):
-            raise DataError(
-                f"{path} has {len(part.series.channels)} channels; allowed: {len(self.spec.channels)}, as in training: "
-                f"{', '.join(self.spec.channels)}; give such a file"
-            )
-        if self.spec.irregular and part.series.times is None:
-            raise DataError(f"{path} has no times; needed: the time of each step, as in training; add them")
+        check_channels(path, part.series, self.spec)
+        check_times(path, part.series, self.spec)
         return part
-
-
-def _inputs(spec: SeriesLabelingSpec) -> Inputs:
-    return Inputs(Scaling.from_dict(spec.scaling), tuple(spec.measured), spec.irregular)
 
 
 def _moments(train: Stepwise, data: StepwiseData) -> tuple[list[float], list[float]]:

@@ -25,7 +25,7 @@ Outcome = tuple[str, list[str]]
 
 
 def _after(laboratory: Laboratory, runs: Path, child: Child, codes: tuple[int, ...], text: str) -> list[str]:
-    """What is wrong after a fault: exit code, message, traceback, half-written files, and the resumed run."""
+    """Returns the faults of a child that was disturbed: exit code, message, traceback, partial files, resumed run."""
     code, wrong = child.wait(), []
     if code not in codes:
         wrong.append(f"exit code {code}, expected {codes}: {child.text[-300:]}")

@@ -79,7 +79,7 @@ class Child:
 
     @property
     def text(self) -> str:
-        """What it has printed so far."""
+        """Output of the process so far."""
         return self.log.read_text(encoding="utf-8", errors="replace")
 
     @property
@@ -159,7 +159,7 @@ class Laboratory:
 
 
 def outcome(runs: Path) -> Any:
-    """What two equal runs have in common: scores, history without times, weights; None without a result."""
+    """Returns scores, history without times, and weights of the finished run; None if there is none."""
     rows = sorted(runs.glob("*/result.json"))
     if not rows:
         return None
@@ -208,7 +208,7 @@ def half_written(runs: Path) -> list[str]:
 
 
 def stage(runs: Path) -> str:
-    """How far a run came that was killed."""
+    """Progress of a killed run."""
     folders = [path for path in runs.glob("*") if path.is_dir()] if runs.is_dir() else []
     if not folders:
         return "before the folder"

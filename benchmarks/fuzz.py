@@ -46,7 +46,7 @@ class TooSlow(BaseException):  # so that no reader catches it
 
 @dataclass
 class Report:
-    """What a reader did.
+    """Result of a reader on damaged inputs.
 
     Attributes:
         inputs: Number of inputs.

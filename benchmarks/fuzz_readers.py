@@ -182,7 +182,7 @@ class _Options:
 
 
 def _use(config: Any) -> None:
-    """What every run does with its configuration."""
+    """Uses a configuration as every run does."""
     from seqtasks.core.config import check_texts
 
     check_texts(config)

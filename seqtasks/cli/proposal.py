@@ -25,7 +25,7 @@ SHOWN = 4  # values of a series in the docstring of a task
 
 @dataclass(frozen=True)
 class Proposal:
-    """What a new task says about its data file.
+    """Proposed roles of the columns of a data file, as a new task states them.
 
     Attributes:
         data: The file, as the user named it.
@@ -75,7 +75,7 @@ def propose(path: Path, task_type: str, words: Sequence[str] = ()) -> Proposal:
 
 
 def _columns(words: Sequence[str], forecast: bool) -> tuple[Columns, list[str]]:
-    """What is known about the columns, and those that are known in advance."""
+    """Returns the roles that the user gave, and the columns that are known in advance."""
     from seqtasks.data.series.columns import Columns
 
     fields = {"layout", "id", "time", "channels", "statics", "ignore"}

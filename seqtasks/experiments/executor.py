@@ -259,7 +259,7 @@ class Signals:
 
 @functools.cache
 def data_facts(words: tuple[str, ...]) -> dict[str, Any]:
-    """What `seqtasks show TASK … --json` prints on this machine: data, versions, validation score.
+    """Returns data, versions and validation score, as `seqtasks show TASK … --json` prints them here.
 
     Args:
         words: Arguments of `seqtasks show`.

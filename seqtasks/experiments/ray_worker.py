@@ -1,4 +1,4 @@
-"""What runs on the machines of a Ray cluster: the check of a node, a point, and the desk that both report to."""
+"""Functions on the machines of a Ray cluster: check of a node, training of a point, and the actor they report to."""
 
 from __future__ import annotations
 

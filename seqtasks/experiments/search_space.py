@@ -92,7 +92,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Space:
-    """What a search varies, and what it leaves fixed.
+    """Search space: settings that vary, and fixed ones.
 
     Attributes:
         axes: The settings that vary.

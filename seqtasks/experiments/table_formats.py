@@ -19,7 +19,7 @@ from seqtasks.experiments.table_rows import AGREE, MISSING, Group, show
 
 
 class TableData(Protocol):
-    """What the renderers read of a `seqtasks.experiments.table.Table`, whose attributes it has."""
+    """Attributes of `seqtasks.experiments.table.Table` that the renderers read."""
 
     @property
     def metric(self) -> str: ...

@@ -25,7 +25,7 @@ CLASSES: dict[type[keras.layers.Layer], type[KerasLoop]] = {
 
 @dataclass(frozen=True)
 class Exchange:
-    """What was done with a recurrent layer of a model.
+    """Report on a recurrent layer of an accelerated model.
 
     Args:
         name: Name of the layer.

@@ -285,9 +285,9 @@ class Checkpoint(keras.callbacks.Callback):
         for variable, value in zip(variables, values, strict=True):
             if _is_kept(variable):
                 begin, end = group.share(self.batches.batch_size)
-                own = np.zeros_like(value)
-                own[: end - begin] = value[begin:end]
-                value = own
+                rows = np.zeros_like(value)
+                rows[: end - begin] = value[begin:end]
+                value = rows
             variable.assign(value)
 
     def restore_best(self) -> None:

@@ -207,7 +207,7 @@ class _Child:
         return file.read().decode("utf-8", "replace").strip()
 
     def message(self) -> str:
-        """What the process said about its failure."""
+        """Error message of the failed process."""
         with contextlib.suppress(ValueError, TypeError, KeyError):
             return str(json.loads(self.text(self.output).splitlines()[-1])["error"])
         with contextlib.suppress(IndexError):

@@ -39,7 +39,7 @@ _UNIT = re.compile(r"(?:(\w+):)?(\d+)")
 
 @dataclass(frozen=True)
 class LookOptions:
-    """What to look at.
+    """Arguments of `seqtasks look`.
 
     Attributes:
         inputs: Texts or paths of files, as for `seqtasks predict`; empty: the test split.

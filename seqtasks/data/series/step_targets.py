@@ -53,11 +53,11 @@ class Stepwise:
 
 @dataclass(frozen=True, eq=False)
 class StepwiseData:
-    """What a source has.
+    """Series with a target at each step, as a source has them.
 
     Attributes:
         parts: `train`, and `validation` and `test` where the source has them.
-        kind: What the targets are.
+        kind: Kind of the targets.
         targets: Names of the targets.
         classes: Names of the classes, in the order of their numbers; empty: the targets are no classes.
         roles: Roles of the columns of a table, without the targets; None: another format.
@@ -360,7 +360,7 @@ def _guessed(path: Path, sample: DataFrame, columns: Columns | Roles) -> list[st
 
 
 def _kind_of(path: Path, names: Sequence[str], sample: DataFrame, kind: StepKind | None = None) -> StepKind:
-    """What targets are, from the first rows of a table."""
+    """Returns the kind of the targets, from the first rows of a table."""
     import pandas as pd
 
     numeric = {name: is_number(sample[name]) for name in names}

@@ -98,7 +98,7 @@ class ProcessGroup:
         return np.asarray(self.sum_vector(jnp.asarray(slots)))
 
     def propose(self) -> np.ndarray:
-        """What this process asks for, `(proposals,)`, 1 or 0 for each of `proposals`."""
+        """Proposals of this process, `(proposals,)`: 1 where it asks for one, else 0."""
         return np.array([float(proposal()) for proposal in self.proposals], np.float32)
 
     def decide(self, counts: np.ndarray) -> None:

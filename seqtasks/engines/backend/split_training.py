@@ -269,10 +269,10 @@ class SplitModel(keras.Model):
             rows = _first(data).shape[0]
             begin, end = group.share(rows)
             counts = float(end > begin)
-            own = _rows(data, begin, end) if end > begin else _rows(data, 0, 1)  # its row counts 0 times
+            shard = _rows(data, begin, end) if end > begin else _rows(data, 0, 1)  # its row counts 0 times
             proposals = group.propose()
             vector, new = compiled_local(
-                state, own, np.float32(self._weight(data)), np.float32(rows), np.float32(counts), proposals
+                state, shard, np.float32(self._weight(data)), np.float32(rows), np.float32(counts), proposals
             )
             vector = group.sum_vector(vector)
             trainable, others, of_optimizer, metrics = state

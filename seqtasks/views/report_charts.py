@@ -78,7 +78,7 @@ class Charts:
             return ""
         import vl_convert
 
-        code = vl_convert.javascript_bundle().replace("</script", "<\\/script")
+        code = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").replace("</script", "<\\/script")
         specs = json.dumps(self.specs, ensure_ascii=False).replace("<", "\\u003c")
         call = "vegaEmbed('#' + name, spec, {renderer: 'svg', actions: false})"
         loop = f"for (const [name, spec] of Object.entries({specs})) {call};"

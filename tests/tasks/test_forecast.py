@@ -1,5 +1,6 @@
 """Forecasts: splits in time, strategies, heads, covariates, missing values, baselines, predictions beyond a file."""
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +12,7 @@ from seqtasks.core.reporter import Reporter
 from seqtasks.data import package_data
 from seqtasks.data.source import Source
 from seqtasks.experiments import example_outputs, run_folder
+from seqtasks.layers.encoder import Encoder
 from seqtasks.task_types.forecasting import baselines
 from seqtasks.training import train
 from seqtasks.training.baselines import run_baselines
@@ -193,12 +195,35 @@ def test_what_cannot_be_learnt_is_one_line(tmp_path):
 
 
 def test_seasons_come_from_dates_and_logarithms_from_growth(tmp_path):
-    assert load(wave(), tmp_path)[0].spec.season == 7 and not load(wave(), tmp_path)[0].spec.log
+    assert load(wave(), tmp_path)[0].spec.season == 7 and not any(load(wave(), tmp_path)[0].spec.log_floors)
     months = wave().assign(date=pd.date_range("2010-01-01", periods=96, freq="MS").strftime("%Y-%m-%d"))
     task, _ = load(months, tmp_path)
     assert task.spec.season == 12 and task.spec.features == 2 and task.spec.window == 36
     grown = months.assign(x=lambda f: (f["x"] - 40) * np.exp(np.arange(96) / 30))
-    assert load(grown, tmp_path)[0].spec.log
+    assert load(grown, tmp_path)[0].spec.log_floors[0] > 0
+
+
+def test_logarithms_of_one_channel_beside_values_below_zero(tmp_path):
+    """A temperature beside sales that grow, and sales that fall to 0 after the training part."""
+    months = pd.date_range("2010-01-01", periods=96, freq="MS").strftime("%Y-%m-%d")
+    grown = wave().assign(date=months, x=lambda f: (f["x"] - 40) * np.exp(np.arange(96) / 30), y=np.sin(np.arange(96)))
+    grown.loc[[70, 90], "x"] = 0.0
+    task, splits = load(grown, tmp_path)
+    floors = task.spec.log_floors
+    assert floors[0] > 0 == floors[1]
+    assert any("logarithms of x, as the spread grows" in note for note in task._notes)
+    model = task.build_model(Encoder(cell="gru", units=4))
+    inputs, targets, _ = task.batches(splits.train, 4)[0]
+    assert np.isfinite(targets).all() and np.isfinite(keras.ops.convert_to_numpy(model(inputs))).all()
+    validation = task.batches(splits.validation, 4)
+    scores = task.score(model, validation)
+    assert all(np.isfinite(value) for value in scores.values())
+    # The untrained model about repeats the last season, of either channel, in original units.
+    point = task.forecasts(task.outputs(model, validation, 12)).point
+    ends, series = splits.validation.inputs["ends"], task._series[0]
+    expected = np.stack([series[end - 12 : end] for end in ends])
+    expected[..., 0] = np.maximum(expected[..., 0], floors[0])
+    np.testing.assert_allclose(point, expected, rtol=0.05, atol=0.1)
 
 
 def test_files_of_packages(tmp_path):

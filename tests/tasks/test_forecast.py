@@ -13,8 +13,10 @@ from seqtasks.data import package_data
 from seqtasks.data.source import Source
 from seqtasks.experiments import example_outputs, run_folder
 from seqtasks.layers.encoder import Encoder
+from seqtasks.task_types import ForecastTask
 from seqtasks.task_types.forecasting import baselines
-from seqtasks.training import train
+from seqtasks.training import baselines as training_baselines
+from seqtasks.training import resolution, train
 from seqtasks.training.baselines import run_baselines
 
 from ..helpers import predict
@@ -101,6 +103,17 @@ def test_baselines_are_rows(run):
     names = {"last value", "seasonal naive"} | (set() if baselines.statsmodels_reason() else {"ETS", "AR"})
     assert set(rows) == names and all(set(one.scores) == set(row.scores) for one in rows.values())
     assert rows["seasonal naive"].value < 1.5 < rows["last value"].value and row.value < rows["last value"].value
+
+
+def test_a_slow_baseline_is_left_out_of_a_run_and_named(run, tmp_path, monkeypatch, capsys):
+    _, _, _, config = run
+    monkeypatch.setattr(training_baselines, "SECONDS", 0.0)
+    monkeypatch.setattr(ForecastTask, "baseline_seconds", lambda *_: dict.fromkeys(["ETS", "AR", "last value"], 7.0))
+    resolved = resolution.resolve(config, plugins.load_task("forecast"), QUIET)
+    rows = training_baselines.quick_baselines(resolved, tmp_path, Reporter())
+    assert {row.cell for row in rows} >= {"seasonal naive"} and "last value" not in {row.cell for row in rows}
+    err = capsys.readouterr().err
+    assert "the baseline last value takes about 7 s and is left out; `seqtasks baseline forecast`" in err
 
 
 def test_no_target_of_training_lies_in_validation_or_test(tmp_path):

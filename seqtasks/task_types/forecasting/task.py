@@ -467,17 +467,17 @@ class ForecastTask(Task):
         inputs, targets = batches.examples.inputs, batches.examples.targets
         which = inputs["series_index"]
         last = {int(number): i for i, number in enumerate(which)}  # the last origin of each series
-        rows = list(last.values())[:SHOWN]
-        history = [self._series[int(inputs["series_index"][i])][: int(inputs["ends"][i])] for i in rows]
-        titles = [self._ids[int(inputs["series_index"][i])] for i in rows] if len(last) > 1 else [self.name]
+        panels = [(i, c) for i in last.values() for c in range(len(self.spec.channels))][:SHOWN]
         shown = 3 * max(self.spec.season, self.spec.horizon)
+        ids = [self._ids[int(which[i])] if len(last) > 1 else self.name for i, _ in panels]
         yield (
             "forecasts",
             plots.fans(
-                [row[-shown:, 0] for row in history],
-                [_channel(made, i, 0) for i in rows],
-                titles,
-                list(targets[rows, :, 0]),
+                [self._series[int(which[i])][: int(inputs["ends"][i])][-shown:, c] for i, c in panels],
+                [_channel(made, i, c) for i, c in panels],
+                ids,
+                [self.spec.channels[c] for _, c in panels],
+                [targets[i, :, c] for i, c in panels],
             ),
         )
         yield "error_by_step", plots.error_by_step(made, targets, inputs["scale"])
@@ -492,7 +492,7 @@ class ForecastTask(Task):
         if options.plot and Path(options.plot).suffix.lower() not in (".png", ".pdf", ".svg"):
             raise ConfigError(f"--plot {options.plot}; allowed: a name that ends in .png, .pdf or .svg; rename it")
         rows: list[dict[str, Any]] = []
-        shown: list[tuple[FloatArray, Forecasts, str]] = []
+        shown: list[tuple[FloatArray, Forecasts, str, str]] = []
         for name in inputs:
             series = self.read(Path(name))
             series, panel = self._ahead(series, horizon, name)
@@ -513,12 +513,13 @@ class ForecastTask(Task):
                         numbers = {"point": forecasts.point, "low": forecasts.at(INTERVAL[0])}
                         numbers["high"] = forecasts.at(INTERVAL[1])
                         rows.append(row | {key: float(f"{v[i, h, c]:.6g}") for key, v in numbers.items()})
-                if len(shown) < SHOWN:
-                    past = panel.values.row(i)[:, 0][-3 * max(self.spec.season, horizon) :]
-                    shown.append((past, _channel(forecasts, i, 0), ids[i] if len(series) > 1 else Path(name).stem))
+                past = panel.values.row(i)[-3 * max(self.spec.season, horizon) :]
+                title = ids[i] if len(series) > 1 else Path(name).stem
+                for c, channel in enumerate(self.spec.channels[: SHOWN - len(shown)]):
+                    shown.append((past[:, c], _channel(forecasts, i, c), title, channel))
         if options.plot:
-            figure = plots.fans([one[0] for one in shown], [one[1] for one in shown], [one[2] for one in shown])
-            _save(figure, options.plot)
+            histories, fans, titles, names = map(list, zip(*shown, strict=True))
+            _save(plots.fans(histories, fans, titles, names), options.plot)
         return rows
 
     def read(self, path: Path) -> SeriesSet:

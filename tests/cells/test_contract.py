@@ -31,7 +31,7 @@ FORMS = [
     ("lem", {"dt": 0.5}),
     ("phased_lstm", {"open_ratio": 0.6, "leak": 0.01, "period_max": 5.0}),
     ("cfc", {"backbone": 7, "depth": 3}),
-    ("ode_rnn", {"solver": "rk4", "solver_steps": 2, "hidden": 7}),
+    pytest.param("ode_rnn", {"solver": "rk4", "solver_steps": 2, "hidden": 7}, marks=pytest.mark.slow),
 ]
 
 

@@ -147,6 +147,7 @@ def test_a_subclass_with_its_own_equations_is_not_taken_for_its_parent():
     assert native.unsupported_reason(Louder(4)).startswith("it has no loop for Louder")
 
 
+@pytest.mark.slow
 def test_xla_and_exports_take_another_engine(tmp_path):
     import tensorflow as tf
 

@@ -166,6 +166,7 @@ def test_calls_of_several_threads_are_right():
         np.testing.assert_array_equal(out, reference)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_fork_in_the_middle_of_a_call_can_go_on():
     reference, going = forward(), True

@@ -82,6 +82,7 @@ def test_batches_are_those_of_their_epoch():
         assert (inputs["previous"][:, 0] == END).all() and (inputs["previous"][:, 1:] == targets[:, :-1]).all()
 
 
+@pytest.mark.slow
 def test_scenes_with_other_decoders(tmp_path):
     small = ["data.source=builtin", "options.scenes=64", "train.epochs=1", "data.limit=64", "options.num_beams=2"]
     row, _ = run(tmp_path, *small, "options.attention=none", "encoder.cell=lstm")

@@ -13,9 +13,9 @@ from seqtasks.testing import check_task
 pytestmark = pytest.mark.pictures  # looked at in the run folders
 
 TASKS = [entry.name for entry in plugins.tasks.entries() if entry.module.startswith("seqtasks.tasks.")]
-# tests/cells trains and saves every cell. These four are special: outputs of another width than a state (lstmp, scrn),
+# tests/cells trains and saves every cell. These four are special: outputs of another width than a state (scrn, lstmp),
 # no state named `h` and an engine of its own (lru), fixed weights (echo_state).
-CELLS = ["lstmp", "scrn", "lru", "echo_state"]
+CELLS = ["scrn", "lru", *(pytest.param(name, marks=pytest.mark.slow) for name in ("lstmp", "echo_state"))]
 # Small sizes for tasks whose defaults take long: scenes, beams, and examples that are searched or drawn.
 SHORT = {
     "captioning": ["options.scenes=60", "data.limit_test=30", "options.num_beams=1"],
@@ -42,7 +42,7 @@ def test_task(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", TASKS)
 def test_it_is_shown_with_its_data(name: str, cli) -> None:
     built_in(name)
-    code, out, err = cli("show", name, "data.source=builtin")
+    code, out, err = cli("show", name, "data.source=builtin", *SHORT.get(name, []))
     assert code == 0, err
     assert "data.source" in out
     assert all(f"  {part}: " in out.split("loaded data")[1] for part in ("train", "validation", "test"))

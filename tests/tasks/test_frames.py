@@ -134,6 +134,7 @@ def test_the_run_folder_shows_a_strip(trained):
     assert {"strip.png", "confusion.png", "classes.csv"} <= names
 
 
+@pytest.mark.slow
 def test_directions_are_learnt_from_neighbours(signs, tmp_path):
     words = [*SMALL, f"data.source=files:{signs}", "options.label=direction", "train.epochs=10",
              "train.learning_rate=0.01"]  # fmt: skip

@@ -104,6 +104,7 @@ def test_a_single_glimpse_is_in_the_middle():
     assert not any("place" in weight.path for weight in model.weights)
 
 
+@pytest.mark.slow
 def test_the_same_without_choice(signs, tmp_path):
     words = [*SMALL, f"data.source=files:{signs}", "train.epochs=1", "data.limit=60", "options.policy=random"]
     row = check_task(plugins.load_task("glimpses"), tmp_path, words)

@@ -195,6 +195,7 @@ def test_missing_values_are_filled_only_without_a_mask(tmp_path):
     assert load(tmp_path / "a.npz", missing="forward")[0].spec.measured == ()
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(tmp_path, monkeypatch):
     x = np.random.default_rng(0).normal(size=(60, 6, 2))
     np.savez(tmp_path / "a.npz", x=x, y=(x[:, 2, 0] > 0).astype(int), lengths=np.arange(60) % 3 + 4)

@@ -38,6 +38,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.slow
 def test_processes_share_sums_values_and_decisions():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

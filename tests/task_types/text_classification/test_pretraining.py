@@ -74,6 +74,7 @@ def test_the_weights_of_the_language_model_are_copied(trained, bidirectional):
     np.testing.assert_allclose(np.array(outputs)[:, :3, :8], np.array(expected), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_both_directions_start_from_those_of_a_language_model(tmp_path):
     config = configured("options.pretrain=lm", "encoder.bidirectional=true", "encoder.cell=gru", "data.limit=40")
     row, _ = train.run(config, plugins.load_task("sentiment"), tmp_path, QUIET)

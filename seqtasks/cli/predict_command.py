@@ -299,7 +299,7 @@ def _answer_texts(
     if out is None:
         print_rows(filled, request.format)
     else:
-        _write(out, render_rows(filled, request.format))
+        _write(out, render_rows(filled, request.format), len(filled))
 
 
 def _texts(task: Task, groups: Sequence[Sequence[Any]]) -> Iterator[str]:
@@ -319,9 +319,9 @@ def _line(answer: Any) -> str:
     return _BREAKS.sub(" ", text)
 
 
-def _write(out: Path | None, text: str) -> None:
+def _write(out: Path | None, text: str, rows: int | None = None) -> None:
     assert out is not None
     data = text.encode("utf-8", "backslashreplace")
     write_output(out, lambda path: path.write_bytes(data))
-    lines = text.count("\n")
-    print(f"{lines:,} line{'s' * (lines != 1)} → {shown(out)}", file=sys.stderr)
+    count, unit = (text.count("\n"), "line") if rows is None else (rows, "row")
+    print(f"{count:,} {unit}{'s' * (count != 1)} → {shown(out)}", file=sys.stderr)

@@ -71,12 +71,12 @@ def _duplicates(survey: Survey, unit: str) -> list[str]:
         duplicates = sum(key in train for key in survey.keys[part])
         if duplicates:
             percent = 100 * duplicates / len(survey.keys[part])
-            lines.append(f"{duplicates:,} {part} {unit} ({percent:.2g} %) are also in training")
+            lines.append(f"also in training: {duplicates:,} of the {part} {unit} ({percent:.2g} %)")
     return lines
 
 
 def _empty(survey: Survey, unit: str) -> list[str]:
-    return [f"{count:,} {part} {unit} are empty" for part, count in survey.empty.items() if count]
+    return [f"empty: {count:,} of the {part} {unit}" for part, count in survey.empty.items() if count]
 
 
 def _names(names: Sequence[str]) -> str:

@@ -28,5 +28,5 @@ def test_long_lists_are_cut():
 def test_duplicates_and_empty_examples():
     keys = {"train": ["x", "y"], "validation": ["z"], "test": ["x", "x", "z", "w"]}
     line = summary(Survey(COUNTS, keys=keys, empty={"train": 3, "validation": 0, "test": 1}), "texts")
-    assert "2 test texts (50 %) are also in training" in line and "validation texts" not in line
-    assert "3 train texts are empty" in line and "1 test texts are empty" in line
+    assert "also in training: 2 of the test texts (50 %)" in line and "validation texts" not in line
+    assert "empty: 3 of the train texts" in line and "empty: 1 of the test texts" in line

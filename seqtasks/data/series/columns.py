@@ -372,6 +372,12 @@ class _Guess:
         numbers = [name for name in free if is_number(self.sample[name])]
         if others := [name for name in free if name not in numbers]:
             self.guessed.append(f"not read, as they have no numbers: {listed(others)}")
+            names = [name for name in others if 1 < self.sample[name].nunique() <= len(self.sample) / 2]
+            if names and self.asked.labels == "required" and not self.asked.group:
+                self.guessed.append(
+                    f"if {names[0]} names who or what was measured, options.group={names[0]} keeps all series of one in "
+                    "the same split"
+                )
         if not numbers:
             raise DataError(
                 f"{self.path} has no column of measurements; it has: {listed(self.names)}; allowed: columns of "

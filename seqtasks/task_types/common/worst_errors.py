@@ -92,7 +92,7 @@ def worst_tags(words: Rows, true: Rows, predicted: Rows, separator: str = " ") -
 
     Returns:
         A table of at most 200 rows with the columns `word`, `true`, `predicted`, `count` (how often this word has this
-        error), `sentence` (number in the test split, from 0) and `text`, in which the word stands in brackets.
+        error), `sentence` (number in the test split, from 1) and `text`, in which the word stands in brackets.
 
     Example:
         >>> worst_tags([["a", "run"], ["a", "run"]], [["D", "N"]] * 2, [["D", "V"]] * 2)["text"].tolist()
@@ -111,9 +111,63 @@ def worst_tags(words: Rows, true: Rows, predicted: Rows, separator: str = " ") -
     for error, count in counts.most_common(MOST):
         number, position = first[error]
         rows.append(
-            [error[0].replace("\n", "⏎"), *error[1:], count, number, _context(words[number], position, separator)]
+            [error[0].replace("\n", "⏎"), *error[1:], count, number + 1, _context(words[number], position, separator)]
         )
     return pd.DataFrame(rows, columns=["word", "true", "predicted", "count", "sentence", "text"]).set_index("word")
+
+
+def worst_sentences(words: Rows, true: Rows, predicted: Rows, separator: str = " ") -> DataFrame:
+    """The sentences with most wrong tags.
+
+    Args:
+        words: Words of each sentence.
+        true: Target tags.
+        predicted: Predicted tags.
+        separator: Text between two words of a sentence; empty for tagged characters.
+
+    Returns:
+        A table of at most 200 rows with the columns `sentence` (number in the test split, from 1), `wrong`, `words` and
+        `text`, in which each wrongly tagged word is in brackets with its target and its predicted tag.
+
+    Example:
+        >>> worst_sentences([["a", "run"], ["a"]], [["D", "N"], ["D"]], [["D", "V"], ["D"]])["text"].tolist()
+        ['a [run: N → V]']
+    """
+    import pandas as pd
+
+    rows = []
+    for number, (row, labels, outputs) in enumerate(zip(words, true, predicted, strict=True), 1):
+        wrong = sum(label != output for label, output in zip(labels, outputs, strict=True))
+        if wrong:
+            marked = [
+                word if label == output else f"[{word}: {label} → {output}]"
+                for word, label, output in zip(row, labels, outputs, strict=True)
+            ]
+            rows.append([number, wrong, len(row), separator.join(marked).replace("\n", "⏎")[:TEXT]])
+    rows.sort(key=lambda row: (-row[1], row[0]))
+    return pd.DataFrame(rows[:MOST], columns=["sentence", "wrong", "words", "text"]).set_index("sentence")
+
+
+def confused_classes(true: Sequence[str], predicted: Sequence[str]) -> DataFrame:
+    """Every pair of a true class and another predicted one, the most frequent first.
+
+    Args:
+        true: Class of each example.
+        predicted: Predicted class.
+
+    Returns:
+        A table with the columns `true`, `predicted`, `count`, and `share`, the part of the examples of the true class.
+
+    Example:
+        >>> confused_classes(["N", "N", "V"], ["V", "N", "V"]).reset_index().values.tolist()
+        [['N', 'V', 1, 0.5]]
+    """
+    import pandas as pd
+
+    totals = Counter(true)
+    pairs = Counter(pair for pair in zip(true, predicted, strict=True) if pair[0] != pair[1])
+    rows = [[*pair, count, count / totals[pair[0]]] for pair, count in pairs.most_common()]
+    return pd.DataFrame(rows, columns=["true", "predicted", "count", "share"]).set_index("true")
 
 
 def _context(words: Sequence[str], position: int, separator: str) -> str:

@@ -32,7 +32,7 @@ from seqtasks.layers.metrics import TagAccuracy
 from seqtasks.task_types.base import Baseline, Pretrained, Task
 from seqtasks.task_types.common.plots import class_report, confusion
 from seqtasks.task_types.common.steps import MOST_CLASSES, Steps, text_properties
-from seqtasks.task_types.common.worst_errors import worst_tags
+from seqtasks.task_types.common.worst_errors import confused_classes, worst_sentences, worst_tags
 from seqtasks.task_types.tagging.baselines import most_frequent, word_shapes
 from seqtasks.task_types.tagging.model import TaggingParts, tagger_of, tagging_model
 from seqtasks.task_types.tagging.rendering import colorize, format_interlinear, words_of
@@ -277,7 +277,10 @@ class TaggingTask(Task):
         yield "confusion", confusion(targets, outputs, self.spec.labels, title)
         yield "classes", class_report(flat_true, flat_predicted)
         if flat_true != flat_predicted:
-            yield "worst_errors", worst_tags(words, true, predicted, "" if self._of_characters else " ")
+            separator = "" if self._of_characters else " "
+            yield "confusions", confused_classes(flat_true, flat_predicted)
+            yield "worst_errors", worst_tags(words, true, predicted, separator)
+            yield "worst_sentences", worst_sentences(words, true, predicted, separator)
 
     @property
     def _of_characters(self) -> bool:

@@ -27,6 +27,15 @@ def test_roles_of_a_long_table_are_guessed_and_each_guess_is_named():
     assert (got.layout, got.time, got.target, got.channels) == ("long", "time", "label", ("pulse",))
     assert "options.target=label" in got.guessed and "not read, as they have no numbers: note" in got.guessed
     assert not any("options.id" in phrase for phrase in got.guessed)  # it was asked for
+    assert not any("options.group" in phrase for phrase in got.guessed)  # each row has another note
+
+
+def test_a_column_of_names_is_proposed_as_groups():
+    table = LONG | {"note": ["anna", "anna", "bert", "bert"]}
+    proposal = "if note names who or what was measured, options.group=note keeps all series of one in the same split"
+    assert proposal in roles(table, id="patient").guessed
+    assert proposal not in roles(table, id="patient", labels="none").guessed
+    assert roles(table, id="patient", group="note").guessed == roles(LONG, id="patient", ignore=["note"]).guessed
 
 
 def test_a_target_is_found_by_being_the_only_column_that_is_constant_within_each_series():

@@ -2,7 +2,13 @@
 
 import numpy as np
 
-from seqtasks.task_types.common.worst_errors import worst_of_classes, worst_of_numbers, worst_tags
+from seqtasks.task_types.common.worst_errors import (
+    confused_classes,
+    worst_of_classes,
+    worst_of_numbers,
+    worst_sentences,
+    worst_tags,
+)
 
 
 def test_the_least_probable_truth_comes_first():
@@ -25,9 +31,16 @@ def test_frequent_errors_of_words_come_first_with_a_sentence():
     predicted = [["D", "V", "V"], ["D", "V"], ["P", "N"]]
     table = worst_tags(words, true, predicted)
     assert table.reset_index().values.tolist() == [
-        ["run", "N", "V", 2, 0, "the [run] ends"],
-        ["end", "V", "N", 1, 2, "they [end]"],
+        ["run", "N", "V", 2, 1, "the [run] ends"],
+        ["end", "V", "N", 1, 3, "they [end]"],
     ]
+    assert worst_sentences(words, true, predicted).reset_index().values.tolist() == [
+        [1, 1, 3, "the [run: N → V] ends"],
+        [2, 1, 2, "a [run: N → V]"],
+        [3, 1, 2, "they [end: V → N]"],
+    ]
+    flat = [[tag for row in rows for tag in row] for rows in (true, predicted)]
+    assert confused_classes(*flat).reset_index().values.tolist() == [["N", "V", 2, 1.0], ["V", "N", 1, 0.5]]
 
 
 def test_long_sentences_are_cut_around_the_word():

@@ -111,3 +111,8 @@ def test_the_examples_of_docstrings_run(path):
     name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
     result = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
     assert result.attempted and not result.failed
+
+
+def test_the_citation_names_this_version() -> None:
+    text = (DOCS / "sharing.md").read_text(encoding="utf-8")
+    assert f"version = {{{seqtasks.__version__}}}" in text

@@ -51,7 +51,22 @@ def _no_retracing(record: logging.LogRecord) -> bool:
 
 def backend_name() -> str:
     """Name of the backend that Keras uses or will use; does not import Keras."""
+    if "keras.src.backend" in sys.modules:
+        import keras
+
+        return str(keras.backend.backend())
     return _backend()[0]
+
+
+def check_backend() -> None:
+    """Checks that the backend is installed, without importing it.
+
+    Raises:
+        ConfigError: It does not exist or is not installed.
+    """
+    name, _ = _backend()
+    if name not in BACKENDS or importlib.util.find_spec(name) is None:
+        raise _no_backend(ImportError(name))
 
 
 def _no_backend(error: Exception) -> ConfigError:

@@ -16,6 +16,7 @@ from seqtasks.core import keras_import, plugins
 from seqtasks.core.config_files import bundled, command_line
 from seqtasks.core.declared_cell import DeclaredCell, cell_of
 from seqtasks.core.declared_task import DeclaredTask
+from seqtasks.core.environment import native_kernel
 from seqtasks.core.registry import Registry
 from seqtasks.core.settings import table_rows
 from seqtasks.data import package_data, survey
@@ -32,6 +33,7 @@ _INPUTS = {
     "paths": "paths of files",
     "words": "words",
 }
+_ENGINES = ["native", "keras", "loop", "parallel"]
 _console = Console(highlight=False, soft_wrap=True)
 
 
@@ -101,7 +103,8 @@ def print_cell(text: str) -> None:
     table.add_row("inputs", facts["inputs"])
     table.add_row("states", facts["states"])
     table.add_row("parameters", f"{params}, with m features and n units" if params else "no formula")
-    table.add_row("engines", facts["engines"])
+    usable = set(facts["engines"].split(", ")) - (set() if native_kernel() else {"native"})
+    table.add_row("engines", ", ".join(sorted(usable, key=_ENGINES.index)))
     table.add_row("paper", f"{facts['paper']} ({year})" if year else facts["paper"])
     table.add_row("file", str(cell.file))
     print()

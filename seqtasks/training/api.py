@@ -212,7 +212,7 @@ def compare(
         *settings: Settings as `"key=a,b"`.
         config: YAML file of settings, or the name of a bundled one.
         runs: Folder of all runs.
-        jobs: Number of runs at the same time, each in a separate process; None: 1 here, as many as fit on a cluster.
+        jobs: Number of runs at the same time, in as many processes; None: 1 here, as many as fit on a cluster.
         baseline: Also fit the baselines of the task.
         on: "local", or a Ray cluster: "ray", "ray:auto" or "ray=ADDRESS".
         cpus: Processor cores for each run on a cluster; None: 1.

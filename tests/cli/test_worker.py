@@ -62,8 +62,8 @@ def test_a_run_after_another_one_in_a_process_equals_a_run_in_a_process_of_its_o
     [
         ("char_lm", ["data.limit=20000", "train.batch_size=4", "encoder.weight_drop=0.2"]),
         ("tagging", ["data.limit=64", "encoder.bidirectional=true"]),
-        ("translation", ["data.limit=64", "train.jit=true"]),
-        ("series", ["data.limit=64", "train.precision=mixed_bfloat16"]),
+        ("translation", ["data.limit=64"]),
+        ("adding", ["data.limit=64", "train.precision=mixed_bfloat16", "train.jit=true"]),
     ],
 )
 def test_runs_of_each_kind_of_task_equal_those_of_separate_processes(

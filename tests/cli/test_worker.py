@@ -21,11 +21,11 @@ from seqtasks.experiments.local_executor import LocalExecutor
 
 SMALL = ["data.limit=64", "data.limit_test=40", "encoder.units=4", "encoder.dropout=0.2", "options.length=8"]
 OBJECTS = re.compile(rb'"shared_object_id": \d+')  # addresses
-TIMES = ("seconds", "seconds_per_epoch", "examples_per_second", "started", "finished")
+TIMES = ("commit", "seconds", "seconds_per_epoch", "examples_per_second", "started", "finished")
 
 
 def contents(run: Path) -> dict[str, Any]:
-    """Row and history without times, and all bytes of the weights."""
+    """Row and history without times and commit, and all bytes of the weights."""
     row = {key: value for key, value in json.loads((run / "result.json").read_text()).items() if key not in TIMES}
     history = [line.split(",") for line in (run / "history.csv").read_text().splitlines()]
     kept = [place for place, name in enumerate(history[0]) if not name.endswith("seconds")]

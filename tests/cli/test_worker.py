@@ -63,7 +63,7 @@ def test_a_run_after_another_one_in_a_process_equals_a_run_in_a_process_of_its_o
         ("char_lm", ["data.limit=20000", "train.batch_size=4", "encoder.weight_drop=0.2"]),
         ("tagging", ["data.limit=64", "encoder.bidirectional=true"]),
         ("translation", ["data.limit=64"]),
-        ("adding", ["data.limit=64", "train.precision=mixed_bfloat16", "train.jit=true"]),
+        ("adding", ["data.limit=64", "options.length=8", "train.precision=mixed_bfloat16"]),
     ],
 )
 def test_runs_of_each_kind_of_task_equal_those_of_separate_processes(

@@ -116,23 +116,15 @@ def pytest_terminal_summary(terminalreporter, config):
     terminalreporter.write_line(f"memory of the processes, at most: {', '.join(map(str, most))} MB")
 
 
-def forget_gradients() -> None:
-    """Removes gradients of `tf.custom_gradient`, which keep each graph, and 4 to 12 MB for each trained model."""
-    ops = sys.modules.get("tensorflow.python.framework.ops")
-    registry = getattr(getattr(ops, "gradient_registry", None), "_registry", {})
-    for name in [name for name in registry if name.startswith("CustomGradient-")]:
-        del registry[name]
-
-
 @pytest.fixture(scope="module", autouse=True)
 def freed_memory():
     """Models and compiled functions of a module of tests are freed before the next module."""
     yield
-    keras = sys.modules.get("keras")
-    if keras is not None and "keras.src.backend" in sys.modules:
-        keras.backend.clear_session(free_memory=False)  # else it collects garbage, too
-        forget_gradients()
-        collect()
+    if "keras.src.backend" in sys.modules:
+        from seqtasks.core.keras_import import free_memory
+
+        free_memory()
+        collect.left = memory("VmRSS")
         gc.freeze()
 
 

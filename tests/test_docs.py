@@ -83,7 +83,7 @@ def test_generated_parts_are_rewritten_and_measured_parts_stay() -> None:
 def test_the_text_of_a_cell_shows_what_its_class_says(name: str) -> None:
     cls = plugins.cells.get(name)
     tree = ast.parse(Path(inspect.getfile(cls)).read_text(encoding="utf-8"))
-    about = dict(plugins._about_cells(tree))[name]
+    about = dict(plugins.about_cells(tree))[name]
     methods = {"native": "native_loop", "keras": "keras_layer", "parallel": "scan"}
     assert about["engines"] == ", ".join(["loop", *(e for e, method in methods.items() if cls.has_own(method))])
     assert about["states"] == ", ".join(cls.states)

@@ -9,7 +9,8 @@ from typing import Any
 import keras
 
 from seqtasks.cells.base import Cell, cell_options
-from seqtasks.core.errors import ConfigError, suggest
+from seqtasks.core.declared_cell import check_options
+from seqtasks.core.errors import ConfigError
 from seqtasks.core.plugins import cells
 
 
@@ -80,10 +81,7 @@ def make_cell(name: str, units: int, options: dict[str, Any] | None = None, **kw
     cls = cells.get(name)
     options = options or {}
     allowed = cell_options(cls)
-    for key in options:
-        if key not in allowed:
-            hint = suggest(key, allowed, "encoder.options.", f"`seqtasks show cell {name}`")
-            raise ConfigError(f"cell {name} has no option {key!r}; {hint}")
+    check_options(name, options, allowed)
     try:
         return cls(units, **options, **kwargs)
     except (TypeError, ValueError) as error:

@@ -36,6 +36,7 @@ def run(
     quiet: bool,
     json: bool,
     trial: bool,
+    verify: bool,
 ) -> None:
     """`seqtasks run`: trains, scores and prints the row; arguments as in `requests.train`."""
     if dry_run:
@@ -47,6 +48,7 @@ def run(
         force=force,
         baselines=not (json or trial),
         trial=trial,
+        verify=verify,
     )
     _print_row(row, skipped, runs, json=json, quiet=quiet)
 
@@ -189,7 +191,7 @@ def score(name: str, texts: Sequence[str], file: str | None, runs: Path, format:
     print_rows([line.row() for line in scored], format)
 
 
-def show(task: str, words: Sequence[str], config_file: str | None, load: bool, *, json: bool) -> None:
+def show(task: str, words: Sequence[str], config_file: str | None, load: bool | None, *, json: bool) -> None:
     """`seqtasks show`: describes a task, or a cell if `task` is the word `cell`."""
     if json:
         print(_facts(task, words, config_file))
@@ -205,7 +207,6 @@ def show(task: str, words: Sequence[str], config_file: str | None, load: bool, *
                 hint = "allowed: a name from `seqtasks list cells`, or a file; write seqtasks show cell lstm"
                 raise UnknownNameError(f"no cell is named; {hint}")
             raise UnknownNameError(f"unknown cell {name!r}; {hint}")
-        quietly.import_keras()
         from seqtasks.cli import show
 
         show.print_cell(name)
@@ -216,18 +217,52 @@ def show(task: str, words: Sequence[str], config_file: str | None, load: bool, *
             f"cannot show {typed}; allowed: a task and settings key=value, or one cell; write seqtasks show TASK "
             "KEY=VALUE…, or seqtasks show cell NAME"
         )
-    cls, config, plan = requests.prepare(task, words, config_file)
-    from seqtasks.cli import show
+    _show_task(task, words, config_file, load)
 
-    if not load:
-        show.print_task(cls, config)
+
+def _show_task(task: str, words: Sequence[str], config_file: str | None, load: bool | None) -> None:
+    """Prints a task, and its data.
+
+    Args:
+        task: Name or file of the task.
+        words: Settings as `key=value`.
+        config_file: Value of `--config`.
+        load: Load the data; None: print what an earlier call has stored, and load it only if a setting names the data.
+    """
+    from seqtasks.cli import show
+    from seqtasks.core import config as configuration
+    from seqtasks.core.declared_task import task_of_class
+    from seqtasks.training import known_data
+
+    checked = requests.check(task, words, config_file)
+    request, declared = requests.digest(task, words, config_file), checked.declared
+    known = None
+    if request is not None and load is None:
+        known = known_data.recall(request, checked.config.data.tfds_dir)
+        load = (known is None and any(word.startswith("data.") for word in words)) or None
+    if declared is not None and not load:
+        config = checked.config
+        show.print_task(declared, config if known is None else configuration.from_dict(known.config, declared.Options))
+        if known is not None:
+            show.print_data(known.lines)
+        elif load is None:
+            print("\ndata: not loaded yet; --load reads it, prints its sizes, and keeps them for the next call")
+        return
+    cls, prepared, plan = requests.prepare(task, words, config_file)
+    if load is False:
+        show.print_task(task_of_class(cls), prepared)
         return
     from seqtasks.training import resolution
 
-    resolved = resolution.resolve(config, cls, _reporter(quiet=True), plan)
-    show.print_task(cls, resolved.config)
+    resolved = resolution.resolve(prepared, cls, _reporter(quiet=True), plan)
     batches = resolved.task.batches(resolved.splits.train, resolved.config.train.batch_size, shuffle=True)
-    show.print_data(resolved, batches)
+    lines = show.data_lines(resolved, batches)
+    show.print_task(task_of_class(cls), resolved.config)
+    show.print_data(lines)
+    if request is not None:
+        default = next(iter(cls.tfds_names()), None)
+        data = known_data.KnownData(lines, resolved.config.to_dict())
+        known_data.remember(data, request, resolved.source, prepared.data.source, default)
 
 
 def _facts(task: str, words: Sequence[str], config_file: str | None) -> str:

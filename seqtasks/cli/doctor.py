@@ -1,42 +1,60 @@
-"""`seqtasks doctor`: checks versions, backend, devices, engines, data and network."""
+"""`seqtasks doctor`: checks versions, backend, data and network; with --full also Keras, devices and engines."""
 
 from __future__ import annotations
 
 import os
+import queue
 import sys
+import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 from rich.console import Console
 
 from seqtasks.cli.console import plain, print_table
 from seqtasks.core import environment, keras_import, plugins
+from seqtasks.core.declared import FACTS
 from seqtasks.core.errors import SeqtasksError
+from seqtasks.data import cache, package_data
+from seqtasks.data.resolve import source_forms
+from seqtasks.data.source import Source, data_dir, network, prepared_folder
+
+PATIENCE, PATIENCE_FULL = 0.2, 10.0  # seconds to wait for the answer of the network when all else is known
 
 
-def main() -> int:
-    """Prints the report and returns the exit code: 1 if something does not work, else 0."""
+def main(full: bool = False) -> int:
+    """Prints the report and returns the exit code: 1 if something does not work, else 0.
+
+    Args:
+        full: Also import Keras and its backend, and run every cell on each of its engines.
+    """
     problems: list[str] = []
     table = plain("item", "status")
-    for name, text in _facts(problems):
+    for name, text in _facts(problems, full):
         table.add_row(name, text)
     console = Console(highlight=False, soft_wrap=True)
     print_table(table)
     for problem in problems:
         console.print(f"problem: {problem}", markup=False)
+    if not full:
+        console.print("seqtasks doctor --full also imports Keras, looks for GPUs and runs every cell on its engines")
     count = len(problems)
     console.print(f"{count} problem{'s' * (count > 1)}, see above" if problems else "no problems")
     return 1 if problems else 0
 
 
-def _facts(problems: list[str]) -> Iterator[tuple[str, str]]:
+def _facts(problems: list[str], full: bool) -> Iterator[tuple[str, str]]:
     """Yields items and their status; appends what does not work to `problems`."""
+    answers: queue.Queue[bool] = queue.Queue()
+    threading.Thread(target=lambda: answers.put(network()), daemon=True).start()
     try:
-        keras_import.import_keras()
+        if full:
+            keras_import.import_keras()
+        else:
+            keras_import.check_backend()
     except SeqtasksError as error:  # everything below needs Keras
         problems.append(str(error))
         return
-    from seqtasks.engines.backend import devices
-
     versions = environment.versions()
     yield "versions", ", ".join(f"{name} {version}" for name, version in versions.items() if name != "backend")
     yield "commit", environment.commit() or "installed package"
@@ -44,9 +62,23 @@ def _facts(problems: list[str]) -> Iterator[tuple[str, str]]:
     yield "backend", f"{versions['backend']} ({f'KERAS_BACKEND={chosen}' if chosen else 'KERAS_BACKEND is not set'})"
     cores, threads = environment.cores(), environment.threads()
     yield "processor", f"{environment.machine()}, cores: {cores}, threads used: {threads}"
-    yield "devices", ", ".join(("cpu", *devices.gpus()))
-    yield from _engines(problems)
-    yield from _data(problems)
+    if full:
+        from seqtasks.engines.backend import devices
+
+        yield "devices", ", ".join(("cpu", *devices.gpus()))
+        yield from _engines(problems)
+    else:
+        kernel = environment.native_kernel()
+        yield "engine native", f"compiled, {kernel}" if kernel else "not compiled; --full gives the reason"
+        for entry in plugins.cells.entries():
+            yield f"cell {entry.name}", f"engines {entry.about.get('engines', 'unknown before its import')}"
+    yield from _data(problems, full)
+    try:
+        online = answers.get(timeout=PATIENCE_FULL if full else PATIENCE)
+        text = "available: datasets can be downloaded" if online else "none: only prepared and built-in data"
+    except queue.Empty:
+        text = "no answer yet; --full waits longer"
+    yield "network", text
 
 
 def _engines(problems: list[str]) -> Iterator[tuple[str, str]]:
@@ -77,26 +109,27 @@ def _engines(problems: list[str]) -> Iterator[tuple[str, str]]:
         yield f"cell {name}", f"engines {', '.join(usable)}; auto uses {engines.choose('auto', cell)}"
 
 
-def _data(problems: list[str]) -> Iterator[tuple[str, str]]:
-    """Yields the folders of data, the sources of each task, and the state of the network."""
-    from seqtasks.data import cache, package_data
-    from seqtasks.data.source import Source, data_dir, network, prepared_folder
-
+def _data(problems: list[str], full: bool) -> Iterator[tuple[str, str]]:
+    """Yields the folders of data and the sources of each task."""
     yield "tfds folder", str(data_dir())
     yield "cache", str(cache.cache_dir())
     for name in plugins.tasks.names():
         try:
-            task = plugins.load_task(name)
+            facts = {} if full else plugins.declared(name)
+            if not full and not facts.keys() >= set(FACTS):
+                yield f"task {name}", "unknown before its import; --full imports it"
+                continue
+            task = plugins.load_task(name) if full else SimpleNamespace(**facts)
         except SeqtasksError as error:
             problems.append(str(error))
             continue
         sources = []
-        for tfds in task.tfds_names():
-            folder = prepared_folder(Source("tfds", tfds, data_dir()))
-            sources.append(f"tfds:{tfds} " + (f"prepared in {folder}" if folder else "not prepared"))
-        if task.builtin:
-            sources.append(f"builtin:{task.builtin}")
-        for package, patterns in task.packages.items():
-            sources.append(f"{package}: {package_data.summary(package, patterns)}")
+        for form in source_forms(task):
+            kind, _, tfds = form.partition(":")
+            folder = prepared_folder(Source("tfds", tfds, data_dir())) if kind == "tfds" else None
+            if kind == "tfds":
+                sources.append(f"{form} " + (f"prepared in {folder}" if folder else "not prepared"))
+            elif kind == "builtin":
+                sources.append(form)
+        sources += [f"{package}: {package_data.summary(package, names)}" for package, names in task.packages.items()]
         yield f"task {name}", "; ".join(sources) or "reads files"
-    yield "network", "available: datasets can be downloaded" if network() else "none: only prepared and built-in data"

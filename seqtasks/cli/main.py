@@ -119,6 +119,13 @@ def run(
             "trials so)",
         ),
     ] = False,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify",
+            help="Read the data of a finished run again, and do not trust the size and time of change of its files",
+        ),
+    ] = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -138,7 +145,8 @@ def run(
     """
     from seqtasks.cli import commands
 
-    commands.run(task, overrides or [], config, runs, dry_run=dry_run, force=force, quiet=quiet, json=json, trial=trial)
+    options = {"dry_run": dry_run, "force": force, "quiet": quiet, "json": json, "trial": trial, "verify": verify}
+    commands.run(task, overrides or [], config, runs, **options)
 
 
 @command()
@@ -528,7 +536,13 @@ def show(
         ),
     ] = None,
     config: ConfigFile = None,
-    load: Annotated[bool, typer.Option(help="Also load the task's data and print its sizes")] = True,
+    load: Annotated[
+        bool | None,
+        typer.Option(
+            help="Load the task's data and print its sizes, or print nothing of it; default: print what an earlier "
+            "call found, and load data that a setting names"
+        ),
+    ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print source, fingerprint and sizes of the data as one line of JSON")
     ] = False,
@@ -538,6 +552,8 @@ def show(
     Examples:
 
       seqtasks show mnist_rows
+
+      seqtasks show word_lm --load
 
       seqtasks show translation data.source=files:multi30k train.batch_size=128
 
@@ -728,13 +744,21 @@ def completion(
 
 
 @command()
-def doctor() -> None:
-    """Check versions, backend, devices, engines, data and network.
+def doctor(
+    full: Annotated[
+        bool, typer.Option("--full", help="Also import Keras, look for GPUs, and run every cell on each of its engines")
+    ] = False,
+) -> None:
+    """Check versions, backend, data and network.
 
     The exit code is 1 if something does not work.
 
-    Example: seqtasks doctor
+    Examples:
+
+      seqtasks doctor
+
+      seqtasks doctor --full
     """
     from seqtasks.cli import doctor as examine
 
-    sys.exit(examine.main())
+    sys.exit(examine.main(full))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +12,19 @@ from rich.console import Console
 
 from seqtasks.cli.console import plain, print_table
 from seqtasks.cli.latex import plain_equations
-from seqtasks.core import plugins
+from seqtasks.core import keras_import, plugins
 from seqtasks.core.config_files import bundled, command_line
+from seqtasks.core.declared_cell import DeclaredCell, cell_of
+from seqtasks.core.declared_task import DeclaredTask
+from seqtasks.core.environment import native_kernel
 from seqtasks.core.registry import Registry
 from seqtasks.core.settings import table_rows
 from seqtasks.data import package_data, survey
+from seqtasks.data.resolve import source_forms
 from seqtasks.experiments import run_folder
 
 if TYPE_CHECKING:
     from seqtasks.core.config import Config
-    from seqtasks.task_types.base import Task
     from seqtasks.training.resolution import Resolved
 
 _INPUTS = {
@@ -29,6 +33,7 @@ _INPUTS = {
     "paths": "paths of files",
     "words": "words",
 }
+_ENGINES = ["native", "keras", "loop", "parallel"]
 _console = Console(highlight=False, soft_wrap=True)
 
 
@@ -53,15 +58,14 @@ def print_lists(what: str, runs_dir: Path) -> None:
         _print_runs(runs_dir)
 
 
-def print_task(cls: type[Task], config: Config) -> None:
-    """Prints the description of a task, and the default, type and meaning of every setting."""
-    module = inspect.getmodule(cls)
-    _console.print(f"{cls.name} ({cls.topology}, version {cls.version})", style="bold", markup=False)
-    _console.print(inspect.cleandoc((module.__doc__ if module else None) or cls.__doc__ or ""), markup=False)
-    arrow = "higher" if cls.higher_is_better else "lower"
-    _console.print(f"\nmetric: {cls.metric} ({arrow} is better)", markup=False)
-    _console.print(f"data sources: auto, {', '.join(cls.sources())}", markup=False)
-    for package, patterns in cls.packages.items():
+def print_task(task: DeclaredTask, config: Config) -> None:
+    """Prints the description of a task, and the value, type and meaning of every setting."""
+    _console.print(f"{task.name} ({task.topology}, version {task.version})", style="bold", markup=False)
+    _console.print(task.about, markup=False)
+    arrow = "higher" if task.higher_is_better else "lower"
+    _console.print(f"\nmetric: {task.metric} ({arrow} is better)", markup=False)
+    _console.print(f"data sources: auto, {', '.join(source_forms(task))}", markup=False)
+    for package, patterns in task.packages.items():
         _console.print(f"  {package}: {package_data.summary(package, patterns)}", markup=False)
     for title, part, prefix in (
         ("options of the task", config.options, "options."),
@@ -72,11 +76,11 @@ def print_task(cls: type[Task], config: Config) -> None:
         if dataclasses.fields(part):
             _console.print(f"\n{title}", style="bold")
             _print_settings(part, prefix)
-    tokenised = f"; or the words of --file with the suffix {', '.join(cls.fills)}" if cls.fills else ""
-    _console.print(f"\ninputs of seqtasks predict: {_INPUTS[cls.reads]}{tokenised}", markup=False)
-    if dataclasses.fields(cls.PredictOptions):
+    tokenised = f"; or the words of --file with the suffix {', '.join(task.fills)}" if task.fills else ""
+    _console.print(f"\ninputs of seqtasks predict: {_INPUTS[task.reads]}{tokenised}", markup=False)
+    if dataclasses.fields(task.PredictOptions):
         _console.print("\noptions of seqtasks predict", style="bold")
-        _print_settings(cls.PredictOptions(), "--")
+        _print_settings(task.PredictOptions(), "--")
 
 
 def print_cell(text: str) -> None:
@@ -89,58 +93,73 @@ def print_cell(text: str) -> None:
         UnknownNameError: There is no such cell or file.
         PluginError: The file cannot be imported.
     """
-    from seqtasks import engines
-    from seqtasks.cells.base import cell_options
-    from seqtasks.cells.registration import make_cell
-
-    cls = plugins.load_cell(text)
-    name = cls.cell_name
-    title, _, description = plain_equations(inspect.cleandoc(cls.__doc__ or "")).partition("\n")
-    _console.print(f"{name}: {title}", style="bold", markup=False)
+    cell = cell_of(text) or _imported_cell(text)
+    title, _, description = plain_equations(cell.about).partition("\n")
+    _console.print(f"{cell.name}: {title}", style="bold", markup=False)
     _console.print(description.rstrip(), markup=False)
     table = plain("property", "value")
-    table.add_row("inputs", next(entry.about["inputs"] for entry in plugins.cells.entries() if entry.name == name))
-    table.add_row("states", ", ".join(cls.states))
-    table.add_row("parameters", f"{cls.params}, with m features and n units" if cls.params else "no formula")
-    table.add_row("engines", ", ".join(engines.available(make_cell(name, 1))))
-    table.add_row("paper", f"{cls.paper} ({cls.year})" if cls.year else cls.paper)
-    table.add_row("file", str(inspect.getfile(cls)))
+    facts = cell.facts
+    params, year = facts.get("params"), facts.get("year")
+    table.add_row("inputs", facts["inputs"])
+    table.add_row("states", facts["states"])
+    table.add_row("parameters", f"{params}, with m features and n units" if params else "no formula")
+    usable = set(facts["engines"].split(", ")) - (set() if native_kernel() else {"native"})
+    table.add_row("engines", ", ".join(sorted(usable, key=_ENGINES.index)))
+    table.add_row("paper", f"{facts['paper']} ({year})" if year else facts["paper"])
+    table.add_row("file", str(cell.file))
     print()
     print_table(table)
     options = plain("option", "default")
-    for option, default in cell_options(cls).items():
+    for option, default in cell.options.items():
         options.add_row(f"encoder.options.{option}", str(default))
     print()
     print_table(options)
     _console.print(f"\nseqtasks run TASK encoder.cell={text} encoder.units=64", markup=False)
-    if text != name:
+    if text != cell.name:
         return
     _console.print(
-        f"outputs, states = seqtasks.layers.Recurrent(seqtasks.cells.make_cell({name!r}, 64))(x, mask=mask)  # x: "
+        f"outputs, states = seqtasks.layers.Recurrent(seqtasks.cells.make_cell({cell.name!r}, 64))(x, mask=mask)  # x: "
         "(batch, time, features)",
         markup=False,
     )
 
 
-def print_data(resolved: Resolved, batches: Any) -> None:
-    """Prints source, sizes and anomalies of the data, and the padding of training batches.
+def _imported_cell(text: str) -> DeclaredCell:
+    """The description of a cell that has to be imported, as its text does not show all of it."""
+    keras_import.import_keras()
+    from seqtasks.cells.base import cell_options
+
+    cls = plugins.load_cell(text)
+    facts = next(entry.about for entry in plugins.cells.entries() if entry.name == cls.cell_name)
+    about, file = inspect.cleandoc(cls.__doc__ or ""), Path(inspect.getfile(cls))
+    return DeclaredCell(cls.cell_name, about, facts, cell_options(cls), file)
+
+
+def print_data(lines: Sequence[str]) -> None:
+    """Prints the lines of `data_lines`."""
+    _console.print("\nloaded data", style="bold")
+    for line in lines:
+        _console.print(line, markup=False)
+
+
+def data_lines(resolved: Resolved, batches: Any) -> list[str]:
+    """Source, sizes and anomalies of the data, and the padding of training batches.
 
     Args:
         resolved: The task and its loaded data.
         batches: Training batches; one with an attribute `padding` gets a line.
     """
     splits, task = resolved.splits, resolved.task
-    _console.print("\nloaded data", style="bold")
-    _console.print(survey.summary(task.survey(splits), task.unit), markup=False)
-    _console.print(f"{splits.source}, fingerprint {splits.fingerprint}", markup=False)
+    lines = [survey.summary(task.survey(splits), task.unit), f"{splits.source}, fingerprint {splits.fingerprint}"]
     for name, part in splits.parts.items():
         shapes = ", ".join(f"{key} {_form(values)}" for key, values in part.inputs.items())
         tokens = f"{splits.spec.tokens[name]:,} tokens, " if splits.spec.tokens is not None else ""
-        _console.print(f"  {name}: {tokens}{len(part):,} {task.unit}, {shapes}", markup=False)
+        lines.append(f"  {name}: {tokens}{len(part):,} {task.unit}, {shapes}")
     if resolved.computed:
-        _console.print(f"  training: {resolved.computed}", markup=False)
+        lines.append(f"  training: {resolved.computed}")
     if hasattr(batches, "padding"):
-        _console.print(f"  padding in training: {100 * batches.padding:.1f} % of all tokens", markup=False)
+        lines.append(f"  padding in training: {100 * batches.padding:.1f} % of all tokens")
+    return lines
 
 
 def _form(values: Any) -> str:

@@ -62,7 +62,8 @@ def main(request: Request, make: Callable[[], Executor]) -> None:
         )
     fixed = dict(split_override(text) for text in space.fixed)
     seed = int(fixed.get("seed", "0"))
-    name, task_file = requests.check(task, space.fixed, config)
+    checked = requests.check(task, space.fixed, config)
+    name, task_file = checked.name, checked.task_file
     defaults = configuration.resolve(name, None, space.fixed, config, task_file).flat()
     data = (task, *of_data(space.fixed), *(["--config", config] if config else []))
     facts = data_facts(data)

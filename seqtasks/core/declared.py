@@ -17,12 +17,12 @@ PACKAGE = Path(__file__).parents[1]
 FACTS = ("tfds", "files", "builtin", "packages")
 
 
-class _UnreadableError(Exception):
+class UnreadableError(Exception):
     """The source text does not show a fact."""
 
 
 @dataclass(frozen=True)
-class _Class:
+class SourceClass:
     file: Path
     node: ast.ClassDef
 
@@ -45,37 +45,37 @@ def facts_of_task(file: Path) -> dict[str, Any]:
 @functools.lru_cache
 def _facts(file: Path, _changed: int) -> dict[str, Any]:
     try:
-        classes = [node for node in ast.walk(_tree(file)) if isinstance(node, ast.ClassDef)]
-        tasks = [_Class(file, node) for node in classes if _registers(node)]
-    except _UnreadableError:
+        classes = [node for node in ast.walk(tree_of(file)) if isinstance(node, ast.ClassDef)]
+        tasks = [SourceClass(file, node) for node in classes if registers(node)]
+    except UnreadableError:
         return {}
     facts: dict[str, Any] = {}
     if len(tasks) != 1:
         return facts
     for name in FACTS:
         try:
-            facts[name] = ast.literal_eval(_value(tasks[0], name)[0])
-        except (_UnreadableError, ValueError):
+            facts[name] = ast.literal_eval(value_of(tasks[0], name)[0])
+        except (UnreadableError, ValueError):
             continue
     try:
-        value, where = _value(tasks[0], "Options")
-        options = _Class(where, value) if isinstance(value, ast.ClassDef) else _named(where, value)
-        facts["options"] = [name for cls in _line(options) for name in _fields(cls.node)]
-    except _UnreadableError:
+        value, where = value_of(tasks[0], "Options")
+        options = SourceClass(where, value) if isinstance(value, ast.ClassDef) else named(where, value)
+        facts["options"] = [name for cls in line_of(options) for name in _fields(cls.node)]
+    except UnreadableError:
         pass
     return facts
 
 
-def _registers(node: ast.ClassDef) -> bool:
+def registers(node: ast.ClassDef) -> bool:
     calls = [part.func for part in node.decorator_list if isinstance(part, ast.Call)]
     return any(ast.unparse(call).rpartition(".")[2] == "register_task" for call in calls)
 
 
-def _tree(file: Path) -> ast.Module:
+def tree_of(file: Path) -> ast.Module:
     try:
         return _parse(file.read_text(encoding="utf-8"))
     except (SyntaxError, ValueError, OSError) as error:
-        raise _UnreadableError from error
+        raise UnreadableError from error
 
 
 @functools.lru_cache(maxsize=64)  # each fact parses its file again
@@ -83,9 +83,9 @@ def _parse(text: str) -> ast.Module:
     return ast.parse(text)
 
 
-def _value(cls: _Class, name: str) -> tuple[Any, Path]:
+def value_of(cls: SourceClass, name: str) -> tuple[Any, Path]:
     """The node of a class attribute's value, perhaps inherited, and the file it is in."""
-    for one in _line(cls):
+    for one in line_of(cls):
         node: ast.AST | None = None
         for part in _statements(one.node):
             if isinstance(part, ast.FunctionDef | ast.ClassDef) and part.name == name:
@@ -96,7 +96,7 @@ def _value(cls: _Class, name: str) -> tuple[Any, Path]:
                     node = part.value if part in one.node.body else part
         if node is not None:
             return node, one.file
-    raise _UnreadableError
+    raise UnreadableError
 
 
 def _statements(node: ast.AST) -> Iterator[ast.AST]:
@@ -111,37 +111,37 @@ def _statements(node: ast.AST) -> Iterator[ast.AST]:
                 yield from _statements(part)
 
 
-def _line(cls: _Class) -> Iterator[_Class]:
+def line_of(cls: SourceClass) -> Iterator[SourceClass]:
     """Yields a class and its base classes, in the order of inheritance.
 
     Raises:
-        _UnreadableError: A class has several bases, or one whose source cannot be found.
+        UnreadableError: A class has several bases, or one whose source cannot be found.
     """
     yield cls
     bases = [base for base in cls.node.bases if ast.unparse(base) != "ABC"]
     if len(bases) > 1:
-        raise _UnreadableError
+        raise UnreadableError
     if bases:
-        yield from _line(_named(cls.file, bases[0]))
+        yield from line_of(named(cls.file, bases[0]))
 
 
-def _named(file: Path, node: Any) -> _Class:
+def named(file: Path, node: Any) -> SourceClass:
     """The class that a name refers to in a file; imports from seqtasks are followed."""
     module, _, name = ast.unparse(node).rpartition(".")
     if module.split(".")[0] == "seqtasks":
         return _in(module, name)
-    tree = _tree(file)
+    tree = tree_of(file)
     for part in tree.body:
         if isinstance(part, ast.ClassDef) and part.name == name and not module:
-            return _Class(file, part)
+            return SourceClass(file, part)
         if isinstance(part, ast.ImportFrom) and not module:
             for alias in part.names:
                 if (alias.asname or alias.name) == name:
-                    return _in(_module(file, part), alias.name)
-    raise _UnreadableError
+                    return _in(module_of(file, part), alias.name)
+    raise UnreadableError
 
 
-def _module(file: Path, node: ast.ImportFrom) -> str:
+def module_of(file: Path, node: ast.ImportFrom) -> str:
     """The absolute module name of an import; only stubs of seqtasks have relative ones."""
     if not node.level:
         return str(node.module)
@@ -149,15 +149,15 @@ def _module(file: Path, node: ast.ImportFrom) -> str:
     return f"{package}.{node.module}"
 
 
-def _in(module: str, name: str) -> _Class:
+def _in(module: str, name: str) -> SourceClass:
     package, *parts = module.split(".")
     if package != "seqtasks":
-        raise _UnreadableError
+        raise UnreadableError
     file = PACKAGE.joinpath(*parts)
     stub = file / "__init__.pyi"  # lists the names that a package imports lazily
     if stub.is_file():
-        return _named(stub, ast.Name(name))
-    return _named(file / "__init__.py" if file.is_dir() else file.with_suffix(".py"), ast.Name(name))
+        return named(stub, ast.Name(name))
+    return named(file / "__init__.py" if file.is_dir() else file.with_suffix(".py"), ast.Name(name))
 
 
 def _fields(node: ast.ClassDef) -> list[str]:

@@ -7,8 +7,10 @@ import os
 import platform
 import subprocess
 from importlib import metadata
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
+from seqtasks.core import keras_import
 from seqtasks.core.version import __version__
 
 LAUNCHED = "SEQTASKS_LAUNCHED"  # variable of processes that another one of seqtasks started, which prints their errors
@@ -17,9 +19,7 @@ _PACKAGES = ("keras", "tensorflow", "jax", "torch", "numpy", "pandas", "scikit-l
 
 def versions() -> dict[str, str]:
     """Versions of Python, seqtasks, the Keras backend in use and the installed libraries."""
-    import keras
-
-    numbers = {"python": platform.python_version(), "seqtasks": __version__, "backend": keras.backend.backend()}
+    numbers = {"python": platform.python_version(), "seqtasks": __version__, "backend": keras_import.backend_name()}
     for name in _PACKAGES:
         try:
             numbers[name] = metadata.version(name)
@@ -63,6 +63,13 @@ def threads() -> int:
         if value.isdigit() and int(value) > 0:
             return int(value)
     return cores()
+
+
+def native_kernel() -> Path | None:
+    """The file of the compiled library of the engine native; None if it was not built."""
+    folder = Path(__file__).parents[1] / "engines" / "native"
+    files = (folder / f"_kernel{suffix}" for suffix in EXTENSION_SUFFIXES)
+    return next(filter(Path.is_file, files), None)
 
 
 def _git(folder: Path, *arguments: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import importlib.abc
 import importlib.util
 import json
@@ -50,7 +51,22 @@ def _no_retracing(record: logging.LogRecord) -> bool:
 
 def backend_name() -> str:
     """Name of the backend that Keras uses or will use; does not import Keras."""
+    if "keras.src.backend" in sys.modules:
+        import keras
+
+        return str(keras.backend.backend())
     return _backend()[0]
+
+
+def check_backend() -> None:
+    """Checks that the backend is installed, without importing it.
+
+    Raises:
+        ConfigError: It does not exist or is not installed.
+    """
+    name, _ = _backend()
+    if name not in BACKENDS or importlib.util.find_spec(name) is None:
+        raise _no_backend(ImportError(name))
 
 
 def _no_backend(error: Exception) -> ConfigError:
@@ -148,6 +164,26 @@ def keep_freed() -> bool:
         results = [mallopt(parameter, value) for parameter, value in SETTINGS.items()]
         return all(result == 1 for result in results)
     return False
+
+
+def free_memory() -> None:
+    """Frees models, graphs and compiled functions that are no longer used, and returns their memory to the system.
+
+    Global state of Keras, such as the names given to layers and the precision, is as after its import.
+    """
+    if "keras.src.backend" in sys.modules:
+        import keras
+
+        keras.backend.clear_session(free_memory=False)  # else it collects garbage, too
+    # Gradients of `tf.custom_gradient` keep each graph, and 4 to 12 MB for each trained model.
+    gradients = getattr(sys.modules.get("tensorflow.python.framework.ops"), "gradient_registry", None)
+    registry = getattr(gradients, "_registry", {})
+    for name in [name for name in registry if name.startswith("CustomGradient-")]:
+        del registry[name]
+    gc.collect()
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):  # a C library other than glibc
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 class _AfterKeras(importlib.abc.MetaPathFinder, importlib.abc.Loader):

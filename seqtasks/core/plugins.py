@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from seqtasks.core.declared import facts_of_task
+from seqtasks.core.declared_task import DeclaredTask, task_of_file
 from seqtasks.core.errors import ConfigError, PluginError, SeqtasksError, UnknownNameError, listed
 from seqtasks.core.files import usable
 from seqtasks.core.registry import FILE_MODULE, Registry
@@ -136,7 +137,7 @@ def cell_in_file(path: Path, name: str | None) -> str | None:
     """
     check_file(path, "cell")
     tree = _guard(f"cell file {path}", lambda: ast.parse(path.read_text(encoding="utf-8"), str(path)))
-    names = [cell_name for cell_name, _ in _about_cells(tree)]
+    names = [cell_name for cell_name, _ in about_cells(tree)]
     hidden = not names and "register_cell" in ast.unparse(tree)  # in a loop, or with a computed name
     return None if hidden else _pick_cell(path, name, names)
 
@@ -257,11 +258,26 @@ def declared(task: str) -> dict[str, Any]:
     Args:
         task: Name or file of a task. There are no facts for tasks of other packages.
     """
+    file = _file_of_task(task)
+    return {} if file is None else facts_of_task(file)
+
+
+def declared_task(task: str) -> DeclaredTask | None:
+    """All that a task class declares, with its options, made without importing it; see `core.declared_task`.
+
+    Args:
+        task: Name or file of a task. Nothing is known of tasks of other packages.
+    """
+    file = _file_of_task(task)
+    return None if file is None else task_of_file(file)
+
+
+def _file_of_task(task: str) -> Path | None:
     task = task_name(task)
     if task.endswith(".py") or "/" in task:
-        return facts_of_task(Path(task))
+        return Path(task)
     entry = next((entry for entry in tasks.entries() if entry.name == task), None)
-    return facts_of_task(Path(entry.about["file"])) if entry is not None and "file" in entry.about else {}
+    return Path(entry.about["file"]) if entry is not None and "file" in entry.about else None
 
 
 def _discover_tasks(registry: Registry[Any]) -> None:
@@ -275,7 +291,7 @@ def _discover_tasks(registry: Registry[Any]) -> None:
 def _discover_cells(registry: Registry[Any]) -> None:
     for file in sorted(CELLS.glob("[!_]*.py")):
         module = f"seqtasks.cells.{file.stem}"
-        for name, about in _about_cells(_parse(file)):
+        for name, about in about_cells(_parse(file)):
             registry.add_lazy(name, _importer(f"cell {name}", module), module, about)
     _add_entry_points(registry, "seqtasks.cells")
 
@@ -327,7 +343,7 @@ def _about_task(file: Path) -> dict[str, Any]:
     return about
 
 
-def _about_cells(tree: ast.Module) -> Iterator[tuple[str, dict[str, Any]]]:
+def about_cells(tree: ast.Module) -> Iterator[tuple[str, dict[str, Any]]]:
     for node in ast.walk(tree):
         if not isinstance(node, ast.ClassDef):
             continue

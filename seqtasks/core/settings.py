@@ -49,6 +49,7 @@ def setting(
     hashed: bool = True,
     affects_data: bool = True,
     output: tuple[str, ...] = (),
+    column: bool = False,
     **old: Any,
 ) -> Any:
     """Declares a dataclass field with a help text and limits.
@@ -66,6 +67,7 @@ def setting(
         affects_data: False for an option that changes neither data nor score, so that stored baselines stay valid.
         output: Allowed suffixes of a file name, for an option of `seqtasks predict` that writes a file. The name is
             checked before the model is loaded.
+        column: Whether the value names columns of a table, whose header is checked before Keras is imported.
         **old: Keywords of version 0.1: least, above, most, below, identity, model_only.
 
     Returns:
@@ -96,6 +98,7 @@ def setting(
         "hashed": old.get("identity", hashed),
         "affects_data": not old["model_only"] if "model_only" in old else affects_data,
         "output": output,
+        "column": column,
     }
     if factory is not None:
         return dataclasses.field(default_factory=factory, metadata=metadata)

@@ -14,11 +14,14 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
 import platformdirs
 
 from seqtasks.core.files import replace, shown
+
+if TYPE_CHECKING:  # importing it takes 0.1 s, and a finished run needs no array
+    import numpy as np
 
 log = logging.getLogger(__name__)
 
@@ -110,6 +113,8 @@ def has(key: str) -> bool:
 
 def newest(prefix: str) -> str | None:
     """Key of the newest entry whose key starts with a prefix; None: there is none."""
+    import numpy as np
+
     entries: list[tuple[int, str]] = []
     for path in _entries():
         if path.suffix != ".npz":  # a vocabulary or tokens, see `text.token_cache`
@@ -142,6 +147,8 @@ def _path(key: str) -> Path:
 
 
 def _read(path: Path, key: str) -> Arrays:
+    import numpy as np
+
     with np.load(path, allow_pickle=False) as stored:
         if str(stored["key"]) != key:
             raise ValueError(f"it is an entry for {stored['key']}")
@@ -151,6 +158,8 @@ def _read(path: Path, key: str) -> Arrays:
 
 def _write(path: Path, key: str, result: Arrays) -> None:
     """Writes a temporary file beside `path` and renames it, so that an interruption leaves no partial entry."""
+    import numpy as np
+
     path.parent.mkdir(parents=True, exist_ok=True)
     members = {PREFIX + name: array for name, array in result.arrays.items()}
     handle, name = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".tmp", dir=path.parent)

@@ -123,6 +123,17 @@ def check_source(spec: str, facts: Mapping[str, Any]) -> None:
     raise ConfigError(f"unknown data.source={spec}; {similar}allowed for this task: {', '.join(forms)}")
 
 
+def source_forms(task: Any) -> list[str]:
+    """Allowed values of `data.source` of a task besides `auto`.
+
+    Args:
+        task: A `Task` or `core.declared_task.DeclaredTask`.
+    """
+    values = [f"tfds:{name}" for name in _names(task.tfds)]
+    values += [f"files:{'PATH' if task.files == 'any' else 'DIR'}"] if task.files else []
+    return [*values, *package_data.forms(task.packages), *([f"builtin:{task.builtin}"] if task.builtin else [])]
+
+
 def _names(tfds: str | Sequence[str] | None) -> list[str]:
     return [tfds] if isinstance(tfds, str) else list(tfds or ())
 

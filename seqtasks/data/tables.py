@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import functools
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seqtasks.core.errors import DataError, listed
+from seqtasks.core.errors import DataError, listed, suggest
 from seqtasks.core.files import shown
 from seqtasks.data.text.reader import read_lines
 
@@ -17,6 +18,7 @@ SUFFIXES = {".csv": ",", ".tsv": "\t"}
 _NAMES = {",": "comma", ";": "semicolon", "\t": "tab"}
 _ADVICE = "or give a table in UTF-8 with a header"
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _log = logging.getLogger(__name__)
 
 
@@ -72,14 +74,19 @@ def separator_of(path: Path, header: str) -> str:
         >>> separator_of(Path("reviews.csv"), "text,label"), separator_of(Path("reviews.tsv"), "text")
         (',', '\\t')
     """
-    separator = SUFFIXES[path.suffix.lower()]
-    bare = _QUOTED.sub("", header)
-    if separator == "," and "," not in bare:
-        for other in (";", "\t"):
-            if other in bare:
-                _warn_of_separator(path, _NAMES[other])
-                return other
+    separator, promised = _separator(path, header)
+    if separator != promised:
+        _warn_of_separator(path, _NAMES[separator])
     return separator
+
+
+def _separator(path: Path, header: str) -> tuple[str, str]:
+    """The separator of the fields, and the one that the suffix promises."""
+    promised = SUFFIXES[path.suffix.lower()]
+    bare = _QUOTED.sub("", header)
+    if promised == "," and "," not in bare:
+        return next((other for other in (";", "\t") if other in bare), promised), promised
+    return promised, promised
 
 
 @functools.cache  # warn once, although the data of a run may be read several times
@@ -123,6 +130,38 @@ def read_table(path: Path, trim: bool = False) -> Table:
     else:
         rows = list(_quoted(path, lines, separator, trim))
     return _checked(path, rows, separator)
+
+
+def check_columns(path: Path, columns: Mapping[str, Sequence[str]]) -> None:
+    """Checks that a table has the columns that settings name, by its header alone.
+
+    Args:
+        path: A table, or a folder with the table `train.csv` or `train.tsv`; nothing else is checked.
+        columns: Names of columns, by setting.
+
+    Raises:
+        DataError: The header lacks a column.
+    """
+    tables = [path]
+    if path.is_dir():
+        tables = [path / f"{name}{suffix}" for name in ("train", "training") for suffix in SUFFIXES]
+    table = next((one for one in tables if one.suffix.lower() in SUFFIXES and one.is_file()), None)
+    if table is None:
+        return
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as file:
+            first = next((line for line in file if line.strip()), "")
+    except (OSError, ValueError):  # reading it in full raises the error
+        return
+    header = [name.strip() for name in next(csv.reader([first], delimiter=_separator(table, first)[0]), [])]
+    if first.count('"') % 2 or all(_NUMBER.fullmatch(name) for name in header):  # a name of two lines, or no header
+        return
+    for key, names in columns.items():
+        for name in names:
+            steps = re.compile(rf"{re.escape(name)}[^A-Za-z0-9]*\d+")  # columns of a wide table, such as x_1, x_2
+            if name not in header and not any(map(steps.fullmatch, header)):
+                hint = suggest(name, header)
+                raise DataError(f"{table} has no column {name!r}; {hint}; choose one with {key}")
 
 
 def _checked(path: Path, rows: list[tuple[int, list[str]]], separator: str) -> Table:

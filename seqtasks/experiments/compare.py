@@ -1,4 +1,4 @@
-"""Grids of runs in separate processes: `seqtasks compare TASK seed=0,1,2`."""
+"""Grids of runs: `seqtasks compare TASK seed=0,1,2`."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def run_grid(
         task: Name or file of the task.
         overrides: Settings as `key=a,b`, see `expand`.
         runs_dir: Folder of all runs.
-        executor: Where the runs are trained; None: one after another as child processes of this one.
+        executor: Where the runs are trained; None: one after another in a child process of this one.
         config_file: Value of `--config` of every run.
         baseline: Function that fits the baselines and returns their rows; called once, before the runs.
         announce: Function that prints one line of progress.

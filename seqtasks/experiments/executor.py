@@ -1,8 +1,8 @@
 """Executors: where the runs of a grid or a search are trained, and the loop that hands them out.
 
-A point is a command of seqtasks. Every executor starts it as a child process, here (`local_executor`) or on a
-machine of a Ray cluster (`ray_executor`). The driver, which is the process that the user started, alone decides
-which point is next.
+A point is a command of seqtasks. Every executor runs it in a child process, here (`local_executor`), where a process
+runs one point after another, or on a machine of a Ray cluster (`ray_executor`). The driver, which is the process that
+the user started, alone decides which point is next.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Point:
     """One run of a grid or a search.
 
     Attributes:
-        label: The settings that tell it from the other points.
+        label: The settings that tell it from the other points; empty for what is done before them, as baselines are.
         words: Command and arguments, such as `("run", "tagging", "seed=1")`.
         options: Options of the command, without `--runs`.
         runs: Folder of all runs.
@@ -49,13 +49,9 @@ class Point:
     options: tuple[str, ...]
     runs: Path
 
-    def command(self, runs: Path | None = None) -> tuple[str, ...]:
-        """The command line of the child process, with the Python of this process.
-
-        Args:
-            runs: Folder of all runs, in place of `self.runs`.
-        """
-        return seqtasks_command(*self.words, "--runs", str(runs or self.runs), *self.options)
+    def arguments(self) -> tuple[str, ...]:
+        """Arguments of the command `seqtasks`."""
+        return (*self.words, "--runs", str(self.runs), *self.options)
 
 
 @dataclass(frozen=True)

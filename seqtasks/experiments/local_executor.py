@@ -1,66 +1,76 @@
-"""Executor of this machine: child processes that share its cores."""
+"""Executor of this machine: processes that share its cores and run one point after another."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import Self
 
 from seqtasks.core.environment import cores
-from seqtasks.core.process_signals import group_options, pass_on
 from seqtasks.experiments.executor import POLL, THREADS, Announce, Ended, Executor, Point, announce_line, log_file
+from seqtasks.experiments.lasting_process import LastingProcess, Start, start_worker
 
-Execute = Callable[[Sequence[str], Mapping[str, str], IO[str], "Path | None"], "subprocess.Popen[str]"]
+PER_PROCESS = ("train.precision=",)  # settings that all points of a process have in common
 
 
-def launch(command: Sequence[str], env: Mapping[str, str], output: IO[str], log: Path | None) -> subprocess.Popen[str]:
-    """Starts a command as a child process.
+@dataclass(frozen=True)
+class _Kind:
+    """What must be equal for two points to run in one process."""
 
-    The child is in a new process group, so that Ctrl-C of a terminal reaches only this process, which passes
-    signals on to its children once.
+    settings: tuple[str, ...]
+    shares_cores: bool
 
-    Args:
-        command: The command.
-        env: Environment variables.
-        output: File for standard output.
-        log: File for standard error; None: that of this process.
-    """
-    with contextlib.ExitStack() as stack:
-        errors = stack.enter_context(log.open("w", encoding="utf-8")) if log is not None else None
-        return subprocess.Popen(
-            command,
-            env=dict(env),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=errors,
-            text=True,
-            **group_options(),
-        )
+
+@dataclass
+class _Running:
+    """A point that runs, and its process."""
+
+    process: LastingProcess
+    kind: _Kind
+    output: Path
+    log: Path | None
 
 
 class LocalExecutor(Executor):
-    """Runs points as child processes of this one.
+    """Runs points in processes that stay, so that Keras is imported once for many points.
+
+    A point that fails, or after which its process has grown, is the last one of the process.
 
     Args:
         jobs: Number of points at the same time; each gets an equal share of the cores. If more than 1, the
             subfolder `logs` of all runs gets the messages of each.
-        execute: Function that starts a command with an environment, a file for its output and a log file.
+        start: Function that starts a process with an environment; see `lasting_process.serve`.
         announce: Function that prints one line of progress.
     """
 
-    def __init__(self, jobs: int = 1, execute: Execute = launch, announce: Announce = announce_line) -> None:
+    def __init__(self, jobs: int = 1, start: Start = start_worker, announce: Announce = announce_line) -> None:
         self.jobs = jobs
-        self.execute = execute
+        self.start_process = start
         self.announce = announce
         self.shows_messages = jobs == 1
         self._total: int | None = None
         self._started = 0
-        self._running: dict[Point, tuple[subprocess.Popen[str], IO[str], Path | None]] = {}
+        self._running: dict[Point, _Running] = {}
+        self._idle: list[tuple[_Kind, LastingProcess]] = []
+        self._leaving: list[LastingProcess] = []
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def __enter__(self) -> Self:
+        self._folder = tempfile.TemporaryDirectory(prefix="seqtasks-")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in [process for _, process in self._idle] + [one.process for one in self._running.values()]:
+            self._end(process)
+        for process in self._leaving:
+            process.wait()
+        self._idle, self._leaving = [], []
+        assert self._folder is not None
+        self._folder.cleanup()
 
     def prepare(self, runs: Path, data: Sequence[Sequence[str]], points: int | None = None) -> None:
         self._total = points
@@ -72,35 +82,73 @@ class LocalExecutor(Executor):
         return self.jobs
 
     def start(self, point: Point) -> None:
-        self._started += 1
-        log = None if self.shows_messages else log_file(point)
-        if self.shows_messages:
-            self.announce(f"[{self._started}/{self._total or '…'}] {point.label}")
-        output = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115  # closed by `_ended`
-        self._running[point] = self.execute(point.command(), self._environment(), output, log), output, log
+        """Starts a point; one without a label, such as the baselines, is not counted and has no log file."""
+        log = None
+        if point.label:
+            self._started += 1
+            log = None if self.shows_messages else log_file(point)
+            if self.shows_messages:
+                self.announce(f"[{self._started}/{self._total or '…'}] {point.label}")
+        settings = tuple(word for word in point.words if word.startswith(PER_PROCESS))
+        kind = _Kind(settings, bool(point.label) and self.jobs > 1)
+        assert self._folder is not None
+        handle, output = tempfile.mkstemp(dir=self._folder.name)
+        os.close(handle)
+        running = _Running(self._process(kind), kind, Path(output), log)
+        self._running[point] = running
+        running.process.submit(point.arguments(), running.output, log)
 
     def poll(self, seconds: float = POLL) -> list[Ended]:
         deadline = time.monotonic() + seconds
-        while not (done := [point for point, (child, _, _) in self._running.items() if child.poll() is not None]):
+        while not (done := self._done()):
             if time.monotonic() > deadline:
                 return []
             time.sleep(min(seconds, 0.02))
-        return [self._ended(point) for point in done]
+        self._leaving = [process for process in self._leaving if process.child.poll() is None]
+        return done
 
-    def _ended(self, point: Point) -> Ended:
-        child, output, log = self._running.pop(point)
-        with output:
-            output.seek(0)
-            return Ended(point, child.returncode, output.read(), log)
+    def _done(self) -> list[Ended]:
+        done = []
+        for point, running in list(self._running.items()):
+            code = running.process.code()
+            if code is None:
+                continue
+            if running.process.lost:  # it was killed while it was idle
+                running.process = LastingProcess(self.start_process(self._environment(running.kind)))
+                running.process.submit(point.arguments(), running.output, running.log)
+                continue
+            del self._running[point]
+            if running.process.usable:
+                self._idle.append((running.kind, running.process))
+            else:
+                self._end(running.process)
+            output = running.output.read_text(encoding="utf-8", errors="replace")
+            running.output.unlink()
+            done.append(Ended(point, code, output, running.log))
+        return done
 
     def stop(self, number: int, point: Point | None = None) -> None:
-        for running, (child, _, _) in self._running.items():
+        for running, one in self._running.items():
             if point in (None, running):
-                pass_on(child, number)
+                one.process.stop(number)
 
-    def _environment(self) -> dict[str, str]:
+    def _process(self, kind: _Kind) -> LastingProcess:
+        """An idle process for points of a kind; if there is none, a new one in place of one of another kind."""
+        same = next((one for one in self._idle if one[0] == kind), None)
+        if same is not None:
+            self._idle.remove(same)
+            return same[1]
+        if len(self._running) + len(self._idle) >= self.jobs and self._idle:
+            self._end(self._idle.pop(0)[1])
+        return LastingProcess(self.start_process(self._environment(kind)))
+
+    def _end(self, process: LastingProcess) -> None:
+        process.end()
+        self._leaving.append(process)
+
+    def _environment(self, kind: _Kind) -> dict[str, str]:
         env = dict(os.environ)
-        if self.jobs > 1:
+        if kind.shares_cores:
             for name in THREADS:
                 env.setdefault(name, str(max(1, cores() // self.jobs)))
         return env

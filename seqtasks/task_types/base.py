@@ -16,11 +16,11 @@ from seqtasks.core.arrays import FloatArray, IntArray
 from seqtasks.core.config import Config, NoOptions
 from seqtasks.core.errors import ConfigError
 from seqtasks.core.plugins import tasks
-from seqtasks.data import package_data
 from seqtasks.data import spec as data_spec
 from seqtasks.data.batches import ArrayBatches, ResumableBatches
 from seqtasks.data.bucketing import Buckets
 from seqtasks.data.keras_adapter import UntunedDataAdapter
+from seqtasks.data.resolve import source_forms
 from seqtasks.data.source import Source
 from seqtasks.data.splits import Examples, Splits
 from seqtasks.data.survey import Survey
@@ -568,10 +568,7 @@ class Task(ABC):
     @classmethod
     def sources(cls) -> list[str]:
         """Allowed values of `data.source` besides `auto`."""
-        values = [f"tfds:{name}" for name in cls.tfds_names()]
-        values += [f"files:{'PATH' if cls.files == 'any' else 'DIR'}"] if cls.files else []
-        values += package_data.forms(cls.packages)
-        return values + ([f"builtin:{cls.builtin}"] if cls.builtin else [])
+        return source_forms(cls)
 
 
 def bucketed_logits(model: keras.Model, batches: Buckets, classes: int) -> FloatArray:

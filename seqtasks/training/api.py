@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import html
 import json
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqtasks.core import keras_import, plugins
-from seqtasks.core.errors import RunError
+from seqtasks.core.errors import Interrupted, RunError
 from seqtasks.core.reporter import Reporter, in_notebook
 from seqtasks.experiments import compare as grids
 from seqtasks.experiments import results, run_folder, table
-from seqtasks.experiments.executor import Executor, seqtasks_command
+from seqtasks.experiments.executor import Ended, Executor, Point, drive
 from seqtasks.experiments.executor_choice import make_executor
+from seqtasks.experiments.local_executor import LocalExecutor
 from seqtasks.experiments.results import Row
 from seqtasks.experiments.table import Table
 from seqtasks.training import known_runs, requests, verdict
@@ -211,7 +212,7 @@ def compare(
         *settings: Settings as `"key=a,b"`.
         config: YAML file of settings, or the name of a bundled one.
         runs: Folder of all runs.
-        jobs: Number of runs at the same time, each in a separate process; None: 1 here, as many as fit on a cluster.
+        jobs: Number of runs at the same time, in as many processes; None: 1 here, as many as fit on a cluster.
         baseline: Also fit the baselines of the task.
         on: "local", or a Ray cluster: "ray", "ray:auto" or "ray=ADDRESS".
         cpus: Processor cores for each run on a cluster; None: 1.
@@ -281,15 +282,26 @@ def run_grid(
     """
 
     def baselines() -> list[Row]:
-        rows = []
-        for point in grids.expand(grids.of_data(overrides)):
-            command = [*seqtasks_command("baseline", task, *point, "--runs", str(runs), "--json")]
-            command += ["--config", config_file] if config_file else []
-            command += ["--quiet"] if in_notebook() else []  # the child writes to standard error
-            process = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-            if process.returncode:
-                raise RunError("the baselines failed; their message is above; correct the cause or add --no-baseline")
-            rows += [results.from_json(line) for line in process.stdout.splitlines() if line.startswith("{")]
+        options = ["--json", *(["--config", config_file] if config_file else [])]
+        options += ["--quiet"] if in_notebook() else []  # the child writes to standard error
+        words = grids.expand(grids.of_data(overrides))
+        waiting = [Point("", ("baseline", task, *one), tuple(options), runs) for one in reversed(words)]
+        ended: list[Ended] = []
+
+        def following() -> Point | None:
+            """The next data set, after the one before it has ended."""
+            failed = any(one.code for one in ended)
+            return waiting.pop() if waiting and not failed and len(waiting) + len(ended) == len(words) else None
+
+        with contextlib.ExitStack() as stack:
+            # Baselines are fitted on this machine, in the process that then trains the first run here.
+            local = executor if isinstance(executor, LocalExecutor) else stack.enter_context(LocalExecutor())
+            if drive(local, following, lambda one, _: ended.append(one)):
+                raise Interrupted("stopped in the baselines, before the first run; run the same command again")
+        if any(one.code for one in ended):
+            raise RunError("the baselines failed; their message is above; correct the cause or add --no-baseline")
+        lines = [line for one in ended for line in one.output.splitlines() if line.startswith("{")]
+        rows = [results.from_json(line) for line in lines]
         return list({row.run: row for row in rows}.values())
 
     for point in grids.expand(overrides):

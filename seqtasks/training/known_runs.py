@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.metadata
+import itertools
 import json
 import platform
 from collections.abc import Sequence
@@ -50,7 +51,10 @@ def request_of(
     files = [*config_files.paths(module.stem, config_file, task_file), module]
     files += [] if cell_file is None else [cell_file]
     texts = [path.read_text(encoding="utf-8") for path in files]
-    return hashlib.sha256(json.dumps([__version__, task, list(overrides), texts]).encode()).hexdigest()[:16]
+    keys = [text.partition("=")[0] for text in overrides]
+    ordered = any(one == other or other.startswith(f"{one}.") for one, other in itertools.permutations(keys, 2))
+    words = list(overrides) if ordered else sorted(overrides)  # where the order decides nothing
+    return hashlib.sha256(json.dumps([__version__, task, words, texts]).encode()).hexdigest()[:16]
 
 
 def remember(folder: Path, request: str, source: Source, asked: str, default: str | None) -> None:
@@ -63,19 +67,26 @@ def remember(folder: Path, request: str, source: Source, asked: str, default: st
         asked: Value of `data.source`.
         default: First tensorflow-datasets name of the task, which `data.source=auto` prefers; None: no name.
     """
+    values = facts(request, source, asked, default)
+    if values is not None:
+        with contextlib.suppress(OSError):  # the file only saves time
+            write_text(folder / FILE, json.dumps(values) + "\n")
+
+
+def facts(request: str, source: Source, asked: str, default: str | None) -> dict[str, str | None] | None:
+    """What `same_data` needs to tell whether data has changed; None if only reading it would show.
+
+    Args:
+        request: Digest of the command, see `request_of`.
+        source: Data source that was loaded.
+        asked: Value of `data.source`.
+        default: First tensorflow-datasets name of the task, which `data.source=auto` prefers; None: no name.
+    """
     state = _state(source)
     if state is None:
-        return
-    values: dict[str, str | None] = {
-        "request": request,
-        "kind": source.kind,
-        "name": source.name,
-        "state": state,
-        "asked": asked,
-    }
-    values |= {"folder": str(source.folder or ""), "default": default}
-    with contextlib.suppress(OSError):  # the file only saves time
-        write_text(folder / FILE, json.dumps(values) + "\n")
+        return None
+    values: dict[str, str | None] = {"request": request, "kind": source.kind, "name": source.name, "state": state}
+    return values | {"asked": asked, "folder": str(source.folder or ""), "default": default}
 
 
 def recall(runs_dir: Path, request: str, tfds_dir: str | None) -> results.Row | None:
@@ -92,7 +103,7 @@ def recall(runs_dir: Path, request: str, tfds_dir: str | None) -> results.Row | 
     for path in sorted(runs_dir.glob(f"*/{FILE}")):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RunError):
             values = parse_json(path.read_text(encoding="utf-8"))
-            if values["request"] == request and _same_data(values, tfds_dir) and _whole(path.parent):
+            if values["request"] == request and same_data(values, tfds_dir) and _whole(path.parent):
                 return results.read(path.parent)
     return None
 
@@ -128,7 +139,13 @@ def _whole(folder: Path) -> bool:
     return all(path.is_file() for path in run.copies)
 
 
-def _same_data(values: dict[str, Any], tfds_dir: str | None) -> bool:
+def same_data(values: dict[str, Any], tfds_dir: str | None) -> bool:
+    """Whether data has the state of what `facts` returned, by names, sizes and modification times of its files.
+
+    Args:
+        values: What `facts` returned.
+        tfds_dir: Value of `data.tfds_dir`.
+    """
     source = Source(values["kind"], values["name"], Path(values["folder"]) if values["folder"] else None)
     if source.kind == "tfds" and source.folder != data_dir(tfds_dir):
         return False

@@ -31,6 +31,11 @@ def progress_callbacks(reporter: Reporter, epochs: int, steps: int) -> list[kera
     return [kind(reporter.console, epochs, steps)]
 
 
+def compiling() -> str:
+    """What is shown until the first step has ended, which compiles it; empty with PyTorch, which does not."""
+    return "" if keras.backend.backend() == "torch" else "compiling …"
+
+
 class TrainingLines(keras.callbacks.Callback):
     """Callback that prints one line for each epoch.
 
@@ -53,7 +58,7 @@ class TrainingLines(keras.callbacks.Callback):
 
 
 class TrainingDisplay(keras.callbacks.Callback):
-    """The line of the last epoch in a notebook; each epoch replaces it."""
+    """The line of the last epoch in a notebook; each epoch replaces it, and the first one the word compiling."""
 
     def __init__(self, epochs: int):
         super().__init__()
@@ -63,11 +68,16 @@ class TrainingDisplay(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._begin = time.perf_counter()
+        if self._handle is None and compiling():
+            self._show(f"epoch {epoch + 1}/{self.epochs}  {compiling()}")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._show(epoch_line(epoch, self.epochs, logs, self._begin))
+
+    def _show(self, line: str) -> None:
         from IPython.display import display
 
-        data = {"text/plain": epoch_line(epoch, self.epochs, logs, self._begin)}
+        data = {"text/plain": line}
         if self._handle is None:
             self._handle = display(data, raw=True, display_id=True)
         else:
@@ -98,6 +108,7 @@ class TrainingBar(keras.callbacks.Callback):
         )
         self._begin = time.perf_counter()
         self._drawn = 0.0
+        self._first = compiling()
 
     def on_train_begin(self, logs: Any = None) -> None:
         self.progress.start()
@@ -111,11 +122,12 @@ class TrainingBar(keras.callbacks.Callback):
             self._task,
             description=f"epoch {epoch + 1}/{self.epochs}",
             completed=self._offset,
-            values="",
+            values=self._first,
             total=self.steps,
         )
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        self._first = ""
         now = time.perf_counter()
         done = min(self._offset + batch + 1, self.steps)
         if now - self._drawn > 0.1 or done == self.steps:

@@ -10,18 +10,39 @@ from typing import TYPE_CHECKING, Any
 
 from seqtasks.core import config as configuration
 from seqtasks.core import config_files, keras_import, plugins
+from seqtasks.core.declared_cell import cell_of, check_options
 from seqtasks.core.errors import UnknownNameError
 from seqtasks.core.reporter import Reporter
+from seqtasks.data.resolve import check_source
+from seqtasks.data.tables import check_columns
 from seqtasks.experiments import results, run_folder
 from seqtasks.training import known_runs, processes
 
 if TYPE_CHECKING:
     from seqtasks.core.config import Config, EncoderConfig
+    from seqtasks.core.declared_task import DeclaredTask
     from seqtasks.task_types.base import Task
     from seqtasks.training.resolution import Plan
 
 
-def check(task: str, overrides: Sequence[str], config_file: str | None) -> tuple[str, Path | None]:
+@dataclasses.dataclass(frozen=True)
+class Checked:
+    """A request whose words are right, as far as that shows without Keras and data.
+
+    Attributes:
+        name: Name of the task.
+        task_file: For a task file, the path of its YAML file.
+        config: The configuration; without the options of a task of which little is known before it is imported.
+        declared: What the task declares; None if that is not known before it is imported.
+    """
+
+    name: str
+    task_file: Path | None
+    config: Config
+    declared: DeclaredTask | None
+
+
+def check(task: str, overrides: Sequence[str], config_file: str | None) -> Checked:
     """Checks a request without importing Keras.
 
     Args:
@@ -29,24 +50,37 @@ def check(task: str, overrides: Sequence[str], config_file: str | None) -> tuple
         overrides: Settings as `key=value`.
         config_file: YAML file of settings, or the name of a bundled one.
 
-    Returns:
-        Name of the task and, for a task file, the path of its YAML file.
-
     Raises:
-        SeqtasksError: Unknown task, cell, setting or data source.
+        SeqtasksError: Unknown task, cell, setting, data source or column.
     """
     task = plugins.task_name(task)
     from_file = plugins.check_task(task)
     name, task_file = (Path(task).stem, Path(task).with_suffix(".yaml")) if from_file else (task, None)
-    facts = plugins.declared(task)
-    options = facts.get("options")
-    config = configuration.resolve(name, None, overrides, config_file, task_file, option_names=options)
+    facts, declared = plugins.declared(task), plugins.declared_task(task)
+    options = None if declared is None else declared.Options
+    names = facts.get("options")
+    config = configuration.resolve(name, options, overrides, config_file, task_file, option_names=names)
+    configuration.check_texts(config)
     _check_cells(config.encoder, from_file)
     if config.data.source != "auto" or not (facts.get("tfds", True) or facts.get("builtin", True)):
-        from seqtasks.data.resolve import check_source  # imports NumPy, which takes 0.1 s
-
         check_source(config.data.source, facts)
-    return name, task_file
+        if options is not None and config.data.source.startswith("files:"):
+            _check_columns(config)
+    return Checked(name, task_file, config, declared)
+
+
+def _check_columns(config: Config) -> None:
+    """Checks the options that name columns against the header of the training table.
+
+    Raises:
+        DataError: It lacks a column.
+    """
+    columns = {}
+    for field in dataclasses.fields(config.options):
+        value = getattr(config.options, field.name) if field.metadata.get("column") else None
+        names = [value] if isinstance(value, str) else list(value or ())
+        columns[f"options.{field.name}"] = [name for name in names if name != "-"]
+    check_columns(Path(config.data.source.removeprefix("files:")).expanduser(), columns)
 
 
 def _check_cells(encoder: EncoderConfig, from_file: bool) -> None:
@@ -58,6 +92,7 @@ def _check_cells(encoder: EncoderConfig, from_file: bool) -> None:
 
     Raises:
         UnknownNameError: Unknown cell.
+        ConfigError: The cell has no such option.
     """
     names = [] if encoder.match is None else [configuration.parse_match(encoder.match)[0]]
     file = plugins.cell_file(encoder.cell)
@@ -72,6 +107,9 @@ def _check_cells(encoder: EncoderConfig, from_file: bool) -> None:
             hint = "allowed in `seqtasks compare` only; name one cell" if name == "all" else hint
             hint = "encoder.match takes the name of a cell, not its file" if plugins.cell_file(name) else hint
             raise UnknownNameError(f"unknown cell {name!r}; {hint}")
+    cell = cell_of(encoder.cell) if encoder.options else None
+    if cell is not None:
+        check_options(cell.name, encoder.options, cell.options)
 
 
 def prepare(task: str, overrides: Sequence[str], config_file: str | None) -> tuple[type[Task], Config, Plan]:
@@ -91,10 +129,13 @@ def prepare(task: str, overrides: Sequence[str], config_file: str | None) -> tup
     Raises:
         SeqtasksError: Unknown task, cell or setting, or a plugin that cannot be imported.
     """
-    name, task_file = check(task, overrides, config_file)
+    checked = check(task, overrides, config_file)
+    task_file = checked.task_file
     keras_import.import_keras()
     cls = plugins.load_task(task)
-    if task_file is None and name not in config_files.bundled():  # a plugin package has its YAML beside its module
+    if (
+        task_file is None and checked.name not in config_files.bundled()
+    ):  # a plugin package has its YAML beside its module
         task_file = Path(str(sys.modules[cls.__module__].__file__)).with_suffix(".yaml")
     cells: dict[str, str] = {}  # name or file of a cell, to the name that it registers
 
@@ -119,6 +160,7 @@ def train(
     force: bool = False,
     baselines: bool = True,
     trial: bool = False,
+    verify: bool = False,
 ) -> tuple[results.Row, bool]:
     """Trains and scores a task, continues an interrupted run, or loads a finished one.
 
@@ -133,6 +175,7 @@ def train(
         force: Train again even if the run is finished.
         baselines: Also fit the task's baselines that take only seconds.
         trial: Do not score the test split, see `train.run_resolved`.
+        verify: Read the data of a finished run again, in place of comparing size and time of change of its files.
 
     Returns:
         The result row, and whether the run was finished before.
@@ -141,8 +184,9 @@ def train(
         SeqtasksError: Wrong settings, missing data, a folder that cannot be written, or an interruption.
     """
     task = plugins.task_name(task)
-    request, typed = _request(task, overrides, config_file)
-    if request is not None and not force:
+    typed = check(task, overrides, config_file).config
+    request = digest(task, overrides, config_file)
+    if request is not None and not (force or verify):
         row = known_runs.recall(runs, request, typed.data.tfds_dir)
         if row is not None and (row.kind == "trial") == trial:
             return row, True
@@ -215,13 +259,14 @@ def recall(task: str, overrides: Sequence[str], config_file: str | None, runs: P
     Raises:
         SeqtasksError: Wrong settings.
     """
-    request, typed = _request(plugins.task_name(task), overrides, config_file)
-    return None if request is None else known_runs.recall(runs, request, typed.data.tfds_dir)
+    tfds_dir = check(task, overrides, config_file).config.data.tfds_dir
+    request = digest(task, overrides, config_file)
+    return None if request is None else known_runs.recall(runs, request, tfds_dir)
 
 
-def _request(task: str, overrides: Sequence[str], config_file: str | None) -> tuple[str | None, Config]:
-    """The digest of a request, see `known_runs.request_of`, and its settings as far as they are typed."""
-    name, yaml_file = check(task, overrides, config_file)
-    typed = configuration.resolve(name, None, overrides, config_file, yaml_file)
-    cell = plugins.cell_file(typed.encoder.cell)
-    return known_runs.request_of(task, overrides, config_file, yaml_file, cell and cell[0]), typed
+def digest(task: str, overrides: Sequence[str], config_file: str | None) -> str | None:
+    """The digest of a request that `check` accepts, see `known_runs.request_of`."""
+    task = plugins.task_name(task)
+    checked = check(task, overrides, config_file)
+    cell = plugins.cell_file(checked.config.encoder.cell)
+    return known_runs.request_of(task, overrides, config_file, checked.task_file, cell and cell[0])

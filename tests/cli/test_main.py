@@ -18,7 +18,11 @@ def errors(err: str) -> list[str]:
     return [line for line in err.splitlines() if line.startswith("seqtasks: ")]
 
 
-@pytest.mark.parametrize("words", ["--help", "list", "list cells", "list configs", "run --help", "--version"])
+LIGHT = ["--help", "list", "list cells", "list configs", "run --help", "--version", "doctor", "show cell mgu"]
+LIGHT += ["show mnist_rows", "show sentiment --no-load"]
+
+
+@pytest.mark.parametrize("words", LIGHT)
 def test_answers_without_importing_keras(words: str) -> None:
     code = (
         "import sys; sys.argv = ['seqtasks', *sys.argv[1:]]\n"
@@ -72,17 +76,22 @@ WRONG = [
     ["data.source=tfds:imdb"],
     ["encoder.cell=./nowhere.py"],
     ["options.pixel=true"],
+    ["options.pixels=many"],
+    ["encoder.options.forget=1"],
     ["--config", "options.yaml"],
+    ["sentiment", "data.source=files:t.csv", "options.text_column=body"],
+    ["series", "data.source=files:t.csv", "options.id=patient"],
 ]
 
 
 def test_wrong_words_are_refused_before_keras_is_imported(tmp_path: Path) -> None:
     (tmp_path / "options.yaml").write_text("options: {pixel: true}\n", encoding="utf-8")
+    (tmp_path / "t.csv").write_text("text,label\na,b\n", encoding="utf-8")
     code = (
         "import json, sys, time\n"
         "from seqtasks.cli import main\n"
         "for words in json.loads(sys.argv[1]):\n"
-        "    sys.argv = ['seqtasks', 'run', 'mnist_rows', *words]\n"
+        "    sys.argv = ['seqtasks', 'run', *(['mnist_rows'] if words[0][0] in 'deo-' else []), *words]\n"
         "    begin = time.process_time()\n"
         "    try: main.main()\n"
         "    except SystemExit as stop: assert stop.code == 2, words\n"
@@ -265,11 +274,24 @@ def test_notes_on_a_result_are_printed_once(cli) -> None:
 
 
 def test_show_describes_settings_and_data(cli) -> None:
-    code, out, _ = cli("show", "mnist_rows")
+    code, out, _ = cli("show", "mnist_rows", "data.limit=77", "data.source=builtin")
     assert code == 0
     assert "options.augment" in out
-    assert "examples" in out
+    assert "train: 62 images" in out
     assert "--invert" in out and "inputs of seqtasks predict: paths of files" in out
+
+
+def test_show_remembers_the_data_and_loads_it_where_that_is_asked(cli, monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SEQTASKS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr("seqtasks.training.known_runs.network", lambda: False)
+    _, before, _ = cli("show", "adding")
+    assert "data: not loaded yet; --load reads it" in before and "loaded data" not in before
+    _, loaded, _ = cli("show", "adding", "--load")
+    assert "loaded data" in loaded and "train.epochs" in loaded and "not loaded yet" not in loaded
+    monkeypatch.setattr("seqtasks.training.requests.prepare", None)  # Keras is not needed
+    assert cli("show", "adding")[1] == loaded
+    assert cli("show", "adding", "--no-load")[1] == before[: before.index("\ndata: not loaded")]
 
 
 def test_show_takes_settings(cli) -> None:

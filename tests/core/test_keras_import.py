@@ -39,7 +39,7 @@ def test_no_backend_is_one_line(tmp_path: Path, before: str, environment: dict[s
     (tmp_path / "torch.py").write_text("raise ImportError('a broken one')", encoding="utf-8")
     if environment["KERAS_BACKEND"] == "torch":
         before = f"sys.path.insert(0, {str(tmp_path)!r})"
-    code, out, err = run(before, "show", "adding", KERAS_HOME=str(tmp_path), **environment)
+    code, out, err = run(before, "show", "adding", "--load", KERAS_HOME=str(tmp_path), **environment)
     assert code == 2 and not out
     assert err.startswith("seqtasks: the Keras backend " + says.replace("HOME", str(tmp_path)))
     assert err.count("\n") == 1

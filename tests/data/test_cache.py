@@ -82,7 +82,7 @@ def test_a_full_disk_leaves_nothing_behind(folder, monkeypatch, caplog):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(cache.np, "savez", full)
+    monkeypatch.setattr(np, "savez", full)
     assert_is_arrays(cache.cached("key", make))
     assert "No space left" in caplog.text
     assert list(folder.iterdir()) == []

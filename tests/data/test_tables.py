@@ -1,9 +1,11 @@
 """CSV and TSV files: quotes, line numbers, and rows with another number of fields than the header."""
 
+from pathlib import Path
+
 import pytest
 
 from seqtasks.core.errors import DataError
-from seqtasks.data.tables import read_table
+from seqtasks.data.tables import check_columns, read_table
 
 
 def write(folder, content, name="a.csv"):
@@ -105,3 +107,39 @@ def test_a_column_by_its_name(tmp_path):
         table.column("c", "choose")
     with pytest.raises(DataError, match="has 2 columns named 'b'"):
         table.column("b", "choose")
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "problem"),
+    [
+        ("text,label\na,b\n", ["text", "label"], None),
+        ("text,label\na,b\n", ["txt"], "t.csv has no column 'txt'; did you mean text?; choose one with options.name"),
+        ("a;b\n1;2\n", ["c"], "no column 'c'; allowed: a, b; choose"),
+        ('"a, b", c\n1,2\n', ["a, b", "c"], None),
+        ("x_1,x_2,label\n1,2,u\n", ["x", "label"], None),  # a wide table: x is a channel
+        ("1,2\n3,4\n", ["a"], None),  # no header
+        ('"two\nlines",b\n1,2\n', ["a"], None),  # only reading it in full would show
+        ("", ["a"], None),
+    ],
+)
+def test_the_header_alone_shows_a_wrong_column(
+    tmp_path: Path, text: str, names: list[str], problem: str | None
+) -> None:
+    (tmp_path / "folder").mkdir()
+    for path in (tmp_path / "t.csv", tmp_path / "folder" / "train.csv"):
+        path.write_text(text, encoding="utf-8")
+    if problem is None:
+        check_columns(tmp_path / "t.csv", {"options.name": names})
+        check_columns(tmp_path / "folder", {"options.name": names})
+        return
+    with pytest.raises(DataError) as caught:
+        check_columns(tmp_path / "t.csv", {"options.other": [], "options.name": names})
+    assert problem in str(caught.value)
+    with pytest.raises(DataError, match=r"train\.csv has no column"):
+        check_columns(tmp_path / "folder", {"options.name": names})
+
+
+def test_other_data_has_no_header_to_check(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("x", encoding="utf-8")
+    for path in (tmp_path, tmp_path / "a.txt", tmp_path / "nowhere.csv"):
+        check_columns(path, {"options.name": ["a"]})

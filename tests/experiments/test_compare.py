@@ -1,4 +1,4 @@
-"""Grids: parsing, one process a point, failures, logs and signals; the children are small scripts."""
+"""Grids: parsing, processes that run one point after another, failures, logs and signals; the children are scripts."""
 
 from __future__ import annotations
 
@@ -8,67 +8,86 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO
 
 import pytest
 
 from seqtasks.core.errors import ConfigError, RunError
 from seqtasks.experiments import results
-from seqtasks.experiments.compare import data_of, expand, plan, run_grid
-from seqtasks.experiments.local_executor import LocalExecutor, launch
+from seqtasks.experiments.compare import Grid, data_of, expand, plan, run_grid
+from seqtasks.experiments.local_executor import LocalExecutor
 from tests.experiments.test_results import make
 
-# Stands for `python -m seqtasks run TASK key=value… --runs DIR --json`.
+# Stands for `python -m seqtasks.cli.worker`; its commands are `run TASK key=value… --runs DIR --json`.
 CHILD = """
 import json, os, signal, sys, time
 from pathlib import Path
-task, *rest = sys.argv[1:]
-settings = dict(text.split("=", 1) for text in rest[:rest.index("--runs")])
-runs = Path(rest[rest.index("--runs") + 1])
-row = json.loads(os.environ["ROW"])
-row |= {"cell": settings.get("encoder.cell", "gru"), "seed": int(settings.get("seed", 0))}
-print("training", *rest, file=sys.stderr)
-print("some library talks on stdout")
-what = row["cell"]
-if what == "broken":
-    print("sentence one", file=sys.stderr)
-    sys.exit("unknown thing; did you mean another?\\n")
-if what == "told":
-    print(json.dumps({"error": "no such cell"}))
-    sys.exit(2)
-if what == "killed":
-    os.kill(os.getpid(), signal.SIGKILL)
-if what == "silent":
-    sys.exit(0)
-if what == "old":
-    row["skipped"] = True
-if what == "slow":
-    got = []
-    def stop(number, frame):
-        got.append(number)
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, stop)
-    (runs / f"ready-{row['seed']}").touch()
-    while not got:
-        time.sleep(0.01)
-    time.sleep(0.2)
-    (runs / f"stopped-{row['seed']}").write_text(" ".join(signal.Signals(n).name for n in got))
-    sys.exit(130)
-row["versions"] = {name: os.environ.get(name, "unset") for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS")}
-print(json.dumps(row))
+from seqtasks.experiments.lasting_process import serve
+did = []
+def run(words):
+    task, *rest = words[1:]
+    settings = dict(text.split("=", 1) for text in rest[:rest.index("--runs")])
+    runs = Path(rest[rest.index("--runs") + 1])
+    row = json.loads(os.environ["ROW"])
+    row |= {"cell": settings.get("encoder.cell", "gru"), "seed": int(settings.get("seed", 0))}
+    print("training", *rest, file=sys.stderr)
+    print("some library talks on stdout")
+    what = row["cell"]
+    did.append(what)
+    if what == "broken":
+        print("sentence one", file=sys.stderr)
+        print("unknown thing; did you mean another?\\n", file=sys.stderr)
+        return 1
+    if what == "told":
+        print(json.dumps({"error": "no such cell"}))
+        return 2
+    if what == "raises":
+        raise RuntimeError("an error of our own")
+    if what == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if what == "silent":
+        return 0
+    if what == "old":
+        row["skipped"] = True
+    if what == "slow":
+        got = []
+        def stop(number, frame):
+            got.append(number)
+        signal.signal(signal.SIGINT, stop)
+        signal.signal(signal.SIGTERM, stop)
+        (runs / f"ready-{row['seed']}").touch()
+        while not got:
+            time.sleep(0.01)
+        time.sleep(0.2)
+        (runs / f"stopped-{row['seed']}").write_text(" ".join(signal.Signals(n).name for n in got))
+        return 130
+    row["versions"] = {name: os.environ.get(name, "unset") for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS")}
+    row["versions"] |= {"process": str(os.getpid()), "before": " ".join(did[:-1])}
+    print(json.dumps(row))
+    return 0
+serve(run, lambda: did[-1] != "large")
 """
+ROOT = Path(__file__).parents[2]
 
 
-def execute(command: Sequence[str], env: Mapping[str, str], output: IO[str], log: Path | None) -> subprocess.Popen[str]:
-    assert list(command[:5]) == [sys.executable, "-P", "-m", "seqtasks", "run"]
-    row = results.to_json(make())
-    return launch([sys.executable, "-S", "-c", CHILD, *command[5:]], {**env, "ROW": row}, output, log)
+def start(env: Mapping[str, str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", CHILD],
+        env={**env, "ROW": results.to_json(make()), "PYTHONPATH": path_of_tests()},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        process_group=0,
+    )
+
+
+def path_of_tests() -> str:
+    return os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
 
 
 def local(jobs: int = 1, announce: Callable[[str], None] = lambda _: None) -> LocalExecutor:
-    return LocalExecutor(jobs, execute, announce)
+    return LocalExecutor(jobs, start, announce)
 
 
 @pytest.fixture
@@ -133,11 +152,10 @@ def test_invalid_grids_are_refused(overrides: list[str], message: str) -> None:
 def test_a_point_is_a_command_labelled_by_what_varies(tmp_path: Path) -> None:
     points = plan("tagging", ["encoder.cell=gru", "seed=0,1"], runs_dir=tmp_path, config_file="fast.yaml")
     assert [point.label for point in points] == ["seed=0", "seed=1"]
-    head = (sys.executable, "-P", "-m", "seqtasks", "run", "tagging", "encoder.cell=gru", "seed=1")
-    assert points[1].command() == (*head, "--runs", str(tmp_path), "--json", "--config", "fast.yaml")
+    head = ("run", "tagging", "encoder.cell=gru", "seed=1")
+    assert points[1].arguments() == (*head, "--runs", str(tmp_path), "--json", "--config", "fast.yaml")
     (alone,) = plan("tagging", [], runs_dir=tmp_path)
     assert alone.label == "tagging"
-    assert alone.command(Path("elsewhere"))[-4:] == ("tagging", "--runs", "elsewhere", "--json")
 
 
 def test_the_data_of_a_grid_is_that_of_its_settings_of_data_and_options() -> None:
@@ -199,7 +217,44 @@ def test_the_cores_are_shared_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
     grid = run_grid("t", ["seed=0,1"], runs_dir=tmp_path, executor=local(7), announce=lambda _: None)
     assert [row.seed for row in grid.rows] == [0, 1]
-    assert {tuple(row.versions.values()) for row in grid.rows} == {("4", "5")}
+    assert {tuple(row.versions.values())[:2] for row in grid.rows} == {("4", "5")}
+
+
+def processes(grid: Grid) -> list[tuple[str, str]]:
+    """Cells by the process that ran them, with those that it ran before."""
+    return [(row.versions["process"], row.versions["before"]) for row in grid.rows]
+
+
+def test_points_share_a_process_until_one_fails_or_it_grows(tmp_path: Path) -> None:
+    cells = "encoder.cell=gru,lstm,told,mgu,killed,lem,large,rwa"
+    grid = run_grid("t", [cells], runs_dir=tmp_path, executor=local(), announce=lambda _: None)
+    assert [row.cell for row in grid.rows] == ["gru", "lstm", "mgu", "lem", "large", "rwa"]
+    assert [before for _, before in processes(grid)] == ["", "gru", "", "", "lem", ""]
+    assert len({process for process, _ in processes(grid)}) == 4
+    assert list(grid.failed) == ["encoder.cell=told", "encoder.cell=killed"]
+
+
+def test_several_points_at_a_time_have_as_many_processes_and_another_precision_has_its_own(tmp_path: Path) -> None:
+    grid = run_grid("t", ["seed=0,1,2,3,4,5"], runs_dir=tmp_path, executor=local(2), announce=lambda _: None)
+    assert len({process for process, _ in processes(grid)}) == 2
+    points = ["train.precision=float32,mixed_bfloat16", "seed=0,1"]
+    grid = run_grid("t", points, runs_dir=tmp_path, executor=local(), announce=lambda _: None)
+    assert [before for _, before in processes(grid)] == ["", "gru", "", "gru"]
+
+
+def test_a_point_begins_anew_if_its_process_was_killed_between_two_points(tmp_path: Path) -> None:
+    grids: list[results.Row] = []
+
+    def kill(text: str) -> None:
+        if "accuracy" in text and len(grids) < 1:
+            (child,) = [process.child for _, process in executor._idle]
+            child.kill()
+            child.wait()
+            grids.append(make())
+
+    executor = local()
+    grid = run_grid("t", ["seed=0,1"], runs_dir=tmp_path, executor=executor, announce=kill)
+    assert grids and not grid.failed and [before for _, before in processes(grid)] == ["", ""]
 
 
 def test_the_baseline_comes_first_and_may_fail(tmp_path: Path, lines: list[str]) -> None:
@@ -260,11 +315,10 @@ def parents() -> Iterator[list[subprocess.Popen[str]]]:
 def test_a_signal_reaches_every_child_once_and_is_waited_for(
     jobs: int, number: int, group: bool, name: str, tmp_path: Path, parents: list[subprocess.Popen[str]]
 ) -> None:
-    root = Path(__file__).parents[2]
     parent = subprocess.Popen(
         [sys.executable, "-c", PARENT, str(tmp_path), str(jobs)],
-        cwd=root,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])},
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": path_of_tests()},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

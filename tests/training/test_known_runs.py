@@ -69,8 +69,8 @@ def test_the_built_in_set_of_auto_gives_way_to_prepared_data(tmp_path, monkeypat
     values = json.loads((folder / "request.json").read_text())
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
     monkeypatch.setattr("seqtasks.training.known_runs.network", lambda: False)
-    assert known_runs._same_data(values, None)
+    assert known_runs.same_data(values, None)
     prepared = tmp_path / "tfds" / "mnist" / "3.0.1"
     prepared.mkdir(parents=True)
     (prepared / "dataset_info.json").write_text("{}")
-    assert not known_runs._same_data(values, None)
+    assert not known_runs.same_data(values, None)

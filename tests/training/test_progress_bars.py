@@ -61,8 +61,9 @@ def test_a_notebook_has_one_line_that_each_epoch_replaces(monkeypatch: pytest.Mo
     (callback,) = progress_callbacks(Reporter(), 3, 5)
     assert isinstance(callback, TrainingDisplay) and not progress_callbacks(Reporter(quiet=True), 3, 5)
     train(callback, batches=some(), epochs=3)
-    assert [how for how, _ in shown] == ["display", "update", "update"]
-    assert [line.split()[:2] for _, line in shown] == [["epoch", f"{number}/3"] for number in (1, 2, 3)]
+    assert [how for how, _ in shown] == ["display", "update", "update", "update"]
+    assert [line.split()[:2] for _, line in shown] == [["epoch", f"{number}/3"] for number in (1, 1, 2, 3)]
+    assert ["compiling …" in line for _, line in shown] == [True, False, False, False]
 
 
 def test_a_bar_in_a_terminal_leaves_the_epoch_lines() -> None:
@@ -71,6 +72,25 @@ def test_a_bar_in_a_terminal_leaves_the_epoch_lines() -> None:
     assert "epoch 2/2" in text.getvalue()
     assert "5/5" in text.getvalue()
     assert "\x1b[" in text.getvalue()
+
+
+def test_the_bar_says_that_the_first_step_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[str] = []
+
+    class Watching(TrainingBar):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            super().on_epoch_begin(epoch, logs)
+            shown.append(self.progress.tasks[0].fields["values"])
+
+        def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+            super().on_train_batch_end(batch, logs)
+            shown.append(self.progress.tasks[0].fields["values"])
+
+    train(Watching(Console(file=io.StringIO(), force_terminal=True), 2, 5), batches=some())
+    assert shown[0] == "compiling …" and "loss" in shown[1]
+    assert shown[6] == "" and not any("compiling" in text for text in shown[1:])
+    monkeypatch.setattr("keras.backend.backend", lambda: "torch")
+    assert TrainingBar(Console(), 1, 1)._first == ""
 
 
 def test_after_a_resume_the_bar_starts_where_training_does() -> None:

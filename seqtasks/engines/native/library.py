@@ -6,9 +6,10 @@ import ctypes
 import functools
 import os
 import sys
-from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Any
+
+from seqtasks.core import environment
 
 LSTM, GRU, SIMPLE_RNN, GRU_V1, PEEPHOLE_LSTM, COUPLED_LSTM = range(6)
 GATES = {LSTM: 4, GRU: 3, SIMPLE_RNN: 1, GRU_V1: 3, PEEPHOLE_LSTM: 4, COUPLED_LSTM: 3}
@@ -28,8 +29,7 @@ def shapes(kind: int, batch: int, features: int, units: int) -> dict[str, tuple[
 
 def path() -> Path | None:
     """Returns the file of the compiled library, or None if it was not built."""
-    files = (Path(__file__).with_name(f"_kernel{suffix}") for suffix in EXTENSION_SUFFIXES)
-    return next(filter(Path.is_file, files), None)
+    return environment.native_kernel()
 
 
 @functools.cache

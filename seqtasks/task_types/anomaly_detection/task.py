@@ -64,12 +64,18 @@ class AnomalyOptions:
         'predict'
     """
 
-    id: str | None = setting(None, "column of series ids; null: guessed; -: there is none, and a table is one series")
-    time: str | None = setting(None, "column of times; null: guessed; -: there is none")
-    channels: tuple[str, ...] = setting((), "columns of measurements; []: all columns of numbers without another role")
+    id: str | None = setting(
+        None, "column of series ids; null: guessed; -: there is none, and a table is one series", column=True
+    )
+    time: str | None = setting(None, "column of times; null: guessed; -: there is none", column=True)
+    channels: tuple[str, ...] = setting(
+        (), "columns of measurements; []: all columns of numbers without another role", column=True
+    )
     ignore: tuple[str, ...] = setting((), "columns that are not read")
     label: str | None = setting(
-        None, "column of marks, 0 at normal steps, another number at anomalies; null: guessed; -: there is none"
+        None,
+        "column of marks, 0 at normal steps, another number at anomalies; null: guessed; -: there is none",
+        column=True,
     )
     train_end: float | None = setting(
         None,

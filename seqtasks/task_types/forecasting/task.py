@@ -66,11 +66,15 @@ class ForecastOptions:
     layout: Literal["auto", "long", "wide"] = setting(
         "auto", "layout of a table: long: a row for each step; wide: a row for each series"
     )
-    id: str | None = setting(None, "column of series ids in a long table; null: guessed; -: there is none")
-    time: str | None = setting(None, "column of times in a long table; null: guessed; -: there is none")
-    channels: tuple[str, ...] = setting((), "columns to forecast; []: all columns of numbers without another role")
-    known: tuple[str, ...] = setting((), "columns of covariates that are known in advance, such as holidays")
-    statics: tuple[str, ...] = setting((), "columns of numbers that belong to a series as a whole")
+    id: str | None = setting(None, "column of series ids in a long table; null: guessed; -: there is none", column=True)
+    time: str | None = setting(None, "column of times in a long table; null: guessed; -: there is none", column=True)
+    channels: tuple[str, ...] = setting(
+        (), "columns to forecast; []: all columns of numbers without another role", column=True
+    )
+    known: tuple[str, ...] = setting(
+        (), "columns of covariates that are known in advance, such as holidays", column=True
+    )
+    statics: tuple[str, ...] = setting((), "columns of numbers that belong to a series as a whole", column=True)
     ignore: tuple[str, ...] = setting((), "columns that are not read")
     calendar: bool = setting(True, "features of dates: place in the year, the week and the day")
     strategy: Literal["direct", "step", "rollout"] = setting(

@@ -31,8 +31,8 @@ class TextLanguageOptions(LanguageOptions):
         (20000, 35)
     """
 
-    text_column: str = setting("text", "text column of CSV and TSV files")
-    label_column: str = setting("label", "label column of CSV and TSV files")
+    text_column: str = setting("text", "text column of CSV and TSV files", column=True)
+    label_column: str = setting("label", "label column of CSV and TSV files", column=True)
     vocab_size: int = setting(20_000, "maximum number of words in the vocabulary", ge=2)
     min_frequency: int = setting(2, "minimum frequency of a word in the vocabulary", ge=1)
     backward: bool = setting(

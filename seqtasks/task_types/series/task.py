@@ -69,11 +69,15 @@ class SeriesOptions:
     layout: Literal["auto", "long", "wide"] = setting(
         "auto", "layout of a table: long: a row for each step; wide: a row for each series"
     )
-    id: str | None = setting(None, "column of series ids in a long table; null: guessed; -: there is none")
-    time: str | None = setting(None, "column of times in a long table; null: guessed; -: there is none")
-    target: str | None = setting(None, "column of the class or number to predict; null: guessed")
-    channels: tuple[str, ...] = setting((), "columns of measurements; []: all columns of numbers without another role")
-    statics: tuple[str, ...] = setting((), "columns of numbers that belong to a series as a whole, such as age")
+    id: str | None = setting(None, "column of series ids in a long table; null: guessed; -: there is none", column=True)
+    time: str | None = setting(None, "column of times in a long table; null: guessed; -: there is none", column=True)
+    target: str | None = setting(None, "column of the class or number to predict; null: guessed", column=True)
+    channels: tuple[str, ...] = setting(
+        (), "columns of measurements; []: all columns of numbers without another role", column=True
+    )
+    statics: tuple[str, ...] = setting(
+        (), "columns of numbers that belong to a series as a whole, such as age", column=True
+    )
     group: str | None = setting(None, "column of groups, such as patients, that no split divides; null: none")
     ignore: tuple[str, ...] = setting((), "columns that are not read")
     kind: Literal["auto", "classes", "number"] = setting(

@@ -61,11 +61,17 @@ class SeriesLabelingOptions:
         'auto'
     """
 
-    id: str | None = setting(None, "column of series ids; null: guessed; -: there is none, and a table is one series")
-    time: str | None = setting(None, "column of times; null: guessed; -: there is none")
-    target: tuple[str, ...] = setting((), "columns with the targets of each step; []: guessed")
-    channels: tuple[str, ...] = setting((), "columns of measurements; []: all columns of numbers without another role")
-    group: str | None = setting(None, "column of groups, such as patients, that no split divides; null: none")
+    id: str | None = setting(
+        None, "column of series ids; null: guessed; -: there is none, and a table is one series", column=True
+    )
+    time: str | None = setting(None, "column of times; null: guessed; -: there is none", column=True)
+    target: tuple[str, ...] = setting((), "columns with the targets of each step; []: guessed", column=True)
+    channels: tuple[str, ...] = setting(
+        (), "columns of measurements; []: all columns of numbers without another role", column=True
+    )
+    group: str | None = setting(
+        None, "column of groups, such as patients, that no split divides; null: none", column=True
+    )
     ignore: tuple[str, ...] = setting((), "columns that are not read")
     kind: Literal["auto", "classes", "labels", "numbers"] = setting(
         "auto",

@@ -48,8 +48,8 @@ class TextOptions:
         ('mean', 100)
     """
 
-    text_column: str = setting("text", "text column of CSV and TSV files")
-    label_column: str = setting("label", "label column of CSV and TSV files")
+    text_column: str = setting("text", "text column of CSV and TSV files", column=True)
+    label_column: str = setting("label", "label column of CSV and TSV files", column=True)
     vocab_size: int = setting(20_000, "maximum number of words in the vocabulary", ge=2, affects_data=False)
     min_frequency: int = setting(2, "minimum frequency of a word in the vocabulary", ge=1, affects_data=False)
     embedding_dim: int = setting(100, "embedding size of words", ge=1, affects_data=False)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
+TEXT_SAMPLES = 4  # examples whose predicted texts trackers show
 TOPOLOGIES = ("one-to-one", "one-to-many", "many-to-one", "many-to-many", "synced")
 
 
@@ -506,6 +507,18 @@ class Task(ABC):
             Pairs of file name without suffix, and figure or table.
         """
         return iter(())
+
+    def text_samples(self, model: keras.Model, batches: ResumableBatches) -> Mapping[str, str]:
+        """Returns texts that the model writes in training, for trackers; by default none.
+
+        Args:
+            model: Model in training. What is called must not change its variables but the kept states.
+            batches: Batches of the validation split.
+
+        Returns:
+            Texts of at most some thousand characters by name.
+        """
+        return {}
 
     def sample(self, examples: Examples, sequences: int, steps: int | None = None) -> Sequence[Any]:
         """Returns one batch of a split for `seqtasks look`.

@@ -13,7 +13,7 @@ from seqtasks.core import config_files, keras_import, plugins
 from seqtasks.core.errors import UnknownNameError
 from seqtasks.core.reporter import Reporter
 from seqtasks.experiments import results, run_folder
-from seqtasks.training import known_runs, processes
+from seqtasks.training import known_runs, processes, tracker, tracking
 
 if TYPE_CHECKING:
     from seqtasks.core.config import Config, EncoderConfig
@@ -42,6 +42,8 @@ def check(task: str, overrides: Sequence[str], config_file: str | None) -> tuple
     options = facts.get("options")
     config = configuration.resolve(name, None, overrides, config_file, task_file, option_names=options)
     _check_cells(config.encoder, from_file)
+    if config.train.trackers:
+        tracker.check(config.train.trackers)
     if config.data.source != "auto" or not (facts.get("tfds", True) or facts.get("builtin", True)):
         from seqtasks.data.resolve import check_source  # imports NumPy, which takes 0.1 s
 
@@ -145,6 +147,9 @@ def train(
     if request is not None and not force:
         row = known_runs.recall(runs, request, typed.data.tfds_dir)
         if row is not None and (row.kind == "trial") == trial:
+            if typed.train.trackers:
+                folder = run_folder.open_run(runs / row.run)
+                row = tracking.send_finished(folder, row, typed.train.trackers, reporter)
             return row, True
     words = processes.command_words(
         "run", task, *overrides, runs=runs, config=config_file, force=force, trial=trial, quiet=reporter.quiet

@@ -390,7 +390,7 @@ class Task(ABC):
             terms: The primary metric of each example, `(examples,)`, if the score is their mean; or the terms that
                 the score is computed from, `(examples, terms)`.
             formula: How their sums make the score: "mean" (sum, number), "root_mean", "exp_mean" (of sum and number),
-                "f1" (correct, predicted, true) or "bleu".
+                "f1" (correct, predicted, true), "bleu", "chrf" or "roc_auc".
             outputs: What the model predicted for each example, as an array; None: not stored.
 
         Raises:
@@ -533,7 +533,7 @@ class Task(ABC):
         Returns:
             Inputs, targets, and for some tasks weights, as `batches` yields them.
         """
-        rows = np.unique(np.linspace(0, len(examples) - 1, min(sequences, len(examples))).astype(int))
+        rows = evenly_spaced(len(examples), sequences)
         return self.batches(examples.take(rows), len(rows))[0]
 
     def encode_inputs(self, inputs: Sequence[str]) -> Any:
@@ -585,6 +585,16 @@ class Task(ABC):
         values += [f"files:{'PATH' if cls.files == 'any' else 'DIR'}"] if cls.files else []
         values += package_data.forms(cls.packages)
         return values + ([f"builtin:{cls.builtin}"] if cls.builtin else [])
+
+
+def evenly_spaced(count: int, most: int) -> IntArray:
+    """Numbers of at most `most` of `count` examples, evenly spaced.
+
+    Example:
+        >>> evenly_spaced(9, 3).tolist()
+        [0, 4, 8]
+    """
+    return np.unique(np.linspace(0, count - 1, min(most, count)).astype(int))
 
 
 def bucketed_logits(model: keras.Model, batches: Buckets, classes: int) -> FloatArray:

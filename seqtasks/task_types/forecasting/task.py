@@ -404,8 +404,8 @@ class ForecastTask(Task):
 
     def describe_steps(self, inputs: Any, targets: Any = None) -> Steps:
         """Describes steps by their values, scaled in each window, and their course in the season."""
-        values, mask = np.asarray(inputs["steps"], np.float64), np.asarray(inputs["mask"])[..., None]
-        values = np.log(np.maximum(values, 1e-9)) if self.spec.log else values
+        values = to_logarithms(np.asarray(inputs["steps"], np.float64), self.spec.log_floors)
+        mask = np.asarray(inputs["mask"])[..., None]
         inside = np.where(mask, values, np.nan)
         mean, sd = np.nanmean(inside, axis=1, keepdims=True), np.nanstd(inside, axis=1, keepdims=True)
         signal = np.where(mask, (values - mean) / np.maximum(sd, 1e-9), 0.0)

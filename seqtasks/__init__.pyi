@@ -11,6 +11,7 @@ from .experiments.table import Table
 from .layers.acceleration import accelerate
 from .task_types.base import Baseline, Task, register_task
 from .training.api import Result, compare, load_run, run
+from .training.tracker import TrackedRun, Tracker, register_tracker
 
 __all__ = [
     "Baseline",
@@ -23,6 +24,8 @@ __all__ = [
     "Splits",
     "Table",
     "Task",
+    "TrackedRun",
+    "Tracker",
     "__version__",
     "accelerate",
     "cells",
@@ -34,6 +37,7 @@ __all__ = [
     "losses",
     "metrics",
     "register_task",
+    "register_tracker",
     "run",
     "setting",
     "task_types",

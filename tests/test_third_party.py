@@ -1,4 +1,4 @@
-"""Tasks and cells of another package, the one in `tests/plugin_package`."""
+"""A task, a cell and a tracker of another package, the one in `tests/plugin_package`."""
 
 import json
 import subprocess
@@ -25,7 +25,7 @@ def seqtasks(*words: str, cwd) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize(("what", "name"), [("tasks", "overdrawn"), ("cells", "leaky_rnn")])
+@pytest.mark.parametrize(("what", "name"), [("tasks", "overdrawn"), ("cells", "leaky_rnn"), ("trackers", "lines")])
 def test_it_is_listed_with_the_name_of_its_package(what, name, tmp_path):
     (line,) = [line for line in seqtasks("list", what, cwd=tmp_path).splitlines() if line.startswith(name)]
     assert "from package seqtasks-example" in line
@@ -45,3 +45,10 @@ def test_a_run_takes_the_settings_beside_the_module(tmp_path):
     words = ["run", "overdrawn", "train.epochs=1", "data.limit=100", "--json", "--quiet"]
     row = json.loads(seqtasks(*words, cwd=tmp_path).splitlines()[-1])
     assert (row["task"], row["cell"], row["config"]["encoder"]["units"]) == ("overdrawn", "leaky_rnn", 24)
+
+
+def test_the_tracker_gets_the_epochs(tmp_path):
+    words = ["run", "overdrawn", "train.epochs=3", "data.limit=100", "--json", "--quiet", "train.trackers=lines"]
+    row = json.loads(seqtasks(*words, cwd=tmp_path).splitlines()[-1])
+    lines = (tmp_path / "runs" / row["run"] / "lines.txt").read_text().splitlines()
+    assert [line.split()[0] for line in lines] == ["1", "2", "3"]

@@ -289,11 +289,19 @@ def _runs_tasks_and_filters(line: Line, word: str) -> Candidates:
     yield from _tasks_and_filters(line, word)
 
 
+def _trackers(line: Line, word: str) -> Candidates:
+    """Yields names of trackers in brackets."""
+    from seqtasks.core import plugins
+
+    yield from ((f"[{entry.name}]", str(entry.about.get("summary", ""))) for entry in plugins.trackers.entries())
+
+
 _SETTINGS: dict[str, Values] = {
     "encoder.cell": _cells,
     "encoder.match": _matches,
     "data.source": _sources,
     "data.tfds_dir": _folders,
+    "train.trackers": _trackers,
 }
 # Values of parameters, by the name of the parameter, or by those of command and parameter. Choices need no entry.
 VALUES: dict[str, Values] = {

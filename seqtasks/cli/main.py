@@ -505,12 +505,12 @@ def look(
 @command(name="list")
 def list_(
     what: Annotated[
-        Literal["all", "tasks", "cells", "runs", "configs"],
+        Literal["all", "tasks", "cells", "runs", "configs", "trackers"],
         typer.Argument(help="Kind of entries; all: tasks, cells and runs"),
     ] = "all",
     runs: Runs = _RUNS,
 ) -> None:
-    """List tasks, cells, runs, or the bundled configurations for --config.
+    """List tasks, cells, runs, the bundled configurations for --config, or the trackers for train.trackers.
 
     Examples:
 

@@ -41,7 +41,7 @@ def print_lists(what: str, runs_dir: Path) -> None:
     """Prints tables of registered names.
 
     Args:
-        what: "tasks", "cells", "runs", "configs", or "all" for the first three.
+        what: "tasks", "cells", "runs", "configs", "trackers", or "all" for the first three.
         runs_dir: Folder of all runs.
     """
     if what in ("all", "tasks"):
@@ -54,6 +54,8 @@ def print_lists(what: str, runs_dir: Path) -> None:
         )
     if what == "configs":
         _print_configs()
+    if what == "trackers":
+        _print_registry(plugins.trackers, ["summary"], "trackers, for train.trackers=[NAME]")
     if what in ("all", "runs"):
         _print_runs(runs_dir)
 

@@ -1,4 +1,4 @@
-"""Former names of options, to read configurations and rows of seqtasks 0.1."""
+"""Former names of settings, to read configurations and rows of older versions."""
 
 from __future__ import annotations
 
@@ -41,34 +41,38 @@ FAMILIES: list[tuple[set[str], dict[str, str]]] = [
     ({"shortest", "canvas"}, {"size": "frame_dim", "shortest": "min_length", "longest": "max_length"}),
     ({"strings", "voices"}, {"longest": "max_length", "beams": "num_beams"}),
 ]
+# Renamed settings of the group `train`, and the present value for each former one.
+TRAIN = {"tensorboard": "trackers"}
+VALUES: dict[str, dict[Any, list[str]]] = {"tensorboard": {True: ["tensorboard"], False: []}}
 
 
 def present_name(name: str, fields: Collection[str]) -> str | None:
-    """The present name of a renamed option; None if there is no such option.
+    """The present name of a renamed setting; None if there is no such setting.
 
     Args:
         name: Name that is not one of `fields`.
-        fields: Present names of the task's options.
+        fields: Present names of the settings of a group, such as the task's options.
 
     Example:
         >>> present_name("beams", ["num_beams", "max_length"])
         'num_beams'
     """
-    candidates = {names[name] for _, names in FAMILIES if names.get(name) in fields}
+    candidates = {names[name] for names in (TRAIN, *(names for _, names in FAMILIES)) if names.get(name) in fields}
     return candidates.pop() if len(candidates) == 1 else None
 
 
 def former_names(fields: Collection[str]) -> dict[str, str]:
-    """Former names of a task's options, former to present.
+    """Former names of the settings of a group, former to present.
 
     Args:
-        fields: Present names of the task's options.
+        fields: Present names of the settings, such as the task's options.
 
     Example:
         >>> former_names(["num_beams", "max_length"])
         {'beams': 'num_beams', 'longest': 'max_length'}
     """
-    formers = dict.fromkeys(former for _, names in FAMILIES for former in names if former not in fields)
+    every = (TRAIN, *(names for _, names in FAMILIES))
+    formers = dict.fromkeys(former for names in every for former in names if former not in fields)
     present = {former: present_name(former, fields) for former in formers}
     return {former: name for former, name in present.items() if name is not None}
 
@@ -98,3 +102,16 @@ def with_present_names(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options of a stored configuration, with former names replaced by present ones."""
     names = former_options(options)
     return {names.get(name, name): value for name, value in options.items()}
+
+
+def with_present_train(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings `train.*` of a stored configuration, with former names and their values replaced by present ones.
+
+    Example:
+        >>> with_present_train({"epochs": 3, "tensorboard": True})
+        {'epochs': 3, 'trackers': ['tensorboard']}
+    """
+    present = {name: value for name, value in values.items() if name not in TRAIN}
+    for former in TRAIN.keys() & values.keys():
+        present.setdefault(TRAIN[former], VALUES[former].get(values[former], []))
+    return present

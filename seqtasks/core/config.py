@@ -166,13 +166,15 @@ class TrainConfig:
         ge=1,
         hashed=False,
     )
-    tensorboard: bool = setting(
-        False, "write TensorBoard logs; needs pip install 'seqtasks[tensorboard]'", hashed=False
+    trackers: tuple[str, ...] = setting(
+        (),
+        "trackers that record the run, names from `seqtasks list trackers`: tensorboard, mlflow",
+        hashed=False,
     )
     log_gradients: bool = setting(
         False,
         "record the gradient norm of each layer in every update, and the share of clipped updates, in gradients.csv "
-        "and history.csv",
+        "and history.csv; with train.trackers=[tensorboard] also histograms of the gradients",
         hashed=False,
     )
     checkpoint_seconds: float = setting(

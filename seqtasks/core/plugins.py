@@ -1,9 +1,10 @@
-"""Registries of tasks and cells, and discovery of plugins.
+"""Registries of tasks, cells and trackers, and discovery of plugins.
 
 Bundled tasks are the files of `tasks/`, bundled cells the `@register_cell` classes in
-`seqtasks/cells/`. Both are discovered from their source text, without importing them. Other
-packages provide tasks and cells through the entry-point groups `seqtasks.tasks` and
-`seqtasks.cells`; `seqtasks run ./my_task.py encoder.cell=./my_cell.py` loads single files.
+`seqtasks/cells/`, bundled trackers the files of `seqtasks/training/trackers/`. They are discovered from
+their source text, without importing them. Other packages provide theirs through the entry-point groups
+`seqtasks.tasks`, `seqtasks.cells` and `seqtasks.trackers`; `seqtasks run ./my_task.py encoder.cell=./my_cell.py`
+loads single files.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from seqtasks.core.files import usable
 from seqtasks.core.registry import FILE_MODULE, Registry
 
 CELLS = Path(__file__).parents[1] / "cells"
+TRACKERS = Path(__file__).parents[1] / "training" / "trackers"
 
 
 def check_task(name: str) -> bool:
@@ -296,6 +298,14 @@ def _discover_cells(registry: Registry[Any]) -> None:
     _add_entry_points(registry, "seqtasks.cells")
 
 
+def _discover_trackers(registry: Registry[Any]) -> None:
+    for file in sorted(TRACKERS.glob("[!_]*.py")):
+        module = f"seqtasks.training.trackers.{file.stem}"
+        about = {"summary": _summary(_parse(file))}
+        registry.add_lazy(file.stem, _importer(f"tracker {file.stem}", module), module, about)
+    _add_entry_points(registry, "seqtasks.trackers")
+
+
 def _add_entry_points(registry: Registry[Any], group: str) -> None:
     for point in metadata.entry_points(group=group):
         package = point.dist.name if point.dist is not None else point.value
@@ -396,3 +406,4 @@ def _summary(node: ast.Module | ast.ClassDef) -> str:
 
 tasks: Registry[type[Any]] = Registry("task", _discover_tasks)
 cells: Registry[type[Any]] = Registry("cell", _discover_cells)
+trackers: Registry[type[Any]] = Registry("tracker", _discover_trackers)

@@ -14,7 +14,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any, Literal, Union
 
-from seqtasks.core.aliases import former_names
+from seqtasks.core.aliases import VALUES, former_names
 from seqtasks.core.config import Config
 from seqtasks.core.settings import describe
 
@@ -108,6 +108,9 @@ def group(cls: Any) -> dict[str, Any]:
     properties = {name: _setting(field, hints[name]) for name, field in fields.items()}
     for former, name in former_names(fields).items():
         same = {key: value for key, value in properties[name].items() if key != "default"}
+        if former in VALUES:
+            same = {**same, **_TYPES[bool]}
+            same.pop("items", None)
         # yaml-language-server suggests no name with a deprecationMessage.
         properties[former] = same | {"deprecated": True, "deprecationMessage": f"{former} is now called {name}"}
     text = inspect.cleandoc(cls.__doc__ or "").partition("\n")[0]

@@ -19,7 +19,7 @@ from typing import Any, Literal, TypeVar, Union
 
 import yaml
 
-from seqtasks.core.aliases import present_name
+from seqtasks.core.aliases import VALUES, present_name
 from seqtasks.core.errors import TASK_SETTINGS, ConfigError, suggest
 from seqtasks.core.parsing import parse_yaml
 
@@ -144,12 +144,16 @@ def build(cls: type[D], values: Mapping[str, Any], where: str = "", raw: Mapping
         present = field_name(str(key), fields, where, raw)
         if present == key:
             continue
-        values[present] = values.pop(key)
-        if raw and where + key in raw:
-            raw = {**raw, where + present: raw[where + key]}
-            former, name = (
-                where + text.replace("_", "-") if where == "--" else where + text for text in (key, present)
-            )
+        value = values.pop(key)
+        typed = (raw or {}).get(where + key)
+        former, name = (where + text.replace("_", "-") if where == "--" else where + text for text in (key, present))
+        if key in VALUES:
+            value = VALUES[key][_convert(value, bool, where + key, raw or {})]
+            former, name = f"{former}={typed}", f"{name}=[{','.join(value)}]"
+        elif typed is not None:
+            raw = {**(raw or {}), where + present: typed}
+        values[present] = value
+        if typed is not None:
             _warn_of_name(former, name)
     made: dict[str, Any] = {}
     for name, field in fields.items():
@@ -187,6 +191,11 @@ def field_name(key: str, fields: Collection[str], where: str = "", raw: Mapping[
     if key in fields:
         return key
     present = present_name(key, fields)
+    if present is not None and key in VALUES and where + present in (raw or {}):
+        raise ConfigError(
+            f"{where}{key} and {where}{present} are both set, but the first is a former name of the second; allowed: "
+            f"one of them; remove {where}{key}"
+        )
     if present is None or where + present in (raw or {}):
         raise ConfigError(f"unknown setting {where}{key}; {suggest(key, fields, where, TASK_SETTINGS)}")
     return present
@@ -292,6 +301,8 @@ def _convert_union(value: Any, annotation: Any, path: str, raw: Mapping[str, str
 def _convert_list(value: Any, annotation: Any, path: str, raw: Mapping[str, str]) -> Any:
     if isinstance(value, str) and path in raw and "," in value:
         value = [parse(part) for part in value.split(",")]
+    elif isinstance(value, str) and value and path in raw and str in typing.get_args(annotation):
+        value = [value]
     if not isinstance(value, list | tuple):
         raise ConfigError(f"{path} is {_show(value)}; allowed: {describe(annotation)}; write {path}=[a,b]")
     args = [a for a in typing.get_args(annotation) if a is not Ellipsis] or [Any]

@@ -19,7 +19,7 @@ from seqtasks.core.arrays import FloatArray
 from seqtasks.experiments.example_outputs import FORMULAS, ExampleOutputs
 
 RESAMPLES = 5_000
-_ENTRIES = 4_000_000  # weights of examples that are held at a time
+_ENTRIES = 4_000_000  # weights of examples, or sums of terms, that are held at a time
 
 
 def comparable(groups: Sequence[Sequence[ExampleOutputs]]) -> bool:
@@ -66,14 +66,14 @@ def _scores(
     runs = [kept for group in groups for kept in group]
     formula, (count, width) = FORMULAS[runs[0].formula], runs[0].terms.shape
     terms = np.concatenate([kept.terms for kept in runs], axis=1)  # (examples, runs * terms)
-    totals = np.empty((resamples, terms.shape[1]))
-    step = max(1, _ENTRIES // count)
+    resampled = np.empty((resamples, len(runs)))
+    step = max(1, _ENTRIES // max(count, terms.shape[1]))
     for begin in range(0, resamples, step):
         rows = min(step, resamples - begin)
         drawn = rng.integers(count, size=(rows, count)) + count * np.arange(rows)[:, None]
         weights = np.bincount(drawn.ravel(), minlength=rows * count).reshape(rows, count)
-        totals[begin : begin + rows] = weights.astype(np.float64) @ terms
-    resampled = formula(totals.reshape(resamples, len(runs), width))
+        totals = weights.astype(np.float64) @ terms
+        resampled[begin : begin + rows] = formula(totals.reshape(rows, len(runs), width))
     observed = formula(terms.sum(axis=0).reshape(len(runs), width))
     ends = np.cumsum([len(group) for group in groups])[:-1]
     return np.split(resampled, ends, axis=1), np.split(observed, ends)

@@ -21,6 +21,7 @@ from seqtasks.core.files import write_atomic
 FILE = "outputs.npz"
 MOST_BYTES = 2_000_000  # of the file; above it the outputs are left out, then examples are joined to blocks
 TOLERANCE = 1e-4  # relative difference of the stored score and the one computed from the terms, which are float32
+TOLERANCES = {"roc_auc": 2e-3}  # of formulas whose terms are counts in intervals of the model's output
 
 
 def _bleu(total: FloatArray) -> FloatArray:
@@ -49,6 +50,25 @@ def _r2(total: FloatArray) -> FloatArray:
     return np.asarray(np.where(around > 0, 1 - error / np.where(around > 0, around, 1), 0.0).mean(axis=-1))
 
 
+def _chrf(total: FloatArray) -> FloatArray:
+    """chrF of sacrebleu (Popović 2015, beta 2) from numbers of character n-grams: output, reference, matches."""
+    output, reference, matches = np.moveaxis(total.reshape(*total.shape[:-1], -1, 3), -1, 0)
+    used = (output > 0) & (reference > 0)
+    count = np.maximum(used.sum(axis=-1), 1)
+    precision = np.where(used, matches / np.maximum(output, 1), 0.0).sum(axis=-1) / count
+    recall = np.where(used, matches / np.maximum(reference, 1), 0.0).sum(axis=-1) / count
+    return np.asarray(100 * 5 * precision * recall / np.maximum(4 * precision + recall, 1e-300))
+
+
+def _roc_auc(total: FloatArray) -> FloatArray:
+    """Area under the ROC curve from numbers of negative and of positive steps in intervals of rising score."""
+    negative, positive = np.split(total, 2, axis=-1)
+    below = np.cumsum(negative, axis=-1) - negative / 2  # of equal scores one half
+    pairs = negative.sum(axis=-1) * positive.sum(axis=-1)
+    ordered = (positive * below).sum(axis=-1)
+    return np.asarray(np.where(pairs > 0, ordered / np.maximum(pairs, 1), 0.5))
+
+
 def _mean(total: FloatArray) -> FloatArray:
     return np.asarray(total[..., 0] / np.maximum(total[..., 1], 1e-300))
 
@@ -61,6 +81,8 @@ FORMULAS: dict[str, Callable[[FloatArray], FloatArray]] = {
     "f1": _f1,  # correct, predicted, true
     "macro_f1": _macro_f1,  # correct, predicted, true of each label
     "r2": _r2,  # squared error, sum of targets, of their squares, number; of each number that is predicted
+    "chrf": _chrf,  # character n-grams of the output, of the reference, matches; of each n from 1 to 6
+    "roc_auc": _roc_auc,  # negative examples in intervals of the score, then positive ones
     "bleu": _bleu,  # length of the output, of the reference, matches of 1- to 4-grams, numbers of 1- to 4-grams
 }
 
@@ -72,7 +94,7 @@ class ExampleOutputs:
     Attributes:
         terms: `(examples, terms)`; their sums over the examples determine the score.
         formula: Name of the function from these sums to the score: "mean" (of sums and numbers), "root_mean",
-            "exp_mean", "f1" (correct, predicted, true), "macro_f1", "r2" or "bleu", see `FORMULAS`.
+            "exp_mean", "f1" (correct, predicted, true), "macro_f1", "r2", "bleu", "chrf" or "roc_auc", see `FORMULAS`.
         outputs: What the model predicted, such as logits, in the order of the examples; None: not kept.
 
     Example:
@@ -116,7 +138,7 @@ class ExampleOutputs:
         Args:
             value: Score of the run.
         """
-        return bool(np.isclose(self.score, value, rtol=TOLERANCE, atol=1e-9))
+        return bool(np.isclose(self.score, value, rtol=TOLERANCES.get(self.formula, TOLERANCE), atol=1e-9))
 
 
 def write(kept: ExampleOutputs, folder: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from seqtasks.core.aliases import with_present_names
+from seqtasks.core.aliases import with_present_names, with_present_train
 from seqtasks.core.config import Config
 from seqtasks.core.errors import RunError
 from seqtasks.core.parsing import parse_yaml
@@ -69,6 +69,8 @@ def stored_config(folder: Path) -> dict[str, Any]:
         raise RunError(f"{path} is cut off at its end; {repair}")
     if isinstance(values["options"], Mapping):
         values["options"] = with_present_names(values["options"])
+    if isinstance(values["train"], Mapping):
+        values["train"] = with_present_train(values["train"])
     return values
 
 

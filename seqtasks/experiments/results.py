@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from seqtasks.core.aliases import with_present_names
+from seqtasks.core.aliases import with_present_names, with_present_train
 from seqtasks.core.errors import ConfigError, DamagedRunError, RunError
 from seqtasks.core.files import write_text
 from seqtasks.core.parsing import parse_json
@@ -140,6 +140,8 @@ def from_json(text: str) -> Row:
         raise DamagedRunError(f"the result row lacks {', '.join(missing)}; run it again")
     if number == 1 and isinstance(values["config"], Mapping) and isinstance(values["config"].get("options"), Mapping):
         values["config"] = {**values["config"], "options": with_present_names(values["config"]["options"])}
+    if isinstance(values["config"], Mapping) and isinstance(values["config"].get("train"), Mapping):
+        values["config"] = {**values["config"], "train": with_present_train(values["config"]["train"])}
     try:
         return build(Row, {field.name: values[field.name] for field in fields if field.name in values})
     except ConfigError as error:

@@ -9,6 +9,8 @@ gradients.csv   gradient norms of each update, with train.log_gradients
 checkpoint.npz  state of training; removed after training
 best.npz        weights of the best epoch so far; removed after training
 model.keras     the trained model, for inference
+trackers.json   what trackers need to go on with the same record, with train.trackers
+tensorboard/    event files, with train.trackers=[tensorboard]
 outputs.npz     outputs for each test example, by which tables compare models
 result.json     the result row; written last of these, so that a folder without it is not finished
 plots/          plots and tables, drawn after that; errors.txt if some failed
@@ -212,9 +214,10 @@ class Run:
     def clear(self) -> None:
         """Removes everything that training wrote, to train from the beginning."""
         training = ("checkpoint.npz", "best.npz", "history.csv", "gradients.csv", "status.json")
-        for name in ("result.json", "model.keras", "outputs.npz", *training):
+        for name in ("result.json", "model.keras", "outputs.npz", "trackers.json", *training):
             (self.path / name).unlink(missing_ok=True)
-        shutil.rmtree(self.path / "plots", ignore_errors=True)
+        for name in ("plots", "tensorboard"):
+            shutil.rmtree(self.path / name, ignore_errors=True)
 
 
 def _has_locks(folder: Path) -> bool:

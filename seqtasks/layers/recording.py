@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -38,12 +38,12 @@ class Recorder:
     """Keeps the calls of recurrent layers, in their order; made by `recording`.
 
     Attributes:
-        gates: Whether gates are computed.
+        gates: Whether gates are computed; or the `id` of each layer whose gates are.
         shifts: Function of a layer and its inputs that returns summands of its states, see `engines.trace`, or None.
         records: The calls so far.
     """
 
-    gates: bool = True
+    gates: bool | Container[int] = True
     shifts: Shifts | None = None
     records: list[Record] = field(default_factory=list)
 
@@ -60,7 +60,8 @@ class Recorder:
         """
         shifts = None if self.shifts is None else self.shifts(layer, inputs)
         traced = engine_trace.trace(engine, layer.cell, inputs, shifts)
-        gates = engine_trace.gates(layer.cell, inputs, traced.states) if self.gates else {}
+        wanted = self.gates if isinstance(self.gates, bool) else id(layer) in self.gates
+        gates = engine_trace.gates(layer.cell, inputs, traced.states) if wanted else {}
         self.records.append(Record(layer, inputs, traced.states, gates))
         return ops.convert_to_tensor(traced.outputs), [ops.convert_to_tensor(state) for state in traced.final]
 
@@ -74,14 +75,15 @@ def recorder() -> Recorder | None:
 
 
 @contextmanager
-def recording(gates: bool = True, shifts: Shifts | None = None) -> Iterator[list[Record]]:
+def recording(gates: bool | Container[int] = True, shifts: Shifts | None = None) -> Iterator[list[Record]]:
     """Context in which each call of a recurrent layer in inference adds a `Record` to the list that is returned.
 
     The states that stateful layers keep between calls do not change. Models have to be called directly, as
     `model(inputs)`; `predict` runs a compiled graph.
 
     Args:
-        gates: Whether to compute the gates of cells that declare them.
+        gates: Whether to compute the gates of cells that declare them; or the `id` of each layer whose gates to
+            compute.
         shifts: See `Recorder`.
 
     Example:

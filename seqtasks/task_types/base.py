@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
+TEXT_SAMPLES = 4  # examples whose predicted texts trackers show
 TOPOLOGIES = ("one-to-one", "one-to-many", "many-to-one", "many-to-many", "synced")
 
 
@@ -389,7 +390,7 @@ class Task(ABC):
             terms: The primary metric of each example, `(examples,)`, if the score is their mean; or the terms that
                 the score is computed from, `(examples, terms)`.
             formula: How their sums make the score: "mean" (sum, number), "root_mean", "exp_mean" (of sum and number),
-                "f1" (correct, predicted, true) or "bleu".
+                "f1" (correct, predicted, true), "bleu", "chrf" or "roc_auc".
             outputs: What the model predicted for each example, as an array; None: not stored.
 
         Raises:
@@ -507,6 +508,18 @@ class Task(ABC):
         """
         return iter(())
 
+    def text_samples(self, model: keras.Model, batches: ResumableBatches) -> Mapping[str, str]:
+        """Returns texts that the model writes in training, for trackers; by default none.
+
+        Args:
+            model: Model in training. What is called must not change its variables but the kept states.
+            batches: Batches of the validation split.
+
+        Returns:
+            Texts of at most some thousand characters by name.
+        """
+        return {}
+
     def sample(self, examples: Examples, sequences: int, steps: int | None = None) -> Sequence[Any]:
         """Returns one batch of a split for `seqtasks look`.
 
@@ -520,7 +533,7 @@ class Task(ABC):
         Returns:
             Inputs, targets, and for some tasks weights, as `batches` yields them.
         """
-        rows = np.unique(np.linspace(0, len(examples) - 1, min(sequences, len(examples))).astype(int))
+        rows = evenly_spaced(len(examples), sequences)
         return self.batches(examples.take(rows), len(rows))[0]
 
     def encode_inputs(self, inputs: Sequence[str]) -> Any:
@@ -569,6 +582,16 @@ class Task(ABC):
     def sources(cls) -> list[str]:
         """Allowed values of `data.source` besides `auto`."""
         return source_forms(cls)
+
+
+def evenly_spaced(count: int, most: int) -> IntArray:
+    """Numbers of at most `most` of `count` examples, evenly spaced.
+
+    Example:
+        >>> evenly_spaced(9, 3).tolist()
+        [0, 4, 8]
+    """
+    return np.unique(np.linspace(0, count - 1, min(most, count)).astype(int))
 
 
 def bucketed_logits(model: keras.Model, batches: Buckets, classes: int) -> FloatArray:

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from seqtasks.core.config import Config
-from seqtasks.core.errors import ConfigError, Interrupted, RunError, TrainingDiverged
+from seqtasks.core.errors import Interrupted, RunError, TrainingDiverged
 from seqtasks.core.reporter import Reporter
 from seqtasks.data.keras_adapter import UntunedDataAdapter
 from seqtasks.engines.backend.process_group import ProcessGroup
@@ -21,6 +21,8 @@ from seqtasks.training.gradient_log import GradientLog
 from seqtasks.training.optimizers import schedule_callbacks
 from seqtasks.training.progress_bars import StopOnNaN, progress_callbacks
 from seqtasks.training.signals import StopRequest
+from seqtasks.training.tracker_callback import TrackerCallback
+from seqtasks.training.tracking import Session
 from seqtasks.training.weight_averaging import WeightAverage
 
 FEW = 1000  # below this number of validation examples, epochs often have equal scores
@@ -35,6 +37,7 @@ def fit(
     folder: Run,
     reporter: Reporter,
     group: ProcessGroup | None = None,
+    session: Session | None = None,
 ) -> Checkpoint:
     """Trains to the end, from the last checkpoint if there is one.
 
@@ -47,6 +50,7 @@ def fit(
         folder: Run folder, locked by the caller.
         reporter: Prints progress.
         group: Processes that train the model together; the first one alone writes to the folder.
+        session: Trackers that record the run; None: there are none.
 
     Returns:
         The checkpoint with history, best epoch and best weights.
@@ -61,7 +65,8 @@ def fit(
     logs = []
     if config.train.log_gradients:
         path = folder.path if group is None or group.first else None
-        logs = [GradientLog(model, batches.batches_per_epoch, config.train.clip_norm, path)]
+        entries = bool(config.train.trackers)  # in all processes of a group, as all compile the same step
+        logs = [GradientLog(model, batches.batches_per_epoch, config.train.clip_norm, path, entries)]
     with StopRequest() as request:
         checkpoint = Checkpoint(
             folder,
@@ -79,6 +84,10 @@ def fit(
             for callback in scheduled:
                 if isinstance(callback, WeightAverage):  # a checkpoint from the end of an epoch has averaged weights
                     callback.swapped = checkpoint.step == 0 or checkpoint.in_validation
+        trackers = []
+        if session is not None:
+            session.start(checkpoint.history)
+            trackers = [TrackerCallback(session, checkpoint, task, validation, next(iter(logs), None))]
         set_status = folder.set_status if checkpoint.writes else lambda _: None
         set_status("training")
         bars = progress_callbacks(reporter, config.train.known_epochs, batches.batches_per_epoch)
@@ -87,7 +96,7 @@ def fit(
             *task.callbacks(validation),
             EndOfScoring(request),
             *([] if group is None else [SameInAll(group)]),
-            *(_tensorboard(config, folder) if checkpoint.writes else []),
+            *trackers,  # before a weight average takes the averaged weights back
             *scheduled,
             *bars,
             *logs,  # after the bars, whose lines would be too long with them
@@ -100,6 +109,9 @@ def fit(
                 # Keras cannot start inside an epoch: train the remaining part of an epoch by a separate call of fit.
                 until = checkpoint.epoch + 1 if checkpoint.step else config.train.known_epochs
                 _fit_until(model, batches, validation, checkpoint.epoch, until, callbacks)
+            for tracker in trackers:
+                tracker.set_model(model)
+                tracker.send(texts=True, now=True)
             if request.received:
                 raise Interrupted(f"stopped after training, before scoring; continue with: {folder.command('resume')}")
         except TrainingDiverged as error:
@@ -117,6 +129,8 @@ def fit(
                 raise
             raise stopped from error
         finally:
+            if session is not None:
+                session.log(checkpoint.history, now=True)
             for bar in bars:
                 if hasattr(bar, "close"):
                     bar.close()
@@ -202,15 +216,3 @@ def _fit_until(
         verbose=0,
         shuffle=False,
     )
-
-
-def _tensorboard(config: Config, folder: Run) -> list[keras.callbacks.Callback]:
-    if not config.train.tensorboard:
-        return []
-    try:
-        import tensorboard  # noqa: F401
-    except ImportError as error:
-        raise ConfigError(
-            "train.tensorboard=true needs TensorBoard, which is not installed; run pip install 'seqtasks[tensorboard]'"
-        ) from error
-    return [keras.callbacks.TensorBoard(str(folder.path / "tensorboard"))]

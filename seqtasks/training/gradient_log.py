@@ -14,13 +14,14 @@ from keras import ops
 
 from seqtasks.core.errors import RunError
 from seqtasks.core.files import write_text
-from seqtasks.engines.backend.gradients import squared_norms
+from seqtasks.engines.backend.gradients import dense, squared_norms
 from seqtasks.experiments.run_folder import writing
 from seqtasks.layers.encoder import Encoder
 
 FILE = "gradients.csv"
 LOGGED = "gradient_log"  # beginning of the names of the variables, which checkpoints treat as optional
 MOST_ROWS = 4096  # maximum number of updates of an epoch that are written one by one
+MOST_ENTRIES = 1 << 16  # maximum number of entries of a layer's gradient that are kept for a histogram
 ALL = "all"
 
 
@@ -38,9 +39,14 @@ class GradientLog(keras.callbacks.Callback):
         steps: Number of updates of an epoch.
         clip: Maximum global norm of the gradient; None: no clipping.
         folder: Folder of `gradients.csv`; None: write no file.
+        entries: Keep the gradients of the last update of each epoch, for trackers that draw histograms.
+
+    Attributes:
+        kept: Entries of the gradient of each layer in the last update of the last epoch, `(entries,)`; evenly spaced
+            ones of a layer with more than 65,536. Empty before the first epoch ends, or without `entries`.
     """
 
-    def __init__(self, model: keras.Model, steps: int, clip: float | None, folder: Path | None):
+    def __init__(self, model: keras.Model, steps: int, clip: float | None, folder: Path | None, entries: bool = False):
         super().__init__()
         self.groups = weight_groups(model)
         self.names = [ALL, *self.groups]
@@ -59,6 +65,13 @@ class GradientLog(keras.callbacks.Callback):
         self.sums = variable((len(self.names),), "sums")
         self.largest = variable((len(self.names),), "largest")
         self.counts = variable((2,), "counts")  # updates, and clipped ones
+        self.kept: dict[str, np.ndarray] = {}
+        self._entries: dict[str, Any] = {}
+        self._sizes = sizes = [math.prod(weight.shape) for weight in model.trainable_variables]
+        for number, (name, members) in enumerate(self.groups.items() if entries else ()):
+            every = max(1, math.ceil(sum(sizes[i] for i in members) / MOST_ENTRIES))
+            count = sum(math.ceil(sizes[i] / every) for i in members)
+            self._entries[name] = (every, variable((count,), f"entries_{number}"))
         plain = optimizer.apply
 
         def apply(grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> Any:
@@ -82,6 +95,12 @@ class GradientLog(keras.callbacks.Callback):
         self.largest.assign(ops.maximum(ops.convert_to_tensor(self.largest), norms))
         clipped = ops.zeros(()) if self.clip is None else ops.cast(norms[0] > self.clip, "float32")
         self.counts.assign(counts + ops.stack([ops.ones(()), clipped]))
+        for name, (every, entries) in self._entries.items():
+            flat = [
+                ops.zeros((self._sizes[i],)) if grads[i] is None else ops.reshape(dense(grads[i]), (-1,))
+                for i in self.groups[name]
+            ]
+            entries.assign(ops.concatenate([ops.cast(values[::every], "float32") for values in flat]))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         values = (ops.convert_to_numpy(v) for v in (self.rows, self.sums, self.largest, self.counts))
@@ -92,6 +111,7 @@ class GradientLog(keras.callbacks.Callback):
             logs |= {f"grad_norm/{name}": float(mean) for name, mean in zip(self.names[1:], means[1:], strict=True)}
             if self.clip is not None:
                 logs["clipped"] = float(clipped / max(1.0, float(updates)))
+        self.kept = {name: np.array(ops.convert_to_numpy(v)) for name, (_, v) in self._entries.items()}
         if self.folder is not None:
             self._write(self.folder, epoch, rows, float(updates))
         for variable in (self.rows, self.sums, self.largest, self.counts):  # last, as the arrays may share its memory

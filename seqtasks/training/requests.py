@@ -16,7 +16,7 @@ from seqtasks.core.reporter import Reporter
 from seqtasks.data.resolve import check_source
 from seqtasks.data.tables import check_columns
 from seqtasks.experiments import results, run_folder
-from seqtasks.training import known_runs, processes
+from seqtasks.training import known_runs, processes, tracker, tracking
 
 if TYPE_CHECKING:
     from seqtasks.core.config import Config, EncoderConfig
@@ -62,6 +62,8 @@ def check(task: str, overrides: Sequence[str], config_file: str | None) -> Check
     config = configuration.resolve(name, options, overrides, config_file, task_file, option_names=names)
     configuration.check_texts(config)
     _check_cells(config.encoder, from_file)
+    if config.train.trackers:
+        tracker.check(config.train.trackers)
     if config.data.source != "auto" or not (facts.get("tfds", True) or facts.get("builtin", True)):
         check_source(config.data.source, facts)
         if options is not None and config.data.source.startswith("files:"):
@@ -189,6 +191,9 @@ def train(
     if request is not None and not (force or verify):
         row = known_runs.recall(runs, request, typed.data.tfds_dir)
         if row is not None and (row.kind == "trial") == trial:
+            if typed.train.trackers:
+                folder = run_folder.open_run(runs / row.run)
+                row = tracking.send_finished(folder, row, typed.train.trackers, reporter)
             return row, True
     words = processes.command_words(
         "run", task, *overrides, runs=runs, config=config_file, force=force, trial=trial, quiet=reporter.quiet

@@ -35,7 +35,7 @@ from seqtasks.layers.parameter_matching import match
 from seqtasks.task_types.base import Task
 from seqtasks.task_types.common import style
 from seqtasks.task_types.common.plots import learning_curves, save_figure
-from seqtasks.training import prerequisite, processes, verdict
+from seqtasks.training import prerequisite, processes, tracking, verdict
 from seqtasks.training.checkpoint import Checkpoint
 from seqtasks.training.fit import fit, monitor_mode
 from seqtasks.training.optimizers import make_optimizer
@@ -125,7 +125,7 @@ def run_resolved(
         if group is not None:
             group.from_first({"run": path.name, "trains": row is None})
         if row is not None:
-            return row, True
+            return tracking.send_finished(folder, row, config.train.trackers, reporter), True
         folder.tidy()
         if force or folder.finished:  # a finished run without a row has a damaged result
             folder.clear()
@@ -134,7 +134,9 @@ def run_resolved(
         if resolved.computed:
             reporter.say(f"training: {resolved.computed}")
         try:
-            row = _train(task, splits, config, folder, reporter, trial, group)
+            with tracking.track(folder, config, reporter) as session:
+                row = _train(task, splits, config, folder, reporter, trial, group, session)
+            row = tracking.with_notes(row, session.notes, folder.path, row)
         except Interrupted:
             raise
         except KeyboardInterrupt as error:
@@ -294,6 +296,7 @@ def _fit(
     folder: run_folder.Run,
     reporter: Reporter,
     group: ProcessGroup | None,
+    session: tracking.Session | None = None,
 ) -> _Trained:
     """Builds, compiles and trains the model."""
     before = None
@@ -318,7 +321,7 @@ def _fit(
     what = f"{config.encoder.cell}, engine {encoder.running_engine}" if task.uses_encoder else "no recurrence"
     where = "" if group is None else f", {group.count} processes"
     reporter.say(f"{task.name}: {what}, {_count(model.trainable_weights):,} parameters{where} → {folder.path}")
-    checkpoint = fit(model, task, batches, validation, config, folder, reporter, group)
+    checkpoint = fit(model, task, batches, validation, config, folder, reporter, group, session)
     return _Trained(model, encoder, checkpoint, batches.batches_per_epoch, before)
 
 
@@ -330,9 +333,10 @@ def _train(
     reporter: Reporter,
     trial: bool = False,
     group: ProcessGroup | None = None,
+    session: tracking.Session | None = None,
 ) -> results.Row:
     started = time.time()
-    trained = _fit(task, splits, config, folder, reporter, group)
+    trained = _fit(task, splits, config, folder, reporter, group, session)
     model, encoder, checkpoint, before = trained.model, trained.encoder, trained.checkpoint, trained.before
     # Record the resolved number of units (encoder.match) in the result row.
     run_config = dataclasses.replace(config, encoder=dataclasses.replace(config.encoder, units=encoder.config.units))
@@ -372,6 +376,9 @@ def _train(
     )
     if not trial:
         keep_outputs(task, row.value, folder.path)
+    if session is not None:
+        session.log_result(row)
+        row = dataclasses.replace(row, notes=[*row.notes, *session.notes])
     results.write(row, folder.path)
     for name in ("checkpoint.npz", "best.npz"):
         (folder.path / name).unlink(missing_ok=True)

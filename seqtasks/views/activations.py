@@ -46,7 +46,7 @@ class LayerStates:
         return np.concatenate(list(self.states.values()), axis=-1)
 
 
-def activations(model: keras.Model, inputs: Any, gates: bool = True) -> list[LayerStates]:
+def activations(model: keras.Model, inputs: Any, gates: bool | str = True) -> list[LayerStates]:
     """Computes the states of all recurrent layers of the model's encoder.
 
     Each layer runs on its engine, so that `native` keeps its speed.
@@ -54,7 +54,8 @@ def activations(model: keras.Model, inputs: Any, gates: bool = True) -> list[Lay
     Args:
         model: Model with an encoder of recurrent layers.
         inputs: Inputs of the model, an array or a dictionary by name.
-        gates: Whether to compute the gates, too.
+        gates: Whether to compute the gates, too; or the name of the one layer whose gates to compute. Those of a layer
+            take about as long as its states.
 
     Returns:
         One entry for each layer and direction, in the order of the layers.
@@ -74,7 +75,8 @@ def activations(model: keras.Model, inputs: Any, gates: bool = True) -> list[Lay
         ('layer 1', (2, 5, 4), (2, 5, 4))
     """
     names = layer_names(model)
-    with recording(gates) as records:
+    chosen = gates if isinstance(gates, bool) else {key for key, name in names.items() if name == gates}
+    with recording(chosen) as records:
         model(ordered(model, inputs), training=False)
     merged: dict[int, list[Record]] = {}
     for record in records:

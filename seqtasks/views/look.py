@@ -22,7 +22,7 @@ from seqtasks.task_types.common.steps import Steps
 from seqtasks.training.inference import run_data
 from seqtasks.training.saved_model import open_trained
 from seqtasks.views import colored_text, figures
-from seqtasks.views.activations import LayerStates, activations
+from seqtasks.views.activations import LayerStates, activations, layer_names
 from seqtasks.views.spectrum import jacobians_of, recurrent_eigenvalues
 from seqtasks.views.units import Following, following
 
@@ -98,8 +98,9 @@ def look(folder: run_folder.Run, options: LookOptions, out: Path, reporter: Repo
     check_recurrent(task)
     inputs, targets = read(task, model, folder, config, options.inputs, reporter)
     steps = task.describe_steps(inputs, targets)
-    layers = activations(model, inputs)
-    layer = _chosen_layer(layers, options.layer)
+    name = _chosen_layer(list(layer_names(model).values()), options.layer)
+    layers = activations(model, inputs, gates=name)
+    layer = next(one for one in layers if one.name == name)
     names = [(state, i) for state, values in layer.states.items() for i in range(values.shape[-1])]
     chosen = None if options.unit is None else _unit_numbers(options.unit, names)
     if not 0 <= options.example < len(layer.valid):
@@ -172,11 +173,11 @@ def read(
     return tuple(batch) if steps is not None else tuple(batch[:2])
 
 
-def _chosen_layer(layers: Sequence[LayerStates], number: int | None) -> LayerStates:
-    """The layer of a number from 1, in the forward direction; the last if None."""
-    forward = [layer for layer in layers if not layer.name.endswith("backward")]
-    if number is None:
-        return forward[-1]
+def _chosen_layer(names: Sequence[str], number: int | None) -> str:
+    """The name of the layer of a number from 1, in the forward direction; the last if None."""
+    forward = [name for name in names if not name.endswith("backward")]
+    if number is None or not forward:  # `activations` refuses a model without recurrent layers
+        return forward[-1] if forward else ""
     if not 1 <= number <= len(forward):
         raise ConfigError(
             f"--layer is {number}; allowed: 1 to {len(forward)}, the layers of this model; choose one of them"

@@ -1,7 +1,18 @@
-"""Former names of options: each leads to one that a bundled task has."""
+"""Former names of settings: each leads to one that exists."""
+
+import dataclasses
 
 from seqtasks.core import plugins
-from seqtasks.core.aliases import FAMILIES, former_of_present, present_name, with_present_names
+from seqtasks.core.aliases import (
+    FAMILIES,
+    TRAIN,
+    VALUES,
+    former_of_present,
+    present_name,
+    with_present_names,
+    with_present_train,
+)
+from seqtasks.core.config import TrainConfig
 
 OPTIONS = [set(plugins.declared(entry.name).get("options", ())) for entry in plugins.tasks.entries()]
 
@@ -27,3 +38,12 @@ def test_a_name_of_several_meanings_is_found_by_the_fields():
     assert present_name("size", {"glimpse_size"}) == "glimpse_size"
     assert present_name("size", {"vocab_size"}) == "vocab_size"
     assert present_name("size", {"units"}) is None
+
+
+def test_settings_of_training_have_present_names_and_values():
+    names = {field.name for field in dataclasses.fields(TrainConfig)}
+    assert set(TRAIN.values()) <= names and not TRAIN.keys() & names and TRAIN.keys() == VALUES.keys()
+    assert present_name("tensorboard", names) == "trackers"
+    assert with_present_train({"jit": True, "tensorboard": True}) == {"jit": True, "trackers": ["tensorboard"]}
+    assert with_present_train({"tensorboard": False}) == {"trackers": []}
+    assert with_present_train({"tensorboard": True, "trackers": ["mlflow"]}) == {"trackers": ["mlflow"]}

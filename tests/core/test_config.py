@@ -213,7 +213,9 @@ def changed(value: Any, annotation: Any) -> str:
         return str(value / 2 + 0.1)
     if isinstance(value, dict):
         return "{a: 1}"
-    return "[4]" if isinstance(value, tuple) else f"{value}_other"
+    if isinstance(value, tuple):
+        return "[name]" if str in get_args(annotation) else "[4]"
+    return f"{value}_other"
 
 
 def annotation(key: str) -> Any:
@@ -247,7 +249,7 @@ def test_the_identity_is_stable_and_mixes_in_facts():
 
 def test_settings_that_never_change_a_result_are_few_and_known():
     free = {key for key, field in LEAVES if not field.metadata.get("hashed", True)}
-    of_training = {"eval_batch_size", "tensorboard", "checkpoint_seconds", "steps_per_execution", "min_updates"}
+    of_training = {"eval_batch_size", "trackers", "checkpoint_seconds", "steps_per_execution", "min_updates"}
     of_training |= {"log_gradients", "accumulate", "processes"}
     # data.limit_test is a part of the fingerprint, and min_updates decides train.epochs.
     assert free == {"data.tfds_dir", "data.limit_test", *(f"train.{name}" for name in of_training)}
@@ -295,3 +297,23 @@ def test_a_setting_that_utf8_cannot_hold_is_refused() -> None:
 def test_no_file_can_have_the_name(name: str) -> None:
     with pytest.raises(ConfigError, match=r"--config .* cannot be used as a path"):
         resolve("mnist_rows", None, [], name)
+
+
+def test_the_former_setting_of_tensorboard_names_a_tracker(caplog):
+    assert config("train.tensorboard=true").train.trackers == ("tensorboard",)
+    assert caplog.messages == ["train.tensorboard=true is now called train.trackers=[tensorboard]"]
+    assert config("train.tensorboard=false").train.trackers == ()
+    stored = config().to_dict()
+    del stored["train"]["trackers"]
+    stored["train"]["tensorboard"] = True  # in a file: no message
+    assert from_dict(stored, Options).train.trackers == ("tensorboard",)
+    with pytest.raises(ConfigError, match=r"train\.tensorboard is 'maybe'; allowed: true or false"):
+        config("train.tensorboard=maybe")
+    with pytest.raises(ConfigError, match=r"are both set, but the first is a former name .* remove train\.tensorboard"):
+        config("train.tensorboard=true", "train.trackers=[mlflow]")
+
+
+def test_a_list_of_texts_may_be_typed_without_brackets():
+    for typed in ("train.trackers=mlflow", "train.trackers=[mlflow]"):
+        assert config(typed).train.trackers == ("mlflow",)
+    assert config("train.trackers=mlflow,tensorboard").train.trackers == ("mlflow", "tensorboard")

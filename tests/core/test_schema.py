@@ -193,6 +193,11 @@ def test_former_names_are_deprecated():
     assert not properties["num_beams"].get("deprecated")
 
 
+def test_a_former_name_with_other_values_has_the_type_of_these():
+    former = schema()["$defs"]["train"]["properties"]["tensorboard"]
+    assert former["type"] == ["boolean", "string"] and former["deprecated"] and "items" not in former
+
+
 def test_the_text_has_a_line_for_each_setting():
     text = to_text(schema("my_task", Options))
     (line,) = [line for line in text.splitlines() if line.startswith('        "units": ')]

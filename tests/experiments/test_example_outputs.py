@@ -64,6 +64,25 @@ def test_bleu_is_that_of_sacrebleu_for_any_sample_of_lines() -> None:
     assert ExampleOutputs.of([[3, 3, 0, 0, 0, 0, 3, 2, 1, 0]], "bleu").score == 0  # nothing matches
 
 
+def test_chrf_is_that_of_sacrebleu_for_any_sample_of_lines() -> None:
+    from sacrebleu.metrics.chrf import CHRF
+
+    rng = np.random.default_rng(1)
+    words = np.array(["a", "cat", "sat", "on", "the", "mats", "über", "日本語"])
+    lines = [" ".join(rng.choice(words, rng.integers(0, 7))) for _ in range(40)]
+    references = [
+        [" ".join(rng.choice(words, rng.integers(0 if i else 1, 7))) for i in range(1 + row % 3)] for row in range(40)
+    ]
+    terms, formula = line_terms(lines, references, "chrf") or (None, "")
+    assert terms is not None and formula == "chrf"
+    for _ in range(5):
+        rows = rng.integers(40, size=30)
+        ranked = [[(references[i] + [None] * 3)[k] for i in rows] for k in range(3)]
+        expected = CHRF().corpus_score([lines[i] for i in rows], ranked).score
+        assert ExampleOutputs.of(terms[rows], formula).score == pytest.approx(expected, rel=1e-9)
+    assert ExampleOutputs.of(terms[:1] * 0, formula).score == 0
+
+
 def test_the_file_has_terms_and_outputs_in_small_types(tmp_path: Path) -> None:
     logits = RNG.normal(size=(40, 3))
     example_outputs.write(ExampleOutputs.of(logits[:, 0] > 0, outputs=logits), tmp_path)

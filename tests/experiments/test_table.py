@@ -40,7 +40,7 @@ def test_what_varies_makes_the_columns_in_the_order_of_the_settings() -> None:
 
 
 def test_settings_that_change_no_result_make_no_columns() -> None:
-    other = {"data.tfds_dir": "/x", "train.tensorboard": True, "data.source": "tfds", "train.eval_batch_size": 1}
+    other = {"data.tfds_dir": "/x", "train.trackers": ["mlflow"], "data.source": "tfds", "train.eval_batch_size": 1}
     table = build([make(), make(seed=1, config=other)])
     assert table.columns == ("encoder.cell",)
     assert len(table.groups) == 1

@@ -61,6 +61,17 @@ def test_activations_take_no_more_than_twice_the_time_of_predict() -> None:
     assert states <= 2 * seconds(lambda: model.predict(inputs, batch_size=32, verbose=0))
 
 
+def test_gates_of_one_layer() -> None:
+    x = keras.Input((None, 3))
+    model = keras.Model(x, Encoder(cell="gru", units=4, layers=2, name="encoder")(x)[0])
+    inputs = np.random.default_rng(0).normal(size=(2, 5, 3)).astype("float32")
+    every = {layer.name: layer for layer in activations(model, inputs)}
+    first, second = activations(model, inputs, gates="layer 2")
+    assert not first.gates and set(second.gates) == set(every["layer 2"].gates) != set()
+    for name, values in second.gates.items():
+        np.testing.assert_array_equal(values, every["layer 2"].gates[name])
+
+
 def test_a_model_that_runs_its_own_loop_has_all_its_steps() -> None:
     encoder = Encoder(cell="gru", units=3, name="encoder")
 

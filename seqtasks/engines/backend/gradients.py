@@ -101,15 +101,24 @@ def squared_norms(gradients: Sequence[Any]) -> list[Any]:
     """
     squares = []
     for gradient in gradients:
-        if gradient is not None and keras.backend.backend() == "tensorflow":
-            import tensorflow as tf
-
-            gradient = tf.convert_to_tensor(gradient)
         zero = keras.ops.zeros((), "float32")
         squares.append(
-            zero if gradient is None else keras.ops.sum(keras.ops.square(keras.ops.cast(gradient, "float32")))
+            zero if gradient is None else keras.ops.sum(keras.ops.square(keras.ops.cast(dense(gradient), "float32")))
         )
     return squares
+
+
+def dense(gradient: Any) -> Any:
+    """A gradient as a tensor; the rows of an embedding that TensorFlow keeps one by one are summed.
+
+    Args:
+        gradient: Gradient of a weight, as optimizers get it.
+    """
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.convert_to_tensor(gradient)
+    return gradient
 
 
 def _of_jax(

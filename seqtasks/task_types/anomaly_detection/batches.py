@@ -84,7 +84,14 @@ class WindowBatches(ArrayBatches):
 
     def __getitem__(self, index: int) -> tuple[dict[str, np.ndarray], FloatArray]:
         begin = (self.start + index) * self.batch_size
-        rows = self.examples.take(self._order[begin : begin + self.batch_size])
+        return self.arrays(self.examples.take(self._order[begin : begin + self.batch_size]))
+
+    def arrays(self, rows: Examples) -> tuple[dict[str, np.ndarray], FloatArray]:
+        """Inputs and targets of windows.
+
+        Args:
+            rows: Some of `examples`.
+        """
         arrays = self.inputs.arrays(rows.inputs, self.size + self.horizon)
         values = scaled_values(rows.inputs["steps"], self.inputs, self.size + self.horizon)
         if not self.horizon:

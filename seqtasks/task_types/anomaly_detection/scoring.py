@@ -221,8 +221,8 @@ def detection_scores(scores: list[FloatArray], marks: Segments, threshold: float
     for i, flags in enumerate(alarms):
         true = np.asarray(marks.row(i) == ANOMALY)
         events += len(runs(true)[0])
-        hits += _touching(true, flags)
-        wrong += len(runs(flags)[0]) - _touching(flags, true)
+        hits += touching(true, flags)
+        wrong += len(runs(flags)[0]) - touching(flags, true)
     return {
         "roc_auc": float(roc_auc_score(marked[judged], flat[judged])),
         "pr_auc": float(average_precision_score(marked[judged], flat[judged])),
@@ -239,7 +239,7 @@ def is_marked(marks: Segments) -> bool:
     return bool((labels == ANOMALY).any() and (labels == NORMAL).any())
 
 
-def _touching(stretches: BoolArray, flags: BoolArray) -> int:
+def touching(stretches: BoolArray, flags: BoolArray) -> int:
     """How many stretches of true flags have a step where others are true."""
     begins, ends = runs(stretches)
     total = np.concatenate([[0], np.cumsum(flags)])

@@ -39,7 +39,8 @@ from seqtasks.task_types.anomaly_detection.scoring import (
     step_scores,
     threshold_of,
 )
-from seqtasks.task_types.base import Baseline, Task
+from seqtasks.task_types.anomaly_detection.terms import detection_terms
+from seqtasks.task_types.base import Baseline, Task, evenly_spaced
 from seqtasks.task_types.common.series_files import (
     IRREGULAR,
     batch_inputs,
@@ -48,9 +49,11 @@ from seqtasks.task_types.common.series_files import (
     missing_shares,
     stored_roles,
 )
+from seqtasks.task_types.common.steps import Steps, course_properties
 
 CONTEXT = 200  # known steps that are read before a part, so that its first steps can be judged
 SHOWN = 3  # test series in plots
+MOST_WINDOWS = 256  # windows of a file that `look` reads
 ZOOMED = 400  # steps of the plot around the highest score
 
 
@@ -282,7 +285,40 @@ class AnomalyTask(Task):
 
     def score(self, model: keras.Model, batches: WindowBatches) -> dict[str, float]:
         scores, threshold = self.step_scores(model, batches.series)
+        terms = detection_terms(scores, batches.series.targets, threshold, self.primary_metric)
+        if terms is not None:
+            self.keep_outputs(*terms)
         return detection_scores(scores, batches.series.targets, threshold)
+
+    def sample(self, examples: Examples, sequences: int, steps: int | None = None) -> Any:
+        """Returns evenly spaced windows of the series, with the input `marks`, which the model does not read."""
+        batches = self.batches(examples, 1)
+        windows = batches.examples.take(evenly_spaced(len(batches.examples), sequences))
+        inputs, targets = batches.arrays(windows)
+        marks = windows.targets.padded(self.options.window, UNJUDGED)[:, : inputs["mask"].shape[1]]
+        return {**inputs, "marks": marks}, targets
+
+    def encode_inputs(self, inputs: Sequence[str]) -> Any:
+        """Reads windows of the series of files, with their marks if they have some."""
+        if not inputs:
+            raise ConfigError("no file given; name one or more: seqtasks look RUN --input new.csv")
+        if len(inputs) > 1:
+            raise ConfigError(
+                f"{len(inputs)} files are given; allowed: one, which may have several series; name one: --input "
+                f"{inputs[0]}"
+            )
+        series, marks = self.read(Path(inputs[0]))
+        unmarked = Segments(np.full(len(series.values.steps), UNJUDGED), series.values.begins, series.values.lengths)
+        return self.sample(self.inputs.examples(series, marks or unmarked), MOST_WINDOWS)[0]
+
+    def describe_steps(self, inputs: Any, targets: Any = None) -> Steps:
+        """Describes steps by the scaled values of the channels, their course, and the marks of anomalies."""
+        signal = np.asarray(Scaling.from_dict(self.spec.scaling).scaled(np.asarray(inputs["steps"])), np.float64)
+        properties = course_properties(signal, self.spec.channels)
+        marks = np.asarray(inputs["marks"])
+        if (marks != UNJUDGED).any():
+            properties["marked as an anomaly"] = np.where(marks == UNJUDGED, np.nan, marks == ANOMALY)
+        return Steps(signal=signal, properties=properties)
 
     def survey(self, splits: Splits) -> Survey:
         return Survey(self.spec.counts or {}, notes=self._notes)

@@ -29,7 +29,7 @@ from seqtasks.task_types.base import Baseline, Task, bucketed_logits
 from seqtasks.task_types.common.columns import class_row
 from seqtasks.task_types.common.linear_baseline import logistic_regression
 from seqtasks.task_types.common.plots import class_pictures
-from seqtasks.task_types.common.steps import Steps, class_properties, signal_properties
+from seqtasks.task_types.common.steps import Steps, class_properties, loudness_properties
 
 MAX_BATCH_FRAMES = 20_000  # of `predict`, padding included, so that one long file does not pad many short ones
 
@@ -180,7 +180,9 @@ class SoundTask(Task):
     def describe_steps(self, inputs: Any, targets: Any = None) -> Steps:
         """Describes frames by their features and loudness, and the class of the recording."""
         sound = np.asarray(inputs["sound"], np.float64)
-        properties, titles = signal_properties(sound.mean(axis=-1, keepdims=True), ["mean of the features"]), []
+        # Mel bands are logarithms of power, and the first coefficient of MFCC is their sum.
+        loudness = sound.mean(axis=-1) if self.options.features == "mel" else sound[..., 0]
+        properties, titles = loudness_properties(loudness, np.asarray(inputs["mask"])), []
         if targets is not None and np.ndim(targets) == 1:
             properties |= class_properties(targets, self.classes, sound.shape[1])
             titles = [self.classes[n] for n in targets]

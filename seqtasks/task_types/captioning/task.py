@@ -24,6 +24,7 @@ from seqtasks.layers.encoder import Encoder
 from seqtasks.task_types.base import Baseline
 from seqtasks.task_types.captioning.model import Captioner, caption_model
 from seqtasks.task_types.common.plots import attention_pictures, export_figure
+from seqtasks.task_types.common.steps import Steps, sentence_properties
 from seqtasks.task_types.image_classification.task import ImagePredictOptions, check_images
 from seqtasks.task_types.seq2seq.scores import line_scores
 from seqtasks.task_types.seq2seq.task import Seq2SeqPredictOptions, Seq2SeqTask
@@ -156,6 +157,13 @@ class CaptionTask(Seq2SeqTask):
 
     def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> CaptionBatches:
         return CaptionBatches(examples, batch_size, None, shuffle, seed)
+
+    def describe_steps(self, inputs: Any, targets: Any = None) -> Steps:
+        """Describes the steps of the decoder by the words that they read, the one before first."""
+        tokens, words = np.asarray(inputs["previous"]), self.spec.to_vocabulary()
+        lengths = (np.asarray(inputs["targets"]) > 0).sum(axis=1)
+        labels = [["<start>", *(words.token(n - 2) if n > END else "" for n in row[1:])] for row in tokens]
+        return Steps(labels, " ", tokens, None, sentence_properties(lengths, tokens.shape[1]))
 
     def writer(self, model: keras.Model, **settings: Any) -> Captioner:
         return Captioner(model, most=self.options.length, **settings)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from seqtasks.core.arrays import FloatArray, IntArray
+from seqtasks.core.arrays import BoolArray, FloatArray, IntArray
 
 MOST_CLASSES = 20  # above this number of classes, none is a property
 MOST_CHANNELS = 8  # above this number of channels, only their mean is a property
@@ -75,6 +75,86 @@ def signal_properties(signal: FloatArray, names: Sequence[str]) -> dict[str, Flo
     for i, name in enumerate(names):
         properties |= {name: signal[..., i], f"{name}, mean so far": means[..., i]}
     return properties
+
+
+def course_properties(
+    signal: FloatArray, names: Sequence[str], season: int = 1, positions: IntArray | None = None
+) -> dict[str, FloatArray]:
+    """Properties of the course of series that the present value alone does not determine.
+
+    They are those of `signal_properties`, whether each channel rises, and the position in the season as sine and cosine
+    of its angle, as the last step of a season is next to the first one.
+
+    Args:
+        signal: `(batch, time, features)`.
+        names: Names of the features; if they are more than eight, only their mean is used.
+        season: Number of steps of the season; 1: there is none.
+        positions: Step of the whole series that each step is, from 0, `(batch, time)`; None: windows begin with it.
+
+    Returns:
+        Properties by name, `(batch, time)`; rising is not defined at the first step.
+
+    Example:
+        >>> from seqtasks.task_types.common.steps import course_properties
+        >>> course_properties(np.array([[[1.0], [3.0], [2.0]]]), ["flow"])["flow, rising"]
+        array([[nan,  1.,  0.]])
+    """
+    signal = np.asarray(signal, np.float64)
+    if len(names) > MOST_CHANNELS:
+        signal, names = signal.mean(axis=-1, keepdims=True), ["mean of the features"]
+    properties = signal_properties(signal, names)
+    rising = np.full(signal.shape, np.nan)
+    rising[:, 1:] = signal[:, 1:] > signal[:, :-1]
+    properties |= {f"{name}, rising": rising[..., i] for i, name in enumerate(names)}
+    if season > 1:
+        steps = np.broadcast_to(np.arange(signal.shape[1]), signal.shape[:2]) if positions is None else positions
+        angle = 2 * np.pi * (steps % season) / season
+        properties |= {"position in the season, sine": np.sin(angle), "position in the season, cosine": np.cos(angle)}
+    return properties
+
+
+def loudness_properties(loudness: FloatArray, mask: BoolArray) -> dict[str, FloatArray]:
+    """Properties of recordings: loudness and its course, sounds and pauses.
+
+    A sound is where the loudness is above the middle between the 10th and the 90th percentile of the recording.
+
+    Args:
+        loudness: Loudness of each frame, in any unit, `(batch, time)`.
+        mask: True at valid frames, `(batch, time)`.
+
+    Example:
+        >>> from seqtasks.task_types.common.steps import loudness_properties
+        >>> made = loudness_properties(np.array([[0.0, 0.0, 5.0, 6.0, 0.0]]), np.ones((1, 5), bool))
+        >>> made["sound, not a pause"].tolist(), made["frames since the sound began"].tolist()
+        ([[0.0, 0.0, 1.0, 1.0, 0.0]], [[nan, nan, 1.0, 2.0, nan]])
+    """
+    properties = course_properties(loudness[..., None], ["loudness"])
+    valid = np.where(mask, loudness, np.nan)
+    low, high = np.nanpercentile(valid, [10, 90], axis=1, keepdims=True)
+    sounds = valid > (low + high) / 2
+    lengths = np.zeros(loudness.shape)
+    for step in range(loudness.shape[1]):
+        lengths[:, step] = np.where(sounds[:, step], 1 + (lengths[:, step - 1] if step else 0), 0)
+    properties["sound, not a pause"] = sounds.astype(np.float64)
+    return properties | {"frames since the sound began": np.where(sounds, lengths, np.nan)}
+
+
+def sentence_properties(lengths: IntArray, time: int) -> dict[str, FloatArray]:
+    """Position in a sentence that is written word by word, and number of words to its end; not defined at padding.
+
+    Args:
+        lengths: Number of words of each sentence, `(batch,)`.
+        time: Number of steps.
+
+    Example:
+        >>> from seqtasks.task_types.common.steps import sentence_properties
+        >>> sentence_properties(np.array([2]), 3)["words to the end"].tolist()
+        [[2.0, 1.0, nan]]
+    """
+    steps = np.broadcast_to(np.arange(time, dtype=np.float64), (len(lengths), time))
+    inside = steps < lengths[:, None]
+    columns = {"position in the sentence": steps, "words to the end": lengths[:, None] - steps}
+    return {name: np.where(inside, values, np.nan) for name, values in columns.items()}
 
 
 def text_properties(labels: Sequence[Sequence[str]], separator: str, time: int) -> dict[str, FloatArray]:

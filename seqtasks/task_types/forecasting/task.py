@@ -31,8 +31,9 @@ from seqtasks.data.splits import Examples, Splits
 from seqtasks.data.survey import Survey
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.forecasting import LEVELS
-from seqtasks.task_types.base import Baseline, Task
+from seqtasks.task_types.base import Baseline, Task, evenly_spaced
 from seqtasks.task_types.common.series_files import stored_roles
+from seqtasks.task_types.common.steps import Steps, course_properties
 from seqtasks.task_types.forecasting import baselines, plots
 from seqtasks.task_types.forecasting.cuts import cut, origins, training_windows
 from seqtasks.task_types.forecasting.model import CALIBRATION, LOSSES, Facts, forecast_model, median
@@ -379,6 +380,43 @@ class ForecastTask(Task):
             examples, batch_size, None, shuffle, seed,
             panel=self._data, ahead=self.ahead, log_floors=self.spec.log_floors, last=rolled,
         )  # fmt: skip
+
+    def sample(self, examples: Examples, sequences: int, steps: int | None = None) -> Any:
+        """Returns evenly spaced windows, with the input `positions`, which the model does not read."""
+        rows = examples.take(evenly_spaced(len(examples), sequences))
+        batches = self.batches(rows, len(rows))
+        inputs, *others = batches[0]
+        return (self._with_positions(inputs, rows.take(batches.rows(0)).inputs), *others)
+
+    def encode_inputs(self, inputs: Sequence[str]) -> Any:
+        """Reads the last window of each series of a file."""
+        if len(inputs) != 1:
+            raise ConfigError(
+                f"{len(inputs)} files are given; allowed: one, which may have several series; name one: seqtasks look "
+                f"RUN --input {inputs[0] if inputs else 'new.csv'}"
+            )
+        _, panel = self._ahead(self.read(Path(inputs[0])), self.ahead, inputs[0])
+        lengths = panel.values.lengths
+        begins = np.maximum(0, lengths - self.spec.window)
+        rows = panel.windows(np.arange(len(lengths)), begins, lengths, lengths)
+        return self._with_positions(panel.arrays(rows, self.ahead), rows)
+
+    @staticmethod
+    def _with_positions(inputs: Mapping[str, Any], rows: Mapping[str, Any]) -> dict[str, Any]:
+        begins = np.asarray(rows["ends"]) - rows["steps"].lengths
+        return {**inputs, "positions": begins[:, None] + np.arange(inputs["mask"].shape[1])}
+
+    def describe_steps(self, inputs: Any, targets: Any = None) -> Steps:
+        """Describes steps by their values, scaled in each window, and their course in the season."""
+        values = to_logarithms(np.asarray(inputs["steps"], np.float64), self.spec.log_floors)
+        mask = np.asarray(inputs["mask"])[..., None]
+        inside = np.where(mask, values, np.nan)
+        mean, sd = np.nanmean(inside, axis=1, keepdims=True), np.nanstd(inside, axis=1, keepdims=True)
+        signal = np.where(mask, (values - mean) / np.maximum(sd, 1e-9), 0.0)
+        positions = np.asarray(inputs["positions"])
+        return Steps(
+            signal=signal, properties=course_properties(signal, self.spec.channels, self.spec.season, positions)
+        )
 
     def outputs(self, model: keras.Model, batches: ForecastBatches, horizon: int) -> FloatArray:
         """Forecasts of examples in the units of the model.

@@ -288,11 +288,15 @@ class LanguageTask(Task):
         """Yields a table of generated texts at two temperatures, with the default prompt."""
         import pandas as pd
 
-        texts = {
-            str(temperature): "".join(self.predict(model, [], GenerateOptions(length=SAMPLE, temperature=temperature)))
-            for temperature in TEMPERATURES
-        }
+        texts = {str(temperature): self._generated(model, temperature) for temperature in TEMPERATURES}
         yield "samples", pd.DataFrame({"text": texts}).rename_axis("temperature")
+
+    def text_samples(self, model: keras.Model, batches: Any) -> dict[str, str]:
+        """Returns generated texts at two temperatures, with the default prompt."""
+        return {f"temperature {one}": self._generated(model, one) for one in TEMPERATURES}
+
+    def _generated(self, model: keras.Model, temperature: float) -> str:
+        return "".join(self.predict(model, [], GenerateOptions(length=SAMPLE, temperature=temperature)))
 
     def predict(self, model: keras.Model, inputs: Sequence[str], options: GenerateOptions) -> Iterator[str]:
         """Generates a continuation of the prompt.

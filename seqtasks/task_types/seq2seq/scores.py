@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from seqtasks.core.arrays import FloatArray
+from seqtasks.experiments.example_outputs import ExampleOutputs
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -48,7 +50,7 @@ def line_terms(predicted: Lines, references: Sequence[Lines], metric: str) -> tu
     Args:
         predicted: Predicted lines.
         references: Reference lines of each predicted line, one or more.
-        metric: "bleu" or "exact".
+        metric: "bleu", "chrf" or "exact".
 
     Returns:
         The terms, `(lines, terms)`, and the name of their formula, see
@@ -62,6 +64,8 @@ def line_terms(predicted: Lines, references: Sequence[Lines], metric: str) -> tu
     if metric == "exact":
         rows = [[line in lines, 1] for line, lines in zip(predicted, references, strict=True)]
         return np.array(rows, np.float64), "mean"
+    if metric == "chrf":
+        return np.array([_chrf_terms(*pair) for pair in zip(predicted, references, strict=True)], np.float64), "chrf"
     if metric != "bleu":
         return None
     from sacrebleu.metrics.bleu import BLEU
@@ -69,6 +73,29 @@ def line_terms(predicted: Lines, references: Sequence[Lines], metric: str) -> tu
     sentence = BLEU(effective_order=True)  # without it sacrebleu warns; the counts are the same
     scores = [sentence.sentence_score(line, list(lines)) for line, lines in zip(predicted, references, strict=True)]
     return np.array([[s.sys_len, s.ref_len, *s.counts, *s.totals] for s in scores], np.float64), "bleu"
+
+
+def _chrf_terms(line: str, references: Lines) -> list[int]:
+    """Numbers of character 1- to 6-grams of a line, of its reference, and of both, without white space.
+
+    Of several references it is the one with the highest chrF, as in sacrebleu.
+    """
+    best: list[int] = []
+    for reference in references:
+        terms: list[int] = []
+        for n in range(1, 7):
+            output, true = (
+                Counter(text[i : i + n] for i in range(len(text) - n + 1))
+                for text in ("".join(line.split()), "".join(reference.split()))
+            )
+            terms += [output.total() if true else 0, true.total(), (output & true).total()]
+        if not best or _chrf_of(terms) > _chrf_of(best):
+            best = terms
+    return best
+
+
+def _chrf_of(terms: list[int]) -> float:
+    return ExampleOutputs.of([terms], "chrf").score
 
 
 def worst_lines(

@@ -16,7 +16,7 @@ from seqtasks.data.splits import Examples
 from seqtasks.decoding.seq2seq import Hypothesis, Seq2SeqGenerator, Seq2SeqOptions
 from seqtasks.layers.losses import TagLoss
 from seqtasks.layers.metrics import TargetPerplexity
-from seqtasks.task_types.base import Task
+from seqtasks.task_types.base import TEXT_SAMPLES, Task
 from seqtasks.task_types.seq2seq.scores import line_scores, line_terms, signature, worst_lines
 
 
@@ -156,6 +156,17 @@ class Seq2SeqTask(Task):
             examples: Examples of the test split.
         """
         return None
+
+    def text_samples(self, model: keras.Model, batches: Any) -> dict[str, str]:
+        """Returns the lines of greedy search for the first examples, each above its references."""
+        examples = batches.examples.take(np.arange(min(TEXT_SAMPLES, len(batches.examples))))
+        lines, references = self.greedy(model, examples), self.references(examples)
+        inputs = self.inputs_of(examples) or [f"example {i}" for i in range(len(lines))]
+        blocks = [
+            "\n".join([f"input: {text}", f"predicted: {line}", *(f"reference: {one}" for one in true)])
+            for text, line, true in zip(inputs, lines, references, strict=True)
+        ]
+        return {"predictions": "\n\n".join(blocks)}
 
     def plots(self, model: keras.Model, batches: Any) -> Iterator[tuple[str, Any]]:
         """Yields the worst errors: the lines with the lowest chrF, of those that `score` generated."""

@@ -33,7 +33,7 @@ from seqtasks.task_types.audio_classification.task import (
     SoundTask,
     moments,
 )
-from seqtasks.task_types.base import Baseline
+from seqtasks.task_types.base import TEXT_SAMPLES, Baseline
 from seqtasks.task_types.speech_recognition.baselines import isolated_words
 from seqtasks.task_types.speech_recognition.plots import by_length, mistakes, posteriors, worst_strings
 
@@ -275,6 +275,14 @@ class CTCTask(SoundTask):
             return Baseline({"der": ctc.error_rate(true, predicted), "exact": ctc.exact(true, predicted)}, size)
 
         return {"pauses + logistic regression": segments}
+
+    def text_samples(self, model: keras.Model, batches: FrameBatches) -> dict[str, str]:
+        """Returns the strings of greedy decoding for the first recordings, each above the true one."""
+        examples = batches.examples.take(np.arange(min(TEXT_SAMPLES, len(batches.examples))))
+        outputs, _ = self.outputs(model, FrameBatches(examples, len(examples)))
+        pairs = zip(map(ctc.greedy, outputs), labels_of(examples), strict=True)
+        names = [[" ".join(self.classes[n - 1] for n in labels) for labels in pair] for pair in pairs]
+        return {"predictions": "\n\n".join(f"predicted: {predicted}\ntrue: {true}" for predicted, true in names)}
 
     def plots(self, model: keras.Model, batches: FrameBatches) -> Iterator[tuple[str, Any]]:
         outputs, _ = self.outputs(model, batches)

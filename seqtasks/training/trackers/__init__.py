@@ -1,0 +1,1 @@
+"""Bundled trackers, one file each; `seqtasks.training.tracker` has their base class."""

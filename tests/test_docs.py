@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from seqtasks.core import plugins
+from seqtasks.core import plugins, version
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -114,5 +114,5 @@ def test_the_examples_of_docstrings_run(path):
 
 
 def test_the_citation_names_this_version() -> None:
-    text = (DOCS / "sharing.md").read_text(encoding="utf-8")
-    assert f"version = {{{seqtasks.__version__}}}" in text
+    text = (ROOT / "docs" / "sharing.md").read_text(encoding="utf-8")
+    assert f"version = {{{version.__version__}}}" in text

@@ -375,8 +375,8 @@ class _Guess:
             names = [name for name in others if 1 < self.sample[name].nunique() <= len(self.sample) / 2]
             if names and self.asked.labels == "required" and not self.asked.group:
                 self.guessed.append(
-                    f"if {names[0]} names who or what was measured, options.group={names[0]} keeps all series of one in "
-                    "the same split"
+                    f"if {names[0]} names who or what was measured, options.group={names[0]} keeps all series of one "
+                    "in the same split"
                 )
         if not numbers:
             raise DataError(

@@ -135,7 +135,7 @@ def worst_sentences(words: Rows, true: Rows, predicted: Rows, separator: str = "
     """
     import pandas as pd
 
-    rows = []
+    rows: list[tuple[int, int, int, str]] = []
     for number, (row, labels, outputs) in enumerate(zip(words, true, predicted, strict=True), 1):
         wrong = sum(label != output for label, output in zip(labels, outputs, strict=True))
         if wrong:
@@ -143,7 +143,7 @@ def worst_sentences(words: Rows, true: Rows, predicted: Rows, separator: str = "
                 word if label == output else f"[{word}: {label} → {output}]"
                 for word, label, output in zip(row, labels, outputs, strict=True)
             ]
-            rows.append([number, wrong, len(row), separator.join(marked).replace("\n", "⏎")[:TEXT]])
+            rows.append((number, wrong, len(row), separator.join(marked).replace("\n", "⏎")[:TEXT]))
     rows.sort(key=lambda row: (-row[1], row[0]))
     return pd.DataFrame(rows[:MOST], columns=["sentence", "wrong", "words", "text"]).set_index("sentence")
 

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 PARTS = ("train", "validation", "test")
 MOST = 0.9  # fraction of the most frequent label above which the summary warns
 SHOWN = 3  # maximum number of names in a list
@@ -18,14 +20,14 @@ class Survey:
     Attributes:
         counts: Number of examples.
         labels: Labels of all examples or steps; empty: the data has no labels.
-        keys: Keys of the examples, equal for duplicates; empty: duplicates are not counted.
+        keys: Keys of the examples, equal for duplicates, or an array of hashes; empty: duplicates are not counted.
         empty: Number of examples without content.
         notes: What else was guessed or is unusual, one phrase each.
     """
 
     counts: Mapping[str, int]
     labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    keys: Mapping[str, Sequence[Hashable]] = field(default_factory=dict)
+    keys: Mapping[str, Sequence[Hashable] | np.ndarray] = field(default_factory=dict)
     empty: Mapping[str, int] = field(default_factory=dict)
     notes: Sequence[str] = ()
 
@@ -65,10 +67,15 @@ def _labels(survey: Survey) -> list[str]:
 def _duplicates(survey: Survey, unit: str) -> list[str]:
     if not survey.keys:
         return []
-    train = set(survey.keys["train"])
+    train = survey.keys["train"]
+    known = train if isinstance(train, np.ndarray) else set(train)
     lines = []
     for part in ("validation", "test"):
-        duplicates = sum(key in train for key in survey.keys[part])
+        keys = survey.keys[part]
+        if isinstance(known, np.ndarray):
+            duplicates = int(np.isin(keys, known).sum())
+        else:
+            duplicates = sum(key in known for key in keys)
         if duplicates:
             percent = 100 * duplicates / len(survey.keys[part])
             lines.append(f"{duplicates:,} {part} {unit} ({percent:.2g} %) are also in training")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 PARTS = ("train", "validation", "test")
 MOST = 0.9  # fraction of the most frequent label above which the summary warns
@@ -67,8 +69,10 @@ def _labels(survey: Survey) -> list[str]:
 def _duplicates(survey: Survey, unit: str) -> list[str]:
     if not survey.keys:
         return []
-    train = survey.keys["train"]
-    known = train if isinstance(train, np.ndarray) else set(train)
+    import numpy as np  # takes a tenth of a second, which a list of runs should not wait for
+
+    known = survey.keys["train"]
+    known = known if isinstance(known, np.ndarray) else set(known)
     lines = []
     for part in ("validation", "test"):
         keys = survey.keys[part]

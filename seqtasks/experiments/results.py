@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,11 +19,15 @@ from seqtasks.core.errors import ConfigError, DamagedRunError, RunError
 from seqtasks.core.files import write_text
 from seqtasks.core.parsing import parse_json
 from seqtasks.core.settings import build
+from seqtasks.experiments import folder_index
 
 FILE = "result.json"
 FORMAT = 2
 READABLE = (1, 2)  # formats that can be read; format 1 has former names of options, see `core.aliases`
 NONE = "none"  # name in place of the cell, for a model without recurrence
+# Fields that differ between runs with the same settings.
+OWN = ("value", "seed", "encoder_params", "params", "epochs", "seconds", "seconds_per_epoch", "examples_per_second",
+       "started", "finished", "run", "notes")  # fmt: skip
 CELL_FILE = "cell_file"  # key in `Row.versions`: hash of the file that defines the cell
 
 
@@ -211,16 +215,20 @@ def rows(runs_dir: Path, task: str | None = None) -> list[Row]:
         runs_dir: Folder of all runs.
         task: Name of a task; None: all tasks.
     """
-    loaded = []
-    for path in sorted(Path(runs_dir).glob(f"*/{FILE}")):
-        try:
-            row = read(path.parent)
-        except RunError as error:
-            logging.getLogger(__name__).warning("skipping a damaged result: %s", error)
-            continue
-        if task is None or row.task == task:
-            loaded.append(row)
-    return sorted(loaded, key=lambda row: (row.task, row.cell, row.seed, row.run))
+    packing = folder_index.Packing(f"rows {FORMAT}", lambda row: row.task, _pack, _unpack)
+    loaded = folder_index.read_all(
+        Path(runs_dir), FILE, _readable, packing, lambda section: task is None or section == task
+    )
+    return sorted(loaded.values(), key=lambda row: (row.task, row.cell, row.seed, row.run))
+
+
+def _readable(folder: Path) -> Row | None:
+    """The row of a run folder; None, with a warning, if it cannot be read."""
+    try:
+        return read(folder)
+    except RunError as error:
+        logging.getLogger(__name__).warning("skipping a damaged result: %s", error)
+        return None
 
 
 def baselines_of(row: Row, runs_dir: Path) -> list[Row]:
@@ -235,6 +243,47 @@ def baselines_of(row: Row, runs_dir: Path) -> list[Row]:
         for other in rows(runs_dir, row.task)
         if other.kind == "baseline" and (other.source, other.fingerprint) == (row.source, row.fingerprint)
     ]
+
+
+def _pack(rows: Sequence[Row]) -> Any:
+    """Rows as plain data for an index: what many of them share, and the values of each."""
+    names = [field.name for field in dataclasses.fields(Row) if field.name not in OWN]
+
+    def common(row: Row) -> dict[str, Any]:
+        facts = {name: getattr(row, name) for name in names}
+        config = {**row.config, "seed": None} if "seed" in row.config else row.config
+        return {**facts, "scores": list(row.scores), "validation": list(row.validation), "config": config}
+
+    facts, numbers = folder_index.shared(map(common, rows))
+    values = [
+        [
+            number,
+            list(row.scores.values()),
+            list(row.validation.values()),
+            row.config.get("seed"),
+            *(getattr(row, name) for name in OWN),
+        ]
+        for number, row in zip(numbers, rows, strict=True)
+    ]
+    return [facts, values]
+
+
+def _unpack(data: Any) -> list[Row]:
+    """The rows of `_pack`; rows share the parts of their settings that are equal."""
+    rows = []
+    for number, scores, validation, seed, *own in data[1]:
+        facts = data[0][number]
+        config = facts["config"]
+        row = Row.__new__(Row)  # its values were checked when they were read from the run folder
+        vars(row).update(facts)
+        vars(row).update(
+            zip(OWN, own, strict=True),
+            scores=dict(zip(facts["scores"], scores, strict=True)),
+            validation=dict(zip(facts["validation"], validation, strict=True)),
+            config={**config, "seed": seed} if "seed" in config else config,
+        )
+        rows.append(row)
+    return rows
 
 
 def _plain(row: Row) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seqtasks.core.files import write_text
+from seqtasks.core.files import write_atomic
 from seqtasks.core.version import __version__
 
 FORMAT = 1  # of the file
@@ -66,106 +66,104 @@ def read_all(
     """
     now = time.time_ns()
     stamps = _stamps(runs_dir, file)
-    index = _Index.load(runs_dir / _name(file), packing) if len(stamps) >= LEAST else None
-    known = {} if index is None else index.stamps
-    fresh = {name: None for name, stamp in stamps.items() if known.get(name) != stamp}
-    values: dict[str, Any] = {} if index is None else index.values(sections)
-    values = {name: value for name, value in values.items() if name in stamps and name not in fresh}
-    for name in sorted(fresh):
-        fresh[name] = read(runs_dir / name)
-    fresh = {name: value for name, value in fresh.items() if value is not None}
+    path = runs_dir / f".index-{Path(file).stem}.json"
+    known, values = _load(path, packing, sections) if len(stamps) >= LEAST else ({}, {})
+    changed = sorted(name for name, stamp in stamps.items() if known.get(name) != stamp)
+    for name in [name for name in values if known[name] != stamps.get(name)]:
+        del values[name]
+    fresh = {name: value for name in changed if (value := read(runs_dir / name)) is not None}
     if len(stamps) >= LEAST and len(fresh) + len(known.keys() - stamps.keys()) > CHANGED * len(stamps):
-        kept = {} if index is None else index.values(lambda name: True)
-        stored = {
-            name: value
-            for name, value in {**kept, **fresh}.items()
-            if name in stamps
-            and (name in fresh or known.get(name) == stamps[name])
-            and max(stamps[name][:2]) < now - RECENT
-        }
-        _store(runs_dir / _name(file), stored, stamps, packing)
+        known, kept = _load(path, packing, lambda name: True)
+        kept = {name: value for name, value in kept.items() if known[name] == stamps.get(name)} | fresh
+        settled = {name: kept[name] for name in sorted(kept) if max(stamps[name][:2]) < now - RECENT}
+        _store(path, settled, stamps, packing)
     values |= {name: value for name, value in fresh.items() if sections(packing.section(value))}
     return {name: values[name] for name in sorted(values)}
-
-
-def _name(file: str) -> str:
-    return f".index-{Path(file).stem}.json"
 
 
 def _stamps(runs_dir: Path, file: str) -> dict[str, Stamp]:
     """State of the file of each run folder that has one."""
     stamps: dict[str, Stamp] = {}
-    with contextlib.suppress(OSError), os.scandir(runs_dir) as entries:
-        for entry in entries:
-            with contextlib.suppress(OSError):
-                state = os.stat(f"{entry.path}{os.sep}{file}")  # noqa: PTH116, a path object takes as long again
-                stamps[entry.name] = (state.st_mtime_ns, state.st_ctime_ns, state.st_size, state.st_ino)
+    begin, end, stat = f"{runs_dir}{os.sep}", f"{os.sep}{file}", os.stat
+    try:
+        with os.scandir(runs_dir) as entries:
+            names = [entry.name for entry in entries]
+    except OSError:
+        return {}
+    for name in names:
+        try:
+            state = stat(f"{begin}{name}{end}")  # a path object takes as long again
+        except OSError:
+            continue
+        stamps[name] = (state.st_mtime_ns, state.st_ctime_ns, state.st_size, state.st_ino)
     return stamps
 
 
-class _Index:
-    """An index that was loaded; its sections are parsed when they are asked for."""
+def _load(path: Path, packing: Packing, sections: Callable[[str], bool]) -> tuple[dict[str, Stamp], dict[str, Any]]:
+    """Loads the states of all files and the values of some sections.
 
-    def __init__(
-        self, names: list[str], stamps: list[Stamp], sections: Mapping[str, tuple[int, str]], packing: Packing
-    ):
-        self.names, self.sections, self.packing = names, sections, packing
-        self.stamps = dict(zip(names, stamps, strict=True))
+    Both are empty if the index is damaged or of another version.
 
-    @classmethod
-    def load(cls, path: Path, packing: Packing) -> _Index | None:
-        """Loads an index; None: there is none, it is damaged, or it is of another version."""
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
-            text = path.read_text(encoding="utf-8")
-            body, _, digest = text.removesuffix("\n").rpartition("\n")
-            if digest != _digest(body):
-                return None
-            first, names, stamps, *sections = body.split("\n")
-            header = json.loads(first)
-            if header["key"] != _key(packing):
-                return None
-            numbers = iter(json.loads(stamps))
-            parts = {name: (count, part) for (name, count), part in zip(header["sections"], sections, strict=True)}
-            return cls(json.loads(names), list(zip(numbers, numbers, numbers, numbers, strict=True)), parts, packing)
-        return None
+    The first line of an index is a header with the length and the digest of each part, the second its digest. The
+    parts follow: names of run folders, states of their files, and a part for each section.
+    """
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError), path.open("rb") as file:
+        first, digest = file.readline(), file.readline()
+        if digest.strip().decode() != _digest(first):
+            return {}, {}
+        header = json.loads(first)
+        if header["key"] != _key(packing):
+            return {}, {}
 
-    def values(self, sections: Callable[[str], bool]) -> dict[str, Any]:
-        """Values of some sections by the name of their run folder."""
+        def part(length: int, digest: str) -> Any:
+            data = file.read(length)
+            if _digest(data) != digest:
+                raise ValueError("its digest is wrong")
+            return json.loads(data)
+
+        names, numbers = part(*header["names"]), iter(part(*header["stamps"]))
+        stamps = dict(zip(names, zip(numbers, numbers, numbers, numbers, strict=True), strict=True))
         values: dict[str, Any] = {}
         begin = 0
-        for name, (count, part) in self.sections.items():
-            if sections(name):
-                unpacked = self.packing.unpack(json.loads(part))
-                values |= zip(self.names[begin : begin + count], unpacked, strict=True)
+        for section, count, length, digest in header["sections"]:
+            if sections(section):
+                values |= zip(names[begin : begin + count], packing.unpack(part(length, digest)), strict=True)
+            else:
+                file.seek(length, os.SEEK_CUR)
             begin += count
-        return values
+        return stamps, values
+    return {}, {}
 
 
 def _store(path: Path, values: Mapping[str, Any], stamps: Mapping[str, Stamp], packing: Packing) -> None:
+    """Writes the index; a folder that cannot be written has none."""
     names: dict[str, list[str]] = {}
     for name in sorted(values):
         names.setdefault(packing.section(values[name]), []).append(name)
-    header = {"key": _key(packing), "sections": [[section, len(members)] for section, members in names.items()]}
     order = [name for members in names.values() for name in members]
-    parts = [
-        header,
+    contents = [
         order,
         [number for name in order for number in stamps[name]],
         *(packing.pack([values[name] for name in members]) for members in names.values()),
     ]
-    # A folder that cannot be written: the files are read again the next time. No number is infinite in a value that
-    # was read, but if one is, there is no index either.
-    with contextlib.suppress(OSError, ValueError, TypeError):
-        body = "\n".join(json.dumps(part, allow_nan=False) for part in parts)
-        write_text(path, f"{body}\n{_digest(body)}\n")
+    with contextlib.suppress(OSError, ValueError, TypeError):  # of a value that is not plain or not finite
+        parts = [json.dumps(content, allow_nan=False).encode() for content in contents]
+        facts = [(len(part), _digest(part)) for part in parts]
+        sections = [
+            [section, len(members), *fact] for (section, members), fact in zip(names.items(), facts[2:], strict=True)
+        ]
+        header = {"key": _key(packing), "names": facts[0], "stamps": facts[1], "sections": sections}
+        first = json.dumps(header).encode() + b"\n"
+        data = b"".join([first, _digest(first).encode(), b"\n", *parts])
+        write_atomic(path, lambda temporary: temporary.write_bytes(data))
 
 
 def _key(packing: Packing) -> list[Any]:
     return [FORMAT, __version__, packing.version]
 
 
-def _digest(text: str) -> str:
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+def _digest(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def shared(values: Iterable[Any]) -> tuple[list[Any], list[int]]:

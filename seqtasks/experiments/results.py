@@ -206,18 +206,18 @@ def finished(folder: Path) -> Row | None:
         return None
 
 
-def rows(runs_dir: Path, task: str | None = None) -> list[Row]:
+def rows(runs_dir: Path, *tasks: str) -> list[Row]:
     """Loads the rows of all finished runs in a folder, sorted by task, cell and seed.
 
     Folders without a result are ignored; a damaged result is logged as a warning.
 
     Args:
         runs_dir: Folder of all runs.
-        task: Name of a task; None: all tasks.
+        tasks: Names of the tasks; none: all tasks.
     """
     packing = folder_index.Packing(f"rows {FORMAT}", lambda row: row.task, _pack, _unpack)
     loaded = folder_index.read_all(
-        Path(runs_dir), FILE, _readable, packing, lambda section: task is None or section == task
+        Path(runs_dir), FILE, _readable, packing, lambda section: not tasks or section in tasks
     )
     return sorted(loaded.values(), key=lambda row: (row.task, row.cell, row.seed, row.run))
 
@@ -274,14 +274,13 @@ def _unpack(data: Any) -> list[Row]:
     for number, scores, validation, seed, *own in data[1]:
         facts = data[0][number]
         config = facts["config"]
-        row = Row.__new__(Row)  # its values were checked when they were read from the run folder
-        vars(row).update(facts)
-        vars(row).update(
-            zip(OWN, own, strict=True),
-            scores=dict(zip(facts["scores"], scores, strict=True)),
-            validation=dict(zip(facts["validation"], validation, strict=True)),
-            config={**config, "seed": seed} if "seed" in config else config,
-        )
+        fields = dict(facts)
+        fields.update(zip(OWN, own, strict=True))
+        fields["scores"] = dict(zip(facts["scores"], scores, strict=True))
+        fields["validation"] = dict(zip(facts["validation"], validation, strict=True))
+        fields["config"] = {**config, "seed": seed} if "seed" in config else config
+        row = Row.__new__(Row)  # the values were checked when they were read from the run folder
+        vars(row).update(fields)
         rows.append(row)
     return rows
 

@@ -212,11 +212,15 @@ def _matches(value: Any, text: str) -> bool:
 
 
 def _counts(facts: list[_Bundle], key: str) -> Counter[str]:
-    counts: Counter[str] = Counter()
+    numbers: Counter[Any] = Counter()  # by value, which takes less time than by text, but for what cannot be hashed
     for bundle in facts:
         if _concerns(bundle, key):
             for value, rows in bundle.values(key):
-                counts[show(value)] += len(rows)
+                plain = isinstance(value, str | int | float | None)
+                numbers[(type(value), value) if plain else (None, show(value))] += len(rows)
+    counts: Counter[str] = Counter()
+    for (kind, value), number in numbers.items():
+        counts[value if kind is None else show(value)] += number
     return counts
 
 
@@ -233,7 +237,7 @@ def _agree(facts: list[_Bundle], keys: Sequence[str]) -> None:
             values = [f"{value} in {n} row{'s' * (n > 1)}" for value, n in counts.most_common()]
             others = f" and {len(values) - 3} other values" if len(values) > MANY else ""
             differences.append(f"{key} is {' and '.join(values[:3] if others else values)}{others}")
-        left = _counts(kept, key)
+        left = counts if kept is facts else _counts(kept, key)
         if len(left) > 1:
             most = left.most_common(1)[0][0]
             filters.append(shlex.quote(f"{key}={most}"))

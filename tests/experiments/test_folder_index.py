@@ -125,7 +125,7 @@ def test_a_damaged_index_is_not_believed(tmp_path: Path, damage: Any) -> None:
     put(tmp_path, "x", 1)
     numbers(tmp_path)
     index = tmp_path / INDEX
-    index.write_text(damage(index.read_text()))
+    index.write_text(damage(index.read_text()), newline="")
     assert numbers(tmp_path) == {"x": 1} and numbers(tmp_path, never) == {"x": 1}
 
 

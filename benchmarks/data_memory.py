@@ -72,7 +72,7 @@ def write_labelled(folder: Path, rows: int) -> Path:
 
 def write_pairs(folder: Path, rows: int) -> Path:
     """Lines and their words in reverse order."""
-    with (folder / "train.src").open("w") as source, (folder / "train.tgt").open("w") as target:
+    with (folder / "train.en").open("w") as source, (folder / "train.de").open("w") as target:
         for text in islice(texts(0, longest=15), rows):
             source.write(text + "\n")
             target.write(" ".join(reversed(text.split())) + "\n")

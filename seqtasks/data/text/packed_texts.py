@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, overload
 
@@ -13,6 +14,7 @@ import numpy as np
 from seqtasks.core.arrays import IntArray
 from seqtasks.data.block_files import BlockArray, release
 from seqtasks.data.cache import Blocks
+from seqtasks.data.ragged_files import collect
 
 ROWS = 4096  # texts that are decoded at once
 _ERRORS = "surrogatepass"  # lone surrogates of texts that are not from files
@@ -39,12 +41,16 @@ class PackedTexts(Sequence[str]):
         self.values, self.ends, self.rows = values, ends, rows
 
     @classmethod
-    def of(cls, texts: Iterable[str]) -> PackedTexts:
-        """Packs texts in memory."""
-        writer = TextWriter()
-        for text in texts:
-            writer.append(text)
-        return writer.finish()
+    def of(cls, texts: Iterable[str], key: str | None = None) -> PackedTexts:
+        """Packs texts in memory or in the cache.
+
+        Args:
+            texts: The texts; with a key an object that can be iterated twice.
+            key: Key of the texts in the cache, see `ragged_files.collect`; None: in memory.
+        """
+        encode = partial(str.encode, encoding="utf-8", errors=_ERRORS)
+        packed = collect(lambda: (np.frombuffer(encode(text), np.uint8) for text in texts), np.uint8, key)
+        return cls(packed.values, packed.ends)
 
     def __len__(self) -> int:
         return len(self.ends if self.rows is None else self.rows)
@@ -89,9 +95,9 @@ class PackedTexts(Sequence[str]):
         hashes = (b"".join(hashlib.blake2b(data, digest_size=8).digest() for data in block) for block in self.blocks())
         return np.frombuffer(b"".join(hashes), np.uint64)
 
-    def joined(self) -> Blocks:
-        """The bytes of all texts with a zero byte between two of them, for `cache.fingerprint`."""
-        return _joined(self.blocks, self.size, len(self))
+    def joined(self, separator: bytes = b"\0") -> Blocks:
+        """The bytes of all texts with a separator of one byte between two of them, for `cache.fingerprint`."""
+        return _joined(self.blocks, self.size, len(self), separator)
 
     def _bounds(self, begin: int = 0, stop: int | None = None) -> Iterator[tuple[IntArray, IntArray]]:
         """Begins and ends of the bytes of some texts, some thousand texts at once."""
@@ -217,20 +223,26 @@ class Labels(Sequence[str]):
             for begin in range(0, len(self), ROWS):
                 yield [encoded[number] for number in self.numbers[begin : begin + ROWS].tolist()]
 
-        return _joined(blocks, int(lengths[self.numbers].sum()), len(self))
+        return _joined(blocks, int(lengths[self.numbers].sum()), len(self), b"\0")
 
 
-def _joined(blocks: Callable[[], Iterator[list[bytes]]], length: int, count: int) -> Blocks:
-    """Rows of bytes with a zero byte between two of them.
+def pair_digests(first: PackedTexts, second: PackedTexts) -> np.ndarray:
+    """A hash of each pair of texts, uint64 `(texts,)`, see `PackedTexts.digests`."""
+    return first.digests() * np.uint64(0x9E3779B97F4A7C15) ^ second.digests()  # an odd factor loses nothing
+
+
+def _joined(blocks: Callable[[], Iterator[list[bytes]]], length: int, count: int, separator: bytes) -> Blocks:
+    """Rows of bytes with a separator between two of them.
 
     Args:
         blocks: Function that yields the rows, several at once.
         length: Number of bytes of all rows.
         count: Number of rows.
+        separator: One byte.
     """
 
     def arrays() -> Iterator[np.ndarray]:
         for number, block in enumerate(blocks()):
-            yield np.frombuffer(b"\0" * (number > 0) + b"\0".join(block), np.uint8)
+            yield np.frombuffer(separator * (number > 0) + separator.join(block), np.uint8)
 
     return Blocks(np.dtype(np.uint8), length + max(0, count - 1), arrays())

@@ -28,6 +28,7 @@ import numpy as np
 
 UPDATES = 200
 WORDS = 20_000  # words of generated texts
+SMALL = ("encoder.units=32", "options.embedding_dim=32")  # the default model of these takes most of the time
 BLOCK = 10_000  # texts that are generated at once
 
 
@@ -129,8 +130,8 @@ def write_series(folder: Path, megabytes: int) -> Path:
 
 KINDS = {
     "labelled": Kind("sentiment", write_labelled),
-    "pairs": Kind("translation", write_pairs),
-    "tagged": Kind("tagging", write_tagged),
+    "pairs": Kind("translation", write_pairs, overrides=SMALL),
+    "tagged": Kind("tagging", write_tagged, overrides=SMALL),
     "text": Kind("char_lm", write_text, (1, 1000)),
     "series": Kind("series", write_series, (1, 1000)),
 }

@@ -166,7 +166,7 @@ def build(cls: type[D], values: Mapping[str, Any], where: str = "", raw: Mapping
 
 
 @functools.cache  # evaluating the annotations takes longer than all checks
-def _hints(cls: type) -> dict[str, Any]:
+def _hints(cls: Any) -> dict[str, Any]:
     return typing.get_type_hints(cls)
 
 

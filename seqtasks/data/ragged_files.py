@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterable
@@ -14,7 +15,7 @@ import numpy as np
 from seqtasks.core.arrays import IntArray
 from seqtasks.core.files import write_text
 from seqtasks.core.parsing import parse_json
-from seqtasks.data.block_files import BlockArray, mapped
+from seqtasks.data.block_files import BlockArray, mapped, release
 from seqtasks.data.bucketing import Ragged
 from seqtasks.data.cache import cache_dir, file_of, stem_of
 
@@ -57,6 +58,17 @@ def collect(rows: Callable[[], Iterable[IntArray]], dtype: Any = "int32", key: s
             error,
         )
         return _collect(rows(), dtype, None)
+
+
+def row_digests(ragged: Ragged) -> np.ndarray:
+    """A hash of each row, uint64 `(rows,)`; equal rows have equal hashes, two others once in 10¹⁹ pairs."""
+    digests = bytearray()
+    for begin in range(0, len(ragged), ROWS):
+        part = ragged[begin : begin + ROWS]
+        for row in np.split(part.values, part.ends[:-1]):
+            digests += hashlib.blake2b(row.tobytes(), digest_size=8).digest()
+        release(ragged.values)
+    return np.frombuffer(bytes(digests), np.uint64)
 
 
 def _collect(rows: Iterable[IntArray], dtype: Any, stem: Path | None) -> Ragged:

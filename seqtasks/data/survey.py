@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,14 +21,14 @@ class Survey:
 
     Attributes:
         counts: Number of examples.
-        labels: Labels of all examples or steps; empty: the data has no labels.
+        labels: Labels of all examples or steps, or the number of each label; empty: the data has no labels.
         keys: Keys of the examples, equal for duplicates, or an array of hashes; empty: duplicates are not counted.
         empty: Number of examples without content.
         notes: What else was guessed or is unusual, one phrase each.
     """
 
     counts: Mapping[str, int]
-    labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    labels: Mapping[str, Sequence[str] | Mapping[str, int]] = field(default_factory=dict)
     keys: Mapping[str, Sequence[Hashable] | np.ndarray] = field(default_factory=dict)
     empty: Mapping[str, int] = field(default_factory=dict)
     notes: Sequence[str] = ()
@@ -71,11 +71,11 @@ def _duplicates(survey: Survey, unit: str) -> list[str]:
         return []
     import numpy as np  # takes a tenth of a second, which a list of runs should not wait for
 
-    known = survey.keys["train"]
-    known = known if isinstance(known, np.ndarray) else set(known)
+    train = survey.keys["train"]
+    known: Any = train if isinstance(train, np.ndarray) else set(train)
     lines = []
     for part in ("validation", "test"):
-        keys = survey.keys[part]
+        keys: Any = survey.keys[part]
         if isinstance(known, np.ndarray):
             duplicates = int(np.isin(keys, known).sum())
         else:

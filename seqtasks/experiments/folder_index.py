@@ -177,7 +177,8 @@ def shared(values: Iterable[Any]) -> tuple[list[Any], list[int]]:
         ([{'a': 1}, {'b': 2}], [0, 1, 0])
     """
     distinct: dict[str, int] = {}
-    kept, numbers = [], []
+    kept: list[Any] = []
+    numbers: list[int] = []
     for value in values:
         text = json.dumps(value)
         if text not in distinct:

@@ -253,8 +253,8 @@ def _columns(facts: list[_Bundle], by: Sequence[str]) -> tuple[str, ...]:
         TableError: Rows of one group would differ in a setting that is not in `by`.
     """
     models = [bundle for bundle in facts if bundle.first.kind == "model"]
-    keys = dict.fromkeys(key for bundle in models for key, _ in _leaves(bundle.first.config))
-    keys = [key for key in keys if key not in {*_FREE, _CELL}]
+    settings = dict.fromkeys(key for bundle in models for key, _ in _leaves(bundle.first.config))
+    keys = [key for key in settings if key not in {*_FREE, _CELL}]
     varying = [key for key in sorted(keys, key=_position) if len(_counts(models, key)) > 1]
     varying += [CELL_FILE] * _edited(models)
     if not by:

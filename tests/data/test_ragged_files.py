@@ -59,6 +59,12 @@ def test_an_interrupted_conversion_leaves_nothing_that_looks_finished(folder):
     assert not list(folder.iterdir()) and equal(collect(lambda: ROWS, key="a"))
 
 
+def test_hashes_tell_rows_apart():
+    hashes = ragged_files.row_digests(Ragged.of([*ROWS, [4], [], [3, 2, 1]]))
+    rows = [*ROWS, [4], [], [3, 2, 1]]
+    np.testing.assert_array_equal(hashes[:, None] == hashes[None], [[a == b for b in rows] for a in rows])
+
+
 def test_without_a_cache_they_stay_in_memory(folder, caplog):
     folder.write_text("a file in place of the folder")
     ragged = collect(lambda: ROWS, key="a")

@@ -95,11 +95,8 @@ def load(source: Source, text: str, label: str) -> LabelledTexts:
         parts["train"], parts["validation"] = _held_out(parts["train"], source, "validation")
     parts["test"] = _sampled(parts["test"], source.limit_test)
     classes = _classes(parts, source)
-    data = {
-        f"{part} {name}": rows.joined()
-        for part, columns in parts.items()
-        for name, rows in zip("xy", columns, strict=True)
-    }
+    data = {f"{part} x": texts.joined() for part, (texts, _) in parts.items()}
+    data |= {f"{part} y": labels.joined() for part, (_, labels) in parts.items()}
     large = source.kind == "files" and sum(texts.size for texts, _ in parts.values()) >= LARGE
     return LabelledTexts({part: parts[part] for part in ROLES}, classes, str(source), fingerprint(data), large)
 
@@ -220,7 +217,7 @@ def _read(rows: TableRows, text: int, label: int, stem: Path | None) -> Texts:
         DataError: A row has no label, or as `TableRows`.
     """
     file = None if stem is None else partial(file_of, stem)
-    texts, codes = TextWriter(file), BlockArray(np.int32, path=file and file("labels"))
+    texts, codes = TextWriter(file), BlockArray(np.int32, path=file("labels") if file else None)
     numbers: dict[str, int] = {}
     block: list[int] = []
     try:

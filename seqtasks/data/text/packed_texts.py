@@ -73,8 +73,9 @@ class PackedTexts(Sequence[str]):
             yield from (data.decode("utf-8", _ERRORS) for data in block)
 
     def __eq__(self, other: object) -> bool:
-        same_length = isinstance(other, Sequence) and len(self) == len(other)
-        return same_length and all(a == b for a, b in zip(self, other, strict=True))
+        if not isinstance(other, Sequence) or len(self) != len(other):
+            return False
+        return all(a == b for a, b in zip(self, other, strict=True))
 
     __hash__ = None  # type: ignore[assignment]
 

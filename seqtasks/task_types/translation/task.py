@@ -144,8 +144,8 @@ class TranslationTask(Seq2SeqTask):
         train = corpus.parts["train"]
         texts = [train] if o.shared else [train[:1], train[1:]]
         trained = []
+        settings: dict[str, Any] = {"kind": o.unit, "size": o.vocab_size}
         for number, sides in enumerate(texts):
-            settings = {"kind": o.unit, "size": o.vocab_size}
             if corpus.large:
                 key = [corpus.fingerprint, o.shared, number]
                 trained.append(stored_vocabulary(key, lambda: chain(*sides), **settings))  # noqa: B023

@@ -134,7 +134,7 @@ def build(cls: type[D], values: Mapping[str, Any], where: str = "", raw: Mapping
     Raises:
         ConfigError: Unknown key, wrong type, or value outside the limits.
     """
-    hints = _hints(cls)
+    hints = _hints(cls)  # type: ignore[arg-type]
     fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
     values = dict(values)
     for key in list(values):

@@ -42,7 +42,7 @@ setup(
     packages=[*find_packages(include=["seqtasks", "seqtasks.*"]), "seqtasks.tasks", "seqtasks.configs"],
     package_dir={"seqtasks.tasks": "tasks", "seqtasks.configs": "configs"},
     package_data={
-        "seqtasks": ["py.typed", "**/*.pyi", "task_types/*/example.*.txt"],
+        "seqtasks": ["py.typed", "**/*.pyi", "task_types/*/*.txt"],
         "seqtasks.cli": ["templates/*"],
         "seqtasks.views": ["templates/*"],
         "seqtasks.configs": ["*.yaml", "schemas/*.json"],

@@ -76,6 +76,10 @@ def _rows(resolved: Resolved, runs_dir: Path, reporter: Reporter, seconds: float
         path = run_folder.path_of(runs_dir, baseline_config, train.identity(task, baseline_config, splits))
         slow = needed.get(name, 0) > seconds
         if slow and not (path / results.FILE).is_file():
+            reporter.say(
+                f"{task.name}: the baseline {name} takes about {needed[name]:.0f} s and is left out; "
+                f"`seqtasks baseline {task.name}` with the same settings fits it"
+            )
             continue
         folder = run_folder.create(path, baseline_config, train.facts(task, splits), type(task).file)
         try:

@@ -1,5 +1,6 @@
 """Forecasts: splits in time, strategies, heads, covariates, missing values, baselines, predictions beyond a file."""
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,8 +12,11 @@ from seqtasks.core.reporter import Reporter
 from seqtasks.data import package_data
 from seqtasks.data.source import Source
 from seqtasks.experiments import example_outputs, run_folder
+from seqtasks.layers.encoder import Encoder
+from seqtasks.task_types import ForecastTask
 from seqtasks.task_types.forecasting import baselines
-from seqtasks.training import train
+from seqtasks.training import baselines as training_baselines
+from seqtasks.training import resolution, train
 from seqtasks.training.baselines import run_baselines
 
 from ..helpers import predict
@@ -99,6 +103,17 @@ def test_baselines_are_rows(run):
     names = {"last value", "seasonal naive"} | (set() if baselines.statsmodels_reason() else {"ETS", "AR"})
     assert set(rows) == names and all(set(one.scores) == set(row.scores) for one in rows.values())
     assert rows["seasonal naive"].value < 1.5 < rows["last value"].value and row.value < rows["last value"].value
+
+
+def test_a_slow_baseline_is_left_out_of_a_run_and_named(run, tmp_path, monkeypatch, capsys):
+    _, _, _, config = run
+    monkeypatch.setattr(training_baselines, "SECONDS", 0.0)
+    monkeypatch.setattr(ForecastTask, "baseline_seconds", lambda *_: dict.fromkeys(["ETS", "AR", "last value"], 7.0))
+    resolved = resolution.resolve(config, plugins.load_task("forecast"), QUIET)
+    rows = training_baselines.quick_baselines(resolved, tmp_path, Reporter())
+    assert {row.cell for row in rows} >= {"seasonal naive"} and "last value" not in {row.cell for row in rows}
+    err = capsys.readouterr().err
+    assert "the baseline last value takes about 7 s and is left out; `seqtasks baseline forecast`" in err
 
 
 def test_no_target_of_training_lies_in_validation_or_test(tmp_path):
@@ -193,12 +208,35 @@ def test_what_cannot_be_learnt_is_one_line(tmp_path):
 
 
 def test_seasons_come_from_dates_and_logarithms_from_growth(tmp_path):
-    assert load(wave(), tmp_path)[0].spec.season == 7 and not load(wave(), tmp_path)[0].spec.log
+    assert load(wave(), tmp_path)[0].spec.season == 7 and not any(load(wave(), tmp_path)[0].spec.log_floors)
     months = wave().assign(date=pd.date_range("2010-01-01", periods=96, freq="MS").strftime("%Y-%m-%d"))
     task, _ = load(months, tmp_path)
     assert task.spec.season == 12 and task.spec.features == 2 and task.spec.window == 36
     grown = months.assign(x=lambda f: (f["x"] - 40) * np.exp(np.arange(96) / 30))
-    assert load(grown, tmp_path)[0].spec.log
+    assert load(grown, tmp_path)[0].spec.log_floors[0] > 0
+
+
+def test_logarithms_of_one_channel_beside_values_below_zero(tmp_path):
+    """A temperature beside sales that grow, and sales that fall to 0 after the training part."""
+    months = pd.date_range("2010-01-01", periods=96, freq="MS").strftime("%Y-%m-%d")
+    grown = wave().assign(date=months, x=lambda f: (f["x"] - 40) * np.exp(np.arange(96) / 30), y=np.sin(np.arange(96)))
+    grown.loc[[70, 90], "x"] = 0.0
+    task, splits = load(grown, tmp_path)
+    floors = task.spec.log_floors
+    assert floors[0] > 0 == floors[1]
+    assert any("logarithms of x, as the spread grows" in note for note in task._notes)
+    model = task.build_model(Encoder(cell="gru", units=4))
+    inputs, targets, _ = task.batches(splits.train, 4)[0]
+    assert np.isfinite(targets).all() and np.isfinite(keras.ops.convert_to_numpy(model(inputs))).all()
+    validation = task.batches(splits.validation, 4)
+    scores = task.score(model, validation)
+    assert all(np.isfinite(value) for value in scores.values())
+    # The untrained model about repeats the last season, of either channel, in original units.
+    point = task.forecasts(task.outputs(model, validation, 12)).point
+    ends, series = splits.validation.inputs["ends"], task._series[0]
+    expected = np.stack([series[end - 12 : end] for end in ends])
+    expected[..., 0] = np.maximum(expected[..., 0], floors[0])
+    np.testing.assert_allclose(point, expected, rtol=0.05, atol=0.1)
 
 
 def test_files_of_packages(tmp_path):

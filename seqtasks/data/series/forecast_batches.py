@@ -10,6 +10,7 @@ import numpy as np
 
 from seqtasks.core.arrays import BoolArray, FloatArray, IntArray
 from seqtasks.data.bucketing import Buckets, uneven_width
+from seqtasks.data.series.logarithms import to_logarithms
 from seqtasks.data.series.scaling import forward_filled
 from seqtasks.data.series.segments import Segments
 from seqtasks.data.splits import Examples
@@ -97,7 +98,7 @@ class ForecastBatches(Buckets):
             `(examples, channels)`.
         panel: Makes the arrays.
         ahead: Steps ahead that the model forecasts.
-        log: Whether targets are logarithms.
+        log_floors: Of targets, see `seqtasks.data.series.logarithms`; empty: no channel is transformed.
         last: Whether only the last step of a window is an origin.
         how: Of `Buckets`.
     """
@@ -108,11 +109,11 @@ class ForecastBatches(Buckets):
         *how: Any,
         panel: Panel,
         ahead: int,
-        log: bool = False,
+        log_floors: Sequence[float] = (),
         last: bool = False,
         **keywords: Any,
     ):
-        self.panel, self.ahead, self.log, self.last = panel, ahead, log, last
+        self.panel, self.ahead, self.log_floors, self.last = panel, ahead, log_floors, last
         super().__init__(examples, *how, **keywords)
 
     def measure(self) -> IntArray:
@@ -136,5 +137,5 @@ class ForecastBatches(Buckets):
         targets = np.where(valid, targets, 1.0)
         # The loss is the mean over valid targets, but Keras divides by the number of all.
         weights = valid * rows["weights"][:, None, None, :] * (valid.size / max(1, int(valid.sum())))
-        made = np.log(targets) if self.log else targets
+        made = to_logarithms(targets, self.log_floors) if self.log_floors else targets
         return arrays, made[..., None].astype(np.float32), weights.astype(np.float32)

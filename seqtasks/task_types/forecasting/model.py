@@ -28,8 +28,8 @@ class Facts:
         statics: Number of static covariates.
         horizon: Steps ahead.
         season: Steps of the season; 1: none.
-        log: Whether the model works with logarithms.
-        mean: Mean of each channel, of logarithms if `log`, `(channels,)`.
+        log_floors: Smallest value of each channel that a logarithm is taken of; 0: none is taken.
+        mean: Mean of each channel as the model sees it, `(channels,)`.
         sd: Standard deviation of each channel, `(channels,)`.
         spread: Scale that is expected around the level, in units of `sd`.
     """
@@ -40,7 +40,7 @@ class Facts:
     statics: int
     horizon: int
     season: int
-    log: bool
+    log_floors: Sequence[float]
     mean: Sequence[float]
     sd: Sequence[float]
     spread: float
@@ -72,7 +72,7 @@ def forecast_model(encoder: Encoder, facts: Facts, options: Any, name: str) -> k
     Returns:
         A model of `steps` in original units `(batch, time, channels)`, `mask`, and where there are such `measured`,
         `known` and `statics`. It gives forecasts `(batch, time, ahead, channels, numbers)` of each step, or, rolled
-        on, of the last one: quantiles, or mean and standard deviation; of logarithms if `facts.log`.
+        on, of the last one: quantiles, or mean and standard deviation; of logarithms where the channel has a floor.
     """
     o, rolled = options, options.strategy == "rollout"
     ahead = facts.horizon if o.strategy == "direct" else 1
@@ -88,7 +88,7 @@ def forecast_model(encoder: Encoder, facts: Facts, options: Any, name: str) -> k
     if facts.statics:
         tensors["statics"] = keras.Input((facts.statics,), name="statics")
     mask = tensors["mask"]
-    steps = ops.log(ops.maximum(tensors["steps"], 1e-9)) if facts.log else tensors["steps"]
+    steps = _logarithms(tensors["steps"], facts.log_floors)
     normal = keras.layers.Normalization(mean=list(facts.mean), variance=[sd**2 for sd in facts.sd], name="scaled")
     x = normal(steps)
     if o.normalization == "revin":
@@ -147,6 +147,14 @@ def forecast_model(encoder: Encoder, facts: Facts, options: Any, name: str) -> k
     else:
         forecasts = forecasts * sd + mean
     return keras.Model(list(tensors.values()), forecasts, name=name)
+
+
+def _logarithms(steps: Any, floors: Sequence[float]) -> Any:
+    """`seqtasks.data.series.logarithms.to_logarithms` of tensors `(batch, time, channels)`."""
+    if not any(floors):
+        return steps
+    made = ops.log(ops.maximum(steps, ops.convert_to_tensor([floor or 1.0 for floor in floors], "float32")))
+    return made if all(floors) else ops.where(ops.convert_to_tensor([floor > 0 for floor in floors]), made, steps)
 
 
 def median(head: str) -> int:

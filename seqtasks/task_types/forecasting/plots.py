@@ -21,6 +21,7 @@ def fans(
     history: Sequence[FloatArray],
     forecasts: Sequence[Forecasts],
     titles: Sequence[str],
+    channels: Sequence[str],
     targets: Sequence[FloatArray] = (),
 ) -> Figure:
     """Fan charts in panels: the last values of a series, the median, and intervals from dark (narrow) to light (wide).
@@ -29,6 +30,7 @@ def fans(
         history: Values before each forecast, `(time,)`.
         forecasts: Quantiles `(horizon, levels)` each.
         titles: Text above each panel.
+        channels: Name of the values of each panel.
         targets: What came, `(horizon,)` each; empty: it is not known.
     """
     columns = min(2, len(history))
@@ -37,7 +39,8 @@ def fans(
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for panel in panels[len(history) :]:
         panel.set_axis_off()
-    for i, (panel, past, forecast, title) in enumerate(zip(panels, history, forecasts, titles, strict=False)):
+    for i, (past, forecast) in enumerate(zip(history, forecasts, strict=True)):
+        panel = panels[i]
         before, after = np.arange(-len(past) + 1, 1), np.arange(1, len(forecast.point) + 1)
         panel.plot(before, past, color="black", linewidth=1)
         pairs = [level for level in forecast.levels if level in (0.1, 0.2, 0.3, 0.4)]
@@ -47,9 +50,9 @@ def fans(
         panel.plot(after, forecast.point, color=style.COLOURS[0], linewidth=1.5, label="median, intervals up to 80 %")
         if len(targets):
             panel.plot(after, targets[i], color=style.COLOURS[1], linewidth=1, label="true")
-        panel.set_title(title)
+        panel.set_title(titles[i])
         panel.tick_params(labelsize=7)
-        panel.set_xlabel("step, 0 is the last one that is known")
+        panel.set(xlabel="step, 0 is the last one that is known", ylabel=channels[i])
     panels[0].legend(fontsize=7)
     return figure
 

@@ -21,6 +21,7 @@ from seqtasks.data.series import synthetic_seasonal
 from seqtasks.data.series.columns import Columns
 from seqtasks.data.series.forecast_batches import ForecastBatches, Panel
 from seqtasks.data.series.frequency import Frequency, calendar, following, frequency_of
+from seqtasks.data.series.logarithms import chosen_floors, from_logarithms, to_logarithms
 from seqtasks.data.series.scaling import forward_filled
 from seqtasks.data.series.segments import Segments
 from seqtasks.data.series.sets import SeriesData, SeriesSet
@@ -38,8 +39,6 @@ from seqtasks.task_types.forecasting.model import CALIBRATION, LOSSES, Facts, fo
 from seqtasks.task_types.forecasting.scores import INTERVAL, Forecasts, forecast_scores, forecast_terms, naive_error
 
 LIMITS = 0.5, 2.0  # of the calibration of learnt intervals, as the validation split may be a time of crisis
-GROWTH = 1.5  # ratio of the levels of a series, from which on a growing spread can be seen
-SLOPE = 0.5  # of the logarithm of the spread against that of the level, from which on logarithms are taken
 SHOWN = 6  # series in a plot
 
 
@@ -134,10 +133,10 @@ class ForecastSpec(Spec):
         horizon: Steps ahead.
         window: Steps that are read before a forecast.
         lags: Lags of the linear map.
-        log: Whether the model works with logarithms.
+        log_floors: Smallest value of each channel that a logarithm is taken of; 0: the model sees the values.
         mean: Means of channels, then of `known`, then of `statics`, in original units.
         sd: Their standard deviations.
-        scaled_mean: Mean of each channel as the model has it, of logarithms if `log`.
+        scaled_mean: Mean of each channel as the model has it, of logarithms where it has a floor.
         scaled_sd: Standard deviation of each channel as the model has it.
         spread: Scale that is expected around the level, in units of `scaled_sd`.
         measured: Numbers of the channels with missing values.
@@ -148,7 +147,7 @@ class ForecastSpec(Spec):
     Example:
         >>> from seqtasks.task_types import ForecastSpec
         >>> names = {"channels": ["x"], "known": [], "statics": [], "measured": [], "counts": {}, "frequency": {}}
-        >>> sizes = {"season": 12, "horizon": 12, "window": 36, "lags": 13, "log": False, "features": 0}
+        >>> sizes = {"season": 12, "horizon": 12, "window": 36, "lags": 13, "log_floors": [0.0], "features": 0}
         >>> facts = {"mean": [0.0], "sd": [1.0], "scaled_mean": [0.0], "scaled_sd": [1.0], "spread": 1.0}
         >>> spec = ForecastSpec(**names, **sizes, **facts)
         >>> ForecastSpec.from_dict(spec.to_dict()) == spec
@@ -163,7 +162,7 @@ class ForecastSpec(Spec):
     horizon: int
     window: int
     lags: int
-    log: bool
+    log_floors: Sequence[float]
     mean: Sequence[float]
     sd: Sequence[float]
     scaled_mean: Sequence[float]
@@ -239,13 +238,13 @@ class ForecastTask(Task):
         values: list[FloatArray] = [series.values.row(i)[:, target].astype(np.float64) for i in range(len(series))]
         past = [row[:n] for row, n in zip(values, cuts.train.tolist(), strict=True)]
         _check_values(series, channels, past)
-        log = o.transform == "log" or (o.transform == "auto" and _grows(past, season))
         if o.transform == "log" and min(float(np.nanmin(row)) for row in values) <= 0:
             raise ConfigError(
                 f"options.transform=log, but {source} has values of 0 or below; allowed: positive values; set "
                 "options.transform=none"
             )
-        moved = [np.log(np.maximum(row, 1e-9)) if log else row for row in past]
+        floors = chosen_floors(past, season, o.transform)
+        moved = [to_logarithms(row, floors) for row in past]
         every, scaled = np.concatenate(past), np.concatenate(moved)
         covariates = [series.values.row(i)[:n, [list(series.channels).index(k) for k in known]]
                       for i, n in enumerate(cuts.train.tolist())]  # fmt: skip
@@ -263,7 +262,7 @@ class ForecastTask(Task):
             horizon=o.horizon,
             window=window,
             lags=min(60, max(4, season + 1)) if o.lags is None else o.lags,
-            log=log,
+            log_floors=floors,
             mean=mean.tolist(),
             sd=np.maximum(sd, 1e-9).tolist(),
             scaled_mean=np.nanmean(scaled, axis=0).tolist(),
@@ -300,7 +299,7 @@ class ForecastTask(Task):
             examples[part] = Examples(inputs, targets)
         spec = dataclasses.replace(spec, counts={part: len(rows) for part, rows in examples.items()})
         self._notes = [*data.notes, *self._facts(spec, cuts.length, len(series), len(data.parts["train"]))]
-        text = json.dumps([data.fingerprint, o.horizon, season, o.test_steps, o.origins, window, o.calendar, log])
+        text = json.dumps([data.fingerprint, o.horizon, season, o.test_steps, o.origins, window, o.calendar, floors])
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
         return Splits(**examples, source=str(source), fingerprint=digest, spec=spec)
 
@@ -324,8 +323,10 @@ class ForecastTask(Task):
         notes.append(f"{kept} series of {span} steps" if kept > 1 else f"{span} steps")
         if kept < total:
             notes.append(f"{total - kept} series too short for the horizon {spec.horizon} are left out")
-        if spec.log:
-            notes.append("logarithms, as the spread grows with the level")
+        if logged := [name for name, floor in zip(spec.channels, spec.log_floors, strict=True) if floor]:
+            of = "" if len(logged) == len(spec.channels) else f" of {', '.join(logged[:3])}"
+            reason = "options.transform" if self.options.transform == "log" else "as the spread grows with the level"
+            notes.append(f"logarithms{of}, {reason}")
         if spec.measured:
             names = [spec.channels[i] for i in spec.measured]
             notes.append(f"missing values in {', '.join(names[:3])}")
@@ -346,7 +347,7 @@ class ForecastTask(Task):
             statics=len(spec.statics),
             horizon=spec.horizon,
             season=spec.season,
-            log=spec.log,
+            log_floors=spec.log_floors,
             mean=list(spec.scaled_mean),
             sd=list(spec.scaled_sd),
             spread=spec.spread,
@@ -372,7 +373,7 @@ class ForecastTask(Task):
         rolled = self.options.strategy == "rollout"
         return ForecastBatches(
             examples, batch_size, None, shuffle, seed,
-            panel=self._data, ahead=self.ahead, log=self.spec.log, last=rolled,
+            panel=self._data, ahead=self.ahead, log_floors=self.spec.log_floors, last=rolled,
         )  # fmt: skip
 
     def outputs(self, model: keras.Model, batches: ForecastBatches, horizon: int) -> FloatArray:
@@ -410,7 +411,7 @@ class ForecastTask(Task):
                 block = block[:, 0] if block.shape[1] == 1 < time else block[np.arange(batch), ends - 1]
                 blocks.append(block)
                 count = min(ahead, horizon - begin)
-                points = np.exp(block[..., middle]) if self.spec.log else block[..., middle]
+                points = from_logarithms(block[..., middle], self.spec.log_floors)
                 for h in range(count):
                     values[np.arange(batch), ends + begin + h] = points[:, h]
             joined = _with_errors_added(blocks, head, factors)[:, :horizon]
@@ -424,7 +425,8 @@ class ForecastTask(Task):
             made = Forecasts.gaussian(outputs[..., 0], outputs[..., 1])
         else:
             made = Forecasts(outputs, LEVELS[self.options.head])
-        return Forecasts(np.exp(made.quantiles), made.levels) if self.spec.log else made
+        quantiles = from_logarithms(np.moveaxis(made.quantiles, -1, -2), self.spec.log_floors)
+        return Forecasts(np.moveaxis(quantiles, -1, -2), made.levels)
 
     def score(self, model: keras.Model, batches: Any) -> dict[str, float]:
         made = self.forecasts(self.outputs(model, batches, self.spec.horizon))
@@ -465,17 +467,17 @@ class ForecastTask(Task):
         inputs, targets = batches.examples.inputs, batches.examples.targets
         which = inputs["series_index"]
         last = {int(number): i for i, number in enumerate(which)}  # the last origin of each series
-        rows = list(last.values())[:SHOWN]
-        history = [self._series[int(inputs["series_index"][i])][: int(inputs["ends"][i])] for i in rows]
-        titles = [self._ids[int(inputs["series_index"][i])] for i in rows] if len(last) > 1 else [self.name]
+        panels = [(i, c) for i in last.values() for c in range(len(self.spec.channels))][:SHOWN]
         shown = 3 * max(self.spec.season, self.spec.horizon)
+        ids = [self._ids[int(which[i])] if len(last) > 1 else self.name for i, _ in panels]
         yield (
             "forecasts",
             plots.fans(
-                [row[-shown:, 0] for row in history],
-                [_channel(made, i, 0) for i in rows],
-                titles,
-                list(targets[rows, :, 0]),
+                [self._series[int(which[i])][: int(inputs["ends"][i])][-shown:, c] for i, c in panels],
+                [_channel(made, i, c) for i, c in panels],
+                ids,
+                [self.spec.channels[c] for _, c in panels],
+                [targets[i, :, c] for i, c in panels],
             ),
         )
         yield "error_by_step", plots.error_by_step(made, targets, inputs["scale"])
@@ -490,7 +492,7 @@ class ForecastTask(Task):
         if options.plot and Path(options.plot).suffix.lower() not in (".png", ".pdf", ".svg"):
             raise ConfigError(f"--plot {options.plot}; allowed: a name that ends in .png, .pdf or .svg; rename it")
         rows: list[dict[str, Any]] = []
-        shown: list[tuple[FloatArray, Forecasts, str]] = []
+        shown: list[tuple[FloatArray, Forecasts, str, str]] = []
         for name in inputs:
             series = self.read(Path(name))
             series, panel = self._ahead(series, horizon, name)
@@ -511,12 +513,13 @@ class ForecastTask(Task):
                         numbers = {"point": forecasts.point, "low": forecasts.at(INTERVAL[0])}
                         numbers["high"] = forecasts.at(INTERVAL[1])
                         rows.append(row | {key: float(f"{v[i, h, c]:.6g}") for key, v in numbers.items()})
-                if len(shown) < SHOWN:
-                    past = panel.values.row(i)[:, 0][-3 * max(self.spec.season, horizon) :]
-                    shown.append((past, _channel(forecasts, i, 0), ids[i] if len(series) > 1 else Path(name).stem))
+                past = panel.values.row(i)[-3 * max(self.spec.season, horizon) :]
+                title = ids[i] if len(series) > 1 else Path(name).stem
+                for c, channel in enumerate(self.spec.channels[: SHOWN - len(shown)]):
+                    shown.append((past[:, c], _channel(forecasts, i, c), title, channel))
         if options.plot:
-            figure = plots.fans([one[0] for one in shown], [one[1] for one in shown], [one[2] for one in shown])
-            _save(figure, options.plot)
+            histories, fans, titles, names = map(list, zip(*shown, strict=True))
+            _save(plots.fans(histories, fans, titles, names), options.plot)
         return rows
 
     def read(self, path: Path) -> SeriesSet:
@@ -586,7 +589,7 @@ class ValidationForecasts(keras.callbacks.Callback):
         outputs = task.outputs(self.model, self.validation, task.spec.horizon)
         layer = self.model.get_layer(CALIBRATION)
         factors = keras.ops.convert_to_numpy(layer.factors)
-        targets = np.log(np.maximum(examples.targets, 1e-9)) if task.spec.log else examples.targets
+        targets = to_logarithms(examples.targets, task.spec.log_floors)
         ratio = interval_ratio(outputs, targets, task.options.head)
         by_step = task.options.head == "point" or task.options.strategy != "direct"
         layer.factors.assign(calibrated(factors, ratio, by_step))
@@ -717,29 +720,6 @@ def _check_values(series: SeriesSet, channels: Sequence[str], past: Sequence[Flo
                 f"{series.path or 'the data'}, column {name}: it {problem} in the training part; allowed: values that "
                 f"vary; leave it out with options.ignore={name}"
             )
-
-
-def _grows(past: Sequence[FloatArray], season: int) -> bool:
-    """Whether the spread of positive series grows about in proportion to their level."""
-    if min(float(np.nanmin(row)) if (~np.isnan(row)).any() else 0.0 for row in past) <= 0:
-        return False
-    block = max(season, 6)
-    levels, spreads = [], []
-    for row in past:
-        for begin in range(0, len(row) - block + 1, block):
-            part = row[begin : begin + block]
-            gaps = np.abs(np.diff(part, axis=0))
-            if np.isnan(part).any():
-                continue
-            levels.append(part.mean(axis=0))
-            spreads.append(np.maximum(gaps.mean(axis=0), 1e-12))
-    if len(levels) < 3:
-        return False
-    level, spread = np.log(np.array(levels)), np.log(np.array(spreads))
-    if float(np.exp(np.ptp(level, axis=0)).min()) < GROWTH:
-        return False
-    off = level - level.mean(axis=0)
-    return bool((off * (spread - spread.mean(axis=0))).sum() / (off**2).sum() > SLOPE)
 
 
 def _spread(moved: Sequence[FloatArray], sd: FloatArray, season: int) -> float:

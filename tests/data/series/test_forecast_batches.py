@@ -47,7 +47,7 @@ def test_only_origins_have_weights():
 
 def test_targets_of_logarithms():
     made = panel()
-    _, targets, weights = ForecastBatches(examples(made, [4, 2]), 2, panel=made, ahead=1, log=True)[0]
+    _, targets, weights = ForecastBatches(examples(made, [4, 2]), 2, panel=made, ahead=1, log_floors=[0.1])[0]
     np.testing.assert_allclose(targets[weights > 0][:, 0], np.log([5, 104]), rtol=1e-6)
 
 

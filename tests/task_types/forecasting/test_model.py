@@ -10,7 +10,7 @@ from seqtasks.layers import Encoder
 from seqtasks.task_types.forecasting import model as models
 from seqtasks.task_types.forecasting.task import ForecastOptions
 
-FACTS = models.Facts(2, 1, 3, 1, 4, 5, False, [10.0, -2.0], [3.0, 1.0], 1.0)
+FACTS = models.Facts(2, 1, 3, 1, 4, 5, [0.0, 0.0], [10.0, -2.0], [3.0, 1.0], 1.0)
 
 
 def made(**options):

@@ -43,7 +43,7 @@ class Arrays:
 
 @dataclass(frozen=True)
 class Blocks:
-    """A one-dimensional array in blocks, so that its fingerprint needs no memory for all of it.
+    """One-dimensional array in blocks, whose fingerprint needs no memory for all of it.
 
     Attributes:
         dtype: Data type of the array.

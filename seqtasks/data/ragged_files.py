@@ -1,4 +1,4 @@
-"""Ragged arrays that are collected row by row, in memory or in files of the cache that are mapped afterwards."""
+"""Ragged arrays that are collected row by row, in memory or in mapped files of the cache."""
 
 from __future__ import annotations
 
@@ -61,7 +61,10 @@ def collect(rows: Callable[[], Iterable[IntArray]], dtype: Any = "int32", key: s
 
 
 def row_digests(ragged: Ragged) -> np.ndarray:
-    """A hash of each row, uint64 `(rows,)`; equal rows have equal hashes, two others once in 10¹⁹ pairs."""
+    """Hash of each row, uint64 `(rows,)`.
+
+    Equal rows have equal hashes, two others once in 10¹⁹ pairs.
+    """
     digests = bytearray()
     for begin in range(0, len(ragged), ROWS):
         part = ragged[begin : begin + ROWS]

@@ -1,4 +1,4 @@
-"""Reads CSV and TSV files as rows of text fields, all at once or one by one for files of any size."""
+"""Reads CSV and TSV files as rows of text fields, all at once or one by one."""
 
 from __future__ import annotations
 
@@ -94,7 +94,10 @@ class TableRows:
         self.header = first[1]
 
     def index(self, name: str, advice: str) -> int:
-        """Index of a column among the fields of a row; the arguments and errors are those of `Table.column`."""
+        """Index of a column among the fields of a row.
+
+        Arguments and errors are those of `Table.column`.
+        """
         return _index(self.path, self.header, name, advice)
 
     def __iter__(self) -> Iterator[tuple[int, list[str]]]:

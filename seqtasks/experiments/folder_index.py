@@ -1,4 +1,4 @@
-"""Index of a folder of runs: what was read from one file of each run, in one file beside the run folders.
+"""Index of a folder of runs: the contents of one file of each run, in one file.
 
 Lists and tables over many runs would open a file for each. An entry of the index holds only while its file has the
 modification time, the time of its last change of status, the size and the inode number that it had when it was read;
@@ -167,7 +167,7 @@ def _digest(data: bytes) -> str:
 
 
 def shared(values: Iterable[Any]) -> tuple[list[Any], list[int]]:
-    """Distinct values, and the index of each value among them; values are compared by their JSON.
+    """Distinct values by their JSON, and the index of each value among them.
 
     Args:
         values: Plain data.

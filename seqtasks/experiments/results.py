@@ -271,11 +271,11 @@ def _pack(rows: Sequence[Row]) -> Any:
 def _unpack(data: Any) -> list[Row]:
     """The rows of `_pack`; rows share the parts of their settings that are equal."""
     rows = []
-    for number, scores, validation, seed, *own in data[1]:
+    for number, scores, validation, seed, *values in data[1]:
         facts = data[0][number]
         config = facts["config"]
         fields = dict(facts)
-        fields.update(zip(OWN, own, strict=True))
+        fields.update(zip(OWN, values, strict=True))
         fields["scores"] = dict(zip(facts["scores"], scores, strict=True))
         fields["validation"] = dict(zip(facts["validation"], validation, strict=True))
         fields["config"] = {**config, "seed": seed} if "seed" in config else config

@@ -104,7 +104,7 @@ def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 @dataclass(frozen=True)
 class _Bundle:
-    """Rows with the same settings but for their seed, of which one is looked at in place of all.
+    """Rows with the same settings but for their seed, of which one stands for all.
 
     Attributes:
         rows: The rows.
@@ -129,7 +129,10 @@ class _Bundle:
 
 
 def _bundles(rows: Sequence[Row]) -> list[_Bundle]:
-    """Bundles of rows; those of an index share parts of their settings, by which equal ones are known at once."""
+    """Bundles of rows with the same settings.
+
+    Rows of an index share parts of their settings, by whose identity they are compared; others are alone.
+    """
     bundles: dict[Any, list[Row]] = {}
     names = [field.name for field in fields(Row) if field.name not in (*OWN, "config", "scores", "validation")]
     plain = operator.attrgetter(*(name for name in names if name != "versions"))
@@ -144,7 +147,7 @@ def _bundles(rows: Sequence[Row]) -> list[_Bundle]:
 
 
 def _facts(row: Row) -> dict[str, Any]:
-    """Settings and plain fields of a row by dotted key, without those that do not apply, and those of `OWN`."""
+    """Settings and plain fields of a row by dotted key, without `OWN` and those that do not apply."""
     facts = {key: value for key, value in _leaves(row.config) if not _ignores(row, key)}
     facts.setdefault(_CELL, row.cell)
     if CELL_FILE in row.versions:
@@ -297,8 +300,8 @@ def _groups(facts: list[_Bundle], columns: Sequence[str], position: Mapping[int,
     """
     parts: list[tuple[Row, str, tuple[Any, ...]]] = []
     for bundle in facts:
-        own = any(key in OWN for key in columns)
-        for rows in [[row] for row in bundle.rows] if own else [bundle.rows]:
+        by_row = any(key in OWN for key in columns)
+        for rows in [[row] for row in bundle.rows] if by_row else [bundle.rows]:
             labels = tuple(replace(bundle, rows=rows).values(key)[0][0] for key in columns)
             text = json.dumps([bundle.first.kind, labels])
             parts += [(row, text, labels) for row in rows]

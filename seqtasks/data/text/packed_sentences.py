@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class PackedSentences(Sequence[Sentence]):
-    """A sequence of tagged sentences: distinct words and tags, and their numbers one sentence after the other.
+    """Sequence of tagged sentences, stored as numbers of distinct words and tags.
 
     A choice of sentences copies no numbers. While iterating, the pages of a mapped file that were read are released.
 
@@ -127,7 +127,7 @@ class PackedSentences(Sequence[Sentence]):
         return {names[number]: int(counts[number]) for number in order}
 
     def numbered(self, what: str, names: Sequence[str]) -> Iterator[IntArray]:
-        """Yields the numbers of the words or tags of each sentence among other names, int32 `(time,)`.
+        """Yields the numbers of words or tags of each sentence among other names, int32 `(time,)`.
 
         Args:
             what: `"words"` or `"tags"`.
@@ -139,7 +139,7 @@ class PackedSentences(Sequence[Sentence]):
             yield from np.split(new[numbers], np.cumsum(lengths)[:-1])
 
     def blocks(self, what: str) -> Iterator[tuple[IntArray, IntArray]]:
-        """Yields the numbers of all words or tags of some sentences, and the lengths of these sentences."""
+        """Yields numbers of words or tags of several sentences, and the lengths of these sentences."""
         for begin in range(0, len(self), ROWS):
             yield self._gather(what, begin, begin + ROWS)
             self._release()

@@ -92,12 +92,15 @@ class PackedTexts(Sequence[str]):
         return int(sum(int((end - begin).sum()) for begin, end in self._bounds()))
 
     def digests(self) -> np.ndarray:
-        """A hash of each text, uint64 `(texts,)`; equal texts have equal hashes, two others once in 10¹⁹ pairs."""
+        """Hash of each text, uint64 `(texts,)`.
+
+        Equal texts have equal hashes, two others once in 10¹⁹ pairs.
+        """
         hashes = (b"".join(hashlib.blake2b(data, digest_size=8).digest() for data in block) for block in self.blocks())
         return np.frombuffer(b"".join(hashes), np.uint64)
 
     def joined(self, separator: bytes = b"\0") -> Blocks:
-        """The bytes of all texts with a separator of one byte between two of them, for `cache.fingerprint`."""
+        """The bytes of all texts with a separator between two of them, for `cache.fingerprint`."""
         return _joined(self.blocks, self.size, len(self), separator)
 
     def _bounds(self, begin: int = 0, stop: int | None = None) -> Iterator[tuple[IntArray, IntArray]]:

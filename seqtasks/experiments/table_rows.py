@@ -22,6 +22,7 @@ _CELL = "encoder.cell"
 _DERIVED = {"encoder.units": "encoder.match"}  # settings that are computed from another one, if that one is set
 _SETTINGS = [(key, field.metadata.get("hashed", True)) for key, _, field in flatten(Config(task=""))]
 _ORDER = [key for key, _ in _SETTINGS]
+_PLAIN = {str, int, float, bool, type(None)}
 _FREE = {"task", "seed", "data.source"} | {key for key, identity in _SETTINGS if not identity}
 
 
@@ -102,7 +103,7 @@ def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield prefix + key, value
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Bundle:
     """Rows with the same settings but for their seed, of which one stands for all.
 
@@ -114,9 +115,9 @@ class _Bundle:
     rows: list[Row]
     facts: dict[str, Any]
 
-    @property
-    def first(self) -> Row:
-        return self.rows[0]
+    def __post_init__(self) -> None:
+        self.first = self.rows[0]
+        self.has_settings = self.first.kind == "model" and self.first.cell != NONE  # all of them apply
 
     def __contains__(self, key: str) -> bool:
         return key in OWN or key in self.facts
@@ -169,8 +170,7 @@ def _ignores(row: Row, key: str) -> bool:
 
 def _concerns(bundle: _Bundle, key: str) -> bool:
     """Whether a setting applies to rows; for a baseline, if it depends on the setting."""
-    row = bundle.first
-    return (row.kind == "model" and row.cell != NONE) or (key in bundle and not _ignores(row, key))
+    return bundle.has_settings or (key in bundle and not _ignores(bundle.first, key))
 
 
 def _filter(facts: list[_Bundle], where: Sequence[str]) -> list[_Bundle]:
@@ -217,10 +217,11 @@ def _matches(value: Any, text: str) -> bool:
 def _counts(facts: list[_Bundle], key: str) -> Counter[str]:
     numbers: Counter[Any] = Counter()  # by value, which takes less time than by text, but for what cannot be hashed
     for bundle in facts:
-        if _concerns(bundle, key):
-            for value, rows in bundle.values(key):
-                plain = isinstance(value, str | int | float | None)
-                numbers[(type(value), value) if plain else (None, show(value))] += len(rows)
+        if bundle.has_settings or _concerns(bundle, key):
+            values = bundle.values(key) if key in OWN else [(bundle.facts.get(key, MISSING), bundle.rows)]
+            for value, rows in values:
+                kind = type(value)
+                numbers[(kind, value) if kind in _PLAIN else (None, show(value))] += len(rows)
     counts: Counter[str] = Counter()
     for (kind, value), number in numbers.items():
         counts[value if kind is None else show(value)] += number

@@ -9,12 +9,15 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from seqtasks.core.streams import can_show
 from seqtasks.task_types.common.columns import Shaded
+
+LONG = 1000  # rows, above which a table of texts is printed without rich
 
 
 def print_table(table: Table) -> None:
@@ -96,6 +99,45 @@ def _shown(cell: Any) -> str | Text:
     if cell is None:
         return ""
     return f"{cell:.4f}" if isinstance(cell, float) else cell if isinstance(cell, Text) else str(_joined(cell))
+
+
+def print_columns(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Prints a table of texts with a title.
+
+    Long tables are not made by rich, which takes a minute for a hundred thousand rows.
+
+    Args:
+        title: Line above the table.
+        columns: Names of the columns.
+        rows: Cells of each row.
+    """
+    if len(rows) <= LONG:
+        table = plain(*columns, title=title)
+        for row in rows:
+            table.add_row(*row)
+        print_table(table)
+        return
+    print(columns_text(title, columns, rows))
+
+
+def columns_text(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """The text of `plain_text` for a table of texts on one line each.
+
+    Args:
+        title: Line above the table.
+        columns: Names of the columns.
+        rows: Cells of each row.
+    """
+    lines = [columns, *rows]
+    widths = [max(map(cell_len, cells)) for cells in zip(*lines, strict=True)]
+    if all(cell.isascii() for line in lines for cell in line):
+        form = "  ".join(f"{{:<{width}}}" for width in widths)
+        return "\n".join([title, *(form.format(*line).rstrip() for line in lines)])
+    padded = (
+        "  ".join(cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True))
+        for line in lines
+    )
+    return "\n".join([title, *(line.rstrip() for line in padded)])
 
 
 def plain(*columns: str, title: str | None = None) -> Table:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from seqtasks.cli.console import plain, print_table
+from seqtasks.cli.console import plain, print_columns, print_table
 from seqtasks.cli.latex import plain_equations
 from seqtasks.core import keras_import, plugins
 from seqtasks.core.config_files import bundled, command_line
@@ -21,7 +21,7 @@ from seqtasks.core.registry import Registry
 from seqtasks.core.settings import table_rows
 from seqtasks.data import package_data, survey
 from seqtasks.data.resolve import source_forms
-from seqtasks.experiments import run_folder
+from seqtasks.experiments import run_list
 
 if TYPE_CHECKING:
     from seqtasks.core.config import Config
@@ -190,14 +190,11 @@ def _print_configs() -> None:
 
 
 def _print_runs(runs_dir: Path) -> None:
-    runs = run_folder.all_runs(runs_dir)
+    runs = run_list.list_runs(runs_dir)
     if not runs:
         _console.print(f"runs: none in {runs_dir}; train one with `seqtasks run TASK`", markup=False)
         return
-    table = plain("run", "data", "status", title="runs")
-    for run in runs:
-        table.add_row(str(run.path), str(run.facts.get("source", "")), run.status())
-    print_table(table)
+    print_columns("runs", ["run", "data", "status"], [(run.path, run.source, run.status) for run in runs])
 
 
 def _print_settings(settings: Any, prefix: str) -> None:

@@ -137,7 +137,7 @@ def build(cls: type[D], values: Mapping[str, Any], where: str = "", raw: Mapping
     Raises:
         ConfigError: Unknown key, wrong type, or value outside the limits.
     """
-    hints = typing.get_type_hints(cls)
+    hints = _hints(cls)  # type: ignore[arg-type]
     fields = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
     values = dict(values)
     for key in list(values):
@@ -170,6 +170,11 @@ def build(cls: type[D], values: Mapping[str, Any], where: str = "", raw: Mapping
     if missing:
         raise ConfigError(f"setting {where}{missing[0]} has no value; give {where}{missing[0]}=…")
     return cls(**made)
+
+
+@functools.cache  # evaluating the annotations takes longer than all checks
+def _hints(cls: Any) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
 
 
 def field_name(key: str, fields: Collection[str], where: str = "", raw: Mapping[str, str] | None = None) -> str:

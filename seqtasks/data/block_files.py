@@ -81,6 +81,17 @@ def release(array: np.ndarray) -> None:
 
 
 def mapped(path: Path) -> np.ndarray:
-    """The array of an `.npy` file, mapped into memory, read-only."""
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    """The array of an `.npy` file, mapped into memory, read-only.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It is damaged.
+    """
+    try:
+        with np.errstate(over="ignore"):  # of the size in a damaged header
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError):
+        raise
+    except Exception as error:  # NumPy raises many types of errors for damaged files
+        raise ValueError(f"{path} is no .npy file: {error}") from error
     return np.asanyarray(array)

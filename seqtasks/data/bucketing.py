@@ -68,11 +68,21 @@ class Ragged:
 
     def __getitem__(self, index: slice | IntArray) -> Ragged:
         """The rows of a slice or of an array of indices, in its order."""
-        chosen = np.arange(len(self))[index]
-        lengths = self.lengths[chosen]
+        if isinstance(index, slice):
+            first, stop, step = index.indices(len(self))
+            if step == 1:  # no values are copied, so that those of a mapped file stay there
+                begin = int(self.ends[first - 1]) if first else 0
+                ends = self.ends[first : max(first, stop)]
+                return Ragged(self.values[begin : int(ends[-1]) if len(ends) else begin], ends - begin)
+        chosen = np.arange(len(self))[index] if isinstance(index, slice) else np.asarray(index)
+        if chosen.dtype == bool:
+            chosen = np.flatnonzero(chosen)
+        old = self.ends[chosen]
+        chosen = np.where(chosen < 0, chosen + len(self), chosen)
+        lengths = old - np.where(chosen > 0, self.ends[chosen - 1], 0)
         ends = np.cumsum(lengths)
         # The index of a value in `self.values` is its new index plus the difference of the old and new end of its row.
-        source = np.repeat(self.ends[chosen] - ends, lengths) + np.arange(int(ends[-1]) if len(ends) else 0)
+        source = np.repeat(old - ends, lengths) + np.arange(int(ends[-1]) if len(ends) else 0)
         return Ragged(self.values[source], ends)
 
     def padded(self, fill: int = 0, least: int = 1) -> np.ndarray:

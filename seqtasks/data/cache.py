@@ -11,10 +11,10 @@ import logging
 import os
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import platformdirs
 
@@ -41,6 +41,26 @@ class Arrays:
 
     arrays: dict[str, np.ndarray]
     fingerprint: str
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """One-dimensional array in blocks, whose fingerprint needs no memory for all of it.
+
+    Attributes:
+        dtype: Data type of the array.
+        length: Number of elements.
+        blocks: The elements, in order.
+    """
+
+    dtype: np.dtype[Any]
+    length: int
+    blocks: Iterable[np.ndarray]
+
+    @property
+    def shape(self) -> tuple[int]:
+        """Shape of the array."""
+        return (self.length,)
 
 
 def cache_dir() -> Path:
@@ -77,13 +97,13 @@ def cached(key: str, make: Callable[[], dict[str, np.ndarray]]) -> Arrays:
     return result
 
 
-def fingerprint(arrays: Mapping[str, np.ndarray]) -> str:
+def fingerprint(arrays: Mapping[str, np.ndarray | Blocks]) -> str:
     """Fingerprint of named arrays: SHA-256 of names, types, shapes and bytes, 16 hex digits.
 
     The order of the dictionary does not matter.
 
     Args:
-        arrays: Arrays by name.
+        arrays: Arrays by name; one that is not in memory can be given in blocks.
 
     Raises:
         TypeError: An array holds Python objects, whose bytes are addresses.
@@ -102,8 +122,15 @@ def fingerprint(arrays: Mapping[str, np.ndarray]) -> str:
                 f"array {name!r} holds Python objects; allowed: numbers or fixed-width text; convert it to one of them"
             )
         digest.update(json.dumps([name, array.dtype.str, array.shape]).encode())
-        digest.update(array.tobytes())
+        for block in array.blocks if isinstance(array, Blocks) else [array]:
+            digest.update(block.tobytes())
     return digest.hexdigest()[:16]
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of the bytes of a file, 16 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def has(key: str) -> bool:
@@ -134,6 +161,28 @@ def clear() -> int:
     for path in entries:
         path.unlink(missing_ok=True)
     return len(entries)
+
+
+def stem_of(name: str, key: str) -> Path:
+    """Path in the cache, without suffix, that the files of a converted data set begin with.
+
+    Args:
+        name: Readable part of the names.
+        key: Any text; it must contain everything that determines the content.
+    """
+    digest = hashlib.sha256(key.encode()).hexdigest()[:16]
+    return cache_dir() / "".join(c if c.isalnum() or c in "-." else "-" for c in f"{name[:60]}-{digest}")
+
+
+def file_of(stem: Path, what: str) -> Path:
+    """One file of a converted data set; its name is one that `clear` removes.
+
+    Args:
+        stem: Path of `stem_of`.
+        what: Name of an array, or `"facts"`, which is written last: a set without it is not finished.
+    """
+    digest = hashlib.sha256(f"{stem.name} {what}".encode()).hexdigest()[:16]
+    return stem.with_name(f"{stem.name}-{what}-{digest}.{'json' if what == 'facts' else 'npy'}")
 
 
 def _entries() -> list[Path]:

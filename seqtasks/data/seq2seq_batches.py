@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from seqtasks.core.arrays import FloatArray, IntArray
 from seqtasks.data.bucketing import Buckets, Ragged
+from seqtasks.data.ragged_files import collect
 from seqtasks.data.splits import Examples
 
 END = 1  # last token of every target and first of the decoder inputs; 0 is padding
@@ -65,18 +67,20 @@ def shifted(targets: Ragged, extra: int = 0) -> tuple[IntArray, IntArray, FloatA
     return previous, filled, (np.arange(filled.shape[1])[None] < targets.lengths[:, None]).astype(np.float32)
 
 
-def numbered(source: list[IntArray], target: list[IntArray], first: int = 0) -> Examples:
+def numbered(
+    source: Iterable[IntArray], target: Iterable[IntArray], first: int = 0, key: str | None = None
+) -> Examples:
     """Examples of pairs of token numbers.
 
     Token numbers are raised by 2, because 0 is padding and 1 is `END`; `END` is appended to each target.
 
     Args:
-        source: Token numbers of each source line, `(time,)`.
-        target: Token numbers of each target line, `(time,)`.
+        source: Token numbers of each source line, `(time,)`; with a key an object that can be iterated twice.
+        target: Token numbers of each target line, `(time,)`, likewise.
         first: Number of the first line; the input `line` counts from it.
+        key: Key of the numbers in the cache, from where they are mapped, see `ragged_files.collect`; None: in memory.
     """
-    lines = np.arange(first, first + len(source))
-    return Examples(
-        {"source": Ragged.of([row.astype(np.int32) + 2 for row in source]), "line": lines},
-        Ragged.of([np.append(row.astype(np.int32) + 2, END) for row in target]),
-    )
+    sources, targets = None if key is None else f"{key} source", None if key is None else f"{key} target"
+    rows = collect(lambda: (row.astype(np.int32) + 2 for row in source), key=sources)
+    ends = collect(lambda: (np.append(row.astype(np.int32) + 2, END) for row in target), key=targets)
+    return Examples({"source": rows, "line": np.arange(first, first + len(rows))}, ends)

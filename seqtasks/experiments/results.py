@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,11 +19,15 @@ from seqtasks.core.errors import ConfigError, DamagedRunError, RunError
 from seqtasks.core.files import write_text
 from seqtasks.core.parsing import parse_json
 from seqtasks.core.settings import build
+from seqtasks.experiments import folder_index
 
 FILE = "result.json"
 FORMAT = 2
 READABLE = (1, 2)  # formats that can be read; format 1 has former names of options, see `core.aliases`
 NONE = "none"  # name in place of the cell, for a model without recurrence
+# Fields that differ between runs with the same settings.
+OWN = ("value", "seed", "encoder_params", "params", "epochs", "seconds", "seconds_per_epoch", "examples_per_second",
+       "started", "finished", "run", "notes")  # fmt: skip
 CELL_FILE = "cell_file"  # key in `Row.versions`: hash of the file that defines the cell
 
 
@@ -204,25 +208,29 @@ def finished(folder: Path) -> Row | None:
         return None
 
 
-def rows(runs_dir: Path, task: str | None = None) -> list[Row]:
+def rows(runs_dir: Path, *tasks: str) -> list[Row]:
     """Loads the rows of all finished runs in a folder, sorted by task, cell and seed.
 
     Folders without a result are ignored; a damaged result is logged as a warning.
 
     Args:
         runs_dir: Folder of all runs.
-        task: Name of a task; None: all tasks.
+        tasks: Names of the tasks; none: all tasks.
     """
-    loaded = []
-    for path in sorted(Path(runs_dir).glob(f"*/{FILE}")):
-        try:
-            row = read(path.parent)
-        except RunError as error:
-            logging.getLogger(__name__).warning("skipping a damaged result: %s", error)
-            continue
-        if task is None or row.task == task:
-            loaded.append(row)
-    return sorted(loaded, key=lambda row: (row.task, row.cell, row.seed, row.run))
+    packing = folder_index.Packing(f"rows {FORMAT}", lambda row: row.task, _pack, _unpack)
+    loaded = folder_index.read_all(
+        Path(runs_dir), FILE, _readable, packing, lambda section: not tasks or section in tasks
+    )
+    return sorted(loaded.values(), key=lambda row: (row.task, row.cell, row.seed, row.run))
+
+
+def _readable(folder: Path) -> Row | None:
+    """The row of a run folder; None, with a warning, if it cannot be read."""
+    try:
+        return read(folder)
+    except RunError as error:
+        logging.getLogger(__name__).warning("skipping a damaged result: %s", error)
+        return None
 
 
 def baselines_of(row: Row, runs_dir: Path) -> list[Row]:
@@ -237,6 +245,46 @@ def baselines_of(row: Row, runs_dir: Path) -> list[Row]:
         for other in rows(runs_dir, row.task)
         if other.kind == "baseline" and (other.source, other.fingerprint) == (row.source, row.fingerprint)
     ]
+
+
+def _pack(rows: Sequence[Row]) -> Any:
+    """Rows as plain data for an index: what many of them share, and the values of each."""
+    names = [field.name for field in dataclasses.fields(Row) if field.name not in OWN]
+
+    def common(row: Row) -> dict[str, Any]:
+        facts = {name: getattr(row, name) for name in names}
+        config = {**row.config, "seed": None} if "seed" in row.config else row.config
+        return {**facts, "scores": list(row.scores), "validation": list(row.validation), "config": config}
+
+    facts, numbers = folder_index.shared(map(common, rows))
+    values = [
+        [
+            number,
+            list(row.scores.values()),
+            list(row.validation.values()),
+            row.config.get("seed"),
+            *(getattr(row, name) for name in OWN),
+        ]
+        for number, row in zip(numbers, rows, strict=True)
+    ]
+    return [facts, values]
+
+
+def _unpack(data: Any) -> list[Row]:
+    """The rows of `_pack`; rows share the parts of their settings that are equal."""
+    rows = []
+    for number, scores, validation, seed, *values in data[1]:
+        facts = data[0][number]
+        config = facts["config"]
+        fields = dict(facts)
+        fields.update(zip(OWN, values, strict=True))
+        fields["scores"] = dict(zip(facts["scores"], scores, strict=True))
+        fields["validation"] = dict(zip(facts["validation"], validation, strict=True))
+        fields["config"] = {**config, "seed": seed} if "seed" in config else config
+        row = Row.__new__(Row)  # the values were checked when they were read from the run folder
+        vars(row).update(fields)
+        rows.append(row)
+    return rows
 
 
 def _plain(row: Row) -> dict[str, Any]:

@@ -334,15 +334,6 @@ def find(name: str, runs_dir: Path) -> Run:
     raise RunError(f"there is no run {name!r} here or in {runs_dir}; {hint}")
 
 
-def all_runs(runs_dir: Path) -> list[Run]:
-    """Opens all readable run folders, finished or not, sorted by name."""
-    runs = []
-    for name in _names(runs_dir):
-        with contextlib.suppress(RunError):
-            runs.append(open_run(runs_dir / name))
-    return runs
-
-
 def _complete(run: Run, config: Config, facts: Mapping[str, Any], cell_code: str | None) -> bool:
     """Whether the files of `create` are readable and agree with configuration and data."""
     with contextlib.suppress(RunError, OSError, UnicodeDecodeError):

@@ -81,7 +81,9 @@ def load_table(runs_dir: Path, tasks: Sequence[str] = (), by: Sequence[str] = ()
     Raises:
         TableError: No finished run, runs of several tasks if none is named, or as for `build`.
     """
-    rows = results.rows(runs_dir)
+    rows = results.rows(runs_dir, *tasks)
+    if {row.task for row in rows} != set(tasks):  # the error names those that there are
+        rows = results.rows(runs_dir)
     available = sorted({row.task for row in rows})
     absent = [task for task in tasks if task not in available]
     if absent or not rows:

@@ -17,6 +17,8 @@ from seqtasks.core.errors import TableError, suggest
 from seqtasks.experiments import doubts, significance
 from seqtasks.experiments.table_rows import AGREE, MISSING, Group, show
 
+_ANSI = re.compile(r"\033\[[01]m")
+
 
 class TableData(Protocol):
     """Attributes of `seqtasks.experiments.table.Table` that the renderers read."""
@@ -156,23 +158,28 @@ def records(table: TableData) -> list[dict[str, Any]]:
 
 
 def _text(table: TableData) -> str:
-    from rich import box, console, markup
-    from rich.table import Table as Grid
+    from rich.cells import cell_len  # tables of rich take a second for a thousand rows
 
     terminal = sys.stdout.isatty()
-    header, body = _cells(table, markup.escape, "[bold]{}[/bold]" if terminal else "{}*")
-    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for i, name in enumerate(header):
-        grid.add_column(name, justify="right" if len(table.columns) <= i < len(header) - 1 else "left", no_wrap=True)
-    for line in body:
-        grid.add_row(*line)
-    out = io.StringIO()
-    # Without force_jupyter=False rich displays the grid in a notebook, and writes nothing to `out`.
-    plain = console.Console(file=out, width=10_000, force_terminal=terminal, force_jupyter=False, highlight=False)
-    plain.print(grid)
-    lines = [line.rstrip() for line in out.getvalue().splitlines()]
+    header, body = _cells(table, _one_line, "\033[1m{}\033[0m" if terminal else "{}*")
+    widths = [max(cell_len(_ANSI.sub("", cell)) for cell in cells) for cells in zip(header, *body, strict=True)]
+    left = {*range(len(table.columns)), len(header) - 1}
+
+    def padded(line: Sequence[str]) -> str:
+        cells = []
+        for i, (cell, width) in enumerate(zip(line, widths, strict=True)):
+            blank = " " * (width - cell_len(_ANSI.sub("", cell)))
+            cells.append(f"{cell}{blank}" if i in left else f"{blank}{cell}")
+        return "   ".join(cells).rstrip()
+
+    title = padded(header)
+    lines = [f"\033[1m{title}\033[0m" if terminal else title, "─" * (sum(widths) + 3 * (len(widths) - 1))]
     notes = _notes(table, "bold" if terminal else "*")
-    return "\n".join([*(line for line in lines if line), "", *notes])
+    return "\n".join([*lines, *map(padded, body), "", *notes])
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r"[\x00-\x1f]", " ", text)
 
 
 def _markdown(table: TableData) -> str:

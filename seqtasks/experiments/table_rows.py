@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+import operator
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from statistics import fmean, stdev
 from typing import Any
 
 from seqtasks.core.config import Config, split_override
 from seqtasks.core.errors import MANY, TASK_SETTINGS, TableError, listed, suggest
 from seqtasks.core.settings import flatten, parse
-from seqtasks.experiments.results import CELL_FILE, NONE, Row
+from seqtasks.experiments.results import CELL_FILE, NONE, OWN, Row
 
 MISSING = "–"  # in place of a setting that a row does not have
 AGREE = ("version", "source", "fingerprint", "metric")  # fields that are equal in all rows of a table
@@ -21,8 +22,8 @@ _CELL = "encoder.cell"
 _DERIVED = {"encoder.units": "encoder.match"}  # settings that are computed from another one, if that one is set
 _SETTINGS = [(key, field.metadata.get("hashed", True)) for key, _, field in flatten(Config(task=""))]
 _ORDER = [key for key, _ in _SETTINGS]
+_PLAIN = {str, int, float, bool, type(None)}
 _FREE = {"task", "seed", "data.source"} | {key for key, identity in _SETTINGS if not identity}
-_Fact = tuple[Row, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -71,19 +72,20 @@ def group_rows(
         ConfigError: A filter without `=`.
     """
     tasks = sorted({row.task for row in rows})
-    facts = _filter([(row, _facts(row)) for row in rows], where)
+    facts = _filter(_bundles(rows), where)
     _agree(facts, AGREE if len(tasks) == 1 else [key for key in AGREE if key != "version"])
-    each = [[fact for fact in facts if fact[0].task == task] for task in tasks]
+    each = [[bundle for bundle in facts if bundle.first.task == task] for task in tasks]
     columns_of_tasks = [_columns(task_facts, by) for task_facts in each if task_facts]
     beside = ["task"] if len(columns_of_tasks) > 1 else []
     columns = tuple(
         dict.fromkeys([_CELL, *beside, *(key for task_columns in columns_of_tasks for key in task_columns)])
     )
     for task_facts in each:
-        data = [key for _, facts_of_row in task_facts for key in facts_of_row if key.startswith(("data.", "options."))]
+        data = [key for bundle in task_facts for key in bundle.facts if key.startswith(("data.", "options."))]
         _agree(task_facts, [key for key in dict.fromkeys(data) if key not in _FREE and key not in columns])
-    groups = _groups(facts, columns)
-    higher = facts[0][0].higher_is_better
+    position = {id(row): number for number, row in enumerate(rows)}
+    groups = _groups(facts, columns, position)
+    higher = facts[0].first.higher_is_better
     groups.sort(key=lambda group: (group.kind == "model", -group.mean if higher else group.mean))
     return columns, groups
 
@@ -101,14 +103,59 @@ def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield prefix + key, value
 
 
+@dataclass
+class _Bundle:
+    """Rows with the same settings but for their seed, of which one stands for all.
+
+    Attributes:
+        rows: The rows.
+        facts: Settings and plain fields that they share, by dotted key.
+    """
+
+    rows: list[Row]
+    facts: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        self.first = self.rows[0]
+        self.has_settings = self.first.kind == "model" and self.first.cell != NONE  # all of them apply
+
+    def __contains__(self, key: str) -> bool:
+        return key in OWN or key in self.facts
+
+    def values(self, key: str) -> list[tuple[Any, list[Row]]]:
+        """Values of a key, each with its rows."""
+        if key in OWN:
+            return [(getattr(row, key), [row]) for row in self.rows]
+        return [(self.facts.get(key, MISSING), self.rows)]
+
+
+def _bundles(rows: Sequence[Row]) -> list[_Bundle]:
+    """Bundles of rows with the same settings.
+
+    Rows of an index share parts of their settings, by whose identity they are compared; others are alone.
+    """
+    bundles: dict[Any, list[Row]] = {}
+    names = [field.name for field in fields(Row) if field.name not in (*OWN, "config", "scores", "validation")]
+    plain = operator.attrgetter(*(name for name in names if name != "versions"))
+    for row in rows:
+        settings = [
+            (key, value if isinstance(value, str | int | float | None) else id(value))
+            for key, value in row.config.items()
+            if key != "seed"
+        ]
+        bundles.setdefault((plain(row), id(row.versions), "seed" in row.config, *settings), []).append(row)
+    return [_Bundle(members, _facts(members[0])) for members in bundles.values()]
+
+
 def _facts(row: Row) -> dict[str, Any]:
-    """Settings and plain fields of a row by dotted key, without those that do not apply."""
+    """Settings and plain fields of a row by dotted key, without `OWN` and those that do not apply."""
     facts = {key: value for key, value in _leaves(row.config) if not _ignores(row, key)}
     facts.setdefault(_CELL, row.cell)
     if CELL_FILE in row.versions:
         facts[CELL_FILE] = row.versions[CELL_FILE]
-    plain = {field.name: getattr(row, field.name) for field in fields(row)}
-    return facts | {key: value for key, value in plain.items() if not isinstance(value, dict)}
+    plain = {field.name: getattr(row, field.name) for field in fields(row) if field.name not in OWN}
+    facts |= {key: value for key, value in plain.items() if not isinstance(value, dict)}
+    return {key: value for key, value in facts.items() if key not in OWN}
 
 
 def _ignores(row: Row, key: str) -> bool:
@@ -121,30 +168,36 @@ def _ignores(row: Row, key: str) -> bool:
     return row.cell == NONE and key.startswith("encoder.")
 
 
-def _concerns(row: Row, row_facts: dict[str, Any], key: str) -> bool:
-    """Whether a setting applies to a row; for a baseline, if it depends on the setting."""
-    return (row.kind == "model" and row.cell != NONE) or (key in row_facts and not _ignores(row, key))
+def _concerns(bundle: _Bundle, key: str) -> bool:
+    """Whether a setting applies to rows; for a baseline, if it depends on the setting."""
+    return bundle.has_settings or (key in bundle and not _ignores(bundle.first, key))
 
 
-def _filter(facts: list[_Fact], where: Sequence[str]) -> list[_Fact]:
+def _filter(facts: list[_Bundle], where: Sequence[str]) -> list[_Bundle]:
     for text in where:
         key, value = split_override(text)
         _check_key(key, facts, "filter")
-        if not any(
-            _concerns(row, row_facts, key) and _matches(row_facts.get(key, MISSING), value) for row, row_facts in facts
-        ):
+        chosen = _kept(facts, key, lambda present: _matches(present, value))  # noqa: B023
+        if not any(_concerns(bundle, key) for bundle in chosen):
             present = listed(_counts(facts, key)) or "none"
             raise TableError(f"no row has {text}; values of the rows: {present}; change the filter or train such a run")
-        facts = [
-            (row, row_facts)
-            for row, row_facts in facts
-            if not _concerns(row, row_facts, key) or _matches(row_facts.get(key, MISSING), value)
-        ]
+        facts = chosen
     return facts
 
 
-def _check_key(key: str, facts: list[_Fact], what: str) -> None:
-    known = {name for _, row_facts in facts for name in row_facts}.union(_ORDER)
+def _kept(facts: list[_Bundle], key: str, matches: Callable[[Any], bool]) -> list[_Bundle]:
+    """Rows with a matching value of a setting, and those to which it does not apply."""
+    kept = []
+    for bundle in facts:
+        if not _concerns(bundle, key):
+            kept.append(bundle)
+        elif rows := [row for value, rows in bundle.values(key) if matches(value) for row in rows]:
+            kept.append(bundle if len(rows) == len(bundle.rows) else replace(bundle, rows=rows))
+    return kept
+
+
+def _check_key(key: str, facts: list[_Bundle], what: str) -> None:
+    known = {name for bundle in facts for name in bundle.facts}.union(_ORDER, OWN)
     if key not in known:
         same = sorted(name for name in known if name.endswith(f".{key}"))
         hint = f"did you mean {' or '.join(same)}?" if same else suggest(key, known, see=TASK_SETTINGS)
@@ -161,11 +214,21 @@ def _matches(value: Any, text: str) -> bool:
     return show(value) == text or (type(value) is type(expected) and bool(value == expected))
 
 
-def _counts(facts: list[_Fact], key: str) -> Counter[str]:
-    return Counter(show(row_facts.get(key, MISSING)) for row, row_facts in facts if _concerns(row, row_facts, key))
+def _counts(facts: list[_Bundle], key: str) -> Counter[str]:
+    numbers: Counter[Any] = Counter()  # by value, which takes less time than by text, but for what cannot be hashed
+    for bundle in facts:
+        if bundle.has_settings or _concerns(bundle, key):
+            values = bundle.values(key) if key in OWN else [(bundle.facts.get(key, MISSING), bundle.rows)]
+            for value, rows in values:
+                kind = type(value)
+                numbers[(kind, value) if kind in _PLAIN else (None, show(value))] += len(rows)
+    counts: Counter[str] = Counter()
+    for (kind, value), number in numbers.items():
+        counts[value if kind is None else show(value)] += number
+    return counts
 
 
-def _agree(facts: list[_Fact], keys: Sequence[str]) -> None:
+def _agree(facts: list[_Bundle], keys: Sequence[str]) -> None:
     """Checks that all rows have the same value of each key.
 
     Raises:
@@ -178,28 +241,25 @@ def _agree(facts: list[_Fact], keys: Sequence[str]) -> None:
             values = [f"{value} in {n} row{'s' * (n > 1)}" for value, n in counts.most_common()]
             others = f" and {len(values) - 3} other values" if len(values) > MANY else ""
             differences.append(f"{key} is {' and '.join(values[:3] if others else values)}{others}")
-        left = _counts(kept, key)
+        left = counts if kept is facts else _counts(kept, key)
         if len(left) > 1:
             most = left.most_common(1)[0][0]
             filters.append(shlex.quote(f"{key}={most}"))
-            kept = [
-                (row, row_facts)
-                for row, row_facts in kept
-                if not _concerns(row, row_facts, key) or show(row_facts.get(key, MISSING)) == most
-            ]
+            kept = _kept(kept, key, lambda value: show(value) == most)  # noqa: B023
     if differences:
         raise TableError(f"these rows are not comparable: {'; '.join(differences)}; add {' '.join(filters)}")
 
 
-def _columns(facts: list[_Fact], by: Sequence[str]) -> tuple[str, ...]:
+def _columns(facts: list[_Bundle], by: Sequence[str]) -> tuple[str, ...]:
     """The columns of the table: the cell, then `by`, or all settings that vary.
 
     Raises:
         TableError: Rows of one group would differ in a setting that is not in `by`.
     """
-    models = [(row, row_facts) for row, row_facts in facts if row.kind == "model"]
-    keys = [key for row, _ in models for key, _ in _leaves(row.config) if key not in {*_FREE, _CELL}]
-    varying = [key for key in sorted(dict.fromkeys(keys), key=_position) if len(_counts(models, key)) > 1]
+    models = [bundle for bundle in facts if bundle.first.kind == "model"]
+    settings = dict.fromkeys(key for bundle in models for key, _ in _leaves(bundle.first.config))
+    keys = [key for key in settings if key not in {*_FREE, _CELL}]
+    varying = [key for key in sorted(keys, key=_position) if len(_counts(models, key)) > 1]
     varying += [CELL_FILE] * _edited(models)
     if not by:
         return _CELL, *varying
@@ -214,15 +274,15 @@ def _columns(facts: list[_Fact], by: Sequence[str]) -> tuple[str, ...]:
     return _CELL, *(key for key in dict.fromkeys(by) if key not in (_CELL, "cell"))
 
 
-def _chosen(facts: list[_Fact], key: str) -> list[_Fact]:
+def _chosen(facts: list[_Bundle], key: str) -> list[_Bundle]:
     """The rows in which a setting was chosen and not computed from another setting."""
     origin = _DERIVED.get(key)
-    return facts if origin is None else [(row, row_facts) for row, row_facts in facts if row_facts.get(origin) is None]
+    return facts if origin is None else [bundle for bundle in facts if bundle.facts.get(origin) is None]
 
 
-def _edited(facts: list[_Fact]) -> bool:
+def _edited(facts: list[_Bundle]) -> bool:
     """Whether cells of the same name come from different files or versions of a file."""
-    files = {(row.cell, row_facts.get(CELL_FILE)) for row, row_facts in facts}
+    files = {(bundle.first.cell, bundle.facts.get(CELL_FILE)) for bundle in facts}
     return len(files) > len({cell for cell, _ in files})
 
 
@@ -231,12 +291,24 @@ def _position(key: str) -> int:
     return next((i for i, name in enumerate(_ORDER) if key == name or key.startswith(f"{name}.")), len(_ORDER))
 
 
-def _groups(facts: list[_Fact], columns: Sequence[str]) -> list[Group]:
-    """Groups rows with equal columns; of two with the same seed, the last one is kept."""
+def _groups(facts: list[_Bundle], columns: Sequence[str], position: Mapping[int, int]) -> list[Group]:
+    """Groups rows with equal columns; of two with the same seed, the last one is kept.
+
+    Args:
+        facts: The rows.
+        columns: Columns of the table.
+        position: Position of each row, by its `id`, in the order of rows that finished at the same time.
+    """
+    parts: list[tuple[Row, str, tuple[Any, ...]]] = []
+    for bundle in facts:
+        by_row = any(key in OWN for key in columns)
+        for rows in [[row] for row in bundle.rows] if by_row else [bundle.rows]:
+            labels = tuple(replace(bundle, rows=rows).values(key)[0][0] for key in columns)
+            text = json.dumps([bundle.first.kind, labels])
+            parts += [(row, text, labels) for row in rows]
     by_labels: dict[str, tuple[Row, tuple[Any, ...], dict[int, Row]]] = {}
-    for row, row_facts in sorted(facts, key=lambda fact: fact[0].finished):
-        labels = tuple(row_facts.get(key, MISSING) for key in columns)
-        _, _, seeds = by_labels.setdefault(json.dumps([row.kind, labels]), (row, labels, {}))
+    for row, text, labels in sorted(parts, key=lambda part: (part[0].finished, position[id(part[0])])):
+        _, _, seeds = by_labels.setdefault(text, (row, labels, {}))
         seeds[row.seed] = row
     return [
         Group(row.kind, labels, tuple(seeds[seed] for seed in sorted(seeds)))

@@ -6,6 +6,7 @@ import json
 
 from rich.text import Text
 
+from seqtasks.cli import console
 from seqtasks.cli.console import print_rows, render_rows
 
 
@@ -23,6 +24,17 @@ def test_lists_are_words_and_missing_values_are_empty() -> None:
     lines = render_rows(rows, "text").split("\n")
     assert [line.split() for line in lines[:2]] == [["text", "tags", "p"], ["a", "b", "X", "Y", "0.5000"]]
     assert lines[2:] == ["", ""]
+
+
+def test_long_tables_without_rich_have_the_text_of_those_with_it() -> None:
+    for rows in (
+        [("runs/a-b", "tfds:x", "finished"), ("r", "", "x")],
+        [("runs/漢字", "ß:é", "late"), ("r", "x", "[b]")],
+    ):
+        table = console.plain("run", "data", "status", title="runs")
+        for row in rows:
+            table.add_row(*row)
+        assert console.columns_text("runs", ["run", "data", "status"], rows) == console.plain_text(table)
 
 
 def test_brackets_in_cells_are_text_and_not_markup(capsys) -> None:

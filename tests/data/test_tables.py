@@ -1,11 +1,14 @@
 """CSV and TSV files: quotes, line numbers, and rows with another number of fields than the header."""
 
+import csv
+import random
 from pathlib import Path
 
 import pytest
 
 from seqtasks.core.errors import DataError
-from seqtasks.data.tables import check_columns, read_table
+from seqtasks.data.tables import TableRows, check_columns, read_table
+from seqtasks.data.text import reader
 
 
 def write(folder, content, name="a.csv"):
@@ -143,3 +146,43 @@ def test_other_data_has_no_header_to_check(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("x", encoding="utf-8")
     for path in (tmp_path, tmp_path / "a.txt", tmp_path / "nowhere.csv"):
         check_columns(path, {"options.name": ["a"]})
+
+
+@pytest.mark.parametrize("piece", [1, 2, 3, 5, 7, 1 << 18])
+def test_wherever_the_pieces_that_are_read_end(tmp_path, monkeypatch, piece):
+    """Rows are those that Python's `csv` reads in strict mode from the same text."""
+    monkeypatch.setattr(reader, "PIECE", piece)
+    rng = random.Random(piece)
+    for number in range(40):
+        rows = [
+            ["".join(rng.choices('ab",\n ;é', k=rng.randrange(6))) for _ in range(3)]
+            for _ in range(rng.randrange(1, 6))
+        ]
+        path = tmp_path / f"{number}.csv"
+        with path.open("w", newline="", encoding="utf-8") as file:
+            quoting = rng.choice([csv.QUOTE_ALL, csv.QUOTE_MINIMAL])
+            csv.writer(file, quoting=quoting, lineterminator=rng.choice(["\n", "\r\n"])).writerows(
+                [["a", "b", "c"], *rows]
+            )
+        with path.open(newline="", encoding="utf-8") as file:
+            expected = list(csv.reader(file, strict=True))[1:]
+        table = read_table(path)
+        assert (table.header, table.rows) == (["a", "b", "c"], expected)
+        assert [fields for _, fields in TableRows(path)] == expected
+        assert table.lines == [
+            2 + sum(field.count("\n") for row in rows[:i] for field in row) + i for i in range(len(rows))
+        ]
+
+
+def test_a_quotation_mark_that_is_never_closed_takes_no_square_of_the_size(tmp_path, monkeypatch):
+    monkeypatch.setattr(reader, "PIECE", 16)
+    path = write(tmp_path, 'a,b\nx,"' + "y" * 500_000)
+    with pytest.raises(DataError, match=r"line 2: the quotation mark .* never closed"):
+        read_table(path)
+
+
+def test_wrong_rows_raise_after_the_right_ones_before_them(tmp_path):
+    rows = iter(TableRows(write(tmp_path, "a,b\nx,y\nz\nv,w\nu\n")))
+    assert next(rows) == (2, ["x", "y"])
+    with pytest.raises(DataError, match=r"line 3: 1 fields \(and 1 more such rows\)"):
+        next(rows)

@@ -13,6 +13,7 @@ import pytest
 from seqtasks.core.config import Config, DataConfig, EncoderConfig
 from seqtasks.core.errors import RunError
 from seqtasks.experiments import run_folder
+from seqtasks.experiments.run_list import list_runs
 
 CONFIG = Config(task="demo")
 
@@ -64,7 +65,7 @@ def test_damaged_and_foreign_folders(tmp_path: Path, text: str, says: str) -> No
     (run.path / "run.json").write_text(text, encoding="utf-8")
     with pytest.raises(RunError, match=says):
         run_folder.open_run(run.path)
-    assert run_folder.all_runs(tmp_path) == []
+    assert list_runs(tmp_path) == []
 
 
 @pytest.mark.parametrize("text", ["a: [", "- 1", "\x00"])

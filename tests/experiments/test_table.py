@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from seqtasks.core.errors import ConfigError, TableError
+from seqtasks.experiments import folder_index, results
 from seqtasks.experiments.table import build, load_table
 from seqtasks.experiments.table_formats import render
 from tests.experiments.test_results import make, store
@@ -211,3 +213,41 @@ def test_tables_of_a_folder(tmp_path: Path) -> None:
         load_table(tmp_path)
     with pytest.raises(TableError, match="no finished runs"):
         build([])
+
+
+def test_tables_of_an_index_are_those_of_the_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows of an index share parts of their settings and are looked at in bundles; the tables must not differ."""
+    for seed in range(3):
+        for cell, units in (("gru", 8), ("gru", 16), ("lstm", 8)):
+            row = make(seed=seed, cell=cell, value=(seed + units) / 100, config={"encoder.units": units})
+            store(dataclasses.replace(row, run=f"{cell}-{units}-{seed}", notes=["a"] * seed), tmp_path)
+    store(make(kind="baseline", cell="linear", run="linear", value=0.5), tmp_path)
+    store(make(seed=0, value=0.9, run="again", finished="2027", config={"encoder.units": 8}), tmp_path)
+    views: list[tuple[list[str], list[str]]] = [
+        ([], []),
+        ([], ["encoder.units=8"]),
+        ([], ["seed=1"]),
+        (["seed"], ["encoder.cell=gru", "encoder.units=8"]),
+        (["encoder.units"], ["cell=gru"]),
+        (["encoder.cell"], []),
+        ([], ["encoder.units=7"]),
+        ([], ["run=gru-8-1"]),
+        ([], ["nothing=1"]),
+    ]
+
+    def texts() -> list[str]:
+        shown = []
+        for by, where in views:
+            try:
+                shown.append(render(load_table(tmp_path, [], by, where), "json"))
+            except TableError as error:
+                shown.append(str(error))
+        return shown
+
+    expected = texts()
+    assert not list(tmp_path.glob(".index*"))
+    monkeypatch.setattr(folder_index, "LEAST", 1)
+    monkeypatch.setattr(folder_index, "RECENT", -(10**18))
+    texts()
+    monkeypatch.setattr(results, "read", lambda folder: pytest.fail("read again"))
+    assert texts() == expected

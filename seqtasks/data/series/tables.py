@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
-import hashlib
 import itertools
 import json
 import logging
@@ -27,7 +26,7 @@ from seqtasks.core.errors import DataError, listed
 from seqtasks.core.files import shown, write_text
 from seqtasks.core.parsing import parse_json
 from seqtasks.data.block_files import BlockArray, mapped
-from seqtasks.data.cache import cache_dir
+from seqtasks.data.cache import cache_dir, digest_of, file_of, stem_of
 from seqtasks.data.series.columns import MISSING, Columns, Roles, is_date, resolve, to_numbers
 from seqtasks.data.series.segments import Segments
 from seqtasks.data.series.sets import SeriesSet, check_times
@@ -181,13 +180,12 @@ def read_table(path: Path, columns: Columns | Roles) -> tuple[SeriesSet, Roles, 
         roles = columns.applied(table.names, path, table.headed)
     else:
         roles = resolve(columns, table.sample, path, table.headed)
-    digest = _digest(path)
+    digest = digest_of(path)
     large = path.stat().st_size >= LARGE
     stem = None
     if large:
         facts = json.dumps([VERSION, digest, roles.layout, roles.texts, roles.time, roles.numbers, len(roles.channels)])
-        name = f"{path.stem}-{hashlib.sha256(facts.encode()).hexdigest()[:16]}"
-        stem = cache_dir() / "".join(c if c.isalnum() or c in "-." else "-" for c in name)
+        stem = stem_of(path.stem, facts)
         if (series := _stored(stem, path, roles)) is not None:
             return series, roles, digest
     try:
@@ -226,7 +224,7 @@ class _Reader(ABC):
 
     def file(self, what: str) -> Path | None:
         """Name of a mapped file: a pattern that `cache.clear` knows."""
-        return None if self.stem is None else _entry(self.stem, what)
+        return None if self.stem is None else file_of(self.stem, what)
 
     def numbers(self, frame: DataFrame, names: Sequence[str], row: int) -> FloatArray:
         """Columns of numbers as float32 (rows, columns); `row` is the number of the first row."""
@@ -491,12 +489,6 @@ def _together(array: np.ndarray, owners: IntArray, begins: IntArray, path: Path 
     return mapped(path)
 
 
-def _entry(stem: Path, what: str) -> Path:
-    """A file of the cache; its name ends in 16 hex digits, as `cache.ENTRY` asks."""
-    digest = hashlib.sha256(f"{stem.name} {what}".encode()).hexdigest()[:16]
-    return stem.with_name(f"{stem.name}-{what}-{digest}.{'json' if what == 'facts' else 'npy'}")
-
-
 def _store(stem: Path, series: SeriesSet) -> None:
     """Writes all but the steps; last, so that an entry without it is not finished."""
     assert series.rows is not None
@@ -513,16 +505,16 @@ def _store(stem: Path, series: SeriesSet) -> None:
         "irregular": series.irregular,
         "codes": {name: list(texts) for name, texts in series.codes.items()},
     }
-    write_text(_entry(stem, "facts"), json.dumps(facts))
+    write_text(file_of(stem, "facts"), json.dumps(facts))
 
 
 def _stored(stem: Path, path: Path, roles: Roles) -> SeriesSet | None:
     """The series of a table that was converted before; None: it was not."""
     try:
-        facts = parse_json(_entry(stem, "facts").read_text(encoding="utf-8"))
+        facts = parse_json(file_of(stem, "facts").read_text(encoding="utf-8"))
         begins, lengths = (np.array(facts[name], np.int64) for name in ("begins", "lengths"))
-        values = Segments(mapped(_entry(stem, "values")), begins, lengths)
-        times = Segments(mapped(_entry(stem, "times")), begins, lengths) if facts["times"] else None
+        values = Segments(mapped(file_of(stem, "values")), begins, lengths)
+        times = Segments(mapped(file_of(stem, "times")), begins, lengths) if facts["times"] else None
         statics = None if facts["statics"] is None else np.array(facts["statics"], np.float32)
         return SeriesSet(
             values, list(roles.channels), times, facts["ids"], facts["targets"], facts["groups"], statics,
@@ -531,12 +523,6 @@ def _stored(stem: Path, path: Path, roles: Roles) -> SeriesSet | None:
         )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _digest(path: Path) -> str:
-    """16 hex digits of SHA-256 over the bytes of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 @contextlib.contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 PADDING, UNKNOWN = "<pad>", "<unk>"
 
@@ -26,11 +26,11 @@ class LabelIndex:
         self._numbers = {name: number for number, name in enumerate(self.names)}
 
     @classmethod
-    def count(cls, names: Iterable[str], least: int = 1) -> LabelIndex:
+    def count(cls, names: Iterable[str] | Mapping[str, int], least: int = 1) -> LabelIndex:
         """Numbers names by frequency, the most frequent first, from 2; 0 is padding and 1 is unknown.
 
         Args:
-            names: All occurrences of the names.
+            names: All occurrences of the names, or the number of occurrences of each.
             least: Minimum number of occurrences of a name; rarer names are unknown.
         """
         counts = Counter(names)

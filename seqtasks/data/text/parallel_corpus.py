@@ -1,8 +1,14 @@
-"""Loads parallel lines in two languages from any source in training, validation and test splits."""
+"""Loads parallel lines in two languages from any source in training, validation and test splits.
+
+Lines of files of more than `LARGE` bytes are converted once and kept in the cache, from where they are mapped into
+memory.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,13 +16,15 @@ import numpy as np
 
 from seqtasks.core.errors import DataError
 from seqtasks.data import tfds
-from seqtasks.data.cache import fingerprint
+from seqtasks.data.cache import digest_of, fingerprint
 from seqtasks.data.source import Source
 from seqtasks.data.splits import held_out_count, spread
 from seqtasks.data.text import synthetic_parallel
-from seqtasks.data.text.reader import read_lines
+from seqtasks.data.text.packed_texts import PackedTexts
+from seqtasks.data.text.reader import iter_lines
 
-Lines = tuple[list[str], list[str]]  # lines of the two languages, equally many
+Lines = tuple[PackedTexts, PackedTexts]  # lines of the two languages, equally many
+LARGE = 16 << 20  # bytes of a file whose lines are mapped
 ROLES = {"train": ("train", "training"), "validation": ("val", "valid", "validation", "dev"), "test": ("test",)}
 COUNTS = {"train": 20_000, "validation": 500, "test": 1000}
 
@@ -32,12 +40,14 @@ class Parallel:
         languages: Names of the source and target language.
         source: Text of the data source.
         fingerprint: Fingerprint of all lines.
+        large: Whether what is computed of the lines should be kept in the cache and mapped.
     """
 
     parts: dict[str, Lines]
     languages: tuple[str, str]
     source: str
     fingerprint: str
+    large: bool = False
 
 
 def load(source: Source, languages: tuple[str, str]) -> Parallel:
@@ -60,11 +70,16 @@ def load(source: Source, languages: tuple[str, str]) -> Parallel:
         languages = first, second
         arrays = tfds.load(source, ["train", "validation", "test"], list(languages))
         parts = {
-            part: (tfds.texts(arrays, f"{part}/{first}"), tfds.texts(arrays, f"{part}/{second}")) for part in ROLES
+            part: (
+                PackedTexts.of(tfds.texts(arrays, f"{part}/{first}")),
+                PackedTexts.of(tfds.texts(arrays, f"{part}/{second}")),
+            )
+            for part in ROLES
         }
     elif source.kind == "builtin":
         languages = "en", "de"
-        parts = {part: synthetic_parallel.pairs(n, seed) for seed, (part, n) in enumerate(COUNTS.items())}
+        generated = {part: synthetic_parallel.pairs(n, seed) for seed, (part, n) in enumerate(COUNTS.items())}
+        parts = {part: (PackedTexts.of(first), PackedTexts.of(second)) for part, (first, second) in generated.items()}
     else:
         assert source.folder is not None
         parts = {"train": _table(source.folder)} if source.folder.is_file() else _folder(source.folder, languages)
@@ -77,12 +92,9 @@ def load(source: Source, languages: tuple[str, str]) -> Parallel:
         parts["train"], parts["validation"] = _held_out(parts["train"], source)
     parts["test"] = _first(parts["test"], source.limit_test)
     parts["train"] = _without_empty(parts["train"], source)
-    data = {f"{part} {i}": _bytes(lines) for part, pair in parts.items() for i, lines in enumerate(pair)}
-    return Parallel({part: parts[part] for part in ROLES}, languages, str(source), fingerprint(data))
-
-
-def _bytes(lines: list[str]) -> np.ndarray:
-    return np.frombuffer("\n".join(lines).encode("utf-8", "surrogatepass"), np.uint8)
+    data = {f"{part} {i}": lines.joined(b"\n") for part, pair in parts.items() for i, lines in enumerate(pair)}
+    large = source.kind == "files" and sum(lines.size for pair in parts.values() for lines in pair) >= LARGE
+    return Parallel({part: parts[part] for part in ROLES}, languages, str(source), fingerprint(data), large)
 
 
 def _first(rows: Lines, limit: int | None) -> Lines:
@@ -98,8 +110,9 @@ def _held_out(rows: Lines, source: Source) -> tuple[Lines, Lines]:
     count = len(rows[0])
     if count < 3:
         raise DataError(f"{source}: {count} pairs for training, validation and test; allowed: 3 or more; add pairs")
-    indices = spread(count, held_out_count(count, 20))
-    kept, held_out = (([rows[0][i] for i in part], [rows[1][i] for i in part]) for part in indices)
+    kept, held_out = (
+        (rows[0][part], rows[1][part]) for part in map(np.array, spread(count, held_out_count(count, 20)))
+    )
     return kept, held_out
 
 
@@ -109,15 +122,19 @@ def _without_empty(rows: Lines, source: Source) -> Lines:
     Raises:
         DataError: No pair is left.
     """
-    kept = [i for i, (a, b) in enumerate(zip(*rows, strict=True)) if a.strip() and b.strip()]
-    if not kept:
+    full = np.fromiter((bool(a.strip() and b.strip()) for a, b in zip(*rows, strict=True)), bool)
+    if not full.any():
         raise DataError(f"{source}: no training pair has text on both sides; add pairs with text in both languages")
-    if removed := len(rows[0]) - len(kept):
-        first = next(i for i, j in enumerate([*kept, -1]) if i != j)
-        log.warning(
-            "%s: %d training pairs with an empty side are left out, the first is number %d", source, removed, first + 1
-        )
-    return [rows[0][i] for i in kept], [rows[1][i] for i in kept]
+    if full.all():
+        return rows
+    empty, kept = np.flatnonzero(~full), np.flatnonzero(full)
+    log.warning(
+        "%s: %d training pairs with an empty side are left out, the first is number %d",
+        source,
+        len(empty),
+        empty[0] + 1,
+    )
+    return rows[0][kept], rows[1][kept]
 
 
 def _folder(folder: Path, languages: tuple[str, str]) -> dict[str, Lines]:
@@ -170,8 +187,8 @@ def _pairs(source: Path, target: Path) -> Lines:
     return sources, targets
 
 
-def _lines(path: Path) -> list[str]:
-    return [line.strip() for line in read_lines(path)]
+def _lines(path: Path) -> PackedTexts:
+    return PackedTexts.of(_StrippedLines(path), _key(path))
 
 
 def _table(path: Path) -> Lines:
@@ -180,11 +197,32 @@ def _table(path: Path) -> Lines:
     Raises:
         DataError: A line has no tab.
     """
-    rows = [line.split("\t") for line in _lines(path)]
-    for number, row in enumerate(rows, 1):
-        if len(row) < 2:
-            raise DataError(
-                f"{path}, line {number}: {row[0][:40]!r} has no tab; allowed: two texts separated by a tab; correct "
-                "that line"
-            )
-    return [row[0].strip() for row in rows], [row[1].strip() for row in rows]
+    first, second = (PackedTexts.of(_StrippedLines(path, column), _key(path, column)) for column in range(2))
+    return first, second
+
+
+def _key(path: Path, column: int | None = None) -> str | None:
+    """Key of the lines of a file in the cache; None: it is small."""
+    return json.dumps(["lines", digest_of(path), column]) if path.stat().st_size >= LARGE else None
+
+
+@dataclass(frozen=True)
+class _StrippedLines:
+    """The lines of a file, or one of their first two columns, which are separated by tabs."""
+
+    path: Path
+    column: int | None = None
+
+    def __iter__(self) -> Iterator[str]:
+        for number, line in enumerate(iter_lines(self.path), 1):
+            text = line.strip()
+            if self.column is None:
+                yield text
+                continue
+            fields = text.split("\t")
+            if len(fields) < 2:
+                raise DataError(
+                    f"{self.path}, line {number}: {text[:40]!r} has no tab; allowed: two texts separated by a tab; "
+                    "correct that line"
+                )
+            yield fields[self.column].strip()

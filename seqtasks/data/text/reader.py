@@ -75,7 +75,7 @@ class Text:
             if isinstance(part, str):
                 yield from (part[i : i + PIECE] for i in range(0, len(part), PIECE))
             else:
-                yield from _read_file(part)
+                yield from read_pieces(part)
 
 
 def find_files(folder: Path) -> list[Path]:
@@ -92,44 +92,7 @@ def find_files(folder: Path) -> list[Path]:
     return paths
 
 
-def read_lines(path: Path) -> list[str]:
-    """The lines of a UTF-8 file without a byte order mark, see `split_lines`.
-
-    Raises:
-        DataError: The file cannot be read, is empty or is not UTF-8.
-    """
-    return _split("".join(_read_file(path)))
-
-
-def iter_lines(path: Path) -> Iterator[str]:
-    """Yields the lines of `read_lines` one at a time, for files of any size.
-
-    Raises:
-        DataError: The file cannot be read, is empty or is not UTF-8; raised where the error is reached.
-    """
-    buffer = ""
-    for piece in _read_file(path):
-        *lines, buffer = (buffer + piece).split("\n")
-        yield from lines
-    if buffer:
-        yield buffer
-
-
-def split_lines(text: str) -> list[str]:
-    """Splits a text into lines at `\\n` and `\\r\\n` only; the lines have no line breaks.
-
-    Unlike with `str.splitlines` and files in text mode, a `\\r` without `\\n`, a form feed, U+0085 and U+2028
-    do not end a line, because other tools count lines by `\\n` and parallel files must have equally many lines.
-
-    Example:
-        >>> from seqtasks.data.text.reader import split_lines
-        >>> split_lines("one\\r\\ntwo\\x0cthree\\n")
-        ['one', 'two\\x0cthree']
-    """
-    return _split(_unix(text))
-
-
-def _read_file(path: Path) -> Iterator[str]:
+def read_pieces(path: Path) -> Iterator[str]:
     """Yields the text of a UTF-8 file in pieces, with `\\n` for `\\r\\n` and without a byte order mark.
 
     Raises:
@@ -163,6 +126,43 @@ def _read_file(path: Path) -> Iterator[str]:
         ) from error
     if tail:
         yield _unix(tail)
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a UTF-8 file without a byte order mark, see `split_lines`.
+
+    Raises:
+        DataError: The file cannot be read, is empty or is not UTF-8.
+    """
+    return _split("".join(read_pieces(path)))
+
+
+def iter_lines(path: Path) -> Iterator[str]:
+    """Yields the lines of `read_lines` one at a time, for files of any size.
+
+    Raises:
+        DataError: The file cannot be read, is empty or is not UTF-8; raised where the error is reached.
+    """
+    buffer = ""
+    for piece in read_pieces(path):
+        *lines, buffer = (buffer + piece).split("\n")
+        yield from lines
+    if buffer:
+        yield buffer
+
+
+def split_lines(text: str) -> list[str]:
+    """Splits a text into lines at `\\n` and `\\r\\n` only; the lines have no line breaks.
+
+    Unlike with `str.splitlines` and files in text mode, a `\\r` without `\\n`, a form feed, U+0085 and U+2028
+    do not end a line, because other tools count lines by `\\n` and parallel files must have equally many lines.
+
+    Example:
+        >>> from seqtasks.data.text.reader import split_lines
+        >>> split_lines("one\\r\\ntwo\\x0cthree\\n")
+        ['one', 'two\\x0cthree']
+    """
+    return _split(_unix(text))
 
 
 def _split(text: str) -> list[str]:

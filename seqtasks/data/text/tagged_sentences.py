@@ -1,9 +1,14 @@
-"""Loads tagged sentences from any source in training, validation and test splits."""
+"""Loads tagged sentences from any source in training, validation and test splits.
+
+Sentences of files of more than `LARGE` bytes are converted once and kept in the cache, from where they are mapped into
+memory.
+"""
 
 from __future__ import annotations
 
 import ast
 import io
+import json
 import keyword
 import logging
 import platform
@@ -20,14 +25,16 @@ import numpy as np
 from seqtasks.core.errors import DataError
 from seqtasks.core.span_scheme import span_scheme
 from seqtasks.data import tfds
-from seqtasks.data.cache import fingerprint
+from seqtasks.data.cache import digest_of, fingerprint
 from seqtasks.data.source import Source
 from seqtasks.data.splits import spread
 from seqtasks.data.text import conll
 from seqtasks.data.text.conll import COLUMNS, NONE, Sentence
+from seqtasks.data.text.packed_sentences import PackedSentences
 
 log = logging.getLogger(__name__)
 
+LARGE = 16 << 20  # bytes of a file whose sentences are mapped
 PARTS = ("train", "validation", "test")
 NEWLINE = "\n"
 _CLASSES = {tokenize.COMMENT: "comment", tokenize.STRING: "string", tokenize.NUMBER: "number", tokenize.OP: "operator"}
@@ -42,11 +49,13 @@ class Tagged:
         parts: Sentences of `train`, `validation` and `test`.
         source: Text of the data source for result rows.
         fingerprint: Fingerprint of all words and labels.
+        large: Whether what is computed of the sentences should be kept in the cache and mapped.
     """
 
-    parts: dict[str, list[Sentence]]
+    parts: dict[str, PackedSentences]
     source: str
     fingerprint: str
+    large: bool = False
 
 
 def load(source: Source, column: str) -> Tagged:
@@ -67,45 +76,84 @@ def load(source: Source, column: str) -> Tagged:
     """
     name = str(source)
     if source.kind == "tfds":
-        sentences = _treebank(source, column)
+        sentences = {part: PackedSentences.of(rows) for part, rows in _treebank(source, column).items()}
     elif source.kind == "files":
         assert source.folder is not None
         sentences = _files(source, source.folder, column)
     else:
-        sentences, name = _python(), f"{source} of Python {platform.python_version()}"
-    parts = {
-        part: [(words, labels) for words, labels in rows if words][: source.limits[part]]
-        for part, rows in sentences.items()
-    }
+        sentences = {part: PackedSentences.of(rows) for part, rows in _python().items()}
+        name = f"{source} of Python {platform.python_version()}"
+    parts = {part: _not_empty(rows)[: source.limits[part]] for part, rows in sentences.items()}
     for part, rows in parts.items():
         if not rows:
             raise DataError(f"{source}: the {part} split has no sentence; allowed: 1 or more; give more data")
-    if is_iob1(chain(*parts.values())):
+    large = any(isinstance(rows.ends, np.memmap) for rows in parts.values())
+    names = {label for rows in parts.values() for label in rows.occurrences("tags")}
+    if _in_iob(names) and is_iob1(chain(*parts.values())):
         log.warning(
             "%s: the span labels are IOB1; they are converted to IOB2, in which every span begins with B-", source
         )
-        parts = {part: [(words, iob2(labels)) for words, labels in rows] for part, rows in parts.items()}
-    if span_scheme(label for rows in parts.values() for _, labels in rows for label in labels) is not None:
+        before = fingerprint({part: rows.joined() for part, rows in parts.items()})
+        parts = {
+            part: PackedSentences.of(_InIob2(rows), f"iob2 {before} {part}" if large else None)
+            for part, rows in parts.items()
+        }
+        names = {label for rows in parts.values() for label in rows.occurrences("tags")}
+    if span_scheme(names) is not None:
         for part, rows in parts.items():
             _check_spans(f"{source}: the {part} split", rows)
-    classes = {label for _, labels in parts["train"] for label in labels}
+    classes = parts["train"].occurrences("tags")
     if len(classes) == 1:
         raise DataError(
-            f"{source}: every word of the training split has the label {classes.pop()!r} in column {column!r}; "
+            f"{source}: every word of the training split has the label {next(iter(classes))!r} in column {column!r}; "
             "allowed: two or more labels; set options.column to another column, or give other data"
         )
-    return Tagged(parts, name, fingerprint({part: _bytes(rows) for part, rows in parts.items()}))
+    return Tagged(parts, name, fingerprint({part: rows.joined() for part, rows in parts.items()}), large)
 
 
-def _files(source: Source, path: Path, column: str) -> dict[str, list[Sentence]]:
+def _not_empty(rows: PackedSentences) -> PackedSentences:
+    full = rows.lengths > 0
+    return rows if full.all() else rows[np.flatnonzero(full)]
+
+
+def _read(path: Path, column: str) -> PackedSentences:
+    """The sentences of a file, mapped if it is large."""
+    key = None
+    if path.is_file() and path.stat().st_size >= LARGE:
+        key = json.dumps([digest_of(path), path.suffix.lower(), column])
+    return PackedSentences.of(_File(path, column), key)
+
+
+@dataclass(frozen=True)
+class _File:
+    """The sentences of a file, which can be read several times."""
+
+    path: Path
+    column: str
+
+    def __iter__(self) -> Iterator[Sentence]:
+        return conll.read(self.path, self.column)
+
+
+@dataclass(frozen=True)
+class _InIob2:
+    """Sentences with labels in IOB1, converted to IOB2."""
+
+    rows: PackedSentences
+
+    def __iter__(self) -> Iterator[Sentence]:
+        return ((words, iob2(labels)) for words, labels in self.rows)
+
+
+def _files(source: Source, path: Path, column: str) -> dict[str, PackedSentences]:
     """The sentences of a folder or of a single file by split.
 
     Raises:
         DataError: A file is missing or malformed, or a single file has fewer than three sentences.
     """
     if path.is_dir():
-        return {part: list(conll.read(file, column)) for part, file in conll.splits_of(path).items()}
-    remaining = list(conll.read(path, column))
+        return {part: _read(file, column) for part, file in conll.splits_of(path).items()}
+    remaining = _read(path, column)
     if len(remaining) < 3:
         raise DataError(
             f"{source}: {len(remaining)} sentences for training, validation and test; allowed: 3 or more; add sentences"
@@ -113,15 +161,16 @@ def _files(source: Source, path: Path, column: str) -> dict[str, list[Sentence]]
     parts, tenth = {}, len(remaining) // 10
     for part in ("test", "validation"):
         kept, candidates = spread(len(remaining), tenth)
-        kept_labels = {label for i in kept for label in remaining[i][1]}
+        kept_labels = set(remaining[np.array(kept, np.int64)].occurrences("tags"))
         held_out: dict[int, None] = {}
         for i in candidates:
             if kept_labels.issuperset(remaining[i][1]):
                 held_out[i] = None
             else:
                 kept_labels.update(remaining[i][1])
-        parts[part] = [remaining[i] for i in held_out]
-        remaining = [sentence for i, sentence in enumerate(remaining) if i not in held_out]
+        indices = np.array(list(held_out), np.int64)
+        parts[part] = remaining[indices]
+        remaining = remaining[np.setdiff1d(np.arange(len(remaining)), indices)]
     return {"train": remaining, "validation": parts["validation"], "test": parts["test"]}
 
 
@@ -143,7 +192,12 @@ def is_iob1(rows: Iterable[Sentence]) -> bool:
             if label.startswith("B-") and not continues:
                 return False
             begins_with_i = begins_with_i or (label.startswith("I-") and not continues)
-    return begins_with_i and "O" in names and all(name == "O" or re.match("[BI]-.", name) for name in names)
+    return begins_with_i and _in_iob(names)
+
+
+def _in_iob(names: set[str]) -> bool:
+    """Whether these are the labels of IOB1 or IOB2."""
+    return "O" in names and all(name == "O" or re.match("[BI]-.", name) for name in names)
 
 
 def iob2(labels: Sequence[str]) -> list[str]:
@@ -160,7 +214,7 @@ def iob2(labels: Sequence[str]) -> list[str]:
     ]
 
 
-def _check_spans(name: str, rows: list[Sentence]) -> None:
+def _check_spans(name: str, rows: Iterable[Sentence]) -> None:
     """Checks that all spans begin with B-; scores of BIO would ignore the others.
 
     Raises:
@@ -173,11 +227,6 @@ def _check_spans(name: str, rows: list[Sentence]) -> None:
                     f"{name}, sentence {number}: {word!r} begins a span with the label {label} after {before}; "
                     f"allowed: B-{label[2:]} in IOB2; write all spans in one scheme"
                 )
-
-
-def _bytes(rows: list[Sentence]) -> np.ndarray:
-    text = "\n\n".join("\n".join(f"{w}\t{t}" for w, t in zip(words, tags, strict=True)) for words, tags in rows)
-    return np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
 
 
 def _treebank(source: Source, column: str) -> dict[str, list[Sentence]]:

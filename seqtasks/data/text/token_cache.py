@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +31,24 @@ def vocabulary_of(text: Text, start: int, stop: int | None, **settings: Any) -> 
         stop: Index after the last character; None: the end of the text.
         settings: Arguments of `Vocabulary.train`.
     """
-    path = _path(["vocabulary", VERSION, text.digest, start, stop, settings]).with_suffix(".json")
+    return stored_vocabulary([text.digest, start, stop], lambda: text.pieces(start, stop), **settings)
+
+
+def stored_vocabulary(key: Sequence[Any], texts: Callable[[], Iterable[str]], **settings: Any) -> Vocabulary:
+    """Returns the vocabulary of some texts from the cache, or trains and stores it.
+
+    Args:
+        key: Plain values that determine the texts.
+        texts: Function that returns the texts; not called if the cache has the vocabulary.
+        settings: Arguments of `Vocabulary.train`.
+    """
+    path = _path(["vocabulary", VERSION, *key, settings]).with_suffix(".json")
     if path.is_file():
         try:
             return Vocabulary(_checked(path.read_text(encoding="utf-8")))
         except (OSError, ValueError) as error:  # a DataError and a UnicodeDecodeError are ValueErrors
             log.warning("the cached vocabulary in %s cannot be read (%s); it is made again", path, shown(str(error)))
-    vocabulary = Vocabulary.train(texts=text.pieces(start, stop), **settings)
+    vocabulary = Vocabulary.train(texts=texts(), **settings)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, f"{vocabulary.to_text()}\n{_digest(vocabulary.to_text())}\n")
@@ -94,12 +105,11 @@ def _is_intact(path: Path, dtype: Any) -> bool:
     if not path.is_file():
         return False
     try:
-        with np.errstate(over="ignore"):  # of the size in a damaged header
-            numbers = mapped(path)
+        numbers = mapped(path)
         if (numbers.ndim, numbers.dtype) == (1, dtype):
             return True
         error = f"they are {numbers.dtype} of shape {numbers.shape}"
-    except Exception as problem:  # NumPy raises many types of errors for damaged files
+    except (OSError, ValueError) as problem:
         error = str(problem)
     log.warning("the cached tokens in %s cannot be read (%s); they are made again", path, shown(error))
     return False

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +18,7 @@ from seqtasks.core.errors import ConfigError
 from seqtasks.core.settings import setting
 from seqtasks.core.span_scheme import span_scheme
 from seqtasks.data.bucketing import Ragged
+from seqtasks.data.ragged_files import collect, row_digests
 from seqtasks.data.source import Source
 from seqtasks.data.spec import Spec
 from seqtasks.data.splits import Examples, Splits
@@ -140,27 +143,37 @@ class TaggingTask(Task):
 
     def load(self, source: Source, seed: int) -> Splits:
         tagged = tagged_sentences.load(source, self.options.column)
-        tags = {part: [tag for _, row in rows for tag in row] for part, rows in tagged.parts.items()}
-        train = tagged.parts["train"]
+        tags, types = (
+            {part: rows.occurrences(what) for part, rows in tagged.parts.items()} for what in ("tags", "words")
+        )
         # Labels that do not occur in training come last: they are never predicted, and count as errors.
-        labels = LabelIndex([*dict.fromkeys([*dict(Counter(tags["train"]).most_common()), *chain(*tags.values())])])
-        words = LabelIndex.count((w.lower() for row, _ in train for w in row), self.options.min_frequency)
-        characters = LabelIndex.count(c for row, _ in train for w in row for c in w)
-        types = LabelIndex(list(dict.fromkeys(w for rows in tagged.parts.values() for row, _ in rows for w in row)))
-        counts = Counter(words.number(w.lower()) for row, _ in train for w in row)
-        self._types = Types(types.names, words, characters, np.array([counts[n] for n in range(len(words))]))
-        self._names, self._known = types.names, {w for row, _ in train for w in row}
-        parts = {
-            part: Examples(
-                {"words": Ragged.of([[types.number(w) for w in row] for row, _ in rows])},
-                Ragged.of([[labels.number(t) for t in row] for _, row in rows]),
+        labels = [*dict.fromkeys([*dict(Counter(tags["train"]).most_common()), *chain(*tags.values())])]
+        lower, letters = Counter[str](), Counter[str]()
+        for word, times in types["train"].items():
+            lower[word.lower()] += times
+            for letter in word:
+                letters[letter] += times
+        words, characters = LabelIndex.count(lower, self.options.min_frequency), LabelIndex.count(letters)
+        counts = np.zeros(len(words), np.int64)
+        for word, times in lower.items():
+            counts[words.number(word)] += times
+        self._names, self._known = list(dict.fromkeys(chain(*types.values()))), set(types["train"])
+        self._types = Types(self._names, words, characters, counts)
+        names = {"words": self._names, "tags": labels}
+        parts = {}
+        for part, rows in tagged.parts.items():
+            word_rows, tag_rows = (
+                collect(
+                    partial(rows.numbered, what, names[what]),
+                    key=json.dumps([tagged.fingerprint, part, what]) if tagged.large else None,
+                )
+                for what in ("words", "tags")
             )
-            for part, rows in tagged.parts.items()
-        }
+            parts[part] = Examples({"words": word_rows}, tag_rows)
         spec = TaggingSpec(
             words=words.names,
             characters=characters.names,
-            labels=labels.names,
+            labels=labels,
             tokens={part: len(examples.targets.values) for part, examples in parts.items()},
         )
         return Splits(**parts, source=tagged.source, fingerprint=tagged.fingerprint, spec=spec)
@@ -238,11 +251,14 @@ class TaggingTask(Task):
         return self._scores(sentences, predicted)
 
     def survey(self, splits: Splits) -> Survey:
-        sentences = {part: self.sentences(examples) for part, examples in splits.parts.items()}
+        tags = {
+            part: dict(zip(self.spec.labels, np.bincount(examples.targets.values).tolist(), strict=False))
+            for part, examples in splits.parts.items()
+        }
         return Survey(
-            {part: len(rows) for part, rows in sentences.items()},
-            {part: [tag for _, tags in rows for tag in tags] for part, rows in sentences.items()},
-            {part: [tuple(words) for words, _ in rows] for part, rows in sentences.items()},
+            {part: len(examples) for part, examples in splits.parts.items()},
+            {part: {tag: count for tag, count in counts.items() if count} for part, counts in tags.items()},
+            {part: row_digests(examples.inputs["words"]) for part, examples in splits.parts.items()},
         )
 
     def baseline_seconds(self, splits: Splits) -> dict[str, float]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,10 +17,12 @@ from seqtasks.core.config import Config
 from seqtasks.core.errors import ConfigError
 from seqtasks.core.settings import setting
 from seqtasks.data.bucketing import Buckets, Ragged
+from seqtasks.data.ragged_files import collect
 from seqtasks.data.source import Source
 from seqtasks.data.splits import Examples, Splits
 from seqtasks.data.survey import Survey
 from seqtasks.data.text import labelled_texts
+from seqtasks.data.text.token_cache import stored_vocabulary
 from seqtasks.data.text.vocabulary import Vocabulary, VocabularySpec
 from seqtasks.data.text.word_vectors import start_from
 from seqtasks.layers.encoder import Encoder
@@ -155,15 +158,18 @@ class TextTask(Task):
         o = self.options
         labelled = labelled_texts.load(source, o.text_column, o.label_column)
         self._texts = {part: texts for part, (texts, _) in labelled.parts.items()}
-        lines = map(labelled_texts.line, labelled.parts["train"][0])
-        words = Vocabulary.train(texts=lines, **labelled_texts.word_settings(o.vocab_size, o.min_frequency))
-        numbers = {name: number for number, name in enumerate(labelled.classes)}
-        parts = {
-            part: Examples({"tokens": encoded(words, texts)}, np.array([numbers[label] for label in labels]))
-            for part, (texts, labels) in labelled.parts.items()
-        }
+        settings = labelled_texts.word_settings(o.vocab_size, o.min_frequency)
+        if labelled.large:
+            words = stored_vocabulary([labelled.fingerprint], lambda: lines_of(labelled.parts["train"][0]), **settings)
+        else:
+            words = Vocabulary.train(texts=lines_of(labelled.parts["train"][0]), **settings)
+        vocabulary = words.to_text()
+        parts = {}
+        for part, (texts, labels) in labelled.parts.items():
+            key = json.dumps([labelled.fingerprint, part, vocabulary]) if labelled.large else None
+            parts[part] = Examples({"tokens": encoded(words, texts, key)}, labels.numbered(labelled.classes))
         spec = TextSpec(
-            vocabulary=words.to_text(),
+            vocabulary=vocabulary,
             size=len(words),
             classes=labelled.classes,
             tokens={part: len(examples.inputs["tokens"].values) for part, examples in parts.items()},
@@ -229,7 +235,9 @@ class TextTask(Task):
     def survey(self, splits: Splits) -> Survey:
         survey = super().survey(splits)
         empty = {part: sum(not text.strip() for text in texts) for part, texts in self._texts.items()}
-        return dataclasses.replace(survey, keys=self._texts, empty=empty)
+        return dataclasses.replace(
+            survey, keys={part: texts.digests() for part, texts in self._texts.items()}, empty=empty
+        )
 
     def baseline_seconds(self, splits: Splits) -> dict[str, float]:
         words = sum(self.spec.tokens.values())
@@ -308,12 +316,17 @@ class TextTask(Task):
         return rows
 
 
-def encoded(words: Vocabulary, texts: Sequence[str]) -> Ragged:
+def lines_of(texts: Iterable[str]) -> Iterator[str]:
+    """Yields texts on one line each, as they are encoded."""
+    return map(labelled_texts.line, texts)
+
+
+def encoded(words: Vocabulary, texts: Iterable[str], key: str | None = None) -> Ragged:
     """Encodes texts as token numbers, which are one higher than in the vocabulary because 0 is padding.
 
     Args:
         words: The vocabulary.
         texts: The texts.
+        key: Key of the numbers in the cache, from where they are mapped, see `ragged_files.collect`; None: in memory.
     """
-    lines = map(labelled_texts.line, texts)
-    return Ragged.of([numbers.astype(np.int32) + 1 for numbers in words.encode_pieces(lines)])
+    return collect(lambda: (row.astype(np.int32) + 1 for row in words.encode_pieces(lines_of(texts))), key=key)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,12 +17,15 @@ from seqtasks.core.arrays import IntArray
 from seqtasks.core.errors import ConfigError, DataError
 from seqtasks.core.settings import setting
 from seqtasks.data import seq2seq_batches
+from seqtasks.data.ragged_files import collect
 from seqtasks.data.seq2seq_batches import Pairs
 from seqtasks.data.source import Source
 from seqtasks.data.spec import Spec
 from seqtasks.data.splits import Examples, Splits
 from seqtasks.data.survey import Survey
 from seqtasks.data.text import parallel_corpus
+from seqtasks.data.text.packed_texts import pair_digests
+from seqtasks.data.text.token_cache import stored_vocabulary
 from seqtasks.data.text.vocabulary import Vocabulary
 from seqtasks.decoding.seq2seq import Seq2SeqOptions
 from seqtasks.layers.encoder import Encoder
@@ -137,11 +142,20 @@ class TranslationTask(Seq2SeqTask):
         corpus = parallel_corpus.load(source, (o.source, o.target))
         self._lines = corpus.parts
         train = corpus.parts["train"]
-        texts = ([*train[0], *train[1]],) if o.shared else train
-        trained = [Vocabulary.train(o.unit, lines, o.vocab_size) for lines in texts]
+        texts = [train] if o.shared else [train[:1], train[1:]]
+        trained = []
+        settings: dict[str, Any] = {"kind": o.unit, "size": o.vocab_size}
+        for number, sides in enumerate(texts):
+            if corpus.large:
+                key = [corpus.fingerprint, o.shared, number]
+                trained.append(stored_vocabulary(key, lambda: chain(*sides), **settings))  # noqa: B023
+            else:
+                trained.append(Vocabulary.train(texts=chain(*sides), **settings))
         vocabularies = [trained[0], trained[-1]]
-        self._sources: list[str] = []
-        parts = {part: self._examples(lines, vocabularies) for part, lines in corpus.parts.items()}
+        self._sources: list[Sequence[str]] = []
+        facts = json.dumps([corpus.fingerprint, o.reverse, [v.to_text() for v in vocabularies]])
+        keys = {part: f"{facts} {part}" if corpus.large else None for part in corpus.parts}
+        parts = {part: self._examples(lines, vocabularies, keys[part]) for part, lines in corpus.parts.items()}
         too_long = np.maximum(parts["train"].inputs["source"].lengths, parts["train"].targets.lengths) > o.max_length
         if too_long.all():
             raise DataError(
@@ -155,8 +169,11 @@ class TranslationTask(Seq2SeqTask):
                 o.max_length,
             )
             kept = np.flatnonzero(~too_long)
-            parts["train"] = parts["train"].take(kept)
-            self._lines["train"] = ([train[0][i] for i in kept], [train[1][i] for i in kept])
+            if keys["train"] is None:
+                parts["train"] = parts["train"].take(kept)
+            else:
+                parts["train"] = _kept(parts["train"], kept, f"{keys['train']} of at most {o.max_length} tokens")
+            self._lines["train"] = (train[0][kept], train[1][kept])
         spec = TranslationSpec(
             vocabularies=[v.to_text() for v in trained],
             sizes=[len(v) + 2 for v in vocabularies],
@@ -174,12 +191,21 @@ class TranslationTask(Seq2SeqTask):
         texts = self.spec.vocabularies
         return Vocabulary(texts[0]), Vocabulary(texts[-1])
 
-    def _examples(self, lines: parallel_corpus.Lines, vocabularies: Sequence[Vocabulary]) -> Examples:
-        source, target = ([v.encode(text) for text in side] for v, side in zip(vocabularies, lines, strict=True))
-        if self.options.reverse:
-            source = [row[::-1] for row in source]
-        self._sources += lines[0]
-        return seq2seq_batches.numbered(source, target, first=len(self._sources) - len(lines[0]))
+    def _examples(
+        self, lines: tuple[Sequence[str], Sequence[str]], vocabularies: Sequence[Vocabulary], key: str | None = None
+    ) -> Examples:
+        source = _Encoded(vocabularies[0], lines[0], self.options.reverse)
+        first = sum(map(len, self._sources))
+        self._sources.append(lines[0])
+        return seq2seq_batches.numbered(source, _Encoded(vocabularies[1], lines[1]), first, key)
+
+    def _source(self, line: int) -> str:
+        """A source line by its number, which counts through all splits."""
+        for lines in self._sources:
+            if line < len(lines):
+                return lines[line]
+            line -= len(lines)
+        raise IndexError(line)
 
     def build_model(self, encoder: Encoder) -> keras.Model:
         return translation_model(encoder, self.spec.sizes, self.options.shared, self.options, self.name)
@@ -210,10 +236,11 @@ class TranslationTask(Seq2SeqTask):
         chosen = examples.take(with_unknown)
         attention = translator.attention(chosen.inputs["source"], [rows[i] for i in with_unknown])
         for i, line, weights in zip(with_unknown, chosen.inputs["line"], attention, strict=True):
-            words, spans = self.texts([np.array([n]) for n in rows[i]]), self.vocabularies[0].spans(self._sources[line])
+            text = self._source(int(line))
+            words, spans = self.texts([np.array([n]) for n in rows[i]]), self.vocabularies[0].spans(text)
             for position in np.flatnonzero(rows[i] == UNKNOWN) if spans else ():
                 begin, end = spans[:: -1 if self.options.reverse else 1][int(weights[position].argmax())]
-                words[position] = self._sources[line][begin:end]
+                words[position] = text[begin:end]
             texts[i] = " ".join(words)
         return texts
 
@@ -221,7 +248,7 @@ class TranslationTask(Seq2SeqTask):
         return [[line] for line in self.texts([examples.targets.row(i) for i in range(len(examples))])]
 
     def inputs_of(self, examples: Examples) -> Sequence[str] | None:
-        return [self._sources[line] for line in examples.inputs["line"]]
+        return [self._source(int(line)) for line in examples.inputs["line"]]
 
     def plots(self, model: keras.Model, batches: Any) -> Iterator[tuple[str, Any]]:
         yield from super().plots(model, batches)
@@ -233,15 +260,17 @@ class TranslationTask(Seq2SeqTask):
             yield "attention", self._attention_figure(translator, examples, hypotheses[0].tokens)
 
     def survey(self, splits: Splits) -> Survey:
-        parts = {part: list(zip(*lines, strict=True)) for part, lines in self._lines.items()}
-        empty = {part: sum(not source.strip() for source, _ in rows) for part, rows in parts.items()}
-        return Survey({part: len(rows) for part, rows in parts.items()}, keys=parts, empty=empty)
+        counts = {part: len(sources) for part, (sources, _) in self._lines.items()}
+        keys = {part: pair_digests(*lines) for part, lines in self._lines.items()}
+        empty = {part: sum(not text.strip() for text in sources) for part, (sources, _) in self._lines.items()}
+        return Survey(counts, keys=keys, empty=empty)
 
     def baseline_seconds(self, splits: Splits) -> dict[str, float]:
         return {"word by word (IBM model 1)": 2e-5 * self.spec.tokens["train"]}
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
-        train, sources = self._lines["train"], self._lines["test"][0]
+        train = list(self._lines["train"][0]), list(self._lines["train"][1])
+        sources = list(self._lines["test"][0])
         references = self.references(splits.test)
 
         def dictionary() -> Baseline:
@@ -301,3 +330,25 @@ class TranslationTask(Seq2SeqTask):
             for v, row in zip(self.vocabularies, (examples.inputs["source"].row(0), best), strict=True)
         ]
         return attention_map(weights, names[0], [*names[1], "(end)"], " → ".join(self.spec.languages))
+
+
+@dataclass(frozen=True)
+class _Encoded:
+    """Token numbers of texts, which can be iterated several times."""
+
+    vocabulary: Vocabulary
+    texts: Sequence[str]
+    reverse: bool = False
+
+    def __iter__(self) -> Iterator[IntArray]:
+        for row in self.vocabulary.encode_pieces(self.texts):
+            yield row[::-1] if self.reverse else row
+
+
+def _kept(examples: Examples, rows: IntArray, key: str) -> Examples:
+    """Some examples whose token numbers are mapped, in files of their own."""
+    source, target = (
+        collect(lambda: map(ragged.row, rows.tolist()), key=f"{key} {side}")  # noqa: B023
+        for ragged, side in ((examples.inputs["source"], "source"), (examples.targets, "target"))
+    )
+    return Examples({"source": source, "line": examples.inputs["line"][rows]}, target)

@@ -1,8 +1,10 @@
 """Labelled texts: tables, splits, limits, missing columns and labels."""
 
+import numpy as np
 import pytest
 
 from seqtasks.core.errors import DataError
+from seqtasks.data.cache import fingerprint
 from seqtasks.data.source import Source
 from seqtasks.data.text import labelled_texts
 
@@ -120,3 +122,67 @@ def test_a_folder_without_training_texts(tmp_path):
     (tmp_path / "train.csv").unlink()
     with pytest.raises(DataError, match=r"has test\.csv; needed: train\.csv"):
         load(tmp_path)
+
+
+@pytest.fixture
+def large(tmp_path, monkeypatch):
+    """Whether files are converted: a function."""
+    monkeypatch.setenv("SEQTASKS_CACHE", str(tmp_path / "cache"))
+    return lambda yes: monkeypatch.setattr(labelled_texts, "LARGE", 0 if yes else 1 << 40)
+
+
+def test_mapped_texts_are_those_in_memory(tmp_path, large):
+    path = table(tmp_path / "all.csv")
+    large(False)
+    memory = load(path)
+    large(True)
+    for _ in range(2):
+        mapped = load(path)
+        assert mapped.parts == memory.parts and mapped.classes == memory.classes
+        assert mapped.fingerprint == memory.fingerprint and mapped.large and not memory.large
+        assert all(isinstance(texts.values, np.memmap) for texts, _ in mapped.parts.values())
+    rows = {
+        f"{part} {name}": np.frombuffer("\0".join(column).encode(), np.uint8)
+        for part, columns in memory.parts.items()
+        for name, column in zip("xy", columns, strict=True)
+    }
+    assert fingerprint(rows) == memory.fingerprint  # as it was before texts could be mapped
+
+
+def test_a_file_is_converted_once_and_again_when_it_or_the_columns_change(tmp_path, large, monkeypatch):
+    large(True)
+    rows = [(text, label) for text, label in ROWS if text]
+    path = table(tmp_path / "all.csv", rows)
+    load(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(labelled_texts, "_read", lambda *_: pytest.fail("read again"))
+        load(path)
+    assert load(path, text="label", label="text").classes == sorted({text for text, _ in rows})
+    table(path, [(text.upper(), label) for text, label in rows])
+    assert "TWO\nLINES" in load(path).parts["train"][0]
+
+
+@pytest.mark.parametrize("name", ["bytes", "ends", "labels", "facts"])
+def test_a_damaged_entry_is_made_again(tmp_path, large, name):
+    large(True)
+    path = table(tmp_path / "all.csv")
+    expected = {part: (list(texts), list(labels)) for part, (texts, labels) in load(path).parts.items()}
+    (entry,) = (tmp_path / "cache").glob(f"all-*-{name}-*")
+    entry.write_bytes(entry.read_bytes()[:-3])
+    assert load(path).parts == expected
+
+
+def test_a_wrong_row_leaves_no_entry(tmp_path, large):
+    large(True)
+    path = table(tmp_path / "all.csv", [*ROWS, ("x", " ")])
+    for _ in range(2):
+        with pytest.raises(DataError, match="row 41 has no label"):
+            load(path)
+    assert not list((tmp_path / "cache").iterdir())
+
+
+def test_without_a_cache_they_stay_in_memory(tmp_path, large, caplog):
+    large(True)
+    (tmp_path / "cache").write_text("a file in place of the folder")
+    labelled = load(table(tmp_path / "all.csv"))
+    assert not isinstance(labelled.parts["train"][0].values, np.memmap) and "they stay in memory" in caplog.text

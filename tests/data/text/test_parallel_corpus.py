@@ -2,9 +2,11 @@
 
 import logging
 
+import numpy as np
 import pytest
 
 from seqtasks.core.errors import DataError
+from seqtasks.data.cache import fingerprint
 from seqtasks.data.source import Source
 from seqtasks.data.text import parallel_corpus
 
@@ -96,3 +98,28 @@ def test_an_unknown_language_is_answered_with_those_that_are_there(tmp_path):
     with pytest.raises(DataError, match="no training pair has text on both sides"):
         write(tmp_path, en=[""] * 30)
         load(tmp_path)
+
+
+@pytest.mark.parametrize("table", [False, True])
+def test_mapped_lines_are_those_in_memory(tmp_path, monkeypatch, table):
+    monkeypatch.setenv("SEQTASKS_CACHE", str(tmp_path / "cache"))
+    en, de = [f" {line} {i}" for i, line in enumerate(EN)], [*DE[:-2], "", "  "]
+    path = tmp_path / ("pairs.tsv" if table else "data")
+    if table:
+        path.write_text("".join(f"{a}\t{b}\tx\n" for a, b in zip(en, de, strict=True)))
+    else:
+        path.mkdir()
+        write(path, en=en, de=de)
+    memory = load(path)
+    monkeypatch.setattr(parallel_corpus, "LARGE", 0)
+    for _ in range(2):
+        mapped = load(path)
+        assert mapped.parts == memory.parts and mapped.fingerprint == memory.fingerprint
+        assert mapped.large and not memory.large
+        assert all(isinstance(side.values, np.memmap) for lines in mapped.parts.values() for side in lines)
+    joined = {
+        f"{part} {i}": np.frombuffer("\n".join(side).encode(), np.uint8)
+        for part, lines in memory.parts.items()
+        for i, side in enumerate(lines)
+    }
+    assert fingerprint(joined) == memory.fingerprint  # as it was before lines could be mapped

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -155,7 +154,6 @@ def guarded(function: Callable[..., Iterator[Any]], run: OpenedRun) -> Callable[
     """
     import gradio as gr
 
-    @functools.wraps(function)
     def answered(*values: Any) -> Iterator[Any]:
         try:
             for outputs in function(run, *values):

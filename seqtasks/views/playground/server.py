@@ -105,7 +105,8 @@ def serve(build: Callable[[], tuple[Any, str]], address: Address, open_browser: 
     """
     address.check()
     with address.listen() as opened, TemporaryDirectory(prefix="seqtasks-app-") as folder:
-        os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": folder, "HF_HUB_OFFLINE": "1"}
+        off = dict.fromkeys(("GRADIO_ANALYTICS_ENABLED", "GRADIO_RUN_HISTORY"), "False")
+        os.environ |= {**off, "GRADIO_TEMP_DIR": folder, "HF_HUB_OFFLINE": "1"}
         import uvicorn
 
         app = application(*build(), address.password)
@@ -144,7 +145,6 @@ def application(page: Any, css: str, password: str | None) -> Any:
         auth=None if password is None else right,
         auth_message="Any user name, and the password of the playground.",
         footer_links=[],
-        run_history=False,
         show_error=True,
         max_file_size=MOST_BYTES,
         ssr_mode=False,

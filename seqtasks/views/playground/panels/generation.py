@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from seqtasks.core.arrays import FloatArray
+from seqtasks.core.errors import ConfigError
 from seqtasks.decoding.sampling import Sampler, uniform
 from seqtasks.engines.backend.compile import compiled
 from seqtasks.task_types import LanguageTask
@@ -18,10 +19,11 @@ from seqtasks.task_types.language_modeling.model import LanguageStep
 from seqtasks.views import colored_text
 from seqtasks.views.playground import markup
 from seqtasks.views.playground.opened import LOCK, OpenedRun
-from seqtasks.views.playground.panels.panel import Outputs, Panel, _value
+from seqtasks.views.playground.panels.panel import Outputs, Panel, value_of
 
 PAUSE = 0.2  # seconds between two pictures of the text that is generated
 MOST_TOKENS = 2000  # maximum number of tokens of a request
+MOST_TEXT = 10_000  # maximum number of tokens of a text that is continued
 SHOWN = 10  # number of likeliest next tokens
 
 
@@ -64,14 +66,14 @@ class GenerationPanel(Panel):
         import gradio as gr
 
         units = min(run.config.encoder.units for run in self.runs)
-        prompt = gr.Textbox("\n", lines=2, max_lines=8, label="Prompt", elem_id="text")
+        prompt = gr.Textbox("\n", lines=2, max_lines=8, label="Prompt", elem_classes="input-text")
         with gr.Row():
             length = gr.Slider(1, MOST_TOKENS, 200, step=1, label="tokens")
             temperature = gr.Slider(0, 2, 0.8, step=0.05, label="temperature", info="0: always the likeliest token")
         with gr.Row():
             top_k = gr.Number(None, precision=0, label="top k", info="likeliest tokens to sample from; empty: all")
             top_p = gr.Number(None, label="top p", info="their total probability; empty: 1")
-            seed = gr.Number(0, precision=0, label="seed")
+            seed = gr.Number(0, precision=0, minimum=0, label="seed")
             unit = gr.Number(
                 0, precision=0, label="unit", info=f"of the last layer, 0 to {units - 1}, colours the text"
             )
@@ -113,9 +115,10 @@ class GenerationPanel(Panel):
         unit: Any,
     ) -> Outputs:
         length, done = max(1, min(int(length or 1), MOST_TOKENS)), len(state.tokens)
-        sampler = Sampler(self._steps[id(run)], temperature or 0.0, _value(top_k), top_p or None)
+        if done >= MOST_TEXT:
+            raise ConfigError(f"the text has {done:,} tokens; allowed: {MOST_TEXT:,}; generate a new one")
+        sampler = Sampler(self._steps[id(run)], temperature or 0.0, value_of(top_k), top_p or None)
         tokens, values, shown = list(state.tokens), list(state.values), time.monotonic()
-        # The logits shown are those from which the newest token was drawn, and at the end those of the next one.
         for sampled in sampler.stream(state.logits, state.states, uniform(length, [int(seed or 0)], done)):
             tokens.append(int(sampled.tokens[0, 0]))
             values.append(ops.convert_to_numpy(sampled.states[-1][0])[0])
@@ -132,7 +135,7 @@ class GenerationPanel(Panel):
         Args:
             run: The run.
             text: The text.
-            unit: Number of the unit; others than the layer has count from its end, or as the last.
+            unit: Number of the unit; one that the layer does not have counts as its first or last.
         """
         words, names = self._task(run).vocabulary, run.model.get_layer("encoder").layers[-1][0].cell.states
         unit = min(max(0, unit), len(text.values[0]) - 1)

@@ -41,7 +41,7 @@ class ImagePanel(Panel):
             layers=False,
             canvas_size=(SIDE, SIDE),
             label="Draw, or load an image",
-            elem_id="sketch",
+            elem_classes="input-sketch",
         )
 
     @property
@@ -90,7 +90,9 @@ class VideoPanel(Panel):
         import gradio as gr
 
         files = gr.File(file_count="multiple", label="A GIF, or images in order", height=120)
-        number = gr.Number(0, precision=0, minimum=0, label="or the number of a test video", elem_id="number")
+        number = gr.Number(
+            0, precision=0, minimum=0, label="or the number of a test video", elem_classes="input-number"
+        )
         return [files, number, *self.option_components()]
 
     def answer(self, run: OpenedRun, value: Any, number: Any = 0, *options: Any) -> Any:

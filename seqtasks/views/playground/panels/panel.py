@@ -55,8 +55,8 @@ class Panel:
         if self.task.reads == "paths":
             return gr.File(file_count="multiple", label="Files", height=120)
         if self.task.reads == "texts":
-            return gr.Textbox(lines=2, max_lines=8, label="Text, one input on each line", elem_id="text")
-        return gr.Textbox(label="Words", elem_id="text")
+            return gr.Textbox(lines=2, max_lines=8, label="Text, one input on each line", elem_classes="input-text")
+        return gr.Textbox(label="Words", elem_classes="input-text")
 
     def option_components(self) -> list[Any]:
         """Creates a component for each option."""
@@ -88,7 +88,7 @@ class Panel:
             words = self.words(value, Path(folder))
             if not words:
                 raise ConfigError(self.missing)
-            chosen = dict(zip(names, map(_value, options), strict=True))
+            chosen = dict(zip(names, map(value_of, options), strict=True))
             answer = run.ask(words, chosen)
             yield (self.present(run, answer, words),)
             pictures = self.draw(run, answer, words, chosen)  # takes longer than the prediction
@@ -169,7 +169,7 @@ def _short(value: Any, names: dict[str, str]) -> Any:
     return names.get(value, value) if isinstance(value, str) else value
 
 
-def _value(value: Any) -> Any:
+def value_of(value: Any) -> Any:
     """The value of an option: an empty text is no value, and whole numbers are of type int."""
     if value == "":
         return None

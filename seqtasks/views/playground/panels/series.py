@@ -31,18 +31,21 @@ class SeriesPanel(Panel):
         import gradio as gr
 
         file = gr.File(label="Table of the series: CSV, TSV, or as in training", height=120)
-        text = gr.Textbox(lines=3, max_lines=8, label="or its text, with a line of column names", elem_id="text")
+        text = gr.Textbox(
+            lines=3, max_lines=8, label="or its text, with a line of column names", elem_classes="input-text"
+        )
         return [file, text, *self.option_components()]
 
     def answer(self, run: OpenedRun, value: Any, text: str = "", *options: Any) -> Any:
-        yield from super().answer(run, value or text, *options)
+        yield from super().answer(run, (value, text), *options)
 
     def words(self, value: Any, folder: Path) -> list[str]:
-        if not value:
+        file, text = value  # a text is never taken for the name of a file, which would be one of the server
+        if file:
+            return [file]
+        if not (text or "").strip():
             return []
-        if "\n" not in value and Path(value).is_file():
-            return [value]
-        (folder / "series.csv").write_text(value.strip() + "\n", encoding="utf-8")
+        (folder / "series.csv").write_text(text.strip() + "\n", encoding="utf-8")
         return [str(folder / "series.csv")]
 
     @property

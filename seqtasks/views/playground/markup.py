@@ -14,15 +14,16 @@ MOST_ROWS = 200  # maximum number of rows of a table
 
 CSS = """
 .answer { overflow-x: auto; }
-.answer table { border-collapse: collapse; font-size: .9rem; }
-.answer th, .answer td { text-align: left; padding: .15rem .6rem .15rem 0; border: 0; vertical-align: top; }
+.answer table { border-collapse: collapse; font-size: .9rem; border: 0 !important; margin: .4rem 0; }
+.answer tr { border: 0 !important; background: none !important; }
+.answer th, .answer td { text-align: left; padding: .15rem .8rem .15rem 0; border: 0 !important; }
 .answer td.number { text-align: right; font-variant-numeric: tabular-nums; }
 .answer .best { font-size: 1.3rem; font-weight: 600; }
 .answer .bar { background: #0072B2; height: .8rem; border-radius: 2px; min-width: 1px; }
 .answer .track { width: 9rem; }
 .answer mark { color: #000; padding: .05rem 0; border-radius: 2px; }
 .answer img { max-width: 100%; height: auto; background: #fff; }
-.answer ruby { ruby-position: under; margin-right: .5rem; line-height: 3; }
+.answer ruby { ruby-position: under; white-space: pre; margin-right: .5rem; line-height: 3; }
 .answer rt { font-size: .7rem; opacity: .85; }
 .answer .text { white-space: pre-wrap; overflow-wrap: anywhere; font-family: ui-monospace, Menlo, Consolas, monospace; }
 .answer .note { opacity: .75; font-size: .85rem; }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,8 +19,43 @@ from seqtasks.task_types.base import Task
 from seqtasks.training.inference import options_of
 from seqtasks.training.saved_model import open_trained
 
-# Keras builds functions at the first call, layers record states, and matplotlib draws: none is safe in two threads.
-LOCK = threading.RLock()
+
+class Turns:
+    """Lock that one thread holds at a time, and that predictions get before pictures.
+
+    Keras builds functions at the first call, layers record states, and matplotlib draws: none is safe in two threads.
+    Pictures take longer than predictions, and come after them in the page.
+
+    Example:
+        >>> turns = Turns()
+        >>> with turns.turn():
+        ...     answer = 1 + 1
+    """
+
+    def __init__(self) -> None:
+        self._condition, self._busy, self._predictions = threading.Condition(), False, 0
+
+    @contextlib.contextmanager
+    def turn(self, drawing: bool = False) -> Iterator[None]:
+        """Context in which no other thread has its turn; it cannot be nested.
+
+        Args:
+            drawing: Whether to wait for all predictions that also wait.
+        """
+        with self._condition:
+            self._predictions += not drawing
+            self._condition.wait_for(lambda: not self._busy and not (drawing and self._predictions))
+            self._predictions -= not drawing
+            self._busy = True
+        try:
+            yield
+        finally:
+            with self._condition:
+                self._busy = False
+                self._condition.notify_all()
+
+
+TURNS = Turns()
 
 
 @dataclass(frozen=True)
@@ -89,7 +125,7 @@ class OpenedRun:
         Raises:
             SeqtasksError: Inputs or options that the task does not allow.
         """
-        with TemporaryDirectory(prefix="seqtasks-") as folder, LOCK:
+        with TemporaryDirectory(prefix="seqtasks-") as folder, TURNS.turn(drawing=bool(pictures)):
             files = {name: str(Path(folder) / f"{name}.png") for name in pictures}
             chosen = {name: value for name, value in options.items() if value is not None}
             built = options_of(type(self.task), {**chosen, **files})

@@ -112,8 +112,9 @@ def serve(build: Callable[[], tuple[Any, str]], address: Address, open_browser: 
         app = application(*build(), address.password)
         host, port = opened.getsockname()[:2]
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+        # Below "critical" uvicorn logs a traceback for each page that is still open at the end.
         server = uvicorn.Server(
-            uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=FAREWELL)
+            uvicorn.Config(app, log_level="critical", access_log=False, timeout_graceful_shutdown=FAREWELL)
         )
         print(f"{url} (Ctrl-C ends it)", flush=True)
         if open_browser and _has_display():

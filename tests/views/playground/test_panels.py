@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -60,14 +61,7 @@ def text_of(page_text: str) -> str:
     """The generated text, without its prompt."""
     shown = re.search(r'<div class="text"><b>.*?</b>(.*?)</div>', page_text, re.DOTALL)
     assert shown is not None
-    plain = re.sub(r"<[^>]*>", "", shown[1])
-    return (
-        plain.replace("&lt;", "<")
-        .replace("&gt;", ">")
-        .replace("&quot;", '"')
-        .replace("&#x27;", "'")
-        .replace("&amp;", "&")
-    )
+    return unescape(re.sub(r"<[^>]*>", "", shown[1]))
 
 
 @pytest.mark.parametrize(("temperature", "top_k", "top_p"), [(0, None, None), (0.8, None, None), (1.2, 5, 0.9)])
@@ -128,7 +122,9 @@ def test_tags_stand_under_their_words(runs: Path) -> None:
     panel = TaggingPanel([opened(runs, "tagging")])
     (shown,) = ask(panel, "if x < 1:\n\nreturn")
     tags = [tag for row in predicted(panel.runs[0], ["if x < 1:", "return"]) for tag in row["tags"]]
-    assert re.findall(r"<rt>(.*?)</rt>", shown) == tags
+    runs_of_tags = re.findall(r"<ruby>(.*?)<rt>(.*?)</rt>", shown)
+    assert [tag for text, tag in runs_of_tags for _ in unescape(text)] == tags
+    assert "".join(unescape(text) for text, _ in runs_of_tags) == "if x < 1:return"
 
 
 def test_a_translation_comes_first_and_then_its_attention(runs: Path) -> None:

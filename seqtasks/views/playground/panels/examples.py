@@ -15,7 +15,7 @@ from seqtasks.layers.metrics import log_softmax
 from seqtasks.task_types.common import style
 from seqtasks.training.inference import run_data
 from seqtasks.views.playground import markup
-from seqtasks.views.playground.opened import LOCK, OpenedRun
+from seqtasks.views.playground.opened import TURNS, OpenedRun
 from seqtasks.views.playground.panels.panel import Outputs, Panel
 from seqtasks.views.playground.panels.series import draw
 
@@ -34,12 +34,12 @@ class ExamplesPanel(Panel):
     def inputs(self) -> list[Any]:
         import gradio as gr
 
-        with LOCK:
+        with TURNS.turn():
             count = len(self.splits.test)
         return [gr.Number(0, precision=0, minimum=0, maximum=count - 1, label=f"Test example, 0 to {count - 1}")]
 
     def answer(self, run: OpenedRun, value: Any, *options: Any) -> Outputs:
-        with LOCK:
+        with TURNS.turn():
             test, number = self.splits.test, int(value or 0)
             if not 0 <= number < len(test):
                 raise ConfigError(f"the example is {number}; allowed: 0 to {len(test) - 1}; choose one of them")

@@ -16,9 +16,10 @@ from seqtasks.decoding.sampling import Sampler, uniform
 from seqtasks.engines.backend.compile import compiled
 from seqtasks.task_types import LanguageTask
 from seqtasks.task_types.language_modeling.model import LanguageStep
+from seqtasks.training.inference import options_of
 from seqtasks.views import colored_text
 from seqtasks.views.playground import markup
-from seqtasks.views.playground.opened import LOCK, OpenedRun
+from seqtasks.views.playground.opened import TURNS, OpenedRun
 from seqtasks.views.playground.panels.panel import Outputs, Panel, value_of
 
 PAUSE = 0.2  # seconds between two pictures of the text that is generated
@@ -71,8 +72,8 @@ class GenerationPanel(Panel):
             length = gr.Slider(1, MOST_TOKENS, 200, step=1, label="tokens")
             temperature = gr.Slider(0, 2, 0.8, step=0.05, label="temperature", info="0: always the likeliest token")
         with gr.Row():
-            top_k = gr.Number(None, precision=0, label="top k", info="likeliest tokens to sample from; empty: all")
-            top_p = gr.Number(None, label="top p", info="their total probability; empty: 1")
+            top_k = gr.Textbox(label="top k", info="likeliest tokens to sample from; empty: all")
+            top_p = gr.Textbox(label="top p", info="their total probability; empty: 1")
             seed = gr.Number(0, precision=0, minimum=0, label="seed")
             unit = gr.Number(
                 0, precision=0, label="unit", info=f"of the last layer, 0 to {units - 1}, colours the text"
@@ -88,7 +89,7 @@ class GenerationPanel(Panel):
         return {self.LABEL: self.answer, "Continue": self.more}
 
     def answer(self, run: OpenedRun, prompt: str, *options: Any) -> Outputs:
-        with LOCK:
+        with TURNS.turn():
             visible, logits, states = self._task(run).read_prompt(run.model, prompt)
         logits = ops.convert_to_numpy(logits) - 1e9 * np.isin(
             np.arange(logits.shape[-1]), self._task(run).never_generated
@@ -107,26 +108,29 @@ class GenerationPanel(Panel):
         self,
         run: OpenedRun,
         state: Generated,
-        length: int,
-        temperature: float,
+        length: Any,
+        temperature: Any,
         top_k: Any,
         top_p: Any,
         seed: Any,
         unit: Any,
     ) -> Outputs:
-        length, done = max(1, min(int(length or 1), MOST_TOKENS)), len(state.tokens)
+        values = {"length": length, "temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
+        chosen = {name: value_of(value) for name, value in values.items()}
+        o = options_of(type(self._task(run)), {name: value for name, value in chosen.items() if value is not None})
+        length, done = min(o.length, MOST_TOKENS), len(state.tokens)
         if done >= MOST_TEXT:
             raise ConfigError(f"the text has {done:,} tokens; allowed: {MOST_TEXT:,}; generate a new one")
-        sampler = Sampler(self._steps[id(run)], temperature or 0.0, value_of(top_k), top_p or None)
-        tokens, values, shown = list(state.tokens), list(state.values), time.monotonic()
-        for sampled in sampler.stream(state.logits, state.states, uniform(length, [int(seed or 0)], done)):
+        sampler = Sampler(self._steps[id(run)], o.temperature, o.top_k, o.top_p)
+        tokens, units, shown = list(state.tokens), list(state.values), time.monotonic()
+        for sampled in sampler.stream(state.logits, state.states, uniform(length, [o.seed], done)):
             tokens.append(int(sampled.tokens[0, 0]))
-            values.append(ops.convert_to_numpy(sampled.states[-1][0])[0])
+            units.append(ops.convert_to_numpy(sampled.states[-1][0])[0])
             last = len(tokens) == done + length
             if last or time.monotonic() - shown > PAUSE:
                 shown = time.monotonic()
                 logits, states = ops.convert_to_numpy(sampled.logits), sampled.states
-                now = Generated(state.visible, tokens.copy(), values.copy(), logits, states)
+                now = Generated(state.visible, tokens.copy(), units.copy(), logits, states)
                 yield self.show(run, now, int(unit or 0)), now
 
     def show(self, run: OpenedRun, text: Generated, unit: int) -> str:

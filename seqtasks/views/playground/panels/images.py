@@ -17,7 +17,7 @@ from seqtasks.task_types import ImageTask
 from seqtasks.task_types.common import style
 from seqtasks.task_types.common.fonts import plain_text
 from seqtasks.views.playground import markup
-from seqtasks.views.playground.opened import LOCK, Answer, OpenedRun
+from seqtasks.views.playground.opened import TURNS, Answer, OpenedRun
 from seqtasks.views.playground.panels.panel import Panel
 
 SIDE = 280  # side of the sketch pad in pixels
@@ -71,7 +71,7 @@ class ImagePanel(Panel):
         if not (isinstance(self.task, ImageTask) and self.task.uses_encoder):
             return super().draw(run, answer, inputs, options)
         image, _ = load_image(Path(inputs[0]), self.task.shape, "yes" if answer.rows[0]["inverted"] else "no")
-        with LOCK:
+        with TURNS.turn(drawing=True):
             return {ROWS: row_by_row(run, image)}
 
     def predict_example(self, run: OpenedRun) -> None:

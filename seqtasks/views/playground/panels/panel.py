@@ -189,6 +189,6 @@ def _option_component(options: type, option: dataclasses.Field[Any]) -> Any:
         return gr.Dropdown(list(typing.get_args(hint)), value=default, label=label, info=info)
     if hint is bool:
         return gr.Checkbox(value=bool(default), label=label, info=info)
-    if hint in (int, float):
+    if hint in (int, float) and default is not None:  # an empty field of numbers would be sent as 0
         return gr.Number(value=default, label=label, info=info, precision=0 if hint is int else None)
-    return gr.Textbox(value=default, label=label, info=info)
+    return gr.Textbox(value=default, label=label, info=info.replace("null", "empty"))

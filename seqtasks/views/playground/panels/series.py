@@ -14,7 +14,7 @@ from seqtasks.core.errors import ConfigError
 from seqtasks.task_types.common import style
 from seqtasks.task_types.common.fonts import plain_text
 from seqtasks.views.playground import markup
-from seqtasks.views.playground.opened import LOCK, Answer, OpenedRun
+from seqtasks.views.playground.opened import TURNS, Answer, OpenedRun
 from seqtasks.views.playground.panels.panel import Panel
 
 MOST_CHANNELS = 6  # maximum number of drawn channels
@@ -67,7 +67,7 @@ class SeriesPanel(Panel):
         part = part[0] if isinstance(part, tuple) else part  # with the marks of anomalies
         series = getattr(part, "series", part)  # with the targets of the steps
         rows = [row for row in answer.rows if "step" in row and row.get("id") == answer.rows[0].get("id")]
-        with LOCK:
+        with TURNS.turn(drawing=True):
             return {"the first series and its answer": draw(series.values.row(0), list(series.channels), rows)}
 
 

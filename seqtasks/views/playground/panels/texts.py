@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from seqtasks.task_types.text_classification import saliency
@@ -30,13 +32,19 @@ class ClassificationPanel(Panel):
 
 
 class TaggingPanel(Panel):
-    """Panel of taggers: tags under the words, or characters marked by their class."""
+    """Panel of taggers: tags under the words, or under each run of characters of one class."""
 
     LABEL = "Tag"
 
     def present(self, run: OpenedRun, answer: Answer, inputs: Sequence[str]) -> str:
-        lines = [markup.tagged(row.get("words", list(row["text"])), row["tags"]) for row in answer.rows]
-        return markup.block(*(f"<p>{line}</p>" for line in lines))
+        lines = []
+        for row in answer.rows:
+            words, tags = row.get("words", row["text"]), row["tags"]
+            if "words" not in row:
+                parts = [(tag, list(pairs)) for tag, pairs in groupby(zip(words, tags, strict=True), itemgetter(1))]
+                words, tags = ["".join(c for c, _ in pairs) for _, pairs in parts], [tag for tag, _ in parts]
+            lines.append(f'<p class="tags">{markup.tagged(words, tags)}</p>')
+        return markup.block(*lines)
 
 
 class TranslationPanel(Panel):

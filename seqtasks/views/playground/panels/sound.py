@@ -25,7 +25,7 @@ class SoundPanel(Panel):
     def component(self) -> Any:
         import gradio as gr
 
-        return gr.Audio(sources=["microphone", "upload"], type="filepath", format="wav", label="Speak, or load a file")
+        return gr.Audio(sources=["upload", "microphone"], type="filepath", format="wav", label="Load a file, or speak")
 
     @property
     def missing(self) -> str:

@@ -21,6 +21,7 @@ from .cell_choice import THIRDS, chosen_cells
 # Building graphs makes so many objects that looking for garbage takes a tenth of the time.
 gc.set_threshold(100_000, 50, 100)
 CELLS, DRAW, MEMORY = pytest.StashKey[tuple](), pytest.StashKey(), pytest.StashKey[list]()
+PLAIN = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser):
@@ -67,6 +68,11 @@ def pytest_runtest_setup(item):
     if train is not None:
         draw = item.session.stash.setdefault(DRAW, train._draw)
         train._draw = draw if item.get_closest_marker("pictures") else lambda *arguments: None
+    # Rewriting a graph takes longer than running it a few times. Processes that tests start leave it on.
+    tensorflow = sys.modules.get("tensorflow")
+    if hasattr(tensorflow, "config") and PLAIN not in item.session.stash:
+        tensorflow.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+        item.session.stash[PLAIN] = True
 
 
 def memory(entry: str) -> int:

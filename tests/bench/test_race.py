@@ -32,7 +32,7 @@ def test_a_race_and_who_cannot_run_is_named(monkeypatch):
     assert 0 < low <= middle <= high and actual.ratio("stock", "stock") == (1, 1, 1)
 
 
-@pytest.mark.parametrize("name", ["loop", "stock"])
+@pytest.mark.parametrize("name", ["loop", pytest.param("stock", marks=pytest.mark.slow)])
 def test_a_worker_answers_each_line(name, monkeypatch):
     answers = io.StringIO()
     monkeypatch.setattr("sys.stdin", io.StringIO("0\n0.01\n"))

@@ -217,6 +217,7 @@ def test_the_task_keeps_the_contract_and_can_be_learnt(tmp_path: Path) -> None:
     assert copy.read_text(encoding="utf-8") == task.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_its_test_passes_as_it_is(tmp_path: Path) -> None:
     scaffold.write_task("echo_task", tmp_path)
     command = [sys.executable, "-P", "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_echo_task.py"]

@@ -42,10 +42,12 @@ def test_a_model_loads_where_seqtasks_came_first_and_keras_is_as_ever(saved):
     assert told.splitlines() == ["(None, 4, 4)", "SourceFileLoader True", "False"]
 
 
+@pytest.mark.slow
 def test_a_model_loads_where_keras_came_first(saved):
     assert python(LOAD.format("import keras, seqtasks"), saved) == "(None, 4, 4)"
 
 
+@pytest.mark.slow
 def test_a_model_loads_where_a_public_name_brought_keras(saved):
     assert python(LOAD.format("from seqtasks import Recurrent; import keras"), saved) == "(None, 4, 4)"
 

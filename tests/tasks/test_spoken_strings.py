@@ -102,6 +102,7 @@ def test_validation_and_test_strings_are_those_of_every_seed():
     assert parts[0] == parts[1] and parts[0][1] != parts[0][2]
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path):
     words = ["options.strings=48", "train.epochs=2", "encoder.units=8"]
     cls, config = configured(*words)

@@ -180,6 +180,7 @@ def test_code_of_a_run_folder_runs_only_on_trust(tmp_path: Path, cli, monkeypatc
         inference.evaluate(run_folder.open_run(folder.path), QUIET, trust=True)
 
 
+@pytest.mark.slow
 def test_every_advice_works_when_it_is_followed(tmp_path: Path, cli, monkeypatch) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "text.txt").write_text("the cat sat on the mat.\n" * 100, encoding="utf-8")

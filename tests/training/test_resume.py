@@ -110,6 +110,7 @@ def test_ctrl_c_and_kill_9_leave_no_trace_in_the_result(tmp_path: Path) -> None:
     assert not list(folder.glob("checkpoint.npz")) + list(folder.glob("best.npz")) + list(folder.glob(".*.npz"))
 
 
+@pytest.mark.slow
 def test_two_runs_never_write_in_one_folder(tmp_path: Path) -> None:
     long = (*RUN, "train.epochs=500", "train.early_stopping=null", "train.checkpoint_seconds=0.05")
     first = start("run", *long, folder=tmp_path)

@@ -196,7 +196,14 @@ def test_a_run_stopped_after_several_steps_goes_on(
     assert (again.scores, again.epochs) == (whole.scores, whole.epochs)
 
 
-@pytest.mark.parametrize("moment", ["on_test_begin", "on_test_batch_end", "on_epoch_end"])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        pytest.param("on_test_begin", marks=pytest.mark.slow),
+        "on_test_batch_end",
+        pytest.param("on_epoch_end", marks=pytest.mark.slow),
+    ],
+)
 def test_ctrl_c_in_a_validation_is_heard_at_once(tmp_path: Path, moment: str) -> None:
     settings = [
         *SMALL, "train.eval_batch_size=4", "train.average=ema", "train.schedule=plateau", "train.patience=1",

@@ -54,6 +54,7 @@ def test_files_and_their_fingerprint(tmp_path):
     assert tagged_sentences.load(Source("files", str(tmp_path), tmp_path), "upos").fingerprint != before
 
 
+@pytest.mark.slow
 def test_the_treebank_of_tfds_has_the_words_of_its_files(tfds_dir):
     name = "universal_dependencies/en_ewt"
     task = {"tfds": (name,), "files": False, "builtin": None}

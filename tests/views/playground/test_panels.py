@@ -127,6 +127,7 @@ def test_tags_stand_under_their_words(runs: Path) -> None:
     assert "".join(unescape(text) for text, _ in runs_of_tags) == "if x < 1:return"
 
 
+@pytest.mark.slow
 def test_a_translation_comes_first_and_then_its_attention(runs: Path) -> None:
     panel = TranslationPanel([opened(runs, "translation")])
     first, second = ask(panel, "12")
@@ -175,6 +176,7 @@ def test_a_task_without_a_kind_of_its_own_has_the_panel_for_any_task(runs: Path)
     assert "strongest" not in ask(panel, "a film")[0] and "because" in ask(panel, "a film")[0]
 
 
+@pytest.mark.slow
 def test_series_are_read_from_files_and_texts(tmp_path: Path) -> None:
     file = tables(tmp_path)["anomaly"]
     run = OpenedRun.open(run_folder.open_run(train_on(file, "anomaly", tmp_path / "runs")))

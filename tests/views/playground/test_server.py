@@ -55,6 +55,7 @@ def test_a_port_in_use_is_named() -> None:
         assert free.getsockname()[1] > 0
 
 
+@pytest.mark.slow
 def test_the_page_is_closed_without_the_password_and_names_no_other_server(tmp_path: Path) -> None:
     pytest.importorskip("gradio", reason="Gradio is not installed: the extra `app`")
     from starlette.testclient import TestClient

@@ -1,4 +1,4 @@
-"""Visitors of the playground at the same time: seconds until an answer, and memory of the server.
+"""Load on the playground: seconds until an answer, and memory of the server.
 
     python benchmarks/app_load.py RUN… --visitors 20 --requests 1000
 

@@ -431,8 +431,9 @@ class Task(ABC):
         )
 
     def keep(self, model: keras.Model, name: str, make: Callable[[], Any]) -> Any:
-        """Returns what a function made for a model at the first call; for parts of `predict` that are compiled.
+        """Returns a part of `predict` for a model; the first call makes it.
 
+        It is for what is compiled.
         Only parts of the last model are kept.
 
         Args:

@@ -334,7 +334,10 @@ class LanguageTask(Task):
 
     @property
     def never_generated(self) -> list[int]:
-        """Tokens that are never generated: `<unk>` of a character vocabulary, which has no character to print."""
+        """Tokens that are never generated: `<unk>` of a character vocabulary.
+
+        It has no character to print.
+        """
         return [0] if self.vocabulary.kind == "characters" else []
 
     def read_prompt(self, model: keras.Model, text: str) -> tuple[str, Any, Any]:

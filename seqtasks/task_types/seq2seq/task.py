@@ -93,7 +93,7 @@ class Seq2SeqTask(Task):
         return self.lines(self.kept_writer(model), examples)
 
     def kept_writer(self, model: keras.Model, **settings: Any) -> Any:
-        """Returns the generator of a model and of settings, so that its search is compiled only once.
+        """Returns the generator of a model; its search is compiled only once for some settings.
 
         Args:
             model: Trained model.

@@ -1,4 +1,4 @@
-"""The playground in headless Chromium without a network: each task type, at the widths of a desk and a phone.
+"""The playground in headless Chromium without a network: each task type, two widths.
 
 Set SEQTASKS_SCREENSHOTS to a folder to keep the screenshots.
 """
@@ -81,7 +81,7 @@ def address(base: Path) -> Iterator[str]:
 
 
 def visit(browser: Any, url: str, width: int) -> tuple[Any, list[str], list[str]]:
-    """Opens the page; returns it, the addresses of other servers that it asked, and errors of its console."""
+    """Opens the page; returns it, requests to other servers, and errors of its console."""
     page = browser.new_page(viewport={"width": width, "height": 1000})
     page.set_default_timeout(120_000)
     outside: list[str] = []

@@ -1,4 +1,4 @@
-"""Answers of the panels, with real runs: equal to `seqtasks predict`, and each visitor's own."""
+"""Answers of the panels, with real runs: equal to those of `seqtasks predict`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small runs for the tests of the playground: those of version 0.1, and runs on tables of the newer task types."""
+"""Small runs for the tests of the playground."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Panel of tasks without inputs of a visitor: examples of the test split, predicted and true."""
+"""Panel of tasks without inputs of a visitor: examples of the test split."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from seqtasks.views.playground.panels.series import draw
 
 
 class ExamplesPanel(Panel):
-    """Panel of tasks that `seqtasks predict` cannot read inputs for: an example of the test split by its number."""
+    """Panel of tasks without `predict`: an example of the test split by its number."""
 
     LABEL = "Predict the example"
 

@@ -1,4 +1,4 @@
-"""Panel of language models: text as it is generated, the likeliest next tokens, and a unit of the encoder."""
+"""Panel of language models: generated text, likeliest next tokens, a unit."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class GenerationPanel(Panel):
         yield from self._stream(run, Generated(visible, [], [], logits.astype(np.float32), states), *options)
 
     def more(self, run: OpenedRun, prompt: str, *options: Any) -> Outputs:
-        """Yields the continuation of the text that the visitor has; without one, that of the prompt."""
+        """Yields the continuation of the visitor's text; without one, that of the prompt."""
         *options, state = options  # type: ignore[assignment]
         if state is None:
             yield from self.answer(run, prompt, *options)

@@ -26,7 +26,7 @@ ROWS = "class probabilities after each row"
 
 
 class ImagePanel(Panel):
-    """Panel of images: a sketch pad, which also loads files; of image classifiers, the answer after each row."""
+    """Panel of images, drawn or loaded; of classifiers, the answer after each row."""
 
     LABEL = "Read the image"
 
@@ -113,7 +113,7 @@ def on_paper(image: Image.Image) -> Image.Image:
 
 
 def row_by_row(run: OpenedRun, image: PixelArray) -> bytes:
-    """Draws the class probabilities of an image whose rows below a line are empty, for each line.
+    """Draws an image and its class probabilities after each row.
 
     Args:
         run: Run of an image classifier.
@@ -127,11 +127,14 @@ def row_by_row(run: OpenedRun, image: PixelArray) -> bytes:
 
 
 def partial_probabilities(run: OpenedRun, image: PixelArray) -> FloatArray:
-    """Class probabilities of an image whose rows below a line are empty, `(height, classes)`, for each line.
+    """Class probabilities of an image after each row: the rows below are empty.
 
     Args:
         run: Run of an image classifier.
         image: `(height, width)`, 0 for the background.
+
+    Returns:
+        Probabilities, `(height, classes)`.
     """
     visible = np.tri(len(image), dtype=image.dtype)  # row r of the batch has the image rows 0 to r
     logits = run.model.predict_on_batch(visible[:, :, None] * image[None])

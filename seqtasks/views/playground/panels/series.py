@@ -1,4 +1,4 @@
-"""Panel of tasks that read series: a table, the answer as rows, and a picture of series and answer."""
+"""Panel of tasks that read series: a table, its answer, a picture of both."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NAMES = ("file", "id", "step", "time", "true")  # columns that are no answer
 
 
 class SeriesPanel(Panel):
-    """Panel of series: a table as a file or as text; one picture shows the first series and its answer."""
+    """Panel of series, as a file or as text, with a picture of the first one."""
 
     LABEL = "Read the series"
 

@@ -1,4 +1,4 @@
-"""Panels of tasks that read texts: classes with the words that mattered, tags, translations."""
+"""Panels of tasks that read texts: classification, tagging, translation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from seqtasks.views.playground.panels.panel import Panel
 
 
 class ClassificationPanel(Panel):
-    """Panel of text classifiers: class probabilities, and the words coloured by their influence."""
+    """Panel of text classifiers: probabilities, and words coloured by influence."""
 
     LABEL = "Classify"
 

@@ -11,6 +11,7 @@ from typing import Any
 from rich.text import Text
 
 MOST_ROWS = 200  # maximum number of rows of a table
+SHORT = 20  # number of rows above which a table is scrolled
 
 CSS = """
 .answer { overflow-x: auto; }
@@ -18,6 +19,7 @@ CSS = """
 .answer tr { border: 0 !important; background: none !important; }
 .answer th, .answer td { text-align: left; padding: .15rem .8rem .15rem 0; border: 0 !important; }
 .answer td.number { text-align: right; font-variant-numeric: tabular-nums; }
+.answer .long { max-height: 28rem; overflow-y: auto; }
 .answer .best { font-size: 1.3rem; font-weight: 600; }
 .answer .bar { background: #0072B2; height: .8rem; border-radius: 2px; min-width: 1px; }
 .answer .track { width: 9rem; }
@@ -86,7 +88,8 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
     lines += ["".join(_cell(row.get(name)) for name in columns) for row in rows[:MOST_ROWS]]
     more = len(rows) - MOST_ROWS
     note = paragraph(f"… and {more:,} more rows", "note") if more > 0 else ""
-    return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>{note}"
+    whole = f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>{note}"
+    return f'<div class="long">{whole}</div>' if len(rows) > SHORT else whole
 
 
 def bars(probabilities: Mapping[str, float], most: int = 10) -> str:

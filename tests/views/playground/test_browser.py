@@ -111,6 +111,7 @@ def fill_in(page: Any, panel: Any, task: str, inputs: Path) -> None:
     if task in TEXTS or task in LANGUAGE:
         panel.locator(".input-text textarea").fill(TEXTS.get(task, "the "))
     elif task in FILES:
+        page.wait_for_timeout(3000)  # the sketch pad drops a file that comes while it is made
         panel.locator("input[type=file]").first.set_input_files(inputs / FILES[task])
         page.wait_for_timeout(3000)
     elif task in ON_TABLES:
@@ -120,7 +121,9 @@ def fill_in(page: Any, panel: Any, task: str, inputs: Path) -> None:
     elif task in DRAWN:
         canvas = panel.locator(".input-sketch canvas").first
         canvas.scroll_into_view_if_needed()
-        page.wait_for_timeout(1500)
+        page.wait_for_timeout(2500)
+        panel.locator(".input-sketch").get_by_role("button", name="Brush").first.click()
+        page.wait_for_timeout(500)
         box = canvas.bounding_box()
         x, top, bottom = box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.2, box["y"] + box["height"] * 0.8
         page.mouse.move(x, top)

@@ -96,7 +96,7 @@ def main() -> None:
     child, url = start(options.runs)
     try:
         clients = [Client(url, verbose=False) for _ in range(options.visitors)]
-        endpoints = clients[0].view_api(return_format="dict")["named_endpoints"]
+        endpoints = clients[0].view_api(return_format="dict", print_info=False)["named_endpoints"]
         names = [name for name in endpoints if not name.endswith("_continue")]
         for name in names:
             count = len(endpoints[name]["parameters"])

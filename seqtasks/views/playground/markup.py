@@ -20,7 +20,7 @@ CSS = """
 .answer th, .answer td { text-align: left; padding: .15rem .8rem .15rem 0; border: 0 !important; }
 .answer td.number { text-align: right; font-variant-numeric: tabular-nums; }
 .answer .long { max-height: 28rem; overflow-y: auto; }
-.answer .best { font-size: 1.3rem; font-weight: 600; }
+.answer .best { font-size: 1.3rem; font-weight: 600; overflow-wrap: anywhere; }
 .answer .bar { background: #0072B2; height: .8rem; border-radius: 2px; min-width: 1px; }
 .answer .track { width: 9rem; }
 .answer mark { color: #000; padding: .05rem 0; border-radius: 2px; }

@@ -502,6 +502,45 @@ def look(
     )  # fmt: skip
 
 
+@command(name="app")
+def app_(
+    run: RunNames,
+    host: Annotated[
+        str,
+        typer.Option(
+            "--host", help="Name or address to serve on; one that other machines reach needs a password: 0.0.0.0"
+        ),
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to serve on; 0: any free one")] = 7860,
+    password: Annotated[
+        str | None,
+        typer.Option("--password", help="Password of the page, with any user name", envvar="SEQTASKS_PASSWORD"),
+    ] = None,
+    browser: Annotated[bool, typer.Option(help="Open the page in a browser, where there is a display")] = True,
+    runs: Runs = _RUNS,
+    quiet: Quiet = False,
+    trust: Trust = False,
+) -> None:
+    """Try trained models in the browser: a page on this machine, until Ctrl-C.
+
+    A language model shows its text as it is generated, with the next tokens and a unit; a classifier the words that
+    mattered; a tagger tags; a translator its attention. Images are drawn or loaded, sound is recorded, series are
+    tables. Several runs of one task answer side by side. Needs the extra `app` (Gradio); nothing is loaded from the
+    network.
+
+    Examples:
+
+      seqtasks app runs/char_lm-lstm-0123abcd
+
+      seqtasks app runs/mnist_rows-lstm-0123abcd runs/mnist_rows-gru-4567cdef
+
+      SEQTASKS_PASSWORD=secret seqtasks app runs/tagging-* --host 0.0.0.0 --port 8000 --no-browser
+    """
+    from seqtasks.cli import app_command
+
+    app_command.main(run, runs, host, port, password, browser=browser, quiet=quiet, trust=trust)
+
+
 @command(name="list")
 def list_(
     what: Annotated[

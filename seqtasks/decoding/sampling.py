@@ -9,7 +9,7 @@ call can continue.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,6 +116,41 @@ class Sampler:
         tokens, scores, logits, states = self._run(ops.convert_to_tensor(logits), states, drawn, context)
         return Sampled(ops.convert_to_numpy(tokens), ops.convert_to_numpy(scores), logits, states)
 
+    def stream(self, logits: Any, states: Any, uniforms: FloatArray, *context: Any) -> Iterator[Sampled]:
+        """Generates token by token, for a display that shows each token and the states after it.
+
+        The tokens are those of a call, up to rounding. Each step calls the step function once; compile it for speed,
+        see `seqtasks.engines.backend.compile`. Sequences go on after their end.
+
+        Args:
+            logits: Logits of the first token, `(batch, vocabulary)`.
+            states: States before the first token, nested lists of `(batch, …)`.
+            uniforms: Random numbers in [0, 1), `(length, batch)`, see `uniform`.
+            context: Constant inputs of the step function, `(batch, …)` each.
+
+        Yields:
+            After each token: the token, `(batch, 1)`, its score, and the logits and states to continue from.
+
+        Example:
+            >>> import numpy as np
+            >>> from keras import ops
+            >>> from seqtasks.decoding import Sampler
+            >>> from seqtasks.decoding.sampling import uniform
+            >>> def step(tokens, states):  # counts
+            ...     return 9.0 * ops.one_hot((tokens + 1) % 5, 5), states
+            >>> stream = Sampler(step, temperature=0).stream(np.eye(5)[2:3], [], uniform(4, seeds=[0]))
+            >>> [int(sampled.tokens[0, 0]) for sampled in stream]
+            [2, 3, 4, 0]
+        """
+        for drawn in np.asarray(uniforms, np.float32):
+            logp = ops.convert_to_numpy(logits).astype(np.float32)
+            logp = logp - logp.max(axis=-1, keepdims=True)
+            logp -= np.log(np.exp(logp).sum(axis=-1, keepdims=True))
+            chosen = self._choose_now(logp, drawn)
+            scores = np.take_along_axis(logp, chosen[:, None], axis=1)[:, 0]
+            logits, states = self.step(ops.convert_to_tensor(chosen), states, *context)
+            yield Sampled(chosen[:, None], scores, logits, states)
+
     def _loop(self, logits: Any, states: Any, uniforms: Any, context: Sequence[Any]) -> tuple[Any, Any, Any, Any]:
         length, batch = uniforms.shape
         positions = ops.arange(length)
@@ -168,6 +203,26 @@ class Sampler:
         if order is None:
             return rank
         return ops.squeeze(ops.take_along_axis(ops.cast(order, "int32"), rank[:, None], axis=1), 1)
+
+    def _choose_now(self, logp: FloatArray, u: FloatArray) -> IntArray:
+        """`_choose` in NumPy: single operations of a backend take a hundred times as long."""
+        if self.temperature == 0:
+            return logp.argmax(axis=-1).astype(np.int32)
+        p = np.exp((logp - logp.max(axis=-1, keepdims=True)) / np.float32(self.temperature))
+        p /= p.sum(axis=-1, keepdims=True)
+        order = None
+        if self.top_k is not None or self.top_p is not None:
+            order = np.argsort(-p, axis=-1, kind="stable")
+            p = np.take_along_axis(p, order, axis=-1)
+            if self.top_k is not None:
+                p[:, self.top_k :] = 0
+            if self.top_p is not None:
+                p = np.where(p.cumsum(axis=-1) - p < self.top_p, p, 0)  # never 0 for the first
+        cumulative = p.cumsum(axis=-1, dtype=np.float32)
+        rank = (cumulative <= (u * cumulative[:, -1])[:, None]).sum(axis=-1)
+        rank = np.minimum(rank, p.shape[-1] - 1 - (p[:, ::-1] > 0).argmax(axis=-1))
+        chosen = rank if order is None else np.take_along_axis(order, rank[:, None], axis=1)[:, 0]
+        return chosen.astype(np.int32)
 
 
 def uniform(length: int, seeds: Sequence[int], skip: int = 0) -> FloatArray:

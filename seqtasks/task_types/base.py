@@ -201,6 +201,7 @@ class Task(ABC):
         self.spec = data_spec.Spec() if spec is None else data_spec.as_spec(spec, self.Spec)
         self.unpredicted: list[str] = []
         self.example_outputs: ExampleOutputs | None = None
+        self._kept: tuple[keras.Model, dict[str, Any]] | None = None
 
     @classmethod
     def stored_spec(cls, values: Mapping[str, Any]) -> data_spec.Spec:
@@ -429,6 +430,31 @@ class Task(ABC):
             f"seqtasks predict: task {self.name} has no prediction on the command line; allowed: tasks that override "
             "predict; load model.keras in Python"
         )
+
+    def keep(self, model: keras.Model, name: str, make: Callable[[], Any]) -> Any:
+        """Returns a part of `predict` for a model; the first call makes it.
+
+        It is for what is compiled.
+        Only parts of the last model are kept.
+
+        Args:
+            model: Trained model.
+            name: Name of the part, with all that it depends on besides the model.
+            make: Function that makes it.
+
+        Example:
+            >>> import keras
+            >>> from seqtasks.core.plugins import load_task
+            >>> task, model = load_task("adding")(), keras.Sequential()
+            >>> task.keep(model, "part", list) is task.keep(model, "part", list)
+            True
+        """
+        if self._kept is None or self._kept[0] is not model:
+            self._kept = model, {}
+        parts = self._kept[1]
+        if name not in parts:
+            parts[name] = make()
+        return parts[name]
 
     def predict_file(self, model: keras.Model, path: Path) -> Iterator[str]:
         """Yields the text of a file with the predictions filled in.

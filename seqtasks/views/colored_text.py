@@ -57,16 +57,15 @@ def page(title: str, labels: Sequence[str], separator: str, units: Sequence[tupl
         units: Title and values, `(steps,)`, of each unit.
     """
     shades = [level for level in range(-LEVELS, LEVELS + 1) if level]
-    rules = "".join(f".{_name(level)} {{ background: rgb{colour(level)}; }}\n" for level in shades)
     legend = "".join(f'<span class="{_name(level)}">&nbsp;</span>' for level in shades)
     parts = [
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>',
-        f"<style>{STYLE}{rules}</style></head><body><h1>{html.escape(title)}</h1>",
+        f"<style>{STYLE}{rules()}</style></head><body><h1>{html.escape(title)}</h1>",
         f'<p class="legend">lowest value {legend} highest value of a unit, after the character or word was read; white '
         "is 0</p>",
     ]
     for name, values in units:
-        parts.append(f"<h2>{html.escape(name)}</h2>\n<pre>{_spans(labels, separator, levels(values))}</pre>")
+        parts.append(f"<h2>{html.escape(name)}</h2>\n<pre>{spans(labels, separator, levels(values))}</pre>")
     return "\n".join([*parts, "</body></html>\n"])
 
 
@@ -90,8 +89,24 @@ def _name(level: int) -> str:
     return f"{'p' if level > 0 else 'n'}{abs(level)}"
 
 
-def _spans(labels: Sequence[str], separator: str, shades: IntArray) -> str:
-    """The text as HTML; neighbours of the same shade share an element."""
+def rules() -> str:
+    """The style sheet of the shades in `spans`."""
+    shades = [level for level in range(-LEVELS, LEVELS + 1) if level]
+    return "".join(f".{_name(level)} {{ background: rgb{colour(level)}; color: #000; }}\n" for level in shades)
+
+
+def spans(labels: Sequence[str], separator: str, shades: IntArray) -> str:
+    """Returns the text as HTML; neighbours of the same shade share an element.
+
+    Args:
+        labels: Text of each step, `(steps,)`.
+        separator: Text between two steps.
+        shades: Shade of each step, see `levels`; `rules` is their style sheet.
+
+    Example:
+        >>> spans(["a", "b", "<"], "", np.array([3, 3, 0]))
+        '<span class="p3">ab</span>&lt;'
+    """
     pieces: list[str] = []
     begin = 0
     for end in range(1, len(labels) + 1):

@@ -26,6 +26,7 @@ FREE |= {f"{command}.{name}" for command in ("compare", "tune") for name in ("jo
 FREE |= {"tune.trials", "tune.minutes", "tune.seeds"}
 FREE |= {"new.words"}  # the settings of another task type
 FREE |= {f"look.{name}" for name in ("layer", "unit", "top", "example", "steps")}
+FREE |= {f"app.{name}" for name in ("host", "port", "password")}
 PARAMETERS = [
     (name, parameter)
     for name, command in COMMANDS.items()

@@ -174,3 +174,18 @@ def test_what_is_refused():
         BeamSearch(Toy(), 2, 5, n_best=3)
     with pytest.raises(ConfigError, match="length is 0"):
         BeamSearch(Toy(), 2, 0)
+
+
+@pytest.mark.parametrize(
+    ("temperature", "top_k", "top_p"), [(0, None, None), (1, None, None), (0.7, 3, None), (1.5, None, 0.6), (1, 3, 0.8)]
+)
+def test_a_stream_has_the_tokens_of_a_call(temperature, top_k, top_p):
+    sampler = Sampler(Toy(), temperature, top_k, top_p)
+    start, uniforms = Toy().start(batch=5), uniform(40, seeds=range(5))
+    whole, stream = sampler(*start, uniforms), list(sampler.stream(*start, uniforms))
+    assert np.concatenate([sampled.tokens for sampled in stream], axis=1).tolist() == whole.tokens.tolist()
+    assert sum(sampled.scores for sampled in stream) == pytest.approx(whole.scores, rel=1e-4)
+    assert np.asarray(stream[-1].logits) == pytest.approx(np.asarray(whole.logits), rel=1e-4)
+    middle = stream[9]  # from which the rest goes on
+    after = list(sampler.stream(middle.logits, middle.states, uniforms[10:]))
+    assert [sampled.tokens.tolist() for sampled in after] == [sampled.tokens.tolist() for sampled in stream[10:]]

@@ -93,7 +93,7 @@ def test_what_cannot_be_predicted_is_one_line(run, tmp_path):
     wave().rename(columns={"x": "y"}).to_csv(tmp_path / "y.csv", index=False)
     with pytest.raises(DataError, match=r"y\.csv lacks column 'x'"):
         predict(opened, [str(tmp_path / "y.csv")])
-    with pytest.raises(ConfigError, match=r"--plot fan\.txt; allowed: a name that ends in \.png, \.pdf or \.svg"):
+    with pytest.raises(ConfigError, match=r"--plot fan\.txt ends in .\.txt.; allowed: \.png, \.pdf, \.svg"):
         predict(opened, [str(tmp_path / "y.csv"), "--plot", "fan.txt"])
 
 

@@ -211,7 +211,7 @@ class CaptionTask(Seq2SeqTask):
             images = np.stack([load_image(Path(name), (shape[0], shape[1]), options.invert)[0] for name in inputs])
         else:
             images = np.stack([captions.read_image(Path(name), shape[0]) for name in inputs])
-        writer = self.writer(model, **self.search(options.num_beams, options.n_best))
+        writer = self.kept_writer(model, **self.search(options.num_beams, options.n_best))
         hypotheses = writer(images)
         if options.attention is not None:
             figure = self._attention_figure(writer, images[:1], [hypotheses[0][0].tokens])

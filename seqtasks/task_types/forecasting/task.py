@@ -122,7 +122,9 @@ class ForecastPredictOptions:
     """
 
     horizon: int | None = setting(None, "number of steps ahead; null: as in training", ge=1)
-    plot: str | None = setting(None, "file of a fan chart of the forecasts, such as fan.png; null: no chart")
+    plot: str | None = setting(
+        None, "file of a fan chart of the forecasts, such as fan.png; null: no chart", output=(".png", ".pdf", ".svg")
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -531,8 +533,6 @@ class ForecastTask(Task):
         if not inputs:
             raise ConfigError("no file given; name one or more: seqtasks predict RUN new.csv --horizon 12")
         horizon = options.horizon or self.spec.horizon
-        if options.plot and Path(options.plot).suffix.lower() not in (".png", ".pdf", ".svg"):
-            raise ConfigError(f"--plot {options.plot}; allowed: a name that ends in .png, .pdf or .svg; rename it")
         rows: list[dict[str, Any]] = []
         shown: list[tuple[FloatArray, Forecasts, str, str]] = []
         for name in inputs:

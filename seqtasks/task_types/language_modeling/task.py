@@ -318,24 +318,9 @@ class LanguageTask(Task):
                 f"show {self.name}"
             )
         words = self.vocabulary
-        prompt = words.encode(options.prompt)
-        if not len(prompt):
-            raise ConfigError(
-                f"the prompt {options.prompt!r} has no token; allowed: one or more tokens; write --prompt TEXT"
-            )
-        unknown = (
-            {options.prompt[i] for i, number in enumerate(prompt) if number == 0} if words.kind == "characters" else {}
-        )
-        if unknown:
-            log.warning(
-                "the prompt has characters that are not in the vocabulary: %s; the model reads them as <unk>",
-                " ".join(sorted(unknown)),
-            )
-        visible = options.prompt if options.prompt.strip() else ""
-        yield visible + " " if visible and words.kind == "words" else visible
-        logits, states = read(model, prompt[None])
-        # Token 0 of a character vocabulary is <unk>, which has no character to print.
-        step = LanguageStep(model, never=[0] if words.kind == "characters" else [])
+        visible, logits, states = self.read_prompt(model, options.prompt)
+        yield visible
+        step = LanguageStep(model, self.never_generated)
         sampler, logits = Sampler(step, options.temperature, options.top_k, options.top_p), step.allowed(logits)
         generated: list[int] = []
         yielded = ""
@@ -350,6 +335,40 @@ class LanguageTask(Task):
                 text = text.rstrip("\N{REPLACEMENT CHARACTER}")
             yield text[len(yielded) :]
             yielded = text
+
+    @property
+    def never_generated(self) -> list[int]:
+        """Tokens that are never generated: `<unk>` of a character vocabulary.
+
+        It has no character to print.
+        """
+        return [0] if self.vocabulary.kind == "characters" else []
+
+    def read_prompt(self, model: keras.Model, text: str) -> tuple[str, Any, Any]:
+        """Reads a prompt from the initial state.
+
+        Args:
+            model: Trained model.
+            text: The prompt.
+
+        Returns:
+            The text to print before the continuation, the logits of the first token, `(1, size)`, and the states.
+
+        Raises:
+            ConfigError: The prompt has no token.
+        """
+        words = self.vocabulary
+        prompt = words.encode(text)
+        if not len(prompt):
+            raise ConfigError(f"the prompt {text!r} has no token; allowed: one or more tokens; write --prompt TEXT")
+        unknown = {text[i] for i, number in enumerate(prompt) if number == 0} if words.kind == "characters" else {}
+        if unknown:
+            log.warning(
+                "the prompt has characters that are not in the vocabulary: %s; the model reads them as <unk>",
+                " ".join(sorted(unknown)),
+            )
+        visible = text if text.strip() else ""
+        return (visible + " " if visible and words.kind == "words" else visible), *read(model, prompt[None])
 
     def log_probabilities(self, model: keras.Model, text: str) -> list[tuple[str, float]]:
         """Computes the log-probability of each token of a text but the first, given all before it.

@@ -41,7 +41,6 @@ class Seq2SeqTask(Task):
     """
 
     options: Seq2SeqOptions
-    _greedy: tuple[keras.Model, Seq2SeqGenerator] | None = None
 
     @abstractmethod
     def writer(self, model: keras.Model, **settings: Any) -> Seq2SeqGenerator:
@@ -90,13 +89,17 @@ class Seq2SeqTask(Task):
         return {**settings, "beams": max(beams or o.num_beams, n_best), "n_best": n_best}
 
     def greedy(self, model: keras.Model, examples: Examples) -> list[str]:
-        """Generates the line of each example by greedy search.
+        """Generates the line of each example by greedy search."""
+        return self.lines(self.kept_writer(model), examples)
 
-        The generator of the last model is kept, so that its search is compiled only once.
+    def kept_writer(self, model: keras.Model, **settings: Any) -> Any:
+        """Returns the generator of a model; its search is compiled only once for some settings.
+
+        Args:
+            model: Trained model.
+            settings: Keyword arguments of `writer`.
         """
-        if self._greedy is None or self._greedy[0] is not model:
-            self._greedy = model, self.writer(model)
-        return self.lines(self._greedy[1], examples)
+        return self.keep(model, f"writer {sorted(settings.items())}", lambda: self.writer(model, **settings))
 
     def check_attention(self, options: Seq2SeqPredictOptions) -> None:
         """Checks that the model has attention if a plot of it is requested.

@@ -221,7 +221,7 @@ class TaggingTask(Task):
             model: Trained model.
             batches: Batches of the sentences.
         """
-        tagger, tags = tagger_of(model), [[""]] * len(batches.examples)
+        tagger, tags = self.keep(model, "tagger", lambda: tagger_of(model)), [[""]] * len(batches.examples)
         for index in range(len(batches)):
             inputs = batches[index][0]
             for row, numbers in zip(batches.rows(index), tagger.predict_on_batch(inputs), strict=True):

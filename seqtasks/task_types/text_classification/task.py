@@ -301,8 +301,8 @@ class TextTask(Task):
                 "no text to classify; allowed: one or more texts; write, for example: seqtasks predict RUN "
                 '"what a lovely film"'
             )
-        words = self.words
-        saliencies, rows = saliency.gradient_times_input(model), []
+        words, rows = self.words, []
+        saliencies = self.keep(model, "saliency", lambda: saliency.gradient_times_input(model))
         for text in map(labelled_texts.line, texts):
             tokens, spans = self.tokens([text]), words.spans(text)
             p = np.exp(log_softmax(model.predict_on_batch(tokens)))[0]

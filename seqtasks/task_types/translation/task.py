@@ -309,7 +309,7 @@ class TranslationTask(Seq2SeqTask):
         self.check_attention(options)
         self._sources = []
         examples = self._examples((lines, [""] * len(lines)), self.vocabularies)
-        translator = Translator(model, **self.search(options.num_beams, options.n_best))
+        translator = self.kept_writer(model, **self.search(options.num_beams, options.n_best))
         hypotheses = translator(examples.inputs["source"])
         if options.attention is not None:
             figure = self._attention_figure(translator, examples, hypotheses[0][0].tokens)

@@ -1,0 +1,1 @@
+"""Panels of the playground, one kind for each type of input and output."""

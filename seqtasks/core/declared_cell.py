@@ -62,6 +62,8 @@ def cell_of(text: str) -> DeclaredCell | None:
                 if isinstance(node, ast.ClassDef):
                     facts = dict(plugins.about_cells(ast.Module([node], [])))
                     if name in facts:
+                        if not _is_literal(node):
+                            return None
                         about = ast.get_docstring(node) or ""
                         options = _options(SourceClass(file, node))
                         return DeclaredCell(str(name), inspect.cleandoc(about), facts[name], options, file)
@@ -85,6 +87,12 @@ def check_options(name: str, options: Iterable[str], allowed: Collection[str]) -
         if key not in allowed:
             hint = suggest(key, allowed, "encoder.options.", f"`seqtasks show cell {name}`")
             raise ConfigError(f"cell {name} has no option {key!r}; {hint}")
+
+
+def _is_literal(node: ast.ClassDef) -> bool:
+    """Whether every argument of the decorators is a literal, which needs no code to run."""
+    calls = [call for call in node.decorator_list if isinstance(call, ast.Call)]
+    return all(isinstance(keyword.value, ast.Constant) for call in calls for keyword in call.keywords)
 
 
 def _is_bundled(module: str) -> bool:

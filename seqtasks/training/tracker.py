@@ -25,6 +25,10 @@ class TrackedRun:
         path: Run folder; its name names the run.
         settings: All settings by dotted keys, such as `encoder.units`.
         facts: Texts by name: task, data source, fingerprint of the data, versions.
+
+    Example:
+        >>> TrackedRun(Path("runs/adding-gru-0123abcd"), {"encoder.units": 8}, {"task": "adding"}).path.name
+        'adding-gru-0123abcd'
     """
 
     path: Path
@@ -33,7 +37,7 @@ class TrackedRun:
 
 
 class Tracker(ABC):
-    """Base class of trackers; a subclass sends the progress of one run to a service, or writes it for a viewer.
+    """Base class of trackers, which send the progress of one run to a service or a viewer.
 
     Numbers of the epochs that a tracker lacks are sent when a run continues, so `log` may be called long after the end
     of an epoch. A method may raise any error: training goes on, the tracker gets no more calls in this session, and the

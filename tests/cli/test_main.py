@@ -56,7 +56,10 @@ def test_the_command_line_imports_nothing_slow() -> None:
         (["no_such"], "seqtasks: no such command 'no_such'; see `seqtasks --help`"),
         (["run"], "seqtasks: missing argument 'task'; see `seqtasks run --help`"),
         (["run", "mnist_rows", "--no-such"], "seqtasks: no such option: --no-such; see `seqtasks run --help`"),
-        (["list", "no_such"], "'no_such' is not one of 'all', 'tasks', 'cells', 'runs', 'configs'; see `seqtasks list"),
+        (
+            ["list", "no_such"],
+            "'no_such' is not one of 'all', 'tasks', 'cells', 'runs', 'configs', 'trackers'; see",
+        ),
     ],
 )
 def test_wrong_usage_is_one_line(cli, words, message) -> None:

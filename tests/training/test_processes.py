@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from seqtasks.core import keras_import
 from seqtasks.core.config import TrainConfig
 from seqtasks.core.errors import ConfigError, RunError
 from seqtasks.core.reporter import Reporter
@@ -27,7 +28,7 @@ SLURM = {
 
 def test_other_backends_are_refused_in_one_line_that_names_jax(tmp_path, monkeypatch):
     for backend in ("tensorflow", "torch"):
-        monkeypatch.setenv("KERAS_BACKEND", backend)
+        monkeypatch.setattr(keras_import, "backend_name", lambda name=backend: name)
         with pytest.raises(ConfigError, match=rf"Keras backend {backend}; allowed: 1.*set KERAS_BACKEND=jax"):
             requests.train("char_lm", ["train.processes=2"], None, tmp_path, Reporter(quiet=True))
     assert not list(tmp_path.iterdir())
@@ -55,7 +56,7 @@ def test_processes_find_their_place():
 
 def test_a_run_alone_cannot_have_the_setting(monkeypatch):
     monkeypatch.setattr(processes, "_groups", [])
-    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    monkeypatch.setattr(keras_import, "backend_name", lambda: "jax")
     assert processes.group_of(TrainConfig()) is None
     with pytest.raises(ConfigError, match=r"train.processes is 2, but 1 process began this run; .*train.processes=2"):
         processes.group_of(TrainConfig(processes=2))

@@ -291,7 +291,7 @@ class AnomalyTask(Task):
         return detection_scores(scores, batches.series.targets, threshold)
 
     def sample(self, examples: Examples, sequences: int, steps: int | None = None) -> Any:
-        """Returns evenly spaced windows of the series, with the input `marks`, which the model does not read."""
+        """Returns evenly spaced windows of the series, with `marks`, which the model ignores."""
         batches = self.batches(examples, 1)
         windows = batches.examples.take(evenly_spaced(len(batches.examples), sequences))
         inputs, targets = batches.arrays(windows)
@@ -312,7 +312,7 @@ class AnomalyTask(Task):
         return self.sample(self.inputs.examples(series, marks or unmarked), MOST_WINDOWS)[0]
 
     def describe_steps(self, inputs: Any, targets: Any = None) -> Steps:
-        """Describes steps by the scaled values of the channels, their course, and the marks of anomalies."""
+        """Describes steps by the scaled channels, their course, and the marks of anomalies."""
         signal = np.asarray(Scaling.from_dict(self.spec.scaling).scaled(np.asarray(inputs["steps"])), np.float64)
         properties = course_properties(signal, self.spec.channels)
         marks = np.asarray(inputs["marks"])

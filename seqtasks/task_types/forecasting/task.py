@@ -384,7 +384,7 @@ class ForecastTask(Task):
         )  # fmt: skip
 
     def sample(self, examples: Examples, sequences: int, steps: int | None = None) -> Any:
-        """Returns evenly spaced windows, with the input `positions`, which the model does not read."""
+        """Returns evenly spaced windows, with `positions`, which the model does not read."""
         rows = examples.take(evenly_spaced(len(examples), sequences))
         batches = self.batches(rows, len(rows))
         inputs, *others = batches[0]

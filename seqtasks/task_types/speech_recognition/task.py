@@ -277,7 +277,7 @@ class CTCTask(SoundTask):
         return {"pauses + logistic regression": segments}
 
     def text_samples(self, model: keras.Model, batches: FrameBatches) -> dict[str, str]:
-        """Returns the strings of greedy decoding for the first recordings, each above the true one."""
+        """Returns strings of greedy decoding for the first recordings, above the true ones."""
         examples = batches.examples.take(np.arange(min(TEXT_SAMPLES, len(batches.examples))))
         outputs, _ = self.outputs(model, FrameBatches(examples, len(examples)))
         pairs = zip(map(ctc.greedy, outputs), labels_of(examples), strict=True)

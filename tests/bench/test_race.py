@@ -52,6 +52,7 @@ def test_a_worker_is_a_process_of_its_own():
     assert process.wait() != 0  # killed at the end
 
 
+@pytest.mark.slow
 def test_no_contender_can_run(monkeypatch):
     monkeypatch.setenv("PYTHONWARNINGS", "ignore")
     with pytest.raises(BenchError, match=r"parallel: .*cannot run this"):

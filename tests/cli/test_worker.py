@@ -42,6 +42,7 @@ def separately(words: Sequence[str], runs: Path) -> None:
     subprocess.run(command, check=True, capture_output=True)
 
 
+@pytest.mark.slow
 def test_a_run_after_another_one_in_a_process_equals_a_run_in_a_process_of_its_own(tmp_path: Path) -> None:
     words = ["encoder.cell=lstm,gru", "train.epochs=2", *SMALL]
     grid = run_grid("adding", words, runs_dir=tmp_path / "together", announce=lambda _: None)

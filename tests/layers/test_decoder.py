@@ -98,11 +98,13 @@ def test_the_bridge_is_a_tanh_of_all_states():
 
 
 # XLA takes seconds to compile a decoder; the smallest one is always compiled.
+QUICK = [("none", False, True), *((*kind, False) for kind in KINDS if kind != ("additive", True))]
+LONG = [("additive", True, False), *((*kind, True) for kind in KINDS if kind != ("none", False))]
+
+
 @pytest.mark.parametrize(
-    ("attention", "feeding", "jit"),
-    [("none", False, True)] + [(*kind, False) for kind in KINDS]
-    + [pytest.param(*kind, True, marks=pytest.mark.slow) for kind in KINDS if kind != ("none", False)],
-)  # fmt: skip
+    ("attention", "feeding", "jit"), QUICK + [pytest.param(*kind, marks=pytest.mark.slow) for kind in LONG]
+)
 def test_trains_saves_and_drops_only_in_training(attention, feeding, jit, tmp_path):
     source, x = keras.Input((None, 6)), keras.Input((None, 3))
     memory, finals = Encoder(EncoderConfig(cell="gru", units=4))(source)

@@ -111,6 +111,7 @@ def test_training_with_an_implicit_mask(kind, sequences, wrapped):
     same(trained(ours), trained(stock), 2e-6)
 
 
+@pytest.mark.slow
 def test_a_compiled_model_of_all_layers_trains_as_with_keras():
     def stack(module):
         return keras.Sequential(

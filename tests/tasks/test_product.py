@@ -20,6 +20,7 @@ CELLS = [entry.name for entry in plugins.cells.entries() if entry.module.startsw
 PAIRS = list(itertools.product(TASKS, CELLS))
 # Each task once, with a different cell each.
 SAMPLE = list(zip(TASKS, np.random.default_rng(0).permutation(CELLS).tolist(), strict=False))
+SAMPLE[1::2] = [pytest.param(*pair, marks=pytest.mark.slow) for pair in SAMPLE[1::2]]
 SMALL = ["data.source=builtin", "encoder.units=6", "train.batch_size=4"]
 CHARACTERS = {"char_lm": 2000, "word_lm": 2000}  # `data.limit` counts characters in these tasks
 

@@ -105,9 +105,14 @@ def test_pairs_that_are_too_long(trained, tmp_path):
             "options.scheduled_sampling=0.3",
             "options.sampling_steps=2",
         ],
-        ["options.input_feeding=true", "options.attention=multiplicative", "options.decoder_cell=lstm"],
+        pytest.param(
+            ["options.input_feeding=true", "options.attention=multiplicative", "options.decoder_cell=lstm"],
+            marks=pytest.mark.slow,
+        ),
         ["options.unit=words", "options.tie_embeddings=false", "options.copy=true"],
-        ["options.shared=true", "options.max_tokens_per_batch=400", "options.coverage=0.2"],
+        pytest.param(
+            ["options.shared=true", "options.max_tokens_per_batch=400", "options.coverage=0.2"], marks=pytest.mark.slow
+        ),
     ],
     ids=str,
 )

@@ -98,6 +98,7 @@ def test_a_tracked_run_is_the_same_run_and_each_epoch_is_sent_once(tmp_path: Pat
     assert (tmp_path / "tracked" / row.run / "history.csv").read_text().startswith(columns)
 
 
+@pytest.mark.slow
 def test_texts_leave_kept_states_and_random_numbers_alone(tmp_path: Path, memory: type[Memory]) -> None:
     dropout = ["encoder.dropout=0.3", "train.average=ema"]
     plain = go(tmp_path / "plain", *dropout, task="char_lm")
@@ -173,6 +174,7 @@ def test_training_goes_on_without_a_tracker_that_fails(
     assert len(memory.calls) == count  # it has all
 
 
+@pytest.mark.slow
 def test_training_from_the_beginning_begins_a_new_record(tmp_path: Path, memory: type[Memory]) -> None:
     go(tmp_path, TRACKED, "train.epochs=1")
     go(tmp_path, TRACKED, "train.epochs=1", force=True)

@@ -6,9 +6,8 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize(
-    "backend", ["tensorflow", *(pytest.param(name, marks=pytest.mark.slow) for name in ("jax", "torch"))]
-)
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+@pytest.mark.slow
 def test_gpus_of_each_backend_are_listed(backend, monkeypatch):
     pytest.importorskip(backend)
     monkeypatch.setenv("KERAS_BACKEND", backend)

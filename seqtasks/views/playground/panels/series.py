@@ -116,6 +116,6 @@ def _draw_answers(axes: Any, rows: Sequence[dict[str, Any]]) -> None:
     for number, step in enumerate(flagged):
         for panel in axes:
             panel.axvspan(step - 0.5, step + 0.5, color=style.AGAINST, alpha=0.35, linewidth=0,
-                          label="anomaly" if number == 0 and panel is axes[1] else None)  # fmt: skip
+                          label="marked as unusual" if number == 0 and panel is axes[1] else None)  # fmt: skip
     axes[1].legend(loc="upper right")
     axes[1].set(ylabel="probability" if probabilities else "answer")

@@ -329,10 +329,9 @@ def _guard(what: str, load: Callable[[], Any]) -> Any:
         raise
     except (Exception, SystemExit) as error:  # a plugin may fail in any way
         frames = traceback.extract_tb(error.__traceback__)
-        ours = (__file__, importlib.__file__, metadata.__file__)
         # Where the package importlib_metadata is installed, entry points are loaded by it.
         backport = getattr(sys.modules.get("importlib_metadata"), "__file__", None)
-        ours = (*ours, backport) if backport else ours
+        ours = (__file__, importlib.__file__, metadata.__file__, backport)
         stack = [f for f in frames if f.filename not in ours and not f.filename.startswith("<frozen")] or frames[-1:]
         frame = [f for f in stack if f.filename == stack[0].filename][-1]  # in the plugin, not in a library it calls
         where = f"{frame.filename}:{frame.lineno}"

@@ -65,7 +65,10 @@ class SeriesPanel(Panel):
             return super().draw(run, answer, inputs, options)
         part = read(Path(inputs[0]))
         part = part[0] if isinstance(part, tuple) else part  # with the marks of anomalies
-        series = getattr(part, "series", part)  # with the targets of the steps
+        try:
+            series = part.series  # with the targets of the steps
+        except AttributeError:
+            series = part
         rows = [row for row in answer.rows if "step" in row and row.get("id") == answer.rows[0].get("id")]
         with TURNS.turn(drawing=True):
             return {"the first series and its answer": draw(series.values.row(0), list(series.channels), rows)}
@@ -94,7 +97,7 @@ def draw(values: FloatArray, channels: Sequence[str], rows: Sequence[dict[str, A
     for c, name in enumerate(channels[:MOST_CHANNELS]):
         axes[0].plot(values[:, c], label=name)
     axes[0].legend(loc="upper right")
-    axes[0].set(ylabel="series")
+    axes[0].set(ylabel="measured value")
     if rows:
         _draw_answers(axes, rows)
     axes[-1].set(xlabel="step")

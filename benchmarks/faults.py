@@ -180,7 +180,7 @@ def outcome(runs: Path) -> Any:
 
 def half_written(runs: Path) -> list[str]:
     """Files of run folders that are not complete, and rows of runs that are not finished."""
-    from seqtasks.experiments import results, run_folder
+    from seqtasks.experiments import results, run_list
 
     wrong = []
     for path in sorted(path for path in runs.glob("*/**/*") if path.is_file() and path.name[0] != "."):
@@ -197,11 +197,11 @@ def half_written(runs: Path) -> list[str]:
                 COMPLETE.get(path.suffix, str)(path.read_text(encoding="utf-8"))
         except Exception as error:
             wrong.append(f"{path.name}: {type(error).__name__}: {error}")
-    for run in run_folder.all_runs(runs):
-        if run.status() == "training":
-            wrong.append(f"{run.path.name} is called training")
-        if run.finished and not (run.path / "model.keras").is_file():
-            wrong.append(f"{run.path.name} has a result without a model")
+    for run in run_list.list_runs(runs):
+        if run.status == "training":
+            wrong.append(f"{run.path} is called training")
+        if run.status == "finished" and not (Path(run.path) / "model.keras").is_file():
+            wrong.append(f"{run.path} has a result without a model")
     if len(results.rows(runs)) != len(list(runs.glob("*/result.json"))):
         wrong.append("a row cannot be read")
     return wrong

@@ -215,11 +215,10 @@ def _overrides(folder: Path) -> None:
 
 
 def _run_folder(folder: Path) -> None:
-    from seqtasks.experiments import results, run_folder, table, table_formats
+    from seqtasks.experiments import results, run_folder, run_list, table, table_formats
     from seqtasks.training import known_runs
 
-    for run in run_folder.all_runs(folder.parent):
-        run.status()
+    run_list.list_runs(folder.parent)
     known_runs.recall(folder.parent, "0123", None)
     results.finished(folder)
     if results.rows(folder.parent):

@@ -72,8 +72,8 @@ def task_of_file(file: Path) -> DeclaredTask | None:
         The declarations; None if the text does not show all of them, as for options that need another package.
 
     Example:
-        >>> from seqtasks.core.declared import PACKAGE
-        >>> task_of_file(PACKAGE / "tasks" / "adding.py").Options().length
+        >>> from importlib.util import find_spec
+        >>> task_of_file(Path(find_spec("seqtasks.tasks.adding").origin)).Options().length
         100
     """
     try:

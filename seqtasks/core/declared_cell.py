@@ -19,7 +19,7 @@ _BASE = PACKAGE / "cells" / "base.py"
 
 @dataclass(frozen=True)
 class DeclaredCell:
-    """What the text of a cell shows.
+    """Description of a cell, as far as its text shows it.
 
     Attributes:
         name: Name of the cell.

@@ -25,7 +25,7 @@ _LIGHT = ("seqtasks.core.",)  # modules that may be imported, besides the standa
 
 @dataclass(frozen=True)
 class DeclaredTask:
-    """What a task class declares; attributes as those of `seqtasks.Task`.
+    """Declarations of a task class; attributes as those of `seqtasks.Task`.
 
     Attributes:
         name: Name of the task.

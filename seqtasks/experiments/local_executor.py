@@ -19,7 +19,7 @@ PER_PROCESS = ("train.precision=",)  # settings that all points of a process hav
 
 @dataclass(frozen=True)
 class _Kind:
-    """What must be equal for two points to run in one process."""
+    """Settings that must be equal for two points to run in one process."""
 
     settings: tuple[str, ...]
     shares_cores: bool

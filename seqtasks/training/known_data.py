@@ -1,4 +1,4 @@
-"""What `seqtasks show` prints of a data set, kept in the cache folder as long as the data is unchanged.
+"""Facts that `seqtasks show` prints of a data set, kept in the cache folder as long as the data is unchanged.
 
 Loading the data and counting what is in it needs the task, and with it Keras.
 """
@@ -44,7 +44,7 @@ def remember(data: KnownData, request: str, source: Source, asked: str, default:
 
 
 def recall(request: str, tfds_dir: str | None) -> KnownData | None:
-    """What is known of the data of a request; None if it was not loaded yet, or may have changed.
+    """Known facts about the data of a request; None if it was not loaded yet, or may have changed.
 
     Args:
         request: Digest of the command, see `known_runs.request_of`.

@@ -74,7 +74,7 @@ def remember(folder: Path, request: str, source: Source, asked: str, default: st
 
 
 def facts(request: str, source: Source, asked: str, default: str | None) -> dict[str, str | None] | None:
-    """What `same_data` needs to tell whether data has changed; None if only reading it would show.
+    """Facts by which `same_data` tells whether data has changed; None if only reading it would show.
 
     Args:
         request: Digest of the command, see `request_of`.

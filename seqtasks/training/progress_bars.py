@@ -32,7 +32,7 @@ def progress_callbacks(reporter: Reporter, epochs: int, steps: int) -> list[kera
 
 
 def compiling() -> str:
-    """What is shown until the first step has ended, which compiles it; empty with PyTorch, which does not."""
+    """Text until the end of the first step, which compiles it; empty with PyTorch, which does not."""
     return "" if keras.backend.backend() == "torch" else "compiling …"
 
 

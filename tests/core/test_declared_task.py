@@ -1,4 +1,4 @@
-"""What a task declares, made from its text: as in its class, and unknown where the text does not show it."""
+"""Declarations of a task, made from its text: as in its class, and unknown where the text does not show it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `show` keeps of a data set: as long as its files are unchanged."""
+"""Facts that `show` keeps of a data set: as long as its files are unchanged."""
 
 from __future__ import annotations
 

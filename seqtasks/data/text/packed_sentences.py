@@ -17,6 +17,7 @@ from seqtasks.core.parsing import parse_json
 from seqtasks.data.block_files import BlockArray, mapped, release
 from seqtasks.data.cache import Blocks, cache_dir, file_of, stem_of
 from seqtasks.data.text.conll import Sentence
+from seqtasks.data.text.stored_sequence import StoredSequence
 
 ROWS = 4096  # sentences that are decoded at once
 VERSION = 1  # of the entries in the cache
@@ -24,7 +25,7 @@ _ERRORS = "surrogatepass"  # lone surrogates of words that are not from files
 log = logging.getLogger(__name__)
 
 
-class PackedSentences(Sequence[Sentence]):
+class PackedSentences(StoredSequence[Sentence]):
     """Sequence of tagged sentences, stored as numbers of distinct words and tags.
 
     A choice of sentences copies no numbers. While iterating, the pages of a mapped file that were read are released.
@@ -97,13 +98,6 @@ class PackedSentences(Sequence[Sentence]):
         for begin in range(0, len(self), ROWS):
             yield from self._sentences(begin, begin + ROWS)
             self._release()
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Sequence) or len(self) != len(other):
-            return False
-        return all(a == b for a, b in zip(self, other, strict=True))
-
-    __hash__ = None  # type: ignore[assignment]
 
     @property
     def lengths(self) -> IntArray:

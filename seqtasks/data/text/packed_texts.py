@@ -15,12 +15,13 @@ from seqtasks.core.arrays import IntArray
 from seqtasks.data.block_files import BlockArray, release
 from seqtasks.data.cache import Blocks
 from seqtasks.data.ragged_files import collect
+from seqtasks.data.text.stored_sequence import StoredSequence
 
 ROWS = 4096  # texts that are decoded at once
 _ERRORS = "surrogatepass"  # lone surrogates of texts that are not from files
 
 
-class PackedTexts(Sequence[str]):
+class PackedTexts(StoredSequence[str]):
     """A sequence of texts, stored as their UTF-8 bytes one after the other.
 
     A choice of texts copies no bytes. While iterating, the pages of a mapped file that were read are released.
@@ -71,13 +72,6 @@ class PackedTexts(Sequence[str]):
     def __iter__(self) -> Iterator[str]:
         for block in self.blocks():
             yield from (data.decode("utf-8", _ERRORS) for data in block)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Sequence) or len(self) != len(other):
-            return False
-        return all(a == b for a, b in zip(self, other, strict=True))
-
-    __hash__ = None  # type: ignore[assignment]
 
     def blocks(self) -> Iterator[list[bytes]]:
         """Yields the UTF-8 bytes of the texts, some thousand texts at once."""
@@ -162,7 +156,7 @@ class TextWriter:
 
 
 @dataclass(frozen=True, eq=False)
-class Labels(Sequence[str]):
+class Labels(StoredSequence[str]):
     """A label for each example, stored as numbers.
 
     Attributes:
@@ -198,11 +192,6 @@ class Labels(Sequence[str]):
         if isinstance(index, int | np.integer):
             return self.names[self.numbers[index]]
         return Labels(self.names, self.numbers[index])
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and list(self) == list(other)
-
-    __hash__ = None  # type: ignore[assignment]
 
     @property
     def used(self) -> list[str]:

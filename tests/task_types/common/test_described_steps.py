@@ -1,4 +1,4 @@
-"""What task types say of their time steps for `look`: known series, marks, sentences and sounds."""
+"""Descriptions of time steps by task types for `look`: known series, marks, sentences and sounds."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def test_forecasts_have_the_position_in_the_season_of_the_whole_series(waves: Pa
     np.testing.assert_array_equal(rising[:, 1:][mask[:, 1:]], (phase > 0.5)[:, 1:][mask[:, 1:]])
     np.testing.assert_allclose(steps.signal[mask].mean(), 0, atol=0.1)  # scaled in each window
 
-    own = task.encode_inputs([str(waves)])
-    assert own["positions"][:, -1].tolist() == [119, 119] and own["steps"].shape == (2, 15, 1)
-    assert "position in the season, sine" in task.describe_steps(own).properties
+    inputs_of_file = task.encode_inputs([str(waves)])
+    assert inputs_of_file["positions"][:, -1].tolist() == [119, 119] and inputs_of_file["steps"].shape == (2, 15, 1)
+    assert "position in the season, sine" in task.describe_steps(inputs_of_file).properties
     with pytest.raises(ConfigError, match="2 files are given; allowed: one"):
         task.encode_inputs([str(waves)] * 2)
 
@@ -73,8 +73,8 @@ def test_anomalies_are_an_event(tmp_path: Path) -> None:
     channels = ",".join(task.spec.channels)
     lines = [",".join(str(0.01 * step) for _ in task.spec.channels) for step in range(120)]
     (tmp_path / "new.csv").write_text(f"{channels}\n" + "\n".join(lines) + "\n")
-    own = task.encode_inputs([str(tmp_path / "new.csv")])
-    assert "marked as an anomaly" not in task.describe_steps(own).properties
+    inputs_of_file = task.encode_inputs([str(tmp_path / "new.csv")])
+    assert "marked as an anomaly" not in task.describe_steps(inputs_of_file).properties
     with pytest.raises(ConfigError, match="no file given"):
         task.encode_inputs([])
 

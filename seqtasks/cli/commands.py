@@ -235,7 +235,7 @@ def _show_task(task: str, words: Sequence[str], config_file: str | None, load: b
     from seqtasks.training import known_data
 
     checked = requests.check(task, words, config_file)
-    request, declared = requests.digest(task, words, config_file), checked.declared
+    request, declared = requests.digest(task, words, config_file, checked), checked.declared
     known = None
     if request is not None and load is None:
         known = known_data.recall(request, checked.config.data.tfds_dir)

@@ -186,8 +186,9 @@ def train(
         SeqtasksError: Wrong settings, missing data, a folder that cannot be written, or an interruption.
     """
     task = plugins.task_name(task)
-    typed = check(task, overrides, config_file).config
-    request = digest(task, overrides, config_file)
+    checked = check(task, overrides, config_file)
+    typed = checked.config
+    request = digest(task, overrides, config_file, checked)
     if request is not None and not (force or verify):
         row = known_runs.recall(runs, request, typed.data.tfds_dir)
         if row is not None and (row.kind == "trial") == trial:
@@ -264,14 +265,12 @@ def recall(task: str, overrides: Sequence[str], config_file: str | None, runs: P
     Raises:
         SeqtasksError: Wrong settings.
     """
-    tfds_dir = check(task, overrides, config_file).config.data.tfds_dir
-    request = digest(task, overrides, config_file)
-    return None if request is None else known_runs.recall(runs, request, tfds_dir)
-
-
-def digest(task: str, overrides: Sequence[str], config_file: str | None) -> str | None:
-    """The digest of a request that `check` accepts, see `known_runs.request_of`."""
-    task = plugins.task_name(task)
     checked = check(task, overrides, config_file)
+    request = digest(task, overrides, config_file, checked)
+    return None if request is None else known_runs.recall(runs, request, checked.config.data.tfds_dir)
+
+
+def digest(task: str, overrides: Sequence[str], config_file: str | None, checked: Checked) -> str | None:
+    """The digest of a request, see `known_runs.request_of`; `checked` is what `check` returned for it."""
     cell = plugins.cell_file(checked.config.encoder.cell)
-    return known_runs.request_of(task, overrides, config_file, checked.task_file, cell and cell[0])
+    return known_runs.request_of(plugins.task_name(task), overrides, config_file, checked.task_file, cell and cell[0])

@@ -54,8 +54,8 @@ def activations(model: keras.Model, inputs: Any, gates: bool | str = True) -> li
     Args:
         model: Model with an encoder of recurrent layers.
         inputs: Inputs of the model, an array or a dictionary by name.
-        gates: Whether to compute the gates, too; or the name of the one layer whose gates to compute. Those of a layer
-            take about as long as its states.
+        gates: Whether to return the gates, too; or the name of the one layer whose gates to return. Engine `native`
+            keeps them anyway; on others those of a layer take about as long as its states.
 
     Returns:
         One entry for each layer and direction, in the order of the layers.

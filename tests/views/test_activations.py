@@ -57,7 +57,7 @@ def test_activations_take_no_more_than_twice_the_time_of_predict() -> None:
             times.append(time.process_time() - begin)
         return min(times)
 
-    states = seconds(lambda: activations(model, inputs, gates=False))
+    states = seconds(lambda: activations(model, inputs))
     assert states <= 2 * seconds(lambda: model.predict(inputs, batch_size=32, verbose=0))
 
 

@@ -94,6 +94,21 @@ def test_a_model_that_runs_its_own_loop_has_all_its_steps() -> None:
     np.testing.assert_allclose(layer.states["h"], encoder(values)[0], atol=1e-6)
 
 
+def test_an_encoder_inside_another_layer_is_not_the_main_one() -> None:
+    class Reader(keras.layers.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoder = Encoder(cell="gru", units=2, name="encoder")
+
+        def call(self, x):
+            return self.encoder(x)[0]
+
+    x = keras.Input((None, 3))
+    model = keras.Model(x, Encoder(cell="gru", units=4, name="encoder")(Reader()(x))[0])
+    (layer,) = activations(model, np.zeros((2, 5, 3), "float32"))
+    assert layer.name == "layer 1" and layer.states["h"].shape == (2, 5, 4)
+
+
 def test_a_model_without_recurrent_layers_is_refused() -> None:
     x = keras.Input((5,))
     with pytest.raises(ConfigError, match="ran no recurrent layer; allowed: models with an encoder"):

@@ -123,3 +123,19 @@ def slstm(x, states, w, forget_bias=1.0):
     h = o * c / n
     m = np.maximum(np.log(f) + m, np.log(i))
     return h, [h, c * np.exp(-m), n * np.exp(-m), m]
+
+
+def mi_rnn(x, states, w, alpha=1.0, beta=1.0):
+    """Wu et al. 2016, multiplicative integration in its general form."""
+    u, v = w["kernel"].T @ x, w["recurrent_kernel"].T @ states[0]
+    h = np.tanh(w["product_gain"] * u * v + w["state_gain"] * v + w["input_gain"] * u + w["bias"])
+    return h, [h]
+
+
+def second_order_rnn(x, states, w, activation="sigmoid"):
+    """Giles et al. 1992: a tensor of weights, one for each product of a state and an input."""
+    n = states[0].size
+    tensor = w["recurrent_kernel"].reshape(n, x.size, n)
+    z = np.einsum("i,j,ijk->k", states[0], x, tensor) + w["bias"]
+    h = np.tanh(z) if activation == "tanh" else 1 / (1 + np.exp(-z))
+    return h, [h]

@@ -80,7 +80,9 @@ class Mamba(Cell):
         if dt_rank < 0:
             raise ConfigError(f"dt_rank is {dt_rank}; allowed: ≥ 1, or 0 for a sixteenth of the units; choose 0")
         if not 0 < dt_min <= dt_max:
-            raise ConfigError(f"dt_min is {dt_min} and dt_max is {dt_max}; allowed: 0 < dt_min ≤ dt_max; lower dt_min")
+            raise ConfigError(
+                f"dt_min is {dt_min} and dt_max is {dt_max}; allowed: 0 < dt_min ≤ dt_max; set 0.001 and 0.1"
+            )
         self.state_dim = state_dim
         self.dt_rank = dt_rank
         self.dt_min = dt_min

@@ -74,7 +74,9 @@ class S5(Cell):
         if state_dim < 0 or state_dim % 2:
             raise ConfigError(f"state_dim is {state_dim}; allowed: even numbers, 0 for the number of units; choose 0")
         if not 0 < dt_min <= dt_max:
-            raise ConfigError(f"dt_min is {dt_min} and dt_max is {dt_max}; allowed: 0 < dt_min ≤ dt_max; lower dt_min")
+            raise ConfigError(
+                f"dt_min is {dt_min} and dt_max is {dt_max}; allowed: 0 < dt_min ≤ dt_max; set 0.001 and 0.1"
+            )
         self.state_dim = state_dim
         self.dt_min = dt_min
         self.dt_max = dt_max

@@ -63,6 +63,7 @@ from .star import STAR
 from .t_rnn import TGRU, TLSTM, TRNN
 from .ugrnn import UGRNN
 from .unicornn import UnICORNN
+from .ur_lstm import URLSTM
 from .wmc_lstm import WMCLSTM
 
 __all__ = [
@@ -107,6 +108,7 @@ __all__ = [
     "TLSTM",
     "TRNN",
     "UGRNN",
+    "URLSTM",
     "WMCLSTM",
     "AntisymmetricRNN",
     "Cell",

@@ -9,7 +9,7 @@ NAMES = {
     "gru gru_v1 layernorm_gru",
     gates: "mgu mgu1 mgu2 mgu3 ugrnn intersection_rnn janet minimal_rnn atr sgrn light_ru li_gru ran cfn star "
     "fast_rnn fast_grnn",
-    deep: "nas rhn multiplicative_lstm mogrifier_lstm wmc_lstm mc_lstm slstm mi_rnn second_order_rnn",
+    deep: "nas rhn multiplicative_lstm mogrifier_lstm wmc_lstm mc_lstm slstm ur_lstm mi_rnn second_order_rnn",
     dynamics: "ind_rnn antisymmetric_rnn gated_antisymmetric_rnn co_rnn unicornn lem lipschitz_rnn echo_state exp_rnn",
     linear: "t_rnn min_gru min_lstm sru lru",
     continuous: "gru_d phased_lstm cfc ode_rnn ct_lstm",

@@ -139,3 +139,15 @@ def second_order_rnn(x, states, w, activation="sigmoid"):
     z = np.einsum("i,j,ijk->k", states[0], x, tensor) + w["bias"]
     h = np.tanh(z) if activation == "tanh" else 1 / (1 + np.exp(-z))
     return h, [h]
+
+
+def ur_lstm(x, states, w):
+    """Gu et al. 2020, UR-LSTM: a refine gate between the two ends of the band around the forget gate."""
+    h, c = states
+    f, r, g, o = np.split(w["kernel"].T @ x + w["recurrent_kernel"].T @ h + w["bias"], 4)
+    f, r, o = (1 / (1 + np.exp(-gate)) for gate in (f, r, o))
+    low, high = f - f * (1 - f), f + f * (1 - f)
+    effective = low + r * (high - low)
+    c = effective * c + (1 - effective) * np.tanh(g)
+    h = o * np.tanh(c)
+    return h, [h, c]

@@ -4,14 +4,17 @@ from .base import Cell
 from .br import BR, NBR
 from .cfc import CfC
 from .cfn import CFN
+from .clockwork_rnn import ClockworkRNN
 from .co_rnn import CoRNN
 from .coupled_lstm import CoupledLSTM
 from .ct_lstm import CTLSTM
 from .echo_state import EchoState
 from .elman import Elman, Jordan
+from .exp_rnn import ExpRNN
 from .fast_rnn import FastGRNN, FastRNN
 from .gru import GRU, GRUv1
 from .gru_d import GRUD
+from .hgrn import HGRN
 from .ind_rnn import IndRNN
 from .intersection_rnn import IntersectionRNN
 from .irnn import IRNN
@@ -22,11 +25,14 @@ from .lem import LEM
 from .li_gru import LiGRU
 from .light_ru import LightRU
 from .lipschitz_rnn import LipschitzRNN
+from .lmu import LMU
 from .lru import LRU
 from .lstm import LSTM
 from .lstmp import LSTMP
+from .mamba import Mamba
 from .mc_lstm import MCLSTM
 from .mgu import MGU, MGU1, MGU2, MGU3
+from .mi_rnn import MIRNN
 from .min_gru import MinGRU
 from .min_lstm import MinLSTM
 from .minimal_rnn import MinimalRNN
@@ -41,16 +47,23 @@ from .phased_lstm import PhasedLSTM
 from .qrnn import QRNN
 from .ran import RAN
 from .registration import make_cell, register_cell
+from .rg_lru import RGLRU
 from .rhn import RHN
+from .rwkv4 import RWKV4
+from .s4d import S4D
+from .s5 import S5
 from .scrn import SCRN
+from .second_order_rnn import SecondOrderRNN
 from .sgrn import SGRN
 from .simple_rnn import SimpleRNN
 from .slstm import SLSTM
 from .sru import SRU
+from .stack_rnn import StackRNN
 from .star import STAR
 from .t_rnn import TGRU, TLSTM, TRNN
 from .ugrnn import UGRNN
 from .unicornn import UnICORNN
+from .ur_lstm import URLSTM
 from .wmc_lstm import WMCLSTM
 
 __all__ = [
@@ -60,9 +73,11 @@ __all__ = [
     "CTLSTM",
     "GRU",
     "GRUD",
+    "HGRN",
     "IRNN",
     "JANET",
     "LEM",
+    "LMU",
     "LRU",
     "LSTM",
     "LSTMP",
@@ -71,6 +86,7 @@ __all__ = [
     "MGU1",
     "MGU2",
     "MGU3",
+    "MIRNN",
     "MUT1",
     "MUT2",
     "MUT3",
@@ -78,7 +94,11 @@ __all__ = [
     "ODERNN",
     "QRNN",
     "RAN",
+    "RGLRU",
     "RHN",
+    "RWKV4",
+    "S4D",
+    "S5",
     "SCRN",
     "SGRN",
     "SLSTM",
@@ -88,14 +108,17 @@ __all__ = [
     "TLSTM",
     "TRNN",
     "UGRNN",
+    "URLSTM",
     "WMCLSTM",
     "AntisymmetricRNN",
     "Cell",
     "CfC",
+    "ClockworkRNN",
     "CoRNN",
     "CoupledLSTM",
     "EchoState",
     "Elman",
+    "ExpRNN",
     "FastGRNN",
     "FastRNN",
     "GRUv1",
@@ -108,6 +131,7 @@ __all__ = [
     "LiGRU",
     "LightRU",
     "LipschitzRNN",
+    "Mamba",
     "MinGRU",
     "MinLSTM",
     "MinimalRNN",
@@ -117,7 +141,9 @@ __all__ = [
     "OriginalLSTM",
     "PeepholeLSTM",
     "PhasedLSTM",
+    "SecondOrderRNN",
     "SimpleRNN",
+    "StackRNN",
     "UnICORNN",
     "make_cell",
     "register_cell",

@@ -111,6 +111,7 @@ class Cell(keras.layers.Layer):
         self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
         self._dot_mask: Any = None
         self._gates: dict[str, Any] | None = None
+        self.__dict__["_prepared"] = {}
 
     @property
     def state_size(self) -> list[int]:
@@ -182,6 +183,31 @@ class Cell(keras.layers.Layer):
             The output, `(batch, output_size)`, and a list of the new states, of the same shapes as the previous ones.
         """
         raise NotImplementedError
+
+    def prepare(self) -> dict[str, Any]:
+        """Computes the values that `step` needs and that depend on the weights alone, by name; none by default.
+
+        The loop over time computes them once for all steps. `step` reads them by `prepared`.
+        """
+        return {}
+
+    def prepared(self, name: str) -> Any:
+        """Returns a value of `prepare`, which is computed now outside of `preparation`.
+
+        Args:
+            name: Name of the value.
+        """
+        return self._prepared[name] if name in self._prepared else self.prepare()[name]
+
+    @contextmanager
+    def preparation(self) -> Iterator[None]:
+        """Context in which the values of `prepare` are kept."""
+        # Written to __dict__ because `setattr` of a Keras layer would track the dictionary.
+        self.__dict__["_prepared"] = self.prepare()
+        try:
+            yield
+        finally:
+            self.__dict__["_prepared"] = {}
 
     @classmethod
     def has_own(cls, method: str) -> bool:

@@ -23,6 +23,18 @@ class Recurrence(Protocol):
             The states h_t of all steps, `(time, batch, size)`.
         """
 
+    def maximum(self, d: Any, k: Any, m0: Any) -> Any:
+        """Solves m_t = max(m_{t-1} + d_t, k_t) for all time steps at once.
+
+        Args:
+            d: Summands, of a shape that can be broadcast to that of `k`.
+            k: Lower bounds of the results, `(time, batch, size)`.
+            m0: Value before the first step, `(batch, size)`.
+
+        Returns:
+            The values m_t of all steps, `(time, batch, size)`.
+        """
+
     def shift(self, v: Any, v0: Any) -> tuple[Any, Any]:
         """Shifts a sequence by one valid step, for equations that use the input of the step before.
 

@@ -6,6 +6,7 @@ depend on the state and are computed for the whole sequence in advance.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -16,6 +17,7 @@ from seqtasks.engines.backend.masking import last_valid_step
 from seqtasks.engines.engine import ZONEOUT, LoopInputs, Tensor
 from seqtasks.engines.linear_recurrence import compiles, linear_recurrence
 from seqtasks.engines.loop import project, project_steps
+from seqtasks.engines.max_recurrence import max_recurrence
 
 if TYPE_CHECKING:
     from seqtasks.cells.base import Cell
@@ -96,6 +98,23 @@ class Recurrence:
             a = ops.where(self.mask, a, ops.ones_like(a))
             b = ops.where(self.mask, b, ops.zeros_like(b))
         return linear_recurrence(a, b, h0)
+
+    def maximum(self, d: Any, k: Any, m0: Any) -> Any:
+        """Computes all m_t = max(m_{t-1} + d_t, k_t).
+
+        Args:
+            d: Summands, broadcast to the shape of `k`.
+            k: Lower bounds, `(time, batch, size)`.
+            m0: Value before the first step, `(batch, size)`.
+
+        Returns:
+            Values, `(time, batch, size)`; a masked step repeats the value before it.
+        """
+        d = ops.broadcast_to(d, ops.shape(k)) if d.shape != k.shape else d
+        if self.mask is not None:
+            d = ops.where(self.mask, d, ops.zeros_like(d))
+            k = ops.where(self.mask, k, ops.full_like(k, -math.inf))
+        return max_recurrence(d, k, m0)
 
     def shift(self, v: Any, v0: Any) -> tuple[Any, Any]:
         """Returns the values of the previous valid step, and of the last valid step up to each.

@@ -62,7 +62,8 @@ def trace(engine: str, cell: Cell, inputs: LoopInputs, shifts: Sequence[Tensor] 
         return tuple(new), ops.concatenate([output, *new], axis=-1)
 
     sizes = [cell.output_size, *cell.state_size]
-    final, joined = scan(body, tuple(inputs.states), xs, inputs.reverse, sum(sizes))
+    with cell.preparation():
+        final, joined = scan(body, tuple(inputs.states), xs, inputs.reverse, sum(sizes))
     outputs, *states = ops.split(ops.swapaxes(joined, 0, 1), np.cumsum(sizes)[:-1].tolist(), axis=-1)
     return Trace(outputs, list(final), states)
 

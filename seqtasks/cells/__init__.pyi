@@ -7,11 +7,15 @@ from .cfn import CFN
 from .co_rnn import CoRNN
 from .coupled_lstm import CoupledLSTM
 from .ct_lstm import CTLSTM
+from .delta_net import DeltaNet
 from .echo_state import EchoState
 from .elman import Elman, Jordan
 from .fast_rnn import FastGRNN, FastRNN
+from .gated_delta_net import GatedDeltaNet
+from .gla import GLA
 from .gru import GRU, GRUv1
 from .gru_d import GRUD
+from .hgrn2 import HGRN2
 from .ind_rnn import IndRNN
 from .intersection_rnn import IntersectionRNN
 from .irnn import IRNN
@@ -25,11 +29,14 @@ from .lipschitz_rnn import LipschitzRNN
 from .lru import LRU
 from .lstm import LSTM
 from .lstmp import LSTMP
+from .mamba2 import Mamba2
+from .matrix_cell import MatrixCell
 from .mc_lstm import MCLSTM
 from .mgu import MGU, MGU1, MGU2, MGU3
 from .min_gru import MinGRU
 from .min_lstm import MinLSTM
 from .minimal_rnn import MinimalRNN
+from .mlstm import MLSTM
 from .mogrifier_lstm import MogrifierLSTM
 from .multiplicative_lstm import MultiplicativeLSTM
 from .mut import MUT1, MUT2, MUT3
@@ -41,7 +48,9 @@ from .phased_lstm import PhasedLSTM
 from .qrnn import QRNN
 from .ran import RAN
 from .registration import make_cell, register_cell
+from .retnet import RetNet
 from .rhn import RHN
+from .rwkv7 import RWKV7
 from .scrn import SCRN
 from .sgrn import SGRN
 from .simple_rnn import SimpleRNN
@@ -58,8 +67,10 @@ __all__ = [
     "BR",
     "CFN",
     "CTLSTM",
+    "GLA",
     "GRU",
     "GRUD",
+    "HGRN2",
     "IRNN",
     "JANET",
     "LEM",
@@ -71,6 +82,7 @@ __all__ = [
     "MGU1",
     "MGU2",
     "MGU3",
+    "MLSTM",
     "MUT1",
     "MUT2",
     "MUT3",
@@ -79,6 +91,7 @@ __all__ = [
     "QRNN",
     "RAN",
     "RHN",
+    "RWKV7",
     "SCRN",
     "SGRN",
     "SLSTM",
@@ -94,12 +107,14 @@ __all__ = [
     "CfC",
     "CoRNN",
     "CoupledLSTM",
+    "DeltaNet",
     "EchoState",
     "Elman",
     "FastGRNN",
     "FastRNN",
     "GRUv1",
     "GatedAntisymmetricRNN",
+    "GatedDeltaNet",
     "IndRNN",
     "IntersectionRNN",
     "Jordan",
@@ -108,6 +123,8 @@ __all__ = [
     "LiGRU",
     "LightRU",
     "LipschitzRNN",
+    "Mamba2",
+    "MatrixCell",
     "MinGRU",
     "MinLSTM",
     "MinimalRNN",
@@ -117,6 +134,7 @@ __all__ = [
     "OriginalLSTM",
     "PeepholeLSTM",
     "PhasedLSTM",
+    "RetNet",
     "SimpleRNN",
     "UnICORNN",
     "make_cell",

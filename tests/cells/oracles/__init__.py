@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from . import classic, continuous, deep, dynamics, gates, history, linear
+from . import classic, continuous, deep, dynamics, gates, history, linear, matrix
 
 NAMES = {
     classic: "simple_rnn irnn elman jordan lstm original_lstm peephole_lstm lstmp coupled_lstm layernorm_lstm "
@@ -12,6 +12,7 @@ NAMES = {
     deep: "nas rhn multiplicative_lstm mogrifier_lstm wmc_lstm mc_lstm slstm",
     dynamics: "ind_rnn antisymmetric_rnn gated_antisymmetric_rnn co_rnn unicornn lem lipschitz_rnn echo_state",
     linear: "t_rnn min_gru min_lstm sru lru",
+    matrix: "mlstm retnet gla delta_net gated_delta_net mamba2 hgrn2 rwkv7",
     continuous: "gru_d phased_lstm cfc ode_rnn ct_lstm",
     history: "scrn t_gru t_lstm qrnn mut1 mut2 mut3 br nbr",
 }

@@ -4,9 +4,10 @@
     python benchmarks/chunked_cells.py --cells mlstm,delta_net,gla --times 4096 --rounds 5
     python benchmarks/chunked_cells.py --cells mlstm --times 1024,4096,16384 --engines parallel
 
-One round is one training step (forward, backward, SGD) of each engine, in turn. The first two steps of an
-engine trace and compile; their time is printed apart. Each measurement is made in a process of its own,
-whose largest memory is that beyond its memory before the layer was made.
+One round is one training step (forward, backward, SGD). The first two steps of an
+engine trace and compile; their time is printed apart. Each measurement is made in a process of its own;
+its memory is the growth of the largest resident size since before the layer was made. Times are those of
+the processor, summed over threads, beside those of the clock: on a busy machine only the first compare.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ def measure(cell: str, engine: str, steps: int, given: argparse.Namespace) -> di
     """Times of training steps of one layer, in a process of its own.
 
     Returns:
-        Median of the rounds and time of the first two steps, in ms, and the memory, in MB.
+        Medians of the rounds on the processor and by the clock, the time of the first two steps on the
+        processor, in ms, and the memory, in MB.
     """
     command = [sys.executable, __file__, "--measure", cell, engine, str(steps)]
     options = ["--rounds", given.rounds, "--batch", given.batch, "--units", given.units, "--heads", given.heads]
@@ -54,13 +56,15 @@ def measure_here(cell: str, engine: str, steps: int, given: argparse.Namespace) 
     inputs = keras.Input((steps, FEATURES))
     model = keras.Model(inputs, keras.layers.Dense(1)(layer(inputs)[0]))
     model.compile("sgd", "mse", jit_compile=False)
-    times = []
+    times, walls = [], []
     for _ in range(given.rounds + 2):
-        begin = time.perf_counter()
+        begin, wall = time.process_time(), time.perf_counter()
         model.train_on_batch(x, y)
-        times.append(1000 * (time.perf_counter() - begin))
+        times.append(1000 * (time.process_time() - begin))
+        walls.append(1000 * (time.perf_counter() - wall))
     memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    return {"step": float(np.median(times[2:])), "first": sum(times[:2]), "memory": memory}
+    step, wall = float(np.median(times[2:])), float(np.median(walls[2:]))
+    return {"step": step, "wall": wall, "first": sum(times[:2]), "memory": memory}
 
 
 def main() -> None:
@@ -79,7 +83,9 @@ def main() -> None:
         print(json.dumps(measure_here(cell, engine, int(steps), given)))
         return
     print(f"batch {given.batch}, {given.units} units, heads {given.heads}, {FEATURES} features; {given.rounds} rounds")
-    print(f"{'cell':12} {'time':>6} {'engine':9} {'ms/step':>9} {'of loop':>8} {'compile s':>10} {'MB':>7}")
+    print(
+        f"{'cell':12} {'time':>6} {'engine':9} {'ms/step':>9} {'of loop':>8} {'clock ms':>9} {'compile s':>10} {'MB':>7}"
+    )
     for cell in given.cells.split(","):
         for steps in map(int, given.times.split(",")):
             loop = None
@@ -88,8 +94,8 @@ def main() -> None:
                 loop = result["step"] if engine == "loop" else loop
                 ratio = "–" if loop is None else f"{result['step'] / loop:.3f}"
                 print(
-                    f"{cell:12} {steps:6} {engine:9} {result['step']:9.1f} {ratio:>8} {result['first'] / 1000:10.1f} "
-                    f"{result['memory']:7.0f}",
+                    f"{cell:12} {steps:6} {engine:9} {result['step']:9.1f} {ratio:>8} {result['wall']:9.1f} "
+                    f"{result['first'] / 1000:10.1f} {result['memory']:7.0f}",
                     flush=True,
                 )
 

@@ -9,7 +9,6 @@ from keras import ops
 
 from seqtasks.cells.delta_rule import delta_rule
 from seqtasks.cells.matrix_cell import MatrixCell, masked, outer, read, unit_length
-from seqtasks.cells.recurrence import Recurrence
 from seqtasks.cells.registration import register_cell
 from seqtasks.core.errors import ConfigError
 
@@ -59,6 +58,7 @@ class DeltaNet(MatrixCell):
     """
 
     states = ("S",)
+    scan = MatrixCell.scan_chunks
 
     def __init__(self, units: int, heads: int = 1, beta_max: float = 1.0, **kwargs: Any):
         super().__init__(units, heads, **kwargs)
@@ -85,11 +85,7 @@ class DeltaNet(MatrixCell):
         S = S + outer(beta * k, v - read(k, S))
         return ops.reshape(read(q, S), (-1, self.units)), [self.flat(S)]
 
-    def scan(self, p: Any, states: Sequence[Any], recur: Recurrence) -> tuple[Any, list[Any]]:
-        return recur.chunks(self.chunk, p, states, self.units)
-
     def chunk(self, p: Any, states: Sequence[Any], valid: Any) -> tuple[Any, list[Any]]:
         q, k, v, beta = (self.of_chunk(part) for part in self._parts(p))
-        beta = masked(valid, beta)
-        h, S = delta_rule(q, k, v, beta, ops.zeros_like(beta), self.matrices(states[0]))
+        h, S = delta_rule(q, k, v, masked(valid, beta), ops.zeros_like(beta), self.matrices(states[0]))
         return self.joined(h), [self.flat(S)]

@@ -7,17 +7,16 @@ from typing import Any
 
 from keras import ops
 
+from seqtasks.cells.delta_net import DeltaNet
 from seqtasks.cells.delta_rule import delta_rule
 from seqtasks.cells.matrix_cell import MatrixCell, initial_decay, masked, outer, read, unit_length
-from seqtasks.cells.recurrence import Recurrence
 from seqtasks.cells.registration import register_cell
-from seqtasks.core.errors import ConfigError
 
 
 @register_cell(
     "gated_delta_net", paper="https://arxiv.org/abs/2412.06464", year=2024, params="m*(3*n + 2*heads) + 2*heads"
 )
-class GatedDeltaNet(MatrixCell):
+class GatedDeltaNet(DeltaNet):
     r"""Gated DeltaNet, the delta rule on a matrix memory that also decays by a gate.
 
     .. math::
@@ -63,14 +62,7 @@ class GatedDeltaNet(MatrixCell):
     """
 
     states = ("S",)
-
-    def __init__(self, units: int, heads: int = 1, beta_max: float = 1.0, **kwargs: Any):
-        super().__init__(units, heads, **kwargs)
-        if not 0 < beta_max <= 2:
-            raise ConfigError(
-                f"beta_max is {beta_max}; allowed: above 0, at most 2; set encoder.options.beta_max to that"
-            )
-        self.beta_max = beta_max
+    scan = MatrixCell.scan_chunks
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         log_rate, bias = initial_decay(self.heads)
@@ -93,9 +85,6 @@ class GatedDeltaNet(MatrixCell):
         S = self.gate("forget", ops.exp(log_decay))[..., None] * self.matrices(states[0])
         S = S + outer(beta * k, v - read(k, S))
         return ops.reshape(read(q, S), (-1, self.units)), [self.flat(S)]
-
-    def scan(self, p: Any, states: Sequence[Any], recur: Recurrence) -> tuple[Any, list[Any]]:
-        return recur.chunks(self.chunk, p, states, self.units)
 
     def chunk(self, p: Any, states: Sequence[Any], valid: Any) -> tuple[Any, list[Any]]:
         q, k, v, beta, log_decay = (self.of_chunk(part) for part in self._parts(p))

@@ -10,7 +10,6 @@ from keras import ops
 
 from seqtasks.cells.linear_attention import linear_attention
 from seqtasks.cells.matrix_cell import MatrixCell, masked, outer, read
-from seqtasks.cells.recurrence import Recurrence
 from seqtasks.cells.registration import register_cell
 from seqtasks.core.errors import ConfigError
 
@@ -59,13 +58,12 @@ class GLA(MatrixCell):
     """
 
     states = ("S",)
+    scan = MatrixCell.scan_chunks
 
     def __init__(self, units: int, heads: int = 1, rank: int = 16, tau: float = 16.0, **kwargs: Any):
         super().__init__(units, heads, **kwargs)
         if rank < 1 or tau <= 0:
-            raise ConfigError(
-                f"rank is {rank} and tau is {tau}; allowed: rank ≥ 1, tau > 0; set encoder.options.rank and tau to that"
-            )
+            raise ConfigError(f"rank is {rank} and tau is {tau}; allowed: rank ≥ 1, tau > 0; change encoder.options")
         self.rank = rank
         self.tau = tau
 
@@ -85,11 +83,7 @@ class GLA(MatrixCell):
         S = ops.exp(log_decay)[..., None] * self.matrices(states[0]) + outer(k, v)
         return ops.reshape(read(q, S), (-1, self.units)), [self.flat(S)]
 
-    def scan(self, p: Any, states: Sequence[Any], recur: Recurrence) -> tuple[Any, list[Any]]:
-        return recur.chunks(self.chunk, p, states, self.units)
-
     def chunk(self, p: Any, states: Sequence[Any], valid: Any) -> tuple[Any, list[Any]]:
         q, k, v, log_decay = (self.of_chunk(part) for part in ops.split(p, 4, axis=-1))
-        k, log_decay = masked(valid, k), masked(valid, log_decay)
-        h, S = linear_attention(q, k, v, log_decay, self.matrices(states[0]))
+        h, S = linear_attention(q, masked(valid, k), v, masked(valid, log_decay), self.matrices(states[0]))
         return self.joined(h), [self.flat(S)]

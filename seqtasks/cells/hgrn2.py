@@ -9,7 +9,6 @@ from keras import ops
 
 from seqtasks.cells.linear_attention import linear_attention
 from seqtasks.cells.matrix_cell import MatrixCell, masked, outer, read
-from seqtasks.cells.recurrence import Recurrence
 from seqtasks.cells.registration import register_cell
 from seqtasks.core.errors import ConfigError
 
@@ -57,13 +56,12 @@ class HGRN2(MatrixCell):
     """
 
     states = ("S",)
+    scan = MatrixCell.scan_chunks
 
     def __init__(self, units: int, heads: int = 1, lower_bound: float = 0.0, **kwargs: Any):
         super().__init__(units, heads, **kwargs)
         if not 0 <= lower_bound < 1:
-            raise ConfigError(
-                f"lower_bound is {lower_bound}; allowed: from 0 to below 1; set encoder.options.lower_bound to that"
-            )
+            raise ConfigError(f"lower_bound is {lower_bound}; allowed: ≥ 0, < 1; change encoder.options.lower_bound")
         self.lower_bound = lower_bound
 
     def build(self, input_shape: Sequence[int | None]) -> None:
@@ -84,11 +82,7 @@ class HGRN2(MatrixCell):
         S = forget[..., None] * self.matrices(states[0]) + outer(key, i)
         return ops.reshape(read(o, S), (-1, self.units)), [self.flat(S)]
 
-    def scan(self, p: Any, states: Sequence[Any], recur: Recurrence) -> tuple[Any, list[Any]]:
-        return recur.chunks(self.chunk, p, states, self.units)
-
     def chunk(self, p: Any, states: Sequence[Any], valid: Any) -> tuple[Any, list[Any]]:
         o, log_forget, key, i = (self.of_chunk(part) for part in ops.split(p, 4, axis=-1))
-        key, log_forget = masked(valid, key), masked(valid, log_forget)
-        h, S = linear_attention(o, key, i, log_forget, self.matrices(states[0]))
+        h, S = linear_attention(o, masked(valid, key), i, masked(valid, log_forget), self.matrices(states[0]))
         return self.joined(h), [self.flat(S)]

@@ -9,7 +9,6 @@ from keras import ops
 
 from seqtasks.cells.linear_attention import linear_attention
 from seqtasks.cells.matrix_cell import MatrixCell, initial_decay, masked, outer, read
-from seqtasks.cells.recurrence import Recurrence
 from seqtasks.cells.registration import register_cell
 from seqtasks.core.errors import ConfigError
 
@@ -60,6 +59,7 @@ class Mamba2(MatrixCell):
     """
 
     states = ("S",)
+    scan = MatrixCell.scan_chunks
 
     def __init__(self, units: int, heads: int = 1, d_state: int = 64, **kwargs: Any):
         super().__init__(units, heads, **kwargs)
@@ -95,9 +95,6 @@ class Mamba2(MatrixCell):
         decay = self.gate("forget", ops.exp(log_decay))
         S = decay[..., None, None] * self.matrices(states[0]) + outer(B[:, None], self.of_step(u))
         return ops.reshape(read(C[:, None], S), (-1, self.units)) + skip, [self.flat(S)]
-
-    def scan(self, p: Any, states: Sequence[Any], recur: Recurrence) -> tuple[Any, list[Any]]:
-        return recur.chunks(self.chunk, p, states, self.units)
 
     def chunk(self, p: Any, states: Sequence[Any], valid: Any) -> tuple[Any, list[Any]]:
         u, skip, B, C, log_decay = self._parts(p)

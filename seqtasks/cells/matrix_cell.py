@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from seqtasks.cells.base import Cell
+from seqtasks.cells.recurrence import Recurrence
 from seqtasks.core.errors import ConfigError
 
 
@@ -21,7 +22,7 @@ class MatrixCell(Cell):
     between the chunks by the state. A subclass defines, besides `project` and `step`:
 
     - `chunk`, which computes the steps of a chunk at once, usually by `linear_attention` or `delta_rule`;
-    - `scan`, as `return recur.chunks(self.chunk, p, states, self.units)`.
+    - `scan`, by the line `scan = MatrixCell.scan_chunks`.
 
     Args:
         units: Number of hidden units, at least 1; a multiple of `heads`.
@@ -64,6 +65,10 @@ class MatrixCell(Cell):
     def units_multiple(cls, options: dict[str, Any]) -> int:
         """The number of heads."""
         return int(options.get("heads", 1))
+
+    def scan_chunks(self, p: Any, states: Sequence[Any], recur: Recurrence) -> tuple[Any, list[Any]]:
+        """Computes all time steps in chunks; a subclass assigns it to `scan`, see `Cell.scan`."""
+        return recur.chunks(self.chunk, p, states, self.output_size)
 
     def chunk(self, p: Any, states: Sequence[Any], valid: Any) -> tuple[Any, list[Any]]:
         """Computes the steps of a chunk at once, in float32 or float64.

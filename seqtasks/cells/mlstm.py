@@ -10,7 +10,6 @@ import numpy as np
 from keras import ops
 
 from seqtasks.cells.matrix_cell import MatrixCell, masked, outer, read
-from seqtasks.cells.recurrence import Recurrence
 from seqtasks.cells.registration import register_cell
 
 
@@ -60,6 +59,7 @@ class MLSTM(MatrixCell):
     """
 
     states = ("C", "n", "m")
+    scan = MatrixCell.scan_chunks
 
     def __init__(self, units: int, heads: int = 1, forget_bias: float = 3.0, **kwargs: Any):
         super().__init__(units, heads, **kwargs)
@@ -93,9 +93,6 @@ class MLSTM(MatrixCell):
         size = ops.maximum(ops.abs(ops.sum(n * q, axis=-1)), _bounded_exp(-after))
         h = o * ops.reshape(read(q, C) / size[..., None], (-1, self.units))
         return h, [self.flat(C), ops.reshape(n, (-1, self.units)), after]
-
-    def scan(self, p: Any, states: Sequence[Any], recur: Recurrence) -> tuple[Any, list[Any]]:
-        return recur.chunks(self.chunk, p, states, self.units)
 
     def chunk(self, p: Any, states: Sequence[Any], valid: Any) -> tuple[Any, list[Any]]:
         q, k, v, o, i, f = self._parts(p)

@@ -11,7 +11,6 @@ from keras import ops
 
 from seqtasks.cells.linear_attention import linear_attention
 from seqtasks.cells.matrix_cell import MatrixCell, masked, outer, read
-from seqtasks.cells.recurrence import Recurrence
 from seqtasks.cells.registration import register_cell
 
 
@@ -57,6 +56,7 @@ class RetNet(MatrixCell):
     """
 
     states = ("S",)
+    scan = MatrixCell.scan_chunks
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         self.W = self.add_kernel(input_shape[-1], 3 * self.units)
@@ -70,9 +70,6 @@ class RetNet(MatrixCell):
         decay = ops.exp(_constant(self._log_decay(), p))
         S = decay * self._rotated(self.matrices(states[0]), -1.0) + outer(k, v)
         return ops.reshape(read(q, S), (-1, self.units)), [self.flat(S)]
-
-    def scan(self, p: Any, states: Sequence[Any], recur: Recurrence) -> tuple[Any, list[Any]]:
-        return recur.chunks(self.chunk, p, states, self.units)
 
     def chunk(self, p: Any, states: Sequence[Any], valid: Any) -> tuple[Any, list[Any]]:
         # In coordinates that rotate with the state from the start of the chunk, the state does not rotate.

@@ -11,7 +11,6 @@ from keras import ops
 
 from seqtasks.cells.delta_rule import diagonal_delta_rule
 from seqtasks.cells.matrix_cell import MatrixCell, masked, outer, read, unit_length
-from seqtasks.cells.recurrence import Recurrence
 from seqtasks.cells.registration import register_cell
 from seqtasks.core.errors import ConfigError
 
@@ -63,6 +62,7 @@ class RWKV7(MatrixCell):
     """
 
     states = ("S",)
+    scan = MatrixCell.scan_chunks
 
     def __init__(self, units: int, heads: int = 1, rank: int = 16, **kwargs: Any):
         super().__init__(units, heads, **kwargs)
@@ -98,9 +98,6 @@ class RWKV7(MatrixCell):
         S = self.matrices(states[0])
         S = ops.exp(log_decay)[..., None] * S - outer(removed, read(kappa, S)) + outer(k, v)
         return ops.reshape(read(r, S), (-1, self.units)) + bonus, [self.flat(S)]
-
-    def scan(self, p: Any, states: Sequence[Any], recur: Recurrence) -> tuple[Any, list[Any]]:
-        return recur.chunks(self.chunk, p, states, self.units)
 
     def chunk(self, p: Any, states: Sequence[Any], valid: Any) -> tuple[Any, list[Any]]:
         *parts, bonus = ops.split(p, 7, axis=-1)

@@ -90,7 +90,9 @@ def test_heads_that_do_not_divide_the_units(heads):
 def test_wrong_options():
     with pytest.raises(ConfigError, match="beta_max is 3; allowed: above 0, at most 2; set"):
         DeltaNet(4, beta_max=3)
-    with pytest.raises(ConfigError, match=r"rank is 0 and tau is 16.0; allowed: rank ≥ 1, tau > 0; set"):
+    with pytest.raises(
+        ConfigError, match=r"rank is 0 and tau is 16.0; allowed: rank ≥ 1, tau > 0; change encoder.options"
+    ):
         GLA(4, rank=0)
 
 

@@ -83,9 +83,8 @@ def main() -> None:
         print(json.dumps(measure_here(cell, engine, int(steps), given)))
         return
     print(f"batch {given.batch}, {given.units} units, heads {given.heads}, {FEATURES} features; {given.rounds} rounds")
-    print(
-        f"{'cell':12} {'time':>6} {'engine':9} {'ms/step':>9} {'of loop':>8} {'clock ms':>9} {'compile s':>10} {'MB':>7}"
-    )
+    columns = f"{'ms/step':>9} {'of loop':>8} {'clock ms':>9} {'compile s':>10} {'MB':>7}"
+    print(f"{'cell':12} {'time':>6} {'engine':9} {columns}")
     for cell in given.cells.split(","):
         for steps in map(int, given.times.split(",")):
             loop = None

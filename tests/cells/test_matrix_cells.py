@@ -10,6 +10,10 @@ from seqtasks.cells.linear_attention import BLOCK, decayed_products, linear_atte
 from seqtasks.core.config import EncoderConfig
 from seqtasks.core.errors import ConfigError
 from seqtasks.layers.parameter_matching import match
+from seqtasks.testing.cell_fixture import Subject
+from seqtasks.testing.cell_numerics import check_equations
+
+from .oracles import NAMES, ORACLES, matrix
 
 BATCH, HEADS, STEPS, KEYS, VALUES = 2, 2, 4 * BLOCK, 3, 5
 RNG = np.random.default_rng(0)
@@ -87,12 +91,16 @@ def test_heads_that_do_not_divide_the_units(heads):
         GLA(12, heads=heads)
 
 
+@pytest.mark.parametrize("engine", ["loop", "parallel"])
+@pytest.mark.parametrize("name", NAMES[matrix].split())
+def test_the_equations_of_three_heads(name, engine):
+    check_equations(Subject(name, {"heads": 3}, units=6), engine, ORACLES[name])
+
+
 def test_wrong_options():
     with pytest.raises(ConfigError, match="beta_max is 3; allowed: above 0, at most 2; set"):
         DeltaNet(4, beta_max=3)
-    with pytest.raises(
-        ConfigError, match=r"rank is 0 and tau is 16.0; allowed: rank ≥ 1, tau > 0; change encoder.options"
-    ):
+    with pytest.raises(ConfigError, match=r"rank is 0 and tau is 16.0; allowed: rank ≥ 1, tau > 0; change"):
         GLA(4, rank=0)
 
 

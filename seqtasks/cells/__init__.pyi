@@ -8,13 +8,17 @@ from .clockwork_rnn import ClockworkRNN
 from .co_rnn import CoRNN
 from .coupled_lstm import CoupledLSTM
 from .ct_lstm import CTLSTM
+from .delta_net import DeltaNet
 from .echo_state import EchoState
 from .elman import Elman, Jordan
 from .exp_rnn import ExpRNN
 from .fast_rnn import FastGRNN, FastRNN
+from .gated_delta_net import GatedDeltaNet
+from .gla import GLA
 from .gru import GRU, GRUv1
 from .gru_d import GRUD
 from .hgrn import HGRN
+from .hgrn2 import HGRN2
 from .ind_rnn import IndRNN
 from .intersection_rnn import IntersectionRNN
 from .irnn import IRNN
@@ -30,12 +34,15 @@ from .lru import LRU
 from .lstm import LSTM
 from .lstmp import LSTMP
 from .mamba import Mamba
+from .mamba2 import Mamba2
+from .matrix_cell import MatrixCell
 from .mc_lstm import MCLSTM
 from .mgu import MGU, MGU1, MGU2, MGU3
 from .mi_rnn import MIRNN
 from .min_gru import MinGRU
 from .min_lstm import MinLSTM
 from .minimal_rnn import MinimalRNN
+from .mlstm import MLSTM
 from .mogrifier_lstm import MogrifierLSTM
 from .multiplicative_lstm import MultiplicativeLSTM
 from .mut import MUT1, MUT2, MUT3
@@ -47,9 +54,11 @@ from .phased_lstm import PhasedLSTM
 from .qrnn import QRNN
 from .ran import RAN
 from .registration import make_cell, register_cell
+from .retnet import RetNet
 from .rg_lru import RGLRU
 from .rhn import RHN
 from .rwkv4 import RWKV4
+from .rwkv7 import RWKV7
 from .s4d import S4D
 from .s5 import S5
 from .scrn import SCRN
@@ -71,9 +80,11 @@ __all__ = [
     "BR",
     "CFN",
     "CTLSTM",
+    "GLA",
     "GRU",
     "GRUD",
     "HGRN",
+    "HGRN2",
     "IRNN",
     "JANET",
     "LEM",
@@ -87,6 +98,7 @@ __all__ = [
     "MGU2",
     "MGU3",
     "MIRNN",
+    "MLSTM",
     "MUT1",
     "MUT2",
     "MUT3",
@@ -97,6 +109,7 @@ __all__ = [
     "RGLRU",
     "RHN",
     "RWKV4",
+    "RWKV7",
     "S4D",
     "S5",
     "SCRN",
@@ -116,6 +129,7 @@ __all__ = [
     "ClockworkRNN",
     "CoRNN",
     "CoupledLSTM",
+    "DeltaNet",
     "EchoState",
     "Elman",
     "ExpRNN",
@@ -123,6 +137,7 @@ __all__ = [
     "FastRNN",
     "GRUv1",
     "GatedAntisymmetricRNN",
+    "GatedDeltaNet",
     "IndRNN",
     "IntersectionRNN",
     "Jordan",
@@ -132,6 +147,8 @@ __all__ = [
     "LightRU",
     "LipschitzRNN",
     "Mamba",
+    "Mamba2",
+    "MatrixCell",
     "MinGRU",
     "MinLSTM",
     "MinimalRNN",
@@ -141,6 +158,7 @@ __all__ = [
     "OriginalLSTM",
     "PeepholeLSTM",
     "PhasedLSTM",
+    "RetNet",
     "SecondOrderRNN",
     "SimpleRNN",
     "StackRNN",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 
@@ -52,4 +53,20 @@ class Recurrence(Protocol):
 
         Returns:
             A float tensor, `(time, batch, 1)`, or `(time, 1, 1)` without a mask.
+        """
+
+    def chunks(self, chunk: Callable[..., Any], p: Any, states: Sequence[Any], size: int) -> tuple[Any, list[Any]]:
+        """Runs a function on chunks of consecutive steps, for states that are too large to be kept for every step.
+
+        Between the chunks, the states are carried as in the loop; memory is linear in time.
+
+        Args:
+            chunk: Function `outputs, states = chunk(p, states, valid)`, as `MatrixCell.chunk`. It computes in float32
+                or float64.
+            p: Projected inputs, `(time, batch, width)`.
+            states: States before the first step, each `(batch, …)`.
+            size: Width of the outputs.
+
+        Returns:
+            Outputs, `(time, batch, size)`, and a list of each state after the last step, `(1, batch, …)`.
         """

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from . import classic, continuous, deep, dynamics, gates, history, linear, memory, state_space
+from . import classic, continuous, deep, dynamics, gates, history, linear, matrix, memory, state_space
 
 NAMES = {
     classic: "simple_rnn irnn elman jordan lstm original_lstm peephole_lstm lstmp coupled_lstm layernorm_lstm "
@@ -12,6 +12,7 @@ NAMES = {
     deep: "nas rhn multiplicative_lstm mogrifier_lstm wmc_lstm mc_lstm slstm ur_lstm mi_rnn second_order_rnn",
     dynamics: "ind_rnn antisymmetric_rnn gated_antisymmetric_rnn co_rnn unicornn lem lipschitz_rnn echo_state exp_rnn",
     linear: "t_rnn min_gru min_lstm sru lru",
+    matrix: "mlstm retnet gla delta_net gated_delta_net mamba2 hgrn2 rwkv7",
     continuous: "gru_d phased_lstm cfc ode_rnn ct_lstm",
     memory: "lmu clockwork_rnn stack_rnn",
     state_space: "s4d s5 mamba rg_lru hgrn rwkv4",

@@ -541,6 +541,76 @@ def app_(
     app_command.main(run, runs, host, port, password, browser=browser, quiet=quiet, trust=trust)
 
 
+@command()
+def serve(
+    run: RunNames,
+    host: Annotated[
+        str,
+        typer.Option(
+            "--host", help="Name or address to serve on; one that other machines reach needs a token: 0.0.0.0"
+        ),
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to serve on; 0: any free one")] = 8000,
+    token: Annotated[
+        str | None,
+        typer.Option("--token", help="Bearer token that every request has to send", envvar="SEQTASKS_TOKEN"),
+    ] = None,
+    max_batch: Annotated[
+        int, typer.Option("--max-batch", min=1, max=1024, help="Requests computed as one batch; 1: no batching")
+    ] = 64,
+    batch_wait: Annotated[
+        float, typer.Option("--batch-wait", min=0, max=1000, help="Milliseconds that a request waits for others")
+    ] = 3.0,
+    max_body: Annotated[
+        int, typer.Option("--max-body", min=1024, help="Maximum size of the body of a request in bytes")
+    ] = 8 << 20,
+    max_inputs: Annotated[int, typer.Option("--max-inputs", min=1, help="Maximum number of inputs of a request")] = 64,
+    max_length: Annotated[
+        int, typer.Option("--max-length", min=1, help="Maximum number of characters of a text")
+    ] = 10_000,
+    max_tokens: Annotated[
+        int, typer.Option("--max-tokens", min=1, help="Maximum number of tokens that a request generates")
+    ] = 2_000,
+    max_sessions: Annotated[int, typer.Option("--max-sessions", min=1, help="Maximum number of open sessions")] = 100,
+    max_waiting: Annotated[
+        int, typer.Option("--max-waiting", min=1, help="Maximum number of requests that wait for the model")
+    ] = 256,
+    session_time: Annotated[
+        float, typer.Option("--session-time", min=1, help="Seconds that a session lives after its last request")
+    ] = 600.0,
+    time_limit: Annotated[float, typer.Option("--time-limit", min=0.01, help="Seconds that a request may take")] = 30.0,
+    log_requests: Annotated[bool, typer.Option("--log-requests", help="Print a line for each request")] = False,
+    runs: Runs = _RUNS,
+    quiet: Quiet = False,
+    trust: Trust = False,
+) -> None:
+    """Serve trained models over HTTP on this machine, until Ctrl-C or SIGTERM.
+
+    POST /predict answers for every task; POST /generate streams text; /sessions keep the states of a language model;
+    /v2 is the Open Inference Protocol, which clients of KServe and Triton use; /metrics is for Prometheus; /docs
+    describes all of it. Requests that come together are computed together. Needs the extra `serve` (FastAPI).
+
+    Examples:
+
+      seqtasks serve runs/tagging-lstm-0123abcd
+
+      curl -s http://127.0.0.1:8000/predict --json '{"inputs": ["the cat sat on the mat"]}'
+
+      seqtasks serve runs/char_lm-lstm-0123abcd runs/sentiment-gru-4567cdef --port 0
+
+      SEQTASKS_TOKEN=secret-of-16-signs seqtasks serve runs/tagging-* --host 0.0.0.0 --max-batch 32
+    """
+    from seqtasks.cli import serve_command
+
+    serve_command.main(
+        run, runs, {"host": host, "port": port, "token": token},
+        {"batch": max_batch, "collect_seconds": batch_wait / 1000, "body": max_body, "inputs": max_inputs,
+         "length": max_length, "tokens": max_tokens, "sessions": max_sessions, "waiting": max_waiting,
+         "session_seconds": session_time, "seconds": time_limit},
+        log_requests=log_requests, quiet=quiet, trust=trust,
+    )  # fmt: skip
+
+
 @command(name="list")
 def list_(
     what: Annotated[

@@ -113,6 +113,8 @@ class Task(ABC):
         files: Whether the task reads a folder of files; `"any"`: or a single file.
         reads: Inputs of `seqtasks predict`: `"texts"` (or the lines of `--file`), `"prompt"` (only the option
             `--prompt`, or the text of `--file`), `"paths"` of files, or other `"words"`.
+        separate_inputs: Whether `predict` returns equally many rows for each input, whatever inputs it gets together,
+            so that a server may predict for the inputs of several requests at once.
         fills: Suffixes of files that `predict_file` reads.
         limits_examples: Whether `data.limit` counts examples; False: it counts another unit, such as characters, and
             `load` applies it.
@@ -155,6 +157,7 @@ class Task(ABC):
     tfds: ClassVar[str | tuple[str, ...] | None] = None
     files: ClassVar[bool | Literal["any"]] = False
     reads: ClassVar[Literal["texts", "prompt", "paths", "words"]] = "words"
+    separate_inputs: ClassVar[bool] = False
     fills: ClassVar[tuple[str, ...]] = ()
     limits_examples: ClassVar[bool] = True
     builtin: ClassVar[str | None] = None

@@ -124,6 +124,7 @@ class SoundTask(Task):
 
     files = True
     reads = "paths"
+    separate_inputs = True
     unit = "recordings"
     Options = SoundOptions
     options: SoundOptions

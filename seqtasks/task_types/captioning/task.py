@@ -129,6 +129,7 @@ class CaptionTask(Seq2SeqTask):
     Spec = CaptionSpec
     spec: CaptionSpec
     reads = "paths"
+    separate_inputs = True
 
     def load(self, source: Source, seed: int) -> Splits:
         o = self.options

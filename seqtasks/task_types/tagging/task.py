@@ -135,6 +135,7 @@ class TaggingTask(Task):
     files = "any"
     unit = "sentences"
     reads = "texts"
+    separate_inputs = True
     fills = TOKENISED
     Options = TaggingOptions
     options: TaggingOptions

@@ -125,6 +125,7 @@ class TranslationTask(Seq2SeqTask):
     files = "any"
     unit = "pairs"
     reads = "texts"
+    separate_inputs = True
     Options = TranslationOptions
     options: TranslationOptions
     PredictOptions = Seq2SeqPredictOptions

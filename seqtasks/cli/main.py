@@ -611,6 +611,73 @@ def serve(
     )  # fmt: skip
 
 
+@command()
+def pack(
+    run: RunName,
+    out: Annotated[
+        str | None,
+        typer.Option("--out", "-o", metavar="FILE", help="Archive to write; default: RUN.seqtasks.zip in this folder"),
+    ] = None,
+    licence: Annotated[
+        str | None,
+        typer.Option("--licence", metavar="TEXT", help="Licence of the data; default: that of the data set, if known"),
+    ] = None,
+    examples: Annotated[
+        bool, typer.Option(help="Include plots and outputs on the test split, which can hold texts of the data")
+    ] = True,
+    push: Annotated[
+        str | None,
+        typer.Option("--push", metavar="hf://OWNER/NAME", help="Upload to the Hugging Face Hub instead of an archive"),
+    ] = None,
+    private: Annotated[bool, typer.Option("--private", help="Make a new repository of the Hub private")] = False,
+    runs: Runs = _RUNS,
+) -> None:
+    """Pack a finished run into one archive, with checksums and a model card.
+
+    The card is made from the result row: data, scores with their spread over the seeds beside the run, limits, licence,
+    how to reproduce. The archive holds the name of the data source and the vocabulary of the data; with plots and
+    outputs, also texts of the test split. Uploading needs the extra `hub` (huggingface_hub).
+
+    Examples:
+
+      seqtasks pack runs/tagging-lstm-0123abcd
+
+      seqtasks pack runs/tagging-lstm-0123abcd --licence "CC BY-SA 4.0" --no-examples --out tagger.zip
+
+      seqtasks pack runs/tagging-lstm-0123abcd --push hf://someone/tagger --private
+    """
+    from seqtasks.cli import pack_command
+
+    pack_command.pack(run, runs, out, licence, push, examples=examples, private=private)
+
+
+@command()
+def unpack(
+    archive: Annotated[
+        str, typer.Argument(help="Archive of `seqtasks pack`, or hf://OWNER/NAME[@REVISION]", metavar="ARCHIVE")
+    ],
+    sha256: Annotated[
+        str | None,
+        typer.Option("--sha256", metavar="HEX", help="Checksum that the archive must have, as `pack` printed it"),
+    ] = None,
+    runs: Runs = _RUNS,
+) -> None:
+    """Unpack an archive of a run into the folder of all runs; its code is not executed.
+
+    Archives with absolute paths, .., links, more than 10,000 files or 10 GB, or a wrong checksum are refused, and
+    nothing of them stays. The checksums inside show damage; --sha256, from the sender, shows that it is their archive.
+
+    Examples:
+
+      seqtasks unpack tagging-lstm-0123abcd.seqtasks.zip
+
+      seqtasks unpack hf://someone/tagger --runs others
+    """
+    from seqtasks.cli import pack_command
+
+    pack_command.unpack(archive, runs, sha256)
+
+
 @command(name="list")
 def list_(
     what: Annotated[

@@ -120,6 +120,7 @@ class Task(ABC):
             `load` applies it.
         packages: Packages whose data files the task reads, with the names of these files, see
             `seqtasks.data.package_data`.
+        hub_task: Name of this kind of task on the Hugging Face Hub, such as `"text-classification"`; None: it has none.
         builtin: Name of the built-in data set.
         file: File that defines the task, if it was loaded from a file.
         unpredicted: Labels of the last scored split that the model never predicted.
@@ -160,6 +161,7 @@ class Task(ABC):
     separate_inputs: ClassVar[bool] = False
     fills: ClassVar[tuple[str, ...]] = ()
     limits_examples: ClassVar[bool] = True
+    hub_task: ClassVar[str | None] = None
     builtin: ClassVar[str | None] = None
     packages: ClassVar[Mapping[str, Sequence[str]]] = {}
     file: ClassVar[Path | None] = None

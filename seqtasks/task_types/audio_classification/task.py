@@ -223,6 +223,7 @@ class AudioTask(SoundTask):
     """
 
     Options = AudioOptions
+    hub_task = "audio-classification"
     options: AudioOptions
     Spec = AudioSpec
     spec: AudioSpec

@@ -124,6 +124,7 @@ class CaptionTask(Seq2SeqTask):
     files = True
     unit = "images"
     Options = CaptionOptions
+    hub_task = "image-to-text"
     options: CaptionOptions
     PredictOptions = CaptionPredictOptions
     Spec = CaptionSpec

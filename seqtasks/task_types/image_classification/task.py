@@ -69,6 +69,7 @@ class ImageTask(Task):
     files = True
     unit = "images"
     PredictOptions = ImagePredictOptions
+    hub_task = "image-classification"
     Spec = ImageSpec
     spec: ImageSpec
     reads = "paths"

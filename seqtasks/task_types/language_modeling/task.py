@@ -163,6 +163,7 @@ class LanguageTask(Task):
     """
 
     higher_is_better = False
+    hub_task = "text-generation"
     causal = True
     stateful = True
     limits_examples = False

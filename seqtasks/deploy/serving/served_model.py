@@ -14,7 +14,7 @@ from rich.text import Text
 
 from seqtasks.core.arrays import IntArray
 from seqtasks.core.errors import ConfigError, DataError
-from seqtasks.decoding.sampling import uniform
+from seqtasks.decoding.sampling import Sampler, uniform
 from seqtasks.deploy.examples import examples
 from seqtasks.deploy.inputs import Input, array_of, kind_of, text_of, write_file
 from seqtasks.deploy.opened_run import OpenedRun
@@ -94,8 +94,13 @@ class ServedModel:
             if isinstance(value, str) and len(value) > 1000:
                 raise ConfigError(f"option {name} has {len(value)} characters; allowed: 1,000; send a shorter value")
         options = options_of(type(self.task), chosen)
-        if self.generator is not None and options.length > self.limits.tokens:
+        if self.generator is None:
+            return options
+        if "length" not in chosen:
+            options = dataclasses.replace(options, length=min(options.length, self.limits.tokens))
+        if options.length > self.limits.tokens:
             raise ConfigError(f"length is {options.length}; allowed: {self.limits.tokens}; send several requests")
+        Sampler(self.generator, options.temperature, options.top_k, options.top_p)  # checks them
         return options
 
     def check(self, inputs: Sequence[Input]) -> None:

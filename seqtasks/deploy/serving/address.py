@@ -51,3 +51,16 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def host_of(header: bytes) -> str:
+    """Name of the host in a header, without the port.
+
+    Example:
+        >>> host_of(b"127.0.0.1:8000"), host_of(b"[::1]:8000"), host_of(b"localhost")
+        ('127.0.0.1', '::1', 'localhost')
+    """
+    text = header.decode("latin-1").lower()
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    return text.partition(":")[0]

@@ -14,7 +14,7 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 
-from seqtasks.deploy.serving.address import is_loopback
+from seqtasks.deploy.serving.address import host_of, is_loopback
 from seqtasks.deploy.serving.limits import Limits
 from seqtasks.deploy.serving.metrics import Metrics
 
@@ -123,19 +123,6 @@ class Gate:
             return message
 
         return limited
-
-
-def host_of(header: bytes) -> str:
-    """Name of the host in a header, without the port.
-
-    Example:
-        >>> host_of(b"127.0.0.1:8000"), host_of(b"[::1]:8000"), host_of(b"localhost")
-        ('127.0.0.1', '::1', 'localhost')
-    """
-    text = header.decode("latin-1").lower()
-    if text.startswith("["):
-        return text[1:].partition("]")[0]
-    return text.partition(":")[0]
 
 
 async def error_response(send: Send, status: int, message: str) -> None:

@@ -7,14 +7,16 @@ import json
 import math
 import struct
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from seqtasks.core.errors import DataError
 from seqtasks.deploy.inputs import Input, Kind
-from seqtasks.deploy.serving.schemas import InferBody, Tensor
-from seqtasks.deploy.serving.served_model import ServedModel
+
+if TYPE_CHECKING:
+    from seqtasks.deploy.serving.schemas import InferBody, Tensor
+    from seqtasks.deploy.serving.served_model import ServedModel
 
 DTYPES: Mapping[str, str] = {
     "BOOL": "?", "UINT8": "<u1", "UINT16": "<u2", "UINT32": "<u4", "UINT64": "<u8", "INT8": "<i1", "INT16": "<i2",

@@ -111,7 +111,9 @@ def test_wrong_bodies_and_outputs(client: Any, names: dict[str, str]) -> None:
 
 
 def test_the_public_client_of_triton(service: Any, names: dict[str, str]) -> None:
-    triton = pytest.importorskip("tritonclient.http", reason="tritonclient is not installed: pip install tritonclient[http]")
+    triton = pytest.importorskip(
+        "tritonclient.http", reason="tritonclient is not installed: pip install tritonclient[http]"
+    )
     from .running import serving
 
     with serving(service) as address:

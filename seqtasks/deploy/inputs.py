@@ -61,7 +61,7 @@ SUFFIXES: Mapping[Kind, Sequence[str]] = {
     "image": (".png", ".jpg", ".jpeg", ".bmp"),
     "video": (".png", ".jpg", ".jpeg", ".bmp", ".gif"),
     "sound": (".wav",),
-    "table": (".csv", ".tsv", ".txt", ".ts", ".tsf", ".npz", ".parquet"),
+    "table": (".csv", ".tsv", ".txt", ".ts", ".tsf"),  # none that is compressed: a small file could fill the memory
 }
 MOST_PIXELS = 25_000_000  # maximum number of pixels of an image, which a small file can hold
 RATE = 8000  # samples a second of a sound whose rate is not given
@@ -81,7 +81,9 @@ def kind_of(task: Task) -> Kind:
             return kind
     if type(task).predict is Task.predict:
         return "array"
-    return {"texts": "texts", "prompt": "prompt", "paths": "files"}.get(task.reads, "words")  # type: ignore[return-value]
+    if task.reads == "texts":
+        return "texts"
+    return "files" if task.reads == "paths" else "words"
 
 
 def text_of(item: Input) -> str:

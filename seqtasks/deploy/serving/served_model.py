@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -13,7 +14,7 @@ import numpy as np
 from rich.text import Text
 
 from seqtasks.core.arrays import IntArray
-from seqtasks.core.errors import ConfigError, DataError
+from seqtasks.core.errors import ConfigError, DataError, SeqtasksError
 from seqtasks.decoding.sampling import Sampler, uniform
 from seqtasks.deploy.examples import examples
 from seqtasks.deploy.inputs import Input, array_of, kind_of, text_of, write_file
@@ -72,7 +73,8 @@ class ServedModel:
             words = self._language.vocabulary
             requests = [[words.decode([len(words) - 1]) or "\n"]]
         for inputs in requests:
-            self.columns = await self.predict(inputs, {"length": 2} if self.generator is not None else {})
+            with contextlib.suppress(SeqtasksError):  # a task may need other inputs
+                self.columns = await self.predict(inputs, {"length": 2} if self.generator is not None else {})
 
     def options(self, given: Mapping[str, Any]) -> Any:
         """Builds the options of a request.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 from collections.abc import AsyncIterator
@@ -81,10 +80,7 @@ class TextStreams:
         except TimeoutError:
             yield event({"error": f"no text within {self.seconds:g} s; send the request again"}, "error")
         finally:
-            if keep and complete:
-                self.sessions.release(session)
-            else:
-                self.sessions.remove(session)
+            self._end(session, keep and complete)
 
     async def whole(self, model: ServedModel, session: Session, options: Any, prefix: str, keep: bool) -> str:
         """Generates a text as a whole; arguments as for `events`."""
@@ -94,8 +90,10 @@ class TextStreams:
             complete = True
             return text
         finally:
-            with contextlib.suppress(KeyError):
-                if keep and complete:
-                    self.sessions.release(session)
-                else:
-                    self.sessions.remove(session)
+            self._end(session, keep and complete)
+
+    def _end(self, session: Session, keep: bool) -> None:
+        if keep:
+            self.sessions.release(session)
+        else:
+            self.sessions.remove(session)

@@ -235,3 +235,21 @@ def test_a_request_that_takes_too_long(service: Any, client: Any, names: dict[st
     monkeypatch.setattr(service, "limits", dataclasses.replace(service.limits, seconds=0.0))
     body = {"inputs": ["a"], "model": names["tagging"]}
     assert "the answer takes longer than 0 s" in line(client.post("/predict", json=body), 408)
+
+
+def test_too_many_requests(client: Any, service: Any, names: dict[str, str], monkeypatch) -> None:
+    monkeypatch.setattr(service.batcher, "waiting", 0)
+    answer = client.post("/predict", json={"inputs": ["a"], "model": names["tagging"]})
+    assert "0 requests are waiting; allowed: 0" in line(answer, 429) and answer.headers["retry-after"] == "1"
+
+
+def test_a_model_without_the_generator_in_c(service: Any, names: dict[str, str], monkeypatch) -> None:
+    model = service.models[names["char_lm"]]
+    prompts, options = ["The ", "A", "an"], {"length": 12, "temperature": 0}
+
+    async def ask() -> list:
+        return await asyncio.gather(*(model.predict([text], options) for text in prompts))
+
+    in_c = asyncio.run(ask())
+    monkeypatch.setattr(model.generator, "_writer", None)
+    assert asyncio.run(ask()) == in_c

@@ -161,7 +161,7 @@ def measure(run: str, connections: int, seconds: float, parts: int) -> dict[str,
     finally:
         for child, _ in servers.values():
             child.send_signal(signal.SIGTERM)
-            child.wait(30)
+            child.wait(120)
         pipe.send(None)
     return results
 

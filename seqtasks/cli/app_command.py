@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from seqtasks.core import keras_import
-from seqtasks.core.errors import RunError
 from seqtasks.core.reporter import Reporter
 from seqtasks.experiments import run_folder
 
@@ -43,13 +42,7 @@ def main(
 
     address = Address(host, port, password)
     address.check()
-    folders = [run_folder.find(name, runs) for name in dict.fromkeys(names)]
-    for folder in folders:
-        if folder.finished and not (folder.path / "model.keras").is_file():
-            raise RunError(
-                f"{folder.path} has no model.keras (it is a baseline or a trial, or the file was removed); allowed: "
-                "runs with a model; name another run, see `seqtasks list runs`"
-            )
+    folders = [run_folder.with_model(run_folder.find(name, runs)) for name in dict.fromkeys(names)]
     reporter = Reporter(quiet)
 
     def build() -> tuple[Any, str]:

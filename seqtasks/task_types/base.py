@@ -113,11 +113,14 @@ class Task(ABC):
         files: Whether the task reads a folder of files; `"any"`: or a single file.
         reads: Inputs of `seqtasks predict`: `"texts"` (or the lines of `--file`), `"prompt"` (only the option
             `--prompt`, or the text of `--file`), `"paths"` of files, or other `"words"`.
+        separate_inputs: Whether `predict` returns equally many rows for each input, whatever inputs it gets together,
+            so that a server may predict for the inputs of several requests at once.
         fills: Suffixes of files that `predict_file` reads.
         limits_examples: Whether `data.limit` counts examples; False: it counts another unit, such as characters, and
             `load` applies it.
         packages: Packages whose data files the task reads, with the names of these files, see
             `seqtasks.data.package_data`.
+        hub_task: Name of this kind of task on the Hugging Face Hub, such as `"text-classification"`; None: it has none.
         builtin: Name of the built-in data set.
         file: File that defines the task, if it was loaded from a file.
         unpredicted: Labels of the last scored split that the model never predicted.
@@ -155,8 +158,10 @@ class Task(ABC):
     tfds: ClassVar[str | tuple[str, ...] | None] = None
     files: ClassVar[bool | Literal["any"]] = False
     reads: ClassVar[Literal["texts", "prompt", "paths", "words"]] = "words"
+    separate_inputs: ClassVar[bool] = False
     fills: ClassVar[tuple[str, ...]] = ()
     limits_examples: ClassVar[bool] = True
+    hub_task: ClassVar[str | None] = None
     builtin: ClassVar[str | None] = None
     packages: ClassVar[Mapping[str, Sequence[str]]] = {}
     file: ClassVar[Path | None] = None

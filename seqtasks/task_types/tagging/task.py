@@ -135,6 +135,8 @@ class TaggingTask(Task):
     files = "any"
     unit = "sentences"
     reads = "texts"
+    hub_task = "token-classification"
+    separate_inputs = True
     fills = TOKENISED
     Options = TaggingOptions
     options: TaggingOptions

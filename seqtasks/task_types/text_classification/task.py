@@ -146,6 +146,8 @@ class TextTask(Task):
 
     files = "any"
     reads = "texts"
+    hub_task = "text-classification"
+    separate_inputs = True
     unit = "texts"
     language_task: ClassVar[str]
     Options = TextOptions

@@ -11,10 +11,12 @@ import numpy as np
 
 from seqtasks.core.arrays import FloatArray
 from seqtasks.core.errors import ConfigError
+from seqtasks.deploy.inputs import write_file
+from seqtasks.deploy.opened_run import Answer
 from seqtasks.task_types.common import style
 from seqtasks.task_types.common.fonts import plain_text
 from seqtasks.views.playground import markup
-from seqtasks.views.playground.opened import TURNS, Answer, OpenedRun
+from seqtasks.views.playground.opened import TURNS, OpenedRun
 from seqtasks.views.playground.panels.panel import Panel
 
 MOST_CHANNELS = 6  # maximum number of drawn channels
@@ -45,8 +47,7 @@ class SeriesPanel(Panel):
             return [file]
         if not (text or "").strip():
             return []
-        (folder / "series.csv").write_text(text.strip() + "\n", encoding="utf-8")
-        return [str(folder / "series.csv")]
+        return [str(write_file(text, "table", folder, 0))]
 
     @property
     def missing(self) -> str:

@@ -671,7 +671,7 @@ def export(
         str | None,
         typer.Option(help="Licence of the data, for the manifest; default: that of a data set of tensorflow-datasets"),
     ] = None,
-    report: Annotated[RowFormat, typer.Option("--report", help="Format of the printed proof")] = "text",
+    report: Annotated[Literal["text", "csv", "json"], typer.Option(help="Format of the printed proof")] = "text",
     runs: Runs = _RUNS,
     quiet: Quiet = False,
     trust: Trust = False,

@@ -173,13 +173,14 @@ def _shape(plan: ExportPlan, task: str, options: ExportOptions) -> Shape:
     Raises:
         ConfigError: The model does not have the shape.
     """
+    if (options.shape == "any" or options.length is not None) and not plan.any_length:
+        given = "--any-length" if options.length is None else f"--length {options.length}"
+        raise ConfigError(
+            f"{given} with task {task}, whose model has inputs of one size; allowed: the default shape; leave out "
+            f"{given.split()[0]}"
+        )
     if options.shape is None:
         return "length" if options.length is not None else plan.shapes[0]
-    if options.shape == "any" and not plan.any_length:
-        raise ConfigError(
-            f"--any-length with task {task}, whose model has inputs of one size; allowed: the default shape; leave out "
-            "--any-length"
-        )
     wanted: Shape = "step" if options.shape == "step" else "length"
     if wanted not in plan.shapes:
         raise ConfigError(

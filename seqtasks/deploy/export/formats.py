@@ -177,6 +177,11 @@ def _onnx(traced: Any, target: Path, quantize: str | None) -> Mapping[str, int]:
 
     patch_tf2onnx()
     model, _ = tf2onnx.convert.from_function(traced.function_of_signature, traced.signature, opset=OPSET)
+    # tf2onnx takes tensors that a function captures, such as the means of a Normalization layer, for inputs.
+    captured = traced.captured
+    for value in [one for one in model.graph.input if one.name in captured]:
+        model.graph.input.remove(value)
+        model.graph.initializer.append(onnx.numpy_helper.from_array(captured[value.name], value.name))
     onnx.save(model, target)
     if quantize == "float16":
         from onnxruntime.transformers.float16 import convert_float_to_float16

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from seqtasks.layers.recording import portable
@@ -31,6 +32,12 @@ class TracedGraph:
     def function(self) -> Any:
         """The function with its graph."""
         return self.function_of_signature.get_concrete_function()
+
+    @property
+    def captured(self) -> dict[str, np.ndarray]:
+        """Tensors that the function captures and that are no variables, by their name in the graph."""
+        pairs = self.function.graph.captures
+        return {inner.name: outer.numpy() for outer, inner in pairs if outer.dtype != tf.resource}
 
     @property
     def outputs(self) -> dict[str, tf.TensorSpec]:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from seqtasks.data.splits import Examples
 from seqtasks.task_types.common.export_plan import Case, Cases, ExportPlan, ModelProbe
-
-if TYPE_CHECKING:
-    from seqtasks.task_types.anomaly_detection.task import AnomalyTask
 
 WINDOWS = 100  # maximum number of windows of a proof
 
@@ -24,7 +21,6 @@ class PredictionPlan(ExportPlan):
     """
 
     output = "values"
-    task: AnomalyTask
 
     def cases(self, examples: Examples) -> Cases:
         batches, probe = self.task.batches(examples, 1), ModelProbe(self.model)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -14,9 +14,6 @@ from seqtasks.core.errors import ConfigError
 from seqtasks.data.splits import Examples
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.recording import portable
-
-if TYPE_CHECKING:
-    from seqtasks.task_types.base import Task
 
 Shape = Literal["step", "length"]
 Tensors = dict[str, Any]
@@ -148,7 +145,7 @@ class ExportPlan:
     from it.
 
     Args:
-        task: The task.
+        task: The task, a `Task`.
         model: Model from inputs to answers; by default the trained model.
         step_inputs: Inputs with one value a step, for a model that reads step by step; (): there is no step model.
         tokens: Input of token numbers whose padding is 0; the export then has an input `mask`. None: the model has
@@ -171,7 +168,7 @@ class ExportPlan:
 
     def __init__(
         self,
-        task: Task,
+        task: Any,
         model: keras.Model,
         step_inputs: Sequence[str] = (),
         tokens: str | None = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,9 +13,6 @@ from seqtasks.data.splits import Examples
 from seqtasks.layers.metrics import language_scores, log_softmax
 from seqtasks.task_types.common.export_plan import Case, Cases, ExportPlan, Graph, Port, Shape, Tensors, encoder_states
 from seqtasks.task_types.language_modeling.model import LanguageModelParts, LanguageStep
-
-if TYPE_CHECKING:
-    from seqtasks.task_types.language_modeling.task import LanguageTask
 
 STREAM = 1000  # maximum number of steps of a stream of the test text
 
@@ -34,7 +31,7 @@ class LanguagePlan(ExportPlan):
     whole_text = True
     step_names = ("tokens",)
 
-    def __init__(self, task: LanguageTask, model: keras.Model):
+    def __init__(self, task: Any, model: keras.Model):
         super().__init__(task, model, classes=task.spec.size)
         self.parts = LanguageModelParts.of(model)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,9 +13,6 @@ from seqtasks.data.splits import Examples
 from seqtasks.decoding.seq2seq import Hypothesis, Seq2SeqParts
 from seqtasks.task_types.common.export_plan import Case, Cases, ExportPlan, Graph, Port, Shape, State, Tensors
 from seqtasks.task_types.seq2seq.scores import line_scores
-
-if TYPE_CHECKING:
-    from seqtasks.task_types.seq2seq.task import Seq2SeqTask
 
 
 class Seq2SeqPlan(ExportPlan):
@@ -32,9 +29,8 @@ class Seq2SeqPlan(ExportPlan):
 
     shapes: tuple[Shape, ...] = ("length",)
     output = "logits"
-    task: Seq2SeqTask
 
-    def __init__(self, task: Seq2SeqTask, model: keras.Model, tokens: str | None = None):
+    def __init__(self, task: Any, model: keras.Model, tokens: str | None = None):
         self.parts = parts = Seq2SeqParts.of(model)
         states = keras.tree.flatten(parts.bridge.output)
         reader = keras.Model(model.inputs[0], [parts.memory.output, *states])

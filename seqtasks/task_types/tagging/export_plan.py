@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 
 from seqtasks.task_types.common.export_plan import Cases, ExportPlan, Port
 from seqtasks.task_types.tagging.model import tagger_of
-
-if TYPE_CHECKING:
-    from seqtasks.task_types.tagging.task import TaggingTask
 
 
 class TaggingPlan(ExportPlan):
@@ -24,9 +21,8 @@ class TaggingPlan(ExportPlan):
     """
 
     output = "tags"
-    task: TaggingTask
 
-    def __init__(self, task: TaggingTask, model: keras.Model):
+    def __init__(self, task: Any, model: keras.Model):
         tagger = tagger_of(model)
         inputs = [tensor for tensor in tagger.inputs if tensor.name != "targets"]
         super().__init__(task, keras.Model(inputs, tagger.outputs[0]), tokens="words", classes=0)

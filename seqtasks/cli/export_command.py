@@ -76,4 +76,13 @@ def _facts(made: Any) -> dict[str, Any]:
 
 
 def _rows(made: Any) -> list[dict[str, Any]]:
-    return [{"": name, " ": f"{value:,}" if isinstance(value, int) else value} for name, value in _facts(made).items()]
+    return [{"": name, " ": _shown(name, value)} for name, value in _facts(made).items()]
+
+
+def _shown(name: str, value: Any) -> str:
+    """A value as text; a difference may be far below 1."""
+    if name == "equal answers":
+        return f"{value:.2%}"
+    if isinstance(value, float):
+        return f"{value:.3g}" if name in ("largest difference", "microseconds a call") else f"{value:.4f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

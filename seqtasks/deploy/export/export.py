@@ -113,7 +113,7 @@ def export(
     shape = _shape(plan, task.name, o)
     reporter.say(f"loading the test examples of {row.source}")
     examples = run_data(folder, task, config, reporter).test
-    cases = plan.cases(examples.take(min(o.examples * (TOKENS if plan.whole_text else 1), len(examples))))
+    cases = plan.cases(examples.take(min(o.examples * (TOKENS if plan.whole_text else 1), len(examples))), o.length)
     longest = max(map(plan.steps, cases.rows))
     length = None if o.shape == "any" else o.length or longest
     graphs = plan.graphs(shape, length, cases)

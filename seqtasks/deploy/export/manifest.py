@@ -32,7 +32,8 @@ def graph_facts(graph: Graph, outputs: Mapping[str, Any], file: str, operations:
         initial: Any = None if state.initial is None else np.asarray(state.initial)
         if initial is not None:
             initial = float(initial.flat[0]) if (initial == initial.flat[0]).all() else initial.tolist()
-        states.append({"input": state.input, "output": state.output, "shape": list(port.shape), "initial": initial})
+        shape = {"shape": list(port.shape), "dtype": port.dtype}
+        states.append({"input": state.input, "output": state.output, **shape, "initial": initial})
     return {
         "file": file,
         "inputs": {port.name: {"shape": list(port.shape), "dtype": port.dtype} for port in graph.inputs},
@@ -64,7 +65,13 @@ def text_facts(task: Task) -> tuple[dict[str, Any], dict[str, str]]:
     between = " " if vocabulary.kind == "words" else ""
     tokens = [vocabulary.token(n) for n in range(len(vocabulary))]
     shown = ["\n" if token == END else token for token in tokens]
-    facts = {"tokens": shown, "separator": between, "prompt": shown[int(len(shown) > 2)] if between else "\n"}
+    never = [0] if vocabulary.kind == "characters" else []  # <unk> has no character
+    facts = {
+        "never": never,
+        "tokens": shown,
+        "separator": between,
+        "prompt": shown[int(len(shown) > 2)] if between else "\n",
+    }
     return facts, files
 
 

@@ -24,7 +24,7 @@ class Graph:
         self.reset()
     def reset(self, known=None):
         for s in self.facts["states"]:
-            start = np.full(s["shape"], s["initial"], "float32") if known is None else known[s["input"]]
+            start = np.full(s["shape"], s["initial"], s["dtype"]) if known is None else known[s["input"]]
             self.states[s["input"]] = start
     def __call__(self, inputs):
         inputs = {{**{{name: inputs[name] for name in self.facts["inputs"]}}, **self.states}}
@@ -86,6 +86,7 @@ if __name__ == "__main__":
     numbers = [tokens.index(t) if t in tokens else 0 for t in (prompt.split(between) if between else prompt)]
     for i in range(len(numbers) + 199):
         logits = graph({{"tokens": np.array([[numbers[i]]], "int32")}})["{output}"].ravel()
+        logits[MANIFEST["never"]] = -np.inf
         if i + 1 == len(numbers):
             numbers.append(int(np.argmax(logits + rng.gumbel(size=logits.shape))))
     print(between.join(tokens[n] for n in numbers))

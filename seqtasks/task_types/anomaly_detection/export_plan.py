@@ -22,7 +22,7 @@ class PredictionPlan(ExportPlan):
 
     output = "values"
 
-    def cases(self, examples: Examples) -> Cases:
+    def cases(self, examples: Examples, length: int | None = None) -> Cases:
         batches, probe = self.task.batches(examples, 1), ModelProbe(self.model)
         targets = []
         for index in range(min(len(batches), WINDOWS)):

@@ -214,11 +214,12 @@ class ExportPlan:
         """
         return [self._step() if shape == "step" else self._whole(length, cases)]
 
-    def cases(self, examples: Examples) -> Cases:
+    def cases(self, examples: Examples, length: int | None = None) -> Cases:
         """Runs test examples through the model in Keras.
 
         Args:
             examples: Examples of the test split.
+            length: Number of steps of the export, for examples that are cut from a text; None: any.
         """
         batches, probe = self.task.batches(examples, 1), ModelProbe(self.model)
         scores = self.score(probe, batches)

@@ -54,10 +54,10 @@ class LanguagePlan(ExportPlan):
 
         return [Graph("step", [Port("tokens", (1, 1), "int32")], function, states, ports)]
 
-    def cases(self, examples: Examples) -> Cases:
+    def cases(self, examples: Examples, length: int | None = None) -> Cases:
         text = np.asarray(examples.inputs["tokens"][: len(examples)], np.int32)
         following = np.asarray(examples.targets[: len(examples)], np.int32)
-        steps = min(STREAM, len(text))
+        steps = min(length or STREAM, len(text))
         begins = range(0, len(text) - steps + 1, steps)
         rows = [text[None, i : i + steps] for i in begins]
         targets = [following[i : i + steps] for i in begins]

@@ -91,7 +91,7 @@ class Seq2SeqPlan(ExportPlan):
         made = {f"next_state_{name}": state for name, state in zip(self.names, after, strict=True)}
         return {self.output: parts.head(x)[:, 0], **made}
 
-    def cases(self, examples: Examples) -> Cases:
+    def cases(self, examples: Examples, length: int | None = None) -> Cases:
         task, batches = self.task, self.task.batches(examples, 1)
         references, writer = task.references(examples), task.kept_writer(self.trained)
         rows, order = [], []

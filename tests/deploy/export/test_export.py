@@ -65,8 +65,8 @@ def test_beyond_the_tolerance_nothing_is_written(run, tmp_path, monkeypatch):
     pytest.importorskip("onnxruntime")
     cases_of = ExportPlan.cases
 
-    def shifted(plan, examples):
-        cases = cases_of(plan, examples)
+    def shifted(plan, examples, length=None):
+        cases = cases_of(plan, examples, length)
         return replace(cases, rows=[replace(case, expected=case.expected + 0.01) for case in cases.rows])
 
     monkeypatch.setattr(ExportPlan, "cases", shifted)

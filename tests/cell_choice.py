@@ -1,4 +1,4 @@
-"""The cells whose whole contract is tested: new and changed ones, and a third that the commit chooses."""
+"""What a session tests of many cells, tasks and shapes: a third that the commit chooses, and changed cells."""
 
 from __future__ import annotations
 
@@ -58,18 +58,35 @@ def choose(third: str, changed: Iterable[str], cells: dict[str, str]) -> tuple[l
     return of_third, [name for name in of_files if name not in of_third]
 
 
-def chosen_cells(option: str | None, selected_by_hand: bool) -> tuple[Sequence[str], str]:
+def chosen_third(option: str | None, selected_by_hand: bool) -> str:
+    """"all", or the third to test.
+
+    Args:
+        option: the value of `--third`: "all", a third, or None.
+        selected_by_hand: whether single tests were asked for, by `-k` or by their ids: all then, unless the
+            option is given.
+    """
+    return option or ("all" if selected_by_hand else third_of_commit())
+
+
+def chosen_cells(third: str) -> tuple[Sequence[str], str]:
     """The cells to test, and a line for pytest's header.
 
     Args:
-        option: the value of `--cells`: "all", a third, or None.
-        selected_by_hand: whether single tests were asked for, by `-k` or by their ids. All cells are chosen
-            then, unless the option is given.
+        third: "all", or a third.
     """
     cells = bundled_cells()
-    if option == "all" or (option is None and selected_by_hand):
-        return sorted(cells), "cells: the contract of all"
-    third = option or third_of_commit()
+    if third == "all":
+        return sorted(cells), "cells, tasks and shapes: all"
     of_third, of_files = choose(third, changed_files(), cells)
-    also = f" and of changed files: {', '.join(of_files)}" if of_files else ""
-    return [*of_third, *of_files], f"cells: the contract of third {third} of 0, 1, 2{also}; --cells {third} repeats it"
+    also = f"; cells of changed files: {', '.join(of_files)}" if of_files else ""
+    line = f"cells, tasks and shapes: third {third} of 0, 1, 2{also}; --third {third} repeats it"
+    return [*of_third, *of_files], line
+
+
+def in_third(place: int, third: str) -> bool:
+    """Whether the parameter at this place of a test is in the third.
+
+    The third moves on with each round, so that a second parameter with three values is not always the same.
+    """
+    return third == "all" or (place + place // 3) % 3 == int(third)

@@ -4,6 +4,7 @@ import ctypes
 import gc
 import os
 import sys
+from collections import Counter
 from pathlib import Path
 
 # Before anything imports TensorFlow or matplotlib.
@@ -18,32 +19,35 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 import pytest
 
-from .cell_choice import THIRDS, chosen_cells
+from .cell_choice import THIRDS, chosen_cells, chosen_third, in_third
 
 # Building graphs makes so many objects that looking for garbage takes a tenth of the time.
 gc.set_threshold(100_000, 50, 100)
-CELLS, DRAW, MEMORY = pytest.StashKey[tuple](), pytest.StashKey(), pytest.StashKey[list]()
+CELLS, THIRD = pytest.StashKey[tuple](), pytest.StashKey[str]()
+DRAW, MEMORY = pytest.StashKey(), pytest.StashKey[list]()
 PLAIN = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser):
-    help = "cells whose whole contract is tested: all, or a third; default: a third that the commit chooses"
-    parser.addoption("--cells", choices=["all", *THIRDS], help=help)
+    help = "of tests over many cells, tasks or shapes: all, or a third; default: a third that the commit chooses"
+    parser.addoption("--third", choices=["all", *THIRDS], help=help)
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "pictures: the runs of the test draw their pictures, which others leave out")
-    config.addinivalue_line("markers", "each_cell: for the cells that --cells chooses; the parameter is `name`")
+    config.addinivalue_line("markers", "each_cell: for the cells that --third chooses; the parameter is `name`")
+    config.addinivalue_line("markers", "a_third: of the parameters of the test, the third that --third chooses")
     if hasattr(config, "workerinput"):  # of pytest-xdist: all processes collect the same tests
-        config.stash[CELLS] = config.workerinput["cells"]
+        config.stash[CELLS], config.stash[THIRD] = config.workerinput["cells"], config.workerinput["third"]
     else:
         by_hand = bool(config.option.keyword) or any("::" in word for word in config.args)
-        config.stash[CELLS] = chosen_cells(config.option.cells, by_hand)
+        config.stash[THIRD] = chosen_third(config.option.third, by_hand)
+        config.stash[CELLS] = chosen_cells(config.stash[THIRD])
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node):
-    node.workerinput["cells"] = node.config.stash[CELLS]
+    node.workerinput["cells"], node.workerinput["third"] = node.config.stash[CELLS], node.config.stash[THIRD]
 
 
 def pytest_report_header(config):
@@ -51,12 +55,20 @@ def pytest_report_header(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leaves out the tests of each cell whose cell is not chosen."""
-    chosen = set(config.stash[CELLS][0])
-    of_others = [i for i in items if i.get_closest_marker("each_cell") and i.callspec.params["name"] not in chosen]
-    config.hook.pytest_deselected(items=of_others)
-    others = set(of_others)
-    items[:] = [item for item in items if item not in others]
+    """Leaves out the tests of cells that are not chosen, and the parameters of the other thirds."""
+    chosen, places = set(config.stash[CELLS][0]), Counter()
+    kept, others = [], []
+    for item in items:
+        keep = True
+        if item.get_closest_marker("each_cell"):
+            keep = item.callspec.params["name"] in chosen
+        elif item.get_closest_marker("a_third") and not item.get_closest_marker("slow"):
+            name = item.nodeid.split("[")[0]
+            keep = in_third(places[name], config.stash[THIRD])
+            places[name] += 1
+        (kept if keep else others).append(item)
+    config.hook.pytest_deselected(items=others)
+    items[:] = kept
 
 
 def pytest_collection_finish(session):
@@ -125,7 +137,6 @@ def freed_memory():
 
         free_memory()
         collect.left = memory("VmRSS")
-        gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -26,8 +26,9 @@ def test_the_cells_of_changed_files_are_added_once():
 def test_the_commit_chooses_the_third(head, third, monkeypatch):
     monkeypatch.setattr(cell_choice, "git", lambda *words: [head] if words[0] == "rev-parse" else None)
     assert cell_choice.third_of_commit() == third
-    names, line = cell_choice.chosen_cells(None, False)
-    assert names == cell_choice.choose(third, [], cell_choice.bundled_cells())[0] and f"--cells {third}" in line
+    assert cell_choice.chosen_third(None, False) == third
+    names, line = cell_choice.chosen_cells(third)
+    assert names == cell_choice.choose(third, [], cell_choice.bundled_cells())[0] and f"--third {third}" in line
 
 
 def test_the_first_commit_has_none_before_it(monkeypatch):
@@ -42,7 +43,20 @@ def test_without_git_the_version_chooses(monkeypatch):
     assert cell_choice.changed_files() == []
 
 
-def test_all_cells_where_tests_are_selected_by_hand():
+def test_all_where_tests_are_selected_by_hand():
+    assert cell_choice.chosen_third(None, True) == cell_choice.chosen_third("all", False) == "all"
+    assert cell_choice.chosen_third("2", True) == "2"
     every = sorted(cell_choice.bundled_cells())
-    assert cell_choice.chosen_cells(None, True)[0] == cell_choice.chosen_cells("all", False)[0] == every
-    assert len(cell_choice.chosen_cells("2", True)[0]) < len(every)
+    assert cell_choice.chosen_cells("all")[0] == every
+    assert len(cell_choice.chosen_cells("2")[0]) < len(every)
+
+
+@pytest.mark.parametrize("inner", [1, 2, 3, 4])
+def test_three_thirds_of_parameters_are_all_of_them(inner):
+    for outer in range(1, 10):
+        places = range(outer * inner)
+        thirds = [[place for place in places if cell_choice.in_third(place, third)] for third in cell_choice.THIRDS]
+        assert sorted(place for third in thirds for place in third) == list(places)
+        if outer >= 6:  # each third sees every value of the inner parameter
+            assert all({place % inner for place in third} == set(range(inner)) for third in thirds)
+    assert cell_choice.in_third(1, "all")

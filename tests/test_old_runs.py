@@ -66,6 +66,7 @@ def test_they_are_listed_and_tabled(old, cli):
         assert line["mean"] == pytest.approx(row["value"], rel=1e-12)
 
 
+@pytest.mark.a_third
 @pytest.mark.parametrize("name", RUNS)
 def test_it_is_scored_and_predicted_from(old, cli, name, monkeypatch):
     code, out, err = cli("evaluate", old / "runs" / name, "--format", "json")

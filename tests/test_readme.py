@@ -41,7 +41,7 @@ def commands(text: str) -> list[str]:
 PAGES = [
     "README.md",
     "docs/faq.md",
-    *(f"docs/guides/{name}.md" for name in ("masks_and_state", "decoding", "coming_from")),
+    *(f"docs/guides/{name}.md" for name in ("masks_and_state", "decoding", "keras_models", "coming_from")),
 ]
 RUNS = ["docs/start.md", "docs/guides/runs_and_tables.md"]  # these train
 

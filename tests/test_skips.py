@@ -91,6 +91,7 @@ def same(actual, expected):
 CASES = [(skip, False) for skip in SKIPS] + [("residual", True), ("highway", True)]
 
 
+@pytest.mark.a_third
 @pytest.mark.parametrize(("skip", "fits"), CASES, ids=[f"{skip}-{'fits' * fits}" for skip, fits in CASES])
 @directions
 def test_the_output_under_a_mask_with_holes(skip, more, fits):

@@ -47,6 +47,7 @@ def same(actual, expected, tolerance=1e-11):
         np.testing.assert_allclose(one, other, rtol=0, atol=tolerance * (1 + np.abs(other).max()))
 
 
+@pytest.mark.a_third
 @pytest.mark.parametrize(
     ("time", "masked", "reverse", "sequences"),
     [
@@ -65,6 +66,7 @@ def test_chunks_are_the_loop(time, masked, reverse, sequences):
     same(tf.function(outcome)(parallel.run, *given), outcome(loop.run, *given))
 
 
+@pytest.mark.a_third
 @pytest.mark.parametrize(("cell", "features"), [*((cell, 2) for cell in CELLS), ("sru", 9), ("lru", 9)])
 def test_every_cell_in_two_chunks(cell, features):
     given = (*case(cell, 20, features), False, True)

@@ -33,6 +33,7 @@ def instructions():
     library.choose(None)
 
 
+@pytest.mark.a_third
 @pytest.mark.parametrize("name", ["avx512", "avx2", "portable"])
 @pytest.mark.parametrize("kind", native.KINDS.values(), ids=native.KINDS)
 def test_random_shapes_equal_pytorch(kind, name, instructions, monkeypatch):

@@ -60,6 +60,7 @@ def run_and_back(loops, reference, compiled):
     return actual, tf.convert_to_tensor(dx)
 
 
+@pytest.mark.a_third
 @pytest.mark.parametrize("kind", native.KINDS.values(), ids=native.KINDS)
 @pytest.mark.parametrize("compiled", [False, True])
 def test_random_shapes_equal_pytorch(kind, compiled, monkeypatch):

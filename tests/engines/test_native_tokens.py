@@ -31,6 +31,7 @@ OTHER = [{"layers": 2, "skip": "residual"}, {"input_dropout": 0.5}]
 CASES = [(cell, {"bidirectional": both}) for cell in native.KINDS for both in (False, True)]
 
 
+@pytest.mark.a_third
 @pytest.mark.parametrize(("cell", "more"), [*CASES, *(("gru", more) for more in OTHER)])
 def test_outputs_and_gradients_are_those_without_the_table(cell, more):
     import tensorflow as tf

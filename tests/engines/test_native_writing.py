@@ -45,6 +45,7 @@ def forced(parts, states, tokens):
     return np.stack(actual, 1), states
 
 
+@pytest.mark.a_third
 @pytest.mark.parametrize("kind", range(len(native.KINDS)), ids=list(native.KINDS))
 @pytest.mark.parametrize(("batch", "units", "vocabulary", "threads"), [(1, 64, 66, 2), (3, 33, 7, 1), (7, 100, 40, 3)])
 @pytest.mark.parametrize("projected", [False, True])
@@ -93,6 +94,7 @@ MODELS = [
 ]
 
 
+@pytest.mark.a_third
 @pytest.mark.parametrize("settings", SETTINGS)
 @pytest.mark.parametrize(("cell", "encoder", "options"), MODELS)
 def test_it_draws_what_the_compiled_loop_draws(cell, encoder, options, settings):

@@ -56,6 +56,7 @@ def rules(labels):
 
 
 # In graphs the loop takes four steps a turn: 1 and 7 are no multiples.
+@pytest.mark.a_third
 @pytest.mark.parametrize(("tags", "time"), [(1, 4), (2, 4), (3, 4), (4, 1), (2, 7)])
 @pytest.mark.parametrize("graph", [False, True], ids=["eager", "graph"])
 def test_all_paths(tags, time, graph):

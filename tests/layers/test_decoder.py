@@ -102,6 +102,7 @@ QUICK = [("none", False, True), *((*kind, False) for kind in KINDS if kind != ("
 LONG = [("additive", True, False), *((*kind, True) for kind in KINDS if kind != ("none", False))]
 
 
+@pytest.mark.a_third
 @pytest.mark.parametrize(
     ("attention", "feeding", "jit"), QUICK + [pytest.param(*kind, marks=pytest.mark.slow) for kind in LONG]
 )

@@ -54,6 +54,7 @@ def same(ours, stock, atol=1e-6):
         np.testing.assert_allclose(one, other, atol=atol)
 
 
+@pytest.mark.a_third
 @pytest.mark.parametrize("mask", MASKS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_outputs_and_states_are_those_of_keras(kind, mask):

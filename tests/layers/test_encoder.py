@@ -62,6 +62,7 @@ def by_hand(encoder, mask):
     return x, finals
 
 
+@pytest.mark.a_third
 @pytest.mark.parametrize("engine", engines.available(make_cell("lstm", 4)))
 @pytest.mark.parametrize(
     "settings",

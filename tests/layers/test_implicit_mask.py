@@ -196,6 +196,7 @@ def test_a_compiled_and_a_loaded_model(tmp_path):
     same(tf.function(model)(tf.constant(TOKENS)), explicit)
 
 
+@pytest.mark.each_cell
 @pytest.mark.parametrize("name", BUNDLED)
 def test_every_cell_on_every_engine(name):
     x = VECTORS(TOKENS)

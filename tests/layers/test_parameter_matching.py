@@ -95,6 +95,7 @@ STACKS = [
 ]
 
 
+@pytest.mark.a_third
 @pytest.mark.parametrize("stack", STACKS, ids=str)
 @pytest.mark.parametrize(
     ("cell", "reference", "units"),

@@ -193,6 +193,7 @@ def test_gradients_of_reward_and_classification_are_separate():
     assert gradients(lambda logits, places, chances, values: logits) == rest
 
 
+@pytest.mark.a_third
 @pytest.mark.parametrize("cell", ["lstm", "lstmp", "scrn", "lru"])
 def test_it_is_saved_and_loaded(cell, tmp_path):
     gaze = make(cell=cell)

@@ -33,12 +33,14 @@ def built_in(name: str) -> None:
         pytest.skip(f"{name} has no built-in set; tests/tasks/test_{name}.py gives it files")
 
 
+@pytest.mark.a_third
 @pytest.mark.parametrize("name", TASKS)
 def test_task(name: str, tmp_path: Path) -> None:
     built_in(name)
     check_task(name, tmp_path, SHORT.get(name, []))
 
 
+@pytest.mark.a_third
 @pytest.mark.parametrize("name", TASKS)
 def test_it_is_shown_with_its_data(name: str, cli) -> None:
     built_in(name)

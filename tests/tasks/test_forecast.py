@@ -137,6 +137,7 @@ def test_scaling_is_that_of_training(tmp_path):
     assert load(frame, tmp_path, horizon=6)[0].spec.mean[0] < 100
 
 
+@pytest.mark.a_third
 @pytest.mark.parametrize(
     ("strategy", "head"),
     [

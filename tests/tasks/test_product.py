@@ -47,6 +47,7 @@ def trains(name: str, cell: str, jit: bool) -> None:
     keras.backend.clear_session()
 
 
+@pytest.mark.a_third
 @pytest.mark.parametrize(("task", "cell"), SAMPLE)
 def test_a_sample(task: str, cell: str) -> None:
     trains(task, cell, jit=False)

@@ -63,6 +63,7 @@ def test_any_text_but_an_empty_one_is_classified(trained):
         predict(opened, [" "])
 
 
+@pytest.mark.a_third
 @pytest.mark.parametrize("option", ["pooling=last", "pooling=mean", "pooling=attention", "adversarial=2"])
 def test_tables_with_three_labels_and_empty_texts(tmp_path, option):
     rows = [f"{'good' if n % 3 == 0 else 'bad' if n % 3 else ''} {'x ' * (n % 5)},l{n % 3}" for n in range(60)]

@@ -96,6 +96,7 @@ def test_pairs_that_are_too_long(trained, tmp_path):
         train.run(config, cls, tmp_path, QUIET)
 
 
+@pytest.mark.a_third
 @pytest.mark.parametrize(
     "words",
     [

@@ -144,6 +144,7 @@ def test_a_run_that_was_begun_without_a_tracker_sends_all_epochs(
     assert logged(memory) == [1, 2, 3, 4, 5]
 
 
+@pytest.mark.a_third
 @pytest.mark.parametrize(
     ("method", "when"),
     [

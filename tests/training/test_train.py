@@ -120,6 +120,7 @@ def test_early_stopping_stops_and_is_not_trained_on(tmp_path: Path) -> None:
     assert row.epochs < 30
 
 
+@pytest.mark.a_third
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd", "rmsprop"])
 def test_every_optimizer_learns(tmp_path: Path, optimizer: str) -> None:
     rate = {"sgd": "0.1"}.get(optimizer, "0.01")
@@ -128,6 +129,7 @@ def test_every_optimizer_learns(tmp_path: Path, optimizer: str) -> None:
     assert history.loss.iloc[-1] < history.loss.iloc[0]
 
 
+@pytest.mark.a_third
 @pytest.mark.parametrize("schedule", ["constant", "cosine", "plateau", "exponential"])
 def test_every_schedule_runs(tmp_path: Path, schedule: str) -> None:
     assert go(tmp_path, f"train.schedule={schedule}", "train.epochs=2", "train.warmup_epochs=0.5").epochs == 2
@@ -165,6 +167,7 @@ def test_averages_of_weights_take_one_step_at_a_time(tmp_path: Path) -> None:
     assert go(tmp_path / "four", "train.average=ema", "train.steps_per_execution=4").scores == one.scores
 
 
+@pytest.mark.a_third
 @pytest.mark.parametrize(
     ("call", "where"),
     [

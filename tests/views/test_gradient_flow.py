@@ -58,6 +58,7 @@ def by_hand(model, encoder, x, targets, step, size=1e-5):
     return np.linalg.norm((above - below) / (2 * size), axis=-1)
 
 
+@pytest.mark.a_third
 @pytest.mark.parametrize("cell", ["lstm", "gru", "simple_rnn", "ind_rnn", "lru", "antisymmetric_rnn"])
 def test_norms_of_the_cells_are_those_of_finite_differences(cell):
     model, encoder = network(cell)

@@ -17,6 +17,7 @@ import sysconfig
 import tokenize
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain
 from pathlib import Path
 
@@ -81,7 +82,7 @@ def load(source: Source, column: str) -> Tagged:
         assert source.folder is not None
         sentences = _files(source, source.folder, column)
     else:
-        sentences = {part: PackedSentences.of(rows) for part, rows in _python().items()}
+        sentences = _python()
         name = f"{source} of Python {platform.python_version()}"
     parts = {part: _not_empty(rows)[: source.limits[part]] for part, rows in sentences.items()}
     for part, rows in parts.items():
@@ -247,7 +248,8 @@ def _words_only(words: list[str], heads: list[str], values: list[str], column: s
     return [words[i] for i in kept], [(ast.literal_eval(values[i]) or {}).get(column, NONE) for i in kept]
 
 
-def _python() -> dict[str, list[Sentence]]:
+@cache  # a second run in the same process would spend a second on tokenizing the same modules
+def _python() -> dict[str, PackedSentences]:
     """Every sixth module of the standard library, with characters as words and syntax classes as labels.
 
     A tenth of the modules each is for validation and test. All modules have ten million characters; training
@@ -258,7 +260,7 @@ def _python() -> dict[str, list[Sentence]]:
     for number, path in enumerate(paths):
         part = {8: "validation", 9: "test"}.get(number % 10, "train")
         parts[part] += _pieces(path.read_text(encoding="utf-8"))
-    return parts
+    return {part: PackedSentences.of(rows) for part, rows in parts.items()}
 
 
 def _pieces(code: str, maximum: int = 400) -> Iterator[Sentence]:

@@ -9,6 +9,7 @@ from seqtasks.engines.backend.scan import STEPS_PER_ITERATION, portable_loops
 from seqtasks.layers.recurrent import Recurrent
 
 
+@pytest.mark.a_third
 @pytest.mark.parametrize("name", ["lstm", "intersection_rnn"])
 @pytest.mark.parametrize("direction", ["forward", "backward"])
 @pytest.mark.parametrize("sequences", [True, False])

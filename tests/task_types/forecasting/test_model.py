@@ -33,6 +33,7 @@ def arrays(time=12, batch=3, ahead=4, seed=0):
 CASES = [("direct", 4, 4), ("step", 1, 1), ("rollout", 4, 4)]
 
 
+@pytest.mark.a_third
 @pytest.mark.parametrize("head", ["point", "quantile", "gaussian"])
 @pytest.mark.parametrize(("strategy", "ahead", "steps"), CASES)
 def test_shapes_and_padding(strategy, ahead, steps, head):

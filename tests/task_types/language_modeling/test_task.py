@@ -202,6 +202,7 @@ AWD = {"tie_embeddings": True, "variable_bptt": True, "word_dropout": 0.1, "outp
        "activation_penalty": 1.0, "temporal_penalty": 1.0}  # fmt: skip
 
 
+@pytest.mark.a_third
 @pytest.mark.parametrize(
     "options",
     [

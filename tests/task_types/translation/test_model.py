@@ -38,6 +38,7 @@ def nll_of(model, source, target):
     return float(np.asarray(model.predict_on_batch([source[None], previous, targets]))[0, :, 1].sum())
 
 
+@pytest.mark.a_third
 @pytest.mark.parametrize("options", KINDS, ids=str)
 def test_scores_are_those_of_the_training_model(options):
     model = made(**options)
@@ -59,6 +60,7 @@ def test_parts_of_a_loaded_model_translate_alike(tmp_path):
     assert Seq2SeqParts.of(made(tie_embeddings=False)).projection is None
 
 
+@pytest.mark.a_third
 @pytest.mark.parametrize("options", KINDS, ids=str)
 def test_a_beam_of_one_is_greedy_and_the_batch_does_not_matter(options):
     model = made(**options)

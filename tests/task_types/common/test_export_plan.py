@@ -33,7 +33,8 @@ def run_steps(graph, inputs, names, known=None):
 
 @pytest.mark.parametrize("name", ["adding", "copy_memory", "mnist_rows"])
 def test_steps_give_the_outputs_of_the_whole(name):
-    task = load_task(name)()
+    cls = load_task(name)
+    task = cls() if name == "mnist_rows" else cls(cls.Options(length=4))
     rng = np.random.default_rng(0)
     if name == "mnist_rows":
         task.spec = {"classes": list("0123456789"), "shape": [8, 6]}

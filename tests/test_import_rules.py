@@ -22,7 +22,7 @@ FORBIDDEN |= {("engines", "data"), ("engines", "experiments"), ("layers", "data"
 LIGHT = ("core", "experiments", "cli")
 HEAVY = ("keras", "tensorflow", "pandas", "sklearn", "matplotlib", "jax", "torch")
 BACKENDS = ("tensorflow", "jax", "torch")
-NAME_A_BACKEND = ("engines/", "testing/", "bench/", "core/keras_import.py", "data/keras_adapter.py")
+NAME_A_BACKEND = ("engines/", "deploy/", "testing/", "bench/", "core/keras_import.py", "data/keras_adapter.py")
 
 
 def name(path):

@@ -768,6 +768,91 @@ def schema(
 
 
 @command()
+def export(
+    run: RunName,
+    format: Annotated[
+        Literal["saved_model", "onnx", "litert", "openvino", "safetensors"],
+        typer.Option("--format", "-f", help="Format of the model files; safetensors has the weights only"),
+    ] = "onnx",
+    step: Annotated[
+        bool,
+        typer.Option(
+            "--step", help="One step, with each state as an input and an output; default where it is possible"
+        ),
+    ] = False,
+    length: Annotated[
+        int | None,
+        typer.Option(min=1, help="A whole sequence of this number of steps, with its mask as an input"),
+    ] = None,
+    any_length: Annotated[
+        bool, typer.Option("--any-length", help="A whole sequence of any length; saved_model and openvino only")
+    ] = False,
+    quantize: Annotated[
+        Literal["float16", "dynamic"] | None,
+        typer.Option(help="Smaller weights: float16, or dynamic (int8 weights; onnx and litert only)"),
+    ] = None,
+    out: Annotated[
+        str | None,
+        typer.Option("--out", metavar="DIR", help="Folder to write; default: export/FORMAT in the run folder"),
+    ] = None,
+    examples: Annotated[int, typer.Option(min=1, help="Number of test examples of the proof")] = 100,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="Largest allowed difference, relative to the largest output; default: 0.0001, or with --quantize "
+            "float16 0.02, with dynamic 0.2",
+        ),
+    ] = None,
+    licence: Annotated[
+        str | None,
+        typer.Option(help="Licence of the data, for the manifest; default: that of a data set of tensorflow-datasets"),
+    ] = None,
+    report: Annotated[Literal["text", "csv", "json"], typer.Option(help="Format of the printed proof")] = "text",
+    runs: Runs = _RUNS,
+    quiet: Quiet = False,
+    trust: Trust = False,
+) -> None:
+    """Write a trained model for another runtime, and prove that it gives the same outputs there.
+
+    Test examples run through the written files in a process without seqtasks. Printed are the largest difference from
+    Keras, the share of equal answers, the score beside that of the run, size, time and operations. Beyond the
+    tolerance the exit code is 1 and nothing is written. The folder has a manifest.json and a use.py that needs NumPy
+    and the runtime only. Needs the extra `export`.
+
+    Examples:
+
+      seqtasks export char_lm-lstm-0123abcd
+
+      seqtasks export char_lm-lstm-0123abcd --format litert --quantize dynamic --out phone
+
+      seqtasks export tagging-lstm-0123abcd --length 60
+
+      seqtasks export sentiment-gru-4567cdef --format openvino --any-length
+
+      seqtasks export mnist_rows-lstm-89ab0123 --format safetensors
+    """
+    from seqtasks.cli import export_command
+
+    shape = export_command.shape_of(step, length, any_length)
+    export_command.main(
+        run,
+        runs,
+        out,
+        report,
+        quiet=quiet,
+        trust=trust,
+        format=format,
+        shape=shape,
+        length=length,
+        quantize=quantize,
+        examples=examples,
+        tolerance=tolerance,
+        licence=licence,
+    )
+
+
+@command()
 def new(
     name: Annotated[
         str, typer.Argument(help="Name of the task or cell: lower-case letters, digits and _, such as my_task")

@@ -27,6 +27,7 @@ from seqtasks.data.survey import Survey
 from seqtasks.experiments.example_outputs import ExampleOutputs
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.metrics import classification_scores
+from seqtasks.task_types.common.export_plan import ExportPlan
 from seqtasks.task_types.common.steps import Steps, class_properties
 
 if TYPE_CHECKING:
@@ -299,6 +300,14 @@ class Task(ABC):
         return True
 
     @property
+    def step_inputs(self) -> tuple[str, ...]:
+        """Inputs with one value a step, if a model in one direction can read them step by step; () if it cannot.
+
+        `seqtasks export` then writes a step model, with its states as inputs and outputs.
+        """
+        return ()
+
+    @property
     def primary_metric(self) -> str:
         """Name of the score in `Row.value`: `metric`, unless it depends on `spec`."""
         return self.metric
@@ -488,6 +497,16 @@ class Task(ABC):
             The text; None: print the rows as a table.
         """
         return None
+
+    def export_plan(self, model: keras.Model) -> ExportPlan:
+        """Says which graphs an export of a trained model has, and how test examples run through them.
+
+        The default is right for a model from named inputs to one output.
+
+        Args:
+            model: Trained model.
+        """
+        return ExportPlan(self, model, self.step_inputs)
 
     def survey(self, splits: Splits) -> Survey:
         """Collects the facts that are checked and printed before training.

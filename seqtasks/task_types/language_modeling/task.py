@@ -29,6 +29,7 @@ from seqtasks.task_types.base import Baseline, Task
 from seqtasks.task_types.common.steps import Steps, text_properties
 from seqtasks.task_types.language_modeling import xz_baseline
 from seqtasks.task_types.language_modeling.dynamic_evaluation import BlockSums, dynamic_scores, total
+from seqtasks.task_types.language_modeling.export_plan import LanguagePlan
 from seqtasks.task_types.language_modeling.model import LanguageStep, language_model, read
 
 log = logging.getLogger(__name__)
@@ -273,6 +274,9 @@ class LanguageTask(Task):
         labels = [[texts[n] for n in row] for row in tokens]
         separator = " " if words.kind == "words" else ""
         return Steps(labels, separator, tokens, None, text_properties(labels, separator, tokens.shape[1]))
+
+    def export_plan(self, model: keras.Model) -> LanguagePlan:
+        return LanguagePlan(self, model)
 
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
         words = self.vocabulary

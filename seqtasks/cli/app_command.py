@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,8 @@ def main(
         for panel in panels.values():
             for run in panel.runs:
                 panel.warm(run)
+        gc.collect()
+        keras_import.return_freed()  # else the server stays at its peak, and each thread adds to it
         return page.build(panels), page.css()
 
     serve(build, address, browser)

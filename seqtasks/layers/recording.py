@@ -61,7 +61,7 @@ class Recorder:
         shifts = None if self.shifts is None else self.shifts(layer, inputs)
         traced = engine_trace.trace(engine, layer.cell, inputs, shifts)
         wanted = self.gates if isinstance(self.gates, bool) else id(layer) in self.gates
-        gates = engine_trace.gates(layer.cell, inputs, traced.states) if wanted else {}
+        gates = engine_trace.gates(layer.cell, inputs, traced) if wanted else {}
         self.records.append(Record(layer, inputs, traced.states, gates))
         return ops.convert_to_tensor(traced.outputs), [ops.convert_to_tensor(state) for state in traced.final]
 

@@ -65,12 +65,12 @@ class GenerationPanel(Panel):
         units = min(run.config.encoder.units for run in self.runs)
         prompt = gr.Textbox("\n", lines=2, max_lines=8, label="Prompt", elem_classes="input-text")
         with gr.Row():
-            length = gr.Slider(1, MOST_TOKENS, 200, step=1, label="tokens")
+            length = gr.Slider(1, MOST_TOKENS, 200, step=1, label="tokens", info="number to generate")
             temperature = gr.Slider(0, 2, 0.8, step=0.05, label="temperature", info="0: always the likeliest token")
         with gr.Row():
             top_k = gr.Textbox(label="top k", info="likeliest tokens to sample from; empty: all")
             top_p = gr.Textbox(label="top p", info="their total probability; empty: 1")
-            seed = gr.Number(0, precision=0, minimum=0, label="seed")
+            seed = gr.Number(0, precision=0, minimum=0, label="seed", info="the same seed gives the same text")
             unit = gr.Number(
                 0, precision=0, label="unit", info=f"of the last layer, 0 to {units - 1}, colours the text"
             )

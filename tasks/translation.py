@@ -33,3 +33,4 @@ class Translation(TranslationTask):
         "ted_hrlr_translate/tr_to_en",
     )
     builtin = "spelled"
+    hub_task = "translation"

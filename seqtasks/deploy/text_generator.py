@@ -15,7 +15,7 @@ from seqtasks.engines.backend.compile import compiled
 from seqtasks.task_types.language_modeling.model import LanguageStep, read
 from seqtasks.task_types.language_modeling.task import LanguageTask
 
-LEAST_LENGTH = 8  # lengths of texts are rounded up to powers of 2 from here
+LEAST_LENGTH = 32  # lengths of texts are rounded up to powers of 2 from here; fewer steps take as long
 
 
 class TextGenerator:
@@ -115,8 +115,8 @@ def padded_length(length: int) -> int:
     """The length rounded up to a power of 2, at least `LEAST_LENGTH`.
 
     Example:
-        >>> padded_length(3), padded_length(8), padded_length(9)
-        (8, 8, 16)
+        >>> padded_length(3), padded_length(32), padded_length(33)
+        (32, 32, 64)
     """
     return max(LEAST_LENGTH, 1 << (length - 1).bit_length())
 

@@ -27,8 +27,7 @@ from seqtasks.layers.metrics import log_softmax
 from seqtasks.task_types.language_modeling.task import LanguageTask
 from seqtasks.training.inference import options_of
 
-LEAST_WORDS = 32  # lengths of texts that are computed together are rounded up to powers of 2 from here
-CHUNK = 50  # number of tokens that are generated at a time
+CHUNK = 32  # number of tokens that are generated at a time
 Row = dict[str, Any]
 
 
@@ -156,7 +155,7 @@ class ServedModel:
     def _length(self, inputs: Sequence[Input]) -> int:
         """The length of the longest input, rounded up, so that little padding is computed."""
         longest = max(len(item.split()) if isinstance(item, str) else len(str(item.get("base64"))) for item in inputs)
-        return max(LEAST_WORDS, padded_length(longest))
+        return padded_length(longest)
 
     def _predict(self, requests: Sequence[tuple[Sequence[Input], Any]]) -> list[list[Row]]:
         """Rows of several requests with equal options."""

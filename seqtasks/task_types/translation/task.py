@@ -125,7 +125,6 @@ class TranslationTask(Seq2SeqTask):
     files = "any"
     unit = "pairs"
     reads = "texts"
-    hub_task = "translation"
     separate_inputs = True
     Options = TranslationOptions
     options: TranslationOptions

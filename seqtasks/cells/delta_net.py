@@ -19,8 +19,8 @@ class DeltaNet(MatrixCell):
 
     .. math::
         q, k, v, \beta &= x_t W \\
-        q' &= \mathrm{SiLU}(q) / \|\mathrm{SiLU}(q)\|, \quad
-        k' = \mathrm{SiLU}(k) / \|\mathrm{SiLU}(k)\| \\
+        q' &= \mathrm{SiLU}(q) / |\mathrm{SiLU}(q)|, \quad
+        k' = \mathrm{SiLU}(k) / |\mathrm{SiLU}(k)| \\
         S_t &= S_{t-1} + \beta_{max} \sigma(\beta) \, k' (v - S_{t-1}^T k')^T \\
         h_t &= S_t^T q'
 

@@ -21,8 +21,8 @@ class GatedDeltaNet(DeltaNet):
 
     .. math::
         q, k, v, \beta, a &= x_t W \\
-        q' &= \mathrm{SiLU}(q) / \|\mathrm{SiLU}(q)\|, \quad
-        k' = \mathrm{SiLU}(k) / \|\mathrm{SiLU}(k)\| \\
+        q' &= \mathrm{SiLU}(q) / |\mathrm{SiLU}(q)|, \quad
+        k' = \mathrm{SiLU}(k) / |\mathrm{SiLU}(k)| \\
         \alpha_t &= \exp(-e^A \, \mathrm{softplus}(a + b)) \\
         \beta_t &= \beta_{max} \sigma(\beta) \\
         S_t &= \alpha_t S_{t-1} + \beta_t \, k' (v - \alpha_t S_{t-1}^T k')^T \\

@@ -22,7 +22,7 @@ class GLA(MatrixCell):
         q, k, v, z &= x_t W \\
         a_t &= \sigma(z A + b)^{1 / \tau} \\
         S_t &= \mathrm{diag}(a_t) S_{t-1} + k v^T \\
-        h_t &= \tfrac{1}{\sqrt d} S_t^T q
+        h_t &= S_t^T q / \sqrt d
 
     d is `units / heads`, the width of q, k and v in each head. W is `(features,
     3 * units + rank)`, with blocks in the order q, k, v, z; A is `(rank, units)` and

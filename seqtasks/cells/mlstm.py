@@ -21,8 +21,8 @@ class MLSTM(MatrixCell):
         q, k, v, o, i, f &= x_t W + b \\
         m_t &= \max(\log \sigma(f) + m_{t-1}, i) \\
         i' &= \exp(i - m_t), \quad f' = \exp(\log \sigma(f) + m_{t-1} - m_t) \\
-        C_t &= f' C_{t-1} + i' \tfrac{1}{\sqrt d} k v^T, \quad
-        n_t = f' n_{t-1} + i' \tfrac{1}{\sqrt d} k \\
+        C_t &= f' C_{t-1} + i' k v^T / \sqrt d, \quad
+        n_t = f' n_{t-1} + i' k / \sqrt d \\
         h_t &= \sigma(o) \odot C_t^T q / \max(|n_t^T q|, \exp(-m_t))
 
     d is `units / heads`, the width of q, k and v in each head. W is `(features,

@@ -20,7 +20,7 @@ class RetNet(MatrixCell):
 
     .. math::
         q, k, v &= x_t W \\
-        S_t &= \gamma \, R_\theta S_{t-1} + \tfrac{1}{\sqrt d} k v^T \\
+        S_t &= \gamma R_\theta S_{t-1} + k v^T / \sqrt d \\
         h_t &= S_t^T q
 
     d is `units / heads`, the width of q, k and v in each head. W is `(features,

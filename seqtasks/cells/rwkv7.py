@@ -23,7 +23,7 @@ class RWKV7(MatrixCell):
         r, k, v, y, z &= x_t W \\
         w_t &= \exp(-e^{-1/2} \sigma(\tanh(y) A_w + b_w)), \quad
         a_t = \sigma(z A_a + b_a) \\
-        \kappa &= \xi \odot k / \|\xi \odot k\|, \quad
+        \kappa &= \xi \odot k / |\xi \odot k|, \quad
         k' = k \odot (1 + \alpha \odot (a_t - 1)) \\
         S_t &= \mathrm{diag}(w_t) S_{t-1} - (a_t \odot \kappa) (S_{t-1}^T \kappa)^T + k' v^T \\
         h_t &= S_t^T r + (r \cdot (\rho \odot k')) \, v

@@ -91,6 +91,7 @@ def test_heads_that_do_not_divide_the_units(heads):
         GLA(12, heads=heads)
 
 
+@pytest.mark.a_third
 @pytest.mark.parametrize("engine", ["loop", "parallel"])
 @pytest.mark.parametrize("name", NAMES[matrix].split())
 def test_the_equations_of_three_heads(name, engine):

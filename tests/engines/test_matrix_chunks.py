@@ -49,6 +49,7 @@ def close(computed, expected, tolerance=1e-5):
         assert worst <= tolerance, worst
 
 
+@pytest.mark.a_third
 @pytest.mark.parametrize("name", CELLS)
 @pytest.mark.parametrize("longest", [16, pytest.param(matrix_chunks.LONGEST, marks=pytest.mark.slow)])
 def test_chunks_give_what_the_loop_gives(monkeypatch, name, longest):
@@ -74,6 +75,7 @@ def test_an_unknown_number_of_steps_and_the_backward_direction(name):
             close(keras.tree.flatten(one), keras.tree.flatten(other))
 
 
+@pytest.mark.a_third
 @pytest.mark.parametrize("name", CELLS)
 def test_large_inputs_give_finite_gradients(name):
     """Gates that are shut, for which exponentials of sums of logarithms would overflow or divide by zero."""

@@ -27,6 +27,7 @@ FREE |= {"tune.trials", "tune.minutes", "tune.seeds"}
 FREE |= {"new.words"}  # the settings of another task type
 FREE |= {f"look.{name}" for name in ("layer", "unit", "top", "example", "steps")}
 FREE |= {f"app.{name}" for name in ("host", "port", "password")}
+FREE |= {f"export.{name}" for name in ("length", "examples", "tolerance", "licence")}
 PARAMETERS = [
     (name, parameter)
     for name, command in COMMANDS.items()

@@ -161,10 +161,10 @@ def export(
         example: Any = proof.arrays_of(cases.rows[0], graphs, step_inputs)
         np.savez(made / "example.npz", **example)
         reporter.say(f"running {len(cases.rows)} test examples without seqtasks")
-        found = proof.prove(made, plan, graphs, cases, step_inputs)
-        proof.check(found, o.quantize, o.tolerance)
-        write_text(made / MANIFEST, manifest.to_json({**values, "proof": found.to_dict()}))
-    return Export(target, found, size, dict(sorted(operations.items())), (row.metric, row.value))
+        proven = proof.prove(made, plan, graphs, cases, step_inputs)
+        proof.check(proven, o.quantize, o.tolerance)
+        write_text(made / MANIFEST, manifest.to_json({**values, "proof": proven.to_dict()}))
+    return Export(target, proven, size, dict(sorted(operations.items())), (row.metric, row.value))
 
 
 def _shape(plan: ExportPlan, task: str, options: ExportOptions) -> Shape:

@@ -122,10 +122,10 @@ def table(rows: Sequence[dict[str, Any]], names: Sequence[str]) -> str:
             return str(row["works"])[:60]
         return f"{row['difference']:.0e}, {row['bytes'] / 1000:.0f} kB, {row['microseconds']:.0f} µs"
 
-    found = {(row["cell"], row["format"]): row for row in rows}
+    measured = {(row["cell"], row["format"]): row for row in rows}
     lines = [f"| cell | {' | '.join(names)} |", "|:--|" + ":--|" * len(names)]
     for cell in dict.fromkeys(row["cell"] for row in rows):
-        lines.append(f"| `{cell}` | {' | '.join(shown(found.get((cell, name))) for name in names)} |")
+        lines.append(f"| `{cell}` | {' | '.join(shown(measured.get((cell, name))) for name in names)} |")
     return "\n".join(lines)
 
 

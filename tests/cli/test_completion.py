@@ -30,6 +30,7 @@ FREE |= {f"app.{name}" for name in ("host", "port", "password")}
 FREE |= {f"serve.{name}" for name in ("host", "port", "token", "batch_wait", "session_time", "time_limit")}
 FREE |= {f"serve.max_{name}" for name in ("batch", "body", "inputs", "length", "tokens", "sessions", "waiting")}
 FREE |= {"pack.licence", "pack.push", "unpack.sha256"}
+FREE |= {f"export.{name}" for name in ("length", "examples", "tolerance", "licence")}
 PARAMETERS = [
     (name, parameter)
     for name, command in COMMANDS.items()

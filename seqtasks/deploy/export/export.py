@@ -22,6 +22,7 @@ from seqtasks.data.seq2seq_batches import END
 from seqtasks.deploy.export import formats, manifest, proof, weights
 from seqtasks.deploy.export.tracing import trace
 from seqtasks.deploy.export.use_file import Kind, use_file
+from seqtasks.deploy.licence import licence_of
 from seqtasks.experiments import results, run_folder
 from seqtasks.task_types.common.export_plan import Cases, ExportPlan, Shape
 from seqtasks.training.inference import run_data
@@ -101,7 +102,7 @@ def export(
         chosen = formats.check(o.format, o.quantize, o.shape == "any")
     task, config, model = open_trained(folder, trust)
     row = results.read(folder.path)
-    licence = manifest.licence_of(row.source, o.licence)
+    licence = licence_of(row.source, o.licence)
     digest = hashlib.sha256((folder.path / "model.keras").read_bytes()).hexdigest()
     if o.format == weights.FORMAT:
         weights.check(o.shape, o.quantize)
@@ -161,10 +162,10 @@ def export(
         example: Any = proof.arrays_of(cases.rows[0], graphs, step_inputs)
         np.savez(made / "example.npz", **example)
         reporter.say(f"running {len(cases.rows)} test examples without seqtasks")
-        found = proof.prove(made, plan, graphs, cases, step_inputs)
-        proof.check(found, o.quantize, o.tolerance)
-        write_text(made / MANIFEST, manifest.to_json({**values, "proof": found.to_dict()}))
-    return Export(target, found, size, dict(sorted(operations.items())), (row.metric, row.value))
+        proven = proof.prove(made, plan, graphs, cases, step_inputs)
+        proof.check(proven, o.quantize, o.tolerance)
+        write_text(made / MANIFEST, manifest.to_json({**values, "proof": proven.to_dict()}))
+    return Export(target, proven, size, dict(sorted(operations.items())), (row.metric, row.value))
 
 
 def _shape(plan: ExportPlan, task: str, options: ExportOptions) -> Shape:

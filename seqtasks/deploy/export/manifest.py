@@ -108,28 +108,6 @@ def to_json(values: Mapping[str, Any]) -> str:
     return json.dumps(values, indent=1, ensure_ascii=False, default=_plain) + "\n"
 
 
-def licence_of(source: str, stated: str | None) -> str:
-    """Licence of the data: as stated, or that of the data set in tensorflow-datasets, or "not stated".
-
-    Args:
-        source: Data source of the run, such as "tfds:mnist".
-        stated: Licence that the user stated; None: none.
-
-    Example:
-        >>> licence_of("builtin:digits", None), licence_of("tfds:mnist", "CC BY-SA 3.0")
-        ('not stated', 'CC BY-SA 3.0')
-    """
-    if stated is not None or not source.startswith("tfds:"):
-        return stated or "not stated"
-    import tensorflow_datasets
-
-    try:
-        builder = tensorflow_datasets.builder(source.removeprefix("tfds:"))
-        return builder.info.redistribution_info.license or "not stated"
-    except Exception:  # its data sets raise errors of many types where files or packages are missing
-        return "not stated"
-
-
 def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()

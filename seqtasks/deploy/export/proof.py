@@ -30,7 +30,7 @@ class ProofError(SeqtasksError, RuntimeError):
 
 @dataclass(frozen=True)
 class Proof:
-    """What the proof of an export found.
+    """Result of the proof of an export.
 
     Attributes:
         examples: Number of test examples.
@@ -85,16 +85,16 @@ def prove(
             raise ProofError(f"the export cannot be run: {reason}; try another format, see seqtasks export --help")
         with np.load(outputs) as file:
             results = {name: file[name] for name in file.files}
-    found = [_trimmed(results[f"{i}/outputs"], case) for i, case in enumerate(cases.rows)]
+    computed = [_trimmed(results[f"{i}/outputs"], case) for i, case in enumerate(cases.rows)]
     expected = [_valid(case, step_inputs) for case in cases.rows]
-    found = [_last(output, wanted) for output, wanted in zip(found, expected, strict=True)]
-    scored = [results[f"{i}/sequence"] for i in range(len(found))] if cases.kind == "sequences" else found
-    differences = [_difference(*pair) for pair in zip(found, expected, strict=True)]
+    computed = [_last(output, wanted) for output, wanted in zip(computed, expected, strict=True)]
+    scored = [results[f"{i}/sequence"] for i in range(len(computed))] if cases.kind == "sequences" else computed
+    differences = [_difference(*pair) for pair in zip(computed, expected, strict=True)]
     largest = max(differences)
     scale = max(1.0, *(float(np.abs(wanted).max(initial=0)) for wanted in expected))
-    equal = [_equal(plan.answers(a), plan.answers(b)) for a, b in zip(found, expected, strict=True)]
+    equal = [_equal(plan.answers(a), plan.answers(b)) for a, b in zip(computed, expected, strict=True)]
     return Proof(
-        examples=len(found),
+        examples=len(computed),
         steps=sum(_steps(row, step_inputs) for row in rows),
         largest_difference=largest,
         relative_difference=largest / scale,

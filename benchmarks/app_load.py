@@ -104,7 +104,7 @@ def main() -> None:
             show("one visitor", [ask(clients[0], name, count, 0, i) for i in range(10)])
             show(f"{options.visitors} at once", at_once(clients, name, count, 3, 100))
         print(f"memory: {memory(child)} MB", end="", flush=True)
-        part = max(1, options.requests // 10 // options.visitors // len(names))
+        part = -(-options.requests // (10 * options.visitors * len(names)))  # rounded up
         for tenth in range(10):
             for name in names:
                 count = len(endpoints[name]["parameters"])

@@ -4,8 +4,9 @@
     python benchmarks/look.py --cells lstm,gru --units 256 --rounds 9
 
 Each round predicts a batch with a character model on the engine `native`, and computes the states of all layers,
-without gates and with those of the last layer, which `look` shows, in turn. The table has the shortest time of each,
-the ratios to that of the prediction, and the largest difference between the states on `native` and those on `loop`.
+without gates and with those of the last layer, which `look` shows, in turn. The table has the median processor time of
+each, which other programs change less than the time of day, the median ratios to the prediction of the same round, and
+the largest difference between the states and gates on `native` and those on `loop`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
+from seqtasks.core.arrays import FloatArray
 from seqtasks.layers import Encoder
 from seqtasks.task_types import LanguageOptions
 from seqtasks.task_types.language_modeling.model import language_model
@@ -39,14 +41,14 @@ def model_of(cell: str, units: int, layers: int, engine: str, batch: int) -> ker
 
 
 def seconds(call: Callable[[], Any]) -> float:
-    """Time of a call."""
-    begin = time.perf_counter()
+    """Processor time of a call, of all threads."""
+    begin = time.process_time()
     call()
-    return time.perf_counter() - begin
+    return time.process_time() - begin
 
 
-def measure(cell: str, units: int, layers: int, batch: int, time_steps: int, rounds: int) -> tuple[list[float], float]:
-    """Shortest seconds of a prediction, of states, and of states and gates; the largest difference of the states."""
+def measure(cell: str, units: int, layers: int, batch: int, time_steps: int, rounds: int) -> tuple[FloatArray, float]:
+    """Seconds of a prediction, of states, and of states and gates, `(rounds, 3)`; the largest difference of values."""
     tokens = np.random.default_rng(0).integers(SYMBOLS, size=(batch, time_steps)).astype("int32")
     inputs = {"tokens": tokens, "reset": np.ones(batch, bool), "targets": tokens}
     native, loop = (model_of(cell, units, layers, engine, batch) for engine in ("native", "loop"))
@@ -60,8 +62,9 @@ def measure(cell: str, units: int, layers: int, batch: int, time_steps: int, rou
         call()  # compiles
     times = [[seconds(call) for call in calls] for _ in range(rounds)]
     pairs = zip(activations(native, inputs), activations(loop, inputs), strict=True)
-    differences = [np.abs(a.states[name] - b.states[name]).max() for a, b in pairs for name in a.states]
-    return [min(column) for column in zip(*times, strict=True)], float(max(differences))
+    values = [({**a.states, **a.gates}, {**b.states, **b.gates}) for a, b in pairs]
+    differences = [np.abs(one[name] - other[name]).max() for one, other in values for name in one]
+    return np.array(times), float(max(differences))
 
 
 def main() -> None:
@@ -74,8 +77,9 @@ def main() -> None:
     print(f"{args.layers} layers of {args.units} units, {args.batch} sequences of {args.steps} steps")
     print(f"{'cell':12}{'predict':>10}{'states':>10}{'ratio':>8}{'and gates':>12}{'ratio':>8}{'native - loop':>16}")
     for cell in args.cells.split(","):
-        (base, states, gates), difference = measure(cell, args.units, args.layers, args.batch, args.steps, args.rounds)
-        ratios = states / base, gates / base
+        times, difference = measure(cell, args.units, args.layers, args.batch, args.steps, args.rounds)
+        base, states, gates = np.median(times, axis=0)
+        ratios = np.median(times[:, 1:] / times[:, :1], axis=0)
         print(f"{cell:12}{base:9.4f}s{states:9.4f}s{ratios[0]:8.2f}{gates:11.4f}s{ratios[1]:8.2f}{difference:16.1e}")
 
 

@@ -40,6 +40,7 @@ class Adding(Task):
     higher_is_better = False
     builtin = "generated"
     Options = Options
+    step_inputs = ("steps",)
 
     def load(self, source: Source, seed: int) -> Splits:
         counts = {"train": self.options.examples, "validation": 1000, "test": 1000}

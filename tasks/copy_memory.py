@@ -44,6 +44,7 @@ class CopyMemory(Task):
     causal = True
     builtin = "generated"
     Options = Options
+    step_inputs = ("symbols",)
 
     def load(self, source: Source, seed: int) -> Splits:
         counts = {"train": self.options.examples, "validation": 500, "test": 500}
@@ -60,7 +61,7 @@ class CopyMemory(Task):
     def build_model(self, encoder: Encoder) -> keras.Model:
         inputs = keras.Input((self.options.length + 2 * COPIED,), name="symbols", dtype="uint8")
         # One-hot vectors, as usual for this problem: there are no trained weights before the recurrent layer.
-        x = keras.layers.CategoryEncoding(GO + 1, output_mode="one_hot")(inputs)
+        x = keras.ops.one_hot(keras.ops.cast(inputs, "int32"), GO + 1)
         outputs, _ = encoder(x)
         logits = keras.layers.Dense(GO, dtype="float32", name="logits")(outputs)
         return keras.Model(inputs, logits, name=self.name)

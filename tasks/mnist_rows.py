@@ -45,6 +45,10 @@ class MnistRows(ImageTask):
     builtin = "digits"
     Options = Options
 
+    @property
+    def step_inputs(self) -> tuple[str, ...]:
+        return () if self.options.pixels or self.options.permute else ("image",)
+
     def build_model(self, encoder: Encoder) -> keras.Model:
         inputs, x = self.pixels(self.options.augment)
         steps = self.shape[0]

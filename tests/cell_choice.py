@@ -59,7 +59,7 @@ def choose(third: str, changed: Iterable[str], cells: dict[str, str]) -> tuple[l
 
 
 def chosen_third(option: str | None, selected_by_hand: bool) -> str:
-    """"all", or the third to test.
+    """Returns the third to test, or "all".
 
     Args:
         option: the value of `--third`: "all", a third, or None.

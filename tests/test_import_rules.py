@@ -14,15 +14,15 @@ ROOT = Path(__file__).resolve().parents[1] / "seqtasks"  # the source, also wher
 TASKS = sorted(path for path in (ROOT.parent / "tasks").glob("*.py") if path.stem != "__init__")
 SOURCES = sorted(path for path in ROOT.rglob("*.py") if "templates" not in path.parts)
 # From the top down; a folder imports those after it.
-ROOMS = ["cli", "bench", "testing", "views", "training", "task_types", "decoding", "layers", "engines", "cells", "data"]
-ROOMS += ["experiments", "core"]
+ROOMS = ["cli", "bench", "testing", "views", "deploy", "training", "task_types", "decoding", "layers", "engines"]
+ROOMS += ["cells", "data", "experiments", "core"]
 # What is said of two folders in particular.
 FORBIDDEN = {("testing", "bench"), ("data", "experiments"), ("cells", "data"), ("cells", "experiments")}
 FORBIDDEN |= {("engines", "data"), ("engines", "experiments"), ("layers", "data"), ("layers", "experiments")}
 LIGHT = ("core", "experiments", "cli")
 HEAVY = ("keras", "tensorflow", "pandas", "sklearn", "matplotlib", "jax", "torch")
 BACKENDS = ("tensorflow", "jax", "torch")
-NAME_A_BACKEND = ("engines/", "testing/", "bench/", "core/keras_import.py", "data/keras_adapter.py")
+NAME_A_BACKEND = ("engines/", "deploy/", "testing/", "bench/", "core/keras_import.py", "data/keras_adapter.py")
 
 
 def name(path):

@@ -66,7 +66,7 @@ def test_commands_parse(line):
     task, overrides = values.get("task"), values.get("overrides") or values.get("words") or []
     if task == "cell":
         (cell,) = overrides
-        assert cell in plugins.cells or cell == "mi_rnn" or plugins.cell_file(cell)
+        assert cell in plugins.cells or cell == "delta_rnn" or plugins.cell_file(cell)
         return
     if task in NAMES or task is None or task.endswith(".py"):
         return
@@ -100,13 +100,13 @@ def forget_files():
 
 
 def test_every_command_of_the_recipes_is_checked():
-    assert {"seqtasks new reviews --type text_classification", "seqtasks new --cell mi_rnn"} <= set(
+    assert {"seqtasks new reviews --type text_classification", "seqtasks new --cell delta_rnn"} <= set(
         commands(CONTRIBUTING)
     )
 
 
 def test_what_new_prints_is_what_the_recipes_say(cli):
-    for line in ("seqtasks new reviews --type text_classification", "seqtasks new --cell mi_rnn"):
+    for line in ("seqtasks new reviews --type text_classification", "seqtasks new --cell delta_rnn"):
         assert line in CONTRIBUTING
         code, out, err = cli(*shlex.split(line)[1:])
         assert code == 0
@@ -123,7 +123,7 @@ def test_the_cell_of_the_recipe_keeps_the_contract(tmp_path):
     (code,) = (block for block in blocks(CONTRIBUTING, "python") if "@register_cell" in block)
     assert len(code.splitlines()) < 40
     assert f"a cell in {len(code.splitlines())} lines" in README
-    cell, test = scaffold.write_cell("mi_rnn", tmp_path)
+    cell, test = scaffold.write_cell("delta_rnn", tmp_path)
     cell.write_text(code, encoding="utf-8")
     # In the test that `new` wrote, the equations of the recipe take the place of those of the example.
     (equations,) = (block for block in blocks(CONTRIBUTING, "python") if block.startswith("def equations("))

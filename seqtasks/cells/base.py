@@ -46,6 +46,7 @@ class Cell(keras.layers.Layer):
         uses_gaps: Whether the equations use the time since the step before; default False.
         uses_observed: Whether they also use the observation mask of the inputs; default False.
         counts_time: Whether a state counts elapsed time, which zoneout must not delay; default False.
+        scans_chunks: Whether `scan` divides time into chunks by `Recurrence.chunks`, as a `MatrixCell` does.
         cell_name: Name in configurations, set by `register_cell`, like `paper`, `year` and `params`.
         scan: Optional method that computes all time steps in parallel, or None.
         keras_layer: Optional method that returns a Keras layer of the same equations, or None.
@@ -81,12 +82,14 @@ class Cell(keras.layers.Layer):
     uses_gaps: ClassVar[bool] = False
     uses_observed: ClassVar[bool] = False
     counts_time: ClassVar[bool] = False
+    scans_chunks: ClassVar[bool] = False
     scan: Callable[[Any, Sequence[Any], Recurrence], tuple[Any, list[Any]]] | None = None
     """Optional method `scan(p, states, recurrence)` that computes all time steps in parallel, for engine `parallel`.
 
     `p` are the projected inputs, `(time, batch, width)`, `states` the initial states, `(batch, size)` each, and
     `recurrence` solves linear recurrences, see `Recurrence`. It returns the outputs of all steps, `(time, batch,
-    output_size)`, and a list of each state at all steps, `(time, batch, size)`. `MinGRU` is a short example.
+    output_size)`, and a list of each state at all steps, `(time, batch, size)`, or only after the last one, `(1, batch,
+    size)`. `MinGRU` is a short example.
     """
     keras_layer: Callable[..., keras.layers.RNN] | None = None
     """Optional method `keras_layer(**arguments)` that returns a Keras layer of the same equations, for engine `keras`.
@@ -111,6 +114,7 @@ class Cell(keras.layers.Layer):
         self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
         self._dot_mask: Any = None
         self._gates: dict[str, Any] | None = None
+        self.__dict__["_prepared"] = {}
 
     @property
     def state_size(self) -> list[int]:
@@ -182,6 +186,40 @@ class Cell(keras.layers.Layer):
             The output, `(batch, output_size)`, and a list of the new states, of the same shapes as the previous ones.
         """
         raise NotImplementedError
+
+    def prepare(self) -> dict[str, Any]:
+        """Computes the values that `step` needs and that depend on the weights alone, by name; none by default.
+
+        The loop over time computes them once for all steps. `step` reads them by `prepared`.
+        """
+        return {}
+
+    def prepared(self, name: str) -> Any:
+        """Returns a value of `prepare`, which is computed now outside of `preparation`.
+
+        Args:
+            name: Name of the value.
+        """
+        return self._prepared[name] if name in self._prepared else self.prepare()[name]
+
+    @contextmanager
+    def preparation(self) -> Iterator[None]:
+        """Context in which the values of `prepare` are kept."""
+        # Written to __dict__ because `setattr` of a Keras layer would track the dictionary.
+        self.__dict__["_prepared"] = self.prepare()
+        try:
+            yield
+        finally:
+            self.__dict__["_prepared"] = {}
+
+    @classmethod
+    def units_multiple(cls, options: dict[str, Any]) -> int:
+        """Number of which `units` has to be a multiple, such as that of heads; by default 1.
+
+        Args:
+            options: Options of the cell, without those that have their defaults.
+        """
+        return 1
 
     @classmethod
     def has_own(cls, method: str) -> bool:

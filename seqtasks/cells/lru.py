@@ -12,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from seqtasks.cells.base import Cell
+from seqtasks.cells.complex_state import rotate, rotated_recurrence
 from seqtasks.cells.recurrence import Recurrence
 from seqtasks.cells.registration import register_cell
 from seqtasks.core.errors import ConfigError
@@ -103,34 +104,12 @@ class LRU(Cell):
         re, im = states
         b_re, b_im, skip = ops.split(p, 3, axis=-1)
         radius, phase = ops.exp(-ops.exp(self.nu)), ops.exp(self.theta)
-        re, im = _rotate(radius * re, radius * im, phase)
+        re, im = rotate(radius * re, radius * im, phase)
         re, im = re + b_re, im + b_im
         return re @ self.C[0] - im @ self.C[1] + skip, [re, im]
 
     def scan(self, p: Any, states: Sequence[Any], recur: Recurrence) -> tuple[Any, list[Any]]:
-        # Substituting w_k = exp(-i k phase) h_k leaves a recurrence with the real factor abs(λ).
         b_re, b_im, skip = ops.split(p, 3, axis=-1)
-        radius, angle = ops.exp(-ops.exp(self.nu)), _angle(ops.exp(self.theta), recur.steps())
-        b = ops.concatenate(_rotate(b_re, b_im, -angle), axis=-1)
-        w = recur(ops.concatenate([radius, radius]), b, ops.concatenate(states, axis=-1))
-        re, im = ops.split(w, 2, axis=-1)
-        re, im = _rotate(re, im, angle)
+        radius, phase = ops.exp(-ops.exp(self.nu)), ops.exp(self.theta)
+        re, im = rotated_recurrence(radius, phase, b_re, b_im, (states[0], states[1]), recur)
         return re @ self.C[0] - im @ self.C[1] + skip, [re, im]
-
-
-def _angle(phase: Any, k: Any) -> Any:
-    """Angle phase · k in radians, without multiples of 2π that cost precision.
-
-    The phase in turns is split into its leading bits and the remainder. The leading bits are multiplied by k without
-    rounding, so whole turns can be dropped exactly.
-    """
-    dtype = keras.backend.result_type(phase.dtype, "float32")
-    turns, k = ops.cast(phase, dtype) / (2 * math.pi), ops.cast(k, dtype)
-    lead = ops.stop_gradient(ops.round(turns * 1024) / 1024)
-    return 2 * math.pi * (ops.mod(lead * k, 1) + (turns - lead) * k)
-
-
-def _rotate(re: Any, im: Any, angle: Any) -> tuple[Any, Any]:
-    """Real and imaginary part of (re + i im) exp(i angle)."""
-    cos, sin = ops.cast(ops.cos(angle), re.dtype), ops.cast(ops.sin(angle), re.dtype)
-    return re * cos - im * sin, re * sin + im * cos

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 
@@ -23,6 +24,18 @@ class Recurrence(Protocol):
             The states h_t of all steps, `(time, batch, size)`.
         """
 
+    def maximum(self, d: Any, k: Any, m0: Any) -> Any:
+        """Solves m_t = max(m_{t-1} + d_t, k_t) for all time steps at once.
+
+        Args:
+            d: Summands, of a shape that can be broadcast to that of `k`.
+            k: Lower bounds of the results, `(time, batch, size)`.
+            m0: Value before the first step, `(batch, size)`.
+
+        Returns:
+            The values m_t of all steps, `(time, batch, size)`.
+        """
+
     def shift(self, v: Any, v0: Any) -> tuple[Any, Any]:
         """Shifts a sequence by one valid step, for equations that use the input of the step before.
 
@@ -40,4 +53,20 @@ class Recurrence(Protocol):
 
         Returns:
             A float tensor, `(time, batch, 1)`, or `(time, 1, 1)` without a mask.
+        """
+
+    def chunks(self, chunk: Callable[..., Any], p: Any, states: Sequence[Any], size: int) -> tuple[Any, list[Any]]:
+        """Runs a function on chunks of consecutive steps, for states that are too large to be kept for every step.
+
+        Between the chunks, the states are carried as in the loop; memory is linear in time.
+
+        Args:
+            chunk: Function `outputs, states = chunk(p, states, valid)`, as `MatrixCell.chunk`. It computes in float32
+                or float64.
+            p: Projected inputs, `(time, batch, width)`.
+            states: States before the first step, each `(batch, …)`.
+            size: Width of the outputs.
+
+        Returns:
+            Outputs, `(time, batch, size)`, and a list of each state after the last step, `(1, batch, …)`.
         """

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from seqtasks.core import keras_import
-from seqtasks.core.errors import RunError
 from seqtasks.core.reporter import Reporter
 from seqtasks.experiments import run_folder
 
@@ -42,13 +42,7 @@ def main(
 
     address = Address(host, port, password)
     address.check()
-    folders = [run_folder.find(name, runs) for name in dict.fromkeys(names)]
-    for folder in folders:
-        if folder.finished and not (folder.path / "model.keras").is_file():
-            raise RunError(
-                f"{folder.path} has no model.keras (it is a baseline or a trial, or the file was removed); allowed: "
-                "runs with a model; name another run, see `seqtasks list runs`"
-            )
+    folders = [run_folder.with_model(run_folder.find(name, runs)) for name in dict.fromkeys(names)]
     reporter = Reporter(quiet)
 
     def build() -> tuple[Any, str]:
@@ -64,6 +58,8 @@ def main(
         for panel in panels.values():
             for run in panel.runs:
                 panel.warm(run)
+        gc.collect()
+        keras_import.return_freed()  # else the server stays at its peak, and each thread adds to it
         return page.build(panels), page.css()
 
     serve(build, address, browser)

@@ -331,4 +331,5 @@ VALUES: dict[str, Values] = {
     "show.words": _cell_or_settings,
     "table.words": _tasks_and_filters,
     "bench.words": _shapes,
+    "unpack.archive": _files,
 }

@@ -42,6 +42,23 @@ def facts_of_task(file: Path) -> dict[str, Any]:
         return {}
 
 
+def attribute_of_task(file: Path, name: str) -> Any:
+    """Reads a class attribute of the one task that a file registers, perhaps inherited.
+
+    Args:
+        file: Path of a Python file; it is not imported.
+        name: Name of the attribute.
+
+    Returns:
+        The value; None if the text does not show it.
+    """
+    try:
+        classes = [node for node in ast.walk(tree_of(file)) if isinstance(node, ast.ClassDef) and registers(node)]
+        return ast.literal_eval(value_of(SourceClass(file, classes[0]), name)[0]) if len(classes) == 1 else None
+    except (UnreadableError, ValueError):
+        return None
+
+
 @functools.lru_cache
 def _facts(file: Path, _changed: int) -> dict[str, Any]:
     try:

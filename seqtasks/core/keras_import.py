@@ -12,7 +12,7 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -146,22 +146,39 @@ def _flush_stderr() -> None:
 
 # Parameters of glibc's <malloc.h> and their values: M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX.
 SETTINGS = {-1: 2**31 - 1, -2: 64 * 2**20, -4: 0}
+DEFAULTS = {-1: 128 * 2**10, -2: 128 * 2**10, -4: 65536}
 
 
 def keep_freed() -> bool:
     """Makes glibc keep freed memory for later allocations, which is faster.
 
-    A process then stays as large as its peak.
+    A process then stays as large as its peak. `return_freed` ends it.
 
     Returns:
         Whether the setting was made. It is not made on other systems, nor if the environment
         sets a variable `MALLOC_…`.
     """
+    return _set_malloc(SETTINGS)
+
+
+def return_freed() -> bool:
+    """Makes glibc return freed memory to the system, as it does by default; for a process that serves for days.
+
+    Returns:
+        Whether the setting was made, see `keep_freed`.
+    """
+    made = _set_malloc(DEFAULTS)
+    _trim()
+    return made
+
+
+def _set_malloc(settings: Mapping[int, int]) -> bool:
+    """Sets parameters of glibc's malloc, unless the user has set some."""
     if sys.platform != "linux" or any(name.startswith("MALLOC_") for name in os.environ):
         return False
     with contextlib.suppress(OSError, AttributeError):  # a C library other than glibc
         mallopt = ctypes.CDLL(None).mallopt
-        results = [mallopt(parameter, value) for parameter, value in SETTINGS.items()]
+        results = [mallopt(parameter, value) for parameter, value in settings.items()]
         return all(result == 1 for result in results)
     return False
 
@@ -181,6 +198,11 @@ def free_memory() -> None:
     for name in [name for name in registry if name.startswith("CustomGradient-")]:
         del registry[name]
     gc.collect()
+    _trim()
+
+
+def _trim() -> None:
+    """Returns the memory that is free now to the system."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):  # a C library other than glibc
             ctypes.CDLL(None).malloc_trim(0)

@@ -19,7 +19,7 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
-from seqtasks.core.declared import facts_of_task
+from seqtasks.core.declared import attribute_of_task, facts_of_task
 from seqtasks.core.declared_task import DeclaredTask, task_of_file
 from seqtasks.core.errors import ConfigError, PluginError, SeqtasksError, UnknownNameError, listed
 from seqtasks.core.files import usable
@@ -262,6 +262,21 @@ def declared(task: str) -> dict[str, Any]:
     """
     file = _file_of_task(task)
     return {} if file is None else facts_of_task(file)
+
+
+def declared_attribute(task: str, name: str) -> Any:
+    """A class attribute of a task, read without importing it; None if it is not known.
+
+    Args:
+        task: Name or file of a task.
+        name: Name of the attribute.
+
+    Example:
+        >>> declared_attribute("adding", "topology")
+        'many-to-one'
+    """
+    file = _file_of_task(task)
+    return None if file is None else attribute_of_task(file, name)
 
 
 def declared_task(task: str) -> DeclaredTask | None:

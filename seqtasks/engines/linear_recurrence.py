@@ -96,7 +96,7 @@ def _forward(a: Any, b: Any, h0: Any) -> Any:
         h = factors.read(t) * h + terms.read(t)
         return h, h
 
-    return _loop(step, h0, (a, b), reverse=False)[1]
+    return loop(step, h0, (a, b), reverse=False)[1]
 
 
 def _backward(a: Any, h: Any, h0: Any, g: Any) -> tuple[Any, Any, Any]:
@@ -107,11 +107,11 @@ def _backward(a: Any, h: Any, h0: Any, g: Any) -> tuple[Any, Any, Any]:
         dh = gradients.read(t) + carry
         return factors.read(t) * dh, dh
 
-    dh0, dh = _loop(step, tf.zeros_like(h0), (a, g), reverse=True)
+    dh0, dh = loop(step, tf.zeros_like(h0), (a, g), reverse=True)
     return dh * tf.concat([h0[None], h[:-1]], 0), dh, dh0
 
 
-def _loop(step: Callable[..., Any], carry: Any, xs: tuple[Any, ...], reverse: bool) -> tuple[Any, Any]:
+def loop(step: Callable[..., Any], carry: Any, xs: tuple[Any, ...], reverse: bool) -> tuple[Any, Any]:
     """Runs `carry, value = step(t, carry, *arrays)`; saves nothing for a gradient.
 
     Returns:

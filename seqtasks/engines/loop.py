@@ -70,7 +70,7 @@ def run(cell: Cell, inputs: LoopInputs) -> tuple[Tensor, list[Tensor]]:
     carry = tuple(states)
     if carries_output:
         carry += (ops.zeros((ops.shape(x)[0], cell.output_size), dtype=p.dtype),)
-    with cell.variational_dropout(inputs.dropout_mask):
+    with cell.variational_dropout(inputs.dropout_mask), cell.preparation():
         carry, outputs = scan(body, carry, xs, inputs.reverse, cell.output_size if sequences else None)
     if sequences:
         return ops.swapaxes(outputs, 0, 1), list(carry)

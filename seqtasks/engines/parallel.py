@@ -1,21 +1,25 @@
 """Engine `parallel`: all time steps at once, for cells that are linear in their state.
 
 Such a cell defines `scan` by linear recurrences h_t = a_t ⊙ h_{t-1} + b_t, whose coefficients do not
-depend on the state and are computed for the whole sequence in advance.
+depend on the state and are computed for the whole sequence in advance; or, if its state is a matrix, by
+chunks of consecutive steps, see `seqtasks.engines.matrix_chunks`.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
 from keras import ops
 
-from seqtasks.engines import chunked_scan
+from seqtasks.engines import chunked_scan, matrix_chunks
 from seqtasks.engines.backend.masking import last_valid_step
 from seqtasks.engines.engine import ZONEOUT, LoopInputs, Tensor
 from seqtasks.engines.linear_recurrence import compiles, linear_recurrence
 from seqtasks.engines.loop import project, project_steps
+from seqtasks.engines.max_recurrence import max_recurrence
 
 if TYPE_CHECKING:
     from seqtasks.cells.base import Cell
@@ -42,7 +46,8 @@ def run(cell: Cell, inputs: LoopInputs) -> tuple[Tensor, list[Tensor]]:
 
     # Matrix products are slow in XLA on a CPU, so they are computed outside of the compiled scan. Products of few
     # features are limited by memory access, so they are computed inside.
-    narrow = x.shape[-1] <= NARROW
+    compiled = compiles() and not cell.scans_chunks
+    narrow = x.shape[-1] <= NARROW and not cell.scans_chunks
     xs = ops.swapaxes(x, 0, 1) if narrow else project(cell, x)
     valid = None if inputs.mask is None else ops.swapaxes(ops.cast(inputs.mask, "bool"), 0, 1)
     if inputs.reverse:
@@ -54,7 +59,7 @@ def run(cell: Cell, inputs: LoopInputs) -> tuple[Tensor, list[Tensor]]:
         outputs, histories = cell.scan(p, states, Recurrence(p, valid))
         return outputs, [history[-1] for history in histories]
 
-    if compiles():
+    if compiled:
         outputs, final = chunked_scan.run(scan, cell.weights, xs, valid, states, cell.output_size, sequences)
         if not sequences:
             return outputs, final
@@ -97,6 +102,23 @@ class Recurrence:
             b = ops.where(self.mask, b, ops.zeros_like(b))
         return linear_recurrence(a, b, h0)
 
+    def maximum(self, d: Any, k: Any, m0: Any) -> Any:
+        """Computes all m_t = max(m_{t-1} + d_t, k_t).
+
+        Args:
+            d: Summands, broadcast to the shape of `k`.
+            k: Lower bounds, `(time, batch, size)`.
+            m0: Value before the first step, `(batch, size)`.
+
+        Returns:
+            Values, `(time, batch, size)`; a masked step repeats the value before it.
+        """
+        d = ops.broadcast_to(d, ops.shape(k)) if d.shape != k.shape else d
+        if self.mask is not None:
+            d = ops.where(self.mask, d, ops.zeros_like(d))
+            k = ops.where(self.mask, k, ops.full_like(k, -math.inf))
+        return max_recurrence(d, k, m0)
+
     def shift(self, v: Any, v0: Any) -> tuple[Any, Any]:
         """Returns the values of the previous valid step, and of the last valid step up to each.
 
@@ -121,3 +143,18 @@ class Recurrence:
         if self.mask is None:
             return ops.cast(ops.arange(1, ops.shape(self.p)[0] + 1), dtype)[:, None, None]
         return ops.cast(ops.cumsum(ops.cast(self.mask, "int32"), axis=0), dtype)
+
+    def chunks(self, chunk: Callable[..., Any], p: Any, states: Sequence[Any], size: int) -> tuple[Any, list[Any]]:
+        """Runs a function on chunks of consecutive steps, see `matrix_chunks.run`.
+
+        Args:
+            chunk: Function `outputs, states = chunk(p, states, valid)`.
+            p: Projected inputs, `(time, batch, width)`.
+            states: States before the first step, each `(batch, …)`.
+            size: Width of the outputs.
+
+        Returns:
+            Outputs, `(time, batch, size)`, and each state after the last step, `(1, batch, …)`.
+        """
+        outputs, final = matrix_chunks.run(chunk, p, states, size, self.mask)
+        return outputs, [ops.expand_dims(state, 0) for state in final]

@@ -25,11 +25,13 @@ class Trace:
         outputs: As `Engine.run` returns them for all steps, `(batch, time, output_size)`.
         final: Final states, each `(batch, size)`.
         states: Each state after every step, `(batch, time, size)`; a masked step repeats the state before it.
+        gates: Gates by name, as `gates` returns them, of an engine that keeps them; else None.
     """
 
     outputs: Tensor
     final: list[Tensor]
     states: list[Tensor]
+    gates: dict[str, Tensor] | None = None
 
 
 def trace(engine: str, cell: Cell, inputs: LoopInputs, shifts: Sequence[Tensor] | None = None) -> Trace:
@@ -60,23 +62,26 @@ def trace(engine: str, cell: Cell, inputs: LoopInputs, shifts: Sequence[Tensor] 
         return tuple(new), ops.concatenate([output, *new], axis=-1)
 
     sizes = [cell.output_size, *cell.state_size]
-    final, joined = scan(body, tuple(inputs.states), xs, inputs.reverse, sum(sizes))
+    with cell.preparation():
+        final, joined = scan(body, tuple(inputs.states), xs, inputs.reverse, sum(sizes))
     outputs, *states = ops.split(ops.swapaxes(joined, 0, 1), np.cumsum(sizes)[:-1].tolist(), axis=-1)
     return Trace(outputs, list(final), states)
 
 
-def gates(cell: Cell, inputs: LoopInputs, states: Sequence[Tensor]) -> dict[str, Tensor]:
-    """Computes the gates of all steps at once, from the states that `trace` returned.
+def gates(cell: Cell, inputs: LoopInputs, traced: Trace) -> dict[str, Tensor]:
+    """Returns the gates of all steps: those that the engine kept, else computed from the states of all steps at once.
 
     Args:
         cell: Built cell.
         inputs: As for `trace`.
-        states: Each state after every step, `(batch, time, size)`.
+        traced: What `trace` returned.
 
     Returns:
         Gates by name, `(batch, time, size)`, of any value at masked steps; none if the cell declares no gates.
     """
-    before = [previous(state, start, inputs.reverse) for state, start in zip(states, inputs.states, strict=True)]
+    if traced.gates is not None:
+        return traced.gates
+    before = [previous(state, start, inputs.reverse) for state, start in zip(traced.states, inputs.states, strict=True)]
     shape = before[0].shape[:2]
     if 0 in shape:
         return {}

@@ -334,6 +334,20 @@ def find(name: str, runs_dir: Path) -> Run:
     raise RunError(f"there is no run {name!r} here or in {runs_dir}; {hint}")
 
 
+def with_model(run: Run) -> Run:
+    """Returns a run if it has a model, or is not finished, of which opening it says more.
+
+    Raises:
+        RunError: It is finished and has no model.
+    """
+    if run.finished and not (run.path / "model.keras").is_file():
+        raise RunError(
+            f"{run.path} has no model.keras (it is a baseline or a trial, or the file was removed); allowed: "
+            "runs with a model; name another run, see `seqtasks list runs`"
+        )
+    return run
+
+
 def _complete(run: Run, config: Config, facts: Mapping[str, Any], cell_code: str | None) -> bool:
     """Whether the files of `create` are readable and agree with configuration and data."""
     with contextlib.suppress(RunError, OSError, UnicodeDecodeError):

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from seqtasks.engines.backend.argmax import argmax
 from seqtasks.engines.backend.scan import scan
 from seqtasks.layers.implicit_mask import MaskedLayer
 
@@ -163,7 +164,7 @@ class CRF(MaskedLayer):
             emission, step_valid = x
             candidates = best[:, :, None] + matrix
             new = ops.where(started > 0, ops.max(candidates, 1), start) + emission
-            backpointers = ops.where(step_valid * started > 0, ops.cast(ops.argmax(candidates, 1), e.dtype), identity)
+            backpointers = ops.where(step_valid * started > 0, ops.cast(argmax(candidates, 1), e.dtype), identity)
             return (ops.where(step_valid > 0, new, best), ops.maximum(started, step_valid)), backpointers
 
         (best, started), backpointers = scan(step, self._nothing(e), self._steps(e, valid), False, self.tags)
@@ -174,7 +175,7 @@ class CRF(MaskedLayer):
             (tag,) = carry
             return (ops.take_along_axis(x[0], ops.cast(tag, "int32"), 1),), tag
 
-        last = ops.cast(ops.argmax(final, 1), e.dtype)[:, None]
+        last = ops.cast(argmax(final, 1), e.dtype)[:, None]
         _, tags = scan(back, (last,), (backpointers,), True, 1)
         return ops.where(valid, ops.cast(ops.transpose(tags[..., 0]), "int32"), 0), score
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from seqtasks.cells.base import Cell
 from seqtasks.core.config import EncoderConfig, parse_match
+from seqtasks.core.plugins import cells
 from seqtasks.layers.encoder import Encoder
 
 _SIGNS: dict[type, Any] = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul}
@@ -76,7 +77,8 @@ def match(config: EncoderConfig, features: int) -> EncoderConfig:
         features: Number of input features.
 
     Returns:
-        The settings with the `units` whose number of parameters is nearest to that of the reference.
+        The settings with the `units` whose number of parameters is nearest to that of the reference; they are a
+        multiple of `Cell.units_multiple`, as of the number of heads.
 
     Raises:
         ConfigError: `match` is not of the form cell:units.
@@ -85,8 +87,10 @@ def match(config: EncoderConfig, features: int) -> EncoderConfig:
     cell, units = parse_match(config.match)
     target = count(dataclasses.replace(config, cell=cell, units=units, options={}), features)
 
-    def size(units: int) -> int:
-        return count(dataclasses.replace(config, units=units), features)
+    multiple = cells.get(config.cell).units_multiple(config.options)
+
+    def size(multiples: int) -> int:
+        return count(dataclasses.replace(config, units=multiple * multiples), features)
 
     below, above = 0, 1
     while size(above) < target:
@@ -94,5 +98,5 @@ def match(config: EncoderConfig, features: int) -> EncoderConfig:
     while above - below > 1:
         middle = (below + above) // 2
         below, above = (middle, above) if size(middle) < target else (below, middle)
-    nearest = min((units for units in (below, above) if units), key=lambda units: abs(size(units) - target))
-    return dataclasses.replace(config, units=nearest)
+    nearest = min((multiples for multiples in (below, above) if multiples), key=lambda n: abs(size(n) - target))
+    return dataclasses.replace(config, units=multiple * nearest)

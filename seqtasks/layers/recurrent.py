@@ -391,7 +391,8 @@ class Recurrent(MaskedLayer):
                     f"initial states have widths {sizes}; allowed: {self.cell.state_size}, as the cell has; pass "
                     "one tensor for each"
                 )
-        if self.stateful and isinstance(x.shape[0], int) and x.shape[0] > self.max_batch:
+        keeps = self.stateful and initial_state is None  # given states are neither read from nor written to the kept
+        if keeps and isinstance(x.shape[0], int) and x.shape[0] > self.max_batch:
             raise ValueError(
                 f"a batch of {x.shape[0]} rows; allowed: {self.max_batch} in this stateful layer; raise max_batch"
             )

@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from seqtasks.core.span_scheme import transitions_of
+from seqtasks.engines.backend.argmax import argmax
 from seqtasks.layers.crf import CRF
 from seqtasks.layers.implicit_mask import MaskedLayer
 
@@ -62,7 +63,7 @@ class TagHead(MaskedLayer):
             the best tag is the target, else 0.
         """
         scores = ops.cast(self.scores(x), "float32")
-        best = ops.cast(ops.argmax(scores, axis=-1), "int32")
+        best = ops.cast(argmax(scores), "int32")
         if self.crf is not None and not training:
             best = ops.cast(self.crf.decode(scores, mask)[0], "int32")
         if targets is None:

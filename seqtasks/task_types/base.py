@@ -27,6 +27,7 @@ from seqtasks.data.survey import Survey
 from seqtasks.experiments.example_outputs import ExampleOutputs
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.metrics import classification_scores
+from seqtasks.task_types.common.export_plan import ExportPlan
 from seqtasks.task_types.common.steps import Steps, class_properties
 
 if TYPE_CHECKING:
@@ -113,11 +114,14 @@ class Task(ABC):
         files: Whether the task reads a folder of files; `"any"`: or a single file.
         reads: Inputs of `seqtasks predict`: `"texts"` (or the lines of `--file`), `"prompt"` (only the option
             `--prompt`, or the text of `--file`), `"paths"` of files, or other `"words"`.
+        separate_inputs: Whether `predict` returns equally many rows for each input, whatever inputs it gets together,
+            so that a server may predict for the inputs of several requests at once.
         fills: Suffixes of files that `predict_file` reads.
         limits_examples: Whether `data.limit` counts examples; False: it counts another unit, such as characters, and
             `load` applies it.
         packages: Packages whose data files the task reads, with the names of these files, see
             `seqtasks.data.package_data`.
+        hub_task: Name of this kind of task on the Hugging Face Hub, such as `"text-classification"`; None: it has none.
         builtin: Name of the built-in data set.
         file: File that defines the task, if it was loaded from a file.
         unpredicted: Labels of the last scored split that the model never predicted.
@@ -155,8 +159,10 @@ class Task(ABC):
     tfds: ClassVar[str | tuple[str, ...] | None] = None
     files: ClassVar[bool | Literal["any"]] = False
     reads: ClassVar[Literal["texts", "prompt", "paths", "words"]] = "words"
+    separate_inputs: ClassVar[bool] = False
     fills: ClassVar[tuple[str, ...]] = ()
     limits_examples: ClassVar[bool] = True
+    hub_task: ClassVar[str | None] = None
     builtin: ClassVar[str | None] = None
     packages: ClassVar[Mapping[str, Sequence[str]]] = {}
     file: ClassVar[Path | None] = None
@@ -292,6 +298,14 @@ class Task(ABC):
     def uses_encoder(self) -> bool:
         """Whether the model uses the encoder; if not, its result row has no cell."""
         return True
+
+    @property
+    def step_inputs(self) -> tuple[str, ...]:
+        """Inputs with one value a step, if a model in one direction can read them step by step; () if it cannot.
+
+        `seqtasks export` then writes a step model, with its states as inputs and outputs.
+        """
+        return ()
 
     @property
     def primary_metric(self) -> str:
@@ -483,6 +497,16 @@ class Task(ABC):
             The text; None: print the rows as a table.
         """
         return None
+
+    def export_plan(self, model: keras.Model) -> ExportPlan:
+        """Says which graphs an export of a trained model has, and how test examples run through them.
+
+        The default is right for a model from named inputs to one output.
+
+        Args:
+            model: Trained model.
+        """
+        return ExportPlan(self, model, self.step_inputs)
 
     def survey(self, splits: Splits) -> Survey:
         """Collects the facts that are checked and printed before training.

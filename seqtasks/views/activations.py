@@ -54,8 +54,8 @@ def activations(model: keras.Model, inputs: Any, gates: bool | str = True) -> li
     Args:
         model: Model with an encoder of recurrent layers.
         inputs: Inputs of the model, an array or a dictionary by name.
-        gates: Whether to compute the gates, too; or the name of the one layer whose gates to compute. Those of a layer
-            take about as long as its states.
+        gates: Whether to return the gates, too; or the name of the one layer whose gates to return. Engine `native`
+            keeps them anyway; on others those of a layer take about as long as its states.
 
     Returns:
         One entry for each layer and direction, in the order of the layers.
@@ -93,10 +93,12 @@ def activations(model: keras.Model, inputs: Any, gates: bool | str = True) -> li
 def layer_names(model: keras.Model) -> dict[int, str]:
     """Names of the recurrent layers of the model's main encoder, by `id`.
 
-    The main encoder is the one that is named `encoder`; without one, every encoder counts.
+    The main encoder is the one that is named `encoder`: the model's layer of that name, not one inside another layer,
+    such as a reader of characters, unless there is no other. Without one, every encoder counts.
     """
     encoders = [layer for layer in model._flatten_layers() if isinstance(layer, Encoder)]
-    main = [encoder for encoder in encoders if encoder.name == MAIN] or encoders
+    named = [encoder for encoder in encoders if encoder.name == MAIN]
+    main = [layer for layer in model.layers if any(layer is encoder for encoder in named)] or named or encoders
     names = {}
     for encoder in main:
         of = "" if len(main) == 1 else f"{encoder.name} "

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _TIMES = ("epoch", "seconds", "validation_seconds")
-MANY = 10  # names in a legend; more are left out, as their colours repeat
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,7 @@ def draw(runs: Sequence[tuple[Run, Row]], baselines: Sequence[Row] = ()) -> Figu
     metric = rows[0].metric
     names = values_of(histories, metric)
     with style.context():
-        figure = style.new_figure(5.2 * len(names), 3.9)
+        figure = style.new_figure(5.2 * len(names) + 2 * (len(groups) > 1), 3.9)
         for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
             for number, (label, indices) in enumerate(groups.items()):
                 chosen = [histories[i] for i in indices]
@@ -131,8 +130,10 @@ def draw(runs: Sequence[tuple[Run, Row]], baselines: Sequence[Row] = ()) -> Figu
                 style.baseline(axes, *_best_baseline(rows[0], baselines))
             axes.set(xlabel="epoch", ylabel=name)
             style.whole_numbers(axes.xaxis)
-            if len(groups) <= MANY or name == metric:
+            if len(groups) == 1:
                 axes.legend()
+        if len(groups) > 1:  # one for all panels, beside them
+            axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
         figure.suptitle(title(rows, labels))
     return figure
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqtasks.core.arrays import BoolArray, FloatArray
+from seqtasks.task_types.common import style
 from seqtasks.views.gradient_flow import GradientFlow
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ OPEN, SHUT = 0.9, 0.1  # values above and below which a gate counts as open and 
 NARROW = 6  # number of features up to which a signal is drawn as lines
 
 
+@style.styled
 def state_figure(
     title: str,
     states: Mapping[str, FloatArray],
@@ -37,11 +39,9 @@ def state_figure(
         labels: Text of each step, `(time,)`.
         signal: Numbers of the sequence, `(time, features)`; its time axis is stretched to that of the states.
     """
-    from matplotlib.figure import Figure
-
     time = len(next(iter(states.values())))
     heights = [*([1.2] if signal is not None else []), *([3.0] * len(states))]
-    figure = Figure(figsize=(_width(time), sum(heights) + 1.2), layout="constrained")
+    figure = style.new_figure(_width(time), sum(heights) + 1.2)
     panels = list(np.atleast_1d(figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)))
     figure.suptitle(title)
     if signal is not None:
@@ -60,6 +60,7 @@ def state_figure(
     return figure
 
 
+@style.styled
 def gate_figure(
     title: str,
     gates: Mapping[str, FloatArray],
@@ -78,9 +79,7 @@ def gate_figure(
         steps: Number of its steps that are drawn.
         labels: Text of each step.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(_width(steps) + 3.2, 2.9 * len(gates) + 0.8), layout="constrained")
+    figure = style.new_figure(_width(steps) + 3.2, 2.9 * len(gates) + 0.8)
     grid = figure.subplots(len(gates), 2, squeeze=False, width_ratios=[_width(steps), 3.0])
     figure.suptitle(title)
     for (left, right), (name, values) in zip(grid, gates.items(), strict=True):
@@ -103,6 +102,7 @@ def gate_figure(
     return figure
 
 
+@style.styled
 def unit_figure(rows: Sequence[tuple[str, FloatArray, str, FloatArray]], labels: Sequence[str] | None) -> Figure:
     """Draws the values of units over one sequence, each with the property that it follows.
 
@@ -111,23 +111,22 @@ def unit_figure(rows: Sequence[tuple[str, FloatArray, str, FloatArray]], labels:
             defined.
         labels: Text of each step.
     """
-    from matplotlib.figure import Figure
-
     time = len(rows[0][1])
-    figure = Figure(figsize=(_width(time), 1.7 * len(rows) + 0.8), layout="constrained")
+    figure = style.new_figure(_width(time), 1.7 * len(rows) + 0.8)
     panels = np.atleast_1d(figure.subplots(len(rows), 1, sharex=True))
     for axes, (title, values, name, property_values) in zip(panels, rows, strict=True):
-        axes.plot(values, color="tab:blue", linewidth=1)
-        axes.set_ylabel("unit", color="tab:blue")
+        axes.plot(values, color=style.colour(0), linewidth=1)
+        axes.set_ylabel("unit", color=style.colour(0))
         other = axes.twinx()
-        other.plot(property_values, color="tab:orange", linewidth=1, drawstyle="steps-mid")
-        other.set_ylabel(name if len(name) < 18 else "property", color="tab:orange")
+        other.plot(property_values, color=style.colour(1), linewidth=1, drawstyle="steps-mid")
+        other.set_ylabel(name if len(name) < 18 else "property", color=style.colour(1))
         axes.set_title(title, fontsize=10)
         axes.margins(x=0.005)
     _label_steps(panels[-1], time, labels)
     return figure
 
 
+@style.styled
 def trajectory_figure(
     title: str, paths: Sequence[FloatArray], names: Sequence[str], labels: Sequence[str] | None = None
 ) -> Figure:
@@ -139,16 +138,15 @@ def trajectory_figure(
         names: Name of each sequence, such as its class, by which it is coloured; empty: coloured by time.
         labels: Text of each step of the first sequence, which is written at its points.
     """
-    from matplotlib.figure import Figure
     from sklearn.decomposition import PCA
 
     everything = np.concatenate(paths)
     pca = PCA(n_components=min(2, *everything.shape)).fit(everything)
     shares = [f"{100 * share:.0f} %" for share in pca.explained_variance_ratio_]
-    figure = Figure(figsize=(7, 5.6), layout="constrained")
+    figure = style.new_figure(7, 5.6)
     axes = figure.subplots()
     distinct = list(dict.fromkeys(names))
-    colours = {name: f"C{i}" for i, name in enumerate(distinct)} if 1 < len(distinct) <= 10 else {}
+    colours = {name: style.colour(i) for i, name in enumerate(distinct)} if 1 < len(distinct) <= 10 else {}
     image: Any = None
     for i, path in enumerate(paths):
         points = pca.transform(path)
@@ -176,6 +174,7 @@ def trajectory_figure(
     return figure
 
 
+@style.styled
 def spectrum_figure(title: str, matrices: Mapping[str, np.ndarray], jacobians: Sequence[np.ndarray]) -> Figure:
     """Draws eigenvalues in the complex plane with the unit circle.
 
@@ -184,19 +183,17 @@ def spectrum_figure(title: str, matrices: Mapping[str, np.ndarray], jacobians: S
         matrices: Eigenvalues of each recurrent matrix by its name; may be empty.
         jacobians: Eigenvalues of the Jacobian of a step, one array for each step that was chosen.
     """
-    from matplotlib.figure import Figure
-
     panels = [(name, [values]) for name, values in matrices.items()] + [("Jacobian of a step", list(jacobians))]
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
-    figure = Figure(figsize=(3.6 * columns, 3.7 * rows + 0.5), layout="constrained")
+    figure = style.new_figure(3.6 * columns, 3.7 * rows + 0.5)
     grid = list(figure.subplots(rows, columns, squeeze=False).flat)
     figure.suptitle(title)
     angle = np.linspace(0, 2 * np.pi, 200)
     for axes, (name, groups) in zip(grid, panels, strict=False):
         axes.plot(np.cos(angle), np.sin(angle), color="grey", linewidth=0.8)
         for i, values in enumerate(groups):
-            axes.scatter(values.real, values.imag, s=8, alpha=0.6, color=f"C{i % 10}")
+            axes.scatter(values.real, values.imag, s=8, alpha=0.6, color=style.colour(i))
         radius = max((float(np.abs(values).max(initial=0)) for values in groups), default=0.0)
         steps = f", {len(groups)} steps" if len(groups) > 1 else ""
         limits = (-max(1.1, 1.05 * radius), max(1.1, 1.05 * radius))
@@ -207,6 +204,7 @@ def spectrum_figure(title: str, matrices: Mapping[str, np.ndarray], jacobians: S
     return figure
 
 
+@style.styled
 def gradient_figure(
     title: str, flows: Sequence[GradientFlow], clip: float | None, training: Mapping[str, DataFrame] | None = None
 ) -> Figure:
@@ -218,15 +216,13 @@ def gradient_figure(
         clip: Norm at which training clips the gradient of the weights; None: it does not, or it differs.
         training: Tables of `gradients.csv` by name of the network.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 8.6 if training else 5.4), layout="constrained")
+    figure = style.new_figure(8, 8.6 if training else 5.4)
     axes, *others = figure.subplots(2 if training else 1, 1, squeeze=False)[:, 0]
     figure.suptitle(title)
     colours: dict[tuple[str, str], str] = {}
     for flow in flows:
         for layer, norms in flow.norms.items():
-            colour = colours.setdefault((flow.label, layer), f"C{len(colours)}")
+            colour = colours.setdefault((flow.label, layer), style.colour(len(colours)))
             several = len(flow.norms) > 1
             label = f"{flow.label}{f', {layer}' if several else ''}{'' if flow.trained else ', untrained'}"
             back, positive = np.arange(len(norms)), np.asarray(norms) > 0

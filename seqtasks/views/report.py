@@ -207,7 +207,7 @@ def _section(name: str, table: Table, runs_dir: Path, charts: report_charts.Char
     parts = [
         f'<h2 id="{name}">{html.escape(table.task)} on {html.escape(first.source)}</h2>',
         *_facts(first, runs_dir),
-        f'<div class="wide results">{render(table, "html")}</div>',
+        f'<div class="results">{render(table, "html")}</div>',
         '<p class="note">Click on the head of a column to sort by it.</p>',
         *_scores(table, points, charts),
         *_curves(groups, labels, runs_dir, charts),
@@ -319,7 +319,7 @@ def _pictures(folder: Path, budget: _Budget) -> Iterator[str]:
         name = path.stem.replace("_", " ")
         source = f"data:image/png;base64,{base64.b64encode(data).decode()}"
         figures.append(
-            f'<figure><img loading="lazy" alt="{html.escape(name)}" src="{source}">'
+            f'<figure><img alt="{html.escape(name)}" src="{source}">'
             f"<figcaption>{html.escape(name)}</figcaption></figure>"
         )
     if figures:

@@ -217,7 +217,7 @@ def _altair_curves(curves: Sequence[Curve], name: str) -> Any:
         x=alt.X("epoch:Q", axis=alt.Axis(values=ticks, format="d")), color=colour
     )
     band = base.mark_area(opacity=0.15).encode(y=alt.Y("low:Q", title=name, scale=alt.Scale(zero=False)), y2="high:Q")
-    lines = base.mark_line().encode(
+    lines = base.mark_line(point=any(map(_single, curves))).encode(
         y=alt.Y("value:Q", title=name, scale=alt.Scale(zero=False)),
         opacity=alt.condition(chosen, alt.value(1.0), alt.value(0.1)),
         tooltip=["model:N", "epoch:Q", "value:Q", "low:Q", "high:Q"],
@@ -279,7 +279,8 @@ def _figure_curves(curves: Sequence[Curve], name: str) -> Any:
         figure = style.new_figure(6, 3.2)
         axes = figure.subplots()
         for number, line in enumerate(curves):
-            axes.plot(line.epochs, line.mean, color=style.colour(number), label=line.label)
+            marker = "o" if _single(line) else None
+            axes.plot(line.epochs, line.mean, color=style.colour(number), marker=marker, label=line.label)
             axes.fill_between(line.epochs, line.low, line.high, color=style.colour(number), alpha=0.15, linewidth=0)
         style.whole_numbers(axes.xaxis)
         axes.set(xlabel="epoch", ylabel=name)
@@ -287,6 +288,11 @@ def _figure_curves(curves: Sequence[Curve], name: str) -> Any:
         if len(curves) <= MOST_NAMES:
             axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
+
+
+def _single(line: Curve) -> bool:
+    """Whether a curve has one epoch, which is drawn as a point."""
+    return len(line.epochs) == 1
 
 
 def _svg(figure: Any, description: str) -> str:

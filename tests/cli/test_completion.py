@@ -27,6 +27,9 @@ FREE |= {"tune.trials", "tune.minutes", "tune.seeds"}
 FREE |= {"new.words"}  # the settings of another task type
 FREE |= {f"look.{name}" for name in ("layer", "unit", "top", "example", "steps")}
 FREE |= {f"app.{name}" for name in ("host", "port", "password")}
+FREE |= {f"serve.{name}" for name in ("host", "port", "token", "batch_wait", "session_time", "time_limit")}
+FREE |= {f"serve.max_{name}" for name in ("batch", "body", "inputs", "length", "tokens", "sessions", "waiting")}
+FREE |= {"pack.licence", "pack.push", "unpack.sha256"}
 PARAMETERS = [
     (name, parameter)
     for name, command in COMMANDS.items()

@@ -12,6 +12,7 @@ from seqtasks.engines.engine import LoopInputs
 from seqtasks.layers.recurrent import Recurrent
 
 CELLS = ["min_gru", "min_lstm", "sru", "qrnn", "lru", "t_rnn", "t_gru", "t_lstm"]
+WIDE = ["s4d", "s5", "mamba", "rg_lru", "hgrn", "rwkv4"]  # these take longer to compile
 UNITS, BATCH = 4, 3
 
 
@@ -67,10 +68,26 @@ def test_chunks_are_the_loop(time, masked, reverse, sequences):
 
 
 @pytest.mark.a_third
-@pytest.mark.parametrize(("cell", "features"), [*((cell, 2) for cell in CELLS), ("sru", 9), ("lru", 9)])
+@pytest.mark.parametrize(("cell", "features"), [*((cell, 2) for cell in CELLS), ("sru", 9), ("lru", 9), ("mamba", 9)])
 def test_every_cell_in_two_chunks(cell, features):
     given = (*case(cell, 20, features), False, True)
     same(tf.function(outcome)(parallel.run, *given), outcome(loop.run, *given))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("features", [2, 9])
+@pytest.mark.parametrize("cell", WIDE)
+def test_every_wide_cell_in_two_chunks(cell, features):
+    given = (*case(cell, 20, features), True, True)
+    same(tf.function(outcome)(parallel.run, *given), outcome(loop.run, *given))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cell", [*CELLS, *WIDE])
+def test_long_sequences_in_single_precision(cell):
+    given = (*case(cell, 4096, dtype="float32"), False, True)
+    run = tf.function(outcome)
+    same(run(parallel.run, *given), run(loop.run, *given), 1e-5)
 
 
 def test_one_graph_for_every_length_and_batch():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from seqtasks.layers import Encoder
-from seqtasks.layers.recording import recorder, recording
+from seqtasks.layers.recording import portable, recorder, recording
 
 X = np.random.default_rng(0).normal(size=(3, 6, 4)).astype("float32")
 MASK = np.array([[1] * 6, [1, 1, 1, 0, 0, 0], [1, 1, 1, 1, 1, 0]], bool)
@@ -74,3 +74,18 @@ def test_shifts_reach_the_layer_that_they_are_for():
     with recording(gates=False) as unshifted:
         encoder(X)
     np.testing.assert_allclose(records[0].states[0], unshifted[0].states[0], atol=1e-6)
+
+
+def test_portable_runs_start_from_the_given_states():
+    encoder = Encoder(cell="lstm", units=5, layers=2, stateful=True)
+    encoder(X)
+    kept = [np.copy(keras.ops.convert_to_numpy(variable)) for variable in encoder.variables]
+    whole, _ = encoder(X, initial_state=encoder.initial_state(3))
+    states = {id(layer): layer.cell.get_initial_state(3) for layer in encoder.recurrents}
+    for t in range(X.shape[1]):
+        with portable(states) as finals:
+            output, _ = encoder(X[:, t : t + 1])
+        np.testing.assert_allclose(output[:, 0], whole[:, t], atol=1e-6)
+        states = dict(finals)
+    for before, variable in zip(kept, encoder.variables, strict=True):
+        np.testing.assert_array_equal(before, keras.ops.convert_to_numpy(variable))

@@ -57,7 +57,7 @@ def test_activations_take_no_more_than_twice_the_time_of_predict() -> None:
             times.append(time.process_time() - begin)
         return min(times)
 
-    states = seconds(lambda: activations(model, inputs, gates=False))
+    states = seconds(lambda: activations(model, inputs))
     assert states <= 2 * seconds(lambda: model.predict(inputs, batch_size=32, verbose=0))
 
 
@@ -92,6 +92,21 @@ def test_a_model_that_runs_its_own_loop_has_all_its_steps() -> None:
     (layer,) = activations(model, values)
     assert layer.states["h"].shape == (2, 4, 3) and layer.inputs is None
     np.testing.assert_allclose(layer.states["h"], encoder(values)[0], atol=1e-6)
+
+
+def test_an_encoder_inside_another_layer_is_not_the_main_one() -> None:
+    class Reader(keras.layers.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoder = Encoder(cell="gru", units=2, name="encoder")
+
+        def call(self, x):
+            return self.encoder(x)[0]
+
+    x = keras.Input((None, 3))
+    model = keras.Model(x, Encoder(cell="gru", units=4, name="encoder")(Reader()(x))[0])
+    (layer,) = activations(model, np.zeros((2, 5, 3), "float32"))
+    assert layer.name == "layer 1" and layer.states["h"].shape == (2, 5, 4)
 
 
 def test_a_model_without_recurrent_layers_is_refused() -> None:

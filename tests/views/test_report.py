@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from seqtasks.core.errors import RunError, TableError
 from seqtasks.experiments import example_outputs
 from seqtasks.experiments.example_outputs import ExampleOutputs
 from seqtasks.views import report, report_charts
+from seqtasks.views.curves import Curve
 from seqtasks.views.report_charts import Point, frontier
 from tests.experiments.test_results import make, store
 from tests.views.test_curves import trained
@@ -109,6 +111,16 @@ def test_the_frontier_has_no_dominated_model() -> None:
     points = [Point(name, score, 0, 1, size, 1) for name, score, size in models]
     assert [point.label for point in frontier(points, "params", higher_is_better=False)] == ["b", "d"]
     assert [point.label for point in frontier(points, "params", higher_is_better=True)] == ["b", "a", "c"]
+
+
+def test_a_curve_of_one_epoch_is_a_point() -> None:
+    def svg(epochs: list[int]) -> str:
+        line = Curve("gru", epochs, *([0.5] * len(epochs) for _ in range(3)), best=[])
+        chart = report_charts.curve_chart(report_charts.Charts(False), [line], "loss")
+        return base64.b64decode(chart.partition("base64,")[2].rstrip('">')).decode()
+
+    point = "fill: #0072b2; stroke: #0072b2"
+    assert point in svg([1]) and point not in svg([1, 2])
 
 
 def test_pictures_that_do_not_fit_are_left_out(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

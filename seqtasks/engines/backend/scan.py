@@ -6,12 +6,15 @@ no gradient on JAX; hence one short loop for each backend.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import keras
 
 STEPS_PER_ITERATION = 4
+_portable: ContextVar[bool] = ContextVar("portable_loops", default=False)
 Body = Callable[[tuple[Any, ...], tuple[Any, ...]], tuple[tuple[Any, ...], Any]]
 
 
@@ -33,6 +36,20 @@ def scan(
     return _SCANS[keras.backend.backend()](body, carry, tuple(xs), reverse, width)
 
 
+@contextmanager
+def portable_loops() -> Iterator[None]:
+    """Context in which loops of TensorFlow have the form that converters of graphs translate correctly.
+
+    One step an iteration, from the first step on. tf2onnx takes the n-th read of an array for its n-th row, also in a
+    loop that runs backwards, and then gives wrong outputs without an error.
+    """
+    token = _portable.set(True)
+    try:
+        yield
+    finally:
+        _portable.reset(token)
+
+
 def _tensorflow(
     body: Body, carry: tuple[Any, ...], xs: tuple[Any, ...], reverse: bool, width: int | None
 ) -> tuple[tuple[Any, ...], Any]:
@@ -40,6 +57,11 @@ def _tensorflow(
     import tensorflow as tf
 
     time = xs[0].shape[0]
+    if time == 1 and _portable.get():
+        carry, y = body(carry, tuple(x[0] for x in xs))
+        return carry, None if width is None else y[None]
+    if _portable.get():
+        return _forward_loop(body, carry, xs, reverse, width)
     if time is None or tf.executing_eagerly():
         return _while_loop(body, carry, xs, reverse, width)
     # If the length is known, an iteration of the loop takes several steps: the overhead of an iteration is as large as
@@ -75,6 +97,17 @@ def _tensorflow(
         return carry, None
     outputs += [tf.stack(tail[::-1] if reverse else tail)] if tail else []
     return carry, tf.concat(outputs, 0)
+
+
+def _forward_loop(
+    body: Body, carry: tuple[Any, ...], xs: tuple[Any, ...], reverse: bool, width: int | None
+) -> tuple[tuple[Any, ...], Any]:
+    """`scan` on TensorFlow by a loop that always runs forwards, over flipped inputs if `reverse` is true."""
+    import tensorflow as tf
+
+    flipped = tuple(tf.reverse(x, [0]) for x in xs) if reverse else xs
+    carry, ys = _while_loop(body, carry, flipped, False, width)
+    return carry, tf.reverse(ys, [0]) if reverse and width is not None else ys
 
 
 def _while_loop(

@@ -9,7 +9,7 @@ cannot contain; there another engine with the same weights runs. JAX calls it th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
 import numpy as np
@@ -90,16 +90,23 @@ def run_together(calls: Sequence[tuple[Cell | KerasCell, LoopInputs]]) -> list[t
     return results
 
 
-def trace(cell: Cell, inputs: LoopInputs) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
-    """Runs a built cell over time and keeps all states; on every backend, without gradients.
+class NativeTrace(NamedTuple):
+    """Outputs, states and gates of a pass over time; masked steps repeat the states before them."""
+
+    outputs: np.ndarray  #: zero at masked steps, `(batch, time, units)`
+    final: list[np.ndarray]  #: final states, each `(batch, units)`
+    states: list[np.ndarray]  #: each state after every step, `(batch, time, units)`
+    gates: dict[str, np.ndarray]  #: gates by name, zero at masked steps, `(batch, time, units)`
+
+
+def trace(cell: Cell, inputs: LoopInputs) -> NativeTrace:
+    """Runs a built cell over time and keeps all states and gates; on every backend, without gradients.
+
+    The gates are those that the kernel saves for a backward pass, so they cost nothing.
 
     Args:
         cell: Built cell.
         inputs: As for `run`, with tensors that have values.
-
-    Returns:
-        Outputs, `(batch, time, units)`; final states, each `(batch, units)`; and each state after every step,
-        `(batch, time, units)`. A masked step repeats the state before it.
     """
 
     def array(tensor: Any, dtype: str = "float32") -> Any:
@@ -113,9 +120,12 @@ def trace(cell: Cell, inputs: LoopInputs) -> tuple[np.ndarray, list[np.ndarray],
     )  # fmt: skip
     (run,) = numpy_bridge.forward(loop)
     states = [run.out, run.c.swapaxes(0, 1)][: len(starts)]
+    saved = run.saved.reshape(*run.saved.shape[:2], -1, loop.sizes[-1]).swapaxes(0, 1)
     if mask is not None:
         states[0] = _held(run.out, mask, starts[0], inputs.reverse)
-    return run.out, [run.h_last, run.c_last][: len(starts)], states
+        saved[~mask] = 0  # the kernel does not write them
+    gates = {name: saved[:, :, k] for name, k in library.SAVED_GATES[loop.kind].items()}
+    return NativeTrace(run.out, [run.h_last, run.c_last][: len(starts)], states, gates)
 
 
 def _held(outputs: np.ndarray, mask: np.ndarray, start: np.ndarray, reverse: bool) -> np.ndarray:

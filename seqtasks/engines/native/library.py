@@ -15,6 +15,15 @@ LSTM, GRU, SIMPLE_RNN, GRU_V1, PEEPHOLE_LSTM, COUPLED_LSTM = range(6)
 GATES = {LSTM: 4, GRU: 3, SIMPLE_RNN: 1, GRU_V1: 3, PEEPHOLE_LSTM: 4, COUPLED_LSTM: 3}
 GATE_GRADS = {LSTM: 4, GRU: 4, SIMPLE_RNN: 1, GRU_V1: 3, PEEPHOLE_LSTM: 4, COUPLED_LSTM: 3}  # per unit and step
 SAVED = {LSTM: 4, GRU: 4, SIMPLE_RNN: 1, GRU_V1: 4, PEEPHOLE_LSTM: 4, COUPLED_LSTM: 3}  # per unit and step
+# Position of each gate among the saved values, see rnn_call.h; the names are those that the cells declare.
+SAVED_GATES: dict[int, dict[str, int]] = {
+    LSTM: {"input": 0, "forget": 1, "output": 3},
+    GRU: {"update": 0, "reset": 1},
+    SIMPLE_RNN: {},
+    GRU_V1: {"update": 0, "reset": 1},
+    PEEPHOLE_LSTM: {"input": 0, "forget": 1, "output": 3},
+    COUPLED_LSTM: {"forget": 0, "output": 2},
+}
 HAS_C = {LSTM, PEEPHOLE_LSTM, COUPLED_LSTM}
 HAS_B = {GRU, PEEPHOLE_LSTM}
 

@@ -28,6 +28,7 @@ from seqtasks.data.survey import Survey
 from seqtasks.layers.encoder import Encoder
 from seqtasks.task_types.anomaly_detection import baselines, plots
 from seqtasks.task_types.anomaly_detection.batches import WindowBatches, training_windows
+from seqtasks.task_types.anomaly_detection.export_plan import PredictionPlan
 from seqtasks.task_types.anomaly_detection.model import CALIBRATION, prediction_model, rebuilding_model
 from seqtasks.task_types.anomaly_detection.scoring import (
     ErrorSource,
@@ -319,6 +320,9 @@ class AnomalyTask(Task):
         if (marks != UNJUDGED).any():
             properties["marked as an anomaly"] = np.where(marks == UNJUDGED, np.nan, marks == ANOMALY)
         return Steps(signal=signal, properties=properties)
+
+    def export_plan(self, model: keras.Model) -> PredictionPlan:
+        return PredictionPlan(self, model, ("steps", "measured", "time_gaps") if self.horizon else ())
 
     def survey(self, splits: Splits) -> Survey:
         return Survey(self.spec.counts or {}, notes=self._notes)

@@ -124,6 +124,7 @@ class SoundTask(Task):
 
     files = True
     reads = "paths"
+    separate_inputs = True
     unit = "recordings"
     Options = SoundOptions
     options: SoundOptions
@@ -222,6 +223,7 @@ class AudioTask(SoundTask):
     """
 
     Options = AudioOptions
+    hub_task = "audio-classification"
     options: AudioOptions
     Spec = AudioSpec
     spec: AudioSpec

@@ -87,6 +87,10 @@ class Captioner(Seq2SeqGenerator):
         _, height, width, _ = CaptionParts.of(model).grid.output.shape
         self.grid = height, width
 
+    def max_tokens(self, steps: int) -> int:
+        """Maximum number of tokens of a caption."""
+        return self.most
+
     def __call__(self, images: PixelArray) -> list[list[Hypothesis]]:
         """Returns the best hypotheses for each image, the best first.
 

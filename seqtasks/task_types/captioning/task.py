@@ -124,11 +124,13 @@ class CaptionTask(Seq2SeqTask):
     files = True
     unit = "images"
     Options = CaptionOptions
+    hub_task = "image-to-text"
     options: CaptionOptions
     PredictOptions = CaptionPredictOptions
     Spec = CaptionSpec
     spec: CaptionSpec
     reads = "paths"
+    separate_inputs = True
 
     def load(self, source: Source, seed: int) -> Splits:
         o = self.options

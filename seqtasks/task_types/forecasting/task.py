@@ -195,6 +195,7 @@ class ForecastTask(Task):
 
     metric = "mase"
     higher_is_better = False
+    hub_task = "time-series-forecasting"
     causal = True
     files = "any"
     packages = {"aeon": ["NAME.csv", "NAME.tsf"], "statsmodels": ["NAME.csv"]}

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from seqtasks.core.arrays import IntArray
+from seqtasks.core.arrays import BoolArray, IntArray
 from seqtasks.core.errors import ConfigError
 from seqtasks.engines import native
 from seqtasks.engines.native.text_generation import NativeTextGenerator
@@ -158,19 +158,24 @@ def forced(model: keras.Model) -> keras.Model:
     return keras.Model(model.inputs[:2], parts.head(parts.read.output))
 
 
-def read(model: keras.Model, tokens: IntArray) -> tuple[Any, Any]:
-    """Reads a prompt from the initial state.
+def read(
+    model: keras.Model, tokens: IntArray, states: Sequence[Sequence[Any]] | None = None, mask: BoolArray | None = None
+) -> tuple[Any, Any]:
+    """Reads texts, each from a state of its own.
 
     Args:
         model: Language model; the states that its encoder keeps between calls do not change.
-        tokens: Token numbers of the prompt, `(batch, time)`.
+        tokens: Token numbers of the texts, `(batch, time)`.
+        states: States before the texts, nested lists of `(batch, …)`; None: the initial states.
+        mask: `(batch, time)`, true at tokens and false at padding; None: there is no padding.
 
     Returns:
         The logits of the next token, `(batch, size)`, and the final states.
     """
     parts = LanguageModelParts.of(model)
-    x, states = parts.embedding(ops.convert_to_tensor(tokens)), parts.encoder.initial_state(len(tokens))
-    last, states = parts.encoder(x, initial_state=states, return_sequences=False)
+    x = parts.embedding(ops.convert_to_tensor(tokens))
+    states = parts.encoder.initial_state(len(tokens)) if states is None else states
+    last, states = parts.encoder(x, mask=mask, initial_state=states, return_sequences=False)
     return parts.head(last), states
 
 

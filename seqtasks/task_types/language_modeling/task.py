@@ -12,6 +12,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
+from seqtasks.core.arrays import IntArray
 from seqtasks.core.errors import ConfigError
 from seqtasks.core.settings import setting
 from seqtasks.data.bucketing import Ragged
@@ -28,6 +29,7 @@ from seqtasks.task_types.base import Baseline, Task
 from seqtasks.task_types.common.steps import Steps, text_properties
 from seqtasks.task_types.language_modeling import xz_baseline
 from seqtasks.task_types.language_modeling.dynamic_evaluation import BlockSums, dynamic_scores, total
+from seqtasks.task_types.language_modeling.export_plan import LanguagePlan
 from seqtasks.task_types.language_modeling.model import LanguageStep, language_model, read
 
 log = logging.getLogger(__name__)
@@ -162,6 +164,7 @@ class LanguageTask(Task):
     """
 
     higher_is_better = False
+    hub_task = "text-generation"
     causal = True
     stateful = True
     limits_examples = False
@@ -272,6 +275,9 @@ class LanguageTask(Task):
         separator = " " if words.kind == "words" else ""
         return Steps(labels, separator, tokens, None, text_properties(labels, separator, tokens.shape[1]))
 
+    def export_plan(self, model: keras.Model) -> LanguagePlan:
+        return LanguagePlan(self, model)
+
     def baselines(self, splits: Splits) -> dict[str, Callable[[], Baseline]]:
         words = self.vocabulary
         if words.kind == "characters":
@@ -317,7 +323,6 @@ class LanguageTask(Task):
                 f"got the arguments {' '.join(inputs)!r}; allowed: options only; write --prompt TEXT, or see seqtasks "
                 f"show {self.name}"
             )
-        words = self.vocabulary
         visible, logits, states = self.read_prompt(model, options.prompt)
         yield visible
         step = LanguageStep(model, self.never_generated)
@@ -328,13 +333,22 @@ class LanguageTask(Task):
             sampled = sampler(logits, states, uniform(self.CHUNK, [options.seed], len(generated)))
             logits, states = sampled.logits, sampled.states
             generated = [*generated, *sampled.tokens[0].tolist()][: options.length]
-            # All tokens are decoded together, because there are spaces between words, and a byte-pair unit can be a
-            # part of a character.
-            text = words.decode(generated)
-            if len(generated) < options.length:
-                text = text.rstrip("\N{REPLACEMENT CHARACTER}")
+            text = self.text_of(generated, complete=len(generated) == options.length)
             yield text[len(yielded) :]
             yielded = text
+
+    def text_of(self, tokens: Sequence[int], complete: bool) -> str:
+        """Decodes all tokens that were generated after a prompt.
+
+        They are decoded together, because there are spaces between words, and a byte-pair unit can be a part of a
+        character.
+
+        Args:
+            tokens: Token numbers.
+            complete: Whether no token follows. Otherwise an incomplete character at the end is left out.
+        """
+        text = self.vocabulary.decode(tokens)
+        return text if complete else text.rstrip("\N{REPLACEMENT CHARACTER}")
 
     @property
     def never_generated(self) -> list[int]:
@@ -344,15 +358,14 @@ class LanguageTask(Task):
         """
         return [0] if self.vocabulary.kind == "characters" else []
 
-    def read_prompt(self, model: keras.Model, text: str) -> tuple[str, Any, Any]:
-        """Reads a prompt from the initial state.
+    def encode_prompt(self, text: str) -> tuple[str, IntArray]:
+        """Encodes a prompt.
 
         Args:
-            model: Trained model.
             text: The prompt.
 
         Returns:
-            The text to print before the continuation, the logits of the first token, `(1, size)`, and the states.
+            The text to print before the continuation, and the token numbers, `(time,)`.
 
         Raises:
             ConfigError: The prompt has no token.
@@ -368,7 +381,23 @@ class LanguageTask(Task):
                 " ".join(sorted(unknown)),
             )
         visible = text if text.strip() else ""
-        return (visible + " " if visible and words.kind == "words" else visible), *read(model, prompt[None])
+        return (visible + " " if visible and words.kind == "words" else visible), prompt
+
+    def read_prompt(self, model: keras.Model, text: str) -> tuple[str, Any, Any]:
+        """Reads a prompt from the initial state.
+
+        Args:
+            model: Trained model.
+            text: The prompt.
+
+        Returns:
+            The text to print before the continuation, the logits of the first token, `(1, size)`, and the states.
+
+        Raises:
+            ConfigError: The prompt has no token.
+        """
+        visible, prompt = self.encode_prompt(text)
+        return visible, *read(model, prompt[None])
 
     def log_probabilities(self, model: keras.Model, text: str) -> list[tuple[str, float]]:
         """Computes the log-probability of each token of a text but the first, given all before it.

@@ -17,6 +17,7 @@ from seqtasks.decoding.seq2seq import Hypothesis, Seq2SeqGenerator, Seq2SeqOptio
 from seqtasks.layers.losses import TagLoss
 from seqtasks.layers.metrics import TargetPerplexity
 from seqtasks.task_types.base import TEXT_SAMPLES, Task
+from seqtasks.task_types.seq2seq.export_plan import Seq2SeqPlan
 from seqtasks.task_types.seq2seq.scores import line_scores, line_terms, signature, worst_lines
 
 
@@ -135,6 +136,10 @@ class Seq2SeqTask(Task):
             for name, ranked, lines in zip(inputs, hypotheses, texts, strict=True)
             for rank, (hypothesis, text) in enumerate(zip(ranked, lines, strict=True))
         ]
+
+    def export_plan(self, model: keras.Model) -> Seq2SeqPlan:
+        tokens = len(model.inputs[0].shape) == 2  # else images
+        return Seq2SeqPlan(self, model, model.inputs[0].name if tokens else None)
 
     def score(self, model: keras.Model, batches: Any) -> dict[str, float]:
         examples = batches.examples

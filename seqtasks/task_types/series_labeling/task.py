@@ -156,6 +156,7 @@ class SeriesLabelingTask(Task):
     files = "any"
     reads = "paths"
     unit = "time series"
+    step_inputs = ("steps", "measured", "time_gaps")
     Options = SeriesLabelingOptions
     options: SeriesLabelingOptions
     Spec = SeriesLabelingSpec

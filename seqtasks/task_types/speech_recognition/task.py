@@ -119,6 +119,7 @@ class CTCTask(SoundTask):
     """
 
     higher_is_better = False
+    hub_task = "automatic-speech-recognition"
     unit = "strings"
     Options = StringOptions
     options: StringOptions

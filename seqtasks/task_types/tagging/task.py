@@ -37,6 +37,7 @@ from seqtasks.task_types.common.plots import class_report, confusion
 from seqtasks.task_types.common.steps import MOST_CLASSES, Steps, text_properties
 from seqtasks.task_types.common.worst_errors import confused_classes, worst_sentences, worst_tags
 from seqtasks.task_types.tagging.baselines import most_frequent, word_shapes
+from seqtasks.task_types.tagging.export_plan import TaggingPlan
 from seqtasks.task_types.tagging.model import TaggingParts, tagger_of, tagging_model
 from seqtasks.task_types.tagging.rendering import colorize, format_interlinear, words_of
 from seqtasks.task_types.tagging.scores import sentence_terms, tagging_scores
@@ -135,6 +136,8 @@ class TaggingTask(Task):
     files = "any"
     unit = "sentences"
     reads = "texts"
+    hub_task = "token-classification"
+    separate_inputs = True
     fills = TOKENISED
     Options = TaggingOptions
     options: TaggingOptions
@@ -249,6 +252,9 @@ class TaggingTask(Task):
             outputs=np.array([number[tag] for tag in chain(*predicted)]),
         )
         return self._scores(sentences, predicted)
+
+    def export_plan(self, model: keras.Model) -> TaggingPlan:
+        return TaggingPlan(self, model)
 
     def survey(self, splits: Splits) -> Survey:
         tags = {

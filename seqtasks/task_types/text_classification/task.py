@@ -30,6 +30,7 @@ from seqtasks.layers.metrics import log_softmax
 from seqtasks.layers.pooling import How
 from seqtasks.task_types.base import Baseline, Pretrained, Task, bucketed_logits
 from seqtasks.task_types.common.columns import class_row
+from seqtasks.task_types.common.export_plan import ExportPlan
 from seqtasks.task_types.common.linear_baseline import logistic_regression
 from seqtasks.task_types.common.plots import class_pictures
 from seqtasks.task_types.common.scores import class_scores
@@ -146,6 +147,8 @@ class TextTask(Task):
 
     files = "any"
     reads = "texts"
+    hub_task = "text-classification"
+    separate_inputs = True
     unit = "texts"
     language_task: ClassVar[str]
     Options = TextOptions
@@ -231,6 +234,9 @@ class TextTask(Task):
 
     def scores_from_logits(self, logits: FloatArray, targets: IntArray) -> dict[str, float]:
         return class_scores(logits, targets)
+
+    def export_plan(self, model: keras.Model) -> ExportPlan:
+        return ExportPlan(self, model, tokens="tokens")
 
     def survey(self, splits: Splits) -> Survey:
         survey = super().survey(splits)

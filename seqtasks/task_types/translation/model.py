@@ -73,10 +73,14 @@ class Translator(Seq2SeqGenerator):
         """
         hypotheses: list[list[Hypothesis]] = [[] for _ in range(len(sources))]
         for chosen, batch in self._batches(sources):
-            best = self.write(batch, batch > 0, self.most or 2 * batch.shape[1] + 10)
+            best = self.write(batch, batch > 0, self.max_tokens(batch.shape[1]))
             for row, ranked in zip(chosen, best, strict=False):
                 hypotheses[row] = ranked
         return hypotheses
+
+    def max_tokens(self, steps: int) -> int:
+        """Maximum number of tokens of the target of a source with this number of steps."""
+        return int(self.most or 2 * _padded_steps(np.array(steps)) + 10)
 
     def attention(self, sources: Ragged, targets: Sequence[IntArray]) -> list[FloatArray]:
         """Computes the attention weights of given targets over their sources.
@@ -103,7 +107,7 @@ class Translator(Seq2SeqGenerator):
         Lengths are rounded up to 16, 32, 64 …, and the last batch of a length is filled up with copies of a row, so
         that few shapes are compiled.
         """
-        widths = MIN_STEPS << np.ceil(np.log2(np.maximum(sources.lengths, MIN_STEPS) / MIN_STEPS)).astype(int)
+        widths = _padded_steps(sources.lengths)
         for width in np.unique(widths):
             rows = np.flatnonzero(widths == width)
             full = self.rows if len(rows) >= self.rows else 1 << (len(rows) - 1).bit_length()
@@ -111,3 +115,9 @@ class Translator(Seq2SeqGenerator):
                 chosen = rows[begin : begin + full]
                 filled = np.concatenate([chosen, np.full(full - len(chosen), chosen[0])])
                 yield chosen, sources[filled].padded(least=int(width))
+
+
+def _padded_steps(lengths: IntArray) -> IntArray:
+    """The lengths 16, 32, 64 … to which sources are padded."""
+    doublings = np.ceil(np.log2(np.maximum(lengths, MIN_STEPS) / MIN_STEPS)).astype(int)
+    return np.asarray(MIN_STEPS << doublings)

@@ -125,6 +125,8 @@ class TranslationTask(Seq2SeqTask):
     files = "any"
     unit = "pairs"
     reads = "texts"
+    hub_task = "translation"
+    separate_inputs = True
     Options = TranslationOptions
     options: TranslationOptions
     PredictOptions = Seq2SeqPredictOptions

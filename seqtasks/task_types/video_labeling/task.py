@@ -106,6 +106,7 @@ class FramesTask(Task):
 
     files = True
     unit = "videos"
+    step_inputs = ("image",)
     Options = FramesOptions
     options: FramesOptions
     PredictOptions = FramesPredictOptions

@@ -98,6 +98,7 @@ class GlimpseTask(Task):
     files = True
     unit = "images"
     Options = GlimpseOptions
+    hub_task = "image-classification"
     options: GlimpseOptions
     PredictOptions = GlimpsePredictOptions
     Spec = ImageSpec

@@ -18,13 +18,14 @@ CSS = """
 .answer table { border-collapse: collapse; font-size: .9rem; border: 0 !important; margin: .4rem 0; }
 .answer tr { border: 0 !important; background: none !important; }
 .answer th, .answer td { text-align: left; padding: .15rem .8rem .15rem 0; border: 0 !important; }
-.answer td.number { text-align: right; font-variant-numeric: tabular-nums; }
+.answer th { font-size: .8rem; font-weight: 600; opacity: .75; }
+.answer .number { text-align: right; font-variant-numeric: tabular-nums; }
 .answer .long { max-height: 28rem; overflow-y: auto; }
 .answer .best { font-size: 1.3rem; font-weight: 600; overflow-wrap: anywhere; }
 .answer .bar { background: #0072B2; height: .8rem; border-radius: 2px; min-width: 1px; }
 .answer .track { width: 9rem; }
 .answer mark { color: #000; padding: .05rem 0; border-radius: 2px; }
-.answer img { max-width: 100%; height: auto; background: #fff; }
+.answer img { max-width: 100%; max-height: 48rem; object-fit: contain; background: #fff; }
 .answer ruby { ruby-position: under; white-space: pre; margin-right: .5rem; line-height: 3; }
 .answer rt { font-size: .7rem; opacity: .85; }
 .answer .text { white-space: pre-wrap; overflow-wrap: anywhere; font-family: ui-monospace, Menlo, Consolas, monospace; }
@@ -78,13 +79,14 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
         rows: Values by the name of the column.
 
     Example:
-        >>> table([{"word": "a<b", "count": 2}])
-        '<table><tr><th>word</th><th>count</th></tr><tr><td>a&lt;b</td><td class="number">2</td></tr></table>'
+        >>> table([{"a<b": 2}])
+        '<table><tr><th class="number">a&lt;b</th></tr><tr><td class="number">2</td></tr></table>'
     """
     if not rows:
         return ""
     columns = list(dict.fromkeys(key for row in rows[:MOST_ROWS] for key in row))
-    lines = ["".join(f"<th>{html.escape(str(name))}</th>" for name in columns)]
+    first = {name: next((row[name] for row in rows if row.get(name) is not None), None) for name in columns}
+    lines = ["".join(f"<th{_class(first[name])}>{html.escape(str(name))}</th>" for name in columns)]
     lines += ["".join(_cell(row.get(name)) for name in columns) for row in rows[:MOST_ROWS]]
     more = len(rows) - MOST_ROWS
     note = paragraph(f"… and {more:,} more rows", "note") if more > 0 else ""
@@ -144,5 +146,9 @@ def tagged(words: Iterable[str], tags: Iterable[str]) -> str:
 def _cell(value: Any) -> str:
     if isinstance(value, Text):
         return f"<td>{colored(value)}</td>"
-    kind = ' class="number"' if isinstance(value, int | float) and not isinstance(value, bool) else ""
-    return f"<td{kind}>{html.escape(number(value))}</td>"
+    return f"<td{_class(value)}>{html.escape(number(value))}</td>"
+
+
+def _class(value: Any) -> str:
+    """The class of a cell, by the type of its value."""
+    return ' class="number"' if isinstance(value, int | float) and not isinstance(value, bool) else ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hmac
 import importlib.util
-import ipaddress
 import os
 import socket
 import sys
@@ -17,6 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from seqtasks.core.errors import ConfigError
+from seqtasks.deploy.serving.address import is_loopback, listen, url_of
 
 PORT = 7860
 # The browser loads nothing from elsewhere, whatever the page or an answer in it names.
@@ -64,32 +64,7 @@ class Address:
         Raises:
             ConfigError: The port is in use, or the host is not of this machine.
         """
-        try:
-            family, _, _, _, address = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)[0]
-            opened = socket.socket(family, socket.SOCK_STREAM)
-            if sys.platform != "win32":  # there it would allow two servers on one port
-                opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            opened.bind(address)
-            opened.listen(128)
-        except (OSError, OverflowError) as error:
-            raise ConfigError(
-                f"cannot listen on {self.host} port {self.port}: {getattr(error, 'strerror', None) or error}; allowed: "
-                "a free port and an address of this machine; give --port 0 for any free port"
-            ) from error
-        return opened
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a host.
-
-    Example:
-        >>> is_loopback("127.0.0.1"), is_loopback("::1"), is_loopback("0.0.0.0")
-        (True, True, False)
-    """
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        return listen(self.host, self.port)
 
 
 def serve(build: Callable[[], tuple[Any, str]], address: Address, open_browser: bool) -> None:
@@ -110,8 +85,7 @@ def serve(build: Callable[[], tuple[Any, str]], address: Address, open_browser: 
         import uvicorn
 
         app = application(*build(), address.password)
-        host, port = opened.getsockname()[:2]
-        url = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+        url = f"{url_of(opened)}/"
         # Below "critical" uvicorn logs a traceback for each page that is still open at the end.
         server = uvicorn.Server(
             uvicorn.Config(app, log_level="critical", access_log=False, timeout_graceful_shutdown=FAREWELL)

@@ -123,3 +123,31 @@ def slstm(x, states, w, forget_bias=1.0):
     h = o * c / n
     m = np.maximum(np.log(f) + m, np.log(i))
     return h, [h, c * np.exp(-m), n * np.exp(-m), m]
+
+
+def mi_rnn(x, states, w, alpha=1.0, beta=1.0):
+    """Wu et al. 2016, multiplicative integration in its general form."""
+    u, v = w["kernel"].T @ x, w["recurrent_kernel"].T @ states[0]
+    h = np.tanh(w["product_gain"] * u * v + w["state_gain"] * v + w["input_gain"] * u + w["bias"])
+    return h, [h]
+
+
+def second_order_rnn(x, states, w, activation="sigmoid"):
+    """Giles et al. 1992: a tensor of weights, one for each product of a state and an input."""
+    n = states[0].size
+    tensor = w["recurrent_kernel"].reshape(n, x.size, n)
+    z = np.einsum("i,j,ijk->k", states[0], x, tensor) + w["bias"]
+    h = np.tanh(z) if activation == "tanh" else 1 / (1 + np.exp(-z))
+    return h, [h]
+
+
+def ur_lstm(x, states, w):
+    """Gu et al. 2020, UR-LSTM: a refine gate between the two ends of the band around the forget gate."""
+    h, c = states
+    f, r, g, o = np.split(w["kernel"].T @ x + w["recurrent_kernel"].T @ h + w["bias"], 4)
+    f, r, o = (1 / (1 + np.exp(-gate)) for gate in (f, r, o))
+    low, high = f - f * (1 - f), f + f * (1 - f)
+    effective = low + r * (high - low)
+    c = effective * c + (1 - effective) * np.tanh(g)
+    h = o * np.tanh(c)
+    return h, [h, c]

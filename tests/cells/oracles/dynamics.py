@@ -78,3 +78,16 @@ def echo_state(x, states, w, spectral_radius=0.9, leak=1.0, connectivity=0.1, in
     h = states[0]
     h = (1 - leak) * h + leak * np.tanh(w["kernel"].T @ x + w["recurrent_reservoir"].T @ h)
     return w["readout"].T @ h + w["readout_bias"], [h]
+
+
+def exp_rnn(x, states, w):
+    """Lezcano-Casado and Martinez-Rubio 2019: the exponential is taken of the eigenvalues, which are imaginary."""
+    n = states[0].size
+    A = np.zeros((n, n))
+    A[np.triu_indices(n, 1)] = w["recurrent_angles"]
+    A = A - A.T
+    angles, V = np.linalg.eigh(-1j * A)
+    B = ((V * np.exp(1j * angles)) @ V.conj().T).real
+    z = w["kernel"].T @ x + B.T @ states[0]
+    h = np.sign(z) * relu(np.abs(z) + w["bias"])
+    return h, [h]

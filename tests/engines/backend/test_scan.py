@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from seqtasks.cells.registration import make_cell
-from seqtasks.engines.backend.scan import STEPS_PER_ITERATION
+from seqtasks.engines.backend.scan import STEPS_PER_ITERATION, portable_loops
 from seqtasks.layers.recurrent import Recurrent
 
 
@@ -39,3 +39,25 @@ def test_a_graph_gives_what_single_steps_give(name, direction, sequences):
         expected = loss_and_gradients(x, mask)
         actual = tf.function(loss_and_gradients)(x, mask)
         tf.nest.map_structure(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), actual, expected)
+
+
+@pytest.mark.parametrize("direction", ["forward", "backward"])
+@pytest.mark.parametrize("steps", [1, 6])
+def test_portable_loops_give_what_others_give(direction, steps):
+    rng = np.random.default_rng(0)
+    layer = Recurrent(make_cell("gru", 4), direction, "loop")
+    x = rng.normal(size=(2, steps, 3)).astype("float32")
+    mask = np.arange(steps)[None] < np.array([[steps], [steps - 2]])
+    expected = layer(x, mask=mask)
+
+    def portable(x, mask):
+        with portable_loops():
+            return layer(x, mask=mask)
+
+    function = tf.function(portable).get_concrete_function(tf.constant(x), tf.constant(mask))
+    actual = function(tf.constant(x), tf.constant(mask))
+    tf.nest.map_structure(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), actual, expected)
+    # One step is no loop, and a backward loop also runs from the first step on, over flipped inputs.
+    operations = [operation.type for operation in function.graph.get_operations()]
+    assert any("While" in name for name in operations) == (steps > 1)
+    assert ("ReverseV2" in operations) == (steps > 1 and direction == "backward")

@@ -13,9 +13,8 @@ from keras import ops
 from seqtasks.core.arrays import FloatArray
 from seqtasks.core.errors import ConfigError
 from seqtasks.decoding.sampling import Sampler, uniform
-from seqtasks.engines.backend.compile import compiled
+from seqtasks.deploy.text_generator import TextGenerator
 from seqtasks.task_types import LanguageTask
-from seqtasks.task_types.language_modeling.model import LanguageStep
 from seqtasks.training.inference import options_of
 from seqtasks.views import colored_text
 from seqtasks.views.playground import markup
@@ -58,10 +57,7 @@ class GenerationPanel(Panel):
 
     def __init__(self, runs: Sequence[OpenedRun]):
         super().__init__(runs)
-        self._steps: dict[int, Callable[..., Any]] = {}
-        for run in self.runs:
-            step = LanguageStep(run.model, self._task(run).never_generated)
-            self._steps[id(run)] = compiled(step.__call__)
+        self._generators = {id(run): TextGenerator(self._task(run), run.model) for run in self.runs}
 
     def inputs(self) -> list[Any]:
         import gradio as gr
@@ -69,12 +65,12 @@ class GenerationPanel(Panel):
         units = min(run.config.encoder.units for run in self.runs)
         prompt = gr.Textbox("\n", lines=2, max_lines=8, label="Prompt", elem_classes="input-text")
         with gr.Row():
-            length = gr.Slider(1, MOST_TOKENS, 200, step=1, label="tokens")
+            length = gr.Slider(1, MOST_TOKENS, 200, step=1, label="tokens", info="number to generate")
             temperature = gr.Slider(0, 2, 0.8, step=0.05, label="temperature", info="0: always the likeliest token")
         with gr.Row():
             top_k = gr.Textbox(label="top k", info="likeliest tokens to sample from; empty: all")
             top_p = gr.Textbox(label="top p", info="their total probability; empty: 1")
-            seed = gr.Number(0, precision=0, minimum=0, label="seed")
+            seed = gr.Number(0, precision=0, minimum=0, label="seed", info="the same seed gives the same text")
             unit = gr.Number(
                 0, precision=0, label="unit", info=f"of the last layer, 0 to {units - 1}, colours the text"
             )
@@ -90,11 +86,8 @@ class GenerationPanel(Panel):
 
     def answer(self, run: OpenedRun, prompt: str, *options: Any) -> Outputs:
         with TURNS.turn():
-            visible, logits, states = self._task(run).read_prompt(run.model, prompt)
-        logits = ops.convert_to_numpy(logits) - 1e9 * np.isin(
-            np.arange(logits.shape[-1]), self._task(run).never_generated
-        )
-        yield from self._stream(run, Generated(visible, [], [], logits.astype(np.float32), states), *options)
+            visible, logits, states = self._generators[id(run)].start(prompt)
+        yield from self._stream(run, Generated(visible, [], [], logits, states), *options)
 
     def more(self, run: OpenedRun, prompt: str, *options: Any) -> Outputs:
         """Yields the continuation of the visitor's text; without one, that of the prompt."""
@@ -121,7 +114,7 @@ class GenerationPanel(Panel):
         length, done = min(o.length, MOST_TOKENS), len(state.tokens)
         if done >= MOST_TEXT:
             raise ConfigError(f"the text has {done:,} tokens; allowed: {MOST_TEXT:,}; generate a new one")
-        sampler = Sampler(self._steps[id(run)], o.temperature, o.top_k, o.top_p)
+        sampler = Sampler(self._generators[id(run)], o.temperature, o.top_k, o.top_p)
         tokens, units, shown = list(state.tokens), list(state.values), time.monotonic()
         for sampled in sampler.stream(state.logits, state.states, uniform(length, [o.seed], done)):
             tokens.append(int(sampled.tokens[0, 0]))

@@ -12,16 +12,16 @@ from PIL import Image
 
 from seqtasks.core.arrays import FloatArray, PixelArray
 from seqtasks.data.image.files import load_image
+from seqtasks.deploy.examples import PAPER, SIDE, example_image
+from seqtasks.deploy.opened_run import Answer
 from seqtasks.layers.metrics import log_softmax
 from seqtasks.task_types import ImageTask
 from seqtasks.task_types.common import style
 from seqtasks.task_types.common.fonts import plain_text
 from seqtasks.views.playground import markup
-from seqtasks.views.playground.opened import TURNS, Answer, OpenedRun
+from seqtasks.views.playground.opened import TURNS, OpenedRun
 from seqtasks.views.playground.panels.panel import Panel
 
-SIDE = 280  # side of the sketch pad in pixels
-PAPER = 255  # brightness of the sketch pad
 ROWS = "class probabilities after each row"
 
 
@@ -75,9 +75,7 @@ class ImagePanel(Panel):
             return {ROWS: row_by_row(run, image)}
 
     def predict_example(self, run: OpenedRun) -> None:
-        image = Image.new("L", (SIDE, SIDE), PAPER)
-        image.paste(0, (120, 60, 160, 220))
-        for _ in self.answer(run, image, *(option.default for option in self.options)):
+        for _ in self.answer(run, example_image(), *(option.default for option in self.options)):
             pass
 
 

@@ -12,8 +12,9 @@ from tempfile import TemporaryDirectory
 from typing import Any, ClassVar, Literal
 
 from seqtasks.core.errors import ConfigError, SeqtasksError
+from seqtasks.deploy.opened_run import Answer
 from seqtasks.views.playground import markup
-from seqtasks.views.playground.opened import Answer, OpenedRun
+from seqtasks.views.playground.opened import OpenedRun
 
 Outputs = Iterator[tuple[Any, ...]]
 

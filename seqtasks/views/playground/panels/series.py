@@ -11,10 +11,12 @@ import numpy as np
 
 from seqtasks.core.arrays import FloatArray
 from seqtasks.core.errors import ConfigError
+from seqtasks.deploy.inputs import write_file
+from seqtasks.deploy.opened_run import Answer
 from seqtasks.task_types.common import style
 from seqtasks.task_types.common.fonts import plain_text
 from seqtasks.views.playground import markup
-from seqtasks.views.playground.opened import TURNS, Answer, OpenedRun
+from seqtasks.views.playground.opened import TURNS, OpenedRun
 from seqtasks.views.playground.panels.panel import Panel
 
 MOST_CHANNELS = 6  # maximum number of drawn channels
@@ -45,8 +47,7 @@ class SeriesPanel(Panel):
             return [file]
         if not (text or "").strip():
             return []
-        (folder / "series.csv").write_text(text.strip() + "\n", encoding="utf-8")
-        return [str(folder / "series.csv")]
+        return [str(write_file(text, "table", folder, 0))]
 
     @property
     def missing(self) -> str:
@@ -92,15 +93,18 @@ def draw(values: FloatArray, channels: Sequence[str], rows: Sequence[dict[str, A
     if not len(values):
         raise ConfigError("the series has no step; allowed: one or more; give another table")
     values, rows = values[:MOST_STEPS], rows[:MOST_STEPS]
-    figure = style.new_figure(7.0, 3.8 if rows else 2.2)
+    figure = style.new_figure(5.2, 3.6 if rows else 2.1)  # a phone shows it at two thirds of the size
     axes = figure.subplots(2 if rows else 1, 1, sharex=True, squeeze=False)[:, 0]
     for c, name in enumerate(channels[:MOST_CHANNELS]):
         axes[0].plot(values[:, c], label=name)
-    axes[0].legend(loc="upper right")
     axes[0].set(ylabel="measured value")
     if rows:
         _draw_answers(axes, rows)
+    for panel in axes:
+        columns = min(MOST_CHANNELS, len(panel.get_legend_handles_labels()[1]))
+        panel.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=max(1, columns))  # above the lines
     axes[-1].set(xlabel="step")
+    style.whole_numbers(axes[-1].xaxis)
     file = io.BytesIO()
     with plain_text(figure):
         figure.savefig(file, format="png", dpi=120)
@@ -120,5 +124,4 @@ def _draw_answers(axes: Any, rows: Sequence[dict[str, Any]]) -> None:
         for panel in axes:
             panel.axvspan(step - 0.5, step + 0.5, color=style.AGAINST, alpha=0.35, linewidth=0,
                           label="marked as unusual" if number == 0 and panel is axes[1] else None)  # fmt: skip
-    axes[1].legend(loc="upper right")
     axes[1].set(ylabel="probability" if probabilities else "answer")

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import wave
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
-
+from seqtasks.deploy.examples import example_sound
+from seqtasks.deploy.inputs import write_file
+from seqtasks.deploy.opened_run import Answer
 from seqtasks.views.playground import markup
-from seqtasks.views.playground.opened import Answer, OpenedRun
+from seqtasks.views.playground.opened import OpenedRun
 from seqtasks.views.playground.panels.panel import Panel
-
-RATE = 8000  # samples a second of the example
 
 
 class SoundPanel(Panel):
@@ -40,9 +38,4 @@ class SoundPanel(Panel):
 
     def predict_example(self, run: OpenedRun) -> None:
         with TemporaryDirectory(prefix="seqtasks-") as folder:
-            path = Path(folder) / "noise.wav"
-            samples = np.random.default_rng(0).normal(0, 1000, RATE // 2).astype("<i2")
-            with wave.open(str(path), "wb") as file:
-                file.setparams((1, 2, RATE, len(samples), "NONE", ""))
-                file.writeframes(samples.tobytes())
-            run.ask([str(path)], {})
+            run.ask([str(write_file(example_sound(), "sound", Path(folder), 0))], {})

@@ -7,9 +7,10 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from seqtasks.deploy.opened_run import Answer
 from seqtasks.task_types.text_classification import saliency
 from seqtasks.views.playground import markup
-from seqtasks.views.playground.opened import Answer, OpenedRun
+from seqtasks.views.playground.opened import OpenedRun
 from seqtasks.views.playground.panels.panel import Panel
 
 

@@ -1,0 +1,1 @@
+"""Server of trained runs: `seqtasks serve`."""

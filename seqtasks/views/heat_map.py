@@ -19,7 +19,7 @@ def draw(matrix: Matrix) -> Figure:
     """Draws the means of all models; the colour is where a mean lies between chance and the ceiling.
 
     Args:
-        matrix: The matrix; only its models are drawn.
+        matrix: The matrix; only its models are drawn. Beside them stands whether they are linear in the state.
     """
     header, body = cells(matrix)
     numbers = [i for i, line in enumerate(matrix.lines) if line.kind == "model"]
@@ -27,7 +27,7 @@ def draw(matrix: Matrix) -> Figure:
     shares = [[matrix.share(entry, i) for i, entry in enumerate(line.entries)] for line in lines]
     values = np.array([[np.nan if one is None else one for one in line] for line in shares], float)
     longest = max(len(line.label) for line in lines)
-    figure = style.new_figure(0.085 * longest + 0.95 * len(header[2:]) + 1.6, 0.27 * len(lines) + 1.7)
+    figure = style.new_figure(0.085 * longest + 0.95 * len(header[2:]) + 1.6, max(2.6, 0.27 * len(lines) + 1.5))
     axes = figure.subplots()
     image = axes.imshow(values, cmap=style.SHARE, vmin=0, vmax=1, aspect="auto")
     for row, number in enumerate(numbers):
@@ -43,8 +43,8 @@ def draw(matrix: Matrix) -> Figure:
     axes.set_yticks(range(len(lines)), [line.label for line in lines])
     for family in dict.fromkeys(families):
         rows = [row for row, one in enumerate(families) if one == family]
-        where = {"xycoords": ("axes fraction", "data"), "va": "center", "annotation_clip": False}
-        axes.annotate(f"{family} in the state", (1.02, float(np.mean(rows))), rotation=90, fontsize=8, **where)
+        place = (1.01, float(np.mean(rows)))
+        axes.annotate(family, place, xycoords=("axes fraction", "data"), va="center", fontsize=8, annotation_clip=False)
     axes.tick_params(length=0)
-    figure.colorbar(image, ax=axes, label="from chance (0) to the ceiling (1)", shrink=0.8, pad=0.09)
+    figure.colorbar(image, ax=axes, label="chance (0) to ceiling (1)", pad=0.09)
     return figure

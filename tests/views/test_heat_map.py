@@ -17,4 +17,4 @@ def test_squares_and_their_texts() -> None:
     assert np.isnan(shares[3, 1])
     texts = [text.get_text() for text in axes.texts]
     assert texts[:4] == ["100.0", "100.0", "80.0", "50.0"]
-    assert {"nonlinear in the state", "linear in the state"} <= set(texts)
+    assert {"nonlinear", "linear"} <= set(texts)

@@ -39,7 +39,6 @@ class AssociativeRecall(ProbeTask):
 
     topology = "synced"
     Options = Options
-    options: Options
 
     @property
     def shortest(self) -> int:  # type: ignore[override]
@@ -60,12 +59,13 @@ class AssociativeRecall(ProbeTask):
 
     def draw(self, rng: np.random.Generator, count: int, length: int) -> np.ndarray:
         o = self.options
-        keys = rng.permuted(np.tile(np.arange(self.keys), (count, 1)), axis=1)[:, : o.pairs] + BLANK + 1
+        shuffled: np.ndarray = rng.permuted(np.tile(np.arange(self.keys), (count, 1)), axis=1)
+        keys = shuffled[:, : o.pairs] + BLANK + 1
         x = np.full((count, length), BLANK)
         x[:, 0 : 2 * o.pairs : 2] = keys
         x[:, 1 : 2 * o.pairs : 2] = rng.integers(o.values, size=keys.shape) + BLANK + 1 + self.keys
-        places = rng.permuted(np.tile(np.arange(2 * o.pairs, length), (count, 1)), axis=1)[:, : o.pairs]
-        np.put_along_axis(x, places, keys, axis=1)  # places are in random order
+        places: np.ndarray = rng.permuted(np.tile(np.arange(2 * o.pairs, length), (count, 1)), axis=1)
+        np.put_along_axis(x, places[:, : o.pairs], keys, axis=1)  # places are in random order
         return x
 
     def targets(self, x: np.ndarray) -> np.ndarray:

@@ -34,7 +34,6 @@ class CycleNavigation(ProbeTask):
 
     topology = "synced"
     Options = Options
-    options: Options
     any_length = True
     symbols = ("0", "+", "-")
 

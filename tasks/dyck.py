@@ -37,7 +37,6 @@ class Dyck(ProbeTask):
 
     topology = "synced"
     Options = Options
-    options: Options
     any_length = True
     shortest = 2
 

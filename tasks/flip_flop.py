@@ -39,7 +39,6 @@ class FlipFlop(ProbeTask):
 
     topology = "synced"
     Options = Options
-    options: Options
     shortest = 4
     symbols = ("0", "1", "w", "i", "r")
     labels = ("0", "1")

@@ -39,7 +39,6 @@ class InductionHeads(ProbeTask):
 
     topology = "synced"
     Options = Options
-    options: Options
     any_length = True
     shortest = 3
 

@@ -34,7 +34,6 @@ class ModularArithmetic(ProbeTask):
 
     topology = "synced"
     Options = Options
-    options: Options
     any_length = True
 
     @property

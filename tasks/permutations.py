@@ -54,7 +54,6 @@ class Permutations(ProbeTask):
 
     topology = "synced"
     Options = Options
-    options: Options
     any_length = True
 
     @property

@@ -37,7 +37,6 @@ class SelectiveCopying(ProbeTask):
 
     topology = "synced"
     Options = Options
-    options: Options
 
     @property
     def shortest(self) -> int:  # type: ignore[override]
@@ -56,7 +55,8 @@ class SelectiveCopying(ProbeTask):
         read = length - o.copied
         x = np.full((count, length), BLANK)
         x[:, read:] = GO
-        places = rng.permuted(np.tile(np.arange(read), (count, 1)), axis=1)[:, : o.copied]
+        shuffled: np.ndarray = rng.permuted(np.tile(np.arange(read), (count, 1)), axis=1)
+        places = shuffled[:, : o.copied]
         np.put_along_axis(x, places, rng.integers(o.kinds, size=places.shape) + GO + 1, axis=1)
         return x
 

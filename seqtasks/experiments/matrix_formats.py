@@ -69,8 +69,8 @@ def render(matrix: MatrixData, format: str = "text") -> str:
         ]
         return "   ".join(sides).rstrip()
 
-    rule = "─" * (sum(widths) + 3 * (len(widths) - 1))
-    return "\n".join([padded(header), rule, *map(padded, body), "", *notes(matrix)])
+    line_below = "─" * (sum(widths) + 3 * (len(widths) - 1))
+    return "\n".join([padded(header), line_below, *map(padded, body), "", *notes(matrix)])
 
 
 def cells(matrix: MatrixData) -> tuple[list[str], list[list[str]]]:

@@ -109,7 +109,7 @@ class ProbeTask(Task):
     reads = "texts"
     unit = "sequences"
     Options = ProbeOptions
-    options: ProbeOptions
+    options: Any  # an instance of `Options`, which subclasses extend
     Spec = ProbeSpec
     spec: ProbeSpec
     any_length: bool = False
@@ -181,7 +181,8 @@ class ProbeTask(Task):
         o = self.options
         self._check_lengths()
         known = range(self.shortest, o.length + 1) if self.any_length else [o.length]
-        parts, data = {}, {}
+        parts: dict[str, Examples] = {}
+        data: dict[str, np.ndarray] = {}
         counts = {"train": o.examples, "validation": VALIDATION, "test": o.tests}
         for number, (part, count) in enumerate(counts.items()):
             rng = np.random.default_rng([number, o.length, o.test_length or 0])

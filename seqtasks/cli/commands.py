@@ -12,7 +12,7 @@ import yaml
 from seqtasks.cli.console import print_rows
 from seqtasks.core import keras_import as quietly
 from seqtasks.core import plugins
-from seqtasks.core.errors import UnknownNameError
+from seqtasks.core.errors import ConfigError, UnknownNameError
 from seqtasks.core.files import check_output
 from seqtasks.experiments import results
 from seqtasks.experiments import run_folder as folders
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from seqtasks.experiments.executor import Executor
 
 REPORT_SUFFIXES = (".html", ".htm")
+PLOT_SUFFIXES = (".png", ".pdf", ".svg")
 
 
 def run(
@@ -95,15 +96,37 @@ def compare(
     baseline: bool,
     format: str,
     report: str | None = None,
+    plot: str | None = None,
 ) -> None:
-    """`seqtasks compare`: trains a grid of runs, prints the table of their results and writes their report."""
-    from seqtasks.experiments import table, table_formats
+    """`seqtasks compare`: trains a grid of runs, prints the table of their results and writes their report.
+
+    A suite has a matrix in place of the table, and a heat map.
+    """
+    from seqtasks.experiments import matrix_formats, suites, table, table_formats
     from seqtasks.training import api
 
+    suite = suites.suite_of(task)
+    if suite is None and plot is not None:
+        raise ConfigError(
+            f"got --plot with the task {task}; allowed: with a suite, {', '.join(suites.suites())}; leave it out, or "
+            "draw learning curves: seqtasks plot RUN"
+        )
     path = None if report is None else check_output(report, "--report", REPORT_SUFFIXES)
-    grid = api.run_grid(task, overrides, config_file, runs, executor, baseline)
-    if grid.rows:
-        print(table_formats.render(table.build(grid.rows, runs_dir=runs), format))
+    picture = None if plot is None else check_output(plot, "--plot", PLOT_SUFFIXES)
+    if suite is None:
+        grid = api.run_grid(task, overrides, config_file, runs, executor, baseline)
+        if grid.rows:
+            print(table_formats.render(table.build(grid.rows, runs_dir=runs), format))
+    else:
+        grid, matrix = api.run_suite(suite, overrides, config_file, runs, executor, baseline)
+        if grid.rows:
+            print(matrix_formats.render(matrix, format))
+        if picture is not None and any(line.kind == "model" for line in matrix.lines):
+            from seqtasks.task_types.common.plots import export_figure
+            from seqtasks.views import heat_map
+
+            export_figure(heat_map.draw(matrix), picture)
+            print(f"heat map: {picture}", file=sys.stderr)
     if path is not None and any(row.kind == "model" for row in grid.rows):
         from seqtasks.views import report as pages
 
@@ -139,7 +162,7 @@ def report(words: Sequence[str], out: str, runs: Path) -> None:
 
 def plot(names: Sequence[str], out: str, runs: Path) -> None:
     """`seqtasks plot`: draws the learning curves of runs into one figure."""
-    path = check_output(out, "--out", (".png", ".pdf", ".svg"))
+    path = check_output(out, "--out", PLOT_SUFFIXES)
     opened = [folders.find(name, runs) for name in dict.fromkeys(names)]
     rows = [results.read(folder.path) for folder in opened]
     from seqtasks.task_types.common.plots import export_figure

@@ -162,7 +162,12 @@ def resume(run: RunName, runs: Runs = _RUNS, quiet: Quiet = False, json: Json = 
 
 @command()
 def compare(
-    task: TaskName,
+    task: Annotated[
+        str,
+        typer.Argument(
+            help="Name of a task (see `seqtasks list tasks`), path of its file, or name of a suite of tasks: probes"
+        ),
+    ],
     overrides: Overrides = None,
     config: ConfigFile = None,
     runs: Runs = _RUNS,
@@ -175,11 +180,16 @@ def compare(
     report: Annotated[
         str | None, typer.Option("--report", metavar="FILE", help="HTML file to write a report on the runs to")
     ] = None,
+    plot: Annotated[
+        str | None,
+        typer.Option("--plot", metavar="FILE", help="Of a suite: file to draw a heat map to: .png, .pdf or .svg"),
+    ] = None,
 ) -> None:
     """Train all combinations of settings and print the table of results.
 
     A setting takes several values, separated by commas; encoder.cell=all stands for every cell. Finished runs are
-    skipped, interrupted ones are continued.
+    skipped, interrupted ones are continued. A suite is a name for several tasks; its results are a matrix of cells and
+    tasks.
 
     Examples:
 
@@ -190,12 +200,14 @@ def compare(
       seqtasks compare mnist_rows encoder.cell=gru,lstm seed=0,1,2 --report cells.html
 
       seqtasks compare tagging encoder.cell=gru,lstm seed=0,1,2 --on ray:auto --cpus 2
+
+      seqtasks compare probes encoder.cell=lstm,gru,min_gru encoder.match=lstm:64 --plot probes.png
     """
     from seqtasks.cli import commands
     from seqtasks.experiments.executor_choice import make_executor
 
     executor = make_executor(on, jobs, cpus, gpus)
-    commands.compare(task, overrides or [], config, runs, executor, baseline, format, report)
+    commands.compare(task, overrides or [], config, runs, executor, baseline, format, report, plot)
 
 
 @command()

@@ -24,6 +24,7 @@ from seqtasks.core.errors import ConfigError, suggest
 from seqtasks.core.files import usable
 from seqtasks.core.parsing import parse_yaml
 
+SUITES = "suites"  # the file in configs/ that holds names for several tasks, see `experiments.suites`
 # First line of a YAML file, before the path of its JSON Schema, by which editors complete and check it.
 MODELINE = "# yaml-language-server: $schema="
 
@@ -84,7 +85,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def bundled() -> dict[str, Path]:
     """The bundled YAML files, by name."""
     folder = Path(str(resources.files("seqtasks.configs")))
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    return {path.stem: path for path in sorted(folder.glob("*.yaml")) if path.stem != SUITES}
 
 
 def schema_file(task: str) -> Path:

@@ -103,6 +103,7 @@ class Grid:
 
     Attributes:
         rows: Result rows of baselines and runs.
+        by_point: Result row of each run.
         skipped: Labels of runs that were finished before; `rows` contains their rows.
         failed: Error messages of failed runs, by label.
     """
@@ -110,6 +111,7 @@ class Grid:
     rows: list[Row] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
+    by_point: dict[Point, Row] = field(default_factory=dict)
 
     def check(self) -> None:
         """Reports failed runs; called after the table is printed.
@@ -126,7 +128,14 @@ class Grid:
             )
 
 
-def plan(task: str, overrides: Sequence[str], *, runs_dir: Path, config_file: str | Path | None = None) -> list[Point]:
+def plan(
+    task: str,
+    overrides: Sequence[str],
+    *,
+    runs_dir: Path,
+    config_file: str | Path | None = None,
+    name: str | None = None,
+) -> list[Point]:
     """The runs of a grid.
 
     Args:
@@ -134,6 +143,7 @@ def plan(task: str, overrides: Sequence[str], *, runs_dir: Path, config_file: st
         overrides: Settings as `key=a,b`.
         runs_dir: Folder of all runs.
         config_file: Value of `--config` of every run.
+        name: Name before the label of every run, for a task of a suite; None: no name.
 
     Raises:
         ConfigError: As for `expand`.
@@ -141,7 +151,8 @@ def plan(task: str, overrides: Sequence[str], *, runs_dir: Path, config_file: st
     grid = expand(overrides)
     points = []
     for point in grid:
-        label = " ".join(text for i, text in enumerate(point) if any(other[i] != text for other in grid)) or task
+        label = " ".join(text for i, text in enumerate(point) if any(other[i] != text for other in grid))
+        label = " ".join(filter(None, (name, label))) or task
         options = ["--json", *(["--config", str(config_file)] if config_file is not None else [])]
         points.append(Point(label, ("run", task, *point), tuple(options), Path(runs_dir)))
     return points
@@ -186,6 +197,35 @@ def run_grid(
         Interrupted: Ctrl-C or SIGTERM; all children were stopped and have ended.
     """
     points = plan(task, overrides, runs_dir=runs_dir, config_file=config_file)
+    data = data_of(task, overrides, config_file)
+    return run_points(points, data, task, runs_dir=runs_dir, executor=executor, baseline=baseline, announce=announce)
+
+
+def run_points(
+    points: Sequence[Point],
+    data: Sequence[Sequence[str]],
+    title: str,
+    *,
+    runs_dir: Path,
+    executor: Executor | None = None,
+    baseline: Callable[[], Sequence[Row]] | None = None,
+    announce: Announce = announce_line,
+) -> Grid:
+    """Trains runs, which may be of several tasks; a run that fails does not stop the others.
+
+    Args:
+        points: The runs, see `plan`.
+        data: Arguments of `seqtasks show` for each data set that they read, see `data_of`.
+        title: Name of the whole, for the progress bar.
+        runs_dir: Folder of all runs.
+        executor: As for `run_grid`.
+        baseline: As for `run_grid`.
+        announce: As for `run_grid`.
+
+    Raises:
+        RunError: The machines of a cluster cannot run the points.
+        Interrupted: As for `run_grid`.
+    """
     grid = Grid()
     rows: dict[Point, Row] = {}
     executor = executor or LocalExecutor(announce=announce)
@@ -209,7 +249,7 @@ def run_grid(
             announce(f"{label}: {row.metric} {row.value:.4g} after {row.seconds:.0f} s{where}")
 
     with executor:
-        executor.prepare(Path(runs_dir), data_of(task, overrides, config_file), len(points))
+        executor.prepare(Path(runs_dir), data, len(points))
         if baseline is not None:
             try:
                 grid.rows += baseline()
@@ -220,7 +260,7 @@ def run_grid(
                 announce(f"failed: baseline: {error}")
         waiting = deque(points)
         with Progress(console=console, disable=executor.shows_messages or not console.is_terminal) as bar:
-            total = bar.add_task(task, total=len(points))
+            total = bar.add_task(title, total=len(points))
             following = lambda: waiting.popleft() if waiting else None  # noqa: E731
             stopped = drive(executor, following, ended, queued=executor.queued)
     if stopped:
@@ -228,7 +268,8 @@ def run_grid(
             f"stopped with {len(rows)} of {len(points)} runs finished; run the same command again: "
             "finished runs are skipped and interrupted ones are continued"
         )
-    grid.rows += [rows[point] for point in points if point in rows]
+    grid.by_point = {point: rows[point] for point in points if point in rows}
+    grid.rows += grid.by_point.values()
     return grid
 
 

@@ -6,6 +6,7 @@ from .forecasting.task import ForecastOptions, ForecastPredictOptions, ForecastS
 from .image_classification.task import ImageSpec, ImageTask
 from .language_modeling.labelled_text_task import TextLanguageOptions, TextLanguageTask
 from .language_modeling.task import LanguageOptions, LanguageSpec, LanguageTask
+from .probes.task import ProbeOptions, ProbeSpec, ProbeTask, StateTrackingOptions
 from .series.task import SeriesOptions, SeriesSpec, SeriesTask
 from .series_labeling.task import SeriesLabelingOptions, SeriesLabelingSpec, SeriesLabelingTask
 from .speech_recognition.task import CTCTask, StringOptions, StringSpec
@@ -39,12 +40,16 @@ __all__ = [
     "LanguageOptions",
     "LanguageSpec",
     "LanguageTask",
+    "ProbeOptions",
+    "ProbeSpec",
+    "ProbeTask",
     "SeriesLabelingOptions",
     "SeriesLabelingSpec",
     "SeriesLabelingTask",
     "SeriesOptions",
     "SeriesSpec",
     "SeriesTask",
+    "StateTrackingOptions",
     "StringOptions",
     "StringSpec",
     "TaggingOptions",

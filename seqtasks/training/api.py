@@ -15,10 +15,11 @@ from seqtasks.core import keras_import, plugins
 from seqtasks.core.errors import Interrupted, RunError
 from seqtasks.core.reporter import Reporter, in_notebook
 from seqtasks.experiments import compare as grids
-from seqtasks.experiments import results, run_folder, table
+from seqtasks.experiments import matrix, results, run_folder, suites, table
 from seqtasks.experiments.executor import Ended, Executor, Point, drive
 from seqtasks.experiments.executor_choice import make_executor
 from seqtasks.experiments.local_executor import LocalExecutor
+from seqtasks.experiments.matrix import Matrix
 from seqtasks.experiments.results import Row
 from seqtasks.experiments.table import Table
 from seqtasks.training import known_runs, requests, verdict
@@ -204,11 +205,11 @@ def compare(
     cpus: float | None = None,
     gpus: float | None = None,
     **values: Any,
-) -> Table:
+) -> Table | Matrix:
     """Trains all combinations of settings and returns their table, as `seqtasks compare`.
 
     Args:
-        task: Name of a task, or path of its Python file.
+        task: Name of a task, path of its Python file, or name of a suite.
         *settings: Settings as `"key=a,b"`.
         config: YAML file of settings, or the name of a bundled one.
         runs: Folder of all runs.
@@ -220,7 +221,7 @@ def compare(
         **values: Settings by keyword; a list has the values to compare, such as `seed=[0, 1, 2]`.
 
     Returns:
-        The table.
+        The table; for a suite the matrix of cells and tasks.
 
     Raises:
         SeqtasksError: As for `run`; also if a run fails, after all others have ended.
@@ -231,7 +232,12 @@ def compare(
         >>> table.to_frame()  # doctest: +SKIP
     """
     executor = make_executor(on, jobs, cpus, gpus)
-    grid = run_grid(task, _overrides(settings, values), _text(config), Path(runs), executor, baseline)
+    suite, overrides = suites.suite_of(task), _overrides(settings, values)
+    if suite is not None:
+        grid, of_suite = run_suite(suite, overrides, _text(config), Path(runs), executor, baseline)
+        grid.check()
+        return of_suite
+    grid = run_grid(task, overrides, _text(config), Path(runs), executor, baseline)
     grid.check()
     return table.build(grid.rows, runs_dir=Path(runs))
 
@@ -281,35 +287,110 @@ def run_grid(
         SeqtasksError: A combination that cannot be run, or baselines that fail.
     """
 
-    def baselines() -> list[Row]:
-        options = ["--json", *(["--config", config_file] if config_file else [])]
-        options += ["--quiet"] if in_notebook() else []  # the child writes to standard error
-        words = grids.expand(grids.of_data(overrides))
-        waiting = [Point("", ("baseline", task, *one), tuple(options), runs) for one in reversed(words)]
-        ended: list[Ended] = []
-
-        def following() -> Point | None:
-            """The next data set, after the one before it has ended."""
-            failed = any(one.code for one in ended)
-            return waiting.pop() if waiting and not failed and len(waiting) + len(ended) == len(words) else None
-
-        with contextlib.ExitStack() as stack:
-            # Baselines are fitted on this machine, in the process that then trains the first run here.
-            local = executor if isinstance(executor, LocalExecutor) else stack.enter_context(LocalExecutor())
-            if drive(local, following, lambda one, _: ended.append(one)):
-                raise Interrupted("stopped in the baselines, before the first run; run the same command again")
-        if any(one.code for one in ended):
-            raise RunError("the baselines failed; their message is above; correct the cause or add --no-baseline")
-        lines = [line for one in ended for line in one.output.splitlines() if line.startswith("{")]
-        rows = [results.from_json(line) for line in lines]
-        return list({row.run: row for row in rows}.values())
-
     for point in grids.expand(overrides):
         requests.check(task, point, config_file)
-    executor.recall = lambda point: requests.recall(task, point.words[2:], config_file, point.runs)
-    executor.adopt = known_runs.adopt
-    fit = baselines if baseline else None
+    _use_known_runs(executor, config_file)
+    fit = (lambda: _fit_baselines([(task, overrides)], config_file, runs, executor)[0]) if baseline else None
     return grids.run_grid(task, overrides, runs_dir=runs, executor=executor, config_file=config_file, baseline=fit)
+
+
+def run_suite(
+    suite: suites.Suite,
+    overrides: Sequence[str],
+    config_file: str | None,
+    runs: Path,
+    executor: Executor,
+    baseline: bool,
+) -> tuple[grids.Grid, Matrix]:
+    """Trains all combinations of settings on all tasks of a suite; arguments as for `run_grid`.
+
+    Returns:
+        The rows, with the labels of skipped and failed runs, and the matrix of the results.
+
+    Raises:
+        SeqtasksError: As for `run_grid`.
+    """
+    parts = [(column.task, column.overrides(overrides)) for column in suite.columns]
+    for task, settings in parts:
+        for point in grids.expand(settings):
+            requests.check(task, point, config_file)
+    _use_known_runs(executor, config_file)
+    of_baselines: list[list[Row]] = [[] for _ in parts]
+
+    def fit() -> list[Row]:
+        of_baselines[:] = _fit_baselines(parts, config_file, runs, executor)
+        return [row for rows in of_baselines for row in rows]
+
+    planned = [
+        grids.plan(task, settings, runs_dir=runs, config_file=config_file, name=column.name)
+        for column, (task, settings) in zip(suite.columns, parts, strict=True)
+    ]
+    data = [words for task, settings in parts for words in grids.data_of(task, settings, config_file)]
+    points = [point for of_task in planned for point in of_task]
+    grid = grids.run_points(
+        points, data, suite.name, runs_dir=runs, executor=executor, baseline=fit if baseline else None
+    )
+    columns = [
+        [*rows, *(grid.by_point[point] for point in of_task if point in grid.by_point)]
+        for rows, of_task in zip(of_baselines, planned, strict=True)
+    ]
+    return grid, matrix.build(suite, columns, overrides)
+
+
+def _use_known_runs(executor: Executor, config_file: str | None) -> None:
+    """Lets an executor skip runs that are finished, and adopt those of other machines."""
+    executor.recall = lambda point: requests.recall(point.words[1], point.words[2:], config_file, point.runs)
+    executor.adopt = known_runs.adopt
+
+
+def _fit_baselines(
+    parts: Sequence[tuple[str, Sequence[str]]], config_file: str | None, runs: Path, executor: Executor
+) -> list[list[Row]]:
+    """Fits the baselines of several tasks, one data set after the other.
+
+    Args:
+        parts: Task and settings as `key=a,b` of each.
+        config_file: YAML file of settings, or the name of a bundled one.
+        runs: Folder of all runs.
+        executor: Where the runs are trained; baselines are fitted here.
+
+    Returns:
+        The rows of each part.
+
+    Raises:
+        RunError: The baselines of a data set failed.
+        Interrupted: Stopped by Ctrl-C or SIGTERM.
+    """
+    options = ["--json", *(["--config", config_file] if config_file else [])]
+    options += ["--quiet"] if in_notebook() else []  # the child writes to standard error
+    of_parts: list[list[Row]] = []
+    with contextlib.ExitStack() as stack:
+        # Baselines are fitted on this machine, in the process that then trains the first run here.
+        local = executor if isinstance(executor, LocalExecutor) else stack.enter_context(LocalExecutor())
+        for task, overrides in parts:
+            words = grids.expand(grids.of_data(overrides))
+            points = [Point("", ("baseline", task, *one), tuple(options), runs) for one in reversed(words)]
+            of_parts.append(_fit_one_by_one(points, local))
+    return of_parts
+
+
+def _fit_one_by_one(waiting: list[Point], local: LocalExecutor) -> list[Row]:
+    """Fits the baselines of data sets, the last point first; arguments and errors as for `_fit_baselines`."""
+    count = len(waiting)
+    ended: list[Ended] = []
+
+    def following() -> Point | None:
+        """The next data set, after the one before it has ended."""
+        failed = any(one.code for one in ended)
+        return waiting.pop() if waiting and not failed and len(waiting) + len(ended) == count else None
+
+    if drive(local, following, lambda one, _: ended.append(one)):
+        raise Interrupted("stopped in the baselines, before the first run; run the same command again")
+    if any(one.code for one in ended):
+        raise RunError("the baselines failed; their message is above; correct the cause or add --no-baseline")
+    lines = [line for one in ended for line in one.output.splitlines() if line.startswith("{")]
+    rows = [results.from_json(line) for line in lines]
+    return list({row.run: row for row in rows}.values())
 
 
 def _same_code(path: Path, task: str, settings: Sequence[str]) -> bool:

@@ -17,6 +17,7 @@ from seqtasks.task_types import (
     GlimpseTask,
     ImageTask,
     LanguageTask,
+    ProbeTask,
     SeriesLabelingTask,
     SeriesTask,
     TaggingTask,
@@ -51,6 +52,7 @@ PANELS: Sequence[tuple[type[Task], type[Panel]]] = (
     (ForecastTask, SeriesPanel),
     (SeriesLabelingTask, SeriesPanel),
     (AnomalyTask, SeriesPanel),
+    (ProbeTask, ExamplesPanel),
 )
 VISITORS = 20  # number of requests that are worked on at the same time
 WAITING = 200  # maximum number of requests in the queue

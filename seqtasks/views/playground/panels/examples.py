@@ -21,7 +21,7 @@ from seqtasks.views.playground.panels.series import draw
 
 
 class ExamplesPanel(Panel):
-    """Panel of tasks without `predict`: an example of the test split by its number."""
+    """Panel of tasks without `predict`, and of probes: an example of the test split by its number."""
 
     LABEL = "Predict the example"
 

@@ -1,0 +1,1 @@
+"""Probes: generated sequences whose labels show what the state of a recurrent cell can hold."""

@@ -41,12 +41,14 @@ def test_the_cell_keeps_the_contract(options):
     check_cell("leaky_rnn", options)
 
 
+@pytest.mark.slow
 def test_a_run_takes_the_settings_beside_the_module(tmp_path):
     words = ["run", "overdrawn", "train.epochs=1", "data.limit=100", "--json", "--quiet"]
     row = json.loads(seqtasks(*words, cwd=tmp_path).splitlines()[-1])
     assert (row["task"], row["cell"], row["config"]["encoder"]["units"]) == ("overdrawn", "leaky_rnn", 24)
 
 
+@pytest.mark.slow
 def test_the_tracker_gets_the_epochs(tmp_path):
     words = ["run", "overdrawn", "train.epochs=3", "data.limit=100", "--json", "--quiet", "train.trackers=lines"]
     row = json.loads(seqtasks(*words, cwd=tmp_path).splitlines()[-1])

@@ -188,9 +188,9 @@ class Cell(keras.layers.Layer):
         raise NotImplementedError
 
     def prepare(self) -> dict[str, Any]:
-        """Computes the values that `step` needs and that depend on the weights alone, by name; none by default.
+        """Computes values for `step` that depend on the weights alone, by name.
 
-        The loop over time computes them once for all steps. `step` reads them by `prepared`.
+        By default there are none. The loop over time computes them once for all steps. `step` reads them by `prepared`.
         """
         return {}
 

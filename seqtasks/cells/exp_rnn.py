@@ -19,7 +19,7 @@ ORDER, SQUARINGS = 3, 6  # of the approximation of the exponential; its error is
 
 @register_cell("exp_rnn", paper="https://arxiv.org/abs/1901.08428", year=2019, params="n*(m + 1) + angles")
 class ExpRNN(Cell):
-    r"""Exponential RNN (expRNN), whose recurrent matrix is the exponential of a skew-symmetric one.
+    r"""Exponential RNN (expRNN): the recurrent matrix is orthogonal by its parametrization.
 
     .. math::
         h_t = \mathrm{modReLU}(x_t W + h_{t-1} \exp(A)), \quad

@@ -21,7 +21,7 @@ EPSILON = 1e-5  # of the layer normalization
 
 @register_cell("hgrn", paper="https://arxiv.org/abs/2311.04823", year=2023, params="n*(5*m + 2*n + 12)")
 class HGRN(Cell):
-    r"""Hierarchically gated recurrent network (HGRN), whose forget gate has a learned lower bound.
+    r"""Hierarchically gated recurrent network (HGRN): a lower bound of the forget gate.
 
     .. math::
         c_t &= \mathrm{SiLU}(x_t W_r + b_r) + i \, \mathrm{SiLU}(x_t W_i + b_i) \\

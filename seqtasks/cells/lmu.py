@@ -22,7 +22,7 @@ from seqtasks.core.errors import ConfigError
     params="(m + n + width)*(n + 1)",
 )
 class LMU(Cell):
-    r"""Legendre memory unit (LMU), whose memory holds a window of the past as Legendre polynomials.
+    r"""Legendre memory unit (LMU): a window of the past as Legendre polynomials.
 
     .. math::
         u_t &= x_t e_x + h_{t-1} e_h + m_{t-1} e_m \\

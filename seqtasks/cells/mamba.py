@@ -19,7 +19,7 @@ from seqtasks.core.errors import ConfigError
 
 @register_cell("mamba", paper="https://arxiv.org/abs/2312.00752", year=2023, params="n*(m + 2*rank + 3*state_dim + 2)")
 class Mamba(Cell):
-    r"""Selective state space model (S6) of Mamba, whose step size, input and output map depend on the input.
+    r"""Selective state space model (S6) of Mamba.
 
     .. math::
         u_t &= x_t W, \quad r_t, B_t, C_t = u_t V \\

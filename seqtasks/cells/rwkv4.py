@@ -21,9 +21,9 @@ class RWKV4(Cell):
 
     .. math::
         r_t, k_t, v_t &= (\mu \odot x_t + (1 - \mu) \odot x_{t-1}) W \\
-        wkv_t &= \frac{\sum_{s<t} e^{-(t-1-s) e^w + k_s} \odot v_s + e^{u + k_t} \odot v_t}
-            {\sum_{s<t} e^{-(t-1-s) e^w + k_s} + e^{u + k_t}} \\
-        y_t &= (\sigma(r_t) \odot wkv_t) W_o
+        n_t &= \sum_{s<t} e^{-(t-1-s) e^w + k_s} \odot v_s + e^{u + k_t} \odot v_t \\
+        d_t &= \sum_{s<t} e^{-(t-1-s) e^w + k_s} + e^{u + k_t} \\
+        y_t &= (\sigma(r_t) \odot n_t / d_t) W_o
 
     W is `(features, 3 * units)`, with blocks in the order r, k, v, each with a mix μ
     of its own, `(features,)`. The decay w and the bonus u of the present step are

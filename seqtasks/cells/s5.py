@@ -22,8 +22,8 @@ class S5(Cell):
     r"""Simplified state space model (S5), one linear system that all units share.
 
     .. math::
-        h_t &= \bar\Lambda \odot h_{t-1} + \bar B x_t, \quad
-        \bar\Lambda = \exp(\Delta \Lambda), \quad
+        h_t &= \bar{\Lambda} \odot h_{t-1} + \bar B x_t, \quad
+        \bar{\Lambda} = \exp(\Delta \Lambda), \quad
         \bar B = (\exp(\Delta \Lambda) - 1) / \Lambda \odot B \\
         y_t &= 2 \, \mathrm{Re}(C h_t) + x_t D
 
@@ -109,7 +109,7 @@ class S5(Cell):
         return self.add_weight(values.shape, lambda shape, dtype=None: ops.convert_to_tensor(values, dtype), name=name)
 
     def discrete(self) -> tuple[Any, Any, Any, Any]:
-        """Absolute value and phase of Λ̄, real and imaginary part of the factor of B in B̄, `(P/2,)` each."""
+        """Absolute value and phase of Λ̄, and the factor of B in B̄ by its parts, `(P/2,)` each."""
         return hold(ops.exp(self.decay), ops.convert_to_tensor(self.frequency), ops.exp(self.dt))
 
     def project(self, x: Any) -> Any:

@@ -301,7 +301,7 @@ class Task(ABC):
 
     @property
     def step_inputs(self) -> tuple[str, ...]:
-        """Inputs with one value a step, if a model in one direction can read them step by step; () if it cannot.
+        """Inputs that a model in one direction can read step by step; () if it cannot.
 
         `seqtasks export` then writes a step model, with its states as inputs and outputs.
         """
@@ -499,7 +499,7 @@ class Task(ABC):
         return None
 
     def export_plan(self, model: keras.Model) -> ExportPlan:
-        """Says which graphs an export of a trained model has, and how test examples run through them.
+        """Returns the graphs of an export, and how test examples run through them.
 
         The default is right for a model from named inputs to one output.
 

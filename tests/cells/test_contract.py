@@ -49,6 +49,7 @@ def test_the_contract(name):
     check_cell(name, oracle=ORACLES.get(name))  # a cell without one fails `test_every_cell_has_a_second_opinion`
 
 
+@pytest.mark.slow
 @pytest.mark.each_cell
 @pytest.mark.parametrize(("name", "options"), FORMS)
 def test_the_contract_in_other_forms(name, options):

@@ -39,6 +39,7 @@ def trained(tmp_path_factory):
     return base / "runs" / row.run, row, config, base
 
 
+@pytest.mark.slow
 def test_captions_of_files_are_learnt_and_predicted(trained, tmp_path):
     folder, row, _, base = trained
     assert row.value == row.scores["exact"] > 0.7 and row.topology == "one-to-many" and row.encoder_params > 0

@@ -33,6 +33,7 @@ def trained(tmp_path_factory):
     return folder / "runs" / row.run, row, config
 
 
+@pytest.mark.slow
 def test_it_learns_what_can_be_known(trained):
     _, row, _ = trained
     best = math.log(4) / 2

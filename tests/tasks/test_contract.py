@@ -50,6 +50,7 @@ def test_it_is_shown_with_its_data(name: str, cli) -> None:
     assert all(f"  {part}: " in out.split("loaded data")[1] for part in ("train", "validation", "test"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", CELLS)
 def test_odd_cells_in_a_task(cell: str, tmp_path: Path) -> None:
     check_task(plugins.load_task("mnist_rows"), tmp_path, ["data.limit=40", "options.augment=false"], cell=cell)

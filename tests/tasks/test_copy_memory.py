@@ -139,6 +139,7 @@ def test_each_step_sees_no_later_one() -> None:
     assert np.abs(outputs[:, 12:] - changed[:, 12:]).max() > 1e-4
 
 
+@pytest.mark.slow
 def test_it_is_learnt(tmp_path) -> None:
     words = ["options.length=3", "options.examples=2000", "encoder.cell=gru", "encoder.units=64", "train.epochs=15",
              "train.learning_rate=2e-2", "train.batch_size=50"]  # fmt: skip

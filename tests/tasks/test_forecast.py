@@ -159,6 +159,7 @@ def test_strategies_and_heads(tmp_path, strategy, head):
     assert len(rows) == 7 and all(r["low"] <= r["point"] <= r["high"] for r in rows)
 
 
+@pytest.mark.slow
 def test_a_known_covariate_of_tomorrow_is_used(tmp_path):
     rng = np.random.default_rng(0)
     sale = rng.integers(0, 2, 208)

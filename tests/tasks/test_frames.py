@@ -51,6 +51,7 @@ def trained(signs, tmp_path_factory):
     return base / row.run, row, config, base
 
 
+@pytest.mark.slow
 def test_the_digit_in_front_is_learnt(trained):
     _, row, _, _ = trained
     assert row.value > 0.85 and 0.4 < row.scores["whole"] <= row.value

@@ -59,6 +59,7 @@ def trained(signs, tmp_path_factory):
     return base / row.run, row, config, base
 
 
+@pytest.mark.slow
 def test_digits_are_located_and_classified(trained):
     _, row, _, _ = trained
     assert row.value > 0.9 and row.scores["accuracy_mean_of_2"] > 0.85

@@ -41,6 +41,7 @@ def trained(tmp_path_factory):
     return folder / row.run, row, config
 
 
+@pytest.mark.slow
 def test_strings_are_learnt_without_an_alignment(trained):
     folder, row, _ = trained
     assert row.metric == "der" and not row.higher_is_better and row.value < 0.5

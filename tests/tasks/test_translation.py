@@ -45,6 +45,7 @@ def trained(tmp_path_factory):
     return base / "runs" / row.run, row, config, folder
 
 
+@pytest.mark.slow
 def test_order_and_words_are_learnt(trained):
     _, row, _, _ = trained
     assert row.value > 90 and row.metric == "bleu" and row.value == row.scores["bleu"]
@@ -96,7 +97,7 @@ def test_pairs_that_are_too_long(trained, tmp_path):
         train.run(config, cls, tmp_path, QUIET)
 
 
-@pytest.mark.a_third
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [

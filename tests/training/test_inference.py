@@ -243,6 +243,7 @@ class Leaky(Cell):
 """
 
 
+@pytest.mark.slow
 def test_a_cell_of_a_file_stays_with_its_run(tmp_path: Path, cli) -> None:
     file = tmp_path / "my_cell.py"
     file.write_text(CELL.replace("SHARE", "0.5"), encoding="utf-8")

@@ -31,6 +31,7 @@ def trained(tmp_path_factory):
     return folder, row, run_folder.open_run(language)
 
 
+@pytest.mark.slow
 def test_the_language_model_is_a_separate_run(trained):
     folder, row, language = trained
     language_row = results.read(language.path)

@@ -10,7 +10,8 @@ _SIGNS = {
     "epsilon": "ε", "varepsilon": "ε", "lambda": "λ", "Lambda": "Λ", "nu": "ν", "mu": "μ", "zeta": "ζ", "tau": "τ",
     "Delta": "Δ", "delta": "δ", "psi": "ψ", "rho": "ρ", "cdot": "·", "cdots": "…", "dots": "…", "ldots": "…",
     "circ": "∘", "top": "ᵀ", "in": "∈", "le": "≤", "ge": "≥", "leq": "≤", "geq": "≥", "times": "×", "sqrt": "√",
-    "otimes": "⊗", "sum": "Σ", "Big": "", "pi": "π", "kappa": "κ", "xi": "ξ", "leftarrow": "←", "rightarrow": "→", "to": "→", "bmod": "mod",
+    "otimes": "⊗", "sum": "Σ", "Big": "",
+    "pi": "π", "kappa": "κ", "xi": "ξ", "leftarrow": "←", "rightarrow": "→", "to": "→", "bmod": "mod",
     "qquad": "    ", "quad": "  ", "left": "", "right": "", "bigl": "", "bigr": "", "big": "", "begin": "", "end": "",
 }  # fmt: skip
 _MARKS = {"tilde": "\u0303", "hat": "\u0302", "bar": "\u0304", "dot": "\u0307", "ddot": "\u0308"}

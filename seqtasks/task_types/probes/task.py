@@ -38,7 +38,13 @@ MOST_LENGTH = 100_000
 
 @dataclass(frozen=True)
 class ProbeOptions:
-    """Options of every probe: lengths and numbers of sequences, size of the embedding."""
+    """Options of every probe: lengths and numbers of sequences, size of the embedding.
+
+    Example:
+        >>> from seqtasks.task_types import ProbeOptions
+        >>> ProbeOptions(length=32).test_length is None  # tested at the lengths of training
+        True
+    """
 
     length: int = setting(64, "maximum number of symbols of a training sequence", ge=2, le=MOST_LENGTH)
     test_length: int | None = setting(
@@ -51,7 +57,13 @@ class ProbeOptions:
 
 @dataclass(frozen=True)
 class StateTrackingOptions(ProbeOptions):
-    """Options of probes with a label for every prefix, which are tested at longer sequences than those of training."""
+    """Options of probes with a label for every prefix, tested at longer sequences.
+
+    Example:
+        >>> from seqtasks.task_types import StateTrackingOptions
+        >>> StateTrackingOptions().length, StateTrackingOptions().test_length
+        (40, 500)
+    """
 
     length: int = setting(40, "maximum number of symbols of a training sequence", ge=2, le=MOST_LENGTH)
     test_length: int | None = setting(
@@ -80,7 +92,7 @@ class ProbeSpec(Spec):
 
 
 class ProbeTask(Task):
-    """Base class of probes: tasks of generated symbols whose labels follow from the symbols before them.
+    """Base class of probes: generated symbols, whose labels follow from those before.
 
     A subclass sets `symbols` and `labels` and overrides `draw` and `targets`. Padding is masked in the encoder, and
     steps without a label count neither in the loss nor in the scores.
@@ -169,7 +181,10 @@ class ProbeTask(Task):
 
     @property
     def test_lengths(self) -> list[int]:
-        """Lengths of the test sequences: up to that of training, then powers of two up to `options.test_length`."""
+        """Lengths of the test sequences.
+
+        Up to that of training, then powers of two up to `options.test_length`.
+        """
         o = self.options
         first = [o.length // 4, o.length // 2, o.length] if self.any_length else [o.length]
         most = o.length if o.test_length is None else o.test_length
@@ -268,7 +283,7 @@ class ProbeTask(Task):
     def scores_of(
         self, predicted: Sequence[IntArray], targets: Sequence[IntArray]
     ) -> tuple[dict[str, float], list[list[float]]]:
-        """Computes accuracies from predicted labels, and the terms of the primary one for each sequence.
+        """Computes accuracies, and the terms of the primary one for each sequence.
 
         Args:
             predicted: Predicted labels of each sequence, `(time,)`.
@@ -293,7 +308,7 @@ class ProbeTask(Task):
         return scores, terms
 
     def intervals(self) -> list[tuple[int, int]]:
-        """Intervals of the number of symbols before and at a label: above the first number, up to the second."""
+        """Intervals of the number of symbols up to a label: above the first, up to the second."""
         ends = self.test_lengths
         return list(zip([0, *ends], ends, strict=False))
 
@@ -319,7 +334,9 @@ class ProbeTask(Task):
         return rows
 
     def numbers(self, text: str) -> IntArray:
-        """Numbers of the symbols of a text, `(time,)`: separated by blanks or, if each is a character, without.
+        """Numbers of the symbols of a text, `(time,)`.
+
+        Symbols are separated by blanks or, if each is a character, by nothing.
 
         Raises:
             ConfigError: The text has another symbol, or none.

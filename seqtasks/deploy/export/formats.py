@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from seqtasks.core.errors import ConfigError, SeqtasksError
+from seqtasks.deploy.export.onnx_loops import keep_weights_inside
 
 OPSET = 18  # of ONNX
 QUANTIZE = ("float16", "dynamic")
@@ -191,7 +192,10 @@ def _onnx(traced: Any, target: Path, quantize: str | None) -> Mapping[str, int]:
     elif quantize == "dynamic":
         from onnxruntime.quantization import QuantType, quantize_dynamic
 
-        quantize_dynamic(target, target, weight_type=QuantType.QInt8)
+        with_weights = onnx.load(target)
+        keep_weights_inside(with_weights)
+        onnx.save(with_weights, target)
+        quantize_dynamic(target, target, weight_type=QuantType.QInt8, extra_options={"EnableSubgraph": True})
     return Counter(_nodes(onnx.load(target).graph))
 
 

@@ -77,7 +77,7 @@ def prove(
         rows = [arrays_of(case, graphs, step_inputs) for case in cases.rows]
         named: Any = {f"{i}/{name}": array for i, row in enumerate(rows) for name, array in row.items()}
         np.savez(inputs, **named)
-        command = [sys.executable, proof_child.__file__, str(folder), str(inputs), str(outputs)]
+        command = [sys.executable, proof_child.__file__, str(folder.resolve()), str(inputs), str(outputs)]
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "OMP_NUM_THREADS": "1"}
         done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, cwd=made)
         if done.returncode or not outputs.is_file():

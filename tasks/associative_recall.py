@@ -38,6 +38,7 @@ class AssociativeRecall(ProbeTask):
     """Multi-query associative recall: values by their keys."""
 
     topology = "synced"
+    builtin = "generated"
     Options = Options
 
     @property

@@ -33,6 +33,7 @@ class CycleNavigation(ProbeTask):
     """Place on a circle after steps forward and back."""
 
     topology = "synced"
+    builtin = "generated"
     Options = Options
     any_length = True
     symbols = ("0", "+", "-")

@@ -36,6 +36,7 @@ class Dyck(ProbeTask):
     """Bracket that may be closed next, in sequences of one or two kinds of brackets."""
 
     topology = "synced"
+    builtin = "generated"
     Options = Options
     any_length = True
     shortest = 2

@@ -22,6 +22,7 @@ class EvenPairs(ProbeTask):
     """Whether first and last symbol are equal, tested at lengths beyond those of training."""
 
     topology = "synced"
+    builtin = "generated"
     Options = StateTrackingOptions
     any_length = True
     symbols = ("a", "b")

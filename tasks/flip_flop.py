@@ -38,6 +38,7 @@ class FlipFlop(ProbeTask):
     """Flip-flop language: the bit that was written last."""
 
     topology = "synced"
+    builtin = "generated"
     Options = Options
     shortest = 4
     symbols = ("0", "1", "w", "i", "r")

@@ -38,6 +38,7 @@ class InductionHeads(ProbeTask):
     """Induction heads: the symbol after an earlier mark."""
 
     topology = "synced"
+    builtin = "generated"
     Options = Options
     any_length = True
     shortest = 3

@@ -33,6 +33,7 @@ class ModularArithmetic(ProbeTask):
     """Value of an expression with +, - and *, modulo five."""
 
     topology = "synced"
+    builtin = "generated"
     Options = Options
     any_length = True
 

@@ -24,6 +24,7 @@ class Parity(ProbeTask):
     """Parity of the number of ones, tested at lengths beyond those of training."""
 
     topology = "synced"
+    builtin = "generated"
     Options = StateTrackingOptions
     any_length = True
     symbols = ("0", "1")

@@ -53,6 +53,7 @@ class Permutations(ProbeTask):
     """Composition of permutations of three or five things (state tracking)."""
 
     topology = "synced"
+    builtin = "generated"
     Options = Options
     any_length = True
 

@@ -36,6 +36,7 @@ class SelectiveCopying(ProbeTask):
     """Selective copying: symbols at random places, repeated in order."""
 
     topology = "synced"
+    builtin = "generated"
     Options = Options
 
     @property

@@ -44,6 +44,8 @@ def test_every_file_is_in_the_package(package, inside, folder, suffix):
 def test_a_configuration_begins_with_its_schema_and_the_command_that_runs_it():
     for name in files("configs", ".yaml"):
         schema, first, *_ = (ROOT / "configs" / name).read_text(encoding="utf-8").splitlines()
+        if name == "suites.yaml":  # no settings of a task
+            continue
         if name == "base.yaml":
             assert schema == f"{MODELINE}schemas/base.json"
             continue

@@ -326,6 +326,7 @@ VALUES: dict[str, Values] = {
     "task_type": _task_types,
     "contenders": _contenders,
     "compare.report": _files,
+    "compare.plot": _files,
     "report.words": _runs_tasks_and_filters,
     "show.task": _tasks_or_cell,
     "show.words": _cell_or_settings,

@@ -182,7 +182,7 @@ def compare(
     ] = None,
     plot: Annotated[
         str | None,
-        typer.Option("--plot", metavar="FILE", help="Of a suite: file to draw a heat map to: .png, .pdf or .svg"),
+        typer.Option("--plot", metavar="FILE", help="file for the heat map of a suite: .png, .pdf or .svg"),
     ] = None,
 ) -> None:
     """Train all combinations of settings and print the table of results.

@@ -82,7 +82,7 @@ def load(source: Source, column: str) -> Tagged:
         assert source.folder is not None
         sentences = _files(source, source.folder, column)
     else:
-        sentences = _python()
+        sentences = _python(sysconfig.get_path("stdlib"))
         name = f"{source} of Python {platform.python_version()}"
     parts = {part: _not_empty(rows)[: source.limits[part]] for part, rows in sentences.items()}
     for part, rows in parts.items():
@@ -249,14 +249,14 @@ def _words_only(words: list[str], heads: list[str], values: list[str], column: s
 
 
 @cache  # a second run in the same process would spend a second on tokenizing the same modules
-def _python() -> dict[str, PackedSentences]:
-    """Every sixth module of the standard library, with characters as words and syntax classes as labels.
+def _python(library: str) -> dict[str, PackedSentences]:
+    """Every sixth module of the standard library in its folder, with characters as words and syntax classes as labels.
 
     A tenth of the modules each is for validation and test. All modules have ten million characters; training
     on them takes half an hour and does not improve the score.
     """
     parts: dict[str, list[Sentence]] = {part: [] for part in PARTS}
-    paths = sorted(Path(sysconfig.get_path("stdlib")).glob("*.py"))[::6]
+    paths = sorted(Path(library).glob("*.py"))[::6]
     for number, path in enumerate(paths):
         part = {8: "validation", 9: "test"}.get(number % 10, "train")
         parts[part] += _pieces(path.read_text(encoding="utf-8"))

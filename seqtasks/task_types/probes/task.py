@@ -105,7 +105,8 @@ class ProbeTask(Task):
         >>> import numpy as np
         >>> from seqtasks.task_types import ProbeTask
         >>> class First(ProbeTask):  # in a plugin file, below @register_task("first")
-        ...     name, symbols, labels = "first", ("a", "b"), ("a", "b")
+        ...     name, builtin = "first", "generated"
+        ...     symbols = labels = ("a", "b")
         ...     def draw(self, rng, count, length):
         ...         return rng.integers(1, 3, size=(count, length))
         ...     def targets(self, x):
@@ -117,7 +118,6 @@ class ProbeTask(Task):
     topology = "synced"
     metric = "accuracy"
     causal = True
-    builtin = "generated"
     reads = "texts"
     unit = "sequences"
     Options = ProbeOptions

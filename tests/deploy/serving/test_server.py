@@ -137,7 +137,8 @@ def test_ctrl_c(served: Served) -> None:
     served.end(signal.SIGINT)
 
 
-def test_code_of_a_run_folder_runs_with_trust_only(cli, runs: Path, tmp_path: Path, installed: None) -> None:
+def test_code_of_a_run_folder_runs_with_trust_only(cli, runs: Path, tmp_path: Path) -> None:
+    pytest.importorskip("uvicorn", reason="uvicorn is not installed: the extra `serve`")
     folder = tmp_path / "adding-gru-0123abcd"
     shutil.copytree(next(runs.glob("adding-*")), folder)
     marker = tmp_path / "executed"

@@ -35,9 +35,10 @@ def associative(d: Any, k: Any, m0: Any) -> Any:
     def compose(first: tuple[Any, Any], second: tuple[Any, Any]) -> tuple[Any, Any]:
         return first[0] + second[0], ops.maximum(first[1] + second[0], second[1])
 
+    dtype = k.dtype  # PyTorch's scan computes float16 in float32
     if k.shape[0] > 1:  # `associative_scan` of Keras 3.12 does not return for a single step
         d, k = ops.associative_scan(compose, (d, k), axis=0)
-    return ops.cast(ops.maximum(m0 + d, k), k.dtype)
+    return ops.cast(ops.maximum(m0 + d, k), dtype)
 
 
 def _sequential(d: Any, k: Any, m0: Any) -> Any:

@@ -87,7 +87,9 @@ def test_every_wide_cell_in_two_chunks(cell, features):
 def test_long_sequences_in_single_precision(cell):
     given = (*case(cell, 4096, dtype="float32"), False, True)
     run = tf.function(outcome)
-    same(run(parallel.run, *given), run(loop.run, *given), 1e-5)
+    # Both engines round the angles of states that rotate, and these errors add up over 4,096 steps.
+    tolerance = 1e-4 if cell in ("lru", "s4d", "s5") else 1e-5
+    same(run(parallel.run, *given), run(loop.run, *given), tolerance)
 
 
 def test_one_graph_for_every_length_and_batch():

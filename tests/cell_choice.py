@@ -1,4 +1,4 @@
-"""What a session tests of many cells, tasks and shapes: a third that the commit chooses, and changed cells."""
+"""Selection of tests over many cells, tasks and shapes: a third that the commit chooses, and changed cells."""
 
 from __future__ import annotations
 

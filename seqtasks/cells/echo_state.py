@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from seqtasks.cells.base import Cell
+from seqtasks.cells.initial_values import numpy_generator
 from seqtasks.cells.registration import register_cell
 from seqtasks.core.errors import ConfigError
 
@@ -96,7 +96,7 @@ class EchoState(Cell):
             shape: `(units, units)`.
             dtype: Data type of the result.
         """
-        rng = np.random.default_rng(random.getrandbits(32))  # `random` is seeded by keras.utils.set_random_seed
+        rng = numpy_generator()
         dense = rng.uniform(-1, 1, shape)
         sparse = dense * (rng.random(shape) < self.connectivity)
         for R in (sparse, dense):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from math import comb, factorial
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from seqtasks.cells.base import Cell
+from seqtasks.cells.initial_values import numpy_generator
 from seqtasks.cells.registration import register_cell
 
 ORDER, SQUARINGS = 3, 6  # of the approximation of the exponential; its error is below 2e-6 for angles up to 8π
@@ -65,7 +65,7 @@ class ExpRNN(Cell):
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         m, n = input_shape[-1], self.units
-        rng = np.random.default_rng(random.getrandbits(32))  # `random` is seeded by keras.utils.set_random_seed
+        rng = numpy_generator()
         rows, columns = np.triu_indices(n, 1)
         cos = np.cos(rng.uniform(0, np.pi / 2, self.angles))
         pairs = (rows % 2 == 0) & (columns == rows + 1)

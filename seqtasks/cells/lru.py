@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from keras import ops
 
 from seqtasks.cells.base import Cell
 from seqtasks.cells.complex_state import rotate, rotated_recurrence
+from seqtasks.cells.initial_values import numpy_generator
 from seqtasks.cells.recurrence import Recurrence
 from seqtasks.cells.registration import register_cell
 from seqtasks.core.errors import ConfigError
@@ -85,7 +85,7 @@ class LRU(Cell):
     def build(self, input_shape: Sequence[int | None]) -> None:
         m, n = input_shape[-1], self.units
         assert m is not None
-        rng = np.random.default_rng(random.getrandbits(32))  # `random` is seeded by keras.utils.set_random_seed
+        rng = numpy_generator()
         squared_radius = np.maximum(rng.uniform(self.radius_min**2, self.radius_max**2, n), 1e-12)
         phase = self.phase_max * (1 - rng.random(n))
         self.nu = self.add_bias(n, np.log(-0.5 * np.log(squared_radius)), "nu")

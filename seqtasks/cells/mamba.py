@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from seqtasks.cells.base import Cell
+from seqtasks.cells.initial_values import check_step_sizes, log_step_sizes, numpy_generator
 from seqtasks.cells.recurrence import Recurrence
 from seqtasks.cells.registration import register_cell
 from seqtasks.core.errors import ConfigError
@@ -79,10 +78,7 @@ class Mamba(Cell):
             raise ConfigError(f"state_dim is {state_dim}; allowed: ≥ 1; choose 16 as the paper")
         if dt_rank < 0:
             raise ConfigError(f"dt_rank is {dt_rank}; allowed: ≥ 1, or 0 for a sixteenth of the units; choose 0")
-        if not 0 < dt_min <= dt_max:
-            raise ConfigError(
-                f"dt_min is {dt_min} and dt_max is {dt_max}; allowed: 0 < dt_min ≤ dt_max; set 0.001 and 0.1"
-            )
+        check_step_sizes(dt_min, dt_max)
         self.state_dim = state_dim
         self.dt_rank = dt_rank
         self.dt_min = dt_min
@@ -99,8 +95,8 @@ class Mamba(Cell):
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         m, n, N, r = input_shape[-1], self.units, self.state_dim, self.rank
-        rng = np.random.default_rng(random.getrandbits(32))  # `random` is seeded by keras.utils.set_random_seed
-        dt = np.exp(rng.uniform(math.log(self.dt_min), math.log(self.dt_max), n))
+        rng = numpy_generator()
+        dt = np.exp(log_step_sizes(rng, self.dt_min, self.dt_max, n))
         uniform = keras.initializers.RandomUniform(-(r**-0.5), r**-0.5)
         self.W = self.add_kernel(m, n)
         self.V = self.add_kernel(n, r + 2 * N, "selection_kernel")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -10,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from seqtasks.cells.base import Cell
+from seqtasks.cells.initial_values import log_step_sizes, numpy_generator
 from seqtasks.cells.recurrence import Recurrence
 from seqtasks.core.errors import ConfigError
 
@@ -134,8 +134,8 @@ def initial_decay(heads: int) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         A, the logarithms of uniform numbers from 1 to 16, and b, whose softplus is log-uniform from 0.001 to 0.1.
     """
-    rng = np.random.default_rng(random.getrandbits(32))  # `random` is seeded by keras.utils.set_random_seed
-    step = np.exp(rng.uniform(np.log(0.001), np.log(0.1), heads))
+    rng = numpy_generator()
+    step = np.exp(log_step_sizes(rng, 0.001, 0.1, heads))
     return np.log(rng.uniform(1, 16, heads)), np.log(np.expm1(step))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from seqtasks.cells.base import Cell
+from seqtasks.cells.initial_values import numpy_generator
 from seqtasks.cells.recurrence import Recurrence
 from seqtasks.cells.registration import register_cell
 from seqtasks.core.errors import ConfigError
@@ -76,7 +76,7 @@ class RGLRU(Cell):
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         m, n = input_shape[-1], self.units
-        rng = np.random.default_rng(random.getrandbits(32))  # `random` is seeded by keras.utils.set_random_seed
+        rng = numpy_generator()
         decay = rng.uniform(self.decay_min, self.decay_max, n) ** (1 / self.c)
         self.W = self.add_kernel(m, n)
         self.b = self.add_bias(n)

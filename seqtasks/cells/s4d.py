@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from keras import ops
 
 from seqtasks.cells.base import Cell
 from seqtasks.cells.complex_state import hold, rotate, rotated_recurrence
+from seqtasks.cells.initial_values import check_step_sizes, log_step_sizes, numpy_generator
 from seqtasks.cells.recurrence import Recurrence
 from seqtasks.cells.registration import register_cell
 from seqtasks.core.errors import ConfigError
@@ -73,10 +73,7 @@ class S4D(Cell):
         super().__init__(units, **kwargs)
         if state_dim < 2 or state_dim % 2:
             raise ConfigError(f"state_dim is {state_dim}; allowed: even numbers from 2 on; the paper has 64")
-        if not 0 < dt_min <= dt_max:
-            raise ConfigError(
-                f"dt_min is {dt_min} and dt_max is {dt_max}; allowed: 0 < dt_min ≤ dt_max; set 0.001 and 0.1"
-            )
+        check_step_sizes(dt_min, dt_max)
         self.state_dim = state_dim
         self.dt_min = dt_min
         self.dt_max = dt_max
@@ -92,12 +89,12 @@ class S4D(Cell):
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         m, n, size = input_shape[-1], self.units, self.units * self.pairs
-        rng = np.random.default_rng(random.getrandbits(32))  # `random` is seeded by keras.utils.set_random_seed
+        rng = numpy_generator()
         self.W = self.add_kernel(m, n)
         self.decay = self.add_bias(size, math.log(0.5), "log_decay")
         self.frequency = self.add_bias(size, np.tile(math.pi * np.arange(self.pairs), n), "frequency")
         self.C = [self.add_bias(size, rng.normal(0, 0.5**0.5, size), f"output_{part}") for part in self.states]
-        self.dt = self.add_bias(n, rng.uniform(math.log(self.dt_min), math.log(self.dt_max), n), "log_dt")
+        self.dt = self.add_bias(n, log_step_sizes(rng, self.dt_min, self.dt_max, n), "log_dt")
         self.D = self.add_weight((n,), keras.initializers.RandomNormal(0.0, 1.0), name="skip_gain")
 
     def project(self, x: Any) -> Any:

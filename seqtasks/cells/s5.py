@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from keras import ops
 
 from seqtasks.cells.base import Cell
 from seqtasks.cells.complex_state import hold, rotate, rotated_recurrence
+from seqtasks.cells.initial_values import check_step_sizes, log_step_sizes, numpy_generator
 from seqtasks.cells.recurrence import Recurrence
 from seqtasks.cells.registration import register_cell
 from seqtasks.core.errors import ConfigError
@@ -73,10 +73,7 @@ class S5(Cell):
         super().__init__(units, **kwargs)
         if state_dim < 0 or state_dim % 2:
             raise ConfigError(f"state_dim is {state_dim}; allowed: even numbers, 0 for the number of units; choose 0")
-        if not 0 < dt_min <= dt_max:
-            raise ConfigError(
-                f"dt_min is {dt_min} and dt_max is {dt_max}; allowed: 0 < dt_min ≤ dt_max; set 0.001 and 0.1"
-            )
+        check_step_sizes(dt_min, dt_max)
         self.state_dim = state_dim
         self.dt_min = dt_min
         self.dt_max = dt_max
@@ -93,13 +90,13 @@ class S5(Cell):
     def build(self, input_shape: Sequence[int | None]) -> None:
         m, n, half = input_shape[-1], self.units, self.pairs
         assert m is not None
-        rng = np.random.default_rng(random.getrandbits(32))  # `random` is seeded by keras.utils.set_random_seed
+        rng = numpy_generator()
         frequency, V = hippo_normal(2 * half)
         B = rng.normal(0, m**-0.5, (m, 2 * half)) @ V.conj()
         C = V.T @ rng.normal(0, (2 * half) ** -0.5, (2 * half, n))
         self.decay = self.add_bias(half, math.log(0.5), "log_decay")
         self.frequency = self.add_bias(half, frequency, "frequency")
-        self.dt = self.add_bias(half, rng.uniform(math.log(self.dt_min), math.log(self.dt_max), half), "log_dt")
+        self.dt = self.add_bias(half, log_step_sizes(rng, self.dt_min, self.dt_max, half), "log_dt")
         self.B = [self.add_values(B.real, "input_re"), self.add_values(B.imag, "input_im")]
         self.C = [self.add_values(C.real, "output_re"), self.add_values(C.imag, "output_im")]
         self.D = self.add_kernel(m, n, "skip_kernel")

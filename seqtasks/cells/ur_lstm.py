@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from seqtasks.cells.base import Cell
+from seqtasks.cells.initial_values import numpy_generator
 from seqtasks.cells.registration import register_cell
 
 
@@ -57,7 +57,7 @@ class URLSTM(Cell):
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         m, n = input_shape[-1], self.units
-        rng = np.random.default_rng(random.getrandbits(32))  # `random` is seeded by keras.utils.set_random_seed
+        rng = numpy_generator()
         edge = 1 / max(n, 2)  # one unit starts at 1/2
         uniform = rng.uniform(edge, 1 - edge, n)
         forget = np.log(uniform / (1 - uniform))

@@ -44,7 +44,7 @@ KINDS: Sequence[tuple[tuple[type[Task], ...], Kind]] = (
     ((AudioTask, CTCTask), "sound"),
     ((SeriesTask, ForecastTask, SeriesLabelingTask, AnomalyTask), "table"),
 )
-# What an input of a kind can be: a text, or an object with this key.
+# Form of an input by kind: a text, or an object with this key.
 FORMS: Mapping[Kind, Sequence[str]] = {
     "prompt": ("text",),
     "texts": ("text",),
@@ -136,7 +136,7 @@ def write_file(item: Input, kind: Kind, folder: Path, number: int) -> Path:
 
 
 def forms(kind: Kind) -> str:
-    """What an input of a kind can be, for messages.
+    """Describes the form of the inputs of a kind, for messages.
 
     Example:
         >>> forms("image")

@@ -1,4 +1,4 @@
-"""What the memories of LMU, Stack-RNN and Clockwork RNN hold, and from which system S5 starts."""
+"""Contents of the memories of LMU, Stack-RNN and Clockwork RNN, and the system that S5 starts from."""
 
 import numpy as np
 import scipy.special

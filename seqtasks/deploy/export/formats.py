@@ -183,18 +183,17 @@ def _onnx(traced: Any, target: Path, quantize: str | None) -> Mapping[str, int]:
     for value in [one for one in model.graph.input if one.name in captured]:
         model.graph.input.remove(value)
         model.graph.initializer.append(onnx.numpy_helper.from_array(captured[value.name], value.name))
-    onnx.save(model, target)
     if quantize == "float16":
         from onnxruntime.transformers.float16 import convert_float_to_float16
 
         # Inputs, outputs and states stay float32, so that use.py is the same.
-        onnx.save(convert_float_to_float16(onnx.load(target), keep_io_types=True), target)
+        model = convert_float_to_float16(model, keep_io_types=True)
     elif quantize == "dynamic":
+        keep_weights_inside(model)
+    onnx.save(model, target)
+    if quantize == "dynamic":
         from onnxruntime.quantization import QuantType, quantize_dynamic
 
-        with_weights = onnx.load(target)
-        keep_weights_inside(with_weights)
-        onnx.save(with_weights, target)
         quantize_dynamic(target, target, weight_type=QuantType.QInt8, extra_options={"EnableSubgraph": True})
     return Counter(_nodes(onnx.load(target).graph))
 

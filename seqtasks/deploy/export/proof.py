@@ -87,11 +87,11 @@ def prove(
             results = {name: file[name] for name in file.files}
     computed = [_trimmed(results[f"{i}/outputs"], case) for i, case in enumerate(cases.rows)]
     expected = [_valid(case, step_inputs) for case in cases.rows]
-    computed = [_last(output, wanted) for output, wanted in zip(computed, expected, strict=True)]
+    computed = [_last(output, reference) for output, reference in zip(computed, expected, strict=True)]
     scored = [results[f"{i}/sequence"] for i in range(len(computed))] if cases.kind == "sequences" else computed
     differences = [_difference(*pair) for pair in zip(computed, expected, strict=True)]
     largest = max(differences)
-    scale = max(1.0, *(float(np.abs(wanted).max(initial=0)) for wanted in expected))
+    scale = max(1.0, *(float(np.abs(reference).max(initial=0)) for reference in expected))
     equal = [_equal(plan.answers(a), plan.answers(b)) for a, b in zip(computed, expected, strict=True)]
     return Proof(
         examples=len(computed),
@@ -191,24 +191,24 @@ def _trimmed(output: np.ndarray, case: Case) -> np.ndarray:
     return output[tuple(slice(0, size) for size in case.expected.shape)]
 
 
-def _last(output: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+def _last(output: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """The output of the last step, where the model in Keras gives no other."""
-    return output[:, -1] if output.ndim == wanted.ndim + 1 else output
+    return output[:, -1] if output.ndim == reference.ndim + 1 else output
 
 
 def _padded(output: np.ndarray, case: Case) -> np.ndarray:
     return np.pad(output, [(0, size - has) for has, size in zip(output.shape, case.expected.shape, strict=True)])
 
 
-def _difference(output: np.ndarray, wanted: np.ndarray) -> float:
-    assert output.shape == wanted.shape, (output.shape, wanted.shape)
-    if wanted.dtype.kind in "iu":
-        return float((output != wanted).max(initial=0))
-    gap = np.abs(output.astype(np.float64) - wanted.astype(np.float64))
+def _difference(output: np.ndarray, reference: np.ndarray) -> float:
+    assert output.shape == reference.shape, (output.shape, reference.shape)
+    if reference.dtype.kind in "iu":
+        return float((output != reference).max(initial=0))
+    gap = np.abs(output.astype(np.float64) - reference.astype(np.float64))
     return float(np.where(np.isnan(gap), np.inf, gap).max(initial=0))
 
 
-def _equal(output: np.ndarray, wanted: np.ndarray) -> Any:
-    if wanted.dtype.kind in "iu":
-        return output == wanted
-    return np.abs(output - wanted) <= SAME * np.maximum(np.abs(wanted), 1)
+def _equal(output: np.ndarray, reference: np.ndarray) -> Any:
+    if reference.dtype.kind in "iu":
+        return output == reference
+    return np.abs(output - reference) <= SAME * np.maximum(np.abs(reference), 1)

@@ -237,7 +237,7 @@ def _add_sessions(app: FastAPI, service: Service) -> None:
 
 
 def description(model: ServedModel) -> dict[str, Any]:
-    """What a client has to know of a model.
+    """Describes a model for clients: task, inputs, options and classes.
 
     Args:
         model: The model.

@@ -1,4 +1,4 @@
-"""What every request passes: request id, token, host, limits of body and time, metrics, errors in one line."""
+"""Middleware of all requests: request id, token, host, limits of body and time, metrics, errors in one line."""
 
 from __future__ import annotations
 

@@ -204,12 +204,12 @@ def answer_of(
         DataError: The request names an output that the model does not have.
     """
     columns = columns_of(rows)
-    wanted = {one.name: one.parameters for one in body.outputs} if body.outputs else {name: {} for name in columns}
-    unknown = next((name for name in wanted if name not in columns), None)
+    requested = {one.name: one.parameters for one in body.outputs} if body.outputs else {name: {} for name in columns}
+    unknown = next((name for name in requested if name not in columns), None)
     if unknown is not None:
         raise DataError(f"unknown output {unknown[:100]!r}; allowed: {', '.join(columns)}; ask for one of them")
     outputs, tails = [], []
-    for name, parameters in wanted.items():
+    for name, parameters in requested.items():
         values = columns[name]
         datatype = datatype_of(values)
         filled = [_filled(value, datatype) for value in values]

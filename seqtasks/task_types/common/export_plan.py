@@ -1,4 +1,4 @@
-"""What an export of a trained model consists of: its graphs, and the examples that prove it."""
+"""Plan of an export of a trained model: its graphs, and the examples that prove it."""
 
 from __future__ import annotations
 

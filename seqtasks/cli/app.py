@@ -33,10 +33,11 @@ LONGEST = 2000  # maximum number of characters of a message
 LITERAL = "seqtasks.literal"  # key of Context.meta: number of arguments that came after a lone --
 
 
-def command(**settings: Any) -> Callable[[F], F]:
+def command(panel: str, **settings: Any) -> Callable[[F], F]:
     """Decorator that adds a command; its errors become one line and an exit code.
 
     Args:
+        panel: Title of the part of `seqtasks --help` that lists the command.
         **settings: Keyword arguments of `typer.Typer.command`.
     """
 
@@ -73,7 +74,7 @@ def command(**settings: Any) -> Callable[[F], F]:
                     print(dumps({"error": message}))
                 raise SystemExit(1) from error
 
-        app.command(**settings)(guarded)
+        app.command(rich_help_panel=panel, **settings)(guarded)
         return function
 
     return add

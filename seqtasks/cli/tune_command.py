@@ -22,7 +22,7 @@ TRIALS = 50  # number of trials if neither --trials nor --minutes is given
 
 @dataclass(frozen=True)
 class Request:
-    """Arguments of the command; see `cli.main.tune`."""
+    """Arguments of the command; see `cli.interface.training.tune`."""
 
     task: str
     overrides: Sequence[str]

@@ -7,7 +7,6 @@ an archive is unpacked: names, numbers and sizes are checked first, then the che
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import re
 import shutil
 import tempfile
@@ -15,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from seqtasks.core.errors import ConfigError, DataError, RunError, SeqtasksError
+from seqtasks.core.extras import require
 from seqtasks.core.files import shown
 from seqtasks.core.parsing import parse_json
 from seqtasks.deploy import archive
@@ -48,8 +48,7 @@ def parse(address: str) -> tuple[str, str | None]:
     match = NAME.fullmatch(address)
     if match is None:
         raise ConfigError(f"{shown(address)!r} is no address; allowed: hf://OWNER/NAME or hf://OWNER/NAME@REVISION")
-    if importlib.util.find_spec("huggingface_hub") is None:
-        raise ConfigError("hf:// needs huggingface_hub, which is not installed; run pip install 'seqtasks[hub]'")
+    require(["huggingface_hub"], "hf://", "hub")
     return match[1], match[2]
 
 

@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seqtasks.core.errors import ConfigError, Interrupted, RunError
+from seqtasks.core.errors import Interrupted, RunError
+from seqtasks.core.extras import require
 from seqtasks.experiments.executor import Announce, Ended, Executor, Point, announce_line, drive
 from seqtasks.experiments.results import from_json
 from seqtasks.experiments.run_folder import writing
@@ -88,12 +89,9 @@ def import_optuna() -> Any:
     Raises:
         ConfigError: It is not installed.
     """
-    try:
-        import optuna
-    except ImportError as error:
-        raise ConfigError(
-            "seqtasks tune needs Optuna, which is not installed; run pip install 'seqtasks[tune]'"
-        ) from error
+    require(["optuna"], "seqtasks tune", "tune")
+    import optuna
+
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     return optuna

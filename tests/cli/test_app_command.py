@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 import socket
 from pathlib import Path
 
 import pytest
 
-from seqtasks.views.playground import server
-
 
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server.importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
 
 
 def test_a_folder_that_is_no_run(cli, installed: None) -> None:
@@ -36,7 +35,7 @@ def test_a_host_that_others_reach(cli, installed: None, monkeypatch: pytest.Monk
 
 
 def test_without_gradio(cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     code, _, err = cli("app", "any")
     assert code == 2 and "pip install 'seqtasks[app]'" in err and err.count("\n") == 1
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -35,13 +35,14 @@ def test_answers_without_importing_keras(words: str) -> None:
     subprocess.run([sys.executable, "-c", code, *words.split()], check=True, capture_output=True)
 
 
-def test_help_takes_well_under_a_second() -> None:
+def test_the_list_takes_well_under_a_second() -> None:
     times = []
-    for _ in range(5):
-        begin = time.perf_counter()
+    for _ in range(3):
+        before = os.times()
         subprocess.run([sys.executable, "-m", "seqtasks", "list"], check=True, capture_output=True)
-        times.append(time.perf_counter() - begin)
-    assert min(times) < 1.0, times  # 0.7 s on an idle machine; the fastest of five on a busy one
+        after = os.times()  # of processors, which others on the machine do not use up
+        times.append(after.children_user + after.children_system - before.children_user - before.children_system)
+    assert min(times) < 0.9, times  # 0.3 to 0.6 on an idle machine, where it is the time that passes
 
 
 def test_the_command_line_imports_nothing_slow() -> None:

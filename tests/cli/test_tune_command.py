@@ -128,7 +128,7 @@ def test_wrong_words_are_refused_before_anything_is_made(
 
 def test_without_optuna_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(ConfigError, match=r"needs Optuna, which is not installed; run pip install 'seqtasks\[tune\]'"):
+    with pytest.raises(ConfigError, match=r"needs optuna, not installed; run pip install 'seqtasks\[tune\]'"):
         go(tmp_path, *SPACE)
 
 

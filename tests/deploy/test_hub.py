@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import importlib.util
 import json
 import sys
 import threading
@@ -147,7 +148,7 @@ def test_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     for wrong in ("hf://a", "hf://a/b/c", "hf:///b", "hf://a/b@", "http://a/b"):
         with pytest.raises(ConfigError, match="allowed: hf://OWNER/NAME"):
             hub.parse(wrong)
-    monkeypatch.setattr(hub.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install 'seqtasks\[hub\]'"):
         hub.parse("hf://a/b")
     assert "huggingface_hub" in sys.modules and archive.SUMS == "SHA256SUMS"

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import logging
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from seqtasks.core.errors import ConfigError, SeqtasksError
+from seqtasks.core.extras import require
 from seqtasks.deploy.export.onnx_loops import keep_weights_inside
 
 OPSET = 18  # of ONNX
@@ -93,23 +93,8 @@ def check(name: str, quantize: str | None, any_length: bool) -> Format:
             f"--quantize {quantize} with --format {name}, which does not have it; allowed: {allowed}; choose one of "
             "them, or leave out --quantize"
         )
-    need(chosen.modules, f"--format {name}")
+    require(chosen.modules, f"--format {name}", "export")
     return chosen
-
-
-def need(modules: Sequence[str], what: str) -> None:
-    """Checks that modules are installed.
-
-    Args:
-        modules: Names of modules.
-        what: What needs them, for the message.
-
-    Raises:
-        ConfigError: One of them is missing; the message names the extra.
-    """
-    for module in modules:
-        if importlib.util.find_spec(module) is None:
-            raise ConfigError(f"{what} needs {module}, which is not installed; run pip install 'seqtasks[export]'")
 
 
 def write(chosen: Format, traced: Any, folder: Path, name: str, quantize: str | None) -> tuple[str, dict[str, int]]:

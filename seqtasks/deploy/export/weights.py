@@ -10,8 +10,9 @@ import keras
 import numpy as np
 
 from seqtasks.core.errors import ConfigError
+from seqtasks.core.extras import require
 from seqtasks.core.files import write_text
-from seqtasks.deploy.export import formats, manifest
+from seqtasks.deploy.export import manifest
 from seqtasks.experiments.results import Row
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.recurrent import Recurrent
@@ -62,7 +63,7 @@ def check(shape: str | None, quantize: str | None) -> None:
             f"{given} with --format safetensors, which has weights and no graph; allowed: onnx, litert, openvino, "
             f"saved_model; leave out {given.split()[0]}"
         )
-    formats.need(["safetensors"], "--format safetensors")
+    require(["safetensors"], "--format safetensors", "export")
 
 
 def named_weights(model: keras.Model) -> dict[str, np.ndarray]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.util
 import logging
 import signal
 import sys
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from seqtasks.core.errors import ConfigError
+from seqtasks.core.extras import require
 from seqtasks.deploy.serving.address import is_loopback, listen, url_of
 from seqtasks.deploy.serving.limits import Limits
 
@@ -42,11 +42,7 @@ class Address:
         Raises:
             ConfigError: One of them is not so.
         """
-        missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
-        if missing:
-            raise ConfigError(
-                f"seqtasks serve needs {', '.join(missing)}, not installed; run pip install 'seqtasks[serve]'"
-            )
+        require(PACKAGES, "seqtasks serve", "serve")
         if self.token is not None and (
             len(self.token) < 16 or not self.token.isascii() or not self.token.isprintable()
         ):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hmac
-import importlib.util
 import os
 import socket
 import sys
@@ -16,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from seqtasks.core.errors import ConfigError
+from seqtasks.core.extras import require
 from seqtasks.deploy.serving.address import is_loopback, listen, url_of
 
 PORT = 7860
@@ -48,8 +48,7 @@ class Address:
         Raises:
             ConfigError: One of them is not so.
         """
-        if importlib.util.find_spec("gradio") is None:
-            raise ConfigError("seqtasks app needs Gradio, which is not installed; run pip install 'seqtasks[app]'")
+        require(["gradio"], "seqtasks app", "app")
         if self.password == "":
             raise ConfigError("--password is empty; allowed: one or more characters; give another or leave it out")
         if self.password is None and not is_loopback(self.host):

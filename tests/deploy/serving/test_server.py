@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -18,7 +19,6 @@ from pathlib import Path
 import pytest
 
 from seqtasks.core.errors import ConfigError
-from seqtasks.deploy.serving import server
 from seqtasks.deploy.serving.server import Address
 
 from ...views.playground.tiny_runs import unpack
@@ -27,11 +27,11 @@ from ...views.playground.tiny_runs import unpack
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The packages count as installed."""
-    monkeypatch.setattr(server.importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
 
 
 def test_the_packages_are_needed(cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     code, _, err = cli("serve", "any")
     assert code == 2 and "pip install 'seqtasks[serve]'" in err and err.count("\n") == 1
 

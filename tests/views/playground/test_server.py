@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import socket
 from pathlib import Path
 
@@ -17,11 +18,11 @@ from .tiny_runs import opened, unpack
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Gradio counts as installed."""
-    monkeypatch.setattr(server.importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
 
 
 def test_gradio_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"not installed; run pip install 'seqtasks\[app\]'"):
         Address().check()
 

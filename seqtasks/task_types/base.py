@@ -28,7 +28,7 @@ from seqtasks.experiments.example_outputs import ExampleOutputs
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.metrics import classification_scores
 from seqtasks.task_types.common.export_plan import ExportPlan
-from seqtasks.task_types.common.steps import Steps, class_properties
+from seqtasks.task_types.common.steps import Steps, class_properties, signal_properties
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -605,7 +605,8 @@ class Task(ABC):
 
         The description has texts, numbers, and properties that units may follow.
 
-        The default draws the first input of numbers, `(batch, time, …)`; its properties are the classes of the targets.
+        The default draws the first input of numbers, `(batch, time, …)`; its properties are the step, the numbers, their
+        means so far, and the classes of the targets.
 
         Args:
             inputs: Inputs of the model, as `batches` or `encode_inputs` makes them.
@@ -616,9 +617,10 @@ class Task(ABC):
             if array.ndim > 1 and array.dtype.kind in "uf":  # signed integers are token numbers
                 signal = array.reshape(*array.shape[:2], -1).astype(np.float64)
                 known = targets is not None and bool(self.classes)
+                numbers = signal_properties(signal, [f"input {i + 1}" for i in range(signal.shape[-1])])
                 return Steps(
                     signal=signal,
-                    properties=class_properties(targets, self.classes, signal.shape[1]) if known else {},
+                    properties=numbers | (class_properties(targets, self.classes, signal.shape[1]) if known else {}),
                     titles=[self.classes[n] for n in targets] if known and np.ndim(targets) == 1 else [],
                 )
         return Steps()

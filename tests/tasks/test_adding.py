@@ -121,3 +121,12 @@ def test_it_is_learnt(tmp_path) -> None:
     assert row.value < 0.05
     assert row.scores["within_0.04"] > 0.1
     assert row.validation["mse"] < 0.05
+
+
+def test_look_compares_units_with_both_inputs_and_their_means() -> None:
+    task = make(length=4, examples=2)
+    steps = np.array([[[0.5, 0], [0.25, 1], [0.75, 0], [0.1, 1]]], np.float32)
+    described = task.describe_steps(steps)
+    assert described.signal.shape == (1, 4, 2)
+    np.testing.assert_allclose(described.properties["input 2"], [[0, 1, 0, 1]])
+    np.testing.assert_allclose(described.properties["input 1, mean so far"][0, 1:3], [0.375, 0.5], rtol=1e-6)

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from .tiny_runs import tables, train_on, unpack
+from .tiny_runs import tables, train_on, train_with, unpack
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install playwright")
@@ -31,7 +31,7 @@ TEXTS = {"sentiment": "not a good film", "tagging": "def f(x): return x", "trans
 FILES = {"captioning": "scene.png", "spoken_digits": "tone.wav", "spoken_strings": "tone.wav"}
 LANGUAGE = ("char_lm", "text_lm", "word_lm")
 DRAWN = ("mnist_rows", "mnist_vanilla", "glimpses")
-NUMBERED = ("adding", "copy_memory", "frames")
+NUMBERED = ("adding", "copy_memory", "frames", "parity")
 ON_TABLES = ("series", "step_labels", "forecast", "anomaly")
 TASKS = (*TEXTS, *FILES, *LANGUAGE, *DRAWN, *NUMBERED, *ON_TABLES)
 
@@ -60,6 +60,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     runs = unpack(folder)
     for task, file in tables(folder / "inputs").items():
         train_on(file, task, runs)
+    train_with("parity", runs, "data.limit=64")
     first = next(runs.glob("mnist_rows-*"))
     shutil.copytree(first, runs / "mnist_rows-second-0123abcd")
     return folder

@@ -60,7 +60,12 @@ def tables(folder: Path) -> dict[str, Path]:
 
 def train_on(file: Path, task: str, runs: Path) -> Path:
     """Trains a task of `TABLES` on its file; returns the run folder."""
+    return train_with(task, runs, f"data.source=files:{file}", *TABLES[task])
+
+
+def train_with(task: str, runs: Path, *settings: str) -> Path:
+    """Trains a task with few units for an epoch; returns the run folder."""
     cls = load_task(task)
-    config = resolve(task, cls.Options, [f"data.source=files:{file}", *SMALL, *TABLES[task]])
+    config = resolve(task, cls.Options, [*SMALL, *settings])
     row, _ = train.run(config, cls, runs, Reporter(quiet=True))
     return runs / row.run

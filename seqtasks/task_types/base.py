@@ -605,8 +605,8 @@ class Task(ABC):
 
         The description has texts, numbers, and properties that units may follow.
 
-        The default draws the first input of numbers, `(batch, time, …)`; its properties are the step, the numbers, their
-        means so far, and the classes of the targets.
+        The default draws the first input of numbers, `(batch, time, …)`; its properties are the step, the numbers,
+        their means so far, and the classes of the targets.
 
         Args:
             inputs: Inputs of the model, as `batches` or `encode_inputs` makes them.

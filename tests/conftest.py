@@ -3,6 +3,7 @@
 import ctypes
 import gc
 import os
+import signal
 import sys
 from collections import Counter
 from pathlib import Path
@@ -34,6 +35,8 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as a shell starts what runs in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # tests send it
     config.addinivalue_line("markers", "pictures: the runs of the test draw their pictures, which others leave out")
     config.addinivalue_line("markers", "each_cell: for the cells that --third chooses; the parameter is `name`")
     config.addinivalue_line("markers", "a_third: of the parameters of the test, the third that --third chooses")

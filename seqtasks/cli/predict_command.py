@@ -225,22 +225,25 @@ def _fill(
     """Predicts for a tokenised file, and prints or writes the file with the predictions filled in.
 
     Raises:
-        ConfigError: Inputs, options or a format are given, which such a file does not allow.
+        ConfigError: Inputs or a format are given, which such a file does not allow.
         DataError: The file cannot be read, or is malformed.
     """
-    from seqtasks.training.saved_model import open_trained
+    from seqtasks.training.inference import options_of
+    from seqtasks.training.saved_model import open_trained, task_of
 
     assert request.file is not None
-    beside = [*inputs, *(f"--{name}" for name in option_texts)]
+    beside = list(inputs)
     beside += [f"--format {request.format}"] * (request.format != "text")
     if beside:
         raise ConfigError(
             f"got --file {shown(request.file)} and {' '.join(map(shown, beside))}; allowed: a tokenised file alone, "
             "which is written with its labels filled in; remove the others"
         )
+    options = options_of(task_of(folder, request.trust)[0], option_texts)
     path = readable(request.file)
     task, _, model = open_trained(folder, request.trust)
-    pieces = task.predict_file(model, path)
+    # A task of version 0.1 takes no options here.
+    pieces = task.predict_file(model, path, options) if option_texts else task.predict_file(model, path)
     if out is None:
         for piece in pieces:
             print(piece, end="", flush=True)

@@ -46,8 +46,10 @@ class TagHead(MaskedLayer):
         if self.crf is not None:
             self.crf.build((*input_shape[:-1], len(self.labels)))
 
-    def call(self, x: Any, targets: Any = None, mask: Any = None, training: bool = False) -> Any:
-        """Predicts tags, or scores target tags.
+    def call(
+        self, x: Any, targets: Any = None, mask: Any = None, training: bool = False, probabilities: bool = False
+    ) -> Any:
+        """Predicts tags or their probabilities, or scores target tags.
 
         Args:
             x: Inputs, `(batch, time, size)`.
@@ -56,13 +58,17 @@ class TagHead(MaskedLayer):
                 valid.
             training: With a CRF, correctness is then measured by the best tag of each step, because decoding the
                 best sequence takes longer.
+            probabilities: Whether to return the probability of each tag at each step; with a CRF that of all tag
+                sequences which have it there (forward-backward algorithm).
 
         Returns:
-            Without targets the best tags, `(batch, time)`. With targets `(batch, time, 2)`: the negative
-            log-likelihood (with a CRF that of the sequence, divided equally among its valid steps), and 1 where
-            the best tag is the target, else 0.
+            Without targets the best tags, `(batch, time)`; with `probabilities`, `(batch, time, tags)`, float32. With
+            targets `(batch, time, 2)`: the negative log-likelihood (with a CRF that of the sequence, divided equally
+            among its valid steps), and 1 where the best tag is the target, else 0.
         """
         scores = ops.cast(self.scores(x), "float32")
+        if probabilities:
+            return ops.softmax(scores, axis=-1) if self.crf is None else self.crf.marginals(scores, mask)
         best = ops.cast(argmax(scores), "int32")
         if self.crf is not None and not training:
             best = ops.cast(self.crf.decode(scores, mask)[0], "int32")
@@ -77,7 +83,11 @@ class TagHead(MaskedLayer):
             nll = mean_nll[:, None] * valid
         return ops.stack([nll, ops.cast(ops.equal(best, targets), "float32")], axis=-1)
 
-    def compute_output_spec(self, x: Any, targets: Any = None, mask: Any = None, training: bool = False) -> Any:
+    def compute_output_spec(
+        self, x: Any, targets: Any = None, mask: Any = None, training: bool = False, probabilities: bool = False
+    ) -> Any:
+        if probabilities:
+            return keras.KerasTensor((*x.shape[:-1], len(self.labels)), "float32")
         if targets is None:
             return keras.KerasTensor(x.shape[:-1], "int32")
         return keras.KerasTensor((*x.shape[:-1], 2), "float32")

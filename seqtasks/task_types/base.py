@@ -470,12 +470,13 @@ class Task(ABC):
             parts[name] = make()
         return parts[name]
 
-    def predict_file(self, model: keras.Model, path: Path) -> Iterator[str]:
+    def predict_file(self, model: keras.Model, path: Path, options: Any = None) -> Iterator[str]:
         """Yields the text of a file with the predictions filled in.
 
         Args:
             model: Trained model.
             path: The file; its suffix is in `fills`.
+            options: Instance of `PredictOptions`.
 
         Raises:
             DataError: The file is malformed.

@@ -1,5 +1,7 @@
 """The tag layer: what each step loses, with and without a CRF, and legal sequences of spans."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -49,3 +51,18 @@ def test_it_is_saved(tmp_path, crf):
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(again([X, TARGETS]), model([X, TARGETS]), atol=1e-6)
+
+
+@pytest.mark.parametrize("crf", [False, True])
+def test_probabilities_are_those_of_all_sequences_with_the_tag(crf):
+    head = TagHead(["a", "b"], crf=crf)
+    shares = np.asarray(head(X[:1, :3], probabilities=True))[0]
+    sequences = list(itertools.product(range(2), repeat=3))
+    weights = np.array(
+        [np.exp(-np.asarray(head(X[:1, :3], np.array([one])))[0, :, 0].sum()) for one in sequences]
+    )  # of each sequence its likelihood
+    assert weights.sum() == pytest.approx(1, abs=1e-5)
+    for step in range(3):
+        of_b = sum(weight for one, weight in zip(sequences, weights, strict=True) if one[step] == 1)
+        assert shares[step, 1] == pytest.approx(of_b, abs=1e-5)
+    np.testing.assert_allclose(shares.sum(-1), 1, atol=1e-6)

@@ -1,7 +1,10 @@
 """Tagger on artificial sentences: learning, baselines, files, errors, prediction."""
 
+import json
+
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 
 from seqtasks.core import plugins
@@ -88,6 +91,28 @@ def test_words_are_printed_above_their_tags(trained):
     ]  # fmt: skip
     assert words.index("melkas") == tags.index("VERB")
     assert (row["words"], row["tags"]) == (words.split(), tags.split())
+
+
+def test_each_tag_has_a_confidence(trained, cli, tmp_path):
+    run, _, _, base = trained
+    runs = ("--runs", str(base / "runs"), "--confidence", "true")
+    code, out, _ = cli("predict", run, *runs, "the bakmo melkas", "--format", "json")
+    row = json.loads(out)
+    assert code == 0 and row["tags"] == ["DET", "NOUN", "VERB"]
+    assert len(row["confidence"]) == 3 and row["lowest"] == min(row["confidence"]) > 0.5
+    code, out, _ = cli("predict", run, *runs, "the bakmo melkas")
+    assert out.splitlines()[2].split() == [f"{share:.2f}" for share in row["confidence"]]
+    file = tmp_path / "words.conllu"
+    line = "{}\t{}\t_\t_\t_\t_\t_\t_\t_\t{}\n"
+    file.write_text("# id 1\n" + line.format(1, "the", "A=1|Confidence=0.1") + line.format(2, "bakmo", "_") + "\n")
+    code, out, _ = cli("predict", run, *runs, "--file", str(file))
+    first, second = [text.split("\t") for text in out.splitlines()[1:3]]
+    assert (first[3], second[3]) == ("DET", "NOUN") and first[9].startswith("A=1|Confidence=0.9")
+    assert second[9] == f"Confidence={float(second[9].split('=')[1]):.4f}"
+    code, _, err = cli("predict", run, "--file", str(file), "--runs", str(base / "runs"), "--sure", "1")
+    assert code == 2 and "sure" in err
+    table = pd.read_csv(run / "plots" / "least_certain.csv")
+    assert list(table) == ["sentence", "lowest", "mean", "text"] and table["lowest"].is_monotonic_increasing
 
 
 def test_any_text_but_an_empty_one_is_tagged(trained):

@@ -13,17 +13,23 @@ TOKENISED = (".conllu", ".conll", ".iob", ".bio", ".tsv")  # suffixes of files w
 SENTENCES = 1000  # sentences that are labelled at once
 
 
-def fill_labels(path: Path, column: str, label: Callable[[list[list[str]]], Sequence[Sequence[str]]]) -> Iterator[str]:
+Label = str | tuple[str, float]  # a label, or a label and its confidence
+
+
+def fill_labels(
+    path: Path, column: str, label: Callable[[list[list[str]]], Sequence[Sequence[Label]]]
+) -> Iterator[str]:
     r"""Yields the text of a tokenised file with predicted labels.
 
     In CoNLL-U (suffix `.conllu`) the labels replace the column; comments, multiword tokens (`1-2`), empty nodes
     (`1.1`) and all other columns stay as they are. In other files, where the first column is the word, the labels are
-    appended as a last column; lines that begin with `# ` above a sentence and `-DOCSTART-` rows stay.
+    appended as a last column; lines that begin with `# ` above a sentence and `-DOCSTART-` rows stay. Confidences
+    are written beside the labels: in CoNLL-U as `Confidence=0.97` in the column MISC, else as one more column.
 
     Args:
         path: The file, in UTF-8.
         column: `upos`, `xpos`, or the name of a feature such as `Number`, whose label `_` means no such feature.
-        label: Returns a label for each word of each sentence.
+        label: Returns a label for each word of each sentence, or a pair of label and confidence.
 
     Raises:
         DataError: The file is not UTF-8, a row is malformed, or there is no word.
@@ -45,8 +51,11 @@ def fill_labels(path: Path, column: str, label: Callable[[list[list[str]]], Sequ
         rows = [sentence for sentence in sentences if sentence]
         labels = label([[word for _, word in sentence] for sentence in rows]) if rows else []
         for sentence, predicted in zip(rows, labels, strict=True):
-            for (index, _), name in zip(sentence, predicted, strict=True):
+            for (index, _), one in zip(sentence, predicted, strict=True):
+                name, confidence = (one, None) if isinstance(one, str) else one
                 lines[index] = _with_label(lines[index], column, name, conllu)
+                if confidence is not None:
+                    lines[index] = _with_confidence(lines[index], confidence, conllu)
         yield "".join(lines)
 
     for number, line in enumerate(_lines(path), 1):
@@ -99,11 +108,28 @@ def _word(path: Path, number: int, text: str, conllu: bool, in_sentence: bool) -
     return None if re.fullmatch(r"[0-9]+[-.][0-9]+", fields[0]) else fields[1]
 
 
+def _with_confidence(line: str, confidence: float, conllu: bool) -> str:
+    """A row with the confidence of its label, which replaces an earlier one in CoNLL-U."""
+    if not conllu:
+        return _with_column(line, f"{confidence:.4f}")
+    text = line.rstrip("\r\n")
+    fields = text.split("\t")
+    others = [part for part in fields[-1].split("|") if part not in ("", NONE) and not part.startswith("Confidence=")]
+    fields[-1] = "|".join([*others, f"Confidence={confidence:.4f}"])
+    return "\t".join(fields) + line[len(text) :]
+
+
+def _with_column(line: str, value: str) -> str:
+    """A row with one more column, after the separator that it has."""
+    text = line.rstrip("\r\n")
+    return f"{text}{' ' if ' ' in text and chr(9) not in text else chr(9)}{value}{line[len(text) :]}"
+
+
 def _with_label(line: str, column: str, label: str, conllu: bool) -> str:
+    if not conllu:
+        return _with_column(line, label)
     text = line.rstrip("\r\n")
     end = line[len(text) :]
-    if not conllu:
-        return f"{text}{' ' if ' ' in text and chr(9) not in text else chr(9)}{label}{end}"
     fields = text.split("\t")
     if column in COLUMNS:
         fields[COLUMNS[column]] = label

@@ -148,6 +148,42 @@ def worst_sentences(words: Rows, true: Rows, predicted: Rows, separator: str = "
     return pd.DataFrame(rows[:MOST], columns=["sentence", "wrong", "words", "text"]).set_index("sentence")
 
 
+def least_certain(
+    words: Rows, predicted: Rows, confidences: Sequence[Sequence[float]], separator: str = " "
+) -> DataFrame:
+    """The sentences with the tags of lowest probability, which are worth correcting first.
+
+    Args:
+        words: Words of each sentence.
+        predicted: Predicted tags.
+        confidences: Probability of each predicted tag.
+        separator: Text between two words of a sentence; empty for tagged characters.
+
+    Returns:
+        A table of at most 200 rows, ordered by `lowest`, with the columns `sentence` (number in the test split, from
+        1), `lowest` and `mean` of the probabilities, and `text`, in which each word whose tag has a probability below
+        0.5 is in brackets with its tag.
+
+    Example:
+        >>> table = least_certain([["a", "run"], ["a"]], [["D", "N"], ["D"]], [[0.9, 0.4], [0.99]])
+        >>> table["text"].tolist()
+        ['a [run: N]', 'a']
+    """
+    import pandas as pd
+
+    rows: list[tuple[int, float, float, str]] = []
+    for number, (row, tags, shares) in enumerate(zip(words, predicted, confidences, strict=True), 1):
+        if not row:
+            continue
+        marked = [
+            word if share >= 0.5 else f"[{word}: {tag}]" for word, tag, share in zip(row, tags, shares, strict=True)
+        ]
+        text = separator.join(marked).replace("\n", "⏎")[:TEXT]
+        rows.append((number, min(shares), sum(shares) / len(shares), text))
+    rows.sort(key=lambda row: (row[1], row[0]))
+    return pd.DataFrame(rows[:MOST], columns=["sentence", "lowest", "mean", "text"]).set_index("sentence")
+
+
 def confused_classes(true: Sequence[str], predicted: Sequence[str]) -> DataFrame:
     """Every pair of a true class and another predicted one, the most frequent first.
 

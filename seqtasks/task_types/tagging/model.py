@@ -71,12 +71,14 @@ def tagging_model(
     return keras.Model(list(inputs.values()), outputs, name=name)
 
 
-def tagger_of(model: keras.Model) -> keras.Model:
+def tagger_of(model: keras.Model, probabilities: bool = False) -> keras.Model:
     """Returns the model that predicts tags, `(batch, time)`, from the inputs of a `tagging_model`.
 
     Args:
         model: Model of `tagging_model`; the returned model shares its layers.
+        probabilities: Whether the model also returns the probability of each tag at each step, `(batch, time, tags)`.
     """
     head = TaggingParts.of(model).head
     x, _, mask = head.input if len(head.input) == 3 else (*head.input, None)
-    return keras.Model(model.inputs, head(x, mask=mask))
+    tags = head(x, mask=mask)
+    return keras.Model(model.inputs, [tags, head(x, mask=mask, probabilities=True)] if probabilities else tags)

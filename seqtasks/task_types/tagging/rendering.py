@@ -43,29 +43,28 @@ def words_of(line: str) -> list[str]:
     return tokens
 
 
-def format_interlinear(words: Sequence[str], tags: Sequence[str], width: int | None = None) -> str:
+def format_interlinear(*rows: Sequence[str], width: int | None = None) -> str:
     """Formats words above their tags, wrapped to a width.
 
     Args:
-        words: Words of a sentence.
-        tags: Tags of the words.
+        *rows: Words of a sentence, their tags, and what else each word has, such as the confidence of its tag.
         width: Maximum width of a line in terminal cells; None: the width of the terminal.
 
     Example:
-        >>> print(format_interlinear(["The", "cat"], ["DET", "NOUN"], 80), end="")
+        >>> print(format_interlinear(["The", "cat"], ["DET", "NOUN"], width=80), end="")
         The  cat
         DET  NOUN
     """
     width = width or Console().width
-    lines, word_line, tag_line = [], "", ""
-    for word, tag in zip(words, tags, strict=True):
-        size = max(cell_len(word), cell_len(tag))
-        if word_line and cell_len(word_line) + size > width:
-            lines += [word_line.rstrip(), tag_line.rstrip(), ""]
-            word_line = tag_line = ""
-        word_line += word + " " * (size + 2 - cell_len(word))
-        tag_line += tag + " " * (size + 2 - cell_len(tag))
-    return "\n".join([*lines, word_line.rstrip(), tag_line.rstrip()]) + "\n"
+    lines: list[str] = []
+    present = [""] * len(rows)
+    for column in zip(*rows, strict=True):
+        size = max(map(cell_len, column))
+        if present[0] and cell_len(present[0]) + size > width:
+            lines += [*(line.rstrip() for line in present), ""]
+            present = [""] * len(rows)
+        present = [line + text + " " * (size + 2 - cell_len(text)) for line, text in zip(present, column, strict=True)]
+    return "\n".join([*lines, *(line.rstrip() for line in present)]) + "\n"
 
 
 def colorize(rows: Sequence[Sequence[str]], tags: Sequence[Sequence[str]]) -> Iterator[str]:

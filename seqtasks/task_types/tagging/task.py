@@ -35,7 +35,7 @@ from seqtasks.layers.metrics import TagAccuracy
 from seqtasks.task_types.base import Baseline, Pretrained, Task
 from seqtasks.task_types.common.plots import class_report, confusion
 from seqtasks.task_types.common.steps import MOST_CLASSES, Steps, text_properties
-from seqtasks.task_types.common.worst_errors import confused_classes, worst_sentences, worst_tags
+from seqtasks.task_types.common.worst_errors import confused_classes, least_certain, worst_sentences, worst_tags
 from seqtasks.task_types.tagging.baselines import most_frequent, word_shapes
 from seqtasks.task_types.tagging.export_plan import TaggingPlan
 from seqtasks.task_types.tagging.model import TaggingParts, tagger_of, tagging_model
@@ -81,6 +81,17 @@ class TaggingOptions:
     )
     max_tokens_per_batch: int | None = setting(
         None, "maximum number of tokens of a batch; null: no limit", ge=1, affects_data=False
+    )
+
+
+@dataclass(frozen=True)
+class TaggingPredictOptions:
+    """Options of `seqtasks predict` for taggers."""
+
+    confidence: bool = setting(
+        False,
+        "probability of each predicted tag: below the tags, in columns of csv and json, and in tokenised files beside "
+        "the tag (CoNLL-U: Confidence=0.97 in MISC)",
     )
 
 
@@ -141,6 +152,7 @@ class TaggingTask(Task):
     fills = TOKENISED
     Options = TaggingOptions
     options: TaggingOptions
+    PredictOptions = TaggingPredictOptions
     Spec = TaggingSpec
     spec: TaggingSpec
 
@@ -231,6 +243,28 @@ class TaggingTask(Task):
                 tags[row] = [self.spec.labels[n] for n in numbers[: batches.lengths[row]]]
         return tags
 
+    def tags_and_confidences(
+        self, model: keras.Model, batches: TaggedBatches
+    ) -> tuple[list[list[str]], list[list[float]]]:
+        """Predicts the tags of all sentences, and the probability of each, in the order of the examples.
+
+        With a CRF the probability is the sum over all tag sequences that have the tag there.
+
+        Args:
+            model: Trained model.
+            batches: Batches of the sentences.
+        """
+        tagger = self.keep(model, "confident tagger", lambda: tagger_of(model, probabilities=True))
+        tags, confidences = [[""]] * len(batches.examples), [[0.0]] * len(batches.examples)
+        for index in range(len(batches)):
+            numbers, shares = tagger.predict_on_batch(batches[index][0])
+            chosen = np.take_along_axis(shares, numbers[..., None], axis=-1)[..., 0]
+            for row, best, probability in zip(batches.rows(index), numbers, chosen, strict=True):
+                length = batches.lengths[row]
+                tags[row] = [self.spec.labels[n] for n in best[:length]]
+                confidences[row] = np.round(probability[:length].astype(np.float64), 4).tolist()
+        return tags, confidences
+
     def sentences(self, examples: Examples) -> list[Sentence]:
         """Returns words and tags of each example.
 
@@ -303,6 +337,8 @@ class TaggingTask(Task):
             yield "confusions", confused_classes(flat_true, flat_predicted)
             yield "worst_errors", worst_tags(words, true, predicted, separator)
             yield "worst_sentences", worst_sentences(words, true, predicted, separator)
+        _, confidences = self.tags_and_confidences(model, batches)
+        yield "least_certain", least_certain(words, predicted, confidences, "" if self._of_characters else " ")
 
     @property
     def _of_characters(self) -> bool:
@@ -355,24 +391,39 @@ class TaggingTask(Task):
         Args:
             model: Trained model.
             inputs: Sentences.
-            options: Not used.
+            options: `TaggingPredictOptions`.
 
         Returns:
-            Rows with the columns `text`, `words` and `tags`; without `words` if the words are single characters.
+            Rows with the columns `text`, `words` and `tags`; without `words` if the words are single characters; with
+            `options.confidence` also `confidence`, the probability of each tag, and `lowest`, the lowest of them.
 
         Raises:
             ConfigError: No input has a word.
         """
         rows = self._rows(inputs)
-        predicted = self.tags(model, self._batches_of(rows))
-        if self._of_characters:
-            return [{"text": line, "tags": tags[: len(line)]} for line, tags in zip(inputs, predicted, strict=True)]
-        return [
-            {"text": line, "words": row, "tags": tags} for line, row, tags in zip(inputs, rows, predicted, strict=True)
-        ]
+        batches, confidences = self._batches_of(rows), None
+        if getattr(options, "confidence", False):
+            predicted, confidences = self.tags_and_confidences(model, batches)
+        else:
+            predicted = self.tags(model, batches)
+        answers: list[dict[str, Any]] = []
+        for number, (line, row, tags) in enumerate(zip(inputs, rows, predicted, strict=True)):
+            words = {} if self._of_characters else {"words": row}
+            length = len(line) if self._of_characters else len(row)
+            answers.append({"text": line, **words, "tags": tags[:length]})
+            if confidences is not None:
+                shares = confidences[number][:length]
+                answers[-1] |= {"confidence": shares, "lowest": min(shares, default=1.0)}
+        return answers
 
-    def predict_file(self, model: keras.Model, path: Path) -> Iterator[str]:
-        return fill_labels(path, self.options.column, lambda rows: self.tags(model, self._batches_of(rows)))
+    def predict_file(self, model: keras.Model, path: Path, options: Any = None) -> Iterator[str]:
+        def labels(rows: list[list[str]]) -> Any:
+            if not getattr(options, "confidence", False):
+                return self.tags(model, self._batches_of(rows))
+            tags, confidences = self.tags_and_confidences(model, self._batches_of(rows))
+            return [list(zip(*pair, strict=True)) for pair in zip(tags, confidences, strict=True)]
+
+        return fill_labels(path, self.options.column, labels)
 
     @property
     def answer_column(self) -> str:
@@ -385,5 +436,6 @@ class TaggingTask(Task):
             row: Row that `predict` returned.
         """
         if "words" in row:
-            return format_interlinear(row["words"], row["tags"]) + "\n"
+            shares = [[f"{share:.2f}" for share in row["confidence"]]] if "confidence" in row else []
+            return format_interlinear(row["words"], row["tags"], *shares) + "\n"
         return "".join(colorize([[*row["text"], "\n"]], [[*row["tags"], "space"]]))

@@ -18,7 +18,7 @@ from seqtasks.core import config_files
 from seqtasks.core.aliases import former_of_present, present_name
 from seqtasks.core.errors import TASK_SETTINGS, ConfigError, nearest
 from seqtasks.core.files import is_utf8, shown
-from seqtasks.core.settings import build, field_name, flatten, parse, setting
+from seqtasks.core.settings import build, field_name, flatten, is_hashed, parse, setting
 
 
 @dataclasses.dataclass(frozen=True)
@@ -227,7 +227,7 @@ class Config:
             Eight hex digits.
         """
         names = former_of_present(self.to_dict()["options"]) if former_names else {}
-        keep = {names.get(key, key): value for key, value, field in flatten(self) if field.metadata.get("hashed", True)}
+        keep = {names.get(key, key): value for key, value, field in flatten(self) if is_hashed(value, field)}
         text = json.dumps([keep, facts], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
@@ -342,14 +342,17 @@ def from_dict(values: Mapping[str, Any], options: type) -> Config:
     """Builds a configuration from the output of `Config.to_dict`.
 
     Args:
-        values: Nested mappings.
+        values: Nested mappings; an option that did not exist yet has its value `absent`, see `setting`.
         options: The task's `Options` dataclass.
 
     Raises:
         ConfigError: Unknown key, or value that is not allowed.
     """
     settings = dict(values)
-    option_values = settings.pop("options", {}) or {}
+    absent = {
+        field.name: field.metadata["absent"] for field in dataclasses.fields(options) if "absent" in field.metadata
+    }
+    option_values = absent | (settings.pop("options", {}) or {})
     return dataclasses.replace(build(Config, settings), options=build(options, option_values, "options."))
 
 

@@ -50,6 +50,7 @@ def setting(
     affects_data: bool = True,
     output: tuple[str, ...] = (),
     column: bool = False,
+    absent: Any = _MISSING,
     **old: Any,
 ) -> Any:
     """Declares a dataclass field with a help text and limits.
@@ -68,6 +69,8 @@ def setting(
         output: Allowed suffixes of a file name, for an option of `seqtasks predict` that writes a file. The name is
             checked before the model is loaded.
         column: Whether the value names columns of a table, whose header is checked before Keras is imported.
+        absent: Value of an option in runs that were stored before it existed. It stays out of the hash at this value,
+            so that they keep their names.
         **old: Keywords of version 0.1: least, above, most, below, identity, model_only.
 
     Returns:
@@ -100,6 +103,8 @@ def setting(
         "output": output,
         "column": column,
     }
+    if absent is not _MISSING:
+        metadata["absent"] = absent
     if factory is not None:
         return dataclasses.field(default_factory=factory, metadata=metadata)
     if default is _MISSING:
@@ -231,6 +236,13 @@ def describe(annotation: Any) -> str:
         return "mapping"
     names = {int: "integer", float: "number", bool: "true or false", str: "text", type(None): "null"}
     return names.get(annotation, getattr(annotation, "__name__", str(annotation)))
+
+
+def is_hashed(value: Any, field: dataclasses.Field[Any]) -> bool:
+    """Whether a value of a setting is part of the hash that names the run folder."""
+    if not field.metadata.get("hashed", True):
+        return False
+    return "absent" not in field.metadata or bool(value != field.metadata["absent"])
 
 
 def table_rows(settings: Any) -> Iterator[tuple[str, str, str, str]]:

@@ -85,6 +85,11 @@ class Ragged:
         source = np.repeat(old - ends, lengths) + np.arange(int(ends[-1]) if len(ends) else 0)
         return Ragged(self.values[source], ends)
 
+    def joined(self, other: Ragged) -> Ragged:
+        """These rows and then those of another array."""
+        ends = np.concatenate([self.ends, other.ends + len(self.values)])
+        return Ragged(np.concatenate([self.values, other.values]), ends)
+
     def padded(self, fill: int = 0, least: int = 1) -> np.ndarray:
         """All rows, right-padded to the length of the longest, `(rows, time)`.
 

@@ -58,6 +58,15 @@ class Examples:
         index: Any = slice(which) if isinstance(which, int) else np.asarray(which, np.int64)
         return Examples({name: array[index] for name, array in self.inputs.items()}, self.targets[index])
 
+    def joined(self, other: Examples) -> Examples:
+        """Returns these examples and then those of another split, with inputs of the same names."""
+        inputs = {name: _joined(array, other.inputs[name]) for name, array in self.inputs.items()}
+        return Examples(inputs, _joined(self.targets, other.targets))
+
+
+def _joined(first: Any, second: Any) -> Any:
+    return first.joined(second) if hasattr(first, "joined") else np.concatenate([first, second])
+
 
 @dataclass(frozen=True)
 class Splits:

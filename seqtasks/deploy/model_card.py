@@ -45,7 +45,12 @@ def model_card(run: Run, licence: str) -> str:
         "## Data",
         f"- source: {_source(row)}\n- fingerprint: `{row.fingerprint}`\n"
         f"- test examples: {'not stored' if row.test_examples is None else f'{row.test_examples:,}'}\n"
-        f"- licence: {licence}",
+        + (
+            ""
+            if row.refit_examples is None
+            else f"- trained on: {row.refit_examples:,} training and validation examples\n"
+        )
+        + f"- licence: {licence}",
         "## Limits",
         _limits(row, seeds, licence),
         "## Use",

@@ -82,11 +82,12 @@ def same_result(config: Config, values: Mapping[str, Any]) -> bool:
         values: Nested mappings, as loaded from `config.yaml`.
     """
     expected = config.to_dict()
-    keys = [key for key, _, field in flatten(config) if field.metadata.get("hashed", True)]
-    return all(_value(expected, key) == _value(values, key) for key in keys)
+    fields = {key: field for key, _, field in flatten(config) if field.metadata.get("hashed", True)}
+    absent = {key: field.metadata.get("absent") for key, field in fields.items()}
+    return all(_value(expected, key) == _value(values, key, absent[key]) for key in fields)
 
 
-def _value(values: Any, key: str) -> Any:
+def _value(values: Any, key: str, absent: Any = None) -> Any:
     for part in key.split("."):
         values = values.get(part) if isinstance(values, Mapping) else None
-    return values
+    return absent if values is None else values

@@ -66,6 +66,8 @@ class Row:
         run: Name of the run folder.
         notes: Sentences on what makes the score doubtful.
         test_examples: Number of examples of the test split; None in rows of older versions.
+        refit_examples: Number of training and validation examples on which the scored model was trained, after the run
+            whose `validation` and `epochs` the row has; None: it is the model of that run.
 
     Example:
         >>> import seqtasks
@@ -104,6 +106,7 @@ class Row:
     run: str
     notes: list[str] = dataclasses.field(default_factory=list)
     test_examples: int | None = None
+    refit_examples: int | None = None
 
 
 def to_json(row: Row, *, skipped: bool = False) -> str:

@@ -8,6 +8,7 @@ history.csv     losses and scores of each epoch
 gradients.csv   gradient norms of each update, with train.log_gradients
 checkpoint.npz  state of training; removed after training
 best.npz        weights of the best epoch so far; removed after training
+refit.npz       state of the training on training and validation examples, see `Task.refit_examples`; removed after it
 model.keras     the trained model, for inference
 trackers.json   what trackers need to go on with the same record, with train.trackers
 tensorboard/    event files, with train.trackers=[tensorboard]
@@ -213,7 +214,7 @@ class Run:
 
     def clear(self) -> None:
         """Removes everything that training wrote, to train from the beginning."""
-        training = ("checkpoint.npz", "best.npz", "history.csv", "gradients.csv", "status.json")
+        training = ("checkpoint.npz", "best.npz", "refit.npz", "history.csv", "gradients.csv", "status.json")
         for name in ("result.json", "model.keras", "outputs.npz", "trackers.json", *training):
             (self.path / name).unlink(missing_ok=True)
         for name in ("plots", "tensorboard"):

@@ -340,6 +340,20 @@ class Task(ABC):
         """
         return []
 
+    def refit_examples(self, splits: Splits) -> Examples | None:
+        """Returns the examples on which a new model is trained after the run, to be scored and saved in its place.
+
+        For small data whose validation examples choose nothing, so that it is the weights of the last epoch that are
+        kept: the new model has the same seed, settings and number of epochs, no validation, and needs no callback.
+
+        Args:
+            splits: The data; training and validation examples may be joined by `Examples.joined`.
+
+        Returns:
+            The examples; None: the model of the run is scored and saved.
+        """
+        return None
+
     def batches(self, examples: Examples, batch_size: int, shuffle: bool = False, seed: int = 0) -> ResumableBatches:
         """Returns the batches of a split.
 

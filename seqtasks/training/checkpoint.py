@@ -64,6 +64,8 @@ class Checkpoint(keras.callbacks.Callback):
             first. Scores of few validation examples are often equal.
         group: Processes that train together; the first one alone writes. All save and stop after the same
             step. None: a single process.
+        refit: Whether this is the training after the run, see `Task.refit_examples`: without validation, so that
+            neither best weights nor `history.csv` are written, and with a file of its own.
     """
 
     def __init__(
@@ -77,9 +79,11 @@ class Checkpoint(keras.callbacks.Callback):
         request: StopRequest | None = None,
         ties: bool = False,
         group: ProcessGroup | None = None,
+        refit: bool = False,
     ):
         super().__init__()
         self.group = group
+        self.refit = refit
         self.writes = group is None or group.first
         self.run = run
         self.batches = batches
@@ -107,7 +111,7 @@ class Checkpoint(keras.callbacks.Callback):
     @property
     def path(self) -> Path:
         """Path of the checkpoint file."""
-        return self.run.path / "checkpoint.npz"
+        return self.run.path / ("refit.npz" if self.refit else "checkpoint.npz")
 
     def on_train_begin(self, logs: Any = None) -> None:
         for callback, memory in zip(self.others, self._memories, strict=True):  # after their on_train_begin reset them
@@ -150,6 +154,9 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         assert logs is not None
+        if self.refit:
+            self.spent += time.perf_counter() - self._clock
+            self._clock = time.perf_counter()
         times = {"seconds": self.spent, "validation_seconds": time.perf_counter() - self._clock}
         self.history.append({"epoch": epoch + 1, **times, **{k: float(v) for k, v in logs.items()}})
         self._keep_best(epoch + 1, logs)
@@ -163,7 +170,7 @@ class Checkpoint(keras.callbacks.Callback):
         last, (stop, due) = epoch + 1 == self.params.get("epochs"), self._wanted()
         if last or self.done or stop or due:
             self.save()
-        if self.writes:
+        if self.writes and not self.refit:
             with writing(self.run.path):
                 write_text(self.run.path / "history.csv", pd.DataFrame(self.history).to_csv(index=False))
         if stop:
@@ -184,6 +191,7 @@ class Checkpoint(keras.callbacks.Callback):
         return self.group.agreed[STOP], self.group.agreed[SAVE]
 
     def _stopped(self, where: str) -> Interrupted:
+        where += " of the training on training and validation examples" if self.refit else ""
         return Interrupted(f"stopped {where} and saved; continue with: {self.run.command('resume')}")
 
     def save(self) -> None:
@@ -331,7 +339,7 @@ class Checkpoint(keras.callbacks.Callback):
             if not tie and (value <= self.best if self.higher_is_better else value >= self.best):
                 return
         self.best, self.best_loss, self.best_epoch = value, loss, epoch
-        if not self.writes:
+        if not self.writes or self.refit:
             return
         arrays = {name: keras.ops.convert_to_numpy(weight) for name, weight in self._weights().items()}
         with writing(self.run.path):

@@ -16,6 +16,7 @@ from seqtasks.data.keras_adapter import UntunedDataAdapter
 from seqtasks.engines.backend.process_group import ProcessGroup
 from seqtasks.experiments.run_folder import Run
 from seqtasks.task_types.base import Task
+from seqtasks.task_types.common.last_epoch import LastEpoch
 from seqtasks.training.checkpoint import Checkpoint
 from seqtasks.training.gradient_log import GradientLog
 from seqtasks.training.optimizers import schedule_callbacks
@@ -45,7 +46,7 @@ def fit(
         model: Compiled model with a built optimizer.
         task: The task; its `monitor` names the value by which the best weights are chosen.
         batches: Batches of the training split.
-        validation: Batches of the validation split.
+        validation: Batches of the validation split; None: the training after the run, see `Task.refit_examples`.
         config: Resolved configuration.
         folder: Run folder, locked by the caller.
         reporter: Prints progress.
@@ -60,8 +61,10 @@ def fit(
         TrainingDiverged: The loss became NaN or infinite.
         RunError: The folder cannot be written.
     """
-    mode = monitor_mode(task)
-    scheduled = schedule_callbacks(config.train, task.monitor, mode)
+    refit = validation is None
+    of_task = [LastEpoch()] if refit else task.callbacks(validation)
+    monitor, mode = (LastEpoch.MONITOR, "max") if refit else (task.monitor, monitor_mode(task))
+    scheduled = schedule_callbacks(config.train, monitor, mode)
     logs = []
     if config.train.log_gradients:
         path = folder.path if group is None or group.first else None
@@ -72,15 +75,18 @@ def fit(
             folder,
             batches,
             scheduled,
-            task.monitor,
+            monitor,
             mode == "max",
             config.train.checkpoint_seconds,
             request,
-            ties=len(validation.examples) < FEW,
+            ties=not refit and len(validation.examples) < FEW,
             group=group,
+            refit=refit,
         )
         if checkpoint.restore(model):
-            reporter.say(f"continuing in epoch {checkpoint.epoch + 1} after step {checkpoint.step}")
+            ended = checkpoint.done or checkpoint.epoch == config.train.known_epochs
+            where = f"after epoch {checkpoint.epoch}" if ended else f"in epoch {checkpoint.epoch + 1}"
+            reporter.say(f"continuing {where}" + (f" after step {checkpoint.step}" if not ended else ""))
             for callback in scheduled:
                 if isinstance(callback, WeightAverage):  # a checkpoint from the end of an epoch has averaged weights
                     callback.swapped = checkpoint.step == 0 or checkpoint.in_validation
@@ -93,7 +99,7 @@ def fit(
         bars = progress_callbacks(reporter, config.train.known_epochs, batches.batches_per_epoch)
         callbacks = [
             StopOnNaN(config.train.learning_rate, batches),
-            *task.callbacks(validation),
+            *of_task,
             EndOfScoring(request),
             *([] if group is None else [SameInAll(group)]),
             *trackers,  # before a weight average takes the averaged weights back
@@ -209,7 +215,7 @@ def _fit_until(
 ) -> None:
     model.fit(
         UntunedDataAdapter(batches),
-        validation_data=UntunedDataAdapter(validation),
+        validation_data=None if validation is None else UntunedDataAdapter(validation),
         initial_epoch=epoch,
         epochs=until,
         callbacks=list(callbacks),

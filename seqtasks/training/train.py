@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
-import math
 import statistics
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, NoReturn
 
 import keras
 
@@ -24,21 +23,19 @@ from seqtasks.core.files import write_atomic, write_text
 from seqtasks.core.reporter import Reporter
 from seqtasks.data import survey
 from seqtasks.data.splits import Splits
-from seqtasks.engines import native
 from seqtasks.engines.backend.process_group import ProcessGroup
-from seqtasks.engines.backend.split_training import split
 from seqtasks.experiments import example_outputs, results, run_folder
 from seqtasks.experiments.history import best_epoch, read_history
 from seqtasks.experiments.results import CELL_FILE, NONE
 from seqtasks.layers.encoder import Encoder
-from seqtasks.layers.parameter_matching import match
 from seqtasks.task_types.base import Task
 from seqtasks.task_types.common import style
 from seqtasks.task_types.common.plots import learning_curves, save_figure
 from seqtasks.training import prerequisite, processes, tracking, verdict
 from seqtasks.training.checkpoint import Checkpoint
+from seqtasks.training.compiled_model import build as build  # under this name for callers of `train.build`
+from seqtasks.training.compiled_model import compiled, count
 from seqtasks.training.fit import fit, monitor_mode
-from seqtasks.training.optimizers import make_optimizer
 from seqtasks.training.resolution import Plan, Resolved, resolve, with_epochs
 
 log = logging.getLogger(__name__)
@@ -113,7 +110,7 @@ def run_resolved(
         )
     group = processes.group_of(config.train)
     if group is not None and not group.first:
-        _follow(task, splits, config, run_folder.Run(path, facts(task, splits)), group)
+        _follow(task, splits, config, run_folder.Run(path, facts(task, splits)), group, trial)
     kind = {"kind": "trial"} if trial else {}
     folder = run_folder.create(path, config, facts(task, splits) | kind, task.file, code)
     if folder.is_trial and not trial:
@@ -151,7 +148,9 @@ def run_resolved(
         return row, False
 
 
-def _follow(task: Task, splits: Splits, config: Config, folder: run_folder.Run, group: ProcessGroup) -> NoReturn:
+def _follow(
+    task: Task, splits: Splits, config: Config, folder: run_folder.Run, group: ProcessGroup, trial: bool
+) -> NoReturn:
     """Trains with the first process of a group, which alone scores the model and writes to the folder.
 
     Raises:
@@ -165,7 +164,10 @@ def _follow(task: Task, splits: Splits, config: Config, folder: run_folder.Run, 
             "data and settings in all processes; copy the data, or use the same command everywhere"
         )
     if begun["trains"]:
-        _fit(task, splits, config, folder, Reporter(quiet=True), group)
+        quiet = Reporter(quiet=True)
+        trained = _fit(task, splits, config, folder, quiet, group)
+        if not trial:
+            _refit(task, splits, config, folder, quiet, group, trained.before)
         group.from_first()
     raise SystemExit(0)
 
@@ -243,41 +245,6 @@ def facts_of_row(task: Task, splits: Splits, config: Config, folder: run_folder.
     }
 
 
-def build(task: Task, config: Config) -> tuple[keras.Model, Encoder]:
-    """Builds the model with seeded initial weights; it is not compiled.
-
-    Args:
-        task: The task, with the `spec` of its data.
-        config: The configuration.
-
-    Returns:
-        The model and its encoder.
-
-    Raises:
-        ConfigError: The engine cannot be compiled by XLA.
-    """
-    keras.config.set_dtype_policy(config.train.precision)
-    settings = config.encoder
-    compiled = config.train.jit and not native.under_xla()
-    if compiled and settings.engine == "native":
-        raise ConfigError(
-            "encoder.engine is native, which XLA cannot compile (train.jit=true); allowed: auto, parallel, loop; set "
-            "train.jit=false or encoder.engine=auto"
-        )
-    if compiled and settings.engine == "auto":  # XLA cannot compile the cuDNN kernels of the engine keras
-        engine: Literal["loop", "parallel"] = "parallel" if plugins.cells.get(settings.cell).scan else "loop"
-        settings = dataclasses.replace(settings, engine=engine)
-    if settings.match is not None:
-        probe = Encoder(settings)
-        task.build_model(probe)
-        if probe.features is not None:  # a task without recurrence does not build the encoder
-            settings = match(settings, probe.features)
-    keras.utils.set_random_seed(config.seed)
-    rows = max(config.train.batch_size, config.train.eval_batch_size)
-    encoder = Encoder(settings, stateful=task.stateful, max_batch=rows, name="encoder")
-    return task.build_model(encoder), encoder
-
-
 @dataclasses.dataclass(frozen=True)
 class _Trained:
     """A run after training: the model with the weights of the last step, and what the result row needs."""
@@ -287,6 +254,15 @@ class _Trained:
     checkpoint: Checkpoint
     batches_per_epoch: int
     before: run_folder.Run | None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Refitted:
+    """A model that was trained on training and validation examples, their number, and the time that it took."""
+
+    model: keras.Model
+    examples: int
+    seconds: float
 
 
 def _fit(
@@ -302,27 +278,38 @@ def _fit(
     before = None
     if group is None or group.first:  # the others receive its initial weights
         before = prerequisite.find_or_train(task, config, folder, reporter, run)
-    model, encoder = build(task, config)
-    if group is None or group.first:
-        task.init_weights(model, prerequisite.load(task, before))
     batches = task.batches(splits.train, config.train.batch_size, shuffle=True, seed=config.seed)
     validation = task.batches(splits.validation, config.train.eval_batch_size)
-    optimizer, loss = make_optimizer(config.train, batches.batches_per_epoch), task.loss()
-    if config.train.accumulate > 1 or group is not None:
-        model = split(model, loss, config.train.accumulate, group)
-    model.compile(
-        optimizer,
-        loss,
-        weighted_metrics=task.metrics(),
-        jit_compile=config.train.jit,
-        steps_per_execution=_steps_per_execution(config, reporter),
-    )
-    optimizer.build(model.trainable_variables)
+    model, encoder = compiled(task, config, batches.batches_per_epoch, before, reporter, group)
     what = f"{config.encoder.cell}, engine {encoder.running_engine}" if task.uses_encoder else "no recurrence"
     where = "" if group is None else f", {group.count} processes"
-    reporter.say(f"{task.name}: {what}, {_count(model.trainable_weights):,} parameters{where} → {folder.path}")
+    reporter.say(f"{task.name}: {what}, {count(model.trainable_weights):,} parameters{where} → {folder.path}")
     checkpoint = fit(model, task, batches, validation, config, folder, reporter, group, session)
     return _Trained(model, encoder, checkpoint, batches.batches_per_epoch, before)
+
+
+def _refit(
+    task: Task,
+    splits: Splits,
+    config: Config,
+    folder: run_folder.Run,
+    reporter: Reporter,
+    group: ProcessGroup | None,
+    before: run_folder.Run | None,
+) -> _Refitted | None:
+    """Trains a new model on the examples of `Task.refit_examples`; None if there are none."""
+    examples = task.refit_examples(splits)
+    if examples is None:
+        return None
+    train = dataclasses.replace(config.train, log_gradients=False)  # the log is that of the run
+    config = dataclasses.replace(config, train=train)
+    batches = task.batches(examples, train.batch_size, shuffle=True, seed=config.seed)
+    reporter.say(
+        f"training again, on the {len(examples)} {task.unit} of training and validation; this model is scored and saved"
+    )
+    model, _ = compiled(task, config, batches.batches_per_epoch, before, reporter, group)
+    history = fit(model, task, batches, None, config, folder, reporter, group).history
+    return _Refitted(model, len(examples), sum(one["seconds"] + one["validation_seconds"] for one in history))
 
 
 def _train(
@@ -340,14 +327,18 @@ def _train(
     model, encoder, checkpoint, before = trained.model, trained.encoder, trained.checkpoint, trained.before
     # Record the resolved number of units (encoder.match) in the result row.
     run_config = dataclasses.replace(config, encoder=dataclasses.replace(config.encoder, units=encoder.config.units))
-    history = checkpoint.history
+    history, refitted = checkpoint.history, None
     fields = facts_of_row(task, splits, run_config, folder)
     if trial:
         assert checkpoint.best is not None
         monitored = {"metric": task.monitor, "higher_is_better": monitor_mode(task) == "max", "test_examples": None}
         fields |= {"kind": "trial", "value": checkpoint.best, "scores": {}, **monitored}
     else:
-        checkpoint.restore_best()
+        refitted = _refit(task, splits, config, folder, reporter, group, before)
+        if refitted is None:
+            checkpoint.restore_best()
+        else:
+            model = refitted.model
         model.steps_per_execution = 1  # otherwise Keras also predicts several batches in one call
         with run_folder.writing(folder.path):
             write_atomic(folder.path / "model.keras", _inference(model).save)
@@ -364,14 +355,18 @@ def _train(
         },
         cell=config.encoder.cell if task.uses_encoder else NONE,
         engine=encoder.running_engine if task.uses_encoder else keras.backend.backend(),
-        encoder_params=_count(encoder.trainable_weights),
-        params=_count(model.trainable_weights),
+        encoder_params=count(encoder.trainable_weights),
+        params=count(model.trainable_weights),
         epochs=len(history),
-        seconds=sum(seconds) + sum(epoch["validation_seconds"] for epoch in history) + earlier,
+        seconds=sum(seconds)
+        + sum(epoch["validation_seconds"] for epoch in history)
+        + (0.0 if refitted is None else refitted.seconds)
+        + earlier,
         seconds_per_epoch=statistics.median(seconds),
         examples_per_second=len(splits.train) / statistics.median(seconds),
         started=utc(started),
         finished=utc(time.time()),
+        refit_examples=None if refitted is None else refitted.examples,
         notes=verdict.of_training(task, config.train, trained.batches_per_epoch, unset.known_epochs),
     )
     if not trial:
@@ -380,7 +375,7 @@ def _train(
         session.log_result(row)
         row = dataclasses.replace(row, notes=[*row.notes, *session.notes])
     results.write(row, folder.path)
-    for name in ("checkpoint.npz", "best.npz"):
+    for name in ("checkpoint.npz", "best.npz", "refit.npz"):
         (folder.path / name).unlink(missing_ok=True)
     folder.set_status("finished")
     if not trial:
@@ -407,15 +402,6 @@ def keep_outputs(task: Task, value: float, path: Path) -> None:
         return
     with run_folder.writing(path):
         example_outputs.write(kept, path)
-
-
-def _steps_per_execution(config: Config, reporter: Reporter) -> int:
-    """Training steps in one call; 1 with weight averaging or processes, and with PyTorch, as in Keras."""
-    steps = config.train.steps_per_execution if config.train.average == "none" and config.train.processes == 1 else 1
-    if steps > 1 and keras.backend.backend() == "torch":
-        reporter.say(f"train.steps_per_execution={steps} is ignored: Keras allows only 1 with the backend torch")
-        return 1
-    return steps
 
 
 def _inference(model: keras.Model) -> keras.Model:
@@ -500,10 +486,6 @@ def _best_baseline(row: results.Row, runs_dir: Path) -> tuple[str, float] | None
         return None
     best = (max if row.higher_is_better else min)(baselines, key=lambda one: one.value)
     return best.cell, best.value
-
-
-def _count(weights: Sequence[Any]) -> int:
-    return sum(math.prod(weight.shape) for weight in weights)
 
 
 def utc(seconds: float) -> str:

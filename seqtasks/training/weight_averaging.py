@@ -12,8 +12,9 @@ from seqtasks.core.config import TrainConfig
 class WeightAverage(keras.callbacks.Callback):
     """Callback that swaps weights of the model with their average to validate and save.
 
-    The optimizer keeps the average. From the beginning of a validation to the beginning of the next
-    epoch, the model has the average, and the optimizer keeps the weights that training continues with.
+    The optimizer keeps the average. From the beginning of a validation (without one, the end of an epoch) to the
+    beginning of the next epoch, the model has the average, and the optimizer keeps the weights that training continues
+    with.
 
     - `ema`: exponential moving average from the first step.
     - `nt_asgd`: mean of all weights after averaging begins, at the first validation that is worse than
@@ -69,6 +70,7 @@ class WeightAverage(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         assert logs is not None
+        self._put(average=True)
         value, before = self.sign * float(logs[self.monitor]), self.values[: -self.nonmono]
         if self.begin is None and before and value > min(before):
             self.begin = self._step

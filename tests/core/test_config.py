@@ -13,6 +13,7 @@ from seqtasks.core.config import Config, EncoderConfig, NoOptions, from_dict, re
 from seqtasks.core.config_files import MODELINE, bundled, command_line
 from seqtasks.core.errors import ConfigError
 from seqtasks.core.settings import flatten, setting
+from seqtasks.experiments.repair import same_result
 
 SOME_TASK = "a_task_of_the_tests"
 
@@ -245,6 +246,18 @@ def test_the_identity_is_stable_and_mixes_in_facts():
     assert config().identity() == config("seed=0").identity() == from_dict(config().to_dict(), Options).identity()
     assert len({config().identity(*facts) for facts in [(), (1,), (2,), (1, "a"), ("1",)]}) == 5
     assert len(config().identity()) == 8 and int(config().identity(), 16) >= 0
+
+
+def test_an_option_that_old_runs_lack_has_its_former_value_there_and_changes_no_name():
+    @dataclass(frozen=True)
+    class Later(Options):
+        refit: bool = setting(True, "a later switch", absent=False)
+
+    old, off, on = config(), config("options.refit=false", options=Later), config(options=Later)
+    assert off.identity("facts") == old.identity("facts") != on.identity("facts")
+    assert from_dict(old.to_dict(), Later) == off and from_dict(on.to_dict(), Later) == on
+    assert same_result(off, old.to_dict()) and same_result(off, off.to_dict())
+    assert not same_result(on, old.to_dict()) and not same_result(off, on.to_dict())
 
 
 def test_settings_that_never_change_a_result_are_few_and_known():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from seqtasks.core.errors import DataError
+from seqtasks.data.bucketing import Ragged
 from seqtasks.data.splits import Examples, Splits, held_out_count, hold_out, limit, sample, stratified
 
 
@@ -18,6 +19,17 @@ def test_examples_are_counted_and_taken():
     picked = five.take([4, 0])
     assert picked.inputs["x"].tolist() == [40, 0] and picked.inputs["y"].shape == (2, 2)
     assert five.take(np.array([3])).targets.tolist() == [3] and len(five.take([])) == 0
+
+
+def test_examples_are_joined():
+    parts = [[[1, 2], [], [3]], [[4], [5, 6]]]
+    first, second = (
+        Examples({"x": Ragged.of(rows), "y": np.arange(len(rows))}, np.ones(len(rows)) * n)
+        for n, rows in enumerate(parts)
+    )
+    both = first.joined(second)
+    assert [both.inputs["x"].row(i).tolist() for i in range(5)] == [*parts[0], *parts[1]]
+    assert both.inputs["y"].tolist() == [0, 1, 2, 0, 1] and both.targets.tolist() == [0, 0, 0, 1, 1]
 
 
 def test_examples_that_disagree_are_refused():

@@ -39,7 +39,10 @@ def test_the_metadata_name_task_licence_and_scores(run: run_folder.Run) -> None:
     assert result["metrics"][0] == {"type": row.metric, "value": row.value}
     other = yaml.safe_load(model_card(run, "for research only").split("---")[1])
     assert (other["license"], other["license_name"]) == ("other", "for research only")
-    assert "license" not in yaml.safe_load(model_card(run, "not stated").split("---")[1])
+    card = model_card(run, "not stated")
+    assert "license" not in yaml.safe_load(card.split("---")[1]) and "trained on" not in card
+    results.write(dataclasses.replace(row, refit_examples=1270), run.path)
+    assert "\n- trained on: 1,270 training and validation examples\n" in model_card(run, "not stated")
 
 
 def test_the_spread_over_seeds(run: run_folder.Run) -> None:

@@ -146,6 +146,31 @@ def load(path, **options):
     return task, splits
 
 
+def test_a_second_model_is_trained_where_validation_chooses_nothing(tmp_path):
+    rng = np.random.default_rng(0)
+    path, parts = tmp_path / "a.npz", {"train": 20, "validation": 6, "test": 4}
+    x = {f"x_{part}": rng.normal(size=(count, 4, 2)).astype(np.float32) for part, count in parts.items()}
+    y = {f"y_{part}": np.arange(count) % 2 for part, count in parts.items()}
+    np.savez(path, **x, **y)
+    task, splits = load(path)
+    both = task.refit_examples(splits)
+    np.testing.assert_array_equal(
+        both.inputs["steps"].padded(), np.concatenate([x["x_train"], x["x_validation"]]), strict=True
+    )
+    np.testing.assert_array_equal(both.targets, np.concatenate([y["y_train"], y["y_validation"]]))
+    assert "a second model is trained on all 26 training and validation series (options.refit)" in task._notes[-1]
+    for changed in (load(path, refit=False), load(path, kind="number")):
+        assert changed[0].refit_examples(changed[1]) is None and "second model" not in "".join(changed[0]._notes)
+    task.spec = dataclasses.replace(task.spec, counts={"train": 400, "validation": 100, "test": 100})
+    assert task.refit_examples(splits) is None  # validation chooses the epoch
+    np.savez(path, x=x["x_train"], y=y["y_train"], times=np.sort(rng.uniform(size=(20, 4))).cumsum(axis=1))
+    task, splits = load(path)  # series that were held out share the arrays of the others
+    both = task.refit_examples(splits)
+    assert all(both.inputs[name].steps is splits.train.inputs[name].steps for name in ("steps", "times"))
+    held = np.concatenate([part.inputs["steps"].padded() for part in (splits.train, splits.validation)])
+    np.testing.assert_array_equal(both.inputs["steps"].padded(), held)
+
+
 def test_classes_numbers_and_weights(tmp_path):
     path = tmp_path / "a.npz"
     rng = np.random.default_rng(0)

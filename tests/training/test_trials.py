@@ -31,10 +31,11 @@ class Untouchable:
         return 10
 
 
-def test_a_trial_never_reads_the_test_split(tmp_path: Path) -> None:
+def test_a_trial_never_reads_the_test_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cls = load_task("mnist_rows")
     resolved = resolution.resolve(resolve("mnist_rows", cls.Options, SMALL), cls, QUIET)
     hidden = dataclasses.replace(resolved, splits=dataclasses.replace(resolved.splits, test=Untouchable()))
+    monkeypatch.setattr(cls, "refit_examples", Untouchable())  # nor is a model trained that nothing would score
     row, before = train.run_resolved(hidden, tmp_path, QUIET, trial=True)
     folder = run_folder.open_run(tmp_path / row.run)
     history = pd.read_csv(folder.path / "history.csv")

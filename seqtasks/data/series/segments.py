@@ -51,6 +51,13 @@ class Segments:
         """Some rows, in the order asked for; their steps are not copied."""
         return Segments(self.steps, self.begins[index], self.lengths[index])
 
+    def joined(self, other: Segments) -> Segments:
+        """These rows and then those of `other`; steps are copied unless both share their array."""
+        apart = self.steps is not other.steps
+        steps = np.concatenate([self.steps, other.steps]) if apart else self.steps
+        begins = np.concatenate([self.begins, other.begins + apart * len(self.steps)])
+        return Segments(steps, begins, np.concatenate([self.lengths, other.lengths]))
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Rows, the steps of the longest, and the other axes."""

@@ -109,6 +109,13 @@ class SeriesOptions:
         "max", "pooling of the outputs over time; concat: last, mean and max concatenated", affects_data=False
     )
     dropout: float = setting(0.0, "dropout rate on the pooled outputs", ge=0, lt=1, affects_data=False)
+    refit: bool = setting(
+        True,
+        "classes with fewer than 100 validation series, which choose nothing: train a second model, on training and "
+        "validation series, and score and save it",
+        affects_data=False,
+        absent=False,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,7 +206,7 @@ class SeriesTask(Task):
         if o.join is None and join > 1:
             self._notes.append(f"options.join={join}, for at most {LONG} time steps")
         if classes is not None and len(parts["validation"]) < FEW:
-            self._notes.append("with so few validation series the weights of the last epoch are kept")
+            self._notes.append(self._few(parts))
         targets = {part: self._targets(series, classes) for part, series in parts.items()}
         mean, sd = (0.0, 1.0) if classes else (float(targets["train"].mean()), float(targets["train"].std()))
         if not sd:
@@ -229,6 +236,14 @@ class SeriesTask(Task):
         inputs = batch_inputs(spec)
         examples = {part: inputs.examples(series, targets[part]) for part, series in parts.items()}
         return Splits(**examples, source=str(source), fingerprint=self._fingerprint(data, kind), spec=spec)
+
+    def _few(self, parts: Mapping[str, SeriesSet]) -> str:
+        """What is done where there are few validation series."""
+        note = "with so few validation series the weights of the last epoch are kept"
+        if not self._refits(parts):
+            return note
+        count = len(parts["train"]) + len(parts["validation"])
+        return f"{note}, and a second model is trained on all {count} training and validation series (options.refit)"
 
     @property
     def columns(self) -> Columns:
@@ -270,6 +285,17 @@ class SeriesTask(Task):
         They are where there are few validation series, and these have classes.
         """
         return bool(self.spec.classes) and self.spec.counts["validation"] < FEW
+
+    def refit_examples(self, splits: Splits) -> Examples | None:
+        """Training and validation series, where validation chooses nothing; see `options.refit`."""
+        if not (self.keeps_last and self._refits(self._series)):
+            return None
+        return splits.train.joined(splits.validation)
+
+    def _refits(self, parts: Mapping[str, SeriesSet]) -> bool:
+        train, validation = (parts[name].values.steps for name in ("train", "validation"))
+        copied = isinstance(train, np.memmap) and train is not validation  # joined, they would be read into memory
+        return self.options.refit and not copied
 
     def callbacks(self, validation: SeriesBatches) -> list[keras.callbacks.Callback]:
         return [LastEpoch()] if self.keeps_last else []

@@ -122,6 +122,11 @@ class TrainConfig:
         ge=1,
         hashed=False,
     )
+    start: str | None = setting(
+        None,
+        "finished run whose weights the model starts from: its folder, or its name in --runs; null: random weights",
+        absent=None,
+    )
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = setting("adam", "optimisation algorithm")
     learning_rate: float = setting(2e-3, "initial learning rate", gt=0)
     momentum: float = setting(0.9, "SGD momentum", ge=0, lt=1)

@@ -276,6 +276,18 @@ class Task(ABC):
             pretrained: Run to start from; None: the task declares none.
         """
 
+    def named_weights(self, model: keras.Model) -> list[tuple[Any, ...]] | None:
+        """Returns the weights with axes whose entries stand for items of the data, for `train.start`.
+
+        Args:
+            model: A model of the task.
+
+        Returns:
+            For each such weight the variable, and for each of its axes the names of the entries, or None. None: the
+            task does not know; a run to start from then needs the same vocabularies and classes.
+        """
+        return None
+
     def loss(self) -> Any:
         """Returns the loss to minimise: a Keras loss or function."""
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)

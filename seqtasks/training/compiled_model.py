@@ -20,7 +20,7 @@ from seqtasks.experiments.run_folder import Run
 from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.parameter_matching import match
 from seqtasks.task_types.base import Task
-from seqtasks.training import prerequisite
+from seqtasks.training import prerequisite, warm_start
 from seqtasks.training.optimizers import make_optimizer
 
 
@@ -66,6 +66,7 @@ def compiled(
     before: Run | None,
     reporter: Reporter,
     group: ProcessGroup | None = None,
+    start: Run | None = None,
 ) -> tuple[keras.Model, Encoder]:
     """Builds and compiles the model with its initial weights; its optimizer is built.
 
@@ -76,6 +77,7 @@ def compiled(
         before: Run to take initial weights from, see `Task.init_weights`; None: there is none.
         reporter: Prints what is ignored.
         group: Processes that train the model together, which receive the initial weights of the first.
+        start: Run of `train.start`; None: there is none.
 
     Returns:
         The model and its encoder.
@@ -83,6 +85,8 @@ def compiled(
     model, encoder = build(task, config)
     if group is None or group.first:
         task.init_weights(model, prerequisite.load(task, before))
+        if start is not None:
+            warm_start.copy_weights(task, config, model, start, reporter)
     optimizer, loss = make_optimizer(config.train, batches_per_epoch), task.loss()
     if config.train.accumulate > 1 or group is not None:
         model = split(model, loss, config.train.accumulate, group)

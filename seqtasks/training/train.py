@@ -31,7 +31,7 @@ from seqtasks.layers.encoder import Encoder
 from seqtasks.task_types.base import Task
 from seqtasks.task_types.common import style
 from seqtasks.task_types.common.plots import learning_curves, save_figure
-from seqtasks.training import prerequisite, processes, tracking, verdict
+from seqtasks.training import prerequisite, processes, tracking, verdict, warm_start
 from seqtasks.training.checkpoint import Checkpoint
 from seqtasks.training.compiled_model import build as build  # under this name for callers of `train.build`
 from seqtasks.training.compiled_model import compiled, count
@@ -70,6 +70,7 @@ def run(
     """
     reporter = reporter or Reporter()
     check(config, task_class)
+    warm_start.find(config, runs_dir)  # refused before data is loaded
     if only is None:
         return run_resolved(resolve(config, task_class, reporter, plan), runs_dir, reporter, force)
     resolved = resolve(only.same_data(config), task_class, reporter, plan)
@@ -278,9 +279,10 @@ def _fit(
     before = None
     if group is None or group.first:  # the others receive its initial weights
         before = prerequisite.find_or_train(task, config, folder, reporter, run)
+    start = warm_start.find(config, folder.path.parent)
     batches = task.batches(splits.train, config.train.batch_size, shuffle=True, seed=config.seed)
     validation = task.batches(splits.validation, config.train.eval_batch_size)
-    model, encoder = compiled(task, config, batches.batches_per_epoch, before, reporter, group)
+    model, encoder = compiled(task, config, batches.batches_per_epoch, before, reporter, group, start)
     what = f"{config.encoder.cell}, engine {encoder.running_engine}" if task.uses_encoder else "no recurrence"
     where = "" if group is None else f", {group.count} processes"
     reporter.say(f"{task.name}: {what}, {count(model.trainable_weights):,} parameters{where} → {folder.path}")
@@ -307,7 +309,8 @@ def _refit(
     reporter.say(
         f"training again, on the {len(examples)} {task.unit} of training and validation; this model is scored and saved"
     )
-    model, _ = compiled(task, config, batches.batches_per_epoch, before, reporter, group)
+    start = warm_start.find(config, folder.path.parent)
+    model, _ = compiled(task, config, batches.batches_per_epoch, before, reporter, group, start)
     history = fit(model, task, batches, None, config, folder, reporter, group).history
     return _Refitted(model, len(examples), sum(one["seconds"] + one["validation_seconds"] for one in history))
 

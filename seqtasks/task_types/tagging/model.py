@@ -15,7 +15,7 @@ from seqtasks.layers.tagging_head import TagHead
 
 INPUTS = ("words", "places", "characters", "targets")
 # Names of layers; the layers of a loaded model are looked up by them.
-EMBEDDING, HEAD = "words_embedding", "tags"
+EMBEDDING, HEAD, SPELLING = "words_embedding", "tags", "characters_of"
 
 
 @dataclass(frozen=True)
@@ -25,15 +25,18 @@ class TaggingParts:
     Attributes:
         embedding: Word embedding.
         head: Output layer: losses of target tags, or predicted tags.
+        spelling: Character encoder of the words; None: there is none.
     """
 
     embedding: keras.layers.Embedding
     head: TagHead
+    spelling: CharacterWords | None
 
     @classmethod
     def of(cls, model: keras.Model) -> TaggingParts:
         """Looks up the layers of a model by name; the model can be one loaded from a file."""
-        return cls(embedding=model.get_layer(EMBEDDING), head=model.get_layer(HEAD))
+        spelling = next((layer for layer in model.layers if layer.name == SPELLING), None)
+        return cls(model.get_layer(EMBEDDING), model.get_layer(HEAD), spelling)
 
 
 def tagging_model(
@@ -62,9 +65,7 @@ def tagging_model(
     mask = ops.not_equal(inputs["words"], 0)
     x = keras.layers.Embedding(words, o.embedding_dim, name=EMBEDDING)(inputs["words"])
     if o.characters != "none":
-        spelling = CharacterWords(
-            characters, o.character_units, how=o.characters, cell=o.character_cell, name="characters_of"
-        )
+        spelling = CharacterWords(characters, o.character_units, how=o.characters, cell=o.character_cell, name=SPELLING)
         x = ops.concatenate([x, ops.take(spelling(inputs["characters"]), inputs["places"], axis=0)], axis=-1)
     x, _ = encoder(keras.layers.Dropout(o.dropout)(x), mask=mask)
     outputs = TagHead(list(labels), o.crf, name=HEAD)(x, inputs["targets"], mask)

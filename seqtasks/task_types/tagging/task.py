@@ -210,6 +210,20 @@ class TaggingTask(Task):
             path = Path(self.options.vectors)
             start_from(TaggingParts.of(model).embedding, self.spec.words, path, "options.embedding_dim")
 
+    def named_weights(self, model: keras.Model) -> list[tuple[Any, ...]]:
+        parts, spec = TaggingParts.of(model), self.spec
+        head, labels = parts.head, spec.labels
+        named = [
+            (parts.embedding.embeddings, spec.words, None),
+            (head.scores.kernel, None, labels),
+            (head.scores.bias, labels),
+        ]
+        if parts.spelling is not None:
+            named.append((parts.spelling.embedding.embeddings, spec.characters, None))
+        if head.crf is not None:
+            named += [(head.crf.transitions, labels, labels), (head.crf.start, labels), (head.crf.end, labels)]
+        return named
+
     def loss(self) -> Any:
         return TagLoss()
 

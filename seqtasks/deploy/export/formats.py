@@ -136,7 +136,7 @@ def write(chosen: Format, traced: Any, folder: Path, name: str, quantize: str | 
         raise
     except Exception as error:  # the converters raise errors of many types
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        named = re.findall(r"(?:custom op|[Oo]ps? .*not supported|Unsupported ops)[^\n]*", str(error))
+        named = re.findall(r"(?:custom op|[Oo]ps? .*not supported|Unsupported ops|No conversion rule found for operations)[^\n]*", str(error))
         reason = (named or lines)[0].strip()[:200]
         others = ", ".join(one for one in FORMATS if one != chosen.name)
         raise ExportError(
@@ -211,7 +211,7 @@ def _openvino(traced: Any, target: Path, quantize: str | None) -> Mapping[str, i
     import openvino
 
     with TemporaryDirectory() as folder:
-        traced.save(Path(folder))
+        traced.save(Path(folder), fold=True)  # OpenVINO has no MatrixSolve, for example
         model = openvino.convert_model(folder)
         openvino.save_model(model, target, compress_to_fp16=quantize == "float16")
     return Counter(node.get_type_name() for node in model.get_ops())

@@ -11,8 +11,7 @@ import numpy as np
 from keras import ops
 
 from seqtasks.cells.base import Cell
-from seqtasks.cells.initial_values import numpy_generator
-from seqtasks.cells.initial_values import identity
+from seqtasks.cells.initial_values import identity, numpy_generator
 from seqtasks.cells.registration import register_cell
 
 ORDER, SQUARINGS = 3, 6  # of the approximation of the exponential; its error is below 2e-6 for angles up to 8π

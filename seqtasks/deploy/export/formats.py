@@ -19,6 +19,10 @@ from seqtasks.deploy.export.onnx_loops import keep_weights_inside
 
 OPSET = 18  # of ONNX
 QUANTIZE = ("float16", "dynamic")
+# What the converters of LiteRT, ONNX and OpenVINO write about an operation that they do not have.
+REASON = re.compile(
+    r"(?:'tf\.\w+' op is neither|[Oo]ps? .*not supported|Unsupported ops|No conversion rule found for operations)[^\n]*"
+)
 
 
 class ExportError(SeqtasksError, RuntimeError):
@@ -136,8 +140,8 @@ def write(chosen: Format, traced: Any, folder: Path, name: str, quantize: str | 
         raise
     except Exception as error:  # the converters raise errors of many types
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        named = re.findall(r"(?:custom op|[Oo]ps? .*not supported|Unsupported ops|No conversion rule found for operations)[^\n]*", str(error))
-        reason = (named or lines)[0].strip()[:200]
+        named = REASON.search(str(error))
+        reason = (named[0] if named else lines[0]).strip()[:200]
         others = ", ".join(one for one in FORMATS if one != chosen.name)
         raise ExportError(
             f"{name} cannot be written as {chosen.name}: {reason}; allowed: another format; try --format {others}"

@@ -79,3 +79,20 @@ def test_a_missing_package_names_the_extra(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"--format onnx needs onnx, .*; run pip install 'seqtasks\[export\]'"):
         formats.check("onnx", None, False)
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        (
+            "<unknown>:0: error: 'tf.MatrixSolve' op is neither a custom op nor a flex op\nnote",
+            "'tf.MatrixSolve' op is",
+        ),
+        (
+            "Check 'false' failed at a.cpp:1:\nSummary:\n-- No conversion rule found for operations: Betainc\n",
+            "No conver",
+        ),
+    ],
+)
+def test_the_reason_names_the_operation_that_a_format_lacks(message, reason):
+    assert formats.REASON.search(message)[0].startswith(reason)

@@ -85,11 +85,11 @@ def test_a_missing_package_names_the_extra(monkeypatch):
     ("message", "reason"),
     [
         (
-            "<unknown>:0: error: 'tf.MatrixSolve' op is neither a custom op nor a flex op\nnote",
+            "error: 'tf.MatrixSolve' op is neither a custom op nor a flex op\nnote",
             "'tf.MatrixSolve' op is",
         ),
         (
-            "Check 'false' failed at a.cpp:1:\nSummary:\n-- No conversion rule found for operations: Betainc\n",
+            "Check 'false' failed:\nSummary:\n-- No conversion rule found for operations: Betainc\n",
             "No conver",
         ),
     ],

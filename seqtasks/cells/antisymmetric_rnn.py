@@ -8,6 +8,7 @@ from typing import Any
 from keras import ops
 
 from seqtasks.cells.base import Cell
+from seqtasks.cells.initial_values import identity
 from seqtasks.cells.registration import register_cell
 from seqtasks.core.errors import ConfigError
 
@@ -67,7 +68,7 @@ class AntisymmetricRNN(Cell):
 
     def turn(self, h: Any) -> Any:
         """Product h Aᵀ of the previous state, `(batch, units)`, and the recurrent matrix."""
-        A = self.U - ops.transpose(self.U) - self.gamma * ops.eye(self.units, dtype=h.dtype)
+        A = self.U - ops.transpose(self.U) - self.gamma * identity(self.units, h.dtype)
         return self.dot(h, ops.transpose(A))
 
     def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:

@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from seqtasks.cells.base import Cell
-from seqtasks.cells.initial_values import numpy_generator
+from seqtasks.cells.initial_values import identity, numpy_generator
 from seqtasks.cells.registration import register_cell
 
 ORDER, SQUARINGS = 3, 6  # of the approximation of the exponential; its error is below 2e-6 for angles up to 8π
@@ -108,7 +108,7 @@ def exponential(A: Any) -> Any:
         A: Matrix, `(n, n)`.
     """
     A = A / 2**SQUARINGS
-    square, power = A @ A, ops.eye(A.shape[0], dtype=A.dtype)
+    square, power = A @ A, identity(A.shape[0], A.dtype)
     even, odd = ops.zeros_like(A), ops.zeros_like(A)
     for k in range(0, ORDER, 2):
         even, odd = even + _coefficient(k) * power, odd + _coefficient(k + 1) * power

@@ -1,4 +1,4 @@
-"""Random initial values of weights that no initializer of Keras draws."""
+"""Random initial values of weights that no initializer of Keras draws, and the identity matrix as a constant."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import random
 from typing import Any
 
 import numpy as np
+from keras import ops
 
 from seqtasks.core.errors import ConfigError
 
@@ -14,6 +15,14 @@ from seqtasks.core.errors import ConfigError
 def numpy_generator() -> np.random.Generator:
     """A generator of NumPy that `keras.utils.set_random_seed` determines."""
     return np.random.default_rng(random.getrandbits(32))  # that function seeds `random`
+
+
+def identity(size: int, dtype: Any) -> Any:
+    """The identity matrix, `(size, size)`.
+
+    A constant, where `keras.ops.eye` is an operation of TensorFlow that OpenVINO and LiteRT do not have.
+    """
+    return ops.convert_to_tensor(np.eye(size, dtype="float32"), dtype=dtype)
 
 
 def check_step_sizes(dt_min: float, dt_max: float) -> None:

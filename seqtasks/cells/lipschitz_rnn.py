@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from seqtasks.cells.base import Cell
+from seqtasks.cells.initial_values import identity
 from seqtasks.cells.registration import register_cell
 from seqtasks.core.errors import ConfigError
 
@@ -99,4 +100,4 @@ class LipschitzRNN(Cell):
             M: Matrix, `(units, units)`.
         """
         M, T = ops.convert_to_tensor(M), ops.transpose(M)
-        return (1 - self.beta) * (M + T) + self.beta * (M - T) - self.gamma * ops.eye(self.units, dtype=M.dtype)
+        return (1 - self.beta) * (M + T) + self.beta * (M - T) - self.gamma * identity(self.units, M.dtype)

@@ -62,6 +62,7 @@ def _facts(made: Any) -> dict[str, Any]:
         "examples": proof.examples,
         "steps": proof.steps,
         "largest difference": float(f"{proof.largest_difference:.3g}"),
+        "relative difference": float(f"{proof.relative_difference:.3g}"),
         "equal answers": round(proof.equal_answers, 6),
     }
     scored = metric if metric in proof.scores else next(iter(proof.scores))
@@ -80,9 +81,9 @@ def _rows(made: Any) -> list[dict[str, Any]]:
 
 
 def _shown(name: str, value: Any) -> str:
-    """A value as text; a difference may be far below 1."""
+    """A value as text; differences may be far below 1."""
     if name == "equal answers":
         return f"{value:.2%}"
     if isinstance(value, float):
-        return f"{value:.3g}" if name in ("largest difference", "microseconds a call") else f"{value:.4f}"
+        return f"{value:.3g}" if "difference" in name or name == "microseconds a call" else f"{value:.4f}"
     return f"{value:,}" if isinstance(value, int) else str(value)

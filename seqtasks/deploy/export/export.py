@@ -20,6 +20,7 @@ from seqtasks.core.files import shown, write_text
 from seqtasks.core.reporter import Reporter
 from seqtasks.data.seq2seq_batches import END
 from seqtasks.deploy.export import formats, manifest, proof, weights
+from seqtasks.deploy.export.precision import in_float32
 from seqtasks.deploy.export.tracing import trace
 from seqtasks.deploy.export.use_file import Kind, use_file
 from seqtasks.deploy.licence import licence_of
@@ -110,6 +111,9 @@ def export(
             weights.write(model, made, task, row, licence, digest)
             size = _size(made)
         return Export(target, None, size, {}, (row.metric, row.value))
+    if config.train.precision != "float32":
+        reporter.say(f"the run computed in {config.train.precision}; the export computes in float32")
+        model = in_float32(model, config.train.precision)
     plan = task.export_plan(model)
     shape = _shape(plan, task.name, o)
     reporter.say(f"loading the test examples of {row.source}")

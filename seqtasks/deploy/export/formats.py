@@ -19,6 +19,10 @@ from seqtasks.deploy.export.onnx_loops import keep_weights_inside
 
 OPSET = 18  # of ONNX
 QUANTIZE = ("float16", "dynamic")
+# What the converters of LiteRT, ONNX and OpenVINO write about an operation that they do not have.
+REASON = re.compile(
+    r"(?:'tf\.\w+' op is neither|[Oo]ps? .*not supported|Unsupported ops|No conversion rule found for operations)[^\n]*"
+)
 
 
 class ExportError(SeqtasksError, RuntimeError):
@@ -121,8 +125,8 @@ def write(chosen: Format, traced: Any, folder: Path, name: str, quantize: str | 
         raise
     except Exception as error:  # the converters raise errors of many types
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        named = re.findall(r"(?:custom op|[Oo]ps? .*not supported|Unsupported ops)[^\n]*", str(error))
-        reason = (named or lines)[0].strip()[:200]
+        named = REASON.search(str(error))
+        reason = (named[0] if named else lines[0]).strip()[:200]
         others = ", ".join(one for one in FORMATS if one != chosen.name)
         raise ExportError(
             f"{name} cannot be written as {chosen.name}: {reason}; allowed: another format; try --format {others}"
@@ -196,7 +200,7 @@ def _openvino(traced: Any, target: Path, quantize: str | None) -> Mapping[str, i
     import openvino
 
     with TemporaryDirectory() as folder:
-        traced.save(Path(folder))
+        traced.save(Path(folder), fold=True)  # OpenVINO has no MatrixSolve, for example
         model = openvino.convert_model(folder)
         openvino.save_model(model, target, compress_to_fp16=quantize == "float16")
     return Counter(node.get_type_name() for node in model.get_ops())

@@ -36,7 +36,8 @@ class Proof:
         examples: Number of test examples.
         steps: Number of their steps.
         largest_difference: Largest difference of an output.
-        relative_difference: That difference divided by the largest output, or by 1 if that is smaller.
+        relative_difference: That difference divided by the largest output, or by 1 if that is smaller; where the
+            outputs are numbers of labels, the share of unequal ones.
         equal_answers: Share of equal answers.
         scores: Scores of the export on these examples.
         keras_scores: Scores of the model in Keras on these examples.
@@ -91,14 +92,14 @@ def prove(
     scored = [results[f"{i}/sequence"] for i in range(len(computed))] if cases.kind == "sequences" else computed
     differences = [_difference(*pair) for pair in zip(computed, expected, strict=True)]
     largest = max(differences)
-    scale = max(1.0, *(float(np.abs(reference).max(initial=0)) for reference in expected))
     equal = [_equal(plan.answers(a), plan.answers(b)) for a, b in zip(computed, expected, strict=True)]
+    equal_answers = float(np.concatenate([row.ravel() for row in equal]).mean())
     return Proof(
         examples=len(computed),
         steps=sum(_steps(row, step_inputs) for row in rows),
         largest_difference=largest,
-        relative_difference=largest / scale,
-        equal_answers=float(np.concatenate([row.ravel() for row in equal]).mean()),
+        relative_difference=_relative(largest, expected, equal_answers),
+        equal_answers=equal_answers,
         scores=dict(cases.rescore([_padded(output, case) for output, case in zip(scored, cases.rows, strict=True)]))
         if cases.kind == "outputs"
         else dict(cases.rescore(scored)),
@@ -206,6 +207,12 @@ def _difference(output: np.ndarray, reference: np.ndarray) -> float:
         return float((output != reference).max(initial=0))
     gap = np.abs(output.astype(np.float64) - reference.astype(np.float64))
     return float(np.where(np.isnan(gap), np.inf, gap).max(initial=0))
+
+
+def _relative(largest: float, expected: Sequence[np.ndarray], equal_answers: float) -> float:
+    if expected[0].dtype.kind in "iu":  # a difference of two numbers of labels has no size
+        return 1 - equal_answers
+    return largest / max(1.0, *(float(np.abs(reference).max(initial=0)) for reference in expected))
 
 
 def _equal(output: np.ndarray, reference: np.ndarray) -> Any:

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+from tensorflow.python.grappler import tf_optimizer
 
 from seqtasks.layers.recording import portable
 from seqtasks.task_types.common.export_plan import Graph
@@ -44,12 +46,39 @@ class TracedGraph:
         """Shape and type of each output."""
         return dict(self.function.structured_outputs)
 
-    def save(self, folder: Path) -> None:
-        """Writes a SavedModel whose only signature is the function."""
+    def save(self, folder: Path, fold: bool = False) -> None:
+        """Writes a SavedModel whose only signature is the function.
+
+        Args:
+            folder: Folder to write.
+            fold: Compute what follows from the weights alone, such as a matrix exponential, and write it as constants.
+        """
         module = tf.Module()
-        module.kept = list(self.function.variables)  # a SavedModel has only what the module refers to
-        module.run = self.function_of_signature
-        tf.saved_model.save(module, str(folder), signatures=self.function)
+        module.run = _folded(self.function, self.signature) if fold else self.function_of_signature
+        function = module.run.get_concrete_function() if fold else self.function
+        module.kept = list(function.variables)  # a SavedModel has only what the module refers to
+        tf.saved_model.save(module, str(folder), signatures=function)
+
+
+def _folded(function: Any, signature: list[tf.TensorSpec]) -> Any:
+    """A function with the same inputs and outputs, in which weights and what follows from them are constants."""
+    frozen = convert_variables_to_constants_v2(function, lower_control_flow=False)
+    names = [tensor.name for tensor in frozen.outputs]
+    meta = tf.compat.v1.train.export_meta_graph(graph_def=frozen.graph.as_graph_def(), graph=frozen.graph)
+    # What Grappler keeps: the nodes of this collection.
+    meta.collection_def["train_op"].node_list.value.extend([*(t.name for t in frozen.inputs), *names])
+    config = tf.compat.v1.ConfigProto()
+    config.graph_options.rewrite_options.optimizers.append("constfold")
+    definition = tf_optimizer.OptimizeGraph(config, meta)
+    wrapped = tf.compat.v1.wrap_function(lambda: tf.graph_util.import_graph_def(definition, name=""), [])
+    inputs = [wrapped.graph.get_tensor_by_name(tensor.name) for tensor in frozen.inputs]
+    pruned = wrapped.prune(inputs, [wrapped.graph.get_tensor_by_name(name) for name in names])
+    keys = sorted(function.structured_outputs)  # the order in which TensorFlow flattens a dictionary
+
+    def call(*tensors: Any) -> dict[str, Any]:
+        return dict(zip(keys, pruned(*tensors), strict=True))
+
+    return tf.function(call, input_signature=signature, autograph=False)
 
 
 def trace(graph: Graph) -> TracedGraph:

@@ -23,6 +23,7 @@ from seqtasks.layers.encoder import Encoder
 from seqtasks.layers.metrics import log_softmax
 from seqtasks.task_types.base import Baseline, Task
 from seqtasks.task_types.common.columns import probabilities
+from seqtasks.task_types.common.export_plan import ExportPlan
 from seqtasks.task_types.common.step_heads import ClassHead
 from seqtasks.task_types.common.steps import Steps, class_properties
 from seqtasks.task_types.probes.baselines import chance, n_gram
@@ -126,6 +127,7 @@ class ProbeTask(Task):
     spec: ProbeSpec
     any_length: bool = False
     shortest: int = 1
+    step_inputs = ("tokens",)
 
     @property
     @abstractmethod
@@ -243,6 +245,9 @@ class ProbeTask(Task):
         x = keras.layers.Embedding(len(self.symbols) + 1, self.options.embedding_dim, name="embedding")(tokens)
         x, _ = encoder(x, mask=ops.not_equal(tokens, PADDING))
         return keras.Model(tokens, ClassHead(self.classes).outputs(x), name=self.name)
+
+    def export_plan(self, model: keras.Model) -> ExportPlan:
+        return ExportPlan(self, model, self.step_inputs, tokens="tokens")
 
     def loss(self) -> Any:
         return ClassHead(self.classes).loss()

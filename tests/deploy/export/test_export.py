@@ -102,6 +102,13 @@ def test_use_files_are_short_and_need_no_seqtasks():
             assert len(text.splitlines()) <= 40 and "seqtasks" not in text
 
 
+def test_the_relative_difference():
+    logits, labels = [np.array([0.1, -4.0]), np.array([1.0])], [np.array([3, 17])]
+    assert proof._relative(0.5, logits, 0.9) == 0.125  # of the largest output
+    assert proof._relative(0.5, logits[1:], 0.9) == 0.5
+    assert proof._relative(1.0, labels, 0.75) == 0.25  # the share of unequal labels
+
+
 def test_examples_that_are_too_long():
     graph = Graph("model", [Port("x", (1, 5, None), "float32")], dict)
     assert proof.fits(Case({"x": np.zeros((1, 5, 2))}, np.zeros(1)), [graph])

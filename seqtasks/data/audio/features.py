@@ -15,7 +15,7 @@ import os
 import struct
 import warnings
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -107,14 +107,14 @@ def _with_length(path: Path) -> Path | io.BytesIO:
     return path
 
 
-def tell_rates(rates: Iterable[int], rate: int) -> None:
+def tell_rates(rates: Iterable[int] | Mapping[int, int], rate: int) -> None:
     """Logs a warning with the number of recordings that were resampled.
 
     Args:
-        rates: Sampling rates of all files in Hz.
+        rates: Sampling rates of all files in Hz, or the number of files of each rate.
         rate: Sampling rate to which they were resampled.
     """
-    resampled = Counter(file_rate for file_rate in rates if file_rate != rate)
+    resampled = {file_rate: n for file_rate, n in Counter(rates).items() if file_rate != rate}
     if resampled:
         counts = ", ".join(f"{n:,} of {file_rate:,} Hz" for file_rate, n in sorted(resampled.items()))
         log.warning("recordings resampled to %s Hz: %s", f"{rate:,}", counts)

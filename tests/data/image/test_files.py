@@ -9,10 +9,20 @@ import pytest
 from PIL import Image
 
 from seqtasks.core.errors import DataError
-from seqtasks.data.image.files import load_image, read_folder
+from seqtasks.data.image import idx_files, label_folders, labelled_images
+from seqtasks.data.image.files import load_image
+from seqtasks.data.source import Source
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 5, 4), np.uint8)
 LABELS = np.array([0, 1, 2, 0, 1, 2], np.uint8)
+
+
+def read_folder(folder):
+    if idx_files.has_files(folder):
+        return idx_files.read(folder)
+    found = label_folders.find(folder)
+    data = {f"{split}/image": np.stack(list(found.images(split))) for split in found.paths}
+    return {**data, **{f"{split}/label": targets for split, targets in found.targets.items()}, "classes": found.classes}
 
 
 def idx(array):
@@ -94,7 +104,7 @@ def test_broken_gzip_is_named(tmp_path, damage):
 
 def test_label_folders_sort_by_number_and_come_mixed(tmp_path):
     data = read_folder(write_labels(tmp_path))
-    assert data["classes"].tolist() == ["9", "10"]
+    assert data["classes"] == ["9", "10"]
     assert "test/image" not in data
     assert sorted(data["train/image"][:, 0, 0].tolist()) == [90, 91, 92, 100, 101, 102]
     np.testing.assert_array_equal(data["train/image"][:, 0, 0] >= 100, data["train/label"] == 1)
@@ -118,9 +128,10 @@ def test_other_files_are_counted(tmp_path, caplog):
 
 
 def test_folders_that_cannot_be_read(tmp_path):
-    for path, expected in ((tmp_path / "none", "not a folder"), (tmp_path, "no labelled images")):
-        with pytest.raises(DataError, match=expected):
-            read_folder(path)
+    with pytest.raises(DataError, match="not a folder"):
+        labelled_images.load(Source("files", "none", tmp_path / "none"))
+    with pytest.raises(DataError, match="no labelled images"):
+        read_folder(tmp_path)
     write_labels(tmp_path, ["7"])
     with pytest.raises(DataError, match="only the label 7"):
         read_folder(tmp_path)
@@ -131,8 +142,8 @@ def test_folders_that_cannot_be_read(tmp_path):
     write_png(tmp_path / "9" / "wide.png", np.zeros((5, 9), np.uint8))
     with pytest.raises(DataError, match=r"wide.png is 9×5 pixels, expected 4×5"):
         read_folder(tmp_path)
-    (tmp_path / "9" / "a.png").write_text("not a picture")
-    with pytest.raises(DataError, match=r"a\.png cannot be read"):
+    (tmp_path / "9" / "wide.png").write_text("not a picture")
+    with pytest.raises(DataError, match=r"wide\.png cannot be read"):
         read_folder(tmp_path)
 
 

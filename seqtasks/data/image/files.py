@@ -89,8 +89,12 @@ def read_picture(path: Path, mode: Literal["L", "RGB"] = "L") -> np.ndarray:
 
 @contextlib.contextmanager
 def open_picture(path: Path, formats: Sequence[str]) -> Iterator[Image.Image]:
-    """Opens an image whose pixels are read in the body; one of more than `Image.MAX_IMAGE_PIXELS` is an error."""
+    """Opens an image whose pixels are read in the body; one of more than `Image.MAX_IMAGE_PIXELS` is an error.
+
+    Warnings of Pillow about damaged parts besides the pixels, such as an animation, are not shown.
+    """
     with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(path, formats=list(formats)) as opened:
             yield opened

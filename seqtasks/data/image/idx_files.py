@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import os
 import re
 import zlib
 from pathlib import Path
@@ -15,6 +16,7 @@ from seqtasks.data.image.label_folders import pixels, require_labels, warn_of_ig
 
 NAME = re.compile(r"(train|t10k)-(images|labels)[-.]idx[13]-ubyte(\.gz)?")
 PIECE = 1 << 20  # number of bytes read at once
+LARGE = 64 << 20  # number of bytes above which the length in the last bytes of a gzip file is compared first
 
 
 def has_files(folder: Path) -> bool:
@@ -81,25 +83,41 @@ def _read_idx(path: Path, dimensions: int) -> np.ndarray:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             data = bytearray(file.read(header))
             shape = tuple(int(n) for n in np.frombuffer(data, ">u4", offset=4)) if len(data) == header else ()
+            if data[:4] != magic or len(data) < header:
+                raise DataError(
+                    f"{path} starts with the bytes [{data[:4].hex(' ')}], expected [{magic.hex(' ')}] (IDX, unsigned "
+                    f"bytes, {dimensions} dimensions) and at least {header} bytes; download it again"
+                )
             expected = header + math.prod(shape)
+            if path.suffix == ".gz" and expected > LARGE:
+                _check_trailer(path, expected)
             # In pieces, because the size in a damaged header may be huge, and so may be the content of a gzip file.
             while len(data) <= expected and (piece := file.read(min(PIECE, expected + 1 - len(data)))):
                 data += piece
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} cannot be read ({error}); expected a whole IDX file; download it again") from error
-    if data[:4] != magic or len(data) < header:
-        raise DataError(
-            f"{path} starts with the {min(4, len(data))} bytes [{data[:4].hex(' ')}] and has "
-            f"{_length(path, data, expected)}, expected [{magic.hex(' ')}] (IDX, unsigned bytes, {dimensions} "
-            f"dimensions) and at least {header}; "
-            "download it again"
-        )
     if len(data) != expected or 0 in shape:
         raise DataError(
             f"{path} has {_length(path, data, expected)}, expected {expected} for the shape {shape} in its header, "
             "without a 0; download it again"
         )
     return np.frombuffer(data, np.uint8, offset=header).reshape(shape)  # writable, as a bytearray is
+
+
+def _check_trailer(path: Path, expected: int) -> None:
+    """Checks the length that the last four bytes of a gzip file state, before gigabytes are decompressed.
+
+    Raises:
+        DataError: It is not the expected length, modulo 2³².
+    """
+    with path.open("rb") as file:
+        file.seek(-4, os.SEEK_END)
+        length = int.from_bytes(file.read(4), "little")
+    if length != expected % (1 << 32):
+        raise DataError(
+            f"{path} has {length} bytes by its last four, expected {expected} by the shape in its header; download it "
+            "again"
+        )
 
 
 def _length(path: Path, data: bytearray, expected: int) -> str:

@@ -3,6 +3,7 @@
 import gzip
 import logging
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -73,7 +74,7 @@ def test_idx_files_without_a_test_set_and_with_labels_from_one(tmp_path):
     [
         ("train-images-idx3-ubyte", b"\x00\x00\x08", "expected .00 00 08 03."),
         ("train-images-idx3-ubyte", idx(LABELS), "3 dimensions"),
-        ("train-images-idx3-ubyte", b"\x00\x00\x0d" + idx(IMAGES)[3:], r"starts with the 4 bytes \[00 00 0d 03\]"),
+        ("train-images-idx3-ubyte", b"\x00\x00\x0d" + idx(IMAGES)[3:], r"starts with the bytes \[00 00 0d 03\]"),
         ("train-images-idx3-ubyte", idx(IMAGES)[:-1], "has 135 bytes, expected 136"),
         ("train-images-idx3-ubyte", idx(IMAGES) + b"x", "has 137 bytes, expected 136"),
         ("train-images-idx3-ubyte", idx(IMAGES[:0]), "without a 0"),
@@ -100,6 +101,25 @@ def test_broken_gzip_is_named(tmp_path, damage):
     path.write_bytes({"cut": whole[:-20], "flipped": flipped, "plain": idx(IMAGES)}[damage])
     with pytest.raises(DataError, match=r"train-images-idx3-ubyte\.gz cannot be read"):
         read_folder(tmp_path)
+
+
+def test_a_gzip_file_of_another_length_is_not_read(tmp_path, monkeypatch):
+    path = write_idx(tmp_path, "{}-{}-idx{}-ubyte.gz") / "train-images-idx3-ubyte.gz"
+    data = bytes([0, 0, 8, 3]) + struct.pack(">3I", 60_000, 100, 100) + bytes(10_000_000)
+    path.write_bytes(gzip.compress(data, 1))
+    monkeypatch.setattr(idx_files, "PIECE", None)  # reading would fail
+    message = "has 10000016 bytes by its last four, expected 600000016 by the shape"
+    with pytest.raises(DataError, match=message):
+        read_folder(tmp_path)
+
+
+def test_warnings_of_pillow_are_not_shown(tmp_path, recwarn):
+    path = write_png(tmp_path / "a.png")
+    data = path.read_bytes()  # the header has 33 bytes
+    chunk = b"acTL" + struct.pack(">2I", 0, 0)
+    path.write_bytes(data[:33] + struct.pack(">I", 8) + chunk + struct.pack(">I", zlib.crc32(chunk)) + data[33:])
+    load_image(path, (5, 4))
+    assert not recwarn.list
 
 
 def test_label_folders_sort_by_number_and_come_mixed(tmp_path):

@@ -1,7 +1,7 @@
 """Peak resident memory of loading data of different sizes and the first 200 updates.
 
     python benchmarks/data_memory.py labelled
-    python benchmarks/data_memory.py labelled pairs tagged --sizes 10000,1000000
+    python benchmarks/data_memory.py labelled pairs tagged images sounds --sizes 10000,1000000
     python benchmarks/data_memory.py text series --sizes 1,1000
 
 Writes generated data of each size into a temporary folder, with a cache of its own, and trains on it in two processes:
@@ -128,10 +128,42 @@ def write_series(folder: Path, megabytes: int) -> Path:
     return path
 
 
+def write_images(folder: Path, count: int) -> Path:
+    """Folders of two labels with PNG images of 28×28 pixels; the upper or the lower half is bright."""
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    for label in "ab":
+        (folder / label).mkdir()
+    for begin in range(0, count, BLOCK):
+        pixels = rng.integers(0, 128, (min(BLOCK, count - begin), 28, 28), np.uint8)
+        for number, image in enumerate(pixels, begin):
+            image[14 * (number % 2) : 14 * (number % 2) + 14] += 127
+            Image.fromarray(image).save(folder / "ab"[number % 2] / f"{number}.png", compress_level=1)
+    return folder
+
+
+def write_sounds(folder: Path, count: int) -> Path:
+    """WAV files of a tenth of a second by ten speakers; a low or a high tone with noise."""
+    import wave
+
+    rng, time = np.random.default_rng(0), np.arange(800) / 8000
+    tones = [np.sin(2 * np.pi * frequency * time) for frequency in (400, 1600)]
+    for number in range(count):
+        samples = (8000 * tones[number % 2] + rng.normal(scale=3000, size=800)).clip(-32768, 32767).astype("<i2")
+        name = f"{'ab'[number % 2]}_s{number // 2 % 10}_{number // 20}.wav"
+        with wave.open(str(folder / name), "wb") as file:
+            file.setparams((1, 2, 8000, 800, "NONE", ""))
+            file.writeframes(samples.tobytes())
+    return folder
+
+
 KINDS = {
     "labelled": Kind("sentiment", write_labelled),
     "pairs": Kind("translation", write_pairs, overrides=SMALL),
     "tagged": Kind("tagging", write_tagged, overrides=SMALL),
+    "images": Kind("mnist_rows", write_images, overrides=SMALL[:1]),
+    "sounds": Kind("spoken_digits", write_sounds, overrides=SMALL[:1]),
     "text": Kind("char_lm", write_text, (1, 1000)),
     "series": Kind("series", write_series, (1, 1000)),
 }

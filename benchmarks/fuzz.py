@@ -44,6 +44,10 @@ class TooSlow(BaseException):  # so that no reader catches it
     """The input took too long."""
 
 
+class TimeIsOver(BaseException):  # so that Hypothesis stops, which would go on to draw inputs
+    """No more inputs are tried."""
+
+
 @dataclass
 class Report:
     """Result of a reader on damaged inputs.
@@ -163,7 +167,7 @@ def fuzz(reader: Reader, inputs: int, minutes: float = 5.0, number: int = 0) -> 
     @given(files(reader.seeds, reader.pieces, reader.separator))
     def one(drawn: Files) -> None:
         if time.monotonic() > until:
-            return
+            raise TimeIsOver
         with written(drawn) as folder:
             report.inputs += 1
             fault = fault_of(reader, folder, report)
@@ -174,7 +178,8 @@ def fuzz(reader: Reader, inputs: int, minutes: float = 5.0, number: int = 0) -> 
                 report.faults[what], report.traces[what] = drawn, trace
 
     try:
-        one()
+        with contextlib.suppress(TimeIsOver):
+            one()
     finally:
         os.environ.pop("SEQTASKS_CACHE", None)
         if cache is not None:

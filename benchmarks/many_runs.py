@@ -1,4 +1,4 @@
-"""Seconds of `list runs` and `table` over many run folders.
+"""Seconds, and seconds of processor time, of `list runs` and `table` over many run folders.
 
     python benchmarks/many_runs.py
     python benchmarks/many_runs.py --runs 10000 --folder /tmp/many
@@ -13,6 +13,7 @@ import argparse
 import copy
 import hashlib
 import json
+import resource
 import subprocess
 import sys
 import tempfile
@@ -92,13 +93,16 @@ def main() -> None:
         }
         for name, words in commands.items():
             for turn in ("first", "second"):
-                begin = time.perf_counter()
+                begin, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
                 done = subprocess.run(
                     [sys.executable, "-m", "seqtasks", *words, "--runs", str(folder)], capture_output=True, text=True
                 )
-                seconds = time.perf_counter() - begin
+                seconds, after = time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_CHILDREN)
+                processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
                 lines = (done.stdout + done.stderr).count("\n")
-                print(f"{name:18} {turn:6} {seconds:6.2f} s  {lines:,} lines", flush=True)
+                print(
+                    f"{name:18} {turn:6} {seconds:6.2f} s, {processor:6.2f} s of processor  {lines:,} lines", flush=True
+                )
 
 
 if __name__ == "__main__":

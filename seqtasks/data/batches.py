@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from seqtasks.data.block_files import release
 from seqtasks.data.splits import Examples
 
 
@@ -95,6 +96,8 @@ class ArrayBatches(ResumableBatches):
         begin = (self.start + index) * self.batch_size
         rows = self._order[begin : begin + self.batch_size]
         inputs = {name: array[rows] for name, array in self.examples.inputs.items()}
+        for array in self.examples.inputs.values():
+            release(array)
         return single(inputs), self.examples.targets[rows]
 
     def _draw(self) -> None:

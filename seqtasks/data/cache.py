@@ -45,22 +45,24 @@ class Arrays:
 
 @dataclass(frozen=True)
 class Blocks:
-    """One-dimensional array in blocks, whose fingerprint needs no memory for all of it.
+    """Array in blocks, whose fingerprint needs no memory for all of it.
 
     Attributes:
         dtype: Data type of the array.
-        length: Number of elements.
-        blocks: The elements, in order.
+        length: Size of the first axis.
+        blocks: The rows, in order.
+        sizes: Sizes of the axes after the first.
     """
 
     dtype: np.dtype[Any]
     length: int
     blocks: Iterable[np.ndarray]
+    sizes: tuple[int, ...] = ()
 
     @property
-    def shape(self) -> tuple[int]:
+    def shape(self) -> tuple[int, ...]:
         """Shape of the array."""
-        return (self.length,)
+        return (self.length, *self.sizes)
 
 
 def cache_dir() -> Path:

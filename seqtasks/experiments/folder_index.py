@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seqtasks.core.collector import paused_collector
 from seqtasks.core.files import write_atomic
 from seqtasks.core.version import __version__
 
@@ -45,6 +46,7 @@ class Packing:
     unpack: Callable[[Any], list[Any]]
 
 
+@paused_collector()
 def read_all(
     runs_dir: Path,
     file: str,

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seqtasks.core.collector import paused_collector
 from seqtasks.core.errors import TableError, listed
 from seqtasks.experiments import results, significance, table_formats
 from seqtasks.experiments.provenance import notes_of
@@ -69,6 +70,7 @@ class Table:
         return table_formats.render(self, "html")
 
 
+@paused_collector()
 def load_table(runs_dir: Path, tasks: Sequence[str] = (), by: Sequence[str] = (), where: Sequence[str] = ()) -> Table:
     """Builds the table of the finished runs in a folder.
 

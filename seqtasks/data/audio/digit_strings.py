@@ -11,6 +11,7 @@ from seqtasks.core.arrays import IntArray
 from seqtasks.data.audio.features import LEVEL, Spectra
 from seqtasks.data.audio.frame_batches import Frames, padded
 from seqtasks.data.audio.recordings import Recordings
+from seqtasks.data.block_files import release
 from seqtasks.data.bucketing import Buckets, Ragged, uneven_width
 from seqtasks.data.splits import Examples
 
@@ -52,12 +53,12 @@ class Composer:
     def __init__(self, recordings: Recordings, rows: IntArray, longest: int, gap: float, mixed: bool):
         self.recordings, self.longest = recordings, longest
         self.gap = round(gap * recordings.rate)
-        names = sorted({recordings.speakers[i] for i in rows})
-        self.choices = [rows] if mixed else [np.array([i for i in rows if recordings.speakers[i] == n]) for n in names]
-        classes = recordings.classes
+        classes, names = recordings.classes, recordings.speakers.used
+        labels, speakers = recordings.labels.numbered(classes), recordings.speakers.numbered(names)[rows]
+        self.choices = [rows] if mixed else [rows[speakers == number] for number in np.unique(speakers)]
         # A label is drawn first and then a recording of it, so that all labels are equally likely.
         self.by_label = [
-            [group for label in classes if len(group := np.array([i for i in usable if recordings.labels[i] == label]))]
+            [group for number in range(len(classes)) if len(group := usable[labels[usable] == number])]
             for usable in self.choices
         ]
         self.numbers = {label: number for number, label in enumerate(classes, 1)}
@@ -156,6 +157,7 @@ class StringBatches(Buckets):
         rows, composer = self.rows(index), self.composer
         recipes = [self.recipes[i] for i in rows]
         frames = Frames.stack([self.spectra(composer.sound(recipe)) for recipe in recipes], self.spectra.width)
+        release(composer.recordings.waves.values)
         time = uneven_width(int(self.lengths[rows].max()), index)
         if self.batches_per_epoch == 1:  # Keras infers a static length from the only batch
             time = int(self.spectra.count(composer.most_samples))

@@ -10,13 +10,13 @@ from __future__ import annotations
 import functools
 import io
 import logging
-import math
 import os
 import struct
 import warnings
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 LEVEL = 0.1  # root mean square to which sound is normalized
 FLOOR = 1e-6  # added to the power in a band of normalized sound before the logarithm
 LOWEST = 20.0  # lower limit of the mel bands in Hz
+HIGHEST_RATE = 1_000_000  # Hz; recorders of ultrasound have half of it
+MAX_RATIO = 100_000  # maximum denominator of a ratio of sampling rates, above which it is rounded
 BLOCK = 4096  # number of frames that are computed at once, to limit memory
 
 
@@ -60,8 +62,10 @@ def read_wav(path: Path, rate: int) -> tuple[FloatArray, int]:
     except Exception as error:  # SciPy raises many types of errors for damaged headers
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{path} cannot be read as WAV: {reason}; give PCM or float WAV") from error
-    if file_rate < 1:
-        raise DataError(f"{path} has a sampling rate of {file_rate} Hz; allowed: ≥ 1 Hz; write the file again")
+    if not 1 <= file_rate <= HIGHEST_RATE:
+        raise DataError(
+            f"{path} has a sampling rate of {file_rate} Hz; allowed: 1 to {HIGHEST_RATE}; write the file again"
+        )
     with np.errstate(over="ignore", invalid="ignore"):  # an error below
         wave = _floats(np.asarray(data))
         wave = wave if wave.ndim == 1 else wave.mean(axis=1)
@@ -73,8 +77,9 @@ def read_wav(path: Path, rate: int) -> tuple[FloatArray, int]:
     if file_rate != rate:
         from scipy.signal import resample_poly
 
-        common = math.gcd(file_rate, rate)
-        wave = resample_poly(wave, rate // common, file_rate // common)
+        # The filter has 20 coefficients for each unit of the larger number of the ratio.
+        ratio = Fraction(rate, file_rate).limit_denominator(MAX_RATIO)
+        wave = resample_poly(wave, ratio.numerator, ratio.denominator)
     return wave.astype(np.float32), file_rate
 
 
@@ -107,14 +112,14 @@ def _with_length(path: Path) -> Path | io.BytesIO:
     return path
 
 
-def tell_rates(rates: Iterable[int], rate: int) -> None:
+def tell_rates(rates: Iterable[int] | Mapping[int, int], rate: int) -> None:
     """Logs a warning with the number of recordings that were resampled.
 
     Args:
-        rates: Sampling rates of all files in Hz.
+        rates: Sampling rates of all files in Hz, or the number of files of each rate.
         rate: Sampling rate to which they were resampled.
     """
-    resampled = Counter(file_rate for file_rate in rates if file_rate != rate)
+    resampled = {file_rate: n for file_rate, n in Counter(rates).items() if file_rate != rate}
     if resampled:
         counts = ", ".join(f"{n:,} of {file_rate:,} Hz" for file_rate, n in sorted(resampled.items()))
         log.warning("recordings resampled to %s Hz: %s", f"{rate:,}", counts)

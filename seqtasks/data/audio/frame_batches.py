@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from seqtasks.core.arrays import FloatArray, IntArray
+from seqtasks.data.block_files import release
 from seqtasks.data.bucketing import Buckets, Ragged, uneven_width
 from seqtasks.data.splits import Examples
 
@@ -70,6 +71,7 @@ class FrameBatches(Buckets):
     def __getitem__(self, index: int) -> Any:
         rows = self.examples.take(self.rows(index))
         frames, targets = rows.inputs["sound"], rows.targets
+        release(self.examples.inputs["sound"].values)
         time = frames.shape[1]  # before the shift: a single batch must have the same shape in all epochs
         if self.shift and self.shuffle:
             frames = _shifted(frames, self.shift, np.random.default_rng((self.seed, self.epoch, self.start + index)))

@@ -1,10 +1,15 @@
-"""Loads images with captions: generated scenes of digits, folders such as Flickr8k, COCO."""
+"""Loads images with captions: generated scenes of digits, folders such as Flickr8k, COCO.
+
+Images of folders of more than `LARGE` bytes are scaled once and kept in the cache, from where they are mapped into
+memory.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,33 +20,41 @@ from PIL import Image
 from seqtasks.core.arrays import IntArray, PixelArray
 from seqtasks.core.errors import DataError
 from seqtasks.data import tfds
-from seqtasks.data.cache import cached, fingerprint
+from seqtasks.data.block_files import release
+from seqtasks.data.cache import Blocks, cached, fingerprint
 from seqtasks.data.image import files, labelled_images
 from seqtasks.data.image.digit_scenes import scenes, sentence
+from seqtasks.data.image.label_folders import state_of
+from seqtasks.data.ragged_files import collect
 from seqtasks.data.source import Source, prepared_folder
 from seqtasks.data.tables import Table, read_table
 
 log = logging.getLogger(__name__)
 FILE = "captions.csv"
+LARGE = 16 << 20  # bytes of all scaled images above which they are mapped
+VERSION = 1  # of the entries in the cache
+BLOCK = 1024  # images that are hashed at once
 SHARES = {"validation": 0.1, "test": 0.1}  # fractions that are held out if the file has no column `split`
 PARTS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Images in memory, with the interface of `Scenes`.
+    """Some of the images of an array, which may be mapped from a file; with the interface of `Scenes`.
 
     Attributes:
-        array: Images, uint8 `(images, height, width, 3)`.
+        array: Images, uint8 `(stored, height, width, 3)`.
+        rows: Indices of these images in the array, `(images,)`.
     """
 
     array: PixelArray
+    rows: IntArray
 
     def __len__(self) -> int:
-        return len(self.array)
+        return len(self.rows)
 
     def __getitem__(self, index: slice | IntArray) -> Pictures:
-        return Pictures(self.array[index])
+        return Pictures(self.array, self.rows[index])
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -49,8 +62,15 @@ class Pictures:
         return tuple(self.array.shape[1:])
 
     def images(self, epoch: int) -> PixelArray:
-        """All images, equal in every epoch."""
-        return self.array
+        """The images, equal in every epoch, uint8 `(images, height, width, 3)`."""
+        chosen = np.asarray(self.array[self.rows])
+        release(self.array)
+        return chosen
+
+    def joined(self) -> Blocks:
+        """The images in blocks, for `cache.fingerprint`."""
+        parts = (self[begin : begin + BLOCK].images(0) for begin in range(0, len(self), BLOCK))
+        return Blocks(np.dtype(np.uint8), len(self), parts, self.shape)
 
 
 @dataclass(frozen=True)
@@ -142,15 +162,35 @@ def _folder(source: Source, side: int) -> Captioned:
             f"{folder} or {folder / 'Images'}, or remove their rows"
         )
     members = {part: part_names[: source.limits[part]] for part, part_names in _members(table, names_of_rows).items()}
-    needed = {name for part in members.values() for name in part}
-    pictures = {
-        name: read_image(image_path, side)
-        for name, image_path in paths.items()
-        if image_path is not None and name in needed
+    chosen = {name for part in members.values() for name in part}
+    needed = {name: image for name, image in paths.items() if image is not None and name in chosen}
+    numbers = {name: number for number, name in enumerate(needed)}
+    array = _images(needed, side)
+    images = {
+        part: Pictures(array, np.array([numbers[name] for name in part_names])) for part, part_names in members.items()
     }
-    images = {part: Pictures(np.stack([pictures[name] for name in part_names])) for part, part_names in members.items()}
     sentences = {part: [captions[name] for name in part_names] for part, part_names in members.items()}
     return Captioned(images, sentences, _fingerprint(images, sentences))
+
+
+def _images(paths: Mapping[str, Path], side: int) -> PixelArray:
+    """Reads images, uint8 `(images, side, side, 3)`, mapped from the cache if they are many.
+
+    Raises:
+        DataError: An image cannot be read.
+    """
+
+    def rows() -> Iterator[PixelArray]:
+        return (read_image(path, side) for path in paths.values())
+
+    key = None
+    if len(paths) * side * side * 3 >= LARGE:
+        states = [(str(path.resolve()), state_of(path)) for path in paths.values()]
+        key = json.dumps(
+            ["captioned", VERSION, side, fingerprint({"x": np.frombuffer(repr(states).encode(), np.uint8)})]
+        )
+    values = collect(rows, np.uint8, key, (side, 3)).values
+    return values.reshape(len(paths), side, side, 3)
 
 
 def _image_path(folder: Path, name: str) -> Path | None:
@@ -211,7 +251,7 @@ def _coco(source: Source, side: int) -> Captioned:
     arrays = cached(f"{source} {folder.name} {side}", decode)
     limits = source.limits
     texts = {p: arrays.arrays[f"{p}/captions"].tobytes().decode().split("\0")[: limits[p]] for p in PARTS}
-    images = {p: Pictures(arrays.arrays[f"{p}/image"][: limits[p]]) for p in PARTS}
+    images = {p: Pictures(arrays.arrays[f"{p}/image"], np.arange(len(texts[p]))) for p in PARTS}
     return Captioned(images, {p: [tuple(t.split("\n")) for t in texts[p]] for p in PARTS}, arrays.fingerprint)
 
 
@@ -223,4 +263,4 @@ def _line(text: str) -> str:
 def _fingerprint(images: dict[str, Pictures], captions: dict[str, list[tuple[str, ...]]]) -> str:
     lines = {part: "\n".join("\t".join(row) for row in rows).encode() for part, rows in captions.items()}
     arrays = {f"{part}/captions": np.frombuffer(text, np.uint8) for part, text in lines.items()}
-    return fingerprint(arrays | {f"{part}/image": pictures.array for part, pictures in images.items()})
+    return fingerprint({**arrays, **{f"{part}/image": pictures.joined() for part, pictures in images.items()}})

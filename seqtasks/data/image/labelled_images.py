@@ -1,15 +1,20 @@
-"""Loads labelled grey images from any source in training, validation and test splits."""
+"""Loads labelled grey images from any source in training, validation and test splits.
+
+Images of label folders that have more than `stored_images.LARGE` pixels are converted once and kept in the cache, from
+where they are mapped into memory.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from seqtasks.core.arrays import IntArray
+from seqtasks.core.errors import DataError
 from seqtasks.data import cache, tfds
-from seqtasks.data.image import files
+from seqtasks.data.image import idx_files, label_folders, stored_images
 from seqtasks.data.source import Source
 from seqtasks.data.spec import Spec
 from seqtasks.data.splits import Examples, Splits, held_out_count, hold_out
@@ -61,41 +66,73 @@ def load(source: Source) -> LabelledImages:
     sets hold out more for validation, see `held_out_count`.
 
     Args:
-        source: A tfds source with the features `image` and `label`, a folder, see `files.read_folder`, or the
+        source: A tfds source with the features `image` and `label`, a folder with IDX files or label folders, or the
             built-in digits of scikit-learn (8×8 pixels, handwritten).
 
     Raises:
         DataError: Data is missing or damaged.
     """
+    if source.kind == "files":
+        assert source.folder is not None
+        if not source.folder.is_dir():
+            raise DataError(f"{source.folder} is not a folder; give one with {label_folders.EXPECTED}")
+        if not idx_files.has_files(source.folder):
+            return _of_folders(label_folders.find(source.folder), source)
     if source.kind == "tfds":
         loaded = tfds.load(source, ["train", "test"], ["image", "label"])
         arrays, fingerprint = loaded.arrays, loaded.fingerprint
     else:
-        arrays = _digits() if source.kind == "builtin" else files.read_folder(_folder(source))
+        arrays = _digits() if source.folder is None else idx_files.read(source.folder)
         fingerprint = cache.fingerprint(arrays)
-    train = Examples({"image": arrays["train/image"]}, arrays["train/label"])
-    classes = arrays.get("classes", np.arange(int(train.targets.max()) + 1))
-    if "test/image" in arrays:
-        test = Examples({"image": arrays["test/image"]}, arrays["test/label"])
+    targets = {split: arrays[f"{split}/label"] for split in ("train", "test") if f"{split}/label" in arrays}
+    rows = _members(targets, source)
+    images = {part: arrays[f"{split}/image"][index] for part, (split, index) in rows.items()}
+    classes = arrays.get("classes", np.arange(int(targets["train"].max()) + 1))
+    return _splits(images, targets, rows, [str(name) for name in classes], source, fingerprint)
+
+
+def _of_folders(found: label_folders.LabelFolders, source: Source) -> LabelledImages:
+    rows = _members(found.targets, source)
+    images, fingerprint = stored_images.load(found, rows, [source.limit, source.limit_test])
+    return _splits(images, found.targets, rows, found.classes, source, fingerprint)
+
+
+def _members(targets: Mapping[str, IntArray], source: Source) -> dict[str, tuple[str, IntArray]]:
+    """Where the examples of each split are: `train` or `test` of the source, and their indices there, ascending.
+
+    Args:
+        targets: Class numbers of all images of `train` and, if there is one, of `test`.
+        source: The source with its limits.
+
+    Raises:
+        DataError: There are too few images to hold some out.
+    """
+    test: IntArray
+    train: IntArray = np.arange(len(targets["train"]))
+    if "test" in targets:
+        place, test = "test", np.arange(len(targets["test"]))
     else:
-        kept, held_out = hold_out(train.targets, len(train) // 6, SPLIT_SEED)
-        train, test = train.take(kept), train.take(held_out)
-    train = train if source.limit is None else train.take(source.limit)
-    test = test if source.limit_test is None else test.take(source.limit_test)
-    class_count = len(np.unique(train.targets))
-    kept, held_out = hold_out(train.targets, held_out_count(len(train), 12, class_count), SPLIT_SEED)
-    train, validation = train.take(kept), train.take(held_out)
+        train, test = hold_out(targets["train"], len(train) // 6, SPLIT_SEED)
+        place = "train"
+    train, numbers = train[: source.limit], targets["train"][train[: source.limit]]
+    kept, held_out = hold_out(numbers, held_out_count(len(train), 12, len(np.unique(numbers))), SPLIT_SEED)
+    members = {"train": ("train", train[kept]), "validation": ("train", train[held_out])}
+    return {**members, "test": (place, test[: source.limit_test])}
+
+
+def _splits(
+    images: Mapping[str, np.ndarray],
+    targets: Mapping[str, IntArray],
+    rows: Mapping[str, tuple[str, IntArray]],
+    classes: Sequence[str],
+    source: Source,
+    fingerprint: str,
+) -> LabelledImages:
+    parts = {part: Examples({"image": images[part]}, targets[split][index]) for part, (split, index) in rows.items()}
     spec = ImageSpec(
-        shape=train.inputs["image"].shape[1:],
-        classes=[str(c) for c in classes],
-        counts={"train": len(train), "validation": len(validation), "test": len(test)},
+        shape=images["train"].shape[1:], classes=classes, counts={part: len(rows) for part, rows in parts.items()}
     )
-    return LabelledImages(train, validation, test, str(source), fingerprint, spec)
-
-
-def _folder(source: Source) -> Any:
-    assert source.folder is not None
-    return source.folder
+    return LabelledImages(**parts, source=str(source), fingerprint=fingerprint, spec=spec)
 
 
 def _digits() -> dict[str, np.ndarray]:

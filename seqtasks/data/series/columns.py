@@ -26,7 +26,7 @@ TARGET_NAMES = ["target", "label", "class", "y", "category", "activity", "outcom
 STEPS = 4  # numbered columns for each other one, from which on these are steps and the others are not
 
 MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?", "-nan", "<NA>", "#N/A"]  # of a number
-_NUMBERED = re.compile(r"(.*?)[ _.\-\[]*(\d+)\]?")
+_NUMBERED = re.compile(r"(.*?)[ _.\-\[]*(?<!\d)(\d{1,18})\]?")
 
 
 @dataclass(frozen=True)
@@ -192,12 +192,15 @@ def is_date(column: Series[Any]) -> bool:
 
 def _moments(column: Series[Any]) -> Series[Any]:
     """Times as numbers, NaN where they are none."""
+    import numpy as np
     import pandas as pd
 
     if not is_date(column):
         return pd.to_numeric(column, errors="coerce")
     dates = pd.to_datetime(column, errors="coerce", format="mixed", utc=True)
-    return (dates - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
+    # Differences of dates in pandas are in nanoseconds, which begin in the year 1677 and end in 2262.
+    stamps = dates.dt.tz_localize(None).to_numpy("datetime64[us]")
+    return pd.Series(np.where(np.isnat(stamps), np.nan, stamps.astype(np.int64) / 1e6), index=column.index)
 
 
 def _has_fractions(column: Series[Any]) -> bool:

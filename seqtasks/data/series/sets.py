@@ -115,7 +115,7 @@ class SeriesData:
 FINITE = "numbers up to 3e38, and none where a value is missing"
 
 
-def finite(numbers: Sequence[float], error: Callable[[int, str], DataError]) -> FloatArray:
+def finite(numbers: Sequence[float] | FloatArray, error: Callable[[int, str], DataError]) -> FloatArray:
     """Converts numbers to float32, (numbers,); NaN stands for a missing one.
 
     Args:

@@ -31,7 +31,9 @@ def kind_of(targets: Sequence[str]) -> Kind:
     except ValueError:
         return "classes"
     values = np.unique(numbers)
-    return "number" if len(values) > MANY_VALUES or (values % 1 != 0).any() else "classes"
+    with np.errstate(invalid="ignore"):  # the remainder of an infinite value is NaN; it is an error later
+        fractions = (values % 1 != 0).any()
+    return "number" if len(values) > MANY_VALUES or fractions else "classes"
 
 
 def natural_order(label: str) -> tuple[int, float, str]:

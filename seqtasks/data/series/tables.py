@@ -14,6 +14,7 @@ import itertools
 import json
 import logging
 import re
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -400,7 +401,9 @@ class _Long(_Reader):
         if self.dated:
             if pd.api.types.is_numeric_dtype(column):  # 20260131
                 column = column.astype("Int64").astype(str)
-            dates = pd.to_datetime(column, errors="coerce", utc=True)
+            with warnings.catch_warnings():  # of a form that pandas cannot guess from the first date
+                warnings.simplefilter("ignore", UserWarning)
+                dates = pd.to_datetime(column, errors="coerce", utc=True)
             if dates.isna().any():  # another form than that of the first row
                 dates = pd.to_datetime(column, errors="coerce", utc=True, format="mixed")
             # Differences of dates in pandas are in nanoseconds, which end in the year 2262.

@@ -133,10 +133,16 @@ def _stamped(path: Path, line: int, channel: int, text: str) -> tuple[FloatArray
     times = [time.strip() for time, _ in pairs]
     try:
         if all(map(_is_number, times)):
-            return np.array(times, np.float64), values
-        return np.array(times, "datetime64[ms]").astype(np.float64) / 1000, values
+            steps = np.array(times, np.float64)
+        else:
+            dates = np.array(times, "datetime64[ms]")
+            steps = np.where(np.isnat(dates), np.nan, dates.astype(np.float64) / 1000)
     except ValueError:
         raise _error(path, line, f"channel {channel}: a time is neither number nor date", "numbers or dates") from None
+    if not np.isfinite(steps).all():
+        wrong = times[int(np.flatnonzero(~np.isfinite(steps))[0])]
+        raise _error(path, line, f"channel {channel}: the time {shown(wrong, 40)!r} is not finite", "numbers or dates")
+    return steps, values
 
 
 def _is_number(text: str) -> bool:

@@ -16,6 +16,7 @@ from seqtasks.data.spec import Spec
 
 Kind = Literal["characters", "words", "bpe"]
 UNKNOWN, END = "<unk>", "<eos>"
+LONGEST = 1000  # number of characters without white space after which a text is cut to train byte-pair units
 _BATCH = 256  # number of texts that are encoded at once
 _LENGTH = 4096  # number of characters in such a text
 
@@ -89,6 +90,7 @@ class Vocabulary:
             tokenizer.decoder = decoders.ByteLevel()
             alphabet = pre_tokenizers.ByteLevel.alphabet()
             trainer: trainers.Trainer = trainers.BpeTrainer(vocab_size=size, initial_alphabet=alphabet, **settings)
+            texts = _short_words(texts)
         else:
             tokenizer = Tokenizer(models.WordLevel(unk_token=UNKNOWN))
             special = [UNKNOWN]
@@ -207,6 +209,20 @@ def _with_ends(text: str) -> str:
 def _points(text: str) -> IntArray:
     """Code point of each character, `(characters,)`."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+
+
+def _short_words(texts: Iterable[str]) -> Iterator[str]:
+    """Yields texts, cut where `LONGEST` characters follow each other without white space.
+
+    The library takes a time that grows with the square of the length of the longest word: minutes for a line of DNA.
+    """
+    for text in texts:
+        begin = 0
+        for end in range(LONGEST, len(text), LONGEST):
+            if len(text[end - LONGEST : end].split(None, 1)) == 1:
+                yield text[begin:end]
+                begin = end
+        yield text[begin:]
 
 
 def _frequent(texts: Iterable[str], least: int) -> list[str]:

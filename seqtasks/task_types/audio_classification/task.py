@@ -10,14 +10,16 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from seqtasks.core.arrays import FloatArray
+from seqtasks.core.arrays import FloatArray, IntArray
 from seqtasks.core.errors import ConfigError
 from seqtasks.core.settings import setting
 from seqtasks.data.audio import recordings
 from seqtasks.data.audio.features import Spectra, read_wav, tell_rates
 from seqtasks.data.audio.frame_batches import FrameBatches, Frames, padded
+from seqtasks.data.block_files import blocks_of, release
 from seqtasks.data.bucketing import Ragged
-from seqtasks.data.cache import cached
+from seqtasks.data.cache import cached, fingerprint
+from seqtasks.data.ragged_files import collect
 from seqtasks.data.source import Source
 from seqtasks.data.spec import Spec
 from seqtasks.data.splits import Examples, Splits
@@ -152,6 +154,25 @@ class SoundTask(Task):
         arrays = cached(f"{spectra} of {digest}", make).arrays
         return Frames(arrays["sound"], arrays["ends"])
 
+    def stored_frames(self, corpus: recordings.Recordings, rows: IntArray) -> Frames:
+        """Returns the features of some recordings, mapped from the cache, which has them after the first call.
+
+        Args:
+            corpus: All recordings.
+            rows: Indices of the recordings, `(recordings,)`.
+        """
+        spectra, waves = self.spectra, corpus.waves
+
+        def features() -> Iterator[FloatArray]:
+            for number, i in enumerate(rows):
+                yield spectra(waves.row(i))
+                if number % 1000 == 999:
+                    release(waves.values)
+
+        key = f"{spectra} of {corpus.fingerprint}, {fingerprint({'rows': rows})}"
+        ragged = collect(features, np.float32, key, (spectra.width,))
+        return Frames(ragged.values, ragged.ends)
+
     def steps(self) -> tuple[dict[str, Any], Any, Any]:
         """Builds the first layers: normalization, SpecAugment and concatenation of frames.
 
@@ -230,14 +251,18 @@ class AudioTask(SoundTask):
 
     def load(self, source: Source, seed: int) -> Splits:
         corpus = recordings.load(source, self.options.rate)
-        frames = self.frames(corpus.waves, corpus.fingerprint)
         rows = recordings.split(corpus, self.options.speaker)
-        targets = recordings.numbers_of(corpus.labels, corpus.classes)
-        parts = {part: Examples({"sound": frames[index]}, targets[index]) for part, index in rows.items()}
-        mean, sd = moments(frames[rows["train"]])
+        if corpus.large:
+            frames = {part: self.stored_frames(corpus, index) for part, index in rows.items()}
+        else:
+            all_frames = self.frames(corpus.waves, corpus.fingerprint)
+            frames = {part: all_frames[index] for part, index in rows.items()}
+        targets = corpus.labels.numbered(corpus.classes)
+        parts = {part: Examples({"sound": frames[part]}, targets[index]) for part, index in rows.items()}
+        mean, sd = moments(frames["train"])
         spec = AudioSpec(
             classes=corpus.classes,
-            speakers=sorted(set(corpus.speakers)),
+            speakers=corpus.speakers.used,
             mean=mean,
             sd=sd,
             counts={part: len(examples) for part, examples in parts.items()},
@@ -294,7 +319,13 @@ def moments(frames: Frames) -> tuple[list[float], list[float]]:
 
     The standard deviation of a constant feature is 1, so that one can divide by it.
     """
-    mean, sd = frames.values.mean(axis=0, dtype=np.float64), frames.values.std(axis=0, dtype=np.float64)
+    if isinstance(frames.values, np.memmap):
+        total = sum(block.sum(axis=0, dtype=np.float64) for block in blocks_of(frames.values))
+        mean = np.asarray(total) / len(frames.values)
+        squares = sum(np.square(block - mean).sum(axis=0) for block in blocks_of(frames.values))
+        sd = np.sqrt(np.asarray(squares) / len(frames.values))
+    else:
+        mean, sd = frames.values.mean(axis=0, dtype=np.float64), frames.values.std(axis=0, dtype=np.float64)
     return mean.tolist(), np.where(sd > 1e-6, sd, 1).tolist()
 
 

@@ -15,6 +15,7 @@ from seqtasks.core.arrays import FloatArray, PixelArray
 from seqtasks.core.errors import ConfigError
 from seqtasks.core.settings import setting
 from seqtasks.data.batches import ArrayBatches
+from seqtasks.data.block_files import row_hashes
 from seqtasks.data.image import labelled_images
 from seqtasks.data.image.files import load_image
 from seqtasks.data.source import Source
@@ -136,7 +137,7 @@ class ImageTask(Task):
         return Steps(signal=pixels, properties=properties, titles=titles)
 
     def survey(self, splits: Splits) -> Survey:
-        keys = {part: [hash(image.tobytes()) for image in rows.inputs["image"]] for part, rows in splits.parts.items()}
+        keys = {part: row_hashes(rows.inputs["image"]) for part, rows in splits.parts.items()}
         return dataclasses.replace(super().survey(splits), keys=keys)
 
     def baseline_seconds(self, splits: Splits) -> dict[str, float]:

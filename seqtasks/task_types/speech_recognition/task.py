@@ -270,7 +270,7 @@ class CTCTask(SoundTask):
         def segments() -> Baseline:
             corpus, rows = self._recordings, self._rows["train"]
             single = Frames.stack([self.spectra(corpus.waves.row(i)) for i in rows], self.spectra.width)
-            targets = recordings.numbers_of([corpus.labels[i] for i in rows], corpus.classes) + 1
+            targets = corpus.labels.numbered(corpus.classes)[rows] + 1
             predicted, size = isolated_words(single, targets, splits.test.inputs["sound"], self.options.hop)
             true = labels_of(splits.test)
             return Baseline({"der": ctc.error_rate(true, predicted), "exact": ctc.exact(true, predicted)}, size)

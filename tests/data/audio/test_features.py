@@ -94,6 +94,14 @@ def test_a_chunk_of_another_program_is_skipped(tmp_path):
     np.testing.assert_allclose(read_wav(tmp_path / "a.wav", 8000)[0], WAVE, atol=1e-6)
 
 
+def test_a_ratio_of_rates_without_a_common_factor_needs_little_memory(tmp_path):
+    wavfile.write(tmp_path / "a.wav", 999_983, np.sin(np.arange(99_998) / 100).astype("float32"))  # a prime number
+    wave, rate = read_wav(tmp_path / "a.wav", 8000)
+    assert rate == 999_983 and abs(len(wave) - 800) <= 1
+    expected = np.sin(np.arange(len(wave)) * 999_983 / 8000 / 100)
+    np.testing.assert_allclose(wave[50:-50], expected[50:-50], atol=2e-2)
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -104,6 +112,10 @@ def test_a_chunk_of_another_program_is_skipped(tmp_path):
         (lambda p: p.write_bytes(p.read_bytes()[:1000]), "cannot be read as WAV"),
         (lambda p: p.write_bytes(p.read_bytes()[:30]), "cannot be read as WAV"),
         (lambda p: wavfile.write(p, 8000, np.zeros(0, "int16")), "has no samples"),
+        (
+            lambda p: wavfile.write(p, 1_073_733_440, np.ones(9, "int16")),
+            "sampling rate of 1073733440 Hz; allowed: 1 to 1000000",
+        ),
         (lambda p: wavfile.write(p, 8000, np.array([0, np.nan], "float32")), "not finite numbers"),
     ],
 )

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from scipy.io import wavfile
 
+from seqtasks.core import plugins
 from seqtasks.core.errors import ConfigError, DataError
 from seqtasks.data.audio import recordings
+from seqtasks.data.cache import fingerprint
 from seqtasks.data.source import Source
 
 SYLLABLES = Source("builtin", "syllables")
@@ -103,3 +105,48 @@ def test_a_label_of_the_left_out_speaker_alone(tmp_path):
     rows = recordings.split(loaded, "bob")
     labels = {part: {loaded.labels[i] for i in index} for part, index in rows.items()}
     assert "only" in labels["test"] and "only" not in labels["train"] and "only" in loaded.classes
+
+
+def load_splits(source, **options):
+    task = plugins.load_task("spoken_digits")
+    return task(task.Options(**options)).load(source, 0)
+
+
+def test_mapped_recordings_are_those_in_memory(tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("SEQTASKS_CACHE", str(tmp_path / "cache"))
+    source = folder_of(tmp_path / "data", rate=16000)
+    whole, memory = recordings.load(source, 8000), load_splits(source)
+    names = [f"{a}_{b}_{c}" for a, b, c in zip(whole.labels, whole.speakers, whole.numbers, strict=True)]
+    arrays = {"waves": whole.waves.values, "ends": whole.waves.ends, "rate": np.array(8000)}
+    arrays["names"] = np.frombuffer("\n".join(names).encode(), np.uint8)
+    assert whole.fingerprint == fingerprint(arrays)  # as it was before recordings could be mapped
+    monkeypatch.setattr(recordings, "LARGE", 0)
+    for _ in range(2):
+        caplog.clear()
+        mapped, splits = recordings.load(source, 8000), load_splits(source)
+        assert "20 of 16,000 Hz" in caplog.text and mapped.large and not whole.large
+        np.testing.assert_array_equal(mapped.waves.values, whole.waves.values)
+        assert splits.fingerprint == memory.fingerprint == mapped.fingerprint
+        np.testing.assert_allclose(splits.spec.mean, memory.spec.mean, rtol=1e-12)
+        np.testing.assert_allclose(splits.spec.sd, memory.spec.sd, rtol=1e-12)
+        for part, examples in splits.parts.items():
+            assert isinstance(examples.inputs["sound"].values, np.memmap)
+            np.testing.assert_array_equal(
+                examples.inputs["sound"].padded(), memory.parts[part].inputs["sound"].padded()
+            )
+            np.testing.assert_array_equal(examples.targets, memory.parts[part].targets)
+        monkeypatch.setattr(recordings, "read_wav", lambda *_: pytest.fail("read again"))
+
+
+def test_recordings_are_converted_again_when_a_file_changes(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEQTASKS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(recordings, "LARGE", 0)
+    source = folder_of(tmp_path / "data")
+    first = recordings.load(source, 8000)
+    wavfile.write(tmp_path / "data" / "up_ann_0.wav", 8000, np.ones(900, "float32"))
+    assert recordings.load(source, 8000).fingerprint != first.fingerprint
+    (tmp_path / "data" / "up_ann_9.wav").write_bytes(b"RIFF")
+    before = set((tmp_path / "cache").iterdir())
+    with pytest.raises(DataError, match=r"up_ann_9\.wav cannot be read as WAV"):
+        recordings.load(source, 8000)
+    assert set((tmp_path / "cache").iterdir()) == before

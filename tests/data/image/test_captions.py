@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from seqtasks.core.errors import DataError
+from seqtasks.data.cache import fingerprint
 from seqtasks.data.image import captions
 from seqtasks.data.source import Source
 
@@ -35,11 +36,38 @@ def test_images_and_their_captions(tmp_path, subfolder):
     assert again.fingerprint == captioned.fingerprint and again.captions == captioned.captions
 
 
+def test_mapped_images_are_those_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEQTASKS_CACHE", str(tmp_path / "cache"))
+    source = folder_of(tmp_path / "data", caption_rows())
+    memory = captions.load(source, COUNTS, 16)
+    arrays = {
+        **{f"{part}/image": images.images(0) for part, images in memory.images.items()},
+        **{
+            f"{part}/captions": np.frombuffer("\n".join("\t".join(row) for row in rows).encode(), np.uint8)
+            for part, rows in memory.captions.items()
+        },
+    }
+    assert memory.fingerprint == fingerprint(arrays)  # as it was before images could be mapped
+    monkeypatch.setattr(captions, "LARGE", 0)
+    for _ in range(2):
+        mapped = captions.load(source, COUNTS, 16)
+        assert mapped.fingerprint == memory.fingerprint
+        for part, images in mapped.images.items():
+            assert isinstance(images.array, np.memmap)
+            np.testing.assert_array_equal(images[::-1].images(0), memory.images[part].images(0)[::-1])
+        monkeypatch.setattr(captions, "read_image", lambda *_: pytest.fail("read again"))
+    monkeypatch.undo()
+    monkeypatch.setenv("SEQTASKS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(captions, "LARGE", 0)
+    Image.fromarray(np.full((20, 30, 3), 99, np.uint8)).save(tmp_path / "data" / "0.png")
+    assert captions.load(source, COUNTS, 16).fingerprint != memory.fingerprint
+
+
 def test_a_column_may_name_the_split(tmp_path):
     rows = [f"{i}.png,a dog,{split}" for i, split in enumerate(["train", "val", "test", "train"])]
     captioned = captions.load(folder_of(tmp_path, rows, 4, "image,caption,split"), COUNTS, 16)
-    assert captioned.images["train"].array[:, 0, 0, 0].tolist() == [0, 30]
-    assert captioned.images["validation"].array[0, 0, 0, 0] == 10
+    assert captioned.images["train"].images(0)[:, 0, 0, 0].tolist() == [0, 30]
+    assert captioned.images["validation"].images(0)[0, 0, 0, 0] == 10
 
 
 @pytest.mark.parametrize(

@@ -3,16 +3,27 @@
 import gzip
 import logging
 import struct
+import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from seqtasks.core.errors import DataError
-from seqtasks.data.image.files import load_image, read_folder
+from seqtasks.data.image import idx_files, label_folders, labelled_images
+from seqtasks.data.image.files import load_image
+from seqtasks.data.source import Source
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 5, 4), np.uint8)
 LABELS = np.array([0, 1, 2, 0, 1, 2], np.uint8)
+
+
+def read_folder(folder):
+    if idx_files.has_files(folder):
+        return idx_files.read(folder)
+    found = label_folders.find(folder)
+    data = {f"{split}/image": np.stack(list(found.images(split))) for split in found.paths}
+    return {**data, **{f"{split}/label": targets for split, targets in found.targets.items()}, "classes": found.classes}
 
 
 def idx(array):
@@ -63,7 +74,7 @@ def test_idx_files_without_a_test_set_and_with_labels_from_one(tmp_path):
     [
         ("train-images-idx3-ubyte", b"\x00\x00\x08", "expected .00 00 08 03."),
         ("train-images-idx3-ubyte", idx(LABELS), "3 dimensions"),
-        ("train-images-idx3-ubyte", b"\x00\x00\x0d" + idx(IMAGES)[3:], r"starts with the 4 bytes \[00 00 0d 03\]"),
+        ("train-images-idx3-ubyte", b"\x00\x00\x0d" + idx(IMAGES)[3:], r"starts with the bytes \[00 00 0d 03\]"),
         ("train-images-idx3-ubyte", idx(IMAGES)[:-1], "has 135 bytes, expected 136"),
         ("train-images-idx3-ubyte", idx(IMAGES) + b"x", "has 137 bytes, expected 136"),
         ("train-images-idx3-ubyte", idx(IMAGES[:0]), "without a 0"),
@@ -92,9 +103,28 @@ def test_broken_gzip_is_named(tmp_path, damage):
         read_folder(tmp_path)
 
 
+def test_a_gzip_file_of_another_length_is_not_read(tmp_path, monkeypatch):
+    path = write_idx(tmp_path, "{}-{}-idx{}-ubyte.gz") / "train-images-idx3-ubyte.gz"
+    data = bytes([0, 0, 8, 3]) + struct.pack(">3I", 60_000, 100, 100) + bytes(10_000_000)
+    path.write_bytes(gzip.compress(data, 1))
+    monkeypatch.setattr(idx_files, "PIECE", None)  # reading would fail
+    message = "has 10000016 bytes by its last four, expected 600000016 by the shape"
+    with pytest.raises(DataError, match=message):
+        read_folder(tmp_path)
+
+
+def test_warnings_of_pillow_are_not_shown(tmp_path, recwarn):
+    path = write_png(tmp_path / "a.png")
+    data = path.read_bytes()  # the header has 33 bytes
+    chunk = b"acTL" + struct.pack(">2I", 0, 0)
+    path.write_bytes(data[:33] + struct.pack(">I", 8) + chunk + struct.pack(">I", zlib.crc32(chunk)) + data[33:])
+    load_image(path, (5, 4))
+    assert not recwarn.list
+
+
 def test_label_folders_sort_by_number_and_come_mixed(tmp_path):
     data = read_folder(write_labels(tmp_path))
-    assert data["classes"].tolist() == ["9", "10"]
+    assert data["classes"] == ["9", "10"]
     assert "test/image" not in data
     assert sorted(data["train/image"][:, 0, 0].tolist()) == [90, 91, 92, 100, 101, 102]
     np.testing.assert_array_equal(data["train/image"][:, 0, 0] >= 100, data["train/label"] == 1)
@@ -118,9 +148,10 @@ def test_other_files_are_counted(tmp_path, caplog):
 
 
 def test_folders_that_cannot_be_read(tmp_path):
-    for path, expected in ((tmp_path / "none", "not a folder"), (tmp_path, "no labelled images")):
-        with pytest.raises(DataError, match=expected):
-            read_folder(path)
+    with pytest.raises(DataError, match="not a folder"):
+        labelled_images.load(Source("files", "none", tmp_path / "none"))
+    with pytest.raises(DataError, match="no labelled images"):
+        read_folder(tmp_path)
     write_labels(tmp_path, ["7"])
     with pytest.raises(DataError, match="only the label 7"):
         read_folder(tmp_path)
@@ -131,8 +162,8 @@ def test_folders_that_cannot_be_read(tmp_path):
     write_png(tmp_path / "9" / "wide.png", np.zeros((5, 9), np.uint8))
     with pytest.raises(DataError, match=r"wide.png is 9×5 pixels, expected 4×5"):
         read_folder(tmp_path)
-    (tmp_path / "9" / "a.png").write_text("not a picture")
-    with pytest.raises(DataError, match=r"a\.png cannot be read"):
+    (tmp_path / "9" / "wide.png").write_text("not a picture")
+    with pytest.raises(DataError, match=r"wide\.png cannot be read"):
         read_folder(tmp_path)
 
 

@@ -126,3 +126,10 @@ def test_what_cannot_be_resolved_is_one_line(table, columns, message):
     with pytest.raises(DataError, match=message) as error:
         roles(table, **columns)
     assert "\n" not in str(error.value)
+
+
+def test_dates_before_1677_and_long_numbers_in_names():
+    table = pd.DataFrame({"t": ["0001-01-03", "0001-01-04", "0001-01-05"], "x": [1.0, 2.0, 3.0]})
+    assert resolve(Columns(labels="none"), table, Path("a.csv"), True).time == "t"
+    wide = pd.DataFrame({"label": ["a", "b"], "x_0": [1.0, 2.0], "x_1": [1.0, 2.0], f"x_{'9' * 5000}": [1.0, 2.0]})
+    assert resolve(Columns(), wide, Path("a.csv"), True).target == "label"

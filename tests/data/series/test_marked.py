@@ -6,7 +6,7 @@ import pytest
 
 from seqtasks.core.errors import DataError
 from seqtasks.data.series.columns import Columns, Roles
-from seqtasks.data.series.marked import Cuts, load_marked, read_marked
+from seqtasks.data.series.marked import Cuts, _numbers, load_marked, read_marked
 from seqtasks.data.source import Source
 
 CUTS = Cuts(context=10, warm_up=4)
@@ -145,3 +145,27 @@ def test_both_files_have_the_same_channels(tmp_path):
     write(table(50), tmp_path / "test.csv", ["y"])
     with pytest.raises(DataError, match="lacks column 'y', which the training data has"):
         load(tmp_path)
+
+
+def test_a_column_of_marks_without_a_number(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("time,flow,is_anomaly\n0,0.2,\n1,0.3,\n")
+    with pytest.raises(DataError, match="the column of marks 'is_anomaly' has no number; allowed: 0 and 1"):
+        load(path)
+
+
+@pytest.mark.parametrize("text", ["1 2.5\n\n 1_0 nan\n", "1\n2.5\n1_0\nnan"])
+def test_numbers_of_a_text(tmp_path, text):
+    path = tmp_path / "a.txt"
+    path.write_text(text)
+    np.testing.assert_array_equal(_numbers(path).values.steps[:, 0], [1, 2.5, 10, np.nan])
+
+
+def test_what_is_no_number_of_a_text_is_named_before_the_rest_is_read(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("1 2\n3 x\n4 5\n")
+    with pytest.raises(DataError, match=r"a\.txt, number 4: 'x' is not a number"):
+        _numbers(path)
+    path.write_text("1\n1e999\n")
+    with pytest.raises(DataError, match=r"a\.txt, number 2: inf is no finite number of 32 bits"):
+        _numbers(path)

@@ -101,3 +101,8 @@ def test_long_series_are_cut_in_time():
     parts = cut_in_time(dataclasses.replace(long, times=times), (0.8, 0.1, 0.1))
     assert [part.ids for part in parts.values()] == [["a", "b"], ["a"], ["a"]]
     assert parts["train"].times.row(0)[-1] < parts["validation"].times.row(0)[0]
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_infinite_target_is_a_number_without_a_warning():
+    assert kind_of(["1", "inf", "2"]) == "number"

@@ -201,3 +201,10 @@ def test_bytes_that_are_no_utf_8(tmp_path):
         read_table(tmp_path / "t.csv", Columns())
     with pytest.raises(DataError, match=r"ends in '\.xls'; allowed: \.csv, \.tsv, \.parquet"):
         read_table(tmp_path / "t.xls", Columns())
+
+
+@pytest.mark.filterwarnings("error")
+def test_dates_of_an_unusual_form_give_no_warning_of_pandas(tmp_path):
+    rows = "".join(f"2020-{month:02}-01;{month}\n" for month in range(2, 13))
+    series = read(tmp_path, f"time;value\n2020-01-01-01-01-01-01;0\n{rows}", labels="none")
+    assert series[0].values.lengths.tolist() == [12]

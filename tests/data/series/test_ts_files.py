@@ -58,6 +58,9 @@ def test_times_of_steps(tmp_path):
         (CLASSES + "1,1e39:up\n", r"line 5: channel 1: 1e\+39 is no finite number of 32 bits; allowed: numbers up to"),
         (CLASSES + "1,-inf:up\n", r"line 5: channel 1: -inf is no finite number"),
         ("@\n@relation\n", r"has no line @data"),
+        ("@timeStamps true\n@data\n(1e999,5),(1e999,6)\n", r"line 3: channel 1: the time '1e999' is not finite;"),
+        ("@timeStamps true\n@data\n(nan,5),(1,6)\n", r"line 3: channel 1: the time 'nan' is not finite;"),
+        ("@timeStamps true\n@data\n(2020-01-01,5),(NaT,6)\n", r"line 3: channel 1: the time 'NaT' is not finite;"),
         ("@timeStamps true\n@data\n(1,5),(0,6)\n", r"row 3, column time: the time 0 goes back by 1;"),
     ],
 )

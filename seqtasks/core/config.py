@@ -18,7 +18,7 @@ from seqtasks.core import config_files
 from seqtasks.core.aliases import former_of_present, present_name
 from seqtasks.core.errors import TASK_SETTINGS, ConfigError, nearest
 from seqtasks.core.files import is_utf8, shown
-from seqtasks.core.settings import build, field_name, flatten, parse, setting
+from seqtasks.core.settings import build, field_name, flatten, is_hashed, parse, setting
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +62,12 @@ class EncoderConfig:
     )
     units: int = setting(128, "number of hidden units of each layer", ge=1)
     match: str | None = setting(None, "set units so that the encoder has as many parameters as this one, e.g. lstm:128")
+    block: Literal["none", "gated", "xlstm", "griffin"] = setting(
+        "none",
+        "what surrounds the cell in each layer (convolution, gate, normalisation, feed-forward), as in Mamba (gated), "
+        "xLSTM or Griffin",
+        hashed_default=False,
+    )
     layers: int = setting(1, "number of stacked layers", ge=1)
     last_units: int | None = setting(None, "number of hidden units of the last layer; null: units", ge=1)
     bidirectional: bool = setting(False, "read the sequence in both directions")
@@ -227,7 +233,7 @@ class Config:
             Eight hex digits.
         """
         names = former_of_present(self.to_dict()["options"]) if former_names else {}
-        keep = {names.get(key, key): value for key, value, field in flatten(self) if field.metadata.get("hashed", True)}
+        keep = {names.get(key, key): value for key, value, field in flatten(self) if is_hashed(field, value)}
         text = json.dumps([keep, facts], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 

@@ -47,6 +47,7 @@ def setting(
     le: float | None = None,
     lt: float | None = None,
     hashed: bool = True,
+    hashed_default: bool = True,
     affects_data: bool = True,
     output: tuple[str, ...] = (),
     column: bool = False,
@@ -64,6 +65,8 @@ def setting(
         lt: Upper limit, itself not allowed.
         hashed: False for a setting that does not change a result, such as a folder. It stays out of the hash
             that names the run folder.
+        hashed_default: False for a setting that came later: its default stays out of the hash, so that runs from before
+            keep their folders.
         affects_data: False for an option that changes neither data nor score, so that stored baselines stay valid.
         output: Allowed suffixes of a file name, for an option of `seqtasks predict` that writes a file. The name is
             checked before the model is loaded.
@@ -96,6 +99,7 @@ def setting(
         "help": help,
         "limits": {k: v for k, v in limits.items() if v is not None},
         "hashed": old.get("identity", hashed),
+        "hashed_default": hashed_default,
         "affects_data": not old["model_only"] if "model_only" in old else affects_data,
         "output": output,
         "column": column,
@@ -105,6 +109,18 @@ def setting(
     if default is _MISSING:
         return dataclasses.field(metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
+
+
+def is_hashed(field: dataclasses.Field[Any], value: Any) -> bool:
+    """Whether the value of a setting belongs to the hash that names the run folder.
+
+    Example:
+        >>> late = dataclasses.make_dataclass("Late", [("a", int, setting(1, hashed_default=False))])
+        >>> [is_hashed(dataclasses.fields(late)[0], value) for value in (1, 2)]
+        [False, True]
+    """
+    later = not field.metadata.get("hashed_default", True)
+    return bool(field.metadata.get("hashed", True)) and not (later and value == field.default)
 
 
 def parse(text: str) -> Any:

@@ -197,6 +197,7 @@ def measure_costs(cell: str, given: argparse.Namespace) -> dict[str, Any]:
     import numpy as np
 
     from seqtasks.core.version import __version__
+    from seqtasks.engines.backend.compile import compiled
     from seqtasks.layers import Encoder
 
     features = 64
@@ -205,16 +206,16 @@ def measure_costs(cell: str, given: argparse.Namespace) -> dict[str, Any]:
     inputs = keras.Input((None, features))
     model = keras.Model(inputs, keras.layers.Dense(8)(encoder(inputs)[0]))
     model.compile("sgd", "mse", jit_compile=False)
-    one_step = keras.Model(*_one_step(encoder, features))
+    one_step = compiled(lambda x, states: encoder(x, initial_state=[states]))
     rng = np.random.default_rng(0)
     x = rng.normal(size=(*COST_SHAPE, features)).astype("float32")
     y = np.zeros((*COST_SHAPE, 8), "float32")
-    states = [np.asarray(state) for state in encoder.initial_state(1)[0]]
-    generate = [x[:1, :1], *states]
+    states = [keras.ops.convert_to_tensor(state) for state in encoder.initial_state(1)[0]]
+    first = keras.ops.convert_to_tensor(x[:1, :1])
 
     def many() -> None:
-        for _ in range(20):
-            one_step(generate, training=False)
+        for _ in range(50):
+            one_step(first, states)
 
     model.train_on_batch(x, y)  # compiles
     before = memory(reset=True)
@@ -224,25 +225,15 @@ def measure_costs(cell: str, given: argparse.Namespace) -> dict[str, Any]:
         "cell": cell,
         "units": settings.units,
         "parameters": size,
-        "state_numbers": int(sum(state.size for state in states)),
+        "state_numbers": int(sum(state.shape[-1] for state in states)),
         "forward_ms": round(milliseconds(lambda: model.predict_on_batch(x)), 2),
         "step_ms": round(step, 2),
         "step_mb": round(max(0.0, used), 1),
-        "generation_ms": round(milliseconds(many) / 20, 3),
+        "generation_ms": round(milliseconds(many) / 50, 3),
         "engine": encoder.running_engine,
         "backend": keras.backend.backend(),
         "version": __version__,
     }
-
-
-def _one_step(encoder: Any, features: int) -> tuple[list[Any], list[Any]]:
-    """Inputs and outputs of a model of one step of one sequence, from given states."""
-    import keras
-
-    x = keras.Input((1, features))
-    states = [keras.Input((size,)) for size in encoder.recurrents[0].cell.state_size]
-    outputs, final = encoder(x, initial_state=[states])
-    return [x, *states], [outputs, *final[0]]
 
 
 def milliseconds(call: Any) -> float:

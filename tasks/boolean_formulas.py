@@ -21,9 +21,6 @@ from typing import Literal
 import numpy as np
 
 from seqtasks import register_task, setting
-from seqtasks.core.errors import ConfigError
-from seqtasks.data.source import Source
-from seqtasks.data.splits import Splits
 from seqtasks.task_types import ProbeTask, StateTrackingOptions
 
 AND, OR, XOR, NOT, LEFT, RIGHT = range(3, 9)  # numbers of symbols; 0 is 1, and 1 is 2
@@ -52,15 +49,9 @@ class BooleanFormulas(ProbeTask):
     labels = ("0", "1")
     symbols = ("0", "1", "&", "|", "^", "!", "(", ")")
 
-    def load(self, source: Source, seed: int) -> Splits:
-        o = self.options
-        length, most = max(o.length, o.test_length or 0), longest(o.depth)
-        if length > most:
-            raise ConfigError(
-                f"options.length or test_length is {length}; allowed: at most {most} symbols with depth "
-                f"{o.depth}; raise options.depth"
-            )
-        return super().load(source, seed)
+    @property
+    def longest(self) -> int:  # type: ignore[override]
+        return longest(self.options.depth)
 
     def draw(self, rng: np.random.Generator, count: int, length: int) -> np.ndarray:
         x = np.zeros((count, length), int)

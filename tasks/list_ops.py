@@ -21,9 +21,6 @@ from typing import Literal
 import numpy as np
 
 from seqtasks import register_task, setting
-from seqtasks.core.errors import ConfigError
-from seqtasks.data.source import Source
-from seqtasks.data.splits import Splits
 from seqtasks.task_types import ProbeTask, StateTrackingOptions
 
 OPENINGS = ("[max", "[min", "[med", "[sm")
@@ -54,15 +51,9 @@ class ListOps(ProbeTask):
     labels = tuple("0123456789")
     symbols = (*labels, *OPENINGS, "]")
 
-    def load(self, source: Source, seed: int) -> Splits:
-        o = self.options
-        length, most = max(o.length, o.test_length or 0), longest(o.depth, o.arguments)
-        if length > most:
-            raise ConfigError(
-                f"options.length or test_length is {length}; allowed: at most {most} symbols with depth {o.depth} and "
-                f"{o.arguments} arguments; raise options.depth"
-            )
-        return super().load(source, seed)
+    @property
+    def longest(self) -> int:  # type: ignore[override]
+        return longest(self.options.depth, self.options.arguments)
 
     def draw(self, rng: np.random.Generator, count: int, length: int) -> np.ndarray:
         x = np.zeros((count, length), int)

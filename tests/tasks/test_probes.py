@@ -206,7 +206,7 @@ def test_wrong_expressions_have_no_labels_after_the_error() -> None:
 def test_lengths_that_no_expression_has() -> None:
     for name in ("list_ops", "boolean_formulas"):
         cls = plugins.load_task(name)
-        with pytest.raises(ConfigError, match=r"test_length is \d+; allowed: at most \d+ symbols with depth 2"):
+        with pytest.raises(ConfigError, match=r"length is \d+; allowed: at most \d+, the longest sequence with"):
             cls(cls.Options(depth=2)).load(SOURCE, 0)
 
 

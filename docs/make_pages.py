@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import atlas_tables
 import typer
 from make_tables import bundled
 from typer.testing import CliRunner
@@ -53,6 +54,7 @@ def cell_page(entry: Any, measured: list[str]) -> str:
     lines += ["", "```{eval-rst}", f".. autoclass:: {cls.__module__}.{cls.__name__}", "   :noindex:", "```", ""]
     if measured:
         lines += ["## Measured", "", *measured, "", "How these were measured: [all cells](../index.md).", ""]
+    lines += ["## What it learns", "", *atlas_tables.of_cell(entry.name)]
     other = "gru" if entry.name == "lstm" else "lstm"
     lines += ["## Use", "", "```bash", f"seqtasks show cell {entry.name}"]
     lines += [f"seqtasks compare mnist_rows encoder.cell={entry.name},{other} encoder.match=lstm:64", "```", ""]

@@ -8,6 +8,10 @@ once, in random order, between blanks. The state has to hold all pairs, so that 
 solves it with one layer, a recurrent cell needs a state that grows with the number of pairs (Arora et al. 2023,
 https://arxiv.org/abs/2312.04927).
 
+With `options.joined=true` a key and its value are one symbol, as in `c7 a2 f7 b0 · a · · f c · b`: a cell that forms a
+key and a value from the same input, as linear attention and the delta rule do, cannot join two symbols without a
+convolution or a layer before it.
+
 Chance is 1 / `options.values`.
 """
 
@@ -27,10 +31,13 @@ BLANK = 1  # number of the symbol ·
 class Options(ProbeOptions):
     """Options of associative recall."""
 
-    length: int = setting(48, "number of symbols of a training sequence, at least three for each pair", ge=3)
+    length: int = setting(
+        48, "number of symbols of a training sequence, at least three for each pair (two if joined)", ge=2
+    )
     pairs: int = setting(8, "number of pairs of a key and a value", ge=1, le=1000)
     unused: int = setting(8, "number of keys that a sequence does not have", ge=0, le=1000)
     values: int = setting(16, "number of different values", ge=2, le=1000)
+    joined: bool = setting(False, "a key and its value are one symbol")
 
 
 @register_task("associative_recall")
@@ -43,7 +50,7 @@ class AssociativeRecall(ProbeTask):
 
     @property
     def shortest(self) -> int:  # type: ignore[override]
-        return 3 * self.options.pairs
+        return (2 if self.options.joined else 3) * self.options.pairs
 
     @property
     def keys(self) -> int:
@@ -52,7 +59,9 @@ class AssociativeRecall(ProbeTask):
 
     @property
     def symbols(self) -> list[str]:
-        return ["·", *(f"k{n}" for n in range(self.keys)), *self.labels]
+        keys = [f"k{n}" for n in range(self.keys)]
+        pairs = [key + value for key in keys for value in self.labels]
+        return ["·", *keys, *(pairs if self.options.joined else self.labels)]
 
     @property
     def labels(self) -> list[str]:
@@ -62,16 +71,28 @@ class AssociativeRecall(ProbeTask):
         o = self.options
         shuffled: np.ndarray = rng.permuted(np.tile(np.arange(self.keys), (count, 1)), axis=1)
         keys = shuffled[:, : o.pairs] + BLANK + 1
+        values, first = rng.integers(o.values, size=keys.shape), BLANK + 1 + self.keys
         x = np.full((count, length), BLANK)
-        x[:, 0 : 2 * o.pairs : 2] = keys
-        x[:, 1 : 2 * o.pairs : 2] = rng.integers(o.values, size=keys.shape) + BLANK + 1 + self.keys
-        places: np.ndarray = rng.permuted(np.tile(np.arange(2 * o.pairs, length), (count, 1)), axis=1)
+        if o.joined:
+            x[:, : o.pairs] = (keys - BLANK - 1) * o.values + values + first
+        else:
+            x[:, 0 : 2 * o.pairs : 2] = keys
+            x[:, 1 : 2 * o.pairs : 2] = values + first
+        asked = np.arange(o.pairs if o.joined else 2 * o.pairs, length)
+        places: np.ndarray = rng.permuted(np.tile(asked, (count, 1)), axis=1)
         np.put_along_axis(x, places[:, : o.pairs], keys, axis=1)  # places are in random order
         return x
 
     def targets(self, x: np.ndarray) -> np.ndarray:
         keys, rows = self.keys, np.arange(len(x))
         values, y = np.full((len(x), keys), -1), np.full(x.shape, -1)
+        if self.options.joined:
+            for t, symbols in enumerate(x.T):
+                pair = symbols - BLANK - 1 - keys
+                stored, asks = pair >= 0, (symbols > BLANK) & (pair < 0)
+                values[rows[stored], pair[stored] // self.options.values] = pair[stored] % self.options.values
+                y[asks, t] = values[rows[asks], symbols[asks] - BLANK - 1]
+            return y
         for t, symbols in enumerate(x.T):
             key = symbols - BLANK - 1
             is_key = (key >= 0) & (key < keys)

@@ -9,7 +9,11 @@ is the word problem of the symmetric group, S3 for `options.size=3` and S5 for 5
 cells that are linear in the state with diagonal or input-independent transitions, and transformers, cannot solve it at
 every length with a fixed number of layers (Merrill, Petty & Sabharwal 2024, https://arxiv.org/abs/2404.08819).
 
-Chance is about 1/6 for S3 and 1/120 for S5.
+Two options make it easier to learn: with `options.moves=two` the only symbols are the swap of the first two things and
+the cycle of all, which generate every permutation; with `options.tracked=first` the label is the place of the first
+thing only, five labels for S5 in place of 120.
+
+Chance is about 1/6 for S3 and 1/120 for S5, and 1/3 and 1/5 for the place of the first thing.
 """
 
 from __future__ import annotations
@@ -30,6 +34,10 @@ class Options(StateTrackingOptions):
     """Options of the composition of permutations."""
 
     size: Literal[3, 5] = setting(3, "number of things that are permuted")
+    moves: Literal["all", "two"] = setting(
+        "all", "symbols: every permutation, or a swap and a cycle that generate them"
+    )
+    tracked: Literal["all", "first"] = setting("all", "label: the permutation of all things, or the place of the first")
 
 
 @functools.cache
@@ -48,6 +56,12 @@ def products(size: int) -> np.ndarray:
     return np.asarray(numbers[table[:, table].swapaxes(0, 1) @ places])
 
 
+@functools.cache
+def names(size: int) -> tuple[str, ...]:
+    """Names of all permutations, such as 213: where the things that were at 1, 2 and 3 are afterwards."""
+    return tuple("".join(str(place + 1) for place in one) for one in permutations(size))
+
+
 @register_task("permutations")
 class Permutations(ProbeTask):
     """Composition of permutations of three or five things (state tracking)."""
@@ -59,17 +73,29 @@ class Permutations(ProbeTask):
 
     @property
     def symbols(self) -> list[str]:
-        return ["".join(str(place + 1) for place in one) for one in permutations(self.options.size)]
+        return list(names(self.options.size)) if self.options.moves == "all" else self._two()
 
-    labels = symbols
+    @property
+    def labels(self) -> list[str]:
+        if self.options.tracked == "first":
+            return [str(place + 1) for place in range(self.options.size)]
+        return list(names(self.options.size))
+
+    def _two(self) -> list[str]:
+        """A swap and a cycle, which generate all permutations."""
+        first, second, *others = list(names(self.options.size)[0])
+        return ["".join([second, first, *others]), "".join([second, *others, first])]
 
     def draw(self, rng: np.random.Generator, count: int, length: int) -> np.ndarray:
         return rng.integers(1, len(self.symbols) + 1, size=(count, length))
 
     def targets(self, x: np.ndarray) -> np.ndarray:
-        table = products(self.options.size)
+        table = products(self.options.size)[:, [names(self.options.size).index(symbol) for symbol in self.symbols]]
         state, states = np.zeros(len(x), int), []
         for symbols in x.T:
             state = table[state, np.maximum(symbols - 1, 0)]
             states.append(state)
-        return np.stack(states, axis=1)
+        y = np.stack(states, axis=1)
+        if self.options.tracked == "first":
+            return np.array(permutations(self.options.size))[y, 0]
+        return y

@@ -31,12 +31,13 @@ make_tables = script("make_tables")
 
 CELLS = (ROOT / "docs" / "cells" / "index.md").read_text(encoding="utf-8")
 TOPOLOGIES = (ROOT / "docs" / "tasks" / "index.md").read_text(encoding="utf-8")
+ATLAS = (ROOT / "docs" / "atlas.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ENGINES = (ROOT / "docs" / "guides" / "engines.md").read_text(encoding="utf-8")
 WHAT = "; run python docs/make_tables.py"
 
 
-@pytest.mark.parametrize("text", [CELLS, TOPOLOGIES], ids=make_tables.FILES)
+@pytest.mark.parametrize("text", [CELLS, TOPOLOGIES, ATLAS], ids=make_tables.FILES)
 def test_the_tables_are_up_to_date(text: str) -> None:
     new = make_tables.generated(text)
     assert new.splitlines() == text.splitlines(), WHAT
@@ -116,3 +117,24 @@ def test_the_examples_of_docstrings_run(path):
 def test_the_citation_names_this_version() -> None:
     text = (ROOT / "docs" / "sharing.md").read_text(encoding="utf-8")
     assert f"version = {{{version.__version__}}}" in text
+
+
+def test_the_page_of_a_cell_has_its_row_of_the_atlas() -> None:
+    import atlas_tables  # found beside make_tables
+
+    points = [(row["cell"], row["probe"], row["seed"]) for row in atlas_tables.rows("atlas.csv")]
+    assert len(points) == len(set(points)) > 0, "a run is twice in docs/atlas.csv"
+    assert {point[0] for point in points} <= set(make_tables.bundled_cells())
+    assert {point[1] for point in points} <= set(atlas_tables.probes())
+    row = next(row for row in atlas_tables.rows("atlas.csv") if row["seed"] == "0")
+    text = "\n".join(atlas_tables.of_cell(row["cell"]))
+    assert f"{100 * float(row['score_trained']):.1f}" in text and "What theory says" in text
+    assert set(atlas_tables.THEORY) <= set(atlas_tables.families())
+
+
+def test_the_atlas_trains_named_cells_first() -> None:
+    import atlas_tables
+
+    points = atlas_tables.command().points(["rhn", "gru", "lstm"], ["a", "b"], 2)
+    first = [("lstm", "a", 0), ("lstm", "b", 0), ("gru", "a", 0), ("gru", "b", 0), ("rhn", "a", 0), ("rhn", "b", 0)]
+    assert points == [*first, *((cell, probe, 1) for cell, probe, _ in first[:4])]

@@ -62,6 +62,12 @@ class EncoderConfig:
     )
     units: int = setting(128, "number of hidden units of each layer", ge=1)
     match: str | None = setting(None, "set units so that the encoder has as many parameters as this one, e.g. lstm:128")
+    block: Literal["none", "gated", "xlstm", "griffin"] = setting(
+        "none",
+        "what surrounds the cell in each layer (convolution, gate, normalisation, feed-forward), as in Mamba (gated), "
+        "xLSTM or Griffin",
+        absent="none",
+    )
     layers: int = setting(1, "number of stacked layers", ge=1)
     last_units: int | None = setting(None, "number of hidden units of the last layer; null: units", ge=1)
     bidirectional: bool = setting(False, "read the sequence in both directions")

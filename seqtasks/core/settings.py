@@ -69,7 +69,7 @@ def setting(
         output: Allowed suffixes of a file name, for an option of `seqtasks predict` that writes a file. The name is
             checked before the model is loaded.
         column: Whether the value names columns of a table, whose header is checked before Keras is imported.
-        absent: Value of an option in runs that were stored before it existed. It stays out of the hash at this value,
+        absent: Value of a setting in runs that were stored before it existed. It stays out of the hash at this value,
             so that they keep their names.
         **old: Keywords of version 0.1: least, above, most, below, identity, model_only.
 
@@ -239,7 +239,13 @@ def describe(annotation: Any) -> str:
 
 
 def is_hashed(value: Any, field: dataclasses.Field[Any]) -> bool:
-    """Whether a value of a setting is part of the hash that names the run folder."""
+    """Whether the value of a setting belongs to the hash that names the run folder.
+
+    Example:
+        >>> late = dataclasses.make_dataclass("Late", [("a", int, setting(1, absent=1))])
+        >>> [is_hashed(value, dataclasses.fields(late)[0]) for value in (1, 2)]
+        [False, True]
+    """
     if not field.metadata.get("hashed", True):
         return False
     return "absent" not in field.metadata or bool(value != field.metadata["absent"])

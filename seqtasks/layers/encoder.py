@@ -15,6 +15,7 @@ from seqtasks.core.config import EncoderConfig
 from seqtasks.core.errors import ConfigError
 from seqtasks.core.settings import build
 from seqtasks.engines.backend.masking import first_valid_step, last_valid_step
+from seqtasks.layers.block import block
 from seqtasks.layers.implicit_mask import MaskedLayer
 from seqtasks.layers.recurrent import Recurrent
 from seqtasks.layers.time_gaps import check_shapes, check_use, without_missing
@@ -59,7 +60,8 @@ class Encoder(MaskedLayer):
     (He et al. 2015, https://arxiv.org/abs/1512.03385); a highway skip mixes input and output by a gate
     that reads the input (Srivastava et al. 2015, https://arxiv.org/abs/1505.00387). Both are left out
     where input and output have different widths. With dense skips every layer reads the input and the
-    outputs of all layers below (Huang et al. 2016, https://arxiv.org/abs/1608.06993).
+    outputs of all layers below (Huang et al. 2016, https://arxiv.org/abs/1608.06993). With `block`, each cell stands in
+    a block of its own, see `seqtasks.layers.block.Block`.
 
     Masks: masked steps copy the states and have zero outputs in every layer. The mask is an argument or
     Keras's implicit mask, which the outputs then carry, see `MaskedLayer`.
@@ -105,6 +107,11 @@ class Encoder(MaskedLayer):
                 "stateful encoder with encoder.bidirectional=true; allowed: one direction, as the backward state at "
                 "the start of a chunk comes from later chunks; set encoder.bidirectional=false or stateful=False"
             )
+        if config.block != "none" and config.zoneout:
+            raise ConfigError(
+                f"encoder.zoneout is {config.zoneout} with encoder.block={config.block}, whose convolution it would "
+                "delay; allowed: 0; set encoder.zoneout=0 or encoder.block=none"
+            )
         self.config = config
         self.stateful = stateful
         self.max_batch = max_batch
@@ -128,7 +135,7 @@ class Encoder(MaskedLayer):
     def _recurrent(self, units: int, direction: Any) -> Recurrent:
         """Creates one recurrent layer of the stack."""
         c = self.config
-        cell = make_cell(c.cell, units, c.options, dtype=self.dtype_policy)
+        cell = block(make_cell(c.cell, units, c.options, dtype=self.dtype_policy), c.block)
         return Recurrent(
             cell,
             direction,
@@ -298,10 +305,10 @@ class Encoder(MaskedLayer):
         """Returns the cells, if each layer reads only the layer below, in one direction.
 
         Returns:
-            One cell for each layer; None for an encoder in both directions, with skips or normalisation.
+            One cell for each layer; None for an encoder in both directions, with skips, blocks or normalisation.
         """
         c = self.config
-        plain = not c.bidirectional and c.skip == "none" and not c.layer_norm
+        plain = not c.bidirectional and c.skip == "none" and not c.layer_norm and c.block == "none"
         return [recurrent.cell for recurrent in self.recurrents] if plain else None
 
     def _skip(self, layer: int, output: Any, below: Any, pick: Callable[[Any], Any]) -> Any:

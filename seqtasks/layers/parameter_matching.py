@@ -73,7 +73,8 @@ def match(config: EncoderConfig, features: int) -> EncoderConfig:
 
     Args:
         config: Settings with `match`, such as `"lstm:128"`: cell and units of the reference encoder. Its
-            layers, directions and skips are those of `config`.
+            layers, directions and skips are those of `config`, but it has no block, so that cells bare and in blocks
+            have equal numbers.
         features: Number of input features.
 
     Returns:
@@ -85,7 +86,7 @@ def match(config: EncoderConfig, features: int) -> EncoderConfig:
     """
     assert config.match is not None
     cell, units = parse_match(config.match)
-    target = count(dataclasses.replace(config, cell=cell, units=units, options={}), features)
+    target = count(dataclasses.replace(config, cell=cell, units=units, options={}, block="none"), features)
 
     multiple = cells.get(config.cell).units_multiple(config.options)
 

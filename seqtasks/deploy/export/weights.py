@@ -118,7 +118,7 @@ def write(model: keras.Model, folder: Path, task: Task, row: Row, licence: str, 
     arrays = named_weights(model)
     save_file(arrays, folder / FILE, metadata={"task": row.task, "run": row.run})
     encoders = [layer for layer in model._flatten_layers() if isinstance(layer, Encoder)]
-    plain = [one for one in encoders if one.config.cell in IN_TORCH and one.config.skip == "none"]
+    plain = [one for one in encoders if one.config.cell in IN_TORCH and one.config.skip == one.config.block == "none"]
     plain = [one for one in plain if not one.config.layer_norm and one.config.merge == "concat"]
     text = {"format": FORMAT, "file": FILE, "weights": {name: list(array.shape) for name, array in arrays.items()}}
     write_text(folder / "manifest.json", manifest.to_json(manifest.manifest(task, row, {}, text, licence, digest)))

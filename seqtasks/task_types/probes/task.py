@@ -101,6 +101,7 @@ class ProbeTask(Task):
     Attributes:
         any_length: Whether training sequences have all lengths up to `options.length`; False: this length only.
         shortest: Minimum number of symbols of a sequence.
+        longest: Maximum number of symbols that a sequence can have with the options of the task; None: no maximum.
 
     Example:
         >>> import numpy as np
@@ -128,6 +129,7 @@ class ProbeTask(Task):
     any_length: bool = False
     shortest: int = 1
     step_inputs = ("tokens",)
+    longest: int | None = None
 
     @property
     @abstractmethod
@@ -218,6 +220,11 @@ class ProbeTask(Task):
             if length < least:
                 raise ConfigError(
                     f"options.{name} is {length}; allowed: at least {least}, {what}; set options.{name}={least}"
+                )
+            if self.longest is not None and length > self.longest:
+                raise ConfigError(
+                    f"options.{name} is {length}; allowed: at most {self.longest}, the longest sequence with these "
+                    f"options; set options.{name}={self.longest}"
                 )
 
     def _examples(self, rng: np.random.Generator, count: int, lengths: Sequence[int]) -> Examples:

@@ -277,7 +277,9 @@ class Task(ABC):
         """
 
     def named_weights(self, model: keras.Model) -> list[tuple[Any, ...]] | None:
-        """Returns the weights with axes whose entries stand for items of the data, for `train.start`.
+        """Names the entries of weights that stand for items of the data.
+
+        By these names `train.start` copies the rows of words and classes that two runs share.
 
         Args:
             model: A model of the task.
@@ -353,7 +355,9 @@ class Task(ABC):
         return []
 
     def refit_examples(self, splits: Splits) -> Examples | None:
-        """Returns the examples on which a new model is trained after the run, to be scored and saved in its place.
+        """Returns the examples of a second training, whose model is scored.
+
+        It is also the one that is saved.
 
         For small data whose validation examples choose nothing, so that it is the weights of the last epoch that are
         kept: the new model has the same seed, settings and number of epochs, no validation, and needs no callback.

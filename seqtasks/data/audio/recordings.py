@@ -191,7 +191,7 @@ def _folder(source: Source, folder: Path, rate: int) -> Recordings:
     Raises:
         DataError: There is no WAV file, or a file is damaged or has another name.
     """
-    found = TextWriter()
+    writer = TextWriter()
     words: dict[str, int] = {}
     people: dict[str, int] = {}
     codes = array("q"), array("q"), array("q")
@@ -200,7 +200,7 @@ def _folder(source: Source, folder: Path, rate: int) -> Recordings:
         label, speaker, number = _parsed(utf8_name(path), path)
         facts = path.stat()
         name = path.relative_to(folder).as_posix()
-        found.append(name)
+        writer.append(name)
         codes[0].append(words.setdefault(label, len(words)))
         codes[1].append(people.setdefault(speaker, len(people)))
         codes[2].append(number)
@@ -212,7 +212,7 @@ def _folder(source: Source, folder: Path, rate: int) -> Recordings:
     speakers = Labels(list(people), np.array(codes[1], np.int32))
     numbers = np.array(codes[2], np.int64)
     order = _order(labels, speakers, numbers, source)
-    labels, speakers, numbers, paths = labels[order], speakers[order], numbers[order], found.finish()[order]
+    labels, speakers, numbers, paths = labels[order], speakers[order], numbers[order], writer.finish()[order]
     rates: Counter[str] = Counter()
 
     def waves() -> Iterator[FloatArray]:

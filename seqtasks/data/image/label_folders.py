@@ -87,7 +87,7 @@ def find(folder: Path) -> LabelFolders:
     for split, root in roots.items():
         labels = subfolders(root)
         ignored += len(list(root.iterdir())) - len(labels)
-        found, counts = TextWriter(), []
+        writer, counts = TextWriter(), []
         for label in labels:
             if label not in classes:
                 raise DataError(
@@ -100,12 +100,12 @@ def find(folder: Path) -> LabelFolders:
             begin = (root / label).relative_to(folder).as_posix()
             first = first or f"{begin}/{names[0]}"
             for name in names:
-                found.append(f"{begin}/{name}")
+                writer.append(f"{begin}/{name}")
                 digest.update(f"{begin}/{name}\0{state_of(root / label / name)}\n".encode("utf-8", "surrogatepass"))
         if not labels:
             raise DataError(f"{root} has no labelled images; allowed: {EXPECTED}; add images")
         order = np.random.default_rng(0).permutation(sum(counts))
-        paths[split] = found.finish()[order]
+        paths[split] = writer.finish()[order]
         targets[split] = np.repeat([classes.index(label) for label in labels], counts).astype(np.int64)[order]
     warn_of_ignored(folder, ignored)
     require_labels(folder, classes)

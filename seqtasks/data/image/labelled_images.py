@@ -91,10 +91,10 @@ def load(source: Source) -> LabelledImages:
     return _splits(images, targets, rows, [str(name) for name in classes], source, fingerprint)
 
 
-def _of_folders(found: label_folders.LabelFolders, source: Source) -> LabelledImages:
-    rows = _members(found.targets, source)
-    images, fingerprint = stored_images.load(found, rows, [source.limit, source.limit_test])
-    return _splits(images, found.targets, rows, found.classes, source, fingerprint)
+def _of_folders(folders: label_folders.LabelFolders, source: Source) -> LabelledImages:
+    rows = _members(folders.targets, source)
+    images, fingerprint = stored_images.load(folders, rows, [source.limit, source.limit_test])
+    return _splits(images, folders.targets, rows, folders.classes, source, fingerprint)
 
 
 def _members(targets: Mapping[str, IntArray], source: Source) -> dict[str, tuple[str, IntArray]]:

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 def load(
-    found: LabelFolders, rows: Mapping[str, tuple[str, IntArray]], limits: Sequence[Any]
+    folders: LabelFolders, rows: Mapping[str, tuple[str, IntArray]], limits: Sequence[Any]
 ) -> tuple[dict[str, PixelArray], str]:
     """Reads the images of each split.
 
@@ -33,7 +33,7 @@ def load(
     and times of change of its files. If the cache cannot be written, they are in memory, with a warning.
 
     Args:
-        found: The images of a folder.
+        folders: The images of a folder.
         rows: For each split, whether its images are in `train` or `test` of the folder, and their indices there,
             ascending.
         limits: Settings that `rows` depend on, for the key.
@@ -45,32 +45,34 @@ def load(
     Raises:
         DataError: An image is damaged or has another size.
     """
-    height, width = found.shape
-    if sum(map(len, found.targets.values())) * height * width < LARGE:
-        return _read(found, rows, None)
-    key = json.dumps(["images", VERSION, str(found.folder.resolve()), found.digest, *limits])
-    stem = stem_of(found.folder.name, key)
+    height, width = folders.shape
+    if sum(map(len, folders.targets.values())) * height * width < LARGE:
+        return _read(folders, rows, None)
+    key = json.dumps(["images", VERSION, str(folders.folder.resolve()), folders.digest, *limits])
+    stem = stem_of(folders.folder.name, key)
     if (stored := _stored(stem, {part: (len(index), height, width) for part, (_, index) in rows.items()})) is not None:
         return stored
-    log.warning("%s: %d images are converted, once", found.folder, sum(map(len, found.targets.values())))
+    log.warning("%s: %d images are converted, once", folders.folder, sum(map(len, folders.targets.values())))
     try:
-        images, digest = _read(found, rows, stem)
+        images, digest = _read(folders, rows, stem)
         write_text(file_of(stem, "facts"), json.dumps({"fingerprint": digest}))
         return images, digest
     except OSError as error:
-        log.warning("the images of %s cannot be kept in %s (%s); they stay in memory", found.folder, cache_dir(), error)
-        return _read(found, rows, None)
+        log.warning(
+            "the images of %s cannot be kept in %s (%s); they stay in memory", folders.folder, cache_dir(), error
+        )
+        return _read(folders, rows, None)
 
 
 def _read(
-    found: LabelFolders, rows: Mapping[str, tuple[str, IntArray]], stem: Path | None
+    folders: LabelFolders, rows: Mapping[str, tuple[str, IntArray]], stem: Path | None
 ) -> tuple[dict[str, PixelArray], str]:
     """Reads all images in one pass, in memory or into files of the cache, and computes their fingerprint."""
-    arrays = {part: BlockArray(np.uint8, found.shape, stem and file_of(stem, part)) for part in rows}
+    arrays = {part: BlockArray(np.uint8, folders.shape, stem and file_of(stem, part)) for part in rows}
 
     def blocks(split: str) -> Iterator[np.ndarray]:
-        images, begin = found.images(split), 0
-        while listed := list(islice(images, max(1, BLOCK // (found.shape[0] * found.shape[1])))):
+        images, begin = folders.images(split), 0
+        while listed := list(islice(images, max(1, BLOCK // (folders.shape[0] * folders.shape[1])))):
             block = np.stack(listed)
             for part, (place, index) in rows.items():
                 if place == split:
@@ -79,9 +81,9 @@ def _read(
             begin += len(block)
             yield block
 
-    data: dict[str, np.ndarray | Blocks] = {"classes": np.array(found.classes, dtype=np.str_)}
-    for split, targets in found.targets.items():
-        data[f"{split}/image"] = Blocks(np.dtype(np.uint8), len(targets), blocks(split), found.shape)
+    data: dict[str, np.ndarray | Blocks] = {"classes": np.array(folders.classes, dtype=np.str_)}
+    for split, targets in folders.targets.items():
+        data[f"{split}/image"] = Blocks(np.dtype(np.uint8), len(targets), blocks(split), folders.shape)
         data[f"{split}/label"] = targets
     try:
         digest = fingerprint(data)

@@ -260,7 +260,9 @@ class TaggingTask(Task):
     def tags_and_confidences(
         self, model: keras.Model, batches: TaggedBatches
     ) -> tuple[list[list[str]], list[list[float]]]:
-        """Predicts the tags of all sentences, and the probability of each, in the order of the examples.
+        """Predicts the tags of all sentences, and the probability of each tag.
+
+        Both are in the order of the examples.
 
         With a CRF the probability is the sum over all tag sequences that have the tag there.
 

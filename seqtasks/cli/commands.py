@@ -175,7 +175,7 @@ def plot(names: Sequence[str], out: str, runs: Path) -> None:
 
 def evaluate(names: Sequence[str], runs: Path, format: str, *, quiet: bool, trust: bool) -> None:
     """`seqtasks evaluate`: scores one run, or several runs and their ensemble."""
-    opened = [folders.find(name, runs) for name in dict.fromkeys(names)]
+    opened = [folders.with_model(folders.find(name, runs)) for name in dict.fromkeys(names)]
     quietly.import_keras()
     from seqtasks.training import inference
 
@@ -194,7 +194,7 @@ def predict(name: str, words: Sequence[str], literal: int, runs: Path, **options
         runs: Folder of all runs.
         **options: Further fields of `predict_command.Request`.
     """
-    folder = folders.find(name, runs)
+    folder = folders.with_model(folders.find(name, runs))  # refused before the import, which takes seconds
     quietly.import_keras()
     from seqtasks.cli import predict_command
 
@@ -204,7 +204,7 @@ def predict(name: str, words: Sequence[str], literal: int, runs: Path, **options
 
 def score(name: str, texts: Sequence[str], file: str | None, runs: Path, format: str, *, trust: bool) -> None:
     """`seqtasks score`: prints log-probability and perplexity of each text."""
-    folder = folders.find(name, runs)
+    folder = folders.with_model(folders.find(name, runs))  # refused before the import, which takes seconds
     quietly.import_keras()
     from seqtasks.cli import score
 

@@ -42,7 +42,7 @@ def main(name: str, runs: Path, out: str | None, report: str, *, quiet: bool, tr
     Raises:
         SeqtasksError: As `seqtasks.deploy.export.export.export`.
     """
-    folder = run_folder.find(name, runs)
+    folder = run_folder.with_model(run_folder.find(name, runs))
     target = None if out is None else usable(out, "--out")
     keras_import.import_keras()
     from seqtasks.deploy.export.export import ExportOptions, export

@@ -54,7 +54,7 @@ def main(
     Raises:
         SeqtasksError: A run that cannot be used, options that exclude each other, or inputs that cannot be read.
     """
-    folders = [run_folder.find(name, runs) for name in dict.fromkeys(names)]
+    folders = [run_folder.with_model(run_folder.find(name, runs)) for name in dict.fromkeys(names)]
     if gradients and (inputs or file or unit):
         raise ConfigError(
             "--gradients is given with --input, --file or --unit; allowed: one of the two views; leave out "

@@ -316,3 +316,22 @@ def test_compare_runs_a_grid_with_baselines_and_skips_what_is_done(cli, tmp_path
     assert code == 0
     assert again == out
     assert err.count("finished before, skipped") == 2
+
+
+@pytest.mark.parametrize("words", ["predict RUN x", "evaluate RUN", "look RUN", "export RUN", "score RUN x"])
+def test_a_run_without_a_model_is_refused_before_keras_is_imported(words: str, tmp_path: Path) -> None:
+    run = tmp_path / "baseline"
+    run.mkdir()
+    facts = {"format": 2, "task": "adding", "version": 1, "source": "builtin:generated", "fingerprint": "0", "spec": {}}
+    (run / "run.json").write_text(json.dumps(facts), encoding="utf-8")
+    (run / "result.json").write_text("{}", encoding="utf-8")
+    code = (
+        "import sys; sys.argv = ['seqtasks', *sys.argv[1:]]\n"
+        "from seqtasks.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit as stop: assert stop.code == 2, stop.code\n"
+        "assert 'keras' not in sys.modules\n"
+    )
+    command = [sys.executable, "-c", code, *words.replace("RUN", str(run)).split()]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0 and "has no model.keras (it is a baseline" in done.stderr, done.stderr

@@ -5,7 +5,8 @@
     python benchmarks/series.py --sets windows --cells lstm,gru
 
 Each run is `seqtasks run series data.source=aeon:SET` in a process of its own: the official split, validation series
-held out of the training series, the test split read once. `windows` is a table of 300 windows that is written here:
+held out of the training series and learnt from in the end (not with the setting `options.refit=false`), the test split
+read once. `windows` is a table of 300 windows that is written here:
 three channels of 50 steps, two classes, nothing given but the columns. Prints two Markdown tables: means ± standard
 deviations over the seeds with the best baseline and the seconds of a whole command; and cells with as many parameters
 as `gru:64`.

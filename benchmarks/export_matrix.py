@@ -122,10 +122,11 @@ def measure(one: Subject, column: str) -> dict[str, Any]:
         A row with the names of `FIELDS`; `works` is "yes" or the reason why not.
     """
     row: dict[str, Any] = {"cell": one.cell, "column": column, "works": "yes"}
+    times: list[float] = []
     try:
         with TemporaryDirectory() as folder:
             if column == weights.FORMAT:
-                outputs, times = read_weights(one, Path(folder)), []
+                outputs = read_weights(one, Path(folder))
             else:
                 outputs, times = run_steps(one, Path(folder), *column.split("-"))
             # saved_model is a folder; the others are files, with a file of weights beside that of OpenVINO.

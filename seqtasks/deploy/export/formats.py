@@ -13,6 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
+
 from seqtasks.core.errors import ConfigError, SeqtasksError
 from seqtasks.core.extras import require
 from seqtasks.deploy.export.onnx_loops import keep_weights_inside
@@ -166,7 +168,9 @@ def _onnx(traced: Any, target: Path, quantize: str | None) -> Mapping[str, int]:
     from keras.src.export.tf2onnx_lib import patch_tf2onnx
 
     patch_tf2onnx()
-    model, _ = tf2onnx.convert.from_function(traced.function_of_signature, traced.signature, opset=OPSET)
+    model, _ = tf2onnx.convert.from_function(
+        traced.function_of_signature, traced.signature, opset=OPSET, custom_op_handlers={"Expm1": (_expm1, [])}
+    )
     # tf2onnx takes tensors that a function captures, such as the means of a Normalization layer, for inputs.
     captured = traced.captured
     for value in [one for one in model.graph.input if one.name in captured]:
@@ -185,6 +189,25 @@ def _onnx(traced: Any, target: Path, quantize: str | None) -> Mapping[str, int]:
 
         quantize_dynamic(target, target, weight_type=QuantType.QInt8, extra_options={"EnableSubgraph": True})
     return Counter(_nodes(onnx.load(target).graph))
+
+
+def _expm1(context: Any, node: Any, _name: str, _arguments: Any) -> None:
+    """Writes e^x - 1, which ONNX does not have, as tanh(x / 2) (e^x + 1), which is exact for small x, too."""
+    from tf2onnx.utils import map_onnx_to_numpy_type
+
+    (x,), (output,) = node.input, node.output
+    number, shape = context.get_dtype(output), context.get_shape(output)
+    kind = map_onnx_to_numpy_type(number)
+
+    def constant(value: float) -> str:
+        return str(context.make_const(f"{node.name}_{value}", np.array(value, kind)).output[0])
+
+    def made(operation: str, *inputs: str) -> str:
+        return str(context.make_node(operation, list(inputs)).output[0])
+
+    tanh, exp = made("Tanh", made("Mul", x, constant(0.5))), made("Add", made("Exp", x), constant(1.0))
+    context.remove_node(node.name)
+    context.make_node("Mul", [tanh, exp], name=node.name, outputs=[output], dtypes=[number], shapes=[shape])
 
 
 def _nodes(graph: Any) -> Iterator[str]:

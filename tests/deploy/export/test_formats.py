@@ -16,6 +16,7 @@ SAMPLE = {
     "lstm": ["saved_model", "onnx", "litert", "safetensors"],
     "mlstm": ["onnx", "safetensors"],
     "s4d": ["onnx"],
+    "rg_lru": ["onnx"],  # ONNX has no Expm1
     "rwkv4": ["litert"],
     "exp_rnn": ["openvino"],
 }

@@ -17,6 +17,7 @@ import keras
 from keras import ops
 
 from seqtasks.engines.backend.custom_gradient import custom_gradient
+from seqtasks.engines.backend.shape_inference import infers_shapes
 
 
 def fused(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -60,7 +61,7 @@ def associative(a: Any, b: Any, h0: Any) -> Any:
     def compose(first: tuple[Any, Any], second: tuple[Any, Any]) -> tuple[Any, Any]:
         return second[0] * first[0], second[0] * first[1] + second[1]
 
-    if a.shape[0] == 1:  # `associative_scan` of Keras 3.12 does not return for a single step
+    if infers_shapes(b) or a.shape[0] == 1:  # `associative_scan` of Keras 3.12 does not return for a single step
         return ops.cast(a * h0 + b, b.dtype)
     factors, terms = ops.associative_scan(compose, (a, b), axis=0)
     return ops.cast(factors * h0 + terms, b.dtype)

@@ -12,6 +12,7 @@ import keras
 from keras import ops
 
 from seqtasks.engines.backend.custom_gradient import custom_gradient
+from seqtasks.engines.backend.shape_inference import infers_shapes
 from seqtasks.engines.linear_recurrence import fused, loop
 
 
@@ -36,7 +37,7 @@ def associative(d: Any, k: Any, m0: Any) -> Any:
         return first[0] + second[0], ops.maximum(first[1] + second[0], second[1])
 
     dtype = k.dtype  # PyTorch's scan computes float16 in float32
-    if k.shape[0] > 1:  # `associative_scan` of Keras 3.12 does not return for a single step
+    if not infers_shapes(k) and k.shape[0] > 1:  # `associative_scan` of Keras 3.12 does not return for a single step
         d, k = ops.associative_scan(compose, (d, k), axis=0)
     return ops.cast(ops.maximum(m0 + d, k), dtype)
 

@@ -139,7 +139,10 @@ def measure(one: Subject, column: str) -> dict[str, Any]:
     except Exception as error:  # the runtimes raise errors of many types
         return row | {"works": (str(error).strip().splitlines() or [type(error).__name__])[0]}
     scale = max(1.0, float(np.abs(one.expected).max()))
-    row["difference"] = float(np.abs(outputs - one.expected).max() / scale)
+    difference = float(np.abs(outputs - one.expected).max() / scale)
+    if not np.isfinite(difference):
+        return row | {"works": "outputs are not finite"}
+    row["difference"] = difference
     return row | ({"microseconds": float(np.median(times) * 1e6)} if times else {})
 
 

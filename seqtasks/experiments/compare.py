@@ -94,7 +94,11 @@ def _canonical(text: str) -> str:
     try:
         return str(float(text))  # 64 and 64.0 are one value
     except ValueError:
-        return json.dumps(parse(text), sort_keys=True, default=str)
+        value = parse(text)
+    try:
+        return json.dumps(value, sort_keys=True, default=str)
+    except TypeError:  # keys of several types, which have no order
+        return json.dumps(value, default=str)
 
 
 @dataclass

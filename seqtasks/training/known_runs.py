@@ -153,6 +153,8 @@ def same_data(values: dict[str, Any], tfds_dir: str | None) -> bool:
         better = Source("tfds", values["default"], data_dir(tfds_dir))
         if prepared_folder(better) or cache.newest(f"{better} ") or network():
             return False
+    if source.folder is None and source.kind != "builtin":  # a damaged request
+        return False
     return _state(source) == values["state"]
 
 

@@ -351,3 +351,7 @@ def test_signals_are_ours_again_afterwards_and_other_threads_may_run_grids(tmp_p
     thread.start()
     thread.join(30)
     assert len(rows) == 1
+
+
+def test_a_value_with_keys_of_several_types_is_a_value():
+    assert len(expand(["encoder.options={a: 1, ~: 2},{b: 1}"])) >= 1

@@ -74,3 +74,8 @@ def test_the_built_in_set_of_auto_gives_way_to_prepared_data(tmp_path, monkeypat
     prepared.mkdir(parents=True)
     (prepared / "dataset_info.json").write_text("{}")
     assert not known_runs.same_data(values, None)
+
+
+def test_a_request_without_its_folder_is_of_other_data():
+    values = {"kind": "files", "name": "x", "folder": "", "asked": "files:x", "default": None, "state": None}
+    assert not known_runs.same_data(values, None)

@@ -14,6 +14,7 @@ import keras
 from keras import ops
 
 from seqtasks.engines.backend.scan import scan
+from seqtasks.engines.backend.shape_inference import infers_shapes
 
 LONGEST = 64  # steps of a chunk
 UNKNOWN = 32  # steps of a chunk if the number of steps is not known when the graph is built
@@ -37,6 +38,8 @@ def run(
         Outputs, `(time, batch, output_size)`, of any value at masked steps, and the final states.
     """
     dtype, width = p.dtype, p.shape[-1]
+    if infers_shapes(p):
+        return ops.zeros_like(p[..., :1]) + ops.zeros((size,), dtype=dtype), list(states)
     time, batch = ops.shape(p)[:2]
     steps = chunk_length(p.shape[0])
     p, valid = _fill(p, valid, steps)

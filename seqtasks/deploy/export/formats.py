@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import re
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -220,6 +221,7 @@ def _nodes(graph: Any) -> Iterator[str]:
 
 
 def _openvino(traced: Any, target: Path, quantize: str | None) -> Mapping[str, int]:
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # else it reports to its makers
     import openvino
 
     with TemporaryDirectory() as folder:

@@ -343,8 +343,8 @@ def with_model(run: Run) -> Run:
     """
     if run.finished and not (run.path / "model.keras").is_file():
         raise RunError(
-            f"{run.path} has no model.keras (it is a baseline or a trial, or the file was removed); allowed: "
-            "runs with a model; name another run, see `seqtasks list runs`"
+            f"{run.path} has no model.keras (it is a baseline or a trial, or the file was removed); allowed: runs with "
+            f"a model, see `seqtasks list runs`; name another one, or train it again: {run.command()} --force"
         )
     return run
 

@@ -259,7 +259,7 @@ def _numbers(path: Path) -> SeriesSet:
         if not (text := line.strip()):
             continue
         parsed: list[float] = []
-        for field in text.split():  # `np.fromstring` of NumPy before 2.3 stops at a damaged number without an error
+        for field in text.split():  # `np.fromstring` of older NumPy stops at a damaged number without an error
             try:
                 parsed.append(float(field))
             except ValueError:

@@ -72,21 +72,21 @@ def probes() -> list[str]:
     return [column.name for column in suites()[command().SUITE].columns]
 
 
-def score(found: list[dict[str, str]], key: str = "score") -> str:
+def score(of_point: list[dict[str, str]], key: str = "score") -> str:
     """Mean of the seeds in percent, with standard deviation and number of seeds if there are several."""
-    values = [100 * float(row[key]) for row in found]
+    values = [100 * float(row[key]) for row in of_point]
     spread = f" ± {stdev(values):.1f} ({len(values)})" if len(values) > 1 else ""
     return f"{fmean(values):.1f}{spread}" if values else "–"
 
 
-def share(found: list[dict[str, str]]) -> float:
+def share(of_point: list[dict[str, str]]) -> float:
     """Where the mean lies between chance, 0, and 1."""
-    chance = float(found[0]["chance"])
-    return min(1.0, max(0.0, (fmean(float(row["score"]) for row in found) - chance) / (1 - chance)))
+    chance = float(of_point[0]["chance"])
+    return min(1.0, max(0.0, (fmean(float(row["score"]) for row in of_point) - chance) / (1 - chance)))
 
 
 def status() -> str:
-    """How many runs are there, and what completes them."""
+    """The number of runs in the files, and the command that trains the others."""
     cells = [cell for names in families().values() for cell in names]
     wanted = command().points(cells, probes(), 3)
     known = {(row["cell"], row["probe"], int(row["seed"])) for row in rows("atlas.csv")}
@@ -102,7 +102,7 @@ def matrix() -> str:
     by_point = _by_point()
     names = probes()
     lines = ["<table>", "<thead><tr><th>cell</th>", *(f"<th>{name}</th>" for name in names), "</tr></thead>", "<tbody>"]
-    chance = {probe: f"{100 * float(found[0]['chance']):.1f}" for (_, probe), found in by_point.items()}
+    chance = {probe: f"{100 * float(of_point[0]['chance']):.1f}" for (_, probe), of_point in by_point.items()}
     texts = [f"<td>{chance.get(name, '–')}</td>" for name in names]
     lines.append(f"<tr><td>chance</td>{''.join(texts)}</tr>")
     for family, cells in families().items():
@@ -112,10 +112,10 @@ def matrix() -> str:
         for cell in known:
             entries = []
             for probe in names:
-                found = by_point.get((cell, probe), [])
-                style = f' style="background: rgba(0, 114, 178, {0.7 * share(found):.2f})"' if found else ""
-                mark = "*" if any(int(row["updates"]) < 1000 for row in found) else ""
-                entries.append(f"<td{style}>{score(found)}{mark}</td>")
+                of_point = by_point.get((cell, probe), [])
+                style = f' style="background: rgba(0, 114, 178, {0.7 * share(of_point):.2f})"' if of_point else ""
+                mark = "*" if any(int(row["updates"]) < 1000 for row in of_point) else ""
+                entries.append(f"<td{style}>{score(of_point)}{mark}</td>")
             lines.append(f'<tr><td><a href="cells/pages/{cell}.html">{cell}</a></td>{"".join(entries)}</tr>')
     return "\n".join([*lines, "</tbody>", "</table>", ""])
 
@@ -139,13 +139,15 @@ def of_cell(cell: str) -> list[str]:
     by_point = _by_point()
     family = next((title for title, names in families().items() if cell in names), "")
     lines = []
-    found = {probe: by_point.get((cell, probe), []) for probe in probes()}
-    if any(found.values()):
-        lines += [f"| {' | '.join(['', *found])} |", f"| :-- {'| --: ' * len(found)}|"]
-        lines += [f"| longer sequences, % | {' | '.join(score(one) for one in found.values())} |"]
-        lines += [f"| lengths of training, % | {' | '.join(score(one, 'score_trained') for one in found.values())} |"]
-        fewest = min(int(row["updates"]) for one in found.values() for row in one)
-        parameters = next(row["parameters"] for one in found.values() for row in one)
+    of_point = {probe: by_point.get((cell, probe), []) for probe in probes()}
+    if any(of_point.values()):
+        lines += [f"| {' | '.join(['', *of_point])} |", f"| :-- {'| --: ' * len(of_point)}|"]
+        lines += [f"| longer sequences, % | {' | '.join(score(one) for one in of_point.values())} |"]
+        lines += [
+            f"| lengths of training, % | {' | '.join(score(one, 'score_trained') for one in of_point.values())} |"
+        ]
+        fewest = min(int(row["updates"]) for one in of_point.values() for row in one)
+        parameters = next(row["parameters"] for one in of_point.values() for row in one)
         facts = f"{int(parameters):,} parameters; {fewest:,} updates at least"
         lines += ["", f"{facts}. How: [the atlas](../../atlas.md).", ""]
     if row := next((row for row in rows("atlas_costs.csv") if row["cell"] == cell), None):

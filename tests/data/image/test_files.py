@@ -21,9 +21,13 @@ LABELS = np.array([0, 1, 2, 0, 1, 2], np.uint8)
 def read_folder(folder):
     if idx_files.has_files(folder):
         return idx_files.read(folder)
-    found = label_folders.find(folder)
-    data = {f"{split}/image": np.stack(list(found.images(split))) for split in found.paths}
-    return {**data, **{f"{split}/label": targets for split, targets in found.targets.items()}, "classes": found.classes}
+    folders = label_folders.find(folder)
+    data = {f"{split}/image": np.stack(list(folders.images(split))) for split in folders.paths}
+    return {
+        **data,
+        **{f"{split}/label": targets for split, targets in folders.targets.items()},
+        "classes": folders.classes,
+    }
 
 
 def idx(array):

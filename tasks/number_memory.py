@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seqtasks import register_task, setting
-from seqtasks.task_types import ProbeOptions, ProbeTask
+from seqtasks.task_types import ProbeOptions, ProbeTask, recalled_in_order
 
 GO, BLANK = 11, 12  # numbers of the symbols : and ·; the digit d is d + 1
 LETTERS = ("a", "b", "c", "d")
@@ -62,13 +62,5 @@ class NumberMemory(ProbeTask):
         return x
 
     def targets(self, x: np.ndarray) -> np.ndarray:
-        rows, y = np.arange(len(x)), np.full(x.shape, -1)
-        memory = np.full((len(x), x.shape[1] + 1), -1)
-        stored, asked = np.zeros(len(x), int), np.zeros(len(x), int)
-        for t, symbols in enumerate(x.T):
-            is_digit, asks = (symbols > 0) & (symbols < GO), symbols == GO
-            memory[rows[is_digit], stored[is_digit]] = symbols[is_digit] - 1
-            stored += is_digit
-            y[:, t] = np.where(asks, memory[rows, asked], -1)
-            asked += asks
-        return y
+        is_digit = (x > 0) & (x < GO)
+        return recalled_in_order(np.where(is_digit, x - 1, -1), x == GO)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from seqtasks import register_task, setting
-from seqtasks.task_types import ProbeOptions, ProbeTask
+from seqtasks.task_types import ProbeOptions, ProbeTask, recalled_in_order
 
 BLANK, GO = 1, 2  # numbers of the symbols · and :
 
@@ -62,13 +62,4 @@ class SelectiveCopying(ProbeTask):
         return x
 
     def targets(self, x: np.ndarray) -> np.ndarray:
-        rows, y = np.arange(len(x)), np.full(x.shape, -1)
-        memory = np.full((len(x), x.shape[1] + 1), -1)
-        stored, asked = np.zeros(len(x), int), np.zeros(len(x), int)
-        for t, symbols in enumerate(x.T):
-            content, asks = symbols > GO, symbols == GO
-            memory[rows[content], stored[content]] = symbols[content] - GO - 1
-            stored += content
-            y[:, t] = np.where(asks, memory[rows, asked], -1)
-            asked += asks
-        return y
+        return recalled_in_order(np.where(x > GO, x - GO - 1, -1), x == GO)

@@ -6,6 +6,7 @@ from .forecasting.task import ForecastOptions, ForecastPredictOptions, ForecastS
 from .image_classification.task import ImageSpec, ImageTask
 from .language_modeling.labelled_text_task import TextLanguageOptions, TextLanguageTask
 from .language_modeling.task import LanguageOptions, LanguageSpec, LanguageTask
+from .probes.recalled import recalled_in_order
 from .probes.task import ProbeOptions, ProbeSpec, ProbeTask, StateTrackingOptions
 from .series.task import SeriesOptions, SeriesSpec, SeriesTask
 from .series_labeling.task import SeriesLabelingOptions, SeriesLabelingSpec, SeriesLabelingTask
@@ -64,5 +65,6 @@ __all__ = [
     "TranslationOptions",
     "TranslationSpec",
     "TranslationTask",
+    "recalled_in_order",
     "register_task",
 ]

@@ -147,7 +147,7 @@ WRONG = [
     ("/predict", {"inputs": ["a" * 501]}, 400, "501 characters; allowed: 500"),
     ("/predict", {"inputs": ["\ud800"]}, 400, "surrogate"),
     ("/predict", {"inputs": [{"values": [1]}]}, 400, "allowed: a text"),
-    ("/predict", {"inputs": ["a"], "options": {"out": "/etc/x"}}, 400, "unknown option 'out'; allowed: no option"),
+    ("/predict", {"inputs": ["a"], "options": {"out": "/etc/x"}}, 400, "unknown option 'out'; allowed: confidence"),
     ("/predict", {"inputs": "a"}, 422, "body.inputs: Input should be a valid list"),
     ("/predict", {"inputs": [1]}, 422, "body.inputs.0"),
     ("/predict", {"inputs": ["a"], "more": 1}, 422, "body.more: Extra inputs are not permitted"),

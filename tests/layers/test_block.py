@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 
 from seqtasks.cells import make_cell
+from seqtasks.core import plugins
 from seqtasks.core.config import Config, EncoderConfig
 from seqtasks.core.errors import ConfigError
-from seqtasks.layers import Encoder
+from seqtasks.layers import Encoder, Recurrent
 from seqtasks.layers.block import KINDS, WIDTH, block
 from seqtasks.layers.parameter_matching import count, match
 from tests.cells.oracles import ORACLES
 
+BUNDLED = [entry.name for entry in plugins.cells.entries() if entry.module.startswith("seqtasks.cells.")]
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(3, 9, 5)).astype("float32")
 MASK = np.array([[1, 1, 1, 1, 1, 1, 0, 0, 0], [1, 1, 0, 0, 1, 1, 1, 1, 1], [0] * 9], bool)
@@ -38,24 +40,26 @@ def layer_norm(x, scale):
     return (x - x.mean()) / np.sqrt(x.var() + 1e-5) * scale
 
 
-def oracle(kind, name, w, x, valid, states, conv):
+def oracle(kind, name, w, x, valid, states, conv, timed=False):
     """One sequence, `(time, features)`, through a block in float64, step by step; masked steps are left out."""
     n, norm = w["units"], layer_norm if kind == "xlstm" else rms_norm
     past = list(np.split(conv, WIDTH - 1))  # latest first
     outputs = np.zeros((len(x), n))
-    for t in np.flatnonzero(valid):
+    for t, before in zip(np.flatnonzero(valid), [-1, *np.flatnonzero(valid)], strict=False):
+        of_step = {"gap": float(t - before)} if timed else {}
         a = norm(x[t], w["block_scale"])
         if kind != "xlstm":
             a, z = np.split(a @ w["block_kernel"], [n])
         c = w["block_filter_bias"] + sum(f * v for f, v in zip(w["block_filters"], [a, *past], strict=True))
         past = [a, *past[:-1]]
-        y, states = ORACLES[name](c if kind == "griffin" else silu(c), states, w)
+        y, states = ORACLES[name](c if kind == "griffin" else silu(c), states, w, **of_step)
         if kind == "gated":
             y = (rms_norm(y, w["block_inner_scale"]) * silu(z)) @ w["block_output_kernel"]
         elif kind == "griffin":
             y = (y * gelu(z)) @ w["block_output_kernel"]
         else:
             y = layer_norm(y, w["block_inner_scale"])
+            y = y @ w["block_output_kernel"] if len(y) != n else y
         r = x[t] + y if len(x[t]) == n else y
         if kind != "gated":
             wide = norm(r, w["block_forward_scale"])
@@ -88,6 +92,27 @@ def test_equations_with_masks_and_carried_states(kind, name, units) -> None:
         np.testing.assert_allclose(outputs[row], wanted, atol=2e-5)
         for got, state in zip(finals[0], last, strict=True):
             np.testing.assert_allclose(got[row], state, atol=2e-5)
+
+
+@pytest.mark.each_cell
+@pytest.mark.parametrize("name", [name for name in BUNDLED if name != "gru_d"])  # see the last test
+def test_every_cell_in_a_block(name) -> None:
+    kind = KINDS[BUNDLED.index(name) % len(KINDS)]
+    layer = Recurrent(block(make_cell(name, 4), kind))
+    layer.build((None, None, X.shape[-1]))
+    cell, rng = layer.cell, np.random.default_rng(1)
+    for weight in cell.trainable_weights:  # far enough that each has an effect
+        weight.assign(np.asarray(weight) + 0.2 * rng.normal(size=weight.shape))
+    w = {weight.name: np.asarray(weight, np.float64) for weight in cell.weights} | {"units": 4}
+    states = [np.asarray(state) for state in cell.get_initial_state(3)]
+    gaps = {"time_gaps": np.ones(X.shape[:2], "float32")} if cell.uses_gaps else {}
+    outputs, finals = layer(X, mask=MASK, **gaps)
+    for row in range(2):
+        *start, conv = (state[row].astype("float64") for state in states)
+        expected, last = oracle(kind, name, w, X[row].astype("float64"), MASK[row], start, conv, timed=bool(gaps))
+        np.testing.assert_allclose(outputs[row], expected, atol=1e-4)
+        for computed, state in zip(finals, last, strict=True):
+            np.testing.assert_allclose(computed[row], state, atol=1e-4)
 
 
 def test_both_directions() -> None:

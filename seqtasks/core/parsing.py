@@ -8,6 +8,8 @@ from typing import Any
 import yaml
 
 NODES = 100_000  # maximum number of values in a YAML text, with those of aliases counted each time
+DEPTH = 100  # maximum nesting of a YAML text: the time of PyYAML grows with its square
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C where PyYAML was built with libyaml
 
 
 def parse_yaml(text: str) -> Any:
@@ -28,7 +30,8 @@ def parse_yaml(text: str) -> Any:
         {'units': 64}
     """
     try:
-        value = yaml.safe_load(text)
+        _check_depth(text)
+        value = yaml.load(text, Loader=_LOADER)
         _count(value, 0)
     except yaml.YAMLError:
         raise
@@ -57,6 +60,18 @@ def parse_json(text: str) -> Any:
         return json.loads(text)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def _check_depth(text: str) -> None:
+    """Raises yaml.YAMLError if a text is nested more deeply than `DEPTH`."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > DEPTH:
+            raise yaml.YAMLError(f"it is nested more than {DEPTH} levels deep")
 
 
 def _count(value: Any, count: int) -> int:

@@ -2,9 +2,13 @@
 
     KERAS_BACKEND=jax python benchmarks/data_parallel.py
     KERAS_BACKEND=jax python benchmarks/data_parallel.py --tasks char_lm --processes 1,2,4 train.batch_size=64
+    KERAS_BACKEND=jax python benchmarks/data_parallel.py --updates 50
 
 Dropout is off, so that the losses can be equal. Further words are settings of every run. The first epoch, which
 compiles, is left out of the speed. Each process gets an equal share of the cores of this machine.
+
+The losses are means over the updates of an epoch. With `--updates N`, the data is one batch, so that each of N epochs is
+one update, and the losses of single updates are compared; `char_lm` then carries no state between windows.
 """
 
 from __future__ import annotations
@@ -23,6 +27,11 @@ SETTINGS = {
     "tagging": ["options.dropout=0", "options.word_dropout=0", "options.characters=none", "data.limit=400"],
     "char_lm": ["data.limit=100000", "data.limit_test=5000", "options.dynamic_rate=null"],
 }
+# One batch: of the texts of char_lm, a tenth is left to validation.
+SINGLE = {
+    "tagging": ["data.limit=32", "train.batch_size=32"],
+    "char_lm": ["data.limit=800", "options.bptt=100", "train.batch_size=8", "encoder.units=256"],
+}
 
 
 def main() -> None:
@@ -30,6 +39,7 @@ def main() -> None:
     parser.add_argument("--tasks", default="tagging,char_lm")
     parser.add_argument("--processes", default="1,2")
     parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--updates", type=int, help="epochs of one update, instead of `--epochs` of many")
     parser.add_argument("settings", nargs="*", metavar="KEY=VALUE")
     given = parser.parse_args()
     counts = [int(count) for count in given.processes.split(",")]
@@ -37,7 +47,8 @@ def main() -> None:
     for task in given.tasks.split(","):
         first: tuple[float, pd.Series] | None = None
         for count in counts:
-            words = [*PLAIN, *SETTINGS.get(task, []), f"train.epochs={given.epochs}", *given.settings]
+            words = [*PLAIN, *SETTINGS.get(task, []), f"train.epochs={given.updates or given.epochs}"]
+            words += [*(SINGLE.get(task, []) if given.updates else []), *given.settings]
             with tempfile.TemporaryDirectory() as folder:
                 result = seqtasks.run(task, *words, f"train.processes={count}", runs=Path(folder), quiet=True)
                 history, row = result.history, result.row

@@ -7,8 +7,8 @@
 Dropout is off, so that the losses can be equal. Further words are settings of every run. The first epoch, which
 compiles, is left out of the speed. Each process gets an equal share of the cores of this machine.
 
-The losses are means over the updates of an epoch. With `--updates N`, the data is one batch, so that each of N epochs is
-one update, and the losses of single updates are compared; `char_lm` then carries no state between windows.
+The losses are means over the updates of an epoch. With `--updates N`, the data is one batch, so that each of N epochs
+is one update, and the losses of single updates are compared; `char_lm` then carries no state between windows.
 """
 
 from __future__ import annotations

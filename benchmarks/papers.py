@@ -27,8 +27,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = ROOT / "docs" / "papers.csv"
-COLUMNS = ("experiment", "model", "seed", "score", "baseline", "parameters", "epochs", "seconds", "engine", "backend")
-COLUMNS += ("version",)
+COLUMNS: tuple[str, ...] = ("experiment", "model", "seed", "score", "baseline", "parameters", "epochs", "seconds")
+COLUMNS += ("engine", "backend", "version")
 THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
 
 

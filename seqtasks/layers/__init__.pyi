@@ -10,7 +10,7 @@ from .embedding import ActivityPenalty, Embedding, WordDropout
 from .encoder import Encoder
 from .forecasting import ForecastHead, IntervalCalibration, Lags, ReversibleNorm
 from .glimpse import GlimpseNetwork, GlimpseSensor
-from .imported_weights import from_basic_lstm, from_torch
+from .imported_weights import from_basic_lstm, from_tf_addons, from_torch
 from .losses import (
     AuxiliaryLoss,
     MultiLabelCrossentropy,
@@ -79,5 +79,6 @@ __all__ = [
     "TokenLoss",
     "WordDropout",
     "from_basic_lstm",
+    "from_tf_addons",
     "from_torch",
 ]

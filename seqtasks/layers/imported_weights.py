@@ -1,9 +1,9 @@
-"""Weights of recurrent layers of PyTorch and TensorFlow 1 in the layout of Keras and of the cells of seqtasks."""
+"""Weights of recurrent layers of PyTorch, TensorFlow 1 and TensorFlow Addons in the layout of Keras and seqtasks."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,12 @@ from seqtasks.core.errors import DataError
 
 GATES = {4: [0, 1, 2, 3], 3: [1, 0, 2], 1: [0]}  # Keras's order of PyTorch's gates: i, f, g, o; r, z, n; one
 _FIRST = "weight_ih_l0"
+ADDONS = {  # classes of TensorFlow Addons with other equations
+    "LayerNormLSTMCell": "it carries the normalised memory cell on, where layernorm_lstm normalises it for the output "
+    "only, as its paper does",
+    "LayerNormSimpleRNNCell": "no cell here normalises the sum of a simple RNN",
+    "ESNCell": "its reservoir has a bias and no readout, other than that of echo_state",
+}
 
 
 def from_torch(state_dict: Mapping[str, Any], prefix: str | None = None) -> list[list[np.ndarray]]:
@@ -102,6 +108,56 @@ def from_basic_lstm(kernel: Any, bias: Any, forget_bias: float = 1.0) -> list[np
     order = [0, 2, 1, 3]
     kernel, bias = (_reordered(array, order, axis=-1).astype("float32") for array in (kernel, bias))
     return [kernel[:-units], kernel[-units:], bias]
+
+
+def from_tf_addons(cell: str, weights: Sequence[Any]) -> list[np.ndarray]:
+    """Converts the weights of a recurrent cell of TensorFlow Addons to those of a cell of seqtasks.
+
+    `PeepholeLSTMCell` has three vectors of peepholes after the weights of Keras's LSTM, here rows of one matrix; its
+    cell here is `PeepholeLSTM`. `NASCell` has its recurrent weights first, and no bias by default; its cell here is
+    `NASCell`. Both read `(batch, time, features)` in a layer.
+
+    Args:
+        cell: Name of the class in TensorFlow Addons.
+        weights: Arrays as `get_weights()` of that cell returns them. `PeepholeLSTMCell`: `(features, 4 * units)`,
+            `(units, 4 * units)`, `(4 * units,)` and three of `(units,)`. `NASCell`: `(units, 8 * units)`,
+            `(features, 8 * units)` and, with `use_bias`, `(8 * units,)`.
+
+    Returns:
+        Arrays for `set_weights` of `Recurrent` with that cell.
+
+    Raises:
+        DataError: There is no cell here with the equations of that class, or the arrays do not have these shapes.
+
+    Example:
+        >>> import numpy as np
+        >>> from seqtasks.cells import NASCell
+        >>> from seqtasks.layers import Recurrent, from_tf_addons
+        >>> layer = Recurrent(NASCell(4))
+        >>> layer.build((None, None, 3))
+        >>> layer.set_weights(from_tf_addons("NASCell", [np.ones((4, 32)), np.ones((3, 32))]))
+    """
+    arrays = [_array(value).astype("float32") for value in weights]
+    if cell == "PeepholeLSTMCell":
+        gates, vectors = 4, 6
+    elif cell == "NASCell":
+        gates, vectors = 8, 3
+        if len(arrays) == 2:
+            arrays.append(np.zeros(arrays[0].shape[-1:], "float32"))
+        arrays = [*arrays[1::-1], *arrays[2:]]  # input weights first
+    else:
+        reason = ADDONS.get(cell, "there is no such cell in both packages")
+        raise DataError(f"cell is {cell!r}: {reason}; allowed: PeepholeLSTMCell, NASCell; pass one of these")
+    n = arrays[1].shape[0] if len(arrays) > 1 and arrays[1].ndim == 2 else 0
+    shapes = [array.shape for array in arrays]
+    allowed = [(shapes[0][0], gates * n), (n, gates * n), (gates * n,), *[(n,)] * (vectors - 3)] if n else []
+    if shapes != allowed:
+        raise DataError(
+            f"weights of {cell} have the shapes {[np.shape(value) for value in weights]}; allowed: those that "
+            "get_weights() of one cell without projection and with its bias returns; pass them unchanged"
+        )
+    w, u, b, *peepholes = arrays
+    return [w, u, np.stack(peepholes), b] if peepholes else [w, u, b]
 
 
 def _direction(state_dict: Mapping[str, Any], prefix: str, end: str) -> list[np.ndarray]:

@@ -75,9 +75,10 @@ COST_COLUMNS = (
     "backend",
     "version",
 )
-PER_PROCESS = {"points": 32, "costs": 12}  # runs of one process, as models leave some memory behind
+PER_PROCESS = {"points": 32, "costs": 1}  # runs of one process, as models leave some memory behind
 WARM = 16  # first updates, from whose later half the time of an update is measured
 COST_SHAPE = (32, 128)  # batch and time steps of the costs
+LARGE = 16  # factor of the batch from which memory is measured, beside which that of tracing is small
 ROUNDS = 5
 
 
@@ -217,10 +218,11 @@ def measure_costs(cell: str, given: argparse.Namespace) -> dict[str, Any]:
         for _ in range(50):
             one_step(first, states)
 
-    model.train_on_batch(x, y)  # compiles
-    before = memory(reset=True)
     step = milliseconds(lambda: model.train_on_batch(x, y))
-    used = memory() - before
+    # TensorFlow keeps the memory of a step for the next one: the larger batch has to ask for the difference.
+    before = memory(reset=True)
+    model.train_on_batch(np.repeat(x, LARGE, axis=0), np.repeat(y, LARGE, axis=0))
+    used = (memory() - before - (LARGE - 1) * (x.nbytes + y.nbytes) / 2**20) / (LARGE - 1)
     return {
         "cell": cell,
         "units": settings.units,
@@ -276,8 +278,6 @@ def run_child(lines: list[str], given: argparse.Namespace) -> Iterator[dict[str,
         subprocess.CalledProcessError: A run failed.
     """
     threads = dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"), "1")
-    # Large arrays are given back at once, so that the largest resident memory is that of one training step.
-    threads |= {"MALLOC_MMAP_THRESHOLD_": "65536"} if given.costs else {}
     command = [sys.executable, __file__, "--work", "--match", given.match, "--updates", str(given.updates)]
     command += ["--seconds", str(given.seconds), *(["--costs"] if given.costs else [])]
     environment = {**os.environ, **threads, "TF_CPP_MIN_LOG_LEVEL": "3"}

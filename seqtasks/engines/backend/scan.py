@@ -130,8 +130,9 @@ def _while_loop(
             after.set_shape(before.shape)
         return t + 1, tuple(array.write(i, y) for array in outputs), new
 
+    most = static if _portable.get() else time  # XLA differentiates no loop without it, even of unknown length
     _, outputs, carry = tf.while_loop(
-        lambda t, *_: t < time, loop, (tf.constant(0), outputs, carry), maximum_iterations=static
+        lambda t, *_: t < time, loop, (tf.constant(0), outputs, carry), maximum_iterations=most
     )
     return carry, outputs[0].stack() if outputs else None
 

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from seqtasks.cells.registration import make_cell
-from seqtasks.engines.backend.scan import STEPS_PER_ITERATION, portable_loops
+from seqtasks.engines.backend.scan import STEPS_PER_ITERATION, portable_loops, scan
 from seqtasks.layers.recurrent import Recurrent
 
 
@@ -61,3 +61,23 @@ def test_portable_loops_give_what_others_give(direction, steps):
     operations = [operation.type for operation in function.graph.get_operations()]
     assert any("While" in name for name in operations) == (steps > 1)
     assert ("ReverseV2" in operations) == (steps > 1 and direction == "backward")
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_xla_differentiates_a_loop_of_unknown_length(reverse) -> None:
+    w = tf.Variable(np.random.default_rng(0).normal(size=(3, 3)).astype("float32"))
+
+    def gradient(x):
+        def body(carry, step):
+            h = tf.tanh(carry[0] @ w + step[0])
+            return (h,), h
+
+        with tf.GradientTape() as tape:
+            _, outputs = scan(body, (tf.zeros((2, 3)),), (x,), reverse, 3)
+            loss = tf.reduce_sum(outputs**2)
+        return tape.gradient(loss, w)
+
+    signature = [tf.TensorSpec((None, 2, 3), "float32")]
+    x = tf.constant(np.random.default_rng(1).normal(size=(7, 2, 3)).astype("float32"))
+    compiled = tf.function(gradient, input_signature=signature, jit_compile=True)
+    np.testing.assert_allclose(compiled(x), tf.function(gradient, input_signature=signature)(x), rtol=1e-5)

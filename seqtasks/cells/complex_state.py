@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from seqtasks.cells.recurrence import Recurrence
+from seqtasks.engines.backend.per_step import per_step
 
 
 def rotated_recurrence(
@@ -49,12 +50,12 @@ def angle(phase: Any, k: Any) -> Any:
     dtype = keras.backend.result_type(phase.dtype, "float32")
     turns, k = ops.cast(phase, dtype) / (2 * math.pi), ops.cast(k, dtype)
     lead = ops.stop_gradient(ops.round(turns * 1024) / 1024)
-    return 2 * math.pi * (ops.mod(lead * k, 1) + (turns - lead) * k)
+    return 2 * math.pi * (ops.mod(lead * k, 1) + per_step(turns - lead, k) * k)
 
 
 def rotate(re: Any, im: Any, angle: Any) -> tuple[Any, Any]:
     """Real and imaginary part of (re + i im) exp(i angle)."""
-    cos, sin = ops.cast(ops.cos(angle), re.dtype), ops.cast(ops.sin(angle), re.dtype)
+    cos, sin = (per_step(ops.cast(part, re.dtype), re) for part in (ops.cos(angle), ops.sin(angle)))
     return re * cos - im * sin, re * sin + im * cos
 
 

@@ -14,6 +14,7 @@ from seqtasks.cells.initial_values import check_step_sizes, log_step_sizes, nump
 from seqtasks.cells.recurrence import Recurrence
 from seqtasks.cells.registration import register_cell
 from seqtasks.core.errors import ConfigError
+from seqtasks.engines.backend.per_step import per_step
 
 
 @register_cell("mamba", paper="https://arxiv.org/abs/2312.00752", year=2023, params="n*(m + 2*rank + 3*state_dim + 2)")
@@ -125,7 +126,8 @@ class Mamba(Cell):
         """Factors and summands of the states, `(…, units * N)` each, from the projected inputs."""
         n, N = self.units, self.state_dim
         u, dt, B, _ = ops.split(p, [n, 2 * n, 2 * n + N], axis=-1)
-        A = -ops.exp(ops.reshape(self.A, (n, N)))
+        A = -per_step(ops.exp(self.A), p)
+        A = ops.reshape(A, (*ops.shape(A)[:-1], n, N))
         a, b = ops.exp(dt[..., None] * A), (dt * u)[..., None] * B[..., None, :]
         shape = (*ops.shape(p)[:-1], n * N)
         return ops.reshape(a, shape), ops.reshape(b, shape)
@@ -135,4 +137,4 @@ class Mamba(Cell):
         n, N = self.units, self.state_dim
         u, C = p[..., :n], p[..., 2 * n + N :]
         h = ops.reshape(h, (*ops.shape(h)[:-1], n, N))
-        return ops.sum(h * C[..., None, :], axis=-1) + self.D * u
+        return ops.sum(h * C[..., None, :], axis=-1) + per_step(self.D, u) * u

@@ -16,6 +16,7 @@ from seqtasks.cells.initial_values import check_step_sizes, log_step_sizes, nump
 from seqtasks.cells.recurrence import Recurrence
 from seqtasks.cells.registration import register_cell
 from seqtasks.core.errors import ConfigError
+from seqtasks.engines.backend.per_step import per_step
 
 
 @register_cell("s4d", paper="https://arxiv.org/abs/2206.11893", year=2022, params="m*n + 2*n + 4*n*pairs")
@@ -111,7 +112,8 @@ class S4D(Cell):
     def scan(self, p: Any, states: Sequence[Any], recur: Recurrence) -> tuple[Any, list[Any]]:
         radius, phase, B_re, B_im = self.discrete()
         u = self.spread(p)
-        re, im = rotated_recurrence(radius, phase, B_re * u, B_im * u, (states[0], states[1]), recur)
+        b = per_step(B_re, u) * u, per_step(B_im, u) * u
+        re, im = rotated_recurrence(radius, phase, *b, (states[0], states[1]), recur)
         return self.read(re, im, p), [re, im]
 
     def discrete(self) -> tuple[Any, Any, Any, Any]:
@@ -125,5 +127,8 @@ class S4D(Cell):
 
     def read(self, re: Any, im: Any, u: Any) -> Any:
         """Outputs y, `(…, units)`, from the states and u."""
-        parts = re * self.C[0] - im * self.C[1]
-        return 2 * ops.sum(ops.reshape(parts, (*ops.shape(parts)[:-1], self.units, self.pairs)), axis=-1) + self.D * u
+        parts = re * per_step(self.C[0], re) - im * per_step(self.C[1], im)
+        return (
+            2 * ops.sum(ops.reshape(parts, (*ops.shape(parts)[:-1], self.units, self.pairs)), axis=-1)
+            + per_step(self.D, u) * u
+        )

@@ -16,6 +16,7 @@ from keras import ops
 
 from seqtasks.engines import chunked_scan, matrix_chunks
 from seqtasks.engines.backend.masking import last_valid_step
+from seqtasks.engines.backend.per_step import per_step
 from seqtasks.engines.engine import ZONEOUT, LoopInputs, Tensor
 from seqtasks.engines.linear_recurrence import compiles, linear_recurrence
 from seqtasks.engines.loop import project, project_steps
@@ -96,7 +97,8 @@ class Recurrence:
         Returns:
             States, `(time, batch, size)`; a masked step repeats the state before it.
         """
-        a = ops.broadcast_to(a, ops.shape(b)) if a.shape != b.shape else a
+        if a.shape != b.shape:
+            a = per_step(a, b) if len(a.shape) == 1 else ops.broadcast_to(a, ops.shape(b))
         if self.mask is not None:
             a = ops.where(self.mask, a, ops.ones_like(a))
             b = ops.where(self.mask, b, ops.zeros_like(b))

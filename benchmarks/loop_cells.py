@@ -42,7 +42,7 @@ def training_step(name: str, units: int, x: Any, contender: str) -> Step:
     keras.utils.set_random_seed(0)
     cell = make_cell(name, units)
     if contender == "in each step":
-        vars(cell)["preparation"] = nullcontext  # `prepared` then computes its value where `step` reads it
+        cell.__dict__["preparation"] = nullcontext  # `prepared` then computes its value where `step` reads it
     layer = Recurrent(cell, engine="loop")
     layer.build((None, None, x.shape[-1]))
     watched = [x, *(weight.value for weight in layer.trainable_weights)]

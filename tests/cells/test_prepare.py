@@ -21,11 +21,11 @@ def test_a_prepared_step_is_that_of_a_single_call_and_reads_no_whole_matrix(name
     matrix = "V" if name == "wmc_lstm" else "U"
     _, expected = cell.step(p, states)
     with cell.preparation():
-        weight = vars(cell)[matrix]
-        vars(cell)[matrix] = None  # a use in `step` raises
+        weight = cell.__dict__[matrix]
+        cell.__dict__[matrix] = None  # a use in `step` raises
         try:
             _, actual = cell.step(p, states)
         finally:
-            vars(cell)[matrix] = weight
+            cell.__dict__[matrix] = weight
     for a, b in zip(actual, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-6)

@@ -66,10 +66,13 @@ class AntisymmetricRNN(Cell):
     def project(self, x: Any) -> Any:
         return x @ self.W + self.b
 
+    def prepare(self) -> dict[str, Any]:
+        difference = self.U - ops.transpose(self.U)
+        return {"A.T": ops.transpose(difference - self.gamma * identity(self.units, difference.dtype))}
+
     def turn(self, h: Any) -> Any:
         """Product h Aᵀ of the previous state, `(batch, units)`, and the recurrent matrix."""
-        A = self.U - ops.transpose(self.U) - self.gamma * identity(self.units, h.dtype)
-        return self.dot(h, ops.transpose(A))
+        return self.dot(h, self.prepared("A.T"))
 
     def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
         (h,) = states

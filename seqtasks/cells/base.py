@@ -191,6 +191,8 @@ class Cell(keras.layers.Layer):
         """Computes values for `step` that depend on the weights alone, by name.
 
         By default there are none. The loop over time computes them once for all steps. `step` reads them by `prepared`.
+        Columns or rows of a matrix belong here: `self.U[:, :n]` in `step` copies a part of U at every step, and in the
+        backward pass the whole matrix.
         """
         return {}
 

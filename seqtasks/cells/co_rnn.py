@@ -74,10 +74,13 @@ class CoRNN(Cell):
     def project(self, x: Any) -> Any:
         return x @ self.W + self.b
 
+    def prepare(self) -> dict[str, Any]:
+        n = self.units
+        return {"U_y": self.U[:n], "U_z": self.U[n:]}
+
     def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
         y, z = states
-        n = self.units
-        force = ops.tanh(p + self.dot(y, self.U[:n]) + self.dot(z, self.U[n:]))
+        force = ops.tanh(p + self.dot(y, self.prepared("U_y")) + self.dot(z, self.prepared("U_z")))
         z = z + self.dt * (force - self.gamma * y - self.epsilon * z)
         y = y + self.dt * z
         return y, [y, z]

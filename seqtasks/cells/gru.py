@@ -125,12 +125,16 @@ class GRUv1(Cell):
     def project(self, x: Any) -> Any:
         return x @ self.W + self.b
 
+    def prepare(self) -> dict[str, Any]:
+        n = self.units
+        return {"U_zr": self.U[:, : 2 * n], "U_h": self.U[:, 2 * n :]}
+
     def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
         (h,) = states
         n = self.units
-        z, r = ops.split(ops.sigmoid(p[:, : 2 * n] + self.dot(h, self.U[:, : 2 * n])), 2, axis=-1)
+        z, r = ops.split(ops.sigmoid(p[:, : 2 * n] + self.dot(h, self.prepared("U_zr"))), 2, axis=-1)
         z, r = self.gate("update", z), self.gate("reset", r)
-        h = z * h + (1 - z) * ops.tanh(p[:, 2 * n :] + self.dot(r * h, self.U[:, 2 * n :]))
+        h = z * h + (1 - z) * ops.tanh(p[:, 2 * n :] + self.dot(r * h, self.prepared("U_h")))
         return h, [h]
 
     def keras_layer(self, **arguments: Any) -> keras.layers.RNN:

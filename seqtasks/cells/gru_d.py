@@ -106,6 +106,10 @@ class GRUD(Cell):
         x, gaps, observed = self.split_inputs(x)
         return ops.concatenate([observed @ self.V + self.b, x, observed, gaps], axis=-1)
 
+    def prepare(self) -> dict[str, Any]:
+        n = self.units
+        return {"U_zr": self.U[:, : 2 * n], "U_h": self.U[:, 2 * n :]}
+
     def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
         h, last, elapsed = states
         n = self.units
@@ -114,8 +118,8 @@ class GRUD(Cell):
         decayed = self.feature_mean + _decay(elapsed * self.input_decay + self.input_decay_bias) * last
         h = h * _decay(elapsed @ self.hidden_decay + self.hidden_decay_bias)
         a = p[:, : 3 * n] + (observed * x + missing * decayed) @ self.W
-        z, r = ops.split(ops.sigmoid(a[:, : 2 * n] + self.dot(h, self.U[:, : 2 * n])), 2, axis=-1)
-        h = z * h + (1 - z) * ops.tanh(a[:, 2 * n :] + self.dot(r * h, self.U[:, 2 * n :]))
+        z, r = ops.split(ops.sigmoid(a[:, : 2 * n] + self.dot(h, self.prepared("U_zr"))), 2, axis=-1)
+        h = z * h + (1 - z) * ops.tanh(a[:, 2 * n :] + self.dot(r * h, self.prepared("U_h")))
         return h, [h, observed * (x - self.feature_mean) + missing * last, missing * elapsed]
 
 

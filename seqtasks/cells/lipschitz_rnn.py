@@ -86,10 +86,12 @@ class LipschitzRNN(Cell):
     def project(self, x: Any) -> Any:
         return x @ self.W + self.b
 
+    def prepare(self) -> dict[str, Any]:
+        return {"matrices": ops.transpose(ops.concatenate([self.S(self.A), self.S(self.U)], axis=0))}
+
     def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
         (h,) = states
-        matrices = ops.concatenate([self.S(self.A), self.S(self.U)], axis=0)
-        linear, a = ops.split(self.dot(h, ops.transpose(matrices)), 2, axis=-1)
+        linear, a = ops.split(self.dot(h, self.prepared("matrices")), 2, axis=-1)
         h = h + self.epsilon * (linear + ops.tanh(a + p))
         return h, [h]
 

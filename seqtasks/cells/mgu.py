@@ -55,11 +55,15 @@ class MGU(Cell):
     def project(self, x: Any) -> Any:
         return x @ self.W + self.b
 
+    def prepare(self) -> dict[str, Any]:
+        n = self.units
+        return {"U_f": self.U[:, :n], "U_h": self.U[:, n:]}
+
     def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
         (h,) = states
         n = self.units
-        f = self.gate("forget", ops.sigmoid(p[:, :n] + self.dot(h, self.U[:, :n])))
-        h = (1 - f) * h + f * ops.tanh(p[:, n:] + self.dot(f * h, self.U[:, n:]))
+        f = self.gate("forget", ops.sigmoid(p[:, :n] + self.dot(h, self.prepared("U_f"))))
+        h = (1 - f) * h + f * ops.tanh(p[:, n:] + self.dot(f * h, self.prepared("U_h")))
         return h, [h]
 
 
@@ -107,11 +111,15 @@ class MGU1(Cell):
     def project(self, x: Any) -> Any:
         return x @ self.W + self.b[self.units :]
 
+    def prepare(self) -> dict[str, Any]:
+        n = self.units
+        return {"U_f": self.U[:, :n], "U_h": self.U[:, n:]}
+
     def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
         (h,) = states
         n = self.units
-        f = ops.sigmoid(self.dot(h, self.U[:, :n]) + self.b[:n])
-        h = (1 - f) * h + f * ops.tanh(p + self.dot(f * h, self.U[:, n:]))
+        f = ops.sigmoid(self.dot(h, self.prepared("U_f")) + self.b[:n])
+        h = (1 - f) * h + f * ops.tanh(p + self.dot(f * h, self.prepared("U_h")))
         return h, [h]
 
 
@@ -159,11 +167,14 @@ class MGU2(Cell):
     def project(self, x: Any) -> Any:
         return x @ self.W + self.b
 
+    def prepare(self) -> dict[str, Any]:
+        n = self.units
+        return {"U_f": self.U[:, :n], "U_h": self.U[:, n:]}
+
     def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
         (h,) = states
-        n = self.units
-        f = ops.sigmoid(self.dot(h, self.U[:, :n]))
-        h = (1 - f) * h + f * ops.tanh(p + self.dot(f * h, self.U[:, n:]))
+        f = ops.sigmoid(self.dot(h, self.prepared("U_f")))
+        h = (1 - f) * h + f * ops.tanh(p + self.dot(f * h, self.prepared("U_h")))
         return h, [h]
 
 

@@ -62,12 +62,15 @@ class MUT1(Cell):
         new = ops.tanh(v[..., 2 * n :]) + self.b[2 * n :]
         return ops.concatenate([z, v[..., n : 2 * n] + self.b[n : 2 * n], new], axis=-1)
 
+    def prepare(self) -> dict[str, Any]:
+        n = self.units
+        return {"U_r": self.U[:, :n], "U_h": self.U[:, n:]}
+
     def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
         (h,) = states
-        n = self.units
         z, r, new = ops.split(p, 3, axis=-1)
-        r = ops.sigmoid(r + self.dot(h, self.U[:, :n]))
-        h = z * ops.tanh(new + self.dot(r * h, self.U[:, n:])) + (1 - z) * h
+        r = ops.sigmoid(r + self.dot(h, self.prepared("U_r")))
+        h = z * ops.tanh(new + self.dot(r * h, self.prepared("U_h"))) + (1 - z) * h
         return h, [h]
 
 
@@ -118,11 +121,15 @@ class MUT2(Cell):
     def project(self, x: Any) -> Any:
         return x @ self.W + self.b
 
+    def prepare(self) -> dict[str, Any]:
+        n = 2 * self.units
+        return {"U_zr": self.U[:, :n], "U_h": self.U[:, n:]}
+
     def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
         (h,) = states
         n = 2 * self.units
-        z, r = ops.split(ops.sigmoid(p[:, :n] + self.dot(h, self.U[:, :n])), 2, axis=-1)
-        h = z * ops.tanh(p[:, n:] + self.dot(r * h, self.U[:, n:])) + (1 - z) * h
+        z, r = ops.split(ops.sigmoid(p[:, :n] + self.dot(h, self.prepared("U_zr"))), 2, axis=-1)
+        h = z * ops.tanh(p[:, n:] + self.dot(r * h, self.prepared("U_h"))) + (1 - z) * h
         return h, [h]
 
 
@@ -171,11 +178,14 @@ class MUT3(Cell):
     def project(self, x: Any) -> Any:
         return x @ self.W + self.b
 
+    def prepare(self) -> dict[str, Any]:
+        n = self.units
+        return {"U_z": self.U[:, :n], "U_r": self.U[:, n : 2 * n], "U_h": self.U[:, 2 * n :]}
+
     def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
         (h,) = states
-        n = self.units
         z, r, new = ops.split(p, 3, axis=-1)
-        z = ops.sigmoid(z + self.dot(ops.tanh(h), self.U[:, :n]))
-        r = ops.sigmoid(r + self.dot(h, self.U[:, n : 2 * n]))
-        h = z * ops.tanh(new + self.dot(r * h, self.U[:, 2 * n :])) + (1 - z) * h
+        z = ops.sigmoid(z + self.dot(ops.tanh(h), self.prepared("U_z")))
+        r = ops.sigmoid(r + self.dot(h, self.prepared("U_r")))
+        h = z * ops.tanh(new + self.dot(r * h, self.prepared("U_h"))) + (1 - z) * h
         return h, [h]

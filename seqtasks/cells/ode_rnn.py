@@ -99,11 +99,15 @@ class ODERNN(Cell):
         x, gaps, _ = self.split_inputs(x)
         return ops.concatenate([x @ self.W + self.b, gaps], axis=-1)
 
+    def prepare(self) -> dict[str, Any]:
+        n = self.units
+        return {"U_zr": self.U[:, : 2 * n], "U_h": self.U[:, 2 * n :]}
+
     def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
         n = self.units
         h = self.evolve(states[0], p[:, -1:])
-        z, r = ops.split(ops.sigmoid(p[:, : 2 * n] + self.dot(h, self.U[:, : 2 * n])), 2, axis=-1)
-        h = z * h + (1 - z) * ops.tanh(p[:, 2 * n : -1] + self.dot(r * h, self.U[:, 2 * n :]))
+        z, r = ops.split(ops.sigmoid(p[:, : 2 * n] + self.dot(h, self.prepared("U_zr"))), 2, axis=-1)
+        h = z * h + (1 - z) * ops.tanh(p[:, 2 * n : -1] + self.dot(r * h, self.prepared("U_h")))
         return h, [h]
 
     def derivative(self, h: Any) -> Any:

@@ -67,11 +67,14 @@ class WMCLSTM(Cell):
     def project(self, x: Any) -> Any:
         return x @ self.W + self.b
 
+    def prepare(self) -> dict[str, Any]:
+        n = self.units
+        return {"V_if": self.V[:, : 2 * n], "V_o": self.V[:, 2 * n :]}
+
     def step(self, p: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
         h, c = states
-        n = self.units
         ai, af, ag, ao = ops.split(p + self.dot(h, self.U), 4, axis=-1)
-        ci, cf = ops.split(ops.tanh(self.dot(c, self.V[:, : 2 * n])), 2, axis=-1)
+        ci, cf = ops.split(ops.tanh(self.dot(c, self.prepared("V_if"))), 2, axis=-1)
         c = ops.sigmoid(af + cf) * c + ops.sigmoid(ai + ci) * ops.tanh(ag)
-        h = ops.sigmoid(ao + ops.tanh(self.dot(c, self.V[:, 2 * n :]))) * ops.tanh(c)
+        h = ops.sigmoid(ao + ops.tanh(self.dot(c, self.prepared("V_o")))) * ops.tanh(c)
         return h, [h, c]

@@ -143,6 +143,27 @@ def write_images(folder: Path, count: int) -> Path:
     return folder
 
 
+def write_idx(folder: Path, count: int) -> Path:
+    """The images of `write_images` in gzipped IDX files."""
+    import gzip
+
+    rng = np.random.default_rng(0)
+    with (
+        gzip.open(folder / "train-images-idx3-ubyte.gz", "wb", 1) as images,
+        gzip.open(folder / "train-labels-idx1-ubyte.gz", "wb", 1) as labels,
+    ):
+        images.write(bytes([0, 0, 8, 3]) + np.array([count, 28, 28], ">u4").tobytes())
+        labels.write(bytes([0, 0, 8, 1]) + np.array([count], ">u4").tobytes())
+        for begin in range(0, count, BLOCK):
+            pixels = rng.integers(0, 128, (min(BLOCK, count - begin), 28, 28), np.uint8)
+            targets = (np.arange(begin, begin + len(pixels)) % 2).astype(np.uint8)
+            pixels[targets == 0, :14] += 127
+            pixels[targets == 1, 14:] += 127
+            images.write(pixels.tobytes())
+            labels.write(targets.tobytes())
+    return folder
+
+
 def write_sounds(folder: Path, count: int) -> Path:
     """WAV files of a tenth of a second by ten speakers; a low or a high tone with noise."""
     import wave
@@ -163,6 +184,7 @@ KINDS = {
     "pairs": Kind("translation", write_pairs, overrides=SMALL),
     "tagged": Kind("tagging", write_tagged, overrides=SMALL),
     "images": Kind("mnist_rows", write_images, overrides=SMALL[:1]),
+    "idx": Kind("mnist_rows", write_idx, overrides=SMALL[:1]),
     "sounds": Kind("spoken_digits", write_sounds, overrides=SMALL[:1]),
     "text": Kind("char_lm", write_text, (1, 1000)),
     "series": Kind("series", write_series, (1, 1000)),

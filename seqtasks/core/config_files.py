@@ -22,7 +22,7 @@ import yaml
 
 from seqtasks.core.errors import ConfigError, suggest
 from seqtasks.core.files import usable
-from seqtasks.core.parsing import parse_yaml
+from seqtasks.core.parsing import LENGTH, parse_yaml
 
 SUITES = "suites"  # the file in configs/ that holds names for several tasks, see `experiments.suites`
 # First line of a YAML file, before the path of its JSON Schema, by which editors complete and check it.
@@ -69,7 +69,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         ConfigError: The file cannot be read, is not YAML, or is not a mapping.
     """
     try:
-        loaded = parse_yaml(path.read_text(encoding="utf-8"))
+        with path.open(encoding="utf-8") as file:
+            loaded = parse_yaml(file.read(LENGTH + 1))  # enough to be refused
     except OSError as error:
         raise ConfigError(f"cannot read configuration {path}: {error.strerror}; give a YAML file") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

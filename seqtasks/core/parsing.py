@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+LENGTH = 1_000_000  # maximum number of characters of a YAML text
 NODES = 100_000  # maximum number of values in a YAML text, with those of aliases counted each time
 DEPTH = 100  # maximum nesting of a YAML text: the time of PyYAML grows with its square
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C where PyYAML was built with libyaml
@@ -17,6 +18,7 @@ def parse_yaml(text: str) -> Any:
 
     PyYAML raises errors of many types for values such as `2026-13-45`, for numbers of thousands of digits, and for
     deep nesting; and a few lines of aliases can stand for billions of values, or for a list that contains itself.
+    Texts of more than `LENGTH` characters or `NODES` values are refused, so that an answer comes within seconds.
 
     Args:
         text: The text.
@@ -29,8 +31,10 @@ def parse_yaml(text: str) -> Any:
         >>> parse_yaml("units: 64")
         {'units': 64}
     """
+    if len(text) > LENGTH:
+        raise yaml.YAMLError(f"it has more than {LENGTH:,} characters")
     try:
-        _check_depth(text)
+        _check_size(text)
         value = yaml.load(text, Loader=_LOADER)
         _count(value, 0)
     except yaml.YAMLError:
@@ -62,14 +66,17 @@ def parse_json(text: str) -> Any:
         raise ValueError("it is nested too deeply") from None
 
 
-def _check_depth(text: str) -> None:
-    """Raises yaml.YAMLError if a text is nested more deeply than `DEPTH`."""
-    depth = 0
+def _check_size(text: str) -> None:
+    """Raises yaml.YAMLError if a text is nested more deeply than `DEPTH`, or has more than `NODES` values."""
+    depth = count = 0
     for event in yaml.parse(text, Loader=_LOADER):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
+        count += isinstance(event, yaml.NodeEvent)
+        if count > NODES:
+            raise yaml.YAMLError(f"it has more than {NODES:,} values")
         if depth > DEPTH:
             raise yaml.YAMLError(f"it is nested more than {DEPTH} levels deep")
 

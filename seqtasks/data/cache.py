@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import re
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 
 # File names of entries, finished or not. `clear` must not remove other files of a shared folder.
 ENTRY = re.compile(r".+-[0-9a-f]{16}\.(npz|npy|json)(\..+\.tmp)?")
+FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 PREFIX = "data/"  # so that no array has the name "key" or "fingerprint", or that of an argument of np.savez
 
 
@@ -204,7 +206,16 @@ def _read(path: Path, key: str) -> Arrays:
         if str(stored["key"]) != key:
             raise ValueError("it is an entry for other data")  # a damaged key may have no valid characters
         arrays = {name.removeprefix(PREFIX): stored[name] for name in stored.files if name.startswith(PREFIX)}
-        return Arrays(arrays, str(stored["fingerprint"]))
+        digest = str(stored["fingerprint"])
+    texts = [
+        array.astype(array.dtype.newbyteorder("="), copy=False) for array in arrays.values() if array.dtype.kind == "U"
+    ]
+    # NumPy makes strings of numbers that are no characters, and Python fails where such a string is used.
+    if not FINGERPRINT.fullmatch(digest) or any(
+        np.ascontiguousarray(text).view(np.uint32).max(initial=0) > sys.maxunicode for text in texts if text.itemsize
+    ):
+        raise ValueError("it has texts with invalid characters")
+    return Arrays(arrays, digest)
 
 
 def _write(path: Path, key: str, result: Arrays) -> None:

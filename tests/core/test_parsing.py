@@ -5,6 +5,7 @@ import json
 import pytest
 import yaml
 
+from seqtasks.core import parsing
 from seqtasks.core.parsing import NODES, parse_json, parse_yaml
 
 LAUGHS = "x0: &x0 [a, a, a, a, a, a, a, a, a, a]\n" + "".join(
@@ -43,3 +44,13 @@ def test_json():
         parse_json("{")
     with pytest.raises(ValueError, match="nested too deeply"):
         parse_json("[" * 100_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("#" * 1_000_001, "more than 1,000,000 characters"), ("[" + "1," * 100_001 + "]", "more than 100,000 values")],
+)
+def test_long_yaml_is_refused_before_it_is_built(text, message, monkeypatch):
+    monkeypatch.setattr(parsing.yaml, "load", None)
+    with pytest.raises(parsing.yaml.YAMLError, match=message):
+        parsing.parse_yaml(text)

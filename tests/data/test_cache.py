@@ -128,3 +128,16 @@ def test_clear_removes_entries_and_nothing_else(folder):
 def test_the_default_folder_is_the_users(monkeypatch):
     monkeypatch.setenv("SEQTASKS_CACHE", "")
     assert cache.cache_dir().name == "seqtasks"
+
+
+@pytest.mark.parametrize("name", ["key", "fingerprint", "data/file"])
+def test_texts_that_have_no_characters_are_damage(folder, caplog, name):
+    cache.cached("texts", make)
+    (path,) = folder.iterdir()
+    with np.load(path) as stored:
+        members = dict(stored)
+    members[name] = np.full(max(1, members[name].size * members[name].itemsize // 4), 0xFFFFFF00, np.uint32)
+    members[name] = members[name].view(f"U{members[name].size}").reshape(())
+    np.savez(path, **members)
+    assert_is_arrays(cache.cached("texts", make))
+    assert "it is made again" in caplog.text

@@ -1,6 +1,6 @@
 """Loads labelled grey images from any source in training, validation and test splits.
 
-Images of label folders that have more than `stored_images.LARGE` pixels are converted once and kept in the cache, from
+Images of folders that have more than `stored_images.LARGE` pixels are converted once and kept in the cache, from
 where they are mapped into memory.
 """
 
@@ -76,13 +76,13 @@ def load(source: Source) -> LabelledImages:
         assert source.folder is not None
         if not source.folder.is_dir():
             raise DataError(f"{source.folder} is not a folder; give one with {label_folders.EXPECTED}")
-        if not idx_files.has_files(source.folder):
-            return _of_folders(label_folders.find(source.folder), source)
+        has_files = idx_files.has_files(source.folder)
+        return _of_folder((idx_files if has_files else label_folders).find(source.folder), source)
     if source.kind == "tfds":
         loaded = tfds.load(source, ["train", "test"], ["image", "label"])
         arrays, fingerprint = loaded.arrays, loaded.fingerprint
     else:
-        arrays = _digits() if source.folder is None else idx_files.read(source.folder)
+        arrays = _digits()
         fingerprint = cache.fingerprint(arrays)
     targets = {split: arrays[f"{split}/label"] for split in ("train", "test") if f"{split}/label" in arrays}
     rows = _members(targets, source)
@@ -91,10 +91,10 @@ def load(source: Source) -> LabelledImages:
     return _splits(images, targets, rows, [str(name) for name in classes], source, fingerprint)
 
 
-def _of_folders(folders: label_folders.LabelFolders, source: Source) -> LabelledImages:
-    rows = _members(folders.targets, source)
-    images, fingerprint = stored_images.load(folders, rows, [source.limit, source.limit_test])
-    return _splits(images, folders.targets, rows, folders.classes, source, fingerprint)
+def _of_folder(found: label_folders.LabelFolders | idx_files.IdxImages, source: Source) -> LabelledImages:
+    rows = _members(found.targets, source)
+    images, fingerprint = stored_images.load(found, rows, [source.limit, source.limit_test])
+    return _splits(images, found.targets, rows, [str(name) for name in found.classes], source, fingerprint)
 
 
 def _members(targets: Mapping[str, IntArray], source: Source) -> dict[str, tuple[str, IntArray]]:

@@ -1,4 +1,4 @@
-"""Images of label folders in arrays of the splits, in memory or mapped from files of the cache."""
+"""Images of label folders and IDX files in arrays of the splits, in memory or mapped from files of the cache."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from seqtasks.core.files import write_text
 from seqtasks.core.parsing import parse_json
 from seqtasks.data.block_files import BlockArray, mapped
 from seqtasks.data.cache import Blocks, cache_dir, file_of, fingerprint, stem_of
+from seqtasks.data.image.idx_files import IdxImages
 from seqtasks.data.image.label_folders import LabelFolders
 
 LARGE = 16 << 20  # pixels of all images above which they are mapped
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 def load(
-    folders: LabelFolders, rows: Mapping[str, tuple[str, IntArray]], limits: Sequence[Any]
+    folders: LabelFolders | IdxImages, rows: Mapping[str, tuple[str, IntArray]], limits: Sequence[Any]
 ) -> tuple[dict[str, PixelArray], str]:
     """Reads the images of each split.
 
@@ -65,7 +66,7 @@ def load(
 
 
 def _read(
-    folders: LabelFolders, rows: Mapping[str, tuple[str, IntArray]], stem: Path | None
+    folders: LabelFolders | IdxImages, rows: Mapping[str, tuple[str, IntArray]], stem: Path | None
 ) -> tuple[dict[str, PixelArray], str]:
     """Reads all images in one pass, in memory or into files of the cache, and computes their fingerprint."""
     arrays = {part: BlockArray(np.uint8, folders.shape, stem and file_of(stem, part)) for part in rows}

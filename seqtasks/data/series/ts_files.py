@@ -16,7 +16,7 @@ from seqtasks.data.series.segments import Segments
 from seqtasks.data.series.sets import FINITE, Kind, SeriesSet, check_times, finite
 from seqtasks.data.text.reader import iter_lines
 
-_CHANNELS = re.compile(r":(?![^()]*\))")  # a colon inside parentheses belongs to a time
+_MARKS = re.compile(r"[:()]")
 _STAMPED = re.compile(r"\(([^,()]*),([^()]*)\)")
 
 
@@ -50,6 +50,7 @@ def read_ts(path: Path) -> tuple[SeriesSet, Kind | None, str]:
     lines: list[int] = []
     kind: Kind | None = None
     stamped, data = False, False
+    known: dict[str, None] = {}  # names of the classes
     for number, line in enumerate(iter_lines(path), 1):
         text = line.strip()
         if not text or text[0] in "#%":
@@ -60,15 +61,15 @@ def read_ts(path: Path) -> tuple[SeriesSet, Kind | None, str]:
             name, *words = text[1:].split() or [""]
             facts[name.lower()] = words
             data = name.lower() == "data"
+            known = dict.fromkeys(facts.get("classlabel", [])[1:])
             stamped = _true(facts.get("timestamps"))
             kind = (
                 "classes" if _true(facts.get("classlabel")) else "number" if _true(facts.get("targetlabel")) else None
             )
             continue
-        parts = _CHANNELS.split(text) if stamped else text.split(":")
+        parts = _channels(text) if stamped else text.split(":")
         if kind is not None:
             parts, target = parts[:-1], parts[-1].strip()
-            known = facts.get("classlabel", [])[1:]
             if not parts or not target or (kind == "classes" and known and target not in known):
                 allowed = f"one of {', '.join(known)}" if known else "a target"
                 raise _error(path, number, f"the target is {shown(target, 40)!r}", f"{allowed} after the last colon")
@@ -110,6 +111,21 @@ def read_ts(path: Path) -> tuple[SeriesSet, Kind | None, str]:
 
 def _true(words: list[str] | None) -> bool:
     return bool(words) and words is not None and words[0].lower() == "true"
+
+
+def _channels(text: str) -> list[str]:
+    """Splits a line at its colons, but not inside parentheses, where they belong to a time.
+
+    In one pass from the end: a regular expression that looks ahead takes the square of the length.
+    """
+    parts, end, inside = [], len(text), False
+    for mark in reversed(list(_MARKS.finditer(text))):
+        if mark[0] != ":":
+            inside = mark[0] == ")"
+        elif not inside:
+            parts.append(text[mark.end() : end])
+            end = mark.start()
+    return [text[:end], *reversed(parts)]
 
 
 def _values(path: Path, line: int, channel: int, text: str) -> FloatArray:

@@ -19,7 +19,7 @@ from seqtasks.data.text.reader import Text
 from seqtasks.data.text.vocabulary import Vocabulary
 
 log = logging.getLogger(__name__)
-VERSION = 2  # of stored vocabularies
+VERSION = 3  # of stored vocabularies
 
 
 def vocabulary_of(text: Text, start: int, stop: int | None, **settings: Any) -> Vocabulary:

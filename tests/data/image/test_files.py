@@ -19,9 +19,7 @@ LABELS = np.array([0, 1, 2, 0, 1, 2], np.uint8)
 
 
 def read_folder(folder):
-    if idx_files.has_files(folder):
-        return idx_files.read(folder)
-    folders = label_folders.find(folder)
+    folders = (idx_files if idx_files.has_files(folder) else label_folders).find(folder)
     data = {f"{split}/image": np.stack(list(folders.images(split))) for split in folders.paths}
     return {
         **data,

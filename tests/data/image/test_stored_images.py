@@ -1,5 +1,6 @@
 """Images of label folders in the cache: equal to those in memory, converted once, never half-written."""
 
+import gzip
 import os
 
 import numpy as np
@@ -9,7 +10,7 @@ from PIL import Image
 from seqtasks.core.errors import DataError
 from seqtasks.data.batches import ArrayBatches
 from seqtasks.data.cache import fingerprint
-from seqtasks.data.image import label_folders, labelled_images, stored_images
+from seqtasks.data.image import idx_files, label_folders, labelled_images, stored_images
 from seqtasks.data.source import Source
 
 
@@ -52,6 +53,35 @@ def test_mapped_images_are_those_in_memory(folder, monkeypatch):
             batches = [ArrayBatches(s.train, 8, shuffle=True, seed=3) for s in (splits, memory)]
             for i in range(len(batches[0])):
                 np.testing.assert_array_equal(batches[0][i][0], batches[1][i][0])
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_idx_files_are_mapped(tmp_path, monkeypatch, suffix):
+    monkeypatch.setenv("SEQTASKS_CACHE", str(tmp_path / "cache"))
+    images = np.random.default_rng(0).integers(0, 256, (40, 3, 4), np.uint8)
+    labels = (np.arange(40) % 2 + 3).astype(np.uint8)
+    (folder := tmp_path / "data").mkdir()
+    for name, array in (("train-images-idx3-ubyte", images), ("train-labels-idx1-ubyte", labels)):
+        data = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes() + array.tobytes()
+        (folder / f"{name}{suffix}").write_bytes(gzip.compress(data) if suffix else data)
+    memory = load(folder)
+    arrays = {"train/image": images, "train/label": labels.astype(np.int64) - 3, "classes": np.array(["3", "4"], "U3")}
+    assert memory.fingerprint == fingerprint(arrays) and list(memory.spec.classes) == ["3", "4"]
+    monkeypatch.setattr(stored_images, "LARGE", 0)
+    monkeypatch.setattr(stored_images, "BLOCK", 7 * 12)
+    monkeypatch.setattr(idx_files, "PIECE", 5 * 12)
+    for turn in ("converted", "mapped"):
+        splits = load(folder)
+        assert splits.fingerprint == memory.fingerprint and splits.spec == memory.spec, turn
+        for part, examples in splits.parts.items():
+            assert isinstance(examples.inputs["image"], np.memmap)
+            np.testing.assert_array_equal(examples.inputs["image"], memory.parts[part].inputs["image"])
+            np.testing.assert_array_equal(examples.targets, memory.parts[part].targets)
+            np.testing.assert_array_equal(  # each image is where its label is
+                [np.flatnonzero((images == image).all(axis=(1, 2)))[0] % 2 for image in examples.inputs["image"]],
+                examples.targets,
+            )
+        monkeypatch.setattr(idx_files.IdxImages, "images", None)  # reading them again would fail
 
 
 def test_the_fingerprint_is_that_of_the_arrays(folder):

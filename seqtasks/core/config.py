@@ -126,7 +126,7 @@ class EncoderConfig:
     def __post_init__(self) -> None:
         layers = layer_values.number_of_layers(self.cell, self.units, self.dropout, self.layers)
         one = layer_values.one_or_each
-        values = {"layers": layers, "units": one(self.units), "dropout": one(self.dropout)}
+        values: dict[str, Any] = {"layers": layers, "units": one(self.units), "dropout": one(self.dropout)}
         values |= {"cell": layer_values.joined(self.cell), "merge": "mean" if self.merge == "ave" else self.merge}
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -152,7 +152,7 @@ class EncoderConfig:
 
     def first_layer(self) -> EncoderConfig:
         """The settings of an encoder that has only the first layer, without `match`."""
-        one = {"cell": self.cells[0], "units": self.widths[0], "dropout": self.dropouts[0]}
+        one: dict[str, Any] = {"cell": self.cells[0], "units": self.widths[0], "dropout": self.dropouts[0]}
         if isinstance(self.units, int):
             one["units"] = self.units
         return dataclasses.replace(self, **one, layers=1, last_units=None, match=None)

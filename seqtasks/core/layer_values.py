@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from seqtasks.core.errors import ConfigError
@@ -34,7 +33,7 @@ def joined(cell: str) -> str:
     return parts[0] if len(set(parts)) == 1 else SIGN.join(parts)
 
 
-def one_or_each(value: T | Sequence[T]) -> T | tuple[T, ...]:
+def one_or_each(value: T | list[T] | tuple[T, ...]) -> T | tuple[T, ...]:
     """A value of all layers, or a tuple with one for each if they differ.
 
     Example:

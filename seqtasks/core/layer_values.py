@@ -62,7 +62,7 @@ def number_of_layers(cell: str, units: Any, dropout: Any, layers: int) -> int:
         2
     """
     parts = names(cell)
-    if not all(parts):
+    if len(parts) > 1 and not all(parts):
         raise ConfigError(
             f"encoder.cell is {cell!r}; allowed: a cell, or cells joined by +; write it such as encoder.cell=lstm+gru"
         )

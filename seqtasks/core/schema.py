@@ -127,6 +127,8 @@ def _setting(field: dataclasses.Field[Any], annotation: Any) -> dict[str, Any]:
     for option in (value, *value.get("anyOf", ())):  # the limits of a list are those of each value
         if option.get("type") in ("array", ["array", "null"]) and "items" in option:
             option["items"] = {**option["items"], **limits}
+            if option is not value:  # beside a single value, a list has one for each layer
+                option["minItems"] = 1
     if "pattern" in value:
         value["patternErrorMessage"] = f"allowed: {describe(annotation)}"  # shown by yaml-language-server
     return {**about, **value, **limits, **({"default": default} if known else {})}

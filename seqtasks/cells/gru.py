@@ -32,6 +32,8 @@ class GRU(Cell):
 
     Args:
         units: Number of hidden units, at least 1.
+        activation: Function in place of tanh, any that Keras accepts, such as `"relu"`,
+            `"leaky_relu"` or `"elu"`; default `"tanh"`, the only one of the engine `native`.
         **kwargs: Arguments of `Cell`.
 
     Raises:
@@ -57,6 +59,10 @@ class GRU(Cell):
 
     native_loop = "gru"
 
+    def __init__(self, units: int, activation: Any = "tanh", **kwargs: Any):
+        super().__init__(units, **kwargs)
+        self.activation = keras.activations.get(activation)
+
     def build(self, input_shape: Sequence[int | None]) -> None:
         m, n = input_shape[-1], self.units
         self.W = self.add_kernel(m, 3 * n)
@@ -71,11 +77,11 @@ class GRU(Cell):
         xz, xr, xh = ops.split(p, 3, axis=-1)
         hz, hr, hh = ops.split(self.dot(h, self.U) + self.b[1], 3, axis=-1)
         z, r = self.gate("update", ops.sigmoid(xz + hz)), self.gate("reset", ops.sigmoid(xr + hr))
-        h = z * h + (1 - z) * ops.tanh(xh + r * hh)
+        h = z * h + (1 - z) * self.activation(xh + r * hh)
         return h, [h]
 
     def keras_layer(self, **arguments: Any) -> keras.layers.RNN:
-        return keras.layers.GRU(self.units, reset_after=True, **arguments)
+        return keras.layers.GRU(self.units, activation=self.activation, reset_after=True, **arguments)
 
 
 @register_cell("gru_v1", paper="https://arxiv.org/abs/1406.1078", year=2014, params="3*n*(m + n + 1)")

@@ -34,6 +34,9 @@ class LSTM(Cell):
         forget_bias: Initial bias of the forget gate; default 1. It is the initial
             value of a trained weight, unlike the constant that TensorFlow 1 added
             at every step.
+        activation: Function in place of tanh in both equations, any that Keras accepts,
+            such as `"relu"`, `"leaky_relu"` or `"elu"`; default `"tanh"`, the only one of
+            the engine `native`.
         **kwargs: Arguments of `Cell`.
 
     Raises:
@@ -57,9 +60,10 @@ class LSTM(Cell):
 
     states = ("h", "c")
 
-    def __init__(self, units: int, forget_bias: float = 1.0, **kwargs: Any):
+    def __init__(self, units: int, forget_bias: float = 1.0, activation: Any = "tanh", **kwargs: Any):
         super().__init__(units, **kwargs)
         self.forget_bias = forget_bias
+        self.activation = keras.activations.get(activation)
 
     def build(self, input_shape: Sequence[int | None]) -> None:
         m, n = input_shape[-1], self.units
@@ -74,9 +78,9 @@ class LSTM(Cell):
         h, c = states
         i, f, g, o = ops.split(p + self.dot(h, self.U), 4, axis=-1)
         i, f = self.gate("input", ops.sigmoid(i)), self.gate("forget", ops.sigmoid(f))
-        c = f * c + i * ops.tanh(g)
-        h = self.gate("output", ops.sigmoid(o)) * ops.tanh(c)
+        c = f * c + i * self.activation(g)
+        h = self.gate("output", ops.sigmoid(o)) * self.activation(c)
         return h, [h, c]
 
     def keras_layer(self, **arguments: Any) -> keras.layers.RNN:
-        return keras.layers.LSTM(self.units, **arguments)
+        return keras.layers.LSTM(self.units, activation=self.activation, **arguments)

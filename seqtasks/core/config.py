@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from seqtasks.core import config_files
+from seqtasks.core import config_files, layer_values
 from seqtasks.core.aliases import former_of_present, present_name
 from seqtasks.core.errors import TASK_SETTINGS, ConfigError, nearest
 from seqtasks.core.files import is_utf8, shown
@@ -51,16 +51,30 @@ class EncoderConfig:
 
     Attributes: see `seqtasks show TASK`, or the help text of each field.
 
+    Cells, widths and dropout rates of the layers may differ: `cell="lstm+gru"`, `units=(64, 128)`,
+    `dropout=(0.2, 0.5)`, from the first layer to the last. They set `layers`. Equal values are stored as one, so
+    `units=(64, 64)` is `units=64, layers=2` and names the same run.
+
+    Raises:
+        ConfigError: Numbers of cells, widths, rates and layers that differ, or a setting that needs equal widths.
+
     Example:
         >>> from seqtasks import EncoderConfig
         >>> EncoderConfig(cell="gru", units=64, layers=2).bidirectional
         False
+        >>> stack = EncoderConfig(cell="lstm+gru", units=(64, 128))
+        >>> stack.layers, stack.cells, stack.widths
+        (2, ('lstm', 'gru'), (64, 128))
     """
 
     cell: str = setting(
-        "lstm", "recurrent cell: a name from `seqtasks list cells`, or a file: ./my_cell.py or ./my_cell.py:name"
+        "lstm",
+        "recurrent cell: a name from `seqtasks list cells`, or a file: ./my_cell.py or ./my_cell.py:name; or names "
+        "joined by +, one for each layer: lstm+gru",
     )
-    units: int = setting(128, "number of hidden units of each layer", ge=1)
+    units: int | tuple[int, ...] = setting(
+        128, "number of hidden units of each layer, or a list with one number for each: [64,128]", ge=1
+    )
     match: str | None = setting(None, "set units so that the encoder has as many parameters as this one, e.g. lstm:128")
     block: Literal["none", "gated", "xlstm", "griffin"] = setting(
         "none",
@@ -71,8 +85,17 @@ class EncoderConfig:
     layers: int = setting(1, "number of stacked layers", ge=1)
     last_units: int | None = setting(None, "number of hidden units of the last layer; null: units", ge=1)
     bidirectional: bool = setting(False, "read the sequence in both directions")
-    merge: Literal["concat", "sum", "mean"] = setting("concat", "how the outputs of the two directions are combined")
-    dropout: float = setting(0.0, "dropout rate on the output of each layer, a new mask at each step", ge=0, lt=1)
+    merge: Literal["concat", "sum", "mean", "ave", "mul", "none"] = setting(
+        "concat",
+        "how the outputs of the two directions are combined (ave is mean); none: each direction reads its own outputs "
+        "of the layer below, and only those of the last layer are concatenated",
+    )
+    dropout: float | tuple[float, ...] = setting(
+        0.0,
+        "dropout rate on the output of each layer, a new mask at each step, or a list of one rate for each: [0.2,0.5]",
+        ge=0,
+        lt=1,
+    )
     input_dropout: float = setting(
         0.0, "dropout rate on the input of the first layer, a new mask at each step", ge=0, lt=1
     )
@@ -99,6 +122,40 @@ class EncoderConfig:
         "auto", "implementation of the loop over time; auto: the fastest one that can run the cell"
     )
     options: dict[str, Any] = setting(help="options of the cell, e.g. encoder.options.forget_bias=0", factory=dict)
+
+    def __post_init__(self) -> None:
+        layers = layer_values.number_of_layers(self.cell, self.units, self.dropout, self.layers)
+        one = layer_values.one_or_each
+        values: dict[str, Any] = {"layers": layers, "units": one(self.units), "dropout": one(self.dropout)}
+        values |= {"cell": layer_values.joined(self.cell), "merge": "mean" if self.merge == "ave" else self.merge}
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+        layer_values.check_widths(self)
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """Name of the cell of each layer, or its file."""
+        names = layer_values.names(self.cell)
+        return names if len(names) > 1 else names * self.layers
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Number of hidden units of each layer."""
+        if isinstance(self.units, int):
+            return (self.units,) * (self.layers - 1) + (self.last_units or self.units,)
+        return self.units
+
+    @property
+    def dropouts(self) -> tuple[float, ...]:
+        """Dropout rate on the output of each layer."""
+        return self.dropout if isinstance(self.dropout, tuple) else (self.dropout,) * self.layers
+
+    def first_layer(self) -> EncoderConfig:
+        """The settings of an encoder that has only the first layer, without `match`."""
+        one: dict[str, Any] = {"cell": self.cells[0], "units": self.widths[0], "dropout": self.dropouts[0]}
+        if isinstance(self.units, int):
+            one["units"] = self.units
+        return dataclasses.replace(self, **one, layers=1, last_units=None, match=None)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -124,6 +124,11 @@ def _setting(field: dataclasses.Field[Any], annotation: Any) -> dict[str, Any]:
     default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
     known = default is not dataclasses.MISSING and not dataclasses.is_dataclass(default)
     value = _value(annotation)
+    for option in (value, *value.get("anyOf", ())):  # the limits of a list are those of each value
+        if option.get("type") in ("array", ["array", "null"]) and "items" in option:
+            option["items"] = {**option["items"], **limits}
+            if option is not value:  # beside a single value, a list has one for each layer
+                option["minItems"] = 1
     if "pattern" in value:
         value["patternErrorMessage"] = f"allowed: {describe(annotation)}"  # shown by yaml-language-server
     return {**about, **value, **limits, **({"default": default} if known else {})}

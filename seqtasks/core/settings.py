@@ -258,6 +258,7 @@ def table_rows(settings: Any) -> Iterator[tuple[str, str, str, str]]:
         limits = field.metadata.get("limits", {})
         kind = describe(hints[field.name]) + "".join(f", {sign} {bound:g}" for sign, bound in limits.items())
         value = getattr(settings, field.name)
+        value = list(value) if isinstance(value, tuple) and value else value  # as it is typed
         text = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
         yield field.name, text if text.isprintable() else repr(text), kind, field.metadata.get("help", "")
 
@@ -313,12 +314,15 @@ def _convert_union(value: Any, annotation: Any, path: str, raw: Mapping[str, str
     options = typing.get_args(annotation)
     if value is None and type(None) in options:
         return None
+    if isinstance(value, str) and {int, float} & set(options):  # 8,16 without brackets are two values of a grid
+        options = tuple(option for option in options if typing.get_origin(option) not in (list, tuple))
     for option in options:
         try:
             return _convert(value, option, path, raw)
         except ConfigError:
             continue
-    raise ConfigError(f"{path} is {_show(value)}; allowed: {describe(annotation)}; set {path}=…")
+    advice = f"write {path}=[{value}]" if isinstance(value, str) and "," in value else f"set {path}=…"
+    raise ConfigError(f"{path} is {_show(value)}; allowed: {describe(annotation)}; {advice}")
 
 
 def _convert_list(value: Any, annotation: Any, path: str, raw: Mapping[str, str]) -> Any:
@@ -372,6 +376,9 @@ def _number(value: Any) -> float | None:
 
 
 def _check_limits(value: Any, limits: Mapping[str, float], path: str) -> None:
+    if isinstance(value, list | tuple):
+        for i, item in enumerate(value):
+            _check_limits(item, limits, f"{path}[{i}]")
     if not isinstance(value, int | float) or isinstance(value, bool):
         return
     tests = {"≥": lambda a, b: a >= b, ">": lambda a, b: a > b, "≤": lambda a, b: a <= b, "<": lambda a, b: a < b}

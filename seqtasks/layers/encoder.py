@@ -9,10 +9,12 @@ from typing import Any
 import keras
 from keras import ops
 
-from seqtasks.cells.base import Cell
+from seqtasks.cells.base import Cell, cell_options
 from seqtasks.cells.registration import make_cell
 from seqtasks.core.config import EncoderConfig
+from seqtasks.core.declared_cell import check_options
 from seqtasks.core.errors import ConfigError
+from seqtasks.core.plugins import cells
 from seqtasks.core.settings import build
 from seqtasks.engines.backend.masking import first_valid_step, last_valid_step
 from seqtasks.layers.block import block
@@ -51,6 +53,24 @@ def encoder_config(
     return config, {name: value for name, value in keywords.items() if name not in names}
 
 
+def options_of(config: EncoderConfig, name: str) -> dict[str, Any]:
+    """Options of the cell of a layer: all of `config.options`, or where the layers have several cells those it has.
+
+    Args:
+        config: Settings of the encoder.
+        name: Name of the cell.
+
+    Raises:
+        ConfigError: No cell of the encoder has an option.
+    """
+    classes = {cell: cells.get(cell) for cell in config.cells}
+    if len(classes) == 1:
+        return config.options
+    allowed = {cell: cell_options(cls) for cell, cls in classes.items()}
+    check_options(config.cell, config.options, {key: None for options in allowed.values() for key in options})
+    return {key: value for key, value in config.options.items() if key in allowed[name]}
+
+
 @keras.saving.register_keras_serializable("seqtasks")
 class Encoder(MaskedLayer):
     """A stack of recurrent layers; each reads the merged output of the layer below.
@@ -62,6 +82,9 @@ class Encoder(MaskedLayer):
     where input and output have different widths. With dense skips every layer reads the input and the
     outputs of all layers below (Huang et al. 2016, https://arxiv.org/abs/1608.06993). With `block`, each cell stands in
     a block of its own, see `seqtasks.layers.block.Block`.
+
+    Layers may have cells, widths and dropout rates of their own, see `EncoderConfig`. An option of `options` goes to
+    each cell that has it.
 
     Masks: masked steps copy the states and have zero outputs in every layer. The mask is an argument or
     Keras's implicit mask, which the outputs then carry, see `MaskedLayer`.
@@ -120,8 +143,8 @@ class Encoder(MaskedLayer):
         # between devices (keras#3367, keras#7695).
         directions = ("forward", "backward") if config.bidirectional else ("forward",)
         # One flat list: Keras before 3.15 does not save the weights of layers in a list of lists.
-        units = [config.units] * (config.layers - 1) + [config.last_units or config.units]
-        self.recurrents = [self._recurrent(n, direction) for n in units for direction in directions]
+        kinds = zip(config.cells, config.widths, strict=True)
+        self.recurrents = [self._recurrent(cell, n, direction) for cell, n in kinds for direction in directions]
         self.gates = [self._gate(i) for i in range(config.layers)] if config.skip == "highway" else []
         self.norms = [self._norm() for _ in range(config.layers)] if config.layer_norm else []
         self.drop_input = keras.layers.Dropout(config.input_dropout, dtype=self.dtype_policy)
@@ -130,12 +153,12 @@ class Encoder(MaskedLayer):
         self.drops_variational = [
             keras.layers.Dropout(rate, noise_shape=(None, 1, None), dtype=self.dtype_policy) for rate in rates
         ]
-        self.drops = [keras.layers.Dropout(config.dropout, dtype=self.dtype_policy) for _ in range(config.layers)]
+        self.drops = [keras.layers.Dropout(rate, dtype=self.dtype_policy) for rate in config.dropouts]
 
-    def _recurrent(self, units: int, direction: Any) -> Recurrent:
+    def _recurrent(self, name: str, units: int, direction: Any) -> Recurrent:
         """Creates one recurrent layer of the stack."""
         c = self.config
-        cell = block(make_cell(c.cell, units, c.options, dtype=self.dtype_policy), c.block)
+        cell = block(make_cell(name, units, options_of(c, name), dtype=self.dtype_policy), c.block)
         return Recurrent(
             cell,
             direction,
@@ -172,7 +195,12 @@ class Encoder(MaskedLayer):
     def _width(self, layer: int) -> int:
         """Width of the merged output of a layer."""
         size = int(self.layers[layer][0].cell.output_size)
-        return size * 2 if self.config.bidirectional and self.config.merge == "concat" else size
+        return size * 2 if self.config.bidirectional and self.config.merge in ("concat", "none") else size
+
+    @property
+    def _apart(self) -> bool:
+        """Whether each direction of a layer reads only its own outputs of the layer below."""
+        return self.config.bidirectional and self.config.merge == "none"
 
     @property
     def running_engine(self) -> str:
@@ -183,9 +211,10 @@ class Encoder(MaskedLayer):
         shape: tuple[Any, ...] = tuple(input_shape)
         self.features = shape[-1]
         for i, layer in enumerate(self.layers):
+            read = (*shape[:-1], shape[-1] // 2) if self._apart and i else shape
             for recurrent in layer:
                 if not recurrent.built:
-                    recurrent.build(shape)
+                    recurrent.build(read)
                     recurrent.built = True
             below, shape = shape, (*shape[:2], self._width(i))
             if self.gates and below[-1] == shape[-1] and not self.gates[i].built:
@@ -261,12 +290,16 @@ class Encoder(MaskedLayer):
             x = self.drops_variational[i](x, training=training)
             starts = [None] * len(layer) if initial_state is None else initial_state[len(finals) :][: len(layer)]
             arguments = {"mask": mask, "reset": reset, "return_sequences": sequences, "training": training}
-            arguments |= {"time_gaps": time_gaps, "observed": observed if i == 0 else None}
+            gaps = time_gaps if layer[0].cell.uses_gaps or i == 0 else None  # layers may have several cells
+            arguments |= {"time_gaps": gaps, "observed": observed if i == 0 else None}
             dropped = training and (self.drop_input.rate or self.drops_variational[0].rate)
             if i == 0 and tokens is not None and not dropped:
                 arguments |= {"tokens": tokens, "table": table}
             if len(layer) == 1:
                 runs = [layer[0](x, initial_state=starts[0], projected=projected and i == 0, **arguments)]
+            elif self._apart and i:
+                halves = zip(layer, ops.split(x, 2, axis=-1), starts, strict=True)
+                runs = [one(half, initial_state=start, **arguments) for one, half, start in halves]
             else:
                 runs = layer[0].call_beside(layer[1], x, initial_states=starts, **arguments)
             finals += [final for _, final in runs]
@@ -329,8 +362,10 @@ class Encoder(MaskedLayer):
         """Combines the outputs of the directions as `config.merge` says."""
         if len(outputs) == 1:
             return outputs[0]
-        if self.config.merge == "concat":
+        if self.config.merge in ("concat", "none"):
             return ops.concatenate(outputs, axis=-1)
+        if self.config.merge == "mul":
+            return outputs[0] * outputs[1]
         total = outputs[0] + outputs[1]
         return total / 2 if self.config.merge == "mean" else total
 

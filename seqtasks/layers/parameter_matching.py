@@ -11,7 +11,7 @@ from typing import Any
 from seqtasks.cells.base import Cell
 from seqtasks.core.config import EncoderConfig, parse_match
 from seqtasks.core.plugins import cells
-from seqtasks.layers.encoder import Encoder
+from seqtasks.layers.encoder import Encoder, options_of
 
 _SIGNS: dict[type, Any] = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul}
 
@@ -74,7 +74,8 @@ def match(config: EncoderConfig, features: int) -> EncoderConfig:
     Args:
         config: Settings with `match`, such as `"lstm:128"`: cell and units of the reference encoder. Its
             layers, directions and skips are those of `config`, but it has no block, so that cells bare and in blocks
-            have equal numbers.
+            have equal numbers. A list of `units` gives the proportions of the widths, which are all scaled by one
+            factor and rounded; the layers of the reference are equally wide.
         features: Number of input features.
 
     Returns:
@@ -88,10 +89,16 @@ def match(config: EncoderConfig, features: int) -> EncoderConfig:
     cell, units = parse_match(config.match)
     target = count(dataclasses.replace(config, cell=cell, units=units, options={}, block="none"), features)
 
-    multiple = cells.get(config.cell).units_multiple(config.options)
+    multiple = math.lcm(*(cells.get(name).units_multiple(options_of(config, name)) for name in config.cells))
+    widths = (1,) if isinstance(config.units, int) else config.units
+
+    def scaled(multiples: int) -> EncoderConfig:
+        """The settings whose widest layer has this many multiples; the others keep their proportions to it."""
+        sizes = [multiple * max(1, round(multiples * width / max(widths))) for width in widths]
+        return dataclasses.replace(config, units=sizes[0] if len(sizes) == 1 else tuple(sizes))
 
     def size(multiples: int) -> int:
-        return count(dataclasses.replace(config, units=multiple * multiples), features)
+        return count(scaled(multiples), features)
 
     below, above = 0, 1
     while size(above) < target:
@@ -100,4 +107,4 @@ def match(config: EncoderConfig, features: int) -> EncoderConfig:
         middle = (below + above) // 2
         below, above = (middle, above) if size(middle) < target else (below, middle)
     nearest = min((multiples for multiples in (below, above) if multiples), key=lambda n: abs(size(n) - target))
-    return dataclasses.replace(config, units=multiple * nearest)
+    return scaled(nearest)

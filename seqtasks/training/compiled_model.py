@@ -46,7 +46,8 @@ def build(task: Task, config: Config) -> tuple[keras.Model, Encoder]:
             "train.jit=false or encoder.engine=auto"
         )
     if compiled and settings.engine == "auto":  # XLA cannot compile the cuDNN kernels of the engine keras
-        engine: Literal["loop", "parallel"] = "parallel" if plugins.cells.get(settings.cell).scan else "loop"
+        parallel = all(plugins.cells.get(cell).scan for cell in settings.cells)
+        engine: Literal["loop", "parallel"] = "parallel" if parallel else "loop"
         settings = dataclasses.replace(settings, engine=engine)
     if settings.match is not None:
         probe = Encoder(settings)

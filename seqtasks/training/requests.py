@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqtasks.core import config as configuration
-from seqtasks.core import config_files, keras_import, plugins
+from seqtasks.core import config_files, keras_import, layer_values, plugins
 from seqtasks.core.declared_cell import cell_of, check_options
 from seqtasks.core.errors import UnknownNameError
 from seqtasks.core.reporter import Reporter
@@ -99,7 +99,7 @@ def _check_cells(encoder: EncoderConfig, from_file: bool) -> None:
     names = [] if encoder.match is None else [configuration.parse_match(encoder.match)[0]]
     file = plugins.cell_file(encoder.cell)
     if file is None:
-        names.insert(0, encoder.cell)
+        names[:0] = dict.fromkeys(encoder.cells)
     else:
         cell_of_file = plugins.cell_in_file(*file)
         names = [name for name in names if name != cell_of_file]
@@ -109,9 +109,11 @@ def _check_cells(encoder: EncoderConfig, from_file: bool) -> None:
             hint = "allowed in `seqtasks compare` only; name one cell" if name == "all" else hint
             hint = "encoder.match takes the name of a cell, not its file" if plugins.cell_file(name) else hint
             raise UnknownNameError(f"unknown cell {name!r}; {hint}")
-    cell = cell_of(encoder.cell) if encoder.options else None
-    if cell is not None:
-        check_options(cell.name, encoder.options, cell.options)
+    known = [cell_of(name) for name in dict.fromkeys(encoder.cells)] if encoder.options else []
+    allowed = {key: value for cell in known if cell is not None for key, value in cell.options.items()}
+    if known and all(cell is not None for cell in known):
+        name = encoder.cell if known[0] is None or len(known) > 1 else known[0].name
+        check_options(name, encoder.options, allowed)
 
 
 def prepare(task: str, overrides: Sequence[str], config_file: str | None) -> tuple[type[Task], Config, Plan]:
@@ -144,10 +146,12 @@ def prepare(task: str, overrides: Sequence[str], config_file: str | None) -> tup
     def plan(**data: Any) -> Config:
         config = configuration.resolve(cls.name, cls.Options, overrides, config_file, task_file, **data)
         configuration.check_texts(config)
-        cell = config.encoder.cell
-        if cell not in cells:
-            cells[cell] = plugins.load_cell(cell).cell_name
-        return dataclasses.replace(config, encoder=dataclasses.replace(config.encoder, cell=cells[cell]))
+        names = layer_values.names(config.encoder.cell)
+        for cell in names:
+            if cell not in cells:
+                cells[cell] = plugins.load_cell(cell).cell_name
+        loaded = layer_values.SIGN.join(cells[cell] for cell in names)
+        return dataclasses.replace(config, encoder=dataclasses.replace(config.encoder, cell=loaded))
 
     return cls, plan(), plan
 

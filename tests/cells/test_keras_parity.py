@@ -13,7 +13,9 @@ PAIRS = {
     "simple_rnn": (keras.layers.SimpleRNN, {}),
     "simple_rnn relu": (keras.layers.SimpleRNN, {"activation": "relu"}),
     "lstm": (keras.layers.LSTM, {}),
+    "lstm leaky_relu": (keras.layers.LSTM, {"activation": "leaky_relu"}),
     "gru": (keras.layers.GRU, {}),
+    "gru elu": (keras.layers.GRU, {"activation": "elu"}),
     "gru_v1": (keras.layers.GRU, {"reset_after": False}),
 }
 COUNTS = {  # kernels + recurrent kernels + biases

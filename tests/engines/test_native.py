@@ -134,9 +134,12 @@ def test_resolution_of_auto_and_refusals():
     assert engines.choose("auto", make_cell("lstm", 4, dtype="mixed_float16")) == "keras"
     relu = make_cell("simple_rnn", 4, {"activation": "relu"})
     assert engines.choose("auto", relu) == "keras"
-    for cell, more, message in ((make_cell("mgu", 4), {}, "no loop for MGU"), (relu, {}, "only with tanh")):
+    leaky = make_cell("lstm", 4, {"activation": "leaky_relu"})
+    assert engines.choose("auto", leaky) == "keras"
+    refusals = ((make_cell("mgu", 4), "no loop for MGU"), (relu, "tanh, not relu"), (leaky, "tanh, not leaky_relu"))
+    for cell, message in refusals:
         with pytest.raises(ConfigError, match=message):
-            engines.choose("native", cell, **more)
+            engines.choose("native", cell)
 
 
 def test_a_subclass_with_its_own_equations_is_not_taken_for_its_parent():

@@ -53,12 +53,15 @@ def by_hand(encoder, mask):
         merged = outputs[0]
         if len(outputs) == 2:
             total = outputs[0] + outputs[1]
-            merged = {"concat": np.concatenate(outputs, -1), "sum": total, "mean": total / 2}[config.merge]
+            merges = {"concat": np.concatenate(outputs, -1), "sum": total, "mean": total / 2}
+            merged = (merges | {"mul": outputs[0] * outputs[1]})[config.merge]
         if config.skip == "residual" and merged.shape == x.shape:
             merged = merged + x
         if config.layer_norm:
             merged = norm(merged, encoder.norms[i])
-        x = merged * mask[..., None]
+        merged = merged * mask[..., None]
+        dense = config.skip == "dense" and i + 1 < config.layers
+        x = np.concatenate([x, merged], -1) if dense else merged
     return x, finals
 
 
@@ -74,12 +77,66 @@ def by_hand(encoder, mask):
         {"layers": 2, "skip": "residual"},
         {"layers": 2, "skip": "residual", "layer_norm": True},
         {"layers": 3, "bidirectional": True, "skip": "residual", "layer_norm": True},
+        {"cell": "lstm+gru+simple_rnn", "units": [6, 3, 5], "bidirectional": True, "merge": "mul", "layer_norm": True},
+        {"cell": "lstm", "units": [6, 3], "bidirectional": True, "merge": "ave"},
+        {"cell": "gru", "units": [2, 5], "skip": "dense"},
     ],
     ids=lambda settings: "-".join(f"{k}={v}" for k, v in settings.items()),
 )
 def test_a_stack_equals_its_layers_one_by_one(settings, engine):
     encoder = make(engine=engine, **settings)
     same(values(encoder, X, mask=MASK), by_hand(encoder, MASK), 1e-5)
+
+
+@pytest.mark.a_third
+@pytest.mark.parametrize("engine", ["auto", "loop"])
+def test_without_merge_each_direction_is_a_stack_of_its_own(engine):
+    encoder = make(cell="lstm+gru", units=[6, 3], bidirectional=True, merge="none", engine=engine)
+    outputs, states = values(encoder, X, mask=MASK)
+    for k in (0, 1):
+        x = X
+        for i, layer in enumerate(encoder.layers):
+            x, final = layer[k](x, mask=MASK)
+            same(states[2 * i + k], [np.asarray(state) for state in final])
+        same(outputs[..., 3 * k : 3 * k + 3], np.asarray(x))
+
+
+def test_each_layer_has_its_own_dropout():
+    encoder = make(units=64, layers=2, dropout=[0.0, 0.5])
+    below = np.asarray(encoder.recurrents[1](encoder.recurrents[0](X)[0])[0])
+    outputs, _ = values(encoder, X, training=True)
+    dropped = outputs == 0
+    assert 0.4 < dropped.mean() < 0.6
+    np.testing.assert_allclose(outputs[~dropped], 2 * below[~dropped], atol=1e-5)
+
+
+def test_a_stack_of_several_cells_reads_chunks_and_is_saved(tmp_path):
+    settings = {"cell": "lstm+gru", "units": [6, 3], "options": {"forget_bias": 2.0, "activation": "elu"}}
+    encoder = make(stateful=True, **settings)
+    whole, _ = values(make_same(encoder, settings), X)
+    parts = [values(encoder, X[:, start : start + 2])[0] for start in (0, 2, 4)]
+    np.testing.assert_allclose(np.concatenate(parts, 1), whole, atol=1e-5)
+    forget = np.asarray(encoder.recurrents[0].cell.b)[6:12]
+    np.testing.assert_array_equal(forget, 2)
+    inputs = keras.Input((None, 4))
+    model = keras.Model(inputs, make_same(encoder, settings)(inputs)[0])
+    model.save(tmp_path / "stack.keras")
+    np.testing.assert_allclose(keras.models.load_model(tmp_path / "stack.keras")(X), whole, atol=1e-5)
+
+
+def make_same(encoder, settings):
+    other = make(**settings)
+    other.set_weights(encoder.get_weights())
+    return other
+
+
+def test_time_gaps_reach_the_layers_that_use_them():
+    gaps = np.random.default_rng(2).uniform(0.5, 2, X.shape[:2]).astype("float32")
+    encoder = make(cell="cfc+gru", units=[5, 3])
+    first, second = encoder.recurrents
+    wanted = second(first(X, time_gaps=gaps)[0])[0]
+    np.testing.assert_allclose(values(encoder, X, time_gaps=gaps)[0], wanted, atol=1e-6)
+    assert np.abs(values(encoder, X)[0] - wanted).max() > 1e-4
 
 
 @pytest.mark.parametrize("skip", ["none", "residual", "highway", "dense"])

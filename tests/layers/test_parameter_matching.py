@@ -217,3 +217,20 @@ def test_a_matched_run_says_what_it_found(tmp_path):
     assert "matched" not in build([other]).notes[0]
     both = build([row, other])
     assert "matched" not in both.notes[0] and "encoder.match" in both.columns
+
+
+def test_a_list_of_widths_is_scaled_by_one_factor():
+    matched = match(EncoderConfig(cell="lstm", units=(64, 128), match="lstm:100"), 32)
+    one, two = matched.units
+    total = SIZES["lstm"](32, one) + SIZES["lstm"](one, two)
+    target = SIZES["lstm"](32, 100) + SIZES["lstm"](100, 100)
+    assert abs(two - 2 * one) <= 1 and abs(total - target) < 0.02 * target
+    for wider in (-1, 1):  # no other width of the widest layer is nearer
+        other = (round((two + wider) / 2), two + wider)
+        assert abs(SIZES["lstm"](32, other[0]) + SIZES["lstm"](*other) - target) >= abs(total - target)
+
+
+def test_several_cells_of_one_width_are_matched():
+    units = match(EncoderConfig(cell="lstm+gru", units=8, layers=2, match="gru:50"), FEATURES).units
+    total, target = SIZES["lstm"](FEATURES, units) + SIZES["gru"](units, units), size("gru", 50, layers=2)
+    assert abs(total - target) < 0.05 * target

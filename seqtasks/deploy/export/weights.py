@@ -120,6 +120,7 @@ def write(model: keras.Model, folder: Path, task: Task, row: Row, licence: str, 
     encoders = [layer for layer in model._flatten_layers() if isinstance(layer, Encoder)]
     plain = [one for one in encoders if one.config.cell in IN_TORCH and one.config.skip == one.config.block == "none"]
     plain = [one for one in plain if not one.config.layer_norm and one.config.merge == "concat"]
+    plain = [one for one in plain if len(set(one.config.widths)) == 1 and "activation" not in one.config.options]
     text = {"format": FORMAT, "file": FILE, "weights": {name: list(array.shape) for name, array in arrays.items()}}
     write_text(folder / "manifest.json", manifest.to_json(manifest.manifest(task, row, {}, text, licence, digest)))
     for name, content in manifest.text_facts(task)[1].items():

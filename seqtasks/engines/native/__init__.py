@@ -43,8 +43,9 @@ def unsupported_reason(cell: Cell, recurrent_dropout: float = 0.0, zoneout: floa
         return reason
     if cell.native_loop is None or not type(cell).has_own("native_loop"):
         return f"it has no loop for {type(cell).__name__}; it has {', '.join(KINDS)}"
-    if cell.native_loop == "simple_rnn" and cell.activation is not keras.activations.tanh:
-        return "it runs plain RNNs only with tanh"
+    activation = getattr(cell, "activation", keras.activations.tanh)
+    if activation is not keras.activations.tanh:
+        return f"it computes the activation tanh, not {keras.activations.serialize(activation)}"
     if cell.compute_dtype != "float32":
         return f"it computes in float32, not in {cell.compute_dtype}"
     if recurrent_dropout:

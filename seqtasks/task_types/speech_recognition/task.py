@@ -195,7 +195,7 @@ class CTCTask(SoundTask):
             A model whose output is `(batch, steps, 1 + labels)`, see `CTCHead`.
         """
         inputs, x, mask = self.steps()
-        single_layer = dataclasses.replace(encoder.config, layers=1, last_units=None, match=None)
+        single_layer = encoder.config.first_layer()
         for level in range(self.options.pyramid):
             x, _ = Encoder(single_layer, name=f"below_{level}")(x, mask=mask)
             x, mask = TimeReduction(2)(x, mask=mask), joined_mask(mask, 2)

@@ -62,7 +62,7 @@ class GenerationPanel(Panel):
     def inputs(self) -> list[Any]:
         import gradio as gr
 
-        units = min(run.config.encoder.units for run in self.runs)
+        units = min(run.config.encoder.widths[-1] for run in self.runs)
         prompt = gr.Textbox("\n", lines=2, max_lines=8, label="Prompt", elem_classes="input-text")
         with gr.Row():
             length = gr.Slider(1, MOST_TOKENS, 200, step=1, label="tokens", info="number to generate")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import ops
 
-from seqtasks.cells.recurrence import Recurrence
-from seqtasks.engines.backend.per_step import per_step
+from seqtasks.cells.recurrence import Recurrence, as_it_is
+
+Repeat = Callable[[Any, Any], Any]
 
 
 def rotated_recurrence(
@@ -30,14 +32,14 @@ def rotated_recurrence(
     Returns:
         Real and imaginary part of the states of all steps, `(time, batch, size)` each.
     """
-    turned = angle(phase, recur.steps())
-    b = ops.concatenate(rotate(re, im, -turned), axis=-1)
+    turned = angle(phase, recur.steps(), recur.repeat)
+    b = ops.concatenate(rotate(re, im, -turned, recur.repeat), axis=-1)
     w = recur(ops.concatenate([radius, radius], axis=-1), b, ops.concatenate(states, axis=-1))
     re, im = ops.split(w, 2, axis=-1)
-    return rotate(re, im, turned)
+    return rotate(re, im, turned, recur.repeat)
 
 
-def angle(phase: Any, k: Any) -> Any:
+def angle(phase: Any, k: Any, repeat: Repeat = as_it_is) -> Any:
     """Angle phase · k in radians, without multiples of 2π that cost precision.
 
     The phase in turns is split into its leading bits and the remainder. The leading bits are multiplied by k without
@@ -46,16 +48,17 @@ def angle(phase: Any, k: Any) -> Any:
     Args:
         phase: Phases in radians, `(size,)`.
         k: Numbers of steps, of a shape that can be broadcast to that of the result.
+        repeat: Repeats a weight for each step, see `Recurrence.repeat`.
     """
     dtype = keras.backend.result_type(phase.dtype, "float32")
     turns, k = ops.cast(phase, dtype) / (2 * math.pi), ops.cast(k, dtype)
     lead = ops.stop_gradient(ops.round(turns * 1024) / 1024)
-    return 2 * math.pi * (ops.mod(lead * k, 1) + per_step(turns - lead, k) * k)
+    return 2 * math.pi * (ops.mod(lead * k, 1) + repeat(turns - lead, k) * k)
 
 
-def rotate(re: Any, im: Any, angle: Any) -> tuple[Any, Any]:
+def rotate(re: Any, im: Any, angle: Any, repeat: Repeat = as_it_is) -> tuple[Any, Any]:
     """Real and imaginary part of (re + i im) exp(i angle)."""
-    cos, sin = (per_step(ops.cast(part, re.dtype), re) for part in (ops.cos(angle), ops.sin(angle)))
+    cos, sin = (repeat(ops.cast(part, re.dtype), re) for part in (ops.cos(angle), ops.sin(angle)))
     return re * cos - im * sin, re * sin + im * cos
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -11,10 +11,9 @@ from keras import ops
 
 from seqtasks.cells.base import Cell
 from seqtasks.cells.initial_values import check_step_sizes, log_step_sizes, numpy_generator
-from seqtasks.cells.recurrence import Recurrence
+from seqtasks.cells.recurrence import Recurrence, as_it_is
 from seqtasks.cells.registration import register_cell
 from seqtasks.core.errors import ConfigError
-from seqtasks.engines.backend.per_step import per_step
 
 
 @register_cell("mamba", paper="https://arxiv.org/abs/2312.00752", year=2023, params="n*(m + 2*rank + 3*state_dim + 2)")
@@ -118,23 +117,23 @@ class Mamba(Cell):
         return self.read(h, p), [h]
 
     def scan(self, p: Any, states: Sequence[Any], recur: Recurrence) -> tuple[Any, list[Any]]:
-        a, b = self.system(p)
+        a, b = self.system(p, recur.repeat)
         h = recur(a, b, states[0])
-        return self.read(h, p), [h]
+        return self.read(h, p, recur.repeat), [h]
 
-    def system(self, p: Any) -> tuple[Any, Any]:
+    def system(self, p: Any, repeat: Callable[[Any, Any], Any] = as_it_is) -> tuple[Any, Any]:
         """Factors and summands of the states, `(…, units * N)` each, from the projected inputs."""
         n, N = self.units, self.state_dim
         u, dt, B, _ = ops.split(p, [n, 2 * n, 2 * n + N], axis=-1)
-        A = -per_step(ops.exp(self.A), p)
+        A = -repeat(ops.exp(self.A), p)
         A = ops.reshape(A, (*ops.shape(A)[:-1], n, N))
         a, b = ops.exp(dt[..., None] * A), (dt * u)[..., None] * B[..., None, :]
         shape = (*ops.shape(p)[:-1], n * N)
         return ops.reshape(a, shape), ops.reshape(b, shape)
 
-    def read(self, h: Any, p: Any) -> Any:
+    def read(self, h: Any, p: Any, repeat: Callable[[Any, Any], Any] = as_it_is) -> Any:
         """Outputs y, `(…, units)`, from the states and the projected inputs."""
         n, N = self.units, self.state_dim
         u, C = p[..., :n], p[..., 2 * n + N :]
         h = ops.reshape(h, (*ops.shape(h)[:-1], n, N))
-        return ops.sum(h * C[..., None, :], axis=-1) + per_step(self.D, u) * u
+        return ops.sum(h * C[..., None, :], axis=-1) + repeat(self.D, u) * u

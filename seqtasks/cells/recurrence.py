@@ -55,6 +55,17 @@ class Recurrence(Protocol):
             A float tensor, `(time, batch, 1)`, or `(time, 1, 1)` without a mask.
         """
 
+    def repeat(self, weight: Any, like: Any) -> Any:
+        """Repeats a weight for each step and sequence, so that its gradient is computed fast.
+
+        Args:
+            weight: Weight or value made from weights, `(size,)`, or such values of each step, `(time, 1, size)`.
+            like: Tensor with the first two axes of the result, `(time, batch, …)`.
+
+        Returns:
+            A tensor `(time, batch, size)`.
+        """
+
     def chunks(self, chunk: Callable[..., Any], p: Any, states: Sequence[Any], size: int) -> tuple[Any, list[Any]]:
         """Runs a function on chunks of consecutive steps, for states that are too large to be kept for every step.
 
@@ -70,3 +81,8 @@ class Recurrence(Protocol):
         Returns:
             Outputs, `(time, batch, size)`, and a list of each state after the last step, `(1, batch, …)`.
         """
+
+
+def as_it_is(weight: Any, like: Any) -> Any:
+    """`Recurrence.repeat` of a single step, in which a weight broadcasts."""
+    return weight

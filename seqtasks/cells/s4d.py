@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -13,10 +13,9 @@ from keras import ops
 from seqtasks.cells.base import Cell
 from seqtasks.cells.complex_state import hold, rotate, rotated_recurrence
 from seqtasks.cells.initial_values import check_step_sizes, log_step_sizes, numpy_generator
-from seqtasks.cells.recurrence import Recurrence
+from seqtasks.cells.recurrence import Recurrence, as_it_is
 from seqtasks.cells.registration import register_cell
 from seqtasks.core.errors import ConfigError
-from seqtasks.engines.backend.per_step import per_step
 
 
 @register_cell("s4d", paper="https://arxiv.org/abs/2206.11893", year=2022, params="m*n + 2*n + 4*n*pairs")
@@ -112,9 +111,9 @@ class S4D(Cell):
     def scan(self, p: Any, states: Sequence[Any], recur: Recurrence) -> tuple[Any, list[Any]]:
         radius, phase, B_re, B_im = self.discrete()
         u = self.spread(p)
-        b = per_step(B_re, u) * u, per_step(B_im, u) * u
+        b = recur.repeat(B_re, u) * u, recur.repeat(B_im, u) * u
         re, im = rotated_recurrence(radius, phase, *b, (states[0], states[1]), recur)
-        return self.read(re, im, p), [re, im]
+        return self.read(re, im, p, recur.repeat), [re, im]
 
     def discrete(self) -> tuple[Any, Any, Any, Any]:
         """Absolute value and phase of Ā, real and imaginary part of B̄, `(units * N/2,)` each."""
@@ -125,10 +124,8 @@ class S4D(Cell):
         wide = ops.broadcast_to(ops.expand_dims(u, -1), (*ops.shape(u), self.pairs))
         return ops.reshape(wide, (*ops.shape(u)[:-1], self.units * self.pairs))
 
-    def read(self, re: Any, im: Any, u: Any) -> Any:
+    def read(self, re: Any, im: Any, u: Any, repeat: Callable[[Any, Any], Any] = as_it_is) -> Any:
         """Outputs y, `(…, units)`, from the states and u."""
-        parts = re * per_step(self.C[0], re) - im * per_step(self.C[1], im)
-        return (
-            2 * ops.sum(ops.reshape(parts, (*ops.shape(parts)[:-1], self.units, self.pairs)), axis=-1)
-            + per_step(self.D, u) * u
-        )
+        parts = re * repeat(self.C[0], re) - im * repeat(self.C[1], im)
+        y = 2 * ops.sum(ops.reshape(parts, (*ops.shape(parts)[:-1], self.units, self.pairs)), axis=-1)
+        return y + repeat(self.D, u) * u

@@ -104,6 +104,10 @@ class Recurrence:
             b = ops.where(self.mask, b, ops.zeros_like(b))
         return linear_recurrence(a, b, h0)
 
+    def repeat(self, weight: Any, like: Any) -> Any:
+        """Repeats a weight for each step and sequence, see `per_step`."""
+        return per_step(weight, like)
+
     def maximum(self, d: Any, k: Any, m0: Any) -> Any:
         """Computes all m_t = max(m_{t-1} + d_t, k_t).
 

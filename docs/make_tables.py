@@ -9,11 +9,12 @@ stands between two comments; the first one says what it holds:
     <!-- cells: gru lstm -->          rows of these cells, in this order
     <!-- topologies -->              rows of all tasks; the last columns, command and what was reached, are kept
     <!-- atlas: matrix -->           a table of docs/atlas.csv, see atlas_tables.py
+    <!-- papers: parity -->          a table of docs/papers.csv, see paper_tables.py
     <!-- end -->
 
 The number of cells is written into the documents of `COUNTED`, where it stands before "cells" or "recurrent cells".
 Facts come from the registries, which read them from source text. Only schemas need Keras.
-Measured numbers are never touched but those of docs/atlas.md, which come from the files of the atlas.
+Measured numbers are never touched but those of docs/atlas.md and docs/benchmarks/papers.md, which come from CSV files.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ from seqtasks.core.registry import Entry, Registry
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS))  # for atlas_tables
 SCHEMAS = DOCS.parent / "configs" / "schemas"
-FILES = ("cells/index.md", "tasks/index.md", "atlas.md")
-PART = re.compile(r"(<!-- (cells:|topologies|atlas:)(.*?)-->\n)(.*?)(<!-- end -->)", re.S)
+FILES = ("cells/index.md", "tasks/index.md", "atlas.md", "benchmarks/papers.md")
+PART = re.compile(r"(<!-- (cells:|topologies|atlas:|papers:)(.*?)-->\n)(.*?)(<!-- end -->)", re.S)
 COUNTED = ("../README.md", "index.md", "faq.md", "cells/index.md")
 COUNT = re.compile(r"\d+(?= (?:recurrent )?cells\b)")
 ORDER = ("one-to-one", "one-to-many", "many-to-one", "many-to-many", "synced")  # as in topologies.svg
@@ -57,6 +58,10 @@ def generated(text: str) -> str:
 
             tables = {"status": atlas_tables.status, "matrix": atlas_tables.matrix, "costs": atlas_tables.costs}
             return begin + tables[names.strip()]() + end
+        if kind == "papers:":
+            import paper_tables
+
+            return begin + paper_tables.table(names.strip()) + end
         return begin + (_cells(names.split()) if kind == "cells:" else _topologies(old)) + end
 
     return PART.sub(part, text)

@@ -111,7 +111,7 @@ def from_basic_lstm(kernel: Any, bias: Any, forget_bias: float = 1.0) -> list[np
 
 
 def from_tf_addons(cell: str, weights: Sequence[Any]) -> list[np.ndarray]:
-    """Converts the weights of a recurrent cell of TensorFlow Addons to those of a cell of seqtasks.
+    """Converts the weights of a cell of TensorFlow Addons to those of a cell of seqtasks.
 
     `PeepholeLSTMCell` has three vectors of peepholes after the weights of Keras's LSTM, here rows of one matrix; its
     cell here is `PeepholeLSTM`. `NASCell` has its recurrent weights first, and no bias by default; its cell here is

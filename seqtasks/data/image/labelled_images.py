@@ -91,10 +91,10 @@ def load(source: Source) -> LabelledImages:
     return _splits(images, targets, rows, [str(name) for name in classes], source, fingerprint)
 
 
-def _of_folder(found: label_folders.LabelFolders | idx_files.IdxImages, source: Source) -> LabelledImages:
-    rows = _members(found.targets, source)
-    images, fingerprint = stored_images.load(found, rows, [source.limit, source.limit_test])
-    return _splits(images, found.targets, rows, [str(name) for name in found.classes], source, fingerprint)
+def _of_folder(stored: label_folders.LabelFolders | idx_files.IdxImages, source: Source) -> LabelledImages:
+    rows = _members(stored.targets, source)
+    images, fingerprint = stored_images.load(stored, rows, [source.limit, source.limit_test])
+    return _splits(images, stored.targets, rows, [str(name) for name in stored.classes], source, fingerprint)
 
 
 def _members(targets: Mapping[str, IntArray], source: Source) -> dict[str, tuple[str, IntArray]]:

@@ -16,7 +16,6 @@ after the other, on one thread. A row is written as soon as its run is finished:
 from __future__ import annotations
 
 import argparse
-import csv
 import functools
 import json
 import os
@@ -28,6 +27,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from csv_rows import append, rows
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS, COSTS = ROOT / "docs" / "atlas.csv", ROOT / "docs" / "atlas_costs.csv"
@@ -89,24 +90,6 @@ def points(cells: list[str], probes: list[str], seeds: int) -> list[tuple[str, s
     made = [(cell, probe, 0) for cell in first for probe in probes]
     made += [(cell, probe, 0) for cell in others for probe in probes]
     return made + [(cell, probe, seed) for seed in range(1, seeds) for cell in first for probe in probes]
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV file; none if there is no file."""
-    if not path.exists():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def append(path: Path, columns: tuple[str, ...], row: dict[str, Any]) -> None:
-    """Adds a row to a CSV file."""
-    new = not path.exists()
-    with path.open("a", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
 
 
 @functools.cache

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import importlib.util
 import re
 from functools import cache
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any
+
+from benchmark_files import mean_and_spread, module, rows
 
 DOCS = Path(__file__).resolve().parent
 SECTION = re.compile(r"^### (.+?)\n.*?<!-- cells: (.*?)-->", re.M | re.S)
@@ -40,23 +40,9 @@ THEORY = {
 }
 
 
-def rows(name: str) -> list[dict[str, str]]:
-    """The rows of a CSV file of docs/; none if there is no file."""
-    path = DOCS / name
-    if not path.exists():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-@cache
 def command() -> Any:
     """The module benchmarks/atlas.py."""
-    spec = importlib.util.spec_from_file_location("atlas", DOCS.parent / "benchmarks" / "atlas.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module("atlas")
 
 
 def families() -> dict[str, list[str]]:
@@ -75,8 +61,8 @@ def probes() -> list[str]:
 def score(of_point: list[dict[str, str]], key: str = "score") -> str:
     """Mean of the seeds in percent, with standard deviation and number of seeds if there are several."""
     values = [100 * float(row[key]) for row in of_point]
-    spread = f" ± {stdev(values):.1f} ({len(values)})" if len(values) > 1 else ""
-    return f"{fmean(values):.1f}{spread}" if values else "–"
+    number = f" ({len(values)})" if len(values) > 1 else ""
+    return f"{mean_and_spread(values)}{number}" if values else "–"
 
 
 def share(of_point: list[dict[str, str]]) -> float:

@@ -8,8 +8,8 @@ stands between two comments; the first one says what it holds:
 
     <!-- cells: gru lstm -->          rows of these cells, in this order
     <!-- topologies -->              rows of all tasks; the last columns, command and what was reached, are kept
-    <!-- atlas: matrix -->           a table of docs/atlas.csv, see atlas_tables.py
-    <!-- papers: parity -->          a table of docs/papers.csv, see paper_tables.py
+    <!-- atlas: matrix -->            a table of docs/atlas.csv, see atlas_tables.py
+    <!-- papers: parity -->           a table of docs/papers.csv, see paper_tables.py
     <!-- end -->
 
 The number of cells is written into the documents of `COUNTED`, where it stands before "cells" or "recurrent cells".
@@ -32,7 +32,7 @@ from seqtasks.core import plugins
 from seqtasks.core.registry import Entry, Registry
 
 DOCS = Path(__file__).resolve().parent
-sys.path.insert(0, str(DOCS))  # for atlas_tables
+sys.path.insert(0, str(DOCS))  # for the modules of tables
 SCHEMAS = DOCS.parent / "configs" / "schemas"
 FILES = ("cells/index.md", "tasks/index.md", "atlas.md", "benchmarks/papers.md")
 PART = re.compile(r"(<!-- (cells:|topologies|atlas:|papers:)(.*?)-->\n)(.*?)(<!-- end -->)", re.S)

@@ -49,8 +49,8 @@ def test_a_file_with_a_plus_in_its_name_is_one_cell():
 
 def test_the_first_layer_alone():
     stack = EncoderConfig(cell="lstm+gru", units=(6, 3), dropout=(0.1, 0.2), match="lstm:8", bidirectional=True)
-    wanted = EncoderConfig(cell="lstm", units=6, dropout=0.1, bidirectional=True)
-    assert stack.first_layer() == wanted
+    expected = EncoderConfig(cell="lstm", units=6, dropout=0.1, bidirectional=True)
+    assert stack.first_layer() == expected
     assert EncoderConfig(units=6, layers=3, last_units=2).first_layer() == EncoderConfig(units=6)
 
 

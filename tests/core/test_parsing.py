@@ -24,7 +24,7 @@ def test_what_pyyaml_reads(text):
         ("a: [1", "expected ',' or ']'"),
         ("a: 2026-13-45", "a value that cannot be read .month must be in 1..12"),
         ("a: " + "9" * 5000, "a value that cannot be read"),
-        ("[" * 3000, "nest"),  # libyaml has a limit of its own
+        ("[" * 3000, "nested more than 100 levels deep|exceeded maximum nesting depth"),  # the latter is of libyaml
         ("a: " + "[" * 200 + "]" * 200, "nested more than 100 levels deep"),
         ("\n".join(" " * level + "a:" for level in range(200)), "nested more than 100 levels deep"),
         ("&a [*a]", "nested too deeply, or a value contains itself"),

@@ -134,9 +134,9 @@ def test_time_gaps_reach_the_layers_that_use_them():
     gaps = np.random.default_rng(2).uniform(0.5, 2, X.shape[:2]).astype("float32")
     encoder = make(cell="cfc+gru", units=[5, 3])
     first, second = encoder.recurrents
-    wanted = second(first(X, time_gaps=gaps)[0])[0]
-    np.testing.assert_allclose(values(encoder, X, time_gaps=gaps)[0], wanted, atol=1e-6)
-    assert np.abs(values(encoder, X)[0] - wanted).max() > 1e-4
+    expected = second(first(X, time_gaps=gaps)[0])[0]
+    np.testing.assert_allclose(values(encoder, X, time_gaps=gaps)[0], expected, atol=1e-6)
+    assert np.abs(values(encoder, X)[0] - expected).max() > 1e-4
 
 
 @pytest.mark.parametrize("skip", ["none", "residual", "highway", "dense"])

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import ops
 
-from seqtasks.cells.recurrence import Recurrence, as_it_is
-
-Repeat = Callable[[Any, Any], Any]
+from seqtasks.cells.recurrence import Recurrence, Repeat, as_it_is
 
 
 def rotated_recurrence(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -11,7 +11,7 @@ from keras import ops
 
 from seqtasks.cells.base import Cell
 from seqtasks.cells.initial_values import check_step_sizes, log_step_sizes, numpy_generator
-from seqtasks.cells.recurrence import Recurrence, as_it_is
+from seqtasks.cells.recurrence import Recurrence, Repeat, as_it_is
 from seqtasks.cells.registration import register_cell
 from seqtasks.core.errors import ConfigError
 
@@ -121,7 +121,7 @@ class Mamba(Cell):
         h = recur(a, b, states[0])
         return self.read(h, p, recur.repeat), [h]
 
-    def system(self, p: Any, repeat: Callable[[Any, Any], Any] = as_it_is) -> tuple[Any, Any]:
+    def system(self, p: Any, repeat: Repeat = as_it_is) -> tuple[Any, Any]:
         """Factors and summands of the states, `(…, units * N)` each, from the projected inputs."""
         n, N = self.units, self.state_dim
         u, dt, B, _ = ops.split(p, [n, 2 * n, 2 * n + N], axis=-1)
@@ -131,7 +131,7 @@ class Mamba(Cell):
         shape = (*ops.shape(p)[:-1], n * N)
         return ops.reshape(a, shape), ops.reshape(b, shape)
 
-    def read(self, h: Any, p: Any, repeat: Callable[[Any, Any], Any] = as_it_is) -> Any:
+    def read(self, h: Any, p: Any, repeat: Repeat = as_it_is) -> Any:
         """Outputs y, `(…, units)`, from the states and the projected inputs."""
         n, N = self.units, self.state_dim
         u, C = p[..., :n], p[..., 2 * n + N :]

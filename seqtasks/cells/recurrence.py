@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+Repeat = Callable[[Any, Any], Any]  # `Recurrence.repeat`, or `as_it_is` in a single step
+
 
 class Recurrence(Protocol):
     """Linear recurrences over time, the third argument of `Cell.scan`; see `seqtasks.engines.parallel`.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -13,7 +13,7 @@ from keras import ops
 from seqtasks.cells.base import Cell
 from seqtasks.cells.complex_state import hold, rotate, rotated_recurrence
 from seqtasks.cells.initial_values import check_step_sizes, log_step_sizes, numpy_generator
-from seqtasks.cells.recurrence import Recurrence, as_it_is
+from seqtasks.cells.recurrence import Recurrence, Repeat, as_it_is
 from seqtasks.cells.registration import register_cell
 from seqtasks.core.errors import ConfigError
 
@@ -124,7 +124,7 @@ class S4D(Cell):
         wide = ops.broadcast_to(ops.expand_dims(u, -1), (*ops.shape(u), self.pairs))
         return ops.reshape(wide, (*ops.shape(u)[:-1], self.units * self.pairs))
 
-    def read(self, re: Any, im: Any, u: Any, repeat: Callable[[Any, Any], Any] = as_it_is) -> Any:
+    def read(self, re: Any, im: Any, u: Any, repeat: Repeat = as_it_is) -> Any:
         """Outputs y, `(…, units)`, from the states and u."""
         parts = re * repeat(self.C[0], re) - im * repeat(self.C[1], im)
         y = 2 * ops.sum(ops.reshape(parts, (*ops.shape(parts)[:-1], self.units, self.pairs)), axis=-1)

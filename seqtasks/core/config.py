@@ -152,10 +152,9 @@ class EncoderConfig:
 
     def first_layer(self) -> EncoderConfig:
         """The settings of an encoder that has only the first layer, without `match`."""
-        one: dict[str, Any] = {"cell": self.cells[0], "units": self.widths[0], "dropout": self.dropouts[0]}
-        if isinstance(self.units, int):
-            one["units"] = self.units
-        return dataclasses.replace(self, **one, layers=1, last_units=None, match=None)
+        units = self.units if isinstance(self.units, int) else self.units[0]
+        one: dict[str, Any] = {"cell": self.cells[0], "units": units, "dropout": self.dropouts[0], "layers": 1}
+        return dataclasses.replace(self, **one, last_units=None, match=None)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -73,7 +73,7 @@ def number_of_layers(cell: str, units: Any, dropout: Any, layers: int) -> int:
     }
     if layers > 1:
         counts = {f"encoder.layers is {layers}": layers, **counts}
-    if len(set(counts.values()) - {0}) > 1 or 0 in counts.values():
+    if len(set(counts.values())) > 1 or 0 in counts.values():
         raise ConfigError(f"{', '.join(counts)}; allowed: one value, or one for each layer; make the numbers equal")
     return next(iter(counts.values()), layers)
 

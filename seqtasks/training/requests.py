@@ -109,11 +109,11 @@ def _check_cells(encoder: EncoderConfig, from_file: bool) -> None:
             hint = "allowed in `seqtasks compare` only; name one cell" if name == "all" else hint
             hint = "encoder.match takes the name of a cell, not its file" if plugins.cell_file(name) else hint
             raise UnknownNameError(f"unknown cell {name!r}; {hint}")
-    known = [cell_of(name) for name in dict.fromkeys(encoder.cells)] if encoder.options else []
-    allowed = {key: value for cell in known if cell is not None for key, value in cell.options.items()}
-    if known and all(cell is not None for cell in known):
-        name = encoder.cell if known[0] is None or len(known) > 1 else known[0].name
-        check_options(name, encoder.options, allowed)
+    of_layers = dict.fromkeys(encoder.cells) if encoder.options else {}
+    known = [cell for name in of_layers if (cell := cell_of(name)) is not None]
+    if known and len(known) == len(of_layers):
+        allowed = {key: value for cell in known for key, value in cell.options.items()}
+        check_options(encoder.cell if len(known) > 1 else known[0].name, encoder.options, allowed)
 
 
 def prepare(task: str, overrides: Sequence[str], config_file: str | None) -> tuple[type[Task], Config, Plan]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import queue
 import sys
-import threading
 from collections.abc import Iterator
 from types import SimpleNamespace
 
@@ -16,8 +14,9 @@ from seqtasks.core import environment, keras_import, plugins
 from seqtasks.core.declared import FACTS
 from seqtasks.core.errors import SeqtasksError
 from seqtasks.data import cache, package_data
+from seqtasks.data.network import Probe
 from seqtasks.data.resolve import source_forms
-from seqtasks.data.source import Source, data_dir, network, prepared_folder
+from seqtasks.data.source import Source, data_dir, prepared_folder
 
 PATIENCE, PATIENCE_FULL = 0.2, 10.0  # seconds to wait for the answer of the network when all else is known
 
@@ -45,8 +44,6 @@ def main(full: bool = False) -> int:
 
 def _facts(problems: list[str], full: bool) -> Iterator[tuple[str, str]]:
     """Yields items and their status; appends what does not work to `problems`."""
-    answers: queue.Queue[bool] = queue.Queue()
-    threading.Thread(target=lambda: answers.put(network()), daemon=True).start()
     try:
         if full:
             keras_import.import_keras()
@@ -55,6 +52,17 @@ def _facts(problems: list[str], full: bool) -> Iterator[tuple[str, str]]:
     except SeqtasksError as error:  # everything below needs Keras
         problems.append(str(error))
         return
+    with Probe() as probe:
+        yield from _local_facts(problems, full)
+        online = probe.answer(PATIENCE_FULL if full else PATIENCE)
+    if online is None:
+        yield "network", "no answer" if full else "no answer yet; --full waits longer"
+    else:
+        yield "network", "available: datasets can be downloaded" if online else "none: only prepared and built-in data"
+
+
+def _local_facts(problems: list[str], full: bool) -> Iterator[tuple[str, str]]:
+    """Yields the items that need no network; appends what does not work to `problems`."""
     versions = environment.versions()
     yield "versions", ", ".join(f"{name} {version}" for name, version in versions.items() if name != "backend")
     yield "commit", environment.commit() or "installed package"
@@ -73,12 +81,6 @@ def _facts(problems: list[str], full: bool) -> Iterator[tuple[str, str]]:
         for entry in plugins.cells.entries():
             yield f"cell {entry.name}", f"engines {entry.about.get('engines', 'unknown before its import')}"
     yield from _data(problems, full)
-    try:
-        online = answers.get(timeout=PATIENCE_FULL if full else PATIENCE)
-        text = "available: datasets can be downloaded" if online else "none: only prepared and built-in data"
-    except queue.Empty:
-        text = "no answer yet; --full waits longer"
-    yield "network", text
 
 
 def _engines(problems: list[str]) -> Iterator[tuple[str, str]]:

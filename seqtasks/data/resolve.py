@@ -11,7 +11,8 @@ from typing import Any, Literal, cast
 from seqtasks.core.errors import MANY, TASK_SETTINGS, ConfigError, DataError, nearest, suggest
 from seqtasks.core.files import is_utf8, shown, usable
 from seqtasks.data import cache, package_data
-from seqtasks.data.source import Source, data_dir, network, prepared_folder, unavailable
+from seqtasks.data.network import network
+from seqtasks.data.source import Source, data_dir, prepared_folder, unavailable
 
 
 def announce(text: str) -> None:

@@ -8,21 +8,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import queue
 import re
-import threading
-import time
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from seqtasks.core.errors import DataError
 from seqtasks.core.parsing import parse_json
-
-# tensorflow-datasets downloads from many hosts; with network access at least one of these two answers.
-HOSTS = ["https://storage.googleapis.com/", "https://raw.githubusercontent.com/"]
 
 
 @dataclass(frozen=True)
@@ -79,34 +71,6 @@ def prepared_folder(source: Source) -> Path | None:
         info.parent for info in folder.glob("*/dataset_info.json") if re.fullmatch(r"\d+\.\d+\.\d+", info.parent.name)
     ]
     return max(versions, key=lambda path: tuple(map(int, path.name.split("."))), default=None)
-
-
-def network(timeout: float = 5.0) -> bool:
-    """Whether a host that tensorflow-datasets downloads from answers, through the proxy if one is set.
-
-    The requests run in daemon threads, because a name lookup has no timeout and may hang.
-
-    Args:
-        timeout: Maximum time in seconds.
-    """
-    answers: queue.Queue[bool] = queue.Queue()
-
-    def probe(url: str) -> None:
-        try:
-            urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=timeout).close()
-            answers.put(True)
-        except urllib.error.HTTPError:
-            answers.put(True)  # an HTTP error is an answer, too
-        except Exception:
-            answers.put(False)  # no route, no name, refused by the proxy, or an answer that is not HTTP
-
-    for url in HOSTS:
-        threading.Thread(target=probe, args=(url,), daemon=True).start()
-    deadline = time.monotonic() + timeout
-    try:
-        return any(answers.get(timeout=max(0.0, deadline - time.monotonic())) for _ in HOSTS)
-    except queue.Empty:
-        return False
 
 
 def unavailable(source: Source, problem: str) -> DataError:

@@ -19,7 +19,8 @@ import numpy as np
 
 from seqtasks.core.errors import DataError
 from seqtasks.data import cache
-from seqtasks.data.source import Source, network, prepared_folder, unavailable
+from seqtasks.data.network import network
+from seqtasks.data.source import Source, prepared_folder, unavailable
 
 
 def load(source: Source, splits: Sequence[str], keys: Sequence[str]) -> cache.Arrays:

@@ -24,7 +24,8 @@ from seqtasks.core.files import write_text
 from seqtasks.core.parsing import parse_json
 from seqtasks.core.version import __version__
 from seqtasks.data import cache
-from seqtasks.data.source import Source, data_dir, network, prepared_folder
+from seqtasks.data.network import network
+from seqtasks.data.source import Source, data_dir, prepared_folder
 from seqtasks.experiments import results, run_folder
 
 FILE = "request.json"

@@ -1,18 +1,16 @@
 """Resolution of `data.source`: the source, the announced line, errors, and the time limit of the network check."""
 
-import http.server
 import os
 import socket
 import subprocess
 import sys
-import threading
 import time
 
 import numpy as np
 import pytest
 
 from seqtasks.core.errors import ConfigError, DataError
-from seqtasks.data import cache, source
+from seqtasks.data import cache, network
 from seqtasks.data.resolve import check_source, resolve_source
 from seqtasks.data.source import Source, prepared_folder
 
@@ -20,7 +18,7 @@ from seqtasks.data.source import Source, prepared_folder
 @pytest.fixture(autouse=True)
 def alone(tmp_path, monkeypatch):
     """Without network, prepared data or cached data."""
-    monkeypatch.setattr(source, "HOSTS", [f"http://127.0.0.1:{closed_port()}/"])
+    monkeypatch.setattr(network, "HOSTS", [f"http://127.0.0.1:{closed_port()}/"])
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
     monkeypatch.setenv("SEQTASKS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
@@ -209,43 +207,6 @@ def test_of_many_sets_the_nearest_are_named():
     assert str(caught.value).count("_to_en") <= 4 and "tfds:talks/pt_to_en" in str(caught.value)
     with pytest.raises(ConfigError, match="allowed for this task: auto, tfds, tfds:NAME, builtin, files:PATH"):
         check_source("web", {"tfds": names})
-
-
-def test_network_is_true_where_a_host_answers_even_with_an_error(monkeypatch):
-    class Refuses(http.server.BaseHTTPRequestHandler):
-        def do_HEAD(self):
-            self.send_error(403)
-
-        def log_message(self, *_):
-            pass
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Refuses) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        reachable = f"http://127.0.0.1:{server.server_port}/"
-        monkeypatch.setattr(source, "HOSTS", [f"http://127.0.0.1:{closed_port()}/", reachable])
-        assert source.network()
-        server.shutdown()
-
-
-def test_network_goes_through_the_proxy(monkeypatch):
-    monkeypatch.setattr(source, "HOSTS", ["https://host.invalid/"])
-    monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{closed_port()}")
-    assert not source.network()
-
-
-def test_network_never_takes_longer_than_asked(monkeypatch):
-    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts connections and never answers
-        monkeypatch.setattr(source, "HOSTS", [f"http://127.0.0.1:{silent.getsockname()[1]}/"])
-        start = time.monotonic()
-        assert not source.network(timeout=0.3)
-        assert time.monotonic() - start < 1
-
-
-def test_network_survives_a_hanging_name_lookup(monkeypatch):
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(2))
-    start = time.monotonic()
-    assert not source.network(timeout=0.2)
-    assert time.monotonic() - start < 1
 
 
 def test_finding_data_imports_nothing_slow():

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from seqtasks.core.errors import DataError
-from seqtasks.data import source as sources
 from seqtasks.data import tfds as prepared
 from seqtasks.data.resolve import resolve_source
 from seqtasks.data.source import Source, prepared_folder
@@ -89,7 +88,7 @@ def test_decoded_data_outlives_the_prepared(mnist, tmp_path):
 
 
 def test_missing_data_without_network_is_an_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(sources, "HOSTS", [])
+    monkeypatch.setattr("seqtasks.data.network.HOSTS", [])
     with pytest.raises(DataError, match="no network; set TFDS_DATA_DIR"):
         prepared.load(Source("tfds", "mnist", tmp_path / "none"), ["train"], KEYS)
     assert not (tmp_path / "none").exists()

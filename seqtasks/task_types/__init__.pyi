@@ -2,7 +2,8 @@ from .anomaly_detection.task import AnomalyOptions, AnomalySpec, AnomalyTask
 from .audio_classification.task import AudioOptions, AudioSpec, AudioTask
 from .base import Baseline, Task, register_task
 from .captioning.task import CaptionOptions, CaptionSpec, CaptionTask
-from .forecasting.task import ForecastOptions, ForecastPredictOptions, ForecastSpec, ForecastTask
+from .forecasting.settings import ForecastOptions, ForecastPredictOptions, ForecastSpec
+from .forecasting.task import ForecastTask
 from .image_classification.task import ImageSpec, ImageTask
 from .language_modeling.labelled_text_task import TextLanguageOptions, TextLanguageTask
 from .language_modeling.task import LanguageOptions, LanguageSpec, LanguageTask

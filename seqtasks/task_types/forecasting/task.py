@@ -6,27 +6,22 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
 
 from seqtasks.core.arrays import FloatArray
 from seqtasks.core.errors import ConfigError, DataError
-from seqtasks.core.settings import setting
 from seqtasks.data.series import load as files
 from seqtasks.data.series import synthetic_seasonal
 from seqtasks.data.series.columns import Columns
 from seqtasks.data.series.forecast_batches import ForecastBatches, Panel
 from seqtasks.data.series.frequency import Frequency, calendar, following, frequency_of
 from seqtasks.data.series.logarithms import chosen_floors, from_logarithms, to_logarithms
-from seqtasks.data.series.scaling import forward_filled
-from seqtasks.data.series.segments import Segments
 from seqtasks.data.series.sets import SeriesData, SeriesSet
 from seqtasks.data.source import Source
-from seqtasks.data.spec import Spec
 from seqtasks.data.splits import Examples, Splits
 from seqtasks.data.survey import Survey
 from seqtasks.layers.encoder import Encoder
@@ -36,149 +31,14 @@ from seqtasks.task_types.common.series_files import stored_roles
 from seqtasks.task_types.common.steps import Steps, course_properties
 from seqtasks.task_types.forecasting import baselines, plots
 from seqtasks.task_types.forecasting.cuts import cut, origins, training_windows
-from seqtasks.task_types.forecasting.model import CALIBRATION, LOSSES, Facts, forecast_model, median
+from seqtasks.task_types.forecasting.intervals import calibrated, interval_ratio
+from seqtasks.task_types.forecasting.model import CALIBRATION, LOSSES, Facts, forecast_model
+from seqtasks.task_types.forecasting.panel import check_values, expected_spread, panel_of
+from seqtasks.task_types.forecasting.rolling import forecast_outputs
 from seqtasks.task_types.forecasting.scores import INTERVAL, Forecasts, forecast_scores, forecast_terms, naive_error
+from seqtasks.task_types.forecasting.settings import ForecastOptions, ForecastPredictOptions, ForecastSpec
 
-LIMITS = 0.5, 2.0  # of the calibration of learnt intervals, as the validation split may be a time of crisis
 SHOWN = 6  # series in a plot
-
-
-@dataclass(frozen=True)
-class ForecastOptions:
-    """What is forecast, how far ahead, how a forecast is scored, and the model.
-
-    Example:
-        >>> from seqtasks.task_types import ForecastOptions
-        >>> ForecastOptions(horizon=24).strategy
-        'direct'
-    """
-
-    horizon: int = setting(12, "number of steps ahead", ge=1)
-    season: int | None = setting(
-        None, "steps of the season, of which MASE and base=seasonal depend; null: that of the dates; 1: none", ge=1
-    )
-    test_steps: int | None = setting(
-        None,
-        "steps at the end of each series for test, and as many before them for validation; null: a fifth of the "
-        "series, at least the horizon, and just the horizon with ten series or more",
-        ge=1,
-    )
-    origins: int = setting(50, "number of rolling origins of each series in validation and test at most", ge=1)
-    layout: Literal["auto", "long", "wide"] = setting(
-        "auto", "layout of a table: long: a row for each step; wide: a row for each series"
-    )
-    id: str | None = setting(None, "column of series ids in a long table; null: guessed; -: there is none", column=True)
-    time: str | None = setting(None, "column of times in a long table; null: guessed; -: there is none", column=True)
-    channels: tuple[str, ...] = setting(
-        (), "columns to forecast; []: all columns of numbers without another role", column=True
-    )
-    known: tuple[str, ...] = setting(
-        (), "columns of covariates that are known in advance, such as holidays", column=True
-    )
-    statics: tuple[str, ...] = setting((), "columns of numbers that belong to a series as a whole", column=True)
-    ignore: tuple[str, ...] = setting((), "columns that are not read")
-    calendar: bool = setting(True, "features of dates: place in the year, the week and the day")
-    strategy: Literal["direct", "step", "rollout"] = setting(
-        "direct",
-        "direct: each step forecasts all steps ahead; step: each step forecasts the next one, and forecasts are fed "
-        "back; rollout: a decoder that is trained to go on from its own forecasts",
-        affects_data=False,
-    )
-    head: Literal["quantile", "point", "gaussian"] = setting(
-        "quantile", "what is forecast: nine deciles, a point (absolute error), or a normal distribution",
-        affects_data=False,
-    )  # fmt: skip
-    normalization: Literal["revin", "none"] = setting(
-        "revin", "revin: reversible normalisation by level and scale of the steps so far", affects_data=False
-    )
-    base: Literal["auto", "seasonal", "last", "level"] = setting(
-        "auto",
-        "forecast that the network corrects: the value of the last season, the last value, or the level; auto: "
-        "seasonal where there is a season, else last",
-        affects_data=False,
-    )
-    lags: int | None = setting(
-        None, "number of last values in a linear map beside the network; 0: no such map; null: a season and one, at "
-        "least 4 and at most 60", ge=0, affects_data=False,
-    )  # fmt: skip
-    transform: Literal["auto", "none", "log"] = setting(
-        "auto", "log: the model works with logarithms; auto: where the spread of positive series grows with the level"
-    )
-    window: int | None = setting(
-        None, "number of steps that are read before a forecast; null: three seasons, two horizons and 24 at least",
-        ge=2,
-    )  # fmt: skip
-    dropout: float = setting(0.0, "dropout rate on the outputs of the encoder", ge=0, lt=1, affects_data=False)
-
-
-@dataclass(frozen=True)
-class ForecastPredictOptions:
-    """Options of `seqtasks predict` for forecasts.
-
-    Example:
-        >>> from seqtasks.task_types import ForecastPredictOptions
-        >>> ForecastPredictOptions(horizon=24, plot="fan.png").horizon
-        24
-    """
-
-    horizon: int | None = setting(None, "number of steps ahead; null: as in training", ge=1)
-    plot: str | None = setting(
-        None, "file of a fan chart of the forecasts, such as fan.png; null: no chart", output=(".png", ".pdf", ".svg")
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class ForecastSpec(Spec):
-    """Facts about series to forecast.
-
-    Attributes:
-        channels: Names of the channels that are forecast.
-        known: Names of the columns that are known in advance.
-        statics: Names of the static covariates.
-        frequency: Name, season, months and gap of the dates, see `seqtasks.data.series.frequency.Frequency`.
-        season: Steps of the season; 1: none.
-        horizon: Steps ahead.
-        window: Steps that are read before a forecast.
-        lags: Lags of the linear map.
-        log_floors: Smallest value of each channel that a logarithm is taken of; 0: the model sees the values.
-        mean: Means of channels, then of `known`, then of `statics`, in original units.
-        sd: Their standard deviations.
-        scaled_mean: Mean of each channel as the model has it, of logarithms where it has a floor.
-        scaled_sd: Standard deviation of each channel as the model has it.
-        spread: Scale that is expected around the level, in units of `scaled_sd`.
-        measured: Numbers of the channels with missing values.
-        features: Number of the calendar features.
-        roles: Roles of the columns of a table, for prediction; None: another format.
-        counts: Number of windows of the training split, and of origins of the others.
-
-    Example:
-        >>> from seqtasks.task_types import ForecastSpec
-        >>> names = {"channels": ["x"], "known": [], "statics": [], "measured": [], "counts": {}, "frequency": {}}
-        >>> sizes = {"season": 12, "horizon": 12, "window": 36, "lags": 13, "log_floors": [0.0], "features": 0}
-        >>> facts = {"mean": [0.0], "sd": [1.0], "scaled_mean": [0.0], "scaled_sd": [1.0], "spread": 1.0}
-        >>> spec = ForecastSpec(**names, **sizes, **facts)
-        >>> ForecastSpec.from_dict(spec.to_dict()) == spec
-        True
-    """
-
-    channels: Sequence[str]
-    known: Sequence[str]
-    statics: Sequence[str]
-    frequency: Mapping[str, Any]
-    season: int
-    horizon: int
-    window: int
-    lags: int
-    log_floors: Sequence[float]
-    mean: Sequence[float]
-    sd: Sequence[float]
-    scaled_mean: Sequence[float]
-    scaled_sd: Sequence[float]
-    spread: float
-    measured: Sequence[int]
-    features: int
-    roles: Mapping[str, Any] | None = field(default_factory=lambda: None)
-    counts: Mapping[str, int]
 
 
 class ForecastTask(Task):
@@ -205,7 +65,7 @@ class ForecastTask(Task):
     Spec = ForecastSpec
     options: ForecastOptions
     spec: ForecastSpec
-    _panel: Panel
+    _data: Panel
     _series: list[FloatArray]
 
     @property
@@ -245,7 +105,7 @@ class ForecastTask(Task):
         target = [list(series.channels).index(name) for name in channels]
         values: list[FloatArray] = [series.values.row(i)[:, target].astype(np.float64) for i in range(len(series))]
         past = [row[:n] for row, n in zip(values, cuts.train.tolist(), strict=True)]
-        _check_values(series, channels, past)
+        check_values(series, channels, past)
         if o.transform == "log" and min(float(np.nanmin(row)) for row in values) <= 0:
             raise ConfigError(
                 f"options.transform=log, but {source} has values of 0 or below; allowed: positive values; set "
@@ -275,16 +135,16 @@ class ForecastTask(Task):
             sd=np.maximum(sd, 1e-9).tolist(),
             scaled_mean=np.nanmean(scaled, axis=0).tolist(),
             scaled_sd=scaled_sd.tolist(),
-            spread=_spread(moved, scaled_sd, season),
+            spread=expected_spread(moved, scaled_sd, season),
             measured=np.flatnonzero(np.isnan(every).any(axis=0)).tolist(),
             features=calendar(np.zeros(1), frequency)[0].shape[1] if o.calendar and series.dated else 0,
             roles=None if data.roles is None else data.roles.to_dict(),
             counts={},
         )
-        panel = _panel(series, spec, o.horizon)
+        panel = panel_of(series, spec, o.horizon)
         self._series, self._data = values, panel
         self._ids = list(series.ids) or [str(i + 1) for i in range(len(series))]
-        weights = np.array([_weights(row, season) for row in moved])
+        weights = np.array([1 / naive_error(row, season) for row in moved])
         made = {
             "train": training_windows(cuts.train, window),
             "validation": origins(cuts.train, cuts.validation, o.horizon, window, o.origins),
@@ -422,47 +282,8 @@ class ForecastTask(Task):
         )
 
     def outputs(self, model: keras.Model, batches: ForecastBatches, horizon: int) -> FloatArray:
-        """Forecasts of examples in the units of the model.
-
-        Beyond the steps that the model forecasts, the window moves on and its median stands for the next values; the
-        variance of a block of steps is then added to that of the last step before it.
-
-        Args:
-            model: Trained.
-            batches: Of windows that end at origins.
-            horizon: Steps ahead.
-
-        Returns:
-            `(examples, horizon, channels, numbers)`, in the order of the examples.
-        """
-        head, ahead, panel = self.options.head, self.ahead, batches.panel
-        middle = median(head)
-        factors = keras.ops.convert_to_numpy(model.get_layer(CALIBRATION).factors)
-        made: list[Any] = [None] * len(batches.examples)
-        for index in range(len(batches)):
-            rows = batches.rows(index)
-            inputs = batches.examples.take(rows).inputs
-            steps: Segments = inputs["steps"]
-            mask = steps.mask(2)
-            batch, time = mask.shape
-            values, present = forward_filled(steps.padded(2), panel.mean, mask)
-            values = np.concatenate([values, np.zeros((batch, horizon, values.shape[2]), values.dtype)], axis=1)
-            present = np.concatenate([present, np.ones((batch, horizon, values.shape[2]), bool)], axis=1)
-            ends, blocks = steps.lengths, []
-            for begin in range(0, horizon, ahead):
-                moved = slice(begin, begin + time)
-                arrays = panel.joined(values[:, moved], mask, present[:, moved], inputs, ahead, begin)
-                block = np.asarray(model.predict_on_batch(arrays), np.float64)
-                block = block[:, 0] if block.shape[1] == 1 < time else block[np.arange(batch), ends - 1]
-                blocks.append(block)
-                count = min(ahead, horizon - begin)
-                points = from_logarithms(block[..., middle], self.spec.log_floors)
-                for h in range(count):
-                    values[np.arange(batch), ends + begin + h] = points[:, h]
-            joined = _with_errors_added(blocks, head, factors)[:, :horizon]
-            for i, row in enumerate(rows):
-                made[row] = joined[i]
-        return np.stack(made)
+        """Forecasts of examples in the units of the model, see `forecast_outputs`."""
+        return forecast_outputs(model, batches, horizon, self.options.head, self.spec.log_floors)
 
     def forecasts(self, outputs: FloatArray) -> Forecasts:
         """Quantiles in original units of `outputs`."""
@@ -599,7 +420,7 @@ class ForecastTask(Task):
         if min(lengths) < 2:
             raise DataError(f"{name} has a series of {min(lengths)} values; allowed: 2 or more; remove it")
         # A block of the model may reach beyond the horizon that is asked for.
-        return series, _panel(series, self.spec, horizon + self.spec.horizon, np.array(lengths))
+        return series, panel_of(series, self.spec, horizon + self.spec.horizon, np.array(lengths))
 
     def _stamps(self, series: SeriesSet, number: int, length: int, horizon: int) -> tuple[str, list[Any]]:
         """Name and values of the column that says which step a row of a forecast is."""
@@ -640,148 +461,6 @@ class ValidationForecasts(keras.callbacks.Callback):
             scores = forecast_scores(task.forecasts(outputs), examples.targets, examples.inputs["scale"])
             logs["val_mase"] = scores["mase"]
             logs["val_crps"] = scores["crps"]
-
-
-def interval_ratio(outputs: FloatArray, targets: FloatArray, head: str) -> FloatArray:
-    """Distance of targets from the median in units of the half-width of the interval of 80 % on that side.
-
-    Args:
-        outputs: Forecasts, `(examples, horizon, channels, numbers)`.
-        targets: `(examples, horizon, channels)`, NaN where missing.
-        head: `ForecastOptions.head`.
-    """
-    if head == "gaussian":
-        half = 1.2815515655446004 * outputs[..., 1]  # of the normal distribution
-        return np.asarray(np.abs(targets - outputs[..., 0]) / half)
-    levels = LEVELS[head]
-    middle, low, high = (outputs[..., levels.index(level)] for level in (0.5, *INTERVAL))
-    half = np.where(targets > middle, high - middle, middle - low)
-    return np.asarray(np.abs(targets - middle) / np.maximum(half, 1e-12))
-
-
-def calibrated(factors: FloatArray, ratio: FloatArray, by_step: bool) -> FloatArray:
-    """Factors of the intervals that cover 80 % of the targets.
-
-    Args:
-        factors: With which the intervals were made, `(horizon,)`.
-        ratio: Of `interval_ratio`, `(examples, horizon, channels)`.
-        by_step: Whether each step ahead has a factor of its own, from that step and its neighbours.
-
-    Example:
-        >>> calibrated(np.ones(1), np.arange(0.0, 1.1, 0.1).reshape(11, 1, 1), False).round(3).tolist()
-        [0.8]
-    """
-    coverage = INTERVAL[1] - INTERVAL[0]
-    new = np.array(factors, np.float64)
-    for h in range(len(new)):
-        part = ratio[:, max(0, h - 2) : h + 3] if by_step else ratio
-        here = factors[max(0, h - 2) : h + 3, None] if by_step else factors[:, None]
-        scaled = (part * here)[~np.isnan(part)] if by_step else part[~np.isnan(part)] * factors[0]
-        if len(scaled):
-            new[h] = max(float(np.quantile(scaled, coverage)), 1e-3)
-    return new if by_step else np.clip(new, *LIMITS)
-
-
-def _with_errors_added(blocks: Sequence[FloatArray], head: str, factors: FloatArray) -> FloatArray:
-    """The blocks of a forecast one after the other, `(rows, steps, channels, numbers)`; see `ForecastTask.outputs`."""
-    ahead = blocks[0].shape[1]
-    if ahead == 1 and len(factors) > 1:  # fed back: the variance of so many steps, calibrated for each step ahead
-        grown = []
-        for h, block in enumerate(blocks):
-            factor = float(factors[min(h, len(factors) - 1)] / factors[0]) * np.sqrt(h + 1)
-            grown.append(_moved(block, head, factor * _widths(block, head)))
-        return np.concatenate(grown, axis=1)
-    made = [blocks[0]]
-    for block in blocks[1:]:
-        widths = _widths(block, head)
-        made.append(_moved(block, head, np.sign(widths) * np.hypot(widths, _widths(made[-1][:, -1:], head))))
-    return np.concatenate(made, axis=1)
-
-
-def _widths(block: FloatArray, head: str) -> FloatArray:
-    """Distances of the quantiles from the median, or 0 and the standard deviation."""
-    if head == "gaussian":
-        return np.concatenate([0 * block[..., :1], block[..., 1:]], axis=-1)
-    return block - block[..., median(head), None]
-
-
-def _moved(block: FloatArray, head: str, widths: FloatArray) -> FloatArray:
-    """The block with other widths."""
-    return np.asarray(block - _widths(block, head) + widths)
-
-
-def _panel(series: SeriesSet, spec: ForecastSpec, horizon: int, lengths: Any = None) -> Panel:
-    """The arrays of series for windows.
-
-    Args:
-        series: With the channels and the known covariates of `spec`.
-        spec: Of the training data.
-        horizon: Steps of known covariates beyond the last value.
-        lengths: Steps of each series that have values; None: all.
-    """
-    lengths = series.values.lengths if lengths is None else lengths
-    names = list(series.channels)
-    target = [names.index(name) for name in spec.channels]
-    known = [names.index(name) for name in spec.known]
-    mean, sd = np.array(spec.mean), np.array(spec.sd)
-    parts = np.cumsum([len(spec.channels), len(spec.known)])
-    frequency = Frequency(**spec.frequency)
-    values, covariates = [], []
-    for i, length in enumerate(np.asarray(lengths).tolist()):
-        row = series.values.row(i)
-        values.append(row[:length][:, target])
-        extended = np.full((length + horizon, len(known)), np.nan)
-        extended[: len(row)] = row[: length + horizon][:, known]
-        scaled = (extended - mean[parts[0] : parts[1]]) / sd[parts[0] : parts[1]]
-        columns = [np.where(np.isnan(scaled), 0, scaled)]
-        if spec.features and series.times is not None:
-            times = series.times.row(i)[:length]
-            every = np.concatenate([times, following(float(times[-1]), horizon, frequency)])
-            columns.append(calendar(every, frequency)[0])
-        elif spec.features:
-            columns.append(np.zeros((length + horizon, spec.features)))
-        covariates.append(np.concatenate(columns, axis=1))
-    statics = series.statics if series.statics is not None else np.zeros((len(series), 0))
-    scaled = (statics - mean[parts[1] :]) / sd[parts[1] :]
-    return Panel(
-        Segments.stack(values),
-        Segments.stack(covariates),
-        np.where(np.isnan(scaled), 0, scaled).astype(np.float32),
-        horizon,
-        list(mean[: parts[0]]),
-        list(spec.measured),
-    )
-
-
-def _check_values(series: SeriesSet, channels: Sequence[str], past: Sequence[FloatArray]) -> None:
-    every = np.concatenate(past)
-    for name, column in zip(channels, every.T, strict=True):
-        present = column[~np.isnan(column)]
-        if not len(present) or float(np.ptp(present)) == 0:
-            problem = "has no value" if not len(present) else f"is always {present[0]:g}"
-            raise DataError(
-                f"{series.path or 'the data'}, column {name}: it {problem} in the training part; allowed: values that "
-                f"vary; leave it out with options.ignore={name}"
-            )
-
-
-def _spread(moved: Sequence[FloatArray], sd: FloatArray, season: int) -> float:
-    """Scale around the level that is expected, in units of `sd`: of differences, or of the last season."""
-    squares = []
-    for row in moved:
-        scaled = row / sd
-        if season > 1 and len(scaled) > season:
-            sums = np.lib.stride_tricks.sliding_window_view(scaled, season, axis=0).mean(axis=-1)
-            gaps = scaled[season - 1 :] - sums
-        else:
-            gaps = np.diff(scaled, axis=0)
-        squares.append((gaps[~np.isnan(gaps)] ** 2).ravel())
-    every = np.concatenate(squares)
-    return float(np.sqrt(every.mean())) if len(every) and every.any() else 1.0
-
-
-def _weights(row: FloatArray, season: int) -> FloatArray:
-    return 1 / naive_error(row, season)
 
 
 def _channel(forecasts: Forecasts, row: int, channel: int) -> Forecasts:

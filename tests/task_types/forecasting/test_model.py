@@ -8,7 +8,7 @@ from sklearn.metrics import mean_pinball_loss
 from seqtasks import EncoderConfig
 from seqtasks.layers import Encoder
 from seqtasks.task_types.forecasting import model as models
-from seqtasks.task_types.forecasting.task import ForecastOptions
+from seqtasks.task_types.forecasting.settings import ForecastOptions
 
 FACTS = models.Facts(2, 1, 3, 1, 4, 5, [0.0, 0.0], [10.0, -2.0], [3.0, 1.0], 1.0)
 

@@ -54,7 +54,7 @@ def propose(path: Path, task_type: str, words: Sequence[str] = ()) -> Proposal:
         DataError: The file cannot be read, or a role cannot be guessed.
         ConfigError: A word is no role of a column.
     """
-    from seqtasks.data.series import load, tables
+    from seqtasks.data.series import load, table_file, tables
 
     if not path.is_file():
         raise DataError(
@@ -63,7 +63,7 @@ def propose(path: Path, task_type: str, words: Sequence[str] = ()) -> Proposal:
     forecast = task_type == "forecasting"
     columns, known = _columns(words, forecast)
     roles: Roles | None = None
-    if path.suffix.lower() in tables.SUFFIXES:
+    if path.suffix.lower() in table_file.SUFFIXES:
         series, roles, _ = tables.read_table(path, columns)
     else:
         series = load.read_file(path, columns)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seqtasks.core.errors import DataError, listed
-from seqtasks.data.series import array_files, tables, ts_files, tsf_files
+from seqtasks.data.series import array_files, table_file, tables, ts_files, tsf_files
 from seqtasks.data.series.columns import Columns, Roles
 from seqtasks.data.series.sets import Kind, SeriesData, SeriesSet
 from seqtasks.data.source import Source
 
-SUFFIXES = (*tables.SUFFIXES, ".npz", ".ts", ".tsf")
+SUFFIXES = (*table_file.SUFFIXES, ".npz", ".ts", ".tsf")
 ENDINGS = {
     "train": ("train", "training"),
     "validation": ("valid", "validation", "val", "dev"),

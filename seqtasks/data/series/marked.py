@@ -19,7 +19,8 @@ from seqtasks.data.series import load as files
 from seqtasks.data.series.columns import NONE, Columns, Roles
 from seqtasks.data.series.segments import Segments
 from seqtasks.data.series.sets import FINITE, SeriesSet, finite
-from seqtasks.data.series.tables import SUFFIXES, Table, read_table
+from seqtasks.data.series.table_file import SUFFIXES, Table
+from seqtasks.data.series.tables import read_table
 from seqtasks.data.source import Source
 from seqtasks.data.text.reader import iter_lines
 

@@ -21,7 +21,8 @@ from seqtasks.data.series.columns import TARGET_NAMES, Columns, Roles, is_number
 from seqtasks.data.series.load import ENDINGS, split_files
 from seqtasks.data.series.segments import Segments
 from seqtasks.data.series.sets import SeriesSet
-from seqtasks.data.series.tables import SUFFIXES, Table, read_table
+from seqtasks.data.series.table_file import SUFFIXES, Table
+from seqtasks.data.series.tables import read_table
 from seqtasks.data.source import Source
 from seqtasks.data.splits import sample as sample_of
 

@@ -6,7 +6,7 @@ import pytest
 
 from seqtasks.core.errors import DataError
 from seqtasks.data import cache
-from seqtasks.data.series import tables
+from seqtasks.data.series import table_file, tables
 from seqtasks.data.series.columns import Columns
 from seqtasks.data.series.tables import read_table
 
@@ -53,13 +53,13 @@ def test_chunks_and_mapped_files_change_nothing(tmp_path, monkeypatch, folder, t
     rows.sort(key=(lambda row: row.split(",")[1]) if turns else (lambda row: 0))
     text = "\n".join(["id,t,x,y,label", *rows])
     whole = read(tmp_path, text)[0]
-    monkeypatch.setattr(tables, "CHUNK", 35)  # seven rows
+    monkeypatch.setattr(table_file, "CHUNK", 35)  # seven rows
     same(read(tmp_path, text)[0], whole)
     monkeypatch.setattr(tables, "LARGE", 1)
     large = read(tmp_path, text)[0]
     assert isinstance(large.values.steps, np.memmap) and isinstance(large.times.steps, np.memmap)
     same(large, whole)
-    monkeypatch.setattr(tables.Table, "chunks", lambda *_: pytest.fail("converted again"))
+    monkeypatch.setattr(table_file.Table, "chunks", lambda *_: pytest.fail("converted again"))
     again = read(tmp_path, text)[0]
     same(again, whole)
     assert again.rows.tolist() == whole.rows.tolist() and len(list(folder.iterdir())) == 3
@@ -184,7 +184,7 @@ def test_parquet_is_read_as_csv_is(tmp_path):
 )
 @pytest.mark.parametrize("chunk", [1 << 21, 5])
 def test_what_is_wrong_is_named_by_file_row_and_column(tmp_path, monkeypatch, text, message, chunk):
-    monkeypatch.setattr(tables, "CHUNK", chunk)
+    monkeypatch.setattr(table_file, "CHUNK", chunk)
     with pytest.raises(DataError, match=message) as error:
         read(tmp_path, text, time=None if ",t," in text else "-")
     assert "\n" not in str(error.value)

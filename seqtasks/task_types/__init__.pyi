@@ -1,4 +1,5 @@
-from .anomaly_detection.task import AnomalyOptions, AnomalySpec, AnomalyTask
+from .anomaly_detection.settings import AnomalyOptions, AnomalySpec
+from .anomaly_detection.task import AnomalyTask
 from .audio_classification.task import AudioOptions, AudioSpec, AudioTask
 from .base import Baseline, Task, register_task
 from .captioning.task import CaptionOptions, CaptionSpec, CaptionTask
@@ -9,10 +10,13 @@ from .language_modeling.labelled_text_task import TextLanguageOptions, TextLangu
 from .language_modeling.task import LanguageOptions, LanguageSpec, LanguageTask
 from .probes.recalled import recalled_in_order
 from .probes.task import ProbeOptions, ProbeSpec, ProbeTask, StateTrackingOptions
-from .series.task import SeriesOptions, SeriesSpec, SeriesTask
-from .series_labeling.task import SeriesLabelingOptions, SeriesLabelingSpec, SeriesLabelingTask
+from .series.settings import SeriesOptions, SeriesSpec
+from .series.task import SeriesTask
+from .series_labeling.settings import SeriesLabelingOptions, SeriesLabelingSpec
+from .series_labeling.task import SeriesLabelingTask
 from .speech_recognition.task import CTCTask, StringOptions, StringSpec
-from .tagging.task import TaggingOptions, TaggingSpec, TaggingTask
+from .tagging.settings import TaggingOptions, TaggingSpec
+from .tagging.task import TaggingTask
 from .text_classification.task import TextOptions, TextSpec, TextTask
 from .translation.task import TranslationOptions, TranslationSpec, TranslationTask
 from .video_labeling.task import FramesSpec, FramesTask

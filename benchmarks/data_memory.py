@@ -208,9 +208,9 @@ def train(kind: Kind, path: str) -> None:
     from seqtasks.core.config import resolve
     from seqtasks.core.reporter import Reporter
     from seqtasks.data.survey import summary
+    from seqtasks.training.compiled_model import build
     from seqtasks.training.optimizers import make_optimizer
     from seqtasks.training.resolution import load
-    from seqtasks.training.train import build
 
     begin = time.perf_counter()
     cls = plugins.load_task(kind.task)

@@ -28,8 +28,8 @@ from seqtasks.data.batches import ArrayBatches
 from seqtasks.data.keras_adapter import UntunedDataAdapter
 from seqtasks.data.splits import Examples
 from seqtasks.engines import available
+from seqtasks.training.compiled_model import build
 from seqtasks.training.optimizers import make_optimizer
-from seqtasks.training.train import build
 
 LAYERS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "simple_rnn": keras.layers.SimpleRNN}
 

@@ -81,10 +81,10 @@ def pytest_collection_finish(session):
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item):
     """Runs draw pictures in tests marked `pictures` only: drawing takes a fifth of the time of a short run."""
-    train = sys.modules.get("seqtasks.training.train")
-    if train is not None:
-        draw = item.session.stash.setdefault(DRAW, train._draw)
-        train._draw = draw if item.get_closest_marker("pictures") else lambda *arguments: None
+    drawing = sys.modules.get("seqtasks.training.drawing")
+    if drawing is not None:
+        draw = item.session.stash.setdefault(DRAW, drawing.draw)
+        drawing.draw = draw if item.get_closest_marker("pictures") else lambda *arguments: None
     # Rewriting a graph takes longer than running it a few times. Processes that tests start leave it on.
     tensorflow = sys.modules.get("tensorflow")
     if hasattr(tensorflow, "config") and PLAIN not in item.session.stash:

@@ -58,11 +58,12 @@ def _dry_run(task: str, overrides: Sequence[str], config_file: str | None, repor
     """Prints the resolved configuration as YAML, and the summary of the model."""
     cls, config, plan = requests.prepare(task, overrides, config_file)
     from seqtasks.training import resolution, train
+    from seqtasks.training.compiled_model import build
 
     train.check(config, cls)
     resolved = resolution.resolve(config, cls, reporter, plan)
     print(yaml.safe_dump(resolved.config.to_dict(), sort_keys=False).rstrip())
-    model, _ = train.build(resolved.task, resolved.config)
+    model, _ = build(resolved.task, resolved.config)
     model.summary(print_fn=lambda text, **_: print(text))
 
 

@@ -209,7 +209,7 @@ def train(
     reporter = Reporter(quiet=True) if processes.is_follower() else reporter
     cls, config, plan = prepare(task, overrides, config_file)
     from seqtasks.training import baselines as fitted
-    from seqtasks.training import resolution
+    from seqtasks.training import drawing, resolution
     from seqtasks.training import train as training
 
     if outcome is None:
@@ -219,7 +219,7 @@ def train(
     if baselines:
         fitted.quick_baselines(resolved, runs, reporter)
         if not skipped:
-            training.redraw_curves(row, runs)
+            drawing.redraw_curves(row, runs)
     if request is not None:
         default = next(iter(cls.tfds_names()), None)
         known_runs.remember(runs / row.run, request, resolved.source, typed.data.source, default)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import logging
 import statistics
 import time
-import traceback
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,21 +16,17 @@ from seqtasks.core import plugins
 from seqtasks.core.config import Config, EncoderConfig
 from seqtasks.core.environment import commit, machine, threads, versions
 from seqtasks.core.errors import ConfigError, Interrupted, RunError
-from seqtasks.core.files import write_atomic, write_text
+from seqtasks.core.files import write_atomic
 from seqtasks.core.reporter import Reporter
 from seqtasks.data import survey
 from seqtasks.data.splits import Splits
 from seqtasks.engines.backend.process_group import ProcessGroup
 from seqtasks.experiments import example_outputs, results, run_folder
-from seqtasks.experiments.history import best_epoch, read_history
 from seqtasks.experiments.results import CELL_FILE, NONE
 from seqtasks.layers.encoder import Encoder
 from seqtasks.task_types.base import Task
-from seqtasks.task_types.common import style
-from seqtasks.task_types.common.plots import learning_curves, save_figure
-from seqtasks.training import prerequisite, processes, tracking, verdict, warm_start
+from seqtasks.training import drawing, prerequisite, processes, tracking, verdict, warm_start
 from seqtasks.training.checkpoint import Checkpoint
-from seqtasks.training.compiled_model import build as build  # under this name for callers of `train.build`
 from seqtasks.training.compiled_model import compiled, count
 from seqtasks.training.fit import fit, monitor_mode
 from seqtasks.training.resolution import Plan, Resolved, resolve, with_epochs
@@ -382,7 +375,7 @@ def _train(
         (folder.path / name).unlink(missing_ok=True)
     folder.set_status("finished")
     if not trial:
-        _draw(task, model, test, history, checkpoint.best_epoch, row, folder)
+        drawing.draw(task, model, test, history, checkpoint.best_epoch, row, folder)
     return row
 
 
@@ -410,85 +403,6 @@ def keep_outputs(task: Task, value: float, path: Path) -> None:
 def _inference(model: keras.Model) -> keras.Model:
     """The model without optimizer and loss: a third of the file, no objects to register."""
     return keras.Model(model.inputs if len(model.inputs) > 1 else model.inputs[0], model.outputs[0], name=model.name)
-
-
-def _draw(
-    task: Task,
-    model: keras.Model,
-    test: Any,
-    history: list[dict[str, float]],
-    best: int,
-    row: results.Row,
-    folder: run_folder.Run,
-) -> None:
-    """Writes the plots of a finished run, each with a line that names task, cell and seed.
-
-    A plot that fails is logged, and its traceback is written to `plots/errors.txt`.
-    """
-    plots = folder.path / "plots"
-    title = _title(row)
-
-    def curves() -> Iterator[tuple[str, Any]]:
-        yield "learning_curves", learning_curves(history, row.metric, best, _best_baseline(row, folder.path.parent))
-
-    def of_task() -> Iterator[tuple[str, Any]]:
-        yield from task.plots(model, test)
-
-    for pictures in (curves(), of_task()):
-        ended = False
-        while not ended:
-            name = ""
-            try:
-                name, picture = next(pictures, ("", None))
-                ended = picture is None
-                plots.mkdir(exist_ok=True)
-                if picture is None:
-                    continue
-                if hasattr(picture, "savefig"):
-                    style.add_title(picture, title)
-                    save_figure(picture, plots / f"{name}.png")
-                else:
-                    write_text(plots / f"{name}.csv", picture.to_csv(float_format="%.4f"))
-            except KeyboardInterrupt:
-                raise
-            except Exception as error:
-                reason = " ".join(str(error).split()) or type(error).__name__
-                log.warning(
-                    "%s: cannot draw %s (%s); the result is stored; see details in %s",
-                    *(folder.path, name or "a plot", reason, plots / "errors.txt"),
-                )
-                with contextlib.suppress(OSError), (plots / "errors.txt").open("a", encoding="utf-8") as file:
-                    traceback.print_exc(file=file)
-
-
-def redraw_curves(row: results.Row, runs_dir: Path) -> None:
-    """Draws the learning curves of a run again, with the baseline that was fitted after it.
-
-    Args:
-        row: Result row of the run.
-        runs_dir: Folder of the runs.
-    """
-    folder = runs_dir / row.run
-    path, baseline = folder / "plots" / "learning_curves.png", _best_baseline(row, runs_dir)
-    if baseline is None or not path.is_file():
-        return
-    with contextlib.suppress(RunError, OSError):  # the picture without the line stays
-        epochs = read_history(folder)
-        figure = learning_curves(epochs, row.metric, best_epoch(row, epochs), baseline)
-        style.add_title(figure, _title(row))
-        save_figure(figure, path)
-
-
-def _title(row: results.Row) -> str:
-    return " · ".join([row.task, *([] if row.cell == NONE else [row.cell]), f"seed {row.seed}"])
-
-
-def _best_baseline(row: results.Row, runs_dir: Path) -> tuple[str, float] | None:
-    baselines = results.baselines_of(row, runs_dir)
-    if not baselines:
-        return None
-    best = (max if row.higher_is_better else min)(baselines, key=lambda one: one.value)
-    return best.cell, best.value
 
 
 def utc(seconds: float) -> str:

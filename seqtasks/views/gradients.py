@@ -14,9 +14,9 @@ from seqtasks.core.files import write_text
 from seqtasks.core.reporter import Reporter
 from seqtasks.experiments import run_folder
 from seqtasks.task_types.common.plots import save_figure
+from seqtasks.training.compiled_model import build
 from seqtasks.training.gradient_log import FILE, read_log
 from seqtasks.training.saved_model import open_trained
-from seqtasks.training.train import build
 from seqtasks.views import figures
 from seqtasks.views.gradient_flow import GradientFlow, gradient_norms, slope
 from seqtasks.views.look import Look, check_recurrent, read

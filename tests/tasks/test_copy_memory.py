@@ -15,6 +15,7 @@ from seqtasks.data.splits import Examples
 from seqtasks.task_types.base import Task
 from seqtasks.training import train
 from seqtasks.training.baselines import run_baselines
+from seqtasks.training.compiled_model import build
 
 QUIET = Reporter(quiet=True)
 SOURCE = Source("builtin", "generated")
@@ -129,7 +130,7 @@ def test_a_bidirectional_encoder_would_read_the_answer(tmp_path) -> None:
 
 def test_each_step_sees_no_later_one() -> None:
     task = make(length=3)
-    model, _ = train.build(task, configuration("options.length=3", "encoder.units=8"))
+    model, _ = build(task, configuration("options.length=3", "encoder.units=8"))
     x = task.load(SOURCE, 0).test.inputs["symbols"][:2]
     later = x.copy()
     later[:, 12:] = 5

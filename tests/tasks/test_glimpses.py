@@ -14,6 +14,7 @@ from seqtasks.task_types.visual_attention.task import on_picture
 from seqtasks.testing import check_task
 from seqtasks.training import train
 from seqtasks.training.baselines import run_baselines
+from seqtasks.training.compiled_model import build
 
 from ..helpers import predict
 
@@ -100,7 +101,7 @@ def test_pictures_are_read_and_paths_drawn(trained, tmp_path):
 
 def test_a_single_glimpse_is_in_the_middle():
     task, _ = make("options.glimpses=1", "encoder.units=4")
-    model, _ = train.build(task, configuration("encoder.units=4", "options.glimpses=1"))
+    model, _ = build(task, configuration("encoder.units=4", "options.glimpses=1"))
     assert model.output_shape == (None, 10 + 2)
     assert not any("place" in weight.path for weight in model.weights)
 

@@ -12,7 +12,8 @@ import pytest
 from seqtasks.core import plugins
 from seqtasks.core.config import resolve
 from seqtasks.core.reporter import Reporter
-from seqtasks.training import resolution, train
+from seqtasks.training import resolution
+from seqtasks.training.compiled_model import build
 
 BUNDLED = [entry.name for entry in plugins.tasks.entries() if entry.module.startswith("seqtasks.tasks.")]
 TASKS = [name for name in BUNDLED if plugins.load_task(name).uses_encoder is not False]  # text tasks: by an option
@@ -36,7 +37,7 @@ def loaded(name: str):
 def trains(name: str, cell: str, jit: bool) -> None:
     task, splits = loaded(name)
     config = resolve(name, type(task).Options, [*SMALL, f"encoder.cell={cell}"])
-    model, encoder = train.build(task, config)
+    model, encoder = build(task, config)
     model.compile("sgd", task.loss(), weighted_metrics=task.metrics(), jit_compile=jit)
     watched = encoder.trainable_weights or model.trainable_weights  # an echo state network trains its readout only
     before = [keras.ops.convert_to_numpy(weight).copy() for weight in watched]

@@ -15,6 +15,7 @@ from seqtasks.experiments import run_folder
 from seqtasks.testing import check_task
 from seqtasks.training import resolution, saved_model, train
 from seqtasks.training.baselines import run_baselines
+from seqtasks.training.compiled_model import build
 
 from ..helpers import predict
 
@@ -181,7 +182,7 @@ def test_begins_with_vectors_of_a_file(trained, tmp_path):
     config = resolve("tagging", task_class.Options, words)
     task = task_class(config.options)
     resolution.load(task, config, QUIET)
-    model, _ = train.build(task, config)
+    model, _ = build(task, config)
     task.init_weights(model, None)
     rows = keras.ops.convert_to_numpy(model.get_layer("words_embedding").embeddings)
     np.testing.assert_array_equal(rows[task.spec.words.index("run")], range(16))

@@ -6,7 +6,7 @@ import pytest
 from seqtasks.core import plugins
 from seqtasks.core.config import resolve
 from seqtasks.data.source import Source
-from seqtasks.training.train import build
+from seqtasks.training.compiled_model import build
 
 LINES = "the company said <unk> will rise N %\nit did n't\n" * 30
 

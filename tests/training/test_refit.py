@@ -18,6 +18,7 @@ from seqtasks.data.series.segments import Segments
 from seqtasks.data.series.sets import SeriesSet
 from seqtasks.experiments import results, run_folder
 from seqtasks.training import inference, resolution, train
+from seqtasks.training.compiled_model import build
 from seqtasks.training.optimizers import make_optimizer
 from seqtasks.training.saved_model import open_trained
 from seqtasks.training.signals import StopRequest
@@ -62,7 +63,7 @@ def test_the_model_is_that_of_a_training_by_hand_on_both_splits(whole):
     x, y = (np.concatenate(both) for both in zip(arrays("train"), arrays("validation"), strict=True))
     series = SeriesSet(Segments.stack(list(x)), task.spec.channels)
     batches = task.batches(task.inputs.examples(series, y), config.train.batch_size, shuffle=True, seed=config.seed)
-    model, _ = train.build(task, config)
+    model, _ = build(task, config)
     plain = dataclasses.replace(config.train, average="none")
     assert batches.batches_per_epoch == 5
     model.compile(make_optimizer(plain, 5), keras.losses.SparseCategoricalCrossentropy(from_logits=True))

@@ -18,6 +18,7 @@ from seqtasks.core.plugins import load_task
 from seqtasks.core.reporter import Reporter
 from seqtasks.experiments import results, run_folder
 from seqtasks.training import resolution, train
+from seqtasks.training.compiled_model import build
 from seqtasks.training.signals import StopRequest
 
 QUIET = Reporter(quiet=True)
@@ -280,7 +281,7 @@ def test_pixels_and_permutation_change_the_sequence(tmp_path: Path) -> None:
         config = resolve("mnist_rows", task.Options, [*SMALL, f"options.{option}=true"])
         made = task(config.options)
         splits = resolution.load(made, config, QUIET)
-        model, encoder = train.build(made, config)
+        model, encoder = build(made, config)
         image = splits.test.inputs["image"][:3]
         before = keras.Model(model.inputs, encoder.input[0] if isinstance(encoder.input, list) else encoder.input)
         seen = np.asarray(before(image))

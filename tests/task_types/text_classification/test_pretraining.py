@@ -13,6 +13,7 @@ from seqtasks.core.reporter import Reporter
 from seqtasks.experiments import results, run_folder
 from seqtasks.task_types.text_classification import pretraining
 from seqtasks.training import inference, prerequisite, resolution, saved_model, train
+from seqtasks.training.compiled_model import build
 
 QUIET = Reporter(quiet=True)
 SMALL = ["data.source=builtin", "encoder.units=8", "encoder.bidirectional=false", "options.embedding_dim=8",
@@ -52,7 +53,7 @@ def test_the_weights_of_the_language_model_are_copied(trained, bidirectional):
     assert not pretraining.language_config("text_lm", config).encoder.bidirectional
     task = plugins.load_task("sentiment")(config.options)
     resolution.load(task, config, QUIET)
-    model, _ = train.build(task, config)
+    model, _ = build(task, config)
     fresh = numpy(model.get_layer("embedding").embeddings)
     task.init_weights(model, prerequisite.load(task, language))
     language_model = saved_model.open_trained(language)[2]
@@ -84,7 +85,7 @@ def test_both_directions_start_from_those_of_a_language_model(tmp_path):
     language_model = saved_model.open_trained(run_folder.open_run(path))[2]
     task = plugins.load_task("sentiment")(config.options)
     resolution.load(task, config, QUIET)
-    model, _ = train.build(task, config)
+    model, _ = build(task, config)
     task.init_weights(model, prerequisite.load(task, run_folder.open_run(path)))
     sources = [language_model.get_layer(name).recurrents[0] for name in ("encoder", "backward")]
     for target, source in zip(model.get_layer("encoder").recurrents, sources, strict=True):
@@ -152,7 +153,7 @@ def test_begins_with_vectors_of_a_file(tmp_path):
     config = configured(f"options.vectors={tmp_path / 'v.txt'}")
     task = plugins.load_task("sentiment")(config.options)
     resolution.load(task, config, QUIET)
-    model, _ = train.build(task, config)
+    model, _ = build(task, config)
     task.init_weights(model, None)
     number = task.words.number("film") + 1
     np.testing.assert_array_equal(numpy(model.get_layer("embedding").embeddings)[number], range(1, 9))
